@@ -1,0 +1,70 @@
+/**
+ * Runs the tests: node proptests/run.mjs [WORD...] [--node-option...]
+ *
+ * The list is made of the sources (proptests and tiers, *.prop.ts) and mapped into dist/, so that what an older
+ * source left behind there is never run. A WORD keeps the files whose path contains it; options go to `node --test`.
+ * At the end it names every skipped test with its reason.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const timeoutPerFileMs = 300_000;
+
+function findTests(folder) {
+  const found = [];
+  for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+    const path = `${folder}/${entry.name}`;
+    if (entry.isDirectory()) found.push(...findTests(path));
+    else if (entry.name.endsWith('.prop.ts')) found.push(path);
+  }
+  return found.sort();
+}
+
+function fail(line) {
+  process.stderr.write(`${line}\n`);
+  process.exit(2);
+}
+
+const words = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
+const options = process.argv.slice(2).filter((argument) => argument.startsWith('-'));
+const all = ['proptests', 'tiers'].flatMap(findTests);
+const chosen = all.filter((path) => words.length === 0 || words.some((word) => path.includes(word)));
+if (chosen.length === 0) fail(`No test file has ${words.join(' or ')} in its path. The files are:\n  ${all.join('\n  ')}`);
+
+const built = chosen.map((path) => join('dist', path.replace(/\.ts$/, '.js')));
+const missing = built.filter((path) => !existsSync(join(root, path)));
+if (missing.length > 0) fail(`Not built: ${missing.join(', ')}\nRun npm run build first.`);
+
+const folder = mkdtempSync(join(tmpdir(), 'reprise-tests-'));
+const summaryFile = join(folder, 'summary.json');
+const run = spawnSync(
+  process.execPath,
+  [
+    '--enable-source-maps',
+    '--import',
+    pathToFileURL(join(root, 'dist/proptests/support/preload.js')).href,
+    '--test',
+    '--test-concurrency=2',
+    `--test-timeout=${timeoutPerFileMs}`,
+    '--test-reporter=spec',
+    '--test-reporter-destination=stdout',
+    `--test-reporter=${pathToFileURL(join(root, 'proptests/support/summary.mjs')).href}`,
+    `--test-reporter-destination=${summaryFile}`,
+    ...options,
+    ...built,
+  ],
+  { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
+);
+
+const { passed, failed, skipped } = existsSync(summaryFile)
+  ? JSON.parse(readFileSync(summaryFile, 'utf8') || '{"passed":0,"failed":1,"skipped":[]}')
+  : { passed: 0, failed: 1, skipped: [] };
+rmSync(folder, { recursive: true, force: true });
+if (skipped.length > 0) console.log('\nSkipped:');
+for (const { name, reason } of skipped) console.log(`  ${name}: ${reason || 'no reason given'}`);
+console.log(`\n${chosen.length} files: ${passed} passed, ${failed} failed, ${skipped.length} skipped`);
+process.exit(run.status ?? 1);
