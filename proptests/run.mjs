@@ -33,7 +33,8 @@ const words = process.argv.slice(2).filter((argument) => !argument.startsWith('-
 const options = process.argv.slice(2).filter((argument) => argument.startsWith('-'));
 const all = ['proptests', 'tiers'].flatMap(findTests);
 const chosen = all.filter((path) => words.length === 0 || words.some((word) => path.includes(word)));
-if (chosen.length === 0) fail(`No test file has ${words.join(' or ')} in its path. The files are:\n  ${all.join('\n  ')}`);
+if (chosen.length === 0)
+  fail(`No test file has ${words.join(' or ')} in its path. The files are:\n  ${all.join('\n  ')}`);
 
 const built = chosen.map((path) => join('dist', path.replace(/\.ts$/, '.js')));
 const missing = built.filter((path) => !existsSync(join(root, path)));

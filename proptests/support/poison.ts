@@ -89,8 +89,7 @@ function guardAll(owner: object, ownerName: string, keys: readonly string[], adv
 
 /** IEEE 754 does not require these to be correctly rounded, and engines differ in the last bit. */
 export const libmNames: readonly string[] = (
-  'sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh ' +
-  'exp expm1 log log1p log2 log10 pow cbrt hypot'
+  'sin cos tan asin acos atan atan2 sinh cosh tanh asinh acosh atanh ' + 'exp expm1 log log1p log2 log10 pow cbrt hypot'
 ).split(' ');
 
 const timerNames = ['setTimeout', 'setInterval', 'setImmediate'];
@@ -98,8 +97,8 @@ const timerNames = ['setTimeout', 'setInterval', 'setImmediate'];
 function install(): void {
   const require = createRequire(import.meta.url);
   guardAll(Date, 'Date', ['now', 'parse'], useTick);
-  const localTime = Object.getOwnPropertyNames(Date.prototype).filter(
-    (name) => /^(get(?!UTC|Time$)|set(?!UTC|Time$)|to(?!ISOString|JSON|UTCString|GMTString)\w*String)/.test(name),
+  const localTime = Object.getOwnPropertyNames(Date.prototype).filter((name) =>
+    /^(get(?!UTC|Time$)|set(?!UTC|Time$)|to(?!ISOString|JSON|UTCString|GMTString)\w*String)/.test(name),
   );
   guardAll(Date.prototype, 'Date.prototype', localTime, usePlainText);
   guard(globalThis, '', 'Date', useTick);
@@ -124,7 +123,12 @@ function install(): void {
 
   guardAll(globalThis, '', ['WeakRef', 'FinalizationRegistry'], useNoWeak);
   guardAll(Intl, 'Intl', ['DateTimeFormat', 'NumberFormat', 'Collator'], usePlainText);
-  guardAll(String.prototype, 'String.prototype', ['localeCompare', 'toLocaleLowerCase', 'toLocaleUpperCase'], usePlainText);
+  guardAll(
+    String.prototype,
+    'String.prototype',
+    ['localeCompare', 'toLocaleLowerCase', 'toLocaleUpperCase'],
+    usePlainText,
+  );
   guard(Number.prototype, 'Number.prototype', 'toLocaleString', usePlainText);
   guard(BigInt.prototype, 'BigInt.prototype', 'toLocaleString', usePlainText);
 
@@ -160,7 +164,9 @@ export function installMachineHooks(prototype: object, ...names: string[]): void
   for (const name of names) {
     const descriptor = Object.getOwnPropertyDescriptor(prototype, name);
     if (typeof descriptor?.value !== 'function') {
-      throw new Error(`installMachineHooks: no method ${name}; the methods are ${Object.getOwnPropertyNames(prototype)}`);
+      throw new Error(
+        `installMachineHooks: no method ${name}; the methods are ${Object.getOwnPropertyNames(prototype)}`,
+      );
     }
     const original = descriptor.value as (...args: unknown[]) => unknown;
     const hooked = function (this: unknown, ...args: unknown[]): unknown {

@@ -52,7 +52,9 @@ function dependenciesAreInstalled() {
 function sourceDigest() {
   const hash = createHash('sha256').update(process.env.npm_package_version ?? '');
   const visit = (folder) => {
-    for (const entry of readdirSync(join(root, folder), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    for (const entry of readdirSync(join(root, folder), { withFileTypes: true }).sort((a, b) =>
+      a.name < b.name ? -1 : 1,
+    )) {
       const path = `${folder}/${entry.name}`;
       if (entry.isDirectory()) visit(path);
       else if (/\.ts$|tsconfig.*\.json$/.test(entry.name)) {
@@ -62,14 +64,16 @@ function sourceDigest() {
     }
   };
   for (const folder of sourceFolders) if (existsSync(join(root, folder))) visit(folder);
-  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.base.json']) hash.update(readFileSync(join(root, file)));
+  for (const file of ['package-lock.json', 'tsconfig.json', 'tsconfig.base.json'])
+    hash.update(readFileSync(join(root, file)));
   return hash.digest('hex');
 }
 
 /** npm tells its children where it lives; without that it is looked up as a shell would. */
 function runNpm(args) {
   const npmScript = process.env.npm_execpath;
-  if (npmScript?.endsWith('.js')) return spawnSync(process.execPath, [npmScript, ...args], { cwd: root, stdio: ['ignore', 2, 2] });
+  if (npmScript?.endsWith('.js'))
+    return spawnSync(process.execPath, [npmScript, ...args], { cwd: root, stdio: ['ignore', 2, 2] });
   return spawnSync('npm', args, { cwd: root, stdio: ['ignore', 2, 2], shell: process.platform === 'win32' });
 }
 
