@@ -69,6 +69,19 @@ function sourceDigest() {
   return hash.digest('hex');
 }
 
+/** The compiler leaves what it once emitted for a source that is gone; neither tests nor a package should see it. */
+function removeOrphans() {
+  const visit = (folder) => {
+    for (const entry of readdirSync(join(root, 'dist', folder), { withFileTypes: true })) {
+      const path = `${folder}/${entry.name}`;
+      if (entry.isDirectory()) visit(path);
+      else if (!existsSync(join(root, path.replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts'))))
+        rmSync(join(root, 'dist', path));
+    }
+  };
+  for (const folder of sourceFolders) if (existsSync(join(root, 'dist', folder))) visit(folder);
+}
+
 /** npm tells its children where it lives; without that it is looked up as a shell would. */
 function runNpm(args) {
   const npmScript = process.env.npm_execpath;
@@ -100,6 +113,7 @@ export function bootstrap() {
     rmSync(stampFile, { force: true });
     fail('the build failed (see above).');
   }
+  removeOrphans();
   mkdirSync(dirname(stampFile), { recursive: true });
   writeFileSync(stampFile, digest);
 }

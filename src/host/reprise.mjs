@@ -10,8 +10,18 @@ import { fileURLToPath } from 'node:url';
 
 const commandLine = new URL('../../dist/src/host/cli.js', import.meta.url);
 
-if (!existsSync(fileURLToPath(commandLine))) {
+const isBuilt = () => existsSync(fileURLToPath(commandLine));
+
+function fail(line) {
+  process.stderr.write(`reprise: ${line}\n`);
+  process.exit(2);
+}
+
+if (!isBuilt()) {
+  const isCheckout = existsSync(fileURLToPath(new URL('../../tsconfig.json', import.meta.url)));
+  if (!isCheckout) fail('this installation is incomplete (dist is missing): install the package again.');
   const { bootstrap } = await import('./bootstrap.mjs');
   bootstrap();
+  if (!isBuilt()) fail('the build left no dist/src/host/cli.js: run npm run build and look at its messages.');
 }
 await import(commandLine.href);

@@ -1,0 +1,84 @@
+/**
+ * The parts of the continuous integration that need more than Node: npm run ci:extra [WORD...]
+ *
+ * A step is one line of the table: a name, the Debian packages it needs with a command that shows they are there, and
+ * what to run. As root, missing packages are installed, each step's by itself; otherwise the step is skipped and says
+ * why. A step that runs and fails makes the whole fail. A WORD keeps the steps whose name contains it.
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const timeoutPerStepMs = 20 * 60_000;
+
+/** $TMP in a command is a fresh folder that is removed afterwards. */
+const steps = [
+  {
+    name: 'package: packed, installed elsewhere, answers',
+    packages: [],
+    probe: 'true',
+    run: 'node proptests/package-check.mjs $TMP',
+  },
+];
+
+function shell(command, options) {
+  return spawnSync('bash', ['-c', command], { cwd: root, ...options });
+}
+
+let listsAreFresh = false;
+
+/** Undefined when the step can run, otherwise why not. */
+function whyNot({ packages, probe }) {
+  const present = () => shell(probe, { stdio: 'ignore', timeout: 60_000 }).status === 0;
+  if (present()) return undefined;
+  const wanted = packages.join(' ');
+  if (wanted === '') return `\`${probe}\` fails here`;
+  if (process.getuid?.() !== 0) return `needs ${wanted} (not root, so not installed)`;
+  if (shell('command -v apt-get', { stdio: 'ignore' }).status !== 0) return `needs ${wanted} (no apt-get here)`;
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  if (!listsAreFresh)
+    shell('apt-get update -qq', { stdio: ['ignore', 'ignore', 'inherit'], env: environment, timeout: 300_000 });
+  listsAreFresh = true;
+  const installed = shell(`apt-get install -y -qq --no-install-recommends ${wanted}`, {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: environment,
+    timeout: 600_000,
+  });
+  if (installed.status !== 0) return `apt-get could not install ${wanted}`;
+  return present() ? undefined : `\`${probe}\` fails although ${wanted} is installed`;
+}
+
+const words = process.argv.slice(2);
+const counts = { passed: 0, failed: 0, skipped: 0 };
+for (const step of steps) {
+  if (words.length > 0 && !words.some((word) => step.name.includes(word))) continue;
+  console.log(`\n-- ${step.name}`);
+  const reason = whyNot(step);
+  if (reason !== undefined) {
+    counts.skipped++;
+    console.log(`skipped: ${reason}`);
+    continue;
+  }
+  const folder = mkdtempSync(join(tmpdir(), 'reprise-ci-'));
+  const startMs = Date.now();
+  const ended = shell(step.run, {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, TMP: folder },
+    timeout: timeoutPerStepMs,
+  });
+  rmSync(folder, { recursive: true, force: true });
+  const how = ended.signal === null ? `status ${ended.status}` : `signal ${ended.signal}`;
+  const took = `${((Date.now() - startMs) / 1000).toFixed(1)} s`;
+  if (ended.status === 0) {
+    counts.passed++;
+    console.log(`ran: ${took}`);
+  } else {
+    counts.failed++;
+    console.log(`failed: ${how} after ${took}; run \`${step.run}\` to see it again`);
+  }
+}
+console.log(`\nextra: ${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+process.exit(counts.failed === 0 ? 0 : 1);
