@@ -31,7 +31,7 @@ function listFiles(): string[] {
 }
 
 test('every file of the project follows the rules of the house', () => {
-  const tree = new Map(listFiles().map((path) => [path, readFileSync(join(root, path), 'latin1')]));
+  const tree = new Map(listFiles().map((path) => [path, readFileSync(join(root, path), 'utf8')]));
   assert.ok(tree.has('package.json') && tree.has('proptests/tidy/tidy.ts'), 'the tree was not read');
   const violations = tidy(tree).map(printViolation);
   assert.ok(violations.length === 0, `\n${violations.join('\n')}`);

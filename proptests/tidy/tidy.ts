@@ -146,6 +146,8 @@ function checkImports(sources: readonly Source[]): Violation[] {
         }
         continue;
       }
+      // An address may also name data (a config file, an image): only sources have a place in the matrix.
+      if (kind === 'address' && !isSource(sourceOf(target))) continue;
       if (kind !== 'address' && !/\.(ts|mjs|js|json)$/.test(specifier)) add(line, `${specifier}: write the .ts ending`);
       const to = areaOf(sourceOf(target));
       const isTier = to.startsWith('tiers/');
