@@ -1,0 +1,22 @@
+// What the machine loop asks of an engine. An engine executes instructions from the CPU state until
+// the slice is used up or something asks it to leave, and leaves the same bits as any other engine.
+
+import type { Cpu } from '../state/cpu.ts';
+
+export interface Engine {
+  readonly name: string;
+  /**
+   * Execute until cpu.left is 0 or cpu.exitRequest is set, whichever comes first; never beyond.
+   * On return EIP, the registers and cpu.left are exact. A fault leaves EIP at the faulting
+   * instruction, cpu.faultVector filled and EXIT_FAULT set; the loop delivers it.
+   */
+  run(cpu: Cpu): void;
+  /** Drop all derived state (decoded blocks, compiled code, heat). Never visible to the guest. */
+  drop(): void;
+}
+
+/** Who must know that code bytes changed. Called by memory/code-pages.ts. */
+export interface CodeInvalidator {
+  /** A write touched bytes that blocks were made from: physical byte range [from, to). */
+  invalidate(from: number, to: number): void;
+}

@@ -1,0 +1,244 @@
+/**
+ * Events as msgpack rows `[kind number, fields …]` and back. Rows hold the inputs and the rare checks; the frequent
+ * checks go into columns (`check-columns.ts`). A row that breaks its shape gives null: the caller names the frame.
+ */
+import type { CheckEvent, DmaContent, InputEvent, StateHash } from './events.ts';
+import { CHECK_KIND, INPUT_KIND } from './events.ts';
+import type { Packed } from './payload.ts';
+
+const UINT32_MAX = 0xffffffff;
+
+export function encodeInput(event: InputEvent): Packed[] {
+  const kind = INPUT_KIND[event.kind];
+  switch (event.kind) {
+    case 'serial':
+      return [kind, event.port, event.bytes];
+    case 'key':
+      return [kind, event.key, event.down];
+    case 'scancode':
+    case 'entropy':
+      return [kind, event.bytes];
+    case 'mouse':
+      return [kind, event.dx, event.dy, event.dz, event.buttons];
+    case 'packet':
+      return [kind, event.device, event.bytes];
+    case 'epoch':
+      return [kind, event.seconds];
+    case 'end-of-input':
+      return [kind, event.port];
+    case 'power-button':
+    case 'reset':
+    case 'nmi':
+      return [kind];
+  }
+}
+
+/** The event, null when the row breaks its shape, or `unknown` when the kind is not one of ours. */
+export function decodeInput(row: readonly Packed[]): InputEvent | null | 'unknown' {
+  const [kind, a, b, c, d] = row;
+  switch (kind) {
+    case INPUT_KIND.serial:
+      return isUnsigned(a, 255) && isBytes(b) ? { kind: 'serial', port: a, bytes: b } : null;
+    case INPUT_KIND.key:
+      return isName(a) && typeof b === 'boolean' ? { kind: 'key', key: a, down: b } : null;
+    case INPUT_KIND.scancode:
+      return isBytes(a) ? { kind: 'scancode', bytes: a } : null;
+    case INPUT_KIND.mouse:
+      return isInt32(a) && isInt32(b) && isInt32(c) && isUnsigned(d, 255)
+        ? { kind: 'mouse', dx: a, dy: b, dz: c, buttons: d }
+        : null;
+    case INPUT_KIND.packet:
+      return isUnsigned(a, 255) && isBytes(b) ? { kind: 'packet', device: a, bytes: b } : null;
+    case INPUT_KIND.entropy:
+      return isBytes(a) ? { kind: 'entropy', bytes: a } : null;
+    case INPUT_KIND.epoch:
+      return isSafe(a) ? { kind: 'epoch', seconds: a } : null;
+    case INPUT_KIND['end-of-input']:
+      return isUnsigned(a, 255) ? { kind: 'end-of-input', port: a } : null;
+    case INPUT_KIND['power-button']:
+      return { kind: 'power-button' };
+    case INPUT_KIND.reset:
+      return { kind: 'reset' };
+    case INPUT_KIND.nmi:
+      return { kind: 'nmi' };
+    default:
+      return 'unknown';
+  }
+}
+
+/** Checks that are written as rows. */
+export type RowCheck = Extract<CheckEvent, { kind: 'dma-write' | 'guest-reset' | 'state-hash' | 'digest' }>;
+
+export function encodeRowCheck(event: RowCheck): Packed[] {
+  const kind = CHECK_KIND[event.kind];
+  switch (event.kind) {
+    case 'dma-write': {
+      const { content } = event;
+      return 'bytes' in content
+        ? [kind, event.address, content.bytes]
+        : [kind, event.address, content.image, content.offset, content.length];
+    }
+    case 'guest-reset':
+      return [kind];
+    case 'state-hash':
+      return [kind, ...encodeStateHash(event.hash)];
+    case 'digest':
+      return [kind, event.count, hashToBytes(event.digest)];
+  }
+}
+
+export function decodeRowCheck(row: readonly Packed[]): RowCheck | null | 'unknown' {
+  const [kind, a, b, c, d] = row;
+  switch (kind) {
+    case CHECK_KIND['dma-write']: {
+      const content = decodeDmaContent(b, c, d);
+      return isSafe(a) && content !== null ? { kind: 'dma-write', address: a, content } : null;
+    }
+    case CHECK_KIND['guest-reset']:
+      return { kind: 'guest-reset' };
+    case CHECK_KIND['state-hash']: {
+      const hash = decodeStateHash(row.slice(1));
+      return hash === null ? null : { kind: 'state-hash', hash };
+    }
+    case CHECK_KIND.digest: {
+      const digest = hashFromBytes(b);
+      return isUnsigned(a, UINT32_MAX) && a > 0 && digest !== null ? { kind: 'digest', count: a, digest } : null;
+    }
+    default:
+      return 'unknown';
+  }
+}
+
+function decodeDmaContent(a: Packed, b: Packed, c: Packed): DmaContent | null {
+  if (isBytes(a)) return { bytes: a };
+  return isUnsigned(a, 255) && isSafe(b) && isUnsigned(c, UINT32_MAX) ? { image: a, offset: b, length: c } : null;
+}
+
+/** [root, cpu | nil, ram | nil, devices | nil, registers | nil, page numbers | nil, page digests | nil], nils cut off. */
+export function encodeStateHash(hash: StateHash): Packed[] {
+  const row: Packed[] = [
+    hashToBytes(hash.root),
+    hash.cpu === undefined ? null : hashToBytes(hash.cpu),
+    hash.ram === undefined ? null : hashToBytes(hash.ram),
+    hash.devices === undefined ? null : hash.devices.flatMap(([name, digest]): Packed[] => [name, hashToBytes(digest)]),
+    hash.registers === undefined ? null : hash.registers.flat(),
+    hash.pages === undefined ? null : wordsToBytes(differences(hash.pages.numbers)),
+    hash.pages === undefined ? null : wordsToBytes(hash.pages.digests),
+  ];
+  while (row[row.length - 1] === null) row.pop();
+  return row;
+}
+
+export function decodeStateHash(row: readonly Packed[]): StateHash | null {
+  const [rootBytes, cpuBytes = null, ramBytes = null, deviceList = null, registerList = null] = row;
+  const [, , , , , pageNumbers = null, pageDigests = null] = row;
+  const root = hashFromBytes(rootBytes);
+  if (root === null) return null;
+  const hash: { -readonly [K in keyof StateHash]: StateHash[K] } = { root };
+  if (cpuBytes !== null) {
+    const cpu = hashFromBytes(cpuBytes);
+    if (cpu === null) return null;
+    hash.cpu = cpu;
+  }
+  if (ramBytes !== null) {
+    const ram = hashFromBytes(ramBytes);
+    if (ram === null) return null;
+    hash.ram = ram;
+  }
+  if (deviceList !== null) {
+    const devices = decodePairs(deviceList, hashFromBytes);
+    if (devices === null) return null;
+    hash.devices = devices;
+  }
+  if (registerList !== null) {
+    const registers = decodePairs(registerList, (value) => (isUnsigned(value, UINT32_MAX) ? value : null));
+    if (registers === null) return null;
+    hash.registers = registers;
+  }
+  if (pageNumbers !== null) {
+    const steps = wordsFromBytes(pageNumbers);
+    const digests = wordsFromBytes(pageDigests);
+    if (steps === null || digests === null || steps.length !== digests.length) return null;
+    hash.pages = { numbers: sums(steps), digests };
+  }
+  return hash;
+}
+
+function decodePairs<T>(list: Packed, decode: (value: Packed) => T | null): [string, T][] | null {
+  if (!isList(list) || list.length % 2 !== 0) return null;
+  const pairs: [string, T][] = [];
+  for (let i = 0; i < list.length; i += 2) {
+    const name = list[i];
+    const value = decode(list[i + 1]);
+    if (!isName(name) || value === null) return null;
+    pairs.push([name, value]);
+  }
+  return pairs;
+}
+
+function differences(words: Uint32Array): Uint32Array {
+  return words.map((word, i) => (i === 0 ? word : word - words[i - 1]));
+}
+
+function sums(words: Uint32Array): Uint32Array {
+  for (let i = 1; i < words.length; i++) words[i] += words[i - 1];
+  return words;
+}
+
+/** Byte planes (all low bytes, then the next …): small page steps then compress to almost nothing. */
+function wordsToBytes(words: Uint32Array): Uint8Array {
+  const count = words.length;
+  const bytes = new Uint8Array(count * 4);
+  for (let plane = 0; plane < 4; plane++) {
+    for (let i = 0; i < count; i++) bytes[plane * count + i] = words[i] >>> (plane * 8);
+  }
+  return bytes;
+}
+
+function wordsFromBytes(bytes: Packed): Uint32Array | null {
+  if (!isBytes(bytes) || bytes.length % 4 !== 0) return null;
+  const count = bytes.length / 4;
+  const words = new Uint32Array(count);
+  for (let plane = 0; plane < 4; plane++) {
+    for (let i = 0; i < count; i++) words[i] |= bytes[plane * count + i] << (plane * 8);
+  }
+  return words;
+}
+
+export function hashToBytes(hash: string): Uint8Array {
+  const bytes = new Uint8Array(hash.length >> 1);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(hash.slice(2 * i, 2 * i + 2), 16);
+  return bytes;
+}
+
+export function hashFromBytes(bytes: Packed | undefined): string | null {
+  if (!isBytes(bytes) || bytes.length !== 8) return null;
+  let text = '';
+  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  return text;
+}
+
+export function isBytes(value: Packed | undefined): value is Uint8Array {
+  return value instanceof Uint8Array;
+}
+
+export function isList(value: Packed | undefined): value is readonly Packed[] {
+  return Array.isArray(value);
+}
+
+export function isUnsigned(value: Packed | undefined, max: number): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= max;
+}
+
+/** A tick, an offset, a size: a whole number that a double holds exactly. */
+export function isSafe(value: Packed | undefined): value is number {
+  return isUnsigned(value, Number.MAX_SAFE_INTEGER);
+}
+
+function isInt32(value: Packed | undefined): value is number {
+  return typeof value === 'number' && (value | 0) === value;
+}
+
+export function isName(value: Packed | undefined): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= 64;
+}

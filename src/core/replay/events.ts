@@ -1,0 +1,266 @@
+/**
+ * The two classes of events, never mixed. Input is what the outside did and replay injects; a check is what follows
+ * from it and replay asserts (or, with `--devices log`, takes from the log). Kind numbers are part of the log format
+ * and are never reused. A kind of 128 and above may be skipped by a reader that does not know it, one below may not.
+ * `tick` is retired instructions plus idle ticks; `seq` counts the events of one class from the start of the run.
+ */
+
+/** Bytes arrive together at a 16550's line; the device spreads them as its timing says. */
+export interface SerialInput {
+  readonly kind: 'serial';
+  readonly port: number;
+  readonly bytes: Uint8Array;
+}
+/** A key by its name (`KEY_NAMES`), made or broken. */
+export interface KeyInput {
+  readonly kind: 'key';
+  readonly key: string;
+  readonly down: boolean;
+}
+/** Raw bytes from the keyboard, in the scan code set that the keyboard is in. */
+export interface ScancodeInput {
+  readonly kind: 'scancode';
+  readonly bytes: Uint8Array;
+}
+/** One mouse packet: movement right and up, wheel, and buttons (bit 0 left, 1 right, 2 middle). */
+export interface MouseInput {
+  readonly kind: 'mouse';
+  readonly dx: number;
+  readonly dy: number;
+  readonly dz: number;
+  readonly buttons: number;
+}
+export interface PacketInput {
+  readonly kind: 'packet';
+  readonly device: number;
+  readonly bytes: Uint8Array;
+}
+export interface EntropyInput {
+  readonly kind: 'entropy';
+  readonly bytes: Uint8Array;
+}
+/** The wall clock as the guest may see it from now on, in whole seconds since 1970. */
+export interface EpochInput {
+  readonly kind: 'epoch';
+  readonly seconds: number;
+}
+/** Nothing more will come from the other end of a serial line. */
+export interface EndOfInput {
+  readonly kind: 'end-of-input';
+  readonly port: number;
+}
+export interface PlainInput {
+  readonly kind: 'power-button' | 'reset' | 'nmi';
+}
+export type InputEvent =
+  | SerialInput
+  | KeyInput
+  | ScancodeInput
+  | MouseInput
+  | PacketInput
+  | EntropyInput
+  | EpochInput
+  | EndOfInput
+  | PlainInput;
+
+export interface InterruptCheck {
+  readonly kind: 'interrupt';
+  readonly vector: number;
+}
+/** The value a device gave; `size` is 1, 2 or 4 bytes, `value` unsigned. */
+export interface PortReadCheck {
+  readonly kind: 'port-read';
+  readonly port: number;
+  readonly size: number;
+  readonly value: number;
+}
+export interface MmioReadCheck {
+  readonly kind: 'mmio-read';
+  readonly address: number;
+  readonly size: number;
+  readonly value: number;
+}
+export interface TimerCheck {
+  readonly kind: 'timer';
+  readonly id: number;
+}
+/** The address line gate changed: with no devices the log is the only one who knows. */
+export interface A20Check {
+  readonly kind: 'a20';
+  readonly enabled: boolean;
+}
+/** Content of a DMA write: the bytes, or where they lie in an image of the manifest. */
+export type DmaContent =
+  | { readonly bytes: Uint8Array }
+  | { readonly image: number; readonly offset: number; readonly length: number };
+export interface DmaWriteCheck {
+  readonly kind: 'dma-write';
+  readonly address: number;
+  readonly content: DmaContent;
+}
+export interface GuestResetCheck {
+  readonly kind: 'guest-reset';
+}
+/**
+ * State of the machine, as digests of sixteen hexadecimal digits (`hashToHex`). `root` alone is enough to assert; the
+ * parts, given less often, let a divergence name a register, a device or a page.
+ */
+export interface StateHash {
+  readonly root: string;
+  readonly cpu?: string;
+  readonly ram?: string;
+  readonly devices?: readonly (readonly [name: string, hash: string])[];
+  /** Value by register name, unsigned 32-bit. */
+  readonly registers?: readonly (readonly [name: string, value: number])[];
+  /** Pages (4 KiB) rehashed since the last such event: page number and the low word of its digest, ascending. */
+  readonly pages?: { readonly numbers: Uint32Array; readonly digests: Uint32Array };
+}
+export interface StateHashCheck {
+  readonly kind: 'state-hash';
+  readonly hash: StateHash;
+}
+/** Profile `checked`: stands for the `count` checks since the last one. `tick` is that of the last of them. */
+export interface DigestCheck {
+  readonly kind: 'digest';
+  readonly count: number;
+  readonly digest: string;
+}
+export type CheckEvent =
+  | InterruptCheck
+  | PortReadCheck
+  | MmioReadCheck
+  | TimerCheck
+  | A20Check
+  | DmaWriteCheck
+  | GuestResetCheck
+  | StateHashCheck
+  | DigestCheck;
+
+export interface LoggedInput {
+  readonly class: 'input';
+  readonly tick: number;
+  /** Inputs before this one. */
+  readonly seq: number;
+  /** Checks in the log before this input: what orders the two classes at one tick. */
+  readonly checksBefore: number;
+  readonly frame: number;
+  readonly event: InputEvent;
+}
+export interface LoggedCheck {
+  readonly class: 'check';
+  readonly tick: number;
+  /** Checks in the log before this one. */
+  readonly seq: number;
+  readonly frame: number;
+  readonly event: CheckEvent;
+}
+export type LoggedEvent = LoggedInput | LoggedCheck;
+
+/** Numbers in input rows: [number, fields …]. */
+export const INPUT_KIND = {
+  serial: 1,
+  key: 2,
+  scancode: 3,
+  mouse: 4,
+  packet: 5,
+  entropy: 6,
+  epoch: 7,
+  'end-of-input': 8,
+  'power-button': 9,
+  reset: 10,
+  nmi: 11,
+} as const satisfies Record<InputEvent['kind'], number>;
+
+/** Numbers of checks. Those of four columns (tick, kind, operand, value) come first, the others are rows. */
+export const CHECK_KIND = {
+  interrupt: 1,
+  'port-read': 2,
+  'mmio-read': 3,
+  timer: 4,
+  a20: 5,
+  'dma-write': 16,
+  'guest-reset': 17,
+  'state-hash': 18,
+  digest: 19,
+} as const satisfies Record<CheckEvent['kind'], number>;
+
+/** First kind number that a reader may skip when it does not know it. */
+export const MAY_SKIP_KIND = 128;
+
+/** Plain data for `--json`: bytes become hexadecimal text, with the printable text of serial lines beside it. */
+export function eventToJson(logged: LoggedEvent): Record<string, unknown> {
+  const { tick, seq, event } = logged;
+  const json: Record<string, unknown> = { tick, class: logged.class, seq };
+  for (const [name, value] of Object.entries(event)) json[name] = jsonValue(value);
+  if (event.kind === 'serial') json.text = printable(event.bytes);
+  return json;
+}
+
+function jsonValue(value: unknown): unknown {
+  if (value instanceof Uint8Array) return hex(value);
+  if (value instanceof Uint32Array) return Array.from(value);
+  if (Array.isArray(value)) return value.map(jsonValue);
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, jsonValue(inner)]));
+  }
+  return value;
+}
+
+/** One line for a person: `port-read 3fd = 60`. */
+export function eventToText(event: InputEvent | CheckEvent): string {
+  switch (event.kind) {
+    case 'serial':
+      return `serial${event.port} ${printable(event.bytes)}`;
+    case 'key':
+      return `key ${event.key} ${event.down ? 'down' : 'up'}`;
+    case 'scancode':
+    case 'entropy':
+      return `${event.kind} ${hex(event.bytes)}`;
+    case 'mouse':
+      return `mouse ${event.dx} ${event.dy} ${event.dz} buttons ${event.buttons}`;
+    case 'packet':
+      return `packet ${event.device} ${event.bytes.length} bytes`;
+    case 'epoch':
+      return `epoch ${event.seconds}`;
+    case 'end-of-input':
+      return `end-of-input serial${event.port}`;
+    case 'power-button':
+    case 'reset':
+    case 'nmi':
+    case 'guest-reset':
+      return event.kind;
+    case 'interrupt':
+      return `interrupt ${event.vector.toString(16)}h`;
+    case 'port-read':
+      return `port-read ${event.port.toString(16)}h size ${event.size} = ${event.value.toString(16)}h`;
+    case 'mmio-read':
+      return `mmio-read ${event.address.toString(16)}h size ${event.size} = ${event.value.toString(16)}h`;
+    case 'timer':
+      return `timer ${event.id}`;
+    case 'a20':
+      return `a20 ${event.enabled ? 'on' : 'off'}`;
+    case 'dma-write': {
+      const { content } = event;
+      const where = `dma-write ${event.address.toString(16)}h`;
+      return 'bytes' in content
+        ? `${where} ${content.bytes.length} bytes`
+        : `${where} ${content.length} bytes of image ${content.image} at ${content.offset}`;
+    }
+    case 'state-hash':
+      return `state-hash ${event.hash.root}`;
+    case 'digest':
+      return `digest of ${event.count} checks ${event.digest}`;
+  }
+}
+
+export function hex(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  return text;
+}
+
+function printable(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return JSON.stringify(text);
+}

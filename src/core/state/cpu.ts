@@ -1,0 +1,116 @@
+// One virtual CPU: typed views over the machine's single WebAssembly.Memory (state/layout.ts says what
+// lies where), the TLB, and the transient fields by which engines and the machine loop speak to each
+// other. Everything the guest can see is in the memory block; what is here besides is derived or wiring.
+
+import { CPU_BLOCK_SIZE, EIP, RAM_BASE, TICK_F64, ZERO } from './layout.ts';
+import type { AddressSpace } from '../memory/address-space.ts';
+
+/** Why an engine must leave after the current instruction (bits of Cpu.exitRequest). */
+export const EXIT_FAULT = 1; // the instruction did not retire: faultVector says why
+export const EXIT_DEADLINE = 2; // a device access moved the next event or raised a line
+export const EXIT_WINDOW = 4; // IF, a shadow, TF, DR7 or the interrupt priority may have changed
+export const EXIT_MODE = 8; // modeKey, paging or CS changed: look the next block up afresh
+export const EXIT_CODE = 16; // the running block was invalidated
+export const EXIT_HALT = 32; // HLT retired
+export const EXIT_STOP = 64; // power-off, reset, debug-exit: the machine decides
+
+/** Sentinel thrown by cold paths after they filled the fault fields; never allocated twice, never leaves an engine. */
+export class GuestFault {}
+export const GUEST_FAULT = new GuestFault();
+
+/** Port I/O as instructions see it. size in bytes: 1, 2 or 4; value zero-extended. */
+export interface PortBus {
+  read(port: number, size: number): number;
+  write(port: number, size: number, value: number): void;
+}
+
+/** Largest number of TLB entries filled before a flush clears the whole table instead of the list. */
+const TLB_ENTRIES = 1 << 20;
+
+export class Cpu {
+  readonly memory: WebAssembly.Memory;
+  readonly m8: Uint8Array;
+  readonly m16: Uint16Array;
+  readonly m32: Int32Array;
+  readonly f64: Float64Array;
+  readonly view: DataView;
+  /** TLB: entry = (host address − linear address) with TLB_* deny bits in the low 12; −1 = invalid. memory/tlb.ts. */
+  readonly tlb: Int32Array;
+  /** Byte address of the TLB in the memory (for wasm code). */
+  readonly tlbBase: number;
+  readonly ramSize: number;
+  space!: AddressSpace;
+  ports!: PortBus;
+
+  /** Tick at which the current slice ends; now() = deadlineTick − left. */
+  deadlineTick = 0;
+  /** Ticks left in the slice; engines store it before anything that may look at the clock. */
+  left = 0;
+  exitRequest = 0;
+
+  faultVector = -1;
+  faultError = 0;
+  faultHasError = false;
+  /** Linear address of a page fault (CR2 is written when the fault is raised). */
+  faultAddress = 0;
+  /** INT n / INT3 / INTO / INT1 in delivery: 1, changes error code EXT bit and privilege checks. */
+  faultSoftware = 0;
+
+  /** EIP after the current instruction; cold handlers that branch overwrite it. */
+  nextEip = 0;
+  /** Extra ticks of the instruction in hand: REP iterations beyond the first. */
+  extraTicks = 0;
+
+  /** Result registers of the page walk (cpu/paging.ts): page-aligned physical address, TLB deny bits, global. */
+  walkPhysical = 0;
+  walkDeny = 0;
+  walkGlobal = false;
+
+  constructor(ramSize: number, deviceMemorySize: number) {
+    this.ramSize = ramSize;
+    const align = (n: number): number => (n + 0xffff) & ~0xffff;
+    this.tlbBase = align(RAM_BASE + ramSize + deviceMemorySize);
+    const total = this.tlbBase + TLB_ENTRIES * 4;
+    this.memory = new WebAssembly.Memory({ initial: total >>> 16, maximum: total >>> 16 });
+    const buffer = this.memory.buffer as ArrayBuffer;
+    this.m8 = new Uint8Array(buffer);
+    this.m16 = new Uint16Array(buffer);
+    this.m32 = new Int32Array(buffer);
+    this.f64 = new Float64Array(buffer);
+    this.view = new DataView(buffer);
+    this.tlb = new Int32Array(buffer, this.tlbBase, TLB_ENTRIES);
+    this.tlb.fill(-1);
+    this.m32[ZERO] = 0;
+    if (this.m8.length < CPU_BLOCK_SIZE || new Uint8Array(new Uint16Array([1]).buffer)[0] !== 1) {
+      throw new Error('the host must be little-endian');
+    }
+  }
+
+  /** Ticks retired before the current instruction (or REP iteration). */
+  now(): number {
+    return this.deadlineTick - this.left;
+  }
+
+  get tick(): number {
+    return this.f64[TICK_F64];
+  }
+
+  get eip(): number {
+    return this.m32[EIP];
+  }
+}
+
+/** Raise an exception from a cold path. The caller's instruction must not have changed state yet. */
+export function raise(cpu: Cpu, vector: number, errorCode?: number): never {
+  setFault(cpu, vector, errorCode);
+  throw GUEST_FAULT;
+}
+
+/** Record an exception without throwing (hot paths): sets EXIT_FAULT. */
+export function setFault(cpu: Cpu, vector: number, errorCode?: number): void {
+  cpu.faultVector = vector;
+  cpu.faultHasError = errorCode !== undefined;
+  cpu.faultError = errorCode ?? 0;
+  cpu.faultSoftware = 0;
+  cpu.exitRequest |= EXIT_FAULT;
+}
