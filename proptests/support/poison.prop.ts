@@ -8,7 +8,8 @@ import * as nodeCrypto from 'node:crypto';
 import { performance as nodePerformance } from 'node:perf_hooks';
 import { test } from 'node:test';
 import { setTimeout as nodeSetTimeout } from 'node:timers';
-import { installMachineHooks, libmNames, PoisonError, poisoned } from './poison.ts';
+import { compileFunction } from 'node:vm';
+import { installMachineHooks, isHooked, libmNames, PoisonError, poisoned, projectRoot } from './poison.ts';
 
 // Aliases taken at load time, as a sly module would.
 const now = Date.now;
@@ -107,4 +108,21 @@ test('sections nest, and an exception ends its section', () => {
     });
   assert.throws(failing, RangeError);
   assert.ok(now() > 0);
+});
+
+test('a live port in the host folder may read the clock during a run, the core may not', () => {
+  const clockIn = (file: string) => compileFunction('return now();', ['now'], { filename: projectRoot + file });
+  assert.ok(poisoned(() => clockIn('src/host/live-port.ts')(now)) > 0);
+  assert.ok(poisoned(() => clockIn('dist/src/host/live-port.js')(now)) > 0);
+  for (const file of ['src/core/a.ts', 'dist/src/core/a.js', 'tiers/a.ts', 'dist/tiers/a.js', 'proptests/a.ts']) {
+    assert.throws(() => poisoned(() => clockIn(file)(now)), PoisonError, file);
+  }
+  // What a package does is the deed of whoever called it.
+  const inPackage = compileFunction('return f();', ['f'], { filename: `${projectRoot}node_modules/p/i.js` });
+  assert.throws(() => poisoned(() => inPackage(now)), PoisonError);
+});
+
+test('the real machine is hooked', async () => {
+  const { Machine } = await import('../../src/core/machine/machine.ts');
+  assert.ok(isHooked(Machine.prototype.run));
 });

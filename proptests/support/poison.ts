@@ -8,6 +8,7 @@
  * The stack tells who asked; a violation that the caller swallows is thrown again when the run ends.
  */
 import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 type AnyFunction = (...args: never[]) => unknown;
 
@@ -31,6 +32,9 @@ const useNoWeak = 'The moment of garbage collection must not be visible.';
 let guestDepth = 0;
 const violations: PoisonError[] = [];
 
+/** With forward slashes and one at the end; this file lies three folders deep in it (dist/proptests/support). */
+export const projectRoot = fileURLToPath(new URL('../../../', import.meta.url)).replaceAll('\\', '/');
+
 /** Walks the callers up to the first file of ours: true when it lies in the host folder. */
 function askedByHost(): boolean {
   const limit = Error.stackTraceLimit;
@@ -38,10 +42,9 @@ function askedByHost(): boolean {
   const frames = (new Error().stack ?? '').split('\n').slice(1);
   Error.stackTraceLimit = limit;
   for (const frame of frames) {
-    const place = frame.replaceAll('\\', '/');
-    if (place.includes('/proptests/support/poison.')) continue;
-    if (/\/src\/host\//.test(place)) return true;
-    if (/\/(src\/core|tiers|proptests|benchmarks)\//.test(place)) return false;
+    const [, place] = frame.replaceAll('\\', '/').split(projectRoot);
+    if (place === undefined || /^node_modules|proptests\/support\/poison\.[tj]s/.test(place)) continue;
+    return /^(dist\/)?src\/host\//.test(place);
   }
   return false;
 }
@@ -159,6 +162,13 @@ export function poisoned<T>(run: () => T): T {
   return result;
 }
 
+const hookedMethods = new Set<unknown>();
+
+/** True when installMachineHooks stands before the method. */
+export function isHooked(method: unknown): boolean {
+  return hookedMethods.has(method);
+}
+
 /** Makes every call of the named methods a poisoned section: installMachineHooks(Machine.prototype, 'run'). */
 export function installMachineHooks(prototype: object, ...names: string[]): void {
   for (const name of names) {
@@ -172,6 +182,7 @@ export function installMachineHooks(prototype: object, ...names: string[]): void
     const hooked = function (this: unknown, ...args: unknown[]): unknown {
       return poisoned(() => original.apply(this, args));
     };
+    hookedMethods.add(hooked);
     Object.defineProperty(prototype, name, { ...descriptor, value: hooked });
   }
 }

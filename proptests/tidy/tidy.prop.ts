@@ -181,6 +181,15 @@ test('a file that nothing imports or starts is dead', () => {
   );
 });
 
+test('package.json names only files that exist', () => {
+  const script =
+    '{"scripts":{"start":"node src/host/a.mjs && node dist/src/host/b.js"},"types":"./dist/src/host/b.d.ts"}';
+  const bodies = { 'package.json': script, 'src/host/a.mjs': '', 'src/host/b.ts': '' };
+  assert.deepEqual(rulesOf(treeOf(bodies)), []);
+  const { 'src/host/b.ts': _removed, ...without } = bodies;
+  assert.deepEqual(rulesOf(treeOf(without)), ['dead script']);
+});
+
 const shapes: readonly (readonly [rule: string, bad: string, good: string])[] = [
   ['default export', 'export default 1;', 'export const one = 1;'],
   ['enum', 'export enum E { A }', 'export const enumerate = 1;'],

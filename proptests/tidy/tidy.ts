@@ -230,6 +230,19 @@ function checkDeadFiles(tree: Tree, sources: readonly Source[]): Violation[] {
   return violations;
 }
 
+/** Every file that a script, the command or the exports of package.json name must have its source. */
+function checkScripts(tree: Tree): Violation[] {
+  const path = 'package.json';
+  const lines = (tree.get(path) ?? '').split('\n');
+  return lines.flatMap((text, index) =>
+    (text.match(/[\w./-]+\.(mjs|js|d\.ts)\b/g) ?? []).flatMap((named) => {
+      const source = sourceOf(named.replace(/^\.\//, '').replace(/\.d\.ts$/, '.js'));
+      if (tree.has(source) || text.includes('*')) return [];
+      return [{ path, line: index + 1, rule: 'dead script', message: `${named}: there is no ${source}` }];
+    }),
+  );
+}
+
 // ---------------------------------------------------------------------------------------------------------------
 // Words
 
@@ -402,6 +415,7 @@ export function tidy(tree: Tree, longAllowed: Readonly<Record<string, string>> =
     ...checkImports(sources),
     ...checkCycles(sources),
     ...checkDeadFiles(tree, sources),
+    ...checkScripts(tree),
     ...sources.filter(({ path }) => isPure(path) && !path.endsWith('.d.ts')).flatMap(checkPureWords),
     ...sources.flatMap(checkShape),
     ...checkLines(tree, longAllowed),
