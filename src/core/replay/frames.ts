@@ -99,8 +99,9 @@ export function encodeFrame(kind: number, flags: number, seq: number, firstTick:
   return bytes;
 }
 
-export function startsWithMagic(bytes: Uint8Array, offset: number): boolean {
-  return MAGIC.every((byte, i) => bytes[offset + i] === byte);
+/** Whether `bytes` begin as a frame does, as far as there are bytes. */
+export function startsWithMagic(bytes: Uint8Array, offset = 0): boolean {
+  return MAGIC.every((byte, i) => offset + i >= bytes.length || bytes[offset + i] === byte);
 }
 
 /**
@@ -173,7 +174,7 @@ function wrongOrder(seq: number, expectedSeq: number, offset: number): LogError 
   );
 }
 
-export function newerFormat(format: number, frame: number, offset: number): LogError {
+function newerFormat(format: number, frame: number, offset: number): LogError {
   return new LogError(
     'newer',
     `This log is of format ${format}, this version of Reprise reads formats up to ${LOG_FORMAT}: replay it with a ` +

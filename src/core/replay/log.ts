@@ -38,15 +38,13 @@ import {
   FRAME_FLAG,
   FRAME_HEADER_BYTES,
   FRAME_KIND,
-  LOG_FORMAT,
-  newerFormat,
   readFrame,
   readPayload,
   startsWithMagic,
 } from './frames.ts';
 import type { FrameInfo } from './frames.ts';
 import { LogError, malformed } from './log-error.ts';
-import { decodeHeader, encodeHeader, isMap } from './manifest.ts';
+import { decodeHeader, encodeHeader } from './manifest.ts';
 import type { LogHeader } from './manifest.ts';
 import type { Packed } from './payload.ts';
 
@@ -214,19 +212,22 @@ export function openLog(file: Uint8Array, options: OpenLogOptions = {}): LogRead
   if (file.length === 0) {
     throw new LogError('empty', 'The log is empty: recording ended before its first byte was written; record the run again.');
   }
-  for (let i = 0; i < Math.min(4, file.length); i++) {
-    if (!startsWithMagic(file, 0) && (file.length >= 4 || !isMagicPrefix(file))) {
-      throw new LogError('foreign', 'This is not a Reprise log (its first bytes are not those of one): give a file that `reprise record` wrote.');
-    }
+  if (!startsWithMagic(file)) {
+    throw new LogError(
+      'foreign',
+      'This is not a Reprise log (its first bytes are not those of one): give a file that `reprise record` wrote.',
+    );
   }
   const frames: FrameInfo[] = [];
   let offset = 0;
+  let hasEnded = false;
   let damage: LogError | null = null;
   try {
     for (let frame: FrameInfo | null; offset < file.length; offset += FRAME_HEADER_BYTES + frame.payloadBytes) {
       frame = readFrame(file, offset, frames.length);
       if (frame === null) break;
-      checkSequence(frame, frames);
+      checkSequence(frame, hasEnded);
+      if (frame.kind === FRAME_KIND.end) hasEnded = true;
       frames.push(frame);
     }
   } catch (error) {
@@ -239,18 +240,11 @@ export function openLog(file: Uint8Array, options: OpenLogOptions = {}): LogRead
   return new LogReader(file, frames, offset, damage);
 }
 
-function isMagicPrefix(file: Uint8Array): boolean {
-  const padded = new Uint8Array([0x89, 0x52, 0x50, 0x4c]);
-  padded.set(file);
-  return startsWithMagic(padded, 0);
-}
-
 /** What may stand where: the header first and once, nothing that must be understood after the end. */
-function checkSequence(frame: FrameInfo, before: readonly FrameInfo[]): void {
+function checkSequence(frame: FrameInfo, hasEnded: boolean): void {
   const { kind, seq, offset } = frame;
   const maySkip = (frame.flags & FRAME_FLAG.maySkip) !== 0;
   if ((kind === FRAME_KIND.header) !== (seq === 0)) throw malformed('place of the header', seq, offset);
-  const hasEnded = before.some((earlier) => earlier.kind === FRAME_KIND.end);
   if (hasEnded && !maySkip) throw malformed('a frame after the end', seq, offset);
   if (maySkip) return;
   if (!KNOWN_KINDS.has(kind) || kind === FRAME_KIND.branchParent || frame.flags > FRAME_FLAG.maySkip + FRAME_FLAG.deflated) {
@@ -282,7 +276,6 @@ export class LogReader {
     this.trailingBytes = file.length - endOffset;
     this.damage = damage;
     const payload = readPayload(file, frames[0]);
-    if (isMap(payload) && typeof payload.format === 'number') throw newerFormat(LOG_FORMAT + 1, 0, 0);
     const header = decodeHeader(payload);
     if (typeof header === 'string') throw malformed(`${header} of the manifest`, 0, 0);
     this.header = header;
