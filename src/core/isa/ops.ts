@@ -1,0 +1,53 @@
+// The contract of the project: one row per instruction, numbered. The decoder, the assembler, the interpreter, the
+// lifters, the generators and the coverage report are all checked against or derived from this list. Row numbers are
+// what R_META holds; they follow the order of the lists, are not stored in logs and may change between versions.
+import type { Row } from './row.ts';
+import { INTEGER_ROWS } from './rows-integer.ts';
+import { SIMD_ROWS } from './rows-simd.ts';
+import { X87_ROWS } from './rows-x87.ts';
+
+/** Every instruction; the index is the row number. */
+export const ROWS = [...INTEGER_ROWS, ...X87_ROWS, ...SIMD_ROWS] as const;
+
+/** The name of a row: what handlers and lifters are keyed by. */
+export type OpName = (typeof ROWS)[number]['name'];
+
+/** Row number by name. */
+export const OP = Object.fromEntries(ROWS.map((entry, index) => [entry.name, index])) as Record<OpName, number>;
+
+/** The row with this number; an unknown number is a broken invariant. */
+export function rowOf(op: number): Row<OpName> {
+  const found: Row<OpName> | undefined = ROWS[op];
+  if (found === undefined) throw new Error(`no instruction row has number ${op}`);
+  return found;
+}
+
+/** Bits of EFLAGS by the letter that rows use. */
+const FLAG_LETTERS: Readonly<Record<string, number>> = {
+  C: 0x1,
+  P: 0x4,
+  A: 0x10,
+  Z: 0x40,
+  S: 0x80,
+  T: 0x100,
+  I: 0x200,
+  D: 0x400,
+  O: 0x800,
+  L: 0x3000, // IOPL
+  N: 0x4000, // NT
+  R: 0x10000, // RF
+  V: 0x20000, // VM
+  K: 0x40000, // AC
+  F: 0x380000, // VIF VIP ID
+};
+
+/** EFLAGS mask of a row's letters. */
+export function flagMask(letters: string): number {
+  let mask = 0;
+  for (const letter of letters) {
+    const bits = FLAG_LETTERS[letter];
+    if (bits === undefined) throw new Error(`${letter} in ${letters} is no flag`);
+    mask |= bits;
+  }
+  return mask;
+}
