@@ -10,15 +10,29 @@ function putOperand(random: RandomWords, kind: Operation['a'], words: Int32Array
   if (kind === 'f80') putF80(random, words, near);
   else if (kind === 'f64') putF64(random, words, near);
   else if (kind === 'f32') putF32(random, words, near);
-  else if (kind === 'integer') putInteger(random, words);
+  else if (kind === 'f64x2') {
+    putF64(random, words, near);
+    const lo = words[0]!;
+    const hi = words[1]!;
+    putF64(random, words, near);
+    words[2] = lo;
+    words[3] = hi;
+  } else if (kind === 'f32x4') {
+    const elements: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      putF32(random, words, near);
+      elements.push(words[0]!);
+    }
+    words.set(elements);
+  } else if (kind === 'integer') putInteger(random, words);
   else if (kind === 'bcd') putBcd(random, words);
   else words.fill(0);
 }
 
 /** The exponent of the same number in another format's bias, so that unlike operands meet. */
 function nearFor(kind: Operation['a'], near80: number): number {
-  if (kind === 'f64') return near80 - 16383 + 1023;
-  if (kind === 'f32') return near80 - 16383 + 127;
+  if (kind === 'f64' || kind === 'f64x2') return near80 - 16383 + 1023;
+  if (kind === 'f32' || kind === 'f32x4') return near80 - 16383 + 127;
   return near80;
 }
 

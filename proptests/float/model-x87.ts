@@ -33,7 +33,7 @@ import type { F80 } from '../../src/core/cpu/float/f80.ts';
 import { makeF80 } from '../../src/core/cpu/float/f80.ts';
 import { ANSWER, REQUEST } from './native.ts';
 
-export type OperandKind = 'f80' | 'f64' | 'f32' | 'integer' | 'bcd' | 'none';
+export type OperandKind = 'f80' | 'f64' | 'f64x2' | 'f32' | 'f32x4' | 'integer' | 'bcd' | 'none';
 
 /** `model` computes from the request at `at` in `requests` the sixteen words of the answer. */
 export type Operation = {

@@ -6,10 +6,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { runCases } from './campaign.ts';
+import { sseOperations } from './model-sse.ts';
 import { x87Operations } from './model-x87.ts';
 import { nativeFloat } from './native.ts';
 
-const operations = [...x87Operations];
+const operations = [...x87Operations, ...sseOperations];
 const caseCount = Number(process.env['REPRISE_CASES'] ?? 2000);
 const seedFirst = Number(process.env['REPRISE_SEED'] ?? 1);
 const only = process.env['REPRISE_OPERATION'];

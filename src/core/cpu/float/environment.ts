@@ -92,3 +92,11 @@ export function keepsMemory(environment: FloatEnvironment): boolean {
 export function raisesSimd(environment: FloatEnvironment): boolean {
   return (environment.flags & ~environment.masks) !== 0;
 }
+
+/**
+ * Settles the flags of a packed SSE instruction once all elements have been computed: when any element found an
+ * unmasked IE, DE or ZE, no element's OE, UE or PE is reported (SDM volume 1, section 11.5.4; silicon agrees).
+ */
+export function settlePacked(environment: FloatEnvironment): void {
+  if ((environment.flags & ~environment.masks & BEFORE_COMPUTING) !== 0) environment.flags &= BEFORE_COMPUTING;
+}
