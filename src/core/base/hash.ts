@@ -2,7 +2,9 @@
  * The fast digest behind state hashes and the running digest of a `checked` log: 64 bits from four 32-bit lanes, word
  * by word. It tells runs apart, it does not resist an adversary; images are named by SHA-256 (host). The bits are
  * part of the log format: a change here is a new log version. Little-endian hosts only, as everywhere in the core.
- * Each step is a bijection of the lane for a given word, so two inputs that differ in one word never agree.
+ * Each step is a bijection of the lane for a given word, so two inputs that differ in one word never agree. A word is
+ * multiplied before it joins its lane: with an exclusive-or alone, the top bit of one word and one bit of the next in
+ * its lane cancelled.
  */
 
 /** Words per turn of the loop; four lanes hide the latency of the multiplications. */
@@ -40,19 +42,19 @@ export function hashWords(words: Int32Array, start: number, end: number, out: Ha
   let d = PRIME_4;
   let i = start;
   for (const whole = end - ((end - start) % LANES); i < whole; i += LANES) {
-    a = Math.imul(a ^ words[i], PRIME_1);
-    b = Math.imul(b ^ words[i + 1], PRIME_1);
-    c = Math.imul(c ^ words[i + 2], PRIME_1);
-    d = Math.imul(d ^ words[i + 3], PRIME_1);
-    // A product moves bits upwards only; the rotation brings them back down.
-    a = (a << 15) | (a >>> 17);
-    b = (b << 15) | (b >>> 17);
-    c = (c << 15) | (c >>> 17);
-    d = (d << 15) | (d >>> 17);
+    a = (a + Math.imul(words[i], PRIME_2)) | 0;
+    b = (b + Math.imul(words[i + 1], PRIME_2)) | 0;
+    c = (c + Math.imul(words[i + 2], PRIME_2)) | 0;
+    d = (d + Math.imul(words[i + 3], PRIME_2)) | 0;
+    // A product moves bits upwards only; the rotation brings them back down before the second one.
+    a = Math.imul((a << 13) | (a >>> 19), PRIME_1);
+    b = Math.imul((b << 13) | (b >>> 19), PRIME_1);
+    c = Math.imul((c << 13) | (c >>> 19), PRIME_1);
+    d = Math.imul((d << 13) | (d >>> 19), PRIME_1);
   }
   for (; i < end; i++) {
-    a = Math.imul(a ^ words[i], PRIME_2);
-    a = (a << 13) | (a >>> 19);
+    a = (a + Math.imul(words[i], PRIME_3)) | 0;
+    a = Math.imul((a << 17) | (a >>> 15), PRIME_4);
   }
   finish(a, b, c, d, (end - start) << 2, out, at);
 }

@@ -260,7 +260,7 @@ export class ReplayingPort implements InputPort {
   dmaWrite(tick: number, address: number, content: DmaContent): void {
     if (this.assertion === 'digests') {
       this.running.mixDma(tick, address, content);
-      this.compareDigest();
+      this.compareDigest(() => ({ kind: 'dma-write', address, content }));
     } else {
       this.compareRow(tick, { kind: 'dma-write', address, content });
     }
@@ -333,15 +333,16 @@ export class ReplayingPort implements InputPort {
       return;
     }
     this.running.mix(tick, kind, operand, value);
-    this.compareDigest();
+    this.compareDigest(event);
   }
 
-  private compareDigest(): void {
+  /** `event` is the check that has just been mixed in. */
+  private compareDigest(event: () => CheckEvent): void {
     if (this.divergence !== null) return;
     const logged = this.cursor.kind === CHECK_KIND.digest ? this.cursor.peek() : null;
     if (logged === null || logged.event.kind !== 'digest') {
       // Past the last digest of a log that was cut off nothing is asserted; in a whole log a digest must follow.
-      if (!(this.log.end === null && this.cursor.isAtEnd)) this.fail(this.cursor.peek(), this.running.lastTick, null);
+      if (!(this.log.end === null && this.cursor.isAtEnd)) this.fail(this.cursor.peek(), this.running.lastTick, event());
       return;
     }
     if (this.running.count < logged.event.count) return;
@@ -426,8 +427,8 @@ export class DevicelessPort extends ReplayingPort {
     this.skipTimers();
     const logged = this.cursor.peek();
     if (logged === null || logged.seq !== this.ahead.seq) {
-      // A read that the log puts before this delivery has not been made.
-      if (logged !== null && logged.tick < tick) this.fail(logged, tick, null);
+      // Only a state hash may stand before a delivery at one tick; a read that does has not been made.
+      if (logged !== null && (logged.tick < tick || logged.event.kind !== 'state-hash')) this.fail(logged, tick, null);
       return null;
     }
     if (logged.tick < tick) {

@@ -193,6 +193,7 @@ export function appendRow(encoder: CheckEncoder, tick: number, event: RowCheck):
 
 function putMiss(encoder: CheckEncoder, context: number, slot: number, delta: number, value: number): void {
   const { predictor, control } = encoder;
+  if (!(delta >= 0)) throw new Error(`a check at tick ${encoder.lastTick} after one ${-delta} ticks later`);
   let misses = 0;
   if (predictor.slot[context] !== slot) {
     misses |= MISS_SLOT;

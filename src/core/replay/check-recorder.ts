@@ -104,9 +104,7 @@ export class FullRecorder implements CheckRecorder {
 
   dmaWrite(tick: number, address: number, content: DmaContent): void {
     this.makeRoom(tick);
-    // The device goes on using its buffer; the row is packed when the frame is closed.
-    const kept = 'bytes' in content ? { bytes: content.bytes.slice() } : content;
-    appendRow(this.encoder, tick, { kind: 'dma-write', address, content: kept });
+    appendRow(this.encoder, tick, { kind: 'dma-write', address, content });
   }
 
   guestReset(tick: number): void {

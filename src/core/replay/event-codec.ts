@@ -8,20 +8,21 @@ import type { Packed } from './payload.ts';
 
 const UINT32_MAX = 0xffffffff;
 
+/** The bytes of an event are copied: whoever made it may go on using its buffer until the frame is packed. */
 export function encodeInput(event: InputEvent): Packed[] {
   const kind = INPUT_KIND[event.kind];
   switch (event.kind) {
     case 'serial':
-      return [kind, event.port, event.bytes];
+      return [kind, event.port, new Uint8Array(event.bytes)];
     case 'key':
       return [kind, event.key, event.down];
     case 'scancode':
     case 'entropy':
-      return [kind, event.bytes];
+      return [kind, new Uint8Array(event.bytes)];
     case 'mouse':
       return [kind, event.dx, event.dy, event.dz, event.buttons];
     case 'packet':
-      return [kind, event.device, event.bytes];
+      return [kind, event.device, new Uint8Array(event.bytes)];
     case 'epoch':
       return [kind, event.seconds];
     case 'end-of-input':
@@ -38,19 +39,19 @@ export function decodeInput(row: readonly Packed[]): InputEvent | null | 'unknow
   const [kind, a, b, c, d] = row;
   switch (kind) {
     case INPUT_KIND.serial:
-      return isUnsigned(a, 255) && isBytes(b) ? { kind: 'serial', port: a, bytes: b } : null;
+      return isUnsigned(a, 255) && isBytes(b) ? { kind: 'serial', port: a, bytes: new Uint8Array(b) } : null;
     case INPUT_KIND.key:
       return isName(a) && typeof b === 'boolean' ? { kind: 'key', key: a, down: b } : null;
     case INPUT_KIND.scancode:
-      return isBytes(a) ? { kind: 'scancode', bytes: a } : null;
+      return isBytes(a) ? { kind: 'scancode', bytes: new Uint8Array(a) } : null;
     case INPUT_KIND.mouse:
       return isInt32(a) && isInt32(b) && isInt32(c) && isUnsigned(d, 255)
         ? { kind: 'mouse', dx: a, dy: b, dz: c, buttons: d }
         : null;
     case INPUT_KIND.packet:
-      return isUnsigned(a, 255) && isBytes(b) ? { kind: 'packet', device: a, bytes: b } : null;
+      return isUnsigned(a, 255) && isBytes(b) ? { kind: 'packet', device: a, bytes: new Uint8Array(b) } : null;
     case INPUT_KIND.entropy:
-      return isBytes(a) ? { kind: 'entropy', bytes: a } : null;
+      return isBytes(a) ? { kind: 'entropy', bytes: new Uint8Array(a) } : null;
     case INPUT_KIND.epoch:
       return isSafe(a) ? { kind: 'epoch', seconds: a } : null;
     case INPUT_KIND['end-of-input']:
@@ -75,7 +76,7 @@ export function encodeRowCheck(event: RowCheck): Packed[] {
     case 'dma-write': {
       const { content } = event;
       return 'bytes' in content
-        ? [kind, event.address, content.bytes]
+        ? [kind, event.address, new Uint8Array(content.bytes)]
         : [kind, event.address, content.image, content.offset, content.length];
     }
     case 'guest-reset':
@@ -110,7 +111,7 @@ export function decodeRowCheck(row: readonly Packed[]): RowCheck | null | 'unkno
 }
 
 function decodeDmaContent(a: Packed, b: Packed, c: Packed): DmaContent | null {
-  if (isBytes(a)) return { bytes: a };
+  if (isBytes(a)) return { bytes: new Uint8Array(a) };
   return isUnsigned(a, 255) && isSafe(b) && isUnsigned(c, UINT32_MAX) ? { image: a, offset: b, length: c } : null;
 }
 

@@ -103,12 +103,17 @@ export class LogWriter implements FrameTurner {
         : header.profile === 'checked'
           ? new DigestRecorder(encoder, this)
           : new HashOnlyRecorder(encoder, this);
-    this.writeFrame(FRAME_KIND.header, 0, 0, encodeHeader(header));
+    const manifest = encodeHeader(header);
+    const problem = decodeHeader(manifest);
+    if (typeof problem === 'string') throw new Error(`the manifest's ${problem} is not what a log can hold`);
+    this.emit(FRAME_KIND.header, 0, 0, manifest);
   }
 
   input(tick: number, event: InputEvent): void {
     if (tick >= this.frameEndTick || this.inputBytes >= FRAME_INPUT_BYTES_CLOSE) this.turnFrame(tick);
     if (this.inputRows.length >= FRAME_INPUTS_MAX) this.turnFrame(tick);
+    const lastTick = this.inputTicks.at(-1) ?? 0;
+    if (tick < lastTick) throw new Error(`an input at tick ${tick} after one at tick ${lastTick}`);
     const row = encodeInput(event);
     this.inputRows.push(row);
     this.inputTicks.push(tick);

@@ -32,7 +32,7 @@ export interface MachineManifest {
   readonly cpu: string;
   readonly memoryMegabytes: number;
   readonly devices: readonly DeviceRecord[];
-  /** Power of two. */
+  /** Power of two, below 1 too. */
   readonly nsPerTick: number;
   /** Wall clock of the guest at tick 0, in seconds since 1970. */
   readonly epochSeconds: number;
@@ -83,7 +83,7 @@ export function decodeHeader(payload: Packed): LogHeader | string {
   if (knownProfile === undefined) return 'profile';
   if (!isText(cpu)) return 'cpu';
   if (!isUnsigned(memoryMegabytes, 65536) || memoryMegabytes === 0) return 'memoryMegabytes';
-  if (!isUnsigned(nsPerTick, 1 << 20) || nsPerTick === 0) return 'nsPerTick';
+  if (!isPowerOfTwo(nsPerTick)) return 'nsPerTick';
   if (typeof epochSeconds !== 'number' || !Number.isSafeInteger(epochSeconds)) return 'epochSeconds';
   if (!isSafe(seed)) return 'seed';
   if (!isMap(boot) || !isText(boot.commandLine)) return 'boot';
@@ -113,6 +113,12 @@ export function decodeHeader(payload: Packed): LogHeader | string {
     options: knownOptions,
   };
   return { creator, profile: knownProfile, machine };
+}
+
+/** From 2^-20 to 2^20: `1` or a fraction. */
+function isPowerOfTwo(value: Packed | undefined): value is number {
+  for (let power = 2 ** -20; power <= 2 ** 20; power *= 2) if (power === value) return true;
+  return false;
 }
 
 function decodeDevice(value: Packed): DeviceRecord | null {

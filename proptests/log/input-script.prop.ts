@@ -1,0 +1,157 @@
+/** Input scripts: every form, every error by line, texts found in a stream at the byte that completes them. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { LivePort, RecordingPort } from '../../src/core/machine/input-port.ts';
+import { InputScriptError, parseInputScript, ScriptPlayer } from '../../src/core/replay/input-script.ts';
+import { KEY_NAMES } from '../../src/core/replay/key-names.ts';
+import { LogWriter } from '../../src/core/replay/log.ts';
+import { concat, header, seed } from './events.ts';
+
+const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);
+
+test('every form of line', () => {
+  const steps = parseInputScript(`# a session
+at 1_000 serial "ls\\n"   # then wait
+\tat 2000 serial1 "\\x00\\e[A\\"\\\\é#"
+at 3 key enter
+at 4 key a down
+at 5 mouse -3 7 1
+at 6 mouse 1 2
+at 7 power
+at 8 reset
+at 9 nmi
+at 10 end
+
+when "login: " serial "root\\r"
+when serial2 "# " nmi`);
+  assert.deepEqual(steps, [
+    { kind: 'at', line: 2, tick: 1000, inputs: [{ kind: 'serial', port: 0, bytes: bytes('ls\n') }] },
+    { kind: 'at', line: 3, tick: 2000, inputs: [{ kind: 'serial', port: 1, bytes: bytes('\0\x1b[A"\\é#') }] },
+    { kind: 'at', line: 4, tick: 3, inputs: [{ kind: 'key', key: 'enter', down: true }, { kind: 'key', key: 'enter', down: false }] },
+    { kind: 'at', line: 5, tick: 4, inputs: [{ kind: 'key', key: 'a', down: true }] },
+    { kind: 'at', line: 6, tick: 5, inputs: [{ kind: 'mouse', dx: -3, dy: 7, dz: 0, buttons: 1 }] },
+    { kind: 'at', line: 7, tick: 6, inputs: [{ kind: 'mouse', dx: 1, dy: 2, dz: 0, buttons: 0 }] },
+    { kind: 'at', line: 8, tick: 7, inputs: [{ kind: 'power-button' }] },
+    { kind: 'at', line: 9, tick: 8, inputs: [{ kind: 'reset' }] },
+    { kind: 'at', line: 10, tick: 9, inputs: [{ kind: 'nmi' }] },
+    { kind: 'at', line: 11, tick: 10, inputs: [{ kind: 'end-of-input', port: 0 }] },
+    { kind: 'when', line: 13, serialPort: 0, text: bytes('login: '), inputs: [{ kind: 'serial', port: 0, bytes: bytes('root\r') }] },
+    { kind: 'when', line: 14, serialPort: 2, text: bytes('# '), inputs: [{ kind: 'nmi' }] },
+  ]);
+  assert.deepEqual(parseInputScript('# nothing\n\n   \r\n'), []);
+  for (const key of KEY_NAMES) assert.equal(parseInputScript(`at 0 key ${key} up`).length, 1);
+});
+
+test('what is wrong with a line, and where', () => {
+  const cases: [string, RegExp][] = [
+    ['in 5 nmi', /expected `at TICK …` or `when "TEXT" …`, got in/],
+    ['at nmi', /expected a tick .*got nmi/],
+    ['at', /expected a tick .*the line ends/],
+    ['at -1 nmi', /expected a tick/],
+    ['at 99999999999999999999 nmi', /expected a tick/],
+    ['at 5', /expected one of serial, key, .*the line ends/],
+    ['at 5 type "x"', /expected one of serial, key, .*got type/],
+    ['at 5 serial x', /expected a text in double quotes after `serial`, got x/],
+    ['at 5 serial "x', /expected a closing quote in "x/],
+    ['at 5 serial "\\q"', /expected one of \\n .*got \\q/],
+    ['at 5 serial4 "x"', /expected one of serial, key/],
+    ['at 5 serial "x" y', /expected the end of the line, got y/],
+    ['at 5 key', /expected the name of a key.*the line ends/],
+    ['at 5 key any', /expected the name of a key.*got any/],
+    ['at 5 key a sideways', /expected `down`, `up` or nothing, got sideways/],
+    ['at 5 mouse 1', /expected a movement .* upwards, the line ends/],
+    ['at 5 mouse 1 2 9', /expected buttons from 0 to 7, got 9/],
+    ['when nmi', /expected the text to wait for.*got nmi/],
+    ['when "" nmi', /expected the text to wait for/],
+    ['when "x"', /expected one of serial, key, .*the line ends/],
+  ];
+  for (const [line, message] of cases) {
+    assert.throws(
+      () => parseInputScript(`# first\nat 1 nmi\n${line}\n`),
+      (error) => error instanceof InputScriptError && error.line === 3 && /^Line 3 /.test(error.message) && message.test(error.message),
+      line,
+    );
+  }
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary', maxLength: 40 }), (text) => {
+      try {
+        parseInputScript(text);
+      } catch (error) {
+        assert.ok(error instanceof InputScriptError, String(error));
+      }
+    }),
+    { seed, numRuns: 300 },
+  );
+});
+
+test('each `when` fires once, in order, one tick after the byte that completes its text', () => {
+  const letters = fc.stringMatching(/^[ab]{0,60}$/);
+  const texts = fc.array(fc.stringMatching(/^[ab]{1,5}$/), { maxLength: 5 });
+  fc.assert(
+    fc.property(letters, texts, (output, wanted) => {
+      const port = new LivePort();
+      const player = new ScriptPlayer(parseInputScript(wanted.map((text) => `when "${text}" nmi`).join('\n')), port);
+      Array.from(output).forEach((letter, i) => player.serialOutput(i * 10, 0, letter.charCodeAt(0)));
+      const due: number[] = [];
+      let from = 0;
+      for (const text of wanted) {
+        const at = output.indexOf(text, from);
+        if (at < 0) break;
+        from = at + text.length;
+        due.push((from - 1) * 10 + 1);
+      }
+      const taken: number[] = [];
+      for (let tick = port.nextTick(); tick < Number.POSITIVE_INFINITY; tick = port.nextTick()) {
+        taken.push(tick);
+        assert.equal(port.take(tick - 1), null);
+        assert.deepEqual(port.take(tick), { kind: 'nmi' });
+      }
+      assert.deepEqual(taken, due);
+      assert.equal(player.waitingSteps.length, wanted.length - due.length);
+    }),
+    { seed, numRuns: 300 },
+  );
+});
+
+test('other serial lines do not complete a text', () => {
+  const port = new LivePort();
+  const player = new ScriptPlayer(parseInputScript('when serial1 "ab" nmi'), port);
+  for (const [line, letter] of [[1, 'a'], [0, 'x'], [0, 'b']] as const) player.serialOutput(1, line, letter.charCodeAt(0));
+  assert.equal(port.nextTick(), Number.POSITIVE_INFINITY);
+  player.serialOutput(7, 1, 0x62);
+  assert.equal(port.nextTick(), 8);
+});
+
+test('inputs are taken in order of tick, then of push; `due now` comes first', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(20), { maxLength: 30 }), (ticks) => {
+      const port = new LivePort();
+      ticks.forEach((tick, i) => port.push({ kind: 'epoch', seconds: i }, tick));
+      const sorted = ticks.map((tick, i) => ({ tick, i })).sort((a, b) => a.tick - b.tick || a.i - b.i);
+      for (const { tick, i } of sorted) {
+        assert.equal(port.nextTick(), tick);
+        assert.deepEqual(port.take(100), { kind: 'epoch', seconds: i });
+      }
+      assert.equal(port.take(100), null);
+    }),
+    { seed },
+  );
+});
+
+test('the same script over the same guest gives the same log', () => {
+  const once = (): Uint8Array => {
+    const frames: Uint8Array[] = [];
+    const port = new RecordingPort(new LogWriter((frame) => frames.push(frame), header('full')));
+    const player = new ScriptPlayer(parseInputScript('at 5 key a\nwhen "$ " serial "ls\\n"\nat 90 reset'), port);
+    const output = 'boot\n$ files\n$ ';
+    for (let tick = 0; tick < 100; tick++) {
+      for (let input = port.take(tick); input !== null; input = port.take(tick));
+      if (tick % 6 === 0 && tick / 6 < output.length) player.serialOutput(tick, 0, output.charCodeAt(tick / 6));
+      port.portRead(tick, 0x3fd, 1, 0x60);
+    }
+    port.finish(100, 'stopped', null);
+    return concat(frames);
+  };
+  assert.deepEqual(once(), once());
+});
