@@ -4,6 +4,7 @@
 
 import { CPU_BLOCK_SIZE, EIP, RAM_BASE, TICK_F64, ZERO } from './layout.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
+import { TlbList } from '../memory/tlb.ts';
 
 /** Why an engine must leave after the current instruction (bits of Cpu.exitRequest). */
 export const EXIT_FAULT = 1; // the instruction did not retire: faultVector says why
@@ -24,7 +25,6 @@ export interface PortBus {
   write(port: number, size: number, value: number): void;
 }
 
-/** Largest number of TLB entries filled before a flush clears the whole table instead of the list. */
 const TLB_ENTRIES = 1 << 20;
 
 export class Cpu {
@@ -38,6 +38,10 @@ export class Cpu {
   readonly tlb: Int32Array;
   /** Byte address of the TLB in the memory (for wasm code). */
   readonly tlbBase: number;
+  /** Linear pages with a TLB entry. */
+  readonly tlbList = new TlbList();
+  /** Raised whenever translations may have changed: jump caches compare it. */
+  tlbEpoch = 0;
   readonly ramSize: number;
   space!: AddressSpace;
   ports!: PortBus;
@@ -60,6 +64,11 @@ export class Cpu {
   nextEip = 0;
   /** Extra ticks of the instruction in hand: REP iterations beyond the first. */
   extraTicks = 0;
+
+  /** DR7 has enabled data breakpoints: no TLB entry gives direct data access. */
+  watchActive = false;
+  /** DR7 has enabled instruction breakpoints: the loop checks before each instruction. */
+  breakActive = false;
 
   /** Result registers of the page walk (cpu/paging.ts): page-aligned physical address, TLB deny bits, global. */
   walkPhysical = 0;

@@ -1,0 +1,79 @@
+// The TLB: one Int32 entry for each of the 2^20 linear pages. An entry is (host address − linear
+// address), page aligned, with bits in the low 12 that DENY an access; the fast path is one load, one
+// mask test, one add. Misses and everything special (MMIO, first write to a clean page, code, page
+// tables, watchpoints) go to memory/access.ts.
+// It is coherent: pages that a walk read are tracked (AddressSpace.noteTable), and a write to one drops
+// the entries that came from it, so dropping the TLB at any moment is invisible (law 4). SDM 3 §4.10.
+
+import type { Cpu } from '../state/cpu.ts';
+
+export const TLB_NO_USER_READ = 1;
+export const TLB_NO_USER_WRITE = 2;
+export const TLB_NO_SUPER_READ = 4;
+export const TLB_NO_SUPER_WRITE = 8;
+export const TLB_NO_USER_FETCH = 16;
+export const TLB_NO_SUPER_FETCH = 32;
+/** What the page tables allow (D bit set) even while the deny bit makes writes slow. */
+export const TLB_USER_WRITABLE = 64;
+export const TLB_SUPER_WRITABLE = 128;
+export const TLB_GLOBAL = 256;
+export const TLB_INVALID = -1;
+
+/** Linear page numbers that may be filled, so that a flush need not touch 4 MiB. */
+const LIST_PAGES = 1 << 16;
+
+export class TlbList {
+  readonly pages = new Int32Array(LIST_PAGES);
+  count = 0;
+}
+
+/** Enter a translation. `entry` as described above. */
+export function fillTlb(cpu: Cpu, page: number, entry: number): void {
+  const list = cpu.tlbList;
+  if (cpu.tlb[page] === TLB_INVALID) {
+    if (list.count === LIST_PAGES) flushTlb(cpu, false);
+    list.pages[list.count++] = page;
+  }
+  cpu.tlb[page] = entry;
+}
+
+/** Drop every entry; with keepGlobal those of global pages survive (MOV CR3 with CR4.PGE). */
+export function flushTlb(cpu: Cpu, keepGlobal: boolean): void {
+  const list = cpu.tlbList;
+  const tlb = cpu.tlb;
+  const pages = list.pages;
+  let kept = 0;
+  for (let i = 0; i < list.count; i++) {
+    const page = pages[i];
+    const entry = tlb[page];
+    if (keepGlobal && entry !== TLB_INVALID && (entry & TLB_GLOBAL) !== 0) pages[kept++] = page;
+    else tlb[page] = TLB_INVALID;
+  }
+  list.count = kept;
+  cpu.tlbEpoch = (cpu.tlbEpoch + 1) | 0;
+}
+
+/** INVLPG: drop the entry of one linear address, global or not. */
+export function flushPage(cpu: Cpu, linear: number): void {
+  dropPages(cpu, linear >>> 12, 1);
+}
+
+/** Drop a run of linear pages (number of pages small or the span of one page table). */
+export function dropPages(cpu: Cpu, firstPage: number, pageCount: number): void {
+  // The list keeps a stale number for a dropped page; fillTlb may then list it twice, which is harmless.
+  cpu.tlb.fill(TLB_INVALID, firstPage, firstPage + pageCount);
+  cpu.tlbEpoch = (cpu.tlbEpoch + 1) | 0;
+}
+
+/** Make writes through every entry that maps the host page at `host` slow (it now holds code or a page table). */
+export function denyWrites(cpu: Cpu, host: number): void {
+  const { pages, count } = cpu.tlbList;
+  const tlb = cpu.tlb;
+  for (let i = 0; i < count; i++) {
+    const page = pages[i];
+    const entry = tlb[page];
+    if (entry !== TLB_INVALID && (((entry & -4096) + (page << 12)) | 0) === host) {
+      tlb[page] = entry | TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE;
+    }
+  }
+}

@@ -1,0 +1,163 @@
+// The block cache: decoded instructions in one flat arena, found by host page, mode key and offset.
+// A block is a straight run of at most BLOCK_INSTRUCTIONS_MAX instructions that starts and ends inside one
+// physical page. Blocks hold nothing that depends on the linear address, so aliases share them.
+// It invalidates by byte ranges (AddressSpace marks which bytes blocks came from), and drops everything
+// when the arena is full; neither is visible to the guest.
+
+import { OP, ROWS } from '../../src/core/isa/ops.ts';
+import { decodeInstruction } from '../../src/core/isa/decode.ts';
+import { META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
+import { MODE_CS32, RAM_BASE } from '../../src/core/state/layout.ts';
+import type { Cpu } from '../../src/core/state/cpu.ts';
+import type { CodeInvalidator } from '../../src/core/machine/engine.ts';
+import { HOT_END, specialise } from './specialise.ts';
+
+// A block's header, the eight words before its first record.
+/** Number of instructions. */
+export const B_COUNT = 0;
+/** Host byte address of the first instruction. */
+export const B_HOST = 1;
+/** Length in bytes. */
+export const B_BYTES = 2;
+export const B_MODE = 3;
+/** Arena position of the next block of the same host page, 0 = none. */
+export const B_NEXT = 4;
+/** Executions counted by tiering. */
+export const B_HEAT = 5;
+export const BLOCK_HEADER_WORDS = 8;
+
+const BLOCK_INSTRUCTIONS_MAX = 64;
+/** 1 M instructions: a Debian boot decodes some 400 k. */
+const ARENA_WORDS = 8 << 20;
+const PAGE_SIZE = 4096;
+
+/** Row numbers after which a block ends. */
+const ENDS_BLOCK = ROWS.map((row) => row.endsBlock || row.kind === 'branch');
+
+/** What build() can answer besides an arena position. */
+export const BLOCK_UNCACHEABLE = 0;
+
+/** Arena position of the block at each byte offset of a page, 0 = none. */
+export type PageTable = Int32Array;
+
+export class BlockCache implements CodeInvalidator {
+  /** The arena. Position 0 is never a block. */
+  readonly code = new Int32Array(ARENA_WORDS);
+  private used = RECORD_WORDS;
+  /** By mode key, by host page number. */
+  private readonly tables: ((PageTable | undefined)[] | undefined)[] = new Array(128).fill(undefined);
+  /** By host page number: first block of the page's list. */
+  private readonly pageBlocks: number[] = [];
+  private readonly cpu: Cpu;
+  /** Blocks built since creation: derived, for reports only. */
+  built = 0;
+  drops = 0;
+
+  constructor(cpu: Cpu) {
+    this.cpu = cpu;
+    cpu.space.addInvalidator(this);
+  }
+
+  /** The tables of one mode, by host page number. */
+  tablesOf(mode: number): (PageTable | undefined)[] {
+    let found = this.tables[mode];
+    if (found === undefined) {
+      found = [];
+      this.tables[mode] = found;
+    }
+    return found;
+  }
+
+  tableOf(mode: number, hostPage: number): PageTable {
+    const tables = this.tablesOf(mode);
+    let table = tables[hostPage];
+    if (table === undefined) {
+      table = new Int32Array(PAGE_SIZE);
+      tables[hostPage] = table;
+    }
+    return table;
+  }
+
+  bytesOf(block: number): number {
+    return this.code[block + B_BYTES];
+  }
+
+  /**
+   * Decode the block that starts at a host byte address and enter it. Returns its arena position, or
+   * BLOCK_UNCACHEABLE when the first instruction crosses the page or does not decode.
+   */
+  build(host: number, mode: number): number {
+    if (this.used + BLOCK_HEADER_WORDS + (BLOCK_INSTRUCTIONS_MAX + 1) * RECORD_WORDS > ARENA_WORDS) this.dropAll();
+    const code = this.code;
+    const block = this.used;
+    const cs32 = (mode & MODE_CS32) !== 0;
+    const pageEnd = (host & -PAGE_SIZE) + PAGE_SIZE;
+    let at = host;
+    let pc = block + BLOCK_HEADER_WORDS;
+    let count = 0;
+    while (count < BLOCK_INSTRUCTIONS_MAX && at < pageEnd) {
+      const length = decodeInstruction(this.cpu.m8, at, pageEnd - at, cs32, code, pc);
+      if (length <= 0) break;
+      code[pc + R_POSITION] = (at - host) | (length << 16);
+      at += length;
+      count++;
+      const op = code[pc + R_META] & META_OP_MASK;
+      code[pc + R_HOT] = specialise(code, pc, mode);
+      pc += RECORD_WORDS;
+      if (ENDS_BLOCK[op]) break;
+    }
+    if (count === 0) return BLOCK_UNCACHEABLE;
+    code[pc + R_HOT] = HOT_END;
+    code[pc + R_META] = OP.NOP;
+    code[pc + R_POSITION] = at - host;
+    this.used = pc + RECORD_WORDS;
+    const hostPage = host >>> 12;
+    code[block + B_COUNT] = count;
+    code[block + B_HOST] = host;
+    code[block + B_BYTES] = at - host;
+    code[block + B_MODE] = mode;
+    code[block + B_NEXT] = this.pageBlocks[hostPage] ?? 0;
+    code[block + B_HEAT] = 0;
+    this.pageBlocks[hostPage] = block;
+    this.tableOf(mode, hostPage)[host & 0xfff] = block;
+    const ramPage = (host - RAM_BASE) >>> 12;
+    if (ramPage < this.cpu.space.ramPages) this.cpu.space.markCode(ramPage, host & 0xfff, at - host);
+    this.built++;
+    return block;
+  }
+
+  /** CodeInvalidator: physical RAM bytes [from, to) changed. */
+  invalidate(from: number, to: number): void {
+    if (to - from >= PAGE_SIZE) {
+      this.dropAll();
+      return;
+    }
+    const start = RAM_BASE + from;
+    const end = RAM_BASE + to;
+    const hostPage = start >>> 12;
+    const code = this.code;
+    let previous = 0;
+    let block = this.pageBlocks[hostPage] ?? 0;
+    while (block !== 0) {
+      const next = code[block + B_NEXT];
+      const host = code[block + B_HOST];
+      if (host < end && host + code[block + B_BYTES] > start) {
+        const table = this.tables[code[block + B_MODE]]?.[hostPage];
+        if (table !== undefined && table[host & 0xfff] === block) table[host & 0xfff] = 0;
+        if (previous === 0) this.pageBlocks[hostPage] = next;
+        else code[previous + B_NEXT] = next;
+        this.drops++;
+      } else previous = block;
+      block = next;
+    }
+    if ((this.pageBlocks[hostPage] ?? 0) === 0) this.cpu.space.unmarkCode((start - RAM_BASE) >>> 12);
+  }
+
+  /** Forget every block. */
+  dropAll(): void {
+    for (const tables of this.tables) if (tables !== undefined) for (const table of tables) table?.fill(0);
+    this.pageBlocks.length = 0;
+    this.used = RECORD_WORDS;
+    this.drops++;
+  }
+}

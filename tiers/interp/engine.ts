@@ -1,0 +1,148 @@
+// The interpreter as an Engine: the reference of all engines. It runs cached blocks in hot.ts and does
+// single instructions here: the rest of a slice, instructions across page ends, code in devices or ROM
+// holes, code near a segment limit. Exceptions are only recorded here; the machine loop delivers them.
+
+import { HANDLER_TABLE } from './handlers.ts';
+import { B_COUNT, BLOCK_HEADER_WORDS, BlockCache } from './blocks.ts';
+import { runHot } from './hot.ts';
+import { DECODE_GP, DECODE_UD, decodeInstruction } from '../../src/core/isa/decode.ts';
+import { META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
+import { translateFetch } from '../../src/core/memory/access.ts';
+import {
+  CPU_BLOCK_SIZE,
+  CS,
+  EIP,
+  MODE_CPL3,
+  MODE_CS32,
+  MODE_FLAT_CODE,
+  MODE_KEY,
+  SEG_BASE,
+  SEG_LIMIT,
+} from '../../src/core/state/layout.ts';
+import { EXIT_FAULT, GUEST_FAULT, setFault, type Cpu } from '../../src/core/state/cpu.ts';
+import type { Engine } from '../../src/core/machine/engine.ts';
+
+const INSTRUCTION_BYTES_MAX = 15;
+
+export class Interpreter implements Engine {
+  readonly name = 'interp';
+  private readonly blocks: BlockCache;
+  /** One record for instructions that live in no block. */
+  private readonly scratch = new Int32Array(RECORD_WORDS);
+  private readonly fetched = new Uint8Array(INSTRUCTION_BYTES_MAX);
+
+  constructor(cpu: Cpu) {
+    this.blocks = new BlockCache(cpu);
+  }
+
+  drop(): void {
+    this.blocks.dropAll();
+  }
+
+  run(cpu: Cpu): void {
+    const code = this.blocks.code;
+    try {
+      while (cpu.left > 0 && cpu.exitRequest === 0) {
+        runHot(cpu, this.blocks);
+        if (cpu.left <= 0 || cpu.exitRequest !== 0) return;
+        const block = this.lookup(cpu);
+        if (block === 0) {
+          if ((cpu.exitRequest & EXIT_FAULT) !== 0) return;
+          this.stepAlone(cpu);
+        } else {
+          // Either just built (then one instruction by its handler costs nothing) or longer than the slice.
+          const count = Math.min(code[block + B_COUNT], cpu.left);
+          this.stepBlock(cpu, code, block + BLOCK_HEADER_WORDS, count);
+        }
+      }
+    } catch (error) {
+      if (error !== GUEST_FAULT) throw error;
+      cpu.left -= cpu.extraTicks;
+      cpu.extraTicks = 0;
+    }
+  }
+
+  /** Block at EIP, built when missing; 0 when there is none to be had (or EXIT_FAULT: the fetch faulted). */
+  private lookup(cpu: Cpu): number {
+    const m32 = cpu.m32;
+    const mode = m32[MODE_KEY];
+    const linear = (m32[EIP] + m32[SEG_BASE + CS]) | 0;
+    if ((mode & MODE_FLAT_CODE) === 0 && m32[EIP] >>> 0 > m32[SEG_LIMIT + CS] >>> 0) {
+      setFault(cpu, 13, 0);
+      return 0;
+    }
+    const host = translateFetch(cpu, linear, (mode & MODE_CPL3) !== 0);
+    if (host < CPU_BLOCK_SIZE) return 0;
+    let block = this.blocks.tableOf(mode, host >>> 12)[host & 0xfff];
+    if (block === 0) block = this.blocks.build(host, mode);
+    if (block === 0 || (mode & MODE_FLAT_CODE) !== 0) return block;
+    // A block that runs past the limit is done instruction by instruction.
+    const bytes = this.blocks.bytesOf(block);
+    return (m32[EIP] >>> 0) + bytes - 1 > m32[SEG_LIMIT + CS] >>> 0 ? 0 : block;
+  }
+
+  /** Up to `count` instructions of a block, each by its handler. */
+  private stepBlock(cpu: Cpu, code: Int32Array, first: number, count: number): void {
+    const m32 = cpu.m32;
+    const mode = m32[MODE_KEY];
+    const epoch = cpu.tlbEpoch;
+    let pc = first;
+    for (let i = 0; i < count; i++) {
+      const following = (m32[EIP] + (code[pc + R_POSITION] >>> 16)) | 0;
+      this.execute(cpu, code, pc, following);
+      if (cpu.exitRequest !== 0 || m32[EIP] !== following || m32[MODE_KEY] !== mode || cpu.tlbEpoch !== epoch) return;
+      if (cpu.left <= 0) return;
+      pc += RECORD_WORDS;
+    }
+  }
+
+  private execute(cpu: Cpu, code: Int32Array, pc: number, following: number): void {
+    cpu.nextEip = following;
+    HANDLER_TABLE[code[pc + R_META] & META_OP_MASK](cpu, code, pc);
+    cpu.m32[EIP] = cpu.nextEip;
+    cpu.left -= 1 + cpu.extraTicks;
+    cpu.extraTicks = 0;
+  }
+
+  /** One instruction fetched byte by byte: crosses a page, lies in a device, or ends at the segment limit. */
+  private stepAlone(cpu: Cpu): void {
+    const m32 = cpu.m32;
+    const mode = m32[MODE_KEY];
+    const eip = m32[EIP];
+    const room = (m32[SEG_LIMIT + CS] >>> 0) - (eip >>> 0) + 1;
+    const linear = (eip + m32[SEG_BASE + CS]) | 0;
+    const bytes = this.fetched;
+    const code = this.scratch;
+    let available = 0;
+    for (;;) {
+      if (available >= room) {
+        setFault(cpu, 13, 0);
+        return;
+      }
+      // Bytes are fetched one page at a time, so that a complete instruction never touches the next page.
+      const at = (linear + available) | 0;
+      const host = translateFetch(cpu, at, (mode & MODE_CPL3) !== 0);
+      if ((cpu.exitRequest & EXIT_FAULT) !== 0) return;
+      const run = Math.min(INSTRUCTION_BYTES_MAX - available, 4096 - (at & 0xfff), room - available);
+      for (let k = 0; k < run; k++) {
+        bytes[available + k] = host >= CPU_BLOCK_SIZE ? cpu.m8[host + k] : cpu.space.read(cpu.walkPhysical + k, 1);
+      }
+      available += run;
+      const length = decodeInstruction(bytes, 0, available, (mode & MODE_CS32) !== 0, code, 0);
+      if (length > 0) {
+        code[R_HOT] = 0;
+        code[R_POSITION] = length << 16;
+        this.execute(cpu, code, 0, (eip + length) | 0);
+        return;
+      }
+      if (length === DECODE_UD) {
+        setFault(cpu, 6);
+        return;
+      }
+      if (length === DECODE_GP || available >= INSTRUCTION_BYTES_MAX) {
+        setFault(cpu, 13, 0);
+        return;
+      }
+    }
+  }
+}

@@ -1,0 +1,881 @@
+// The interpreter's inner loop: runs chains of decoded blocks while everything is plain. One switch over
+// the records' R_HOT numbers; a case that meets anything special (TLB miss, unaligned, device, fault)
+// breaks out and lets the row's handler do the same instruction from the start, so each case is only
+// ever the plain path. Registers and flags live in the CPU block at all times: leaving is free.
+// Why one huge function: a switch over flat records needs no warm-up and no calls (DESIGN section 6).
+
+import {
+  CC_ADC32, CC_ADD32, CC_ADD8, CC_DEC32, CC_EFLAGS, CC_INC32, CC_LOGIC32, CC_LOGIC8, CC_SBB32, CC_SUB32, CC_SUB8, CC_SZP32, carry, condition, setLazy,
+} from '../../src/core/state/flags.ts';
+import { META_OP_MASK, R_A, R_B, R_DISP, R_EA, R_HOT, R_IMM, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
+import {
+  AF, CC_DST, CC_OP, CC_SRC, CF, CS, EAX, EBP, ECX, EDX, EFLAGS, EIP, ESP, MODE_CPL3, MODE_FLAT_CODE, MODE_KEY, OF, SEG_BASE, SEG_LIMIT, SF, ZERO, ZF,
+} from '../../src/core/state/layout.ts';
+import {
+  TLB_NO_SUPER_FETCH, TLB_NO_SUPER_READ, TLB_NO_SUPER_WRITE, TLB_NO_USER_FETCH, TLB_NO_USER_READ, TLB_NO_USER_WRITE,
+} from '../../src/core/memory/tlb.ts';
+import type { Cpu } from '../../src/core/state/cpu.ts';
+import { B_BYTES, B_COUNT, BLOCK_HEADER_WORDS, type BlockCache } from './blocks.ts';
+import { HANDLER_TABLE } from './handlers.ts';
+import { HOT, HOT_END } from './specialise.ts';
+
+/** IMUL r32: the low half; CF and OF say whether it was all. Other flags as the handler leaves them (from the low half). */
+function multiplySigned(cpu: Cpu, a: number, b: number): number {
+  const result = Math.imul(a, b);
+  const product = a * b;
+  // Beyond 2^53 the double is inexact but still far outside the 32-bit range, so the comparison holds.
+  setLazy(cpu, CC_SZP32, result, product === result ? 0 : CF | OF);
+  return result;
+}
+
+/** SHL r32, count 1–31. */
+function shiftLeft(cpu: Cpu, value: number, count: number): number {
+  const result = value << count;
+  const out = (value >>> (32 - count)) & 1;
+  setLazy(cpu, CC_SZP32, result, out | ((result >>> 31) ^ out ? OF : 0));
+  return result;
+}
+
+/** SHR r32, count 1–31. */
+function shiftRight(cpu: Cpu, value: number, count: number): number {
+  const result = (value >>> count) | 0;
+  setLazy(cpu, CC_SZP32, result, ((value >>> (count - 1)) & 1) | (SHR_OF));
+  return result;
+}
+
+/** SAR r32, count 1–31. */
+function shiftArithmetic(cpu: Cpu, value: number, count: number): number {
+  const result = value >> count;
+  setLazy(cpu, CC_SZP32, result, (value >> (count - 1)) & 1);
+  return result;
+}
+
+/**
+ * Run blocks from EIP until the budget does not cover the next block, the next block is not in the
+ * cache, or cpu.exitRequest is set. EIP and cpu.left are exact on return. Throws GUEST_FAULT from handlers,
+ * with EIP at the instruction and cpu.left before it (less cpu.extraTicks).
+ */
+export function runHot(cpu: Cpu, blocks: BlockCache): void {
+  const { m8, m16, m32, tlb } = cpu;
+  const code = blocks.code;
+  const mode = m32[MODE_KEY];
+  const user = (mode & MODE_CPL3) !== 0;
+  const readDeny = user ? TLB_NO_USER_READ : TLB_NO_SUPER_READ;
+  const writeDeny = user ? TLB_NO_USER_WRITE : TLB_NO_SUPER_WRITE;
+  const modifyDeny = readDeny | writeDeny;
+  const fetchDeny = user ? TLB_NO_USER_FETCH : TLB_NO_SUPER_FETCH;
+  const tables = blocks.tablesOf(mode);
+  const flatCode = (mode & MODE_FLAT_CODE) !== 0;
+  const csBase = m32[SEG_BASE + CS];
+  const csLimit = m32[SEG_LIMIT + CS] >>> 0;
+  let left = cpu.left;
+  let eip = m32[EIP];
+  let pageLinear = 1; // never equal to a page's address
+  let epoch = cpu.tlbEpoch;
+  let table: Int32Array = EMPTY;
+
+  enter: for (;;) {
+    const linear = (eip + csBase) | 0;
+    if ((linear & -4096) !== pageLinear) {
+      const entry = tlb[linear >>> 12];
+      if ((entry & fetchDeny) !== 0) break;
+      const found = tables[((entry & -4096) + (linear & -4096)) >>> 12];
+      if (found === undefined) break;
+      table = found;
+      pageLinear = linear & -4096;
+    }
+    const block = table[linear & 0xfff];
+    if (block === 0) break;
+    const count = code[block + B_COUNT];
+    if (count > left) break;
+    if (!flatCode && (eip >>> 0) + code[block + B_BYTES] - 1 > csLimit) break;
+    left -= count;
+    const blockEip = eip;
+    let pc = block + BLOCK_HEADER_WORDS;
+    const end = pc + count * RECORD_WORDS;
+
+    dispatch: for (;;) {
+      switch (code[pc + R_HOT]) {
+        case HOT_END:
+          eip = (blockEip + code[pc + R_POSITION]) | 0;
+          continue enter;
+        case HOT.MOV_R_S: {
+          m32[code[pc + R_A]] = m32[code[pc + R_B]] + code[pc + R_IMM];
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.MOV_R_M: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 3)) !== 0) break;
+          m32[code[pc + R_A]] = m32[((entry & -4096) + address) >>> 2];
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.MOV_M_S: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & writeDeny) | (address & 3)) !== 0) break;
+          m32[((entry & -4096) + address) >>> 2] = m32[code[pc + R_B]] + code[pc + R_IMM];
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.MOV_R8_M8: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if ((entry & readDeny) !== 0) break;
+          m8[(code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2)] = m8[(entry & -4096) + address];
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.MOV_M8_R8: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if ((entry & writeDeny) !== 0) break;
+          m8[(entry & -4096) + address] = m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)];
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.MOV_M8_I: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if ((entry & writeDeny) !== 0) break;
+          m8[(entry & -4096) + address] = code[pc + R_IMM];
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.MOV_R8_R8: {
+          m8[(code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2)] = m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)];
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.MOV_R8_I: {
+          m8[(code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2)] = code[pc + R_IMM];
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.MOV_M16_R16: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & writeDeny) | (address & 1)) !== 0) break;
+          m16[((entry & -4096) + address) >>> 1] = m16[code[pc + R_B] << 1];
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.MOVZX_R_M8: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if ((entry & readDeny) !== 0) break;
+          m32[code[pc + R_A]] = m8[(entry & -4096) + address];
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.MOVZX_R_R8: {
+          m32[code[pc + R_A]] = m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)];
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.MOVZX_R_M16: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 1)) !== 0) break;
+          m32[code[pc + R_A]] = m16[((entry & -4096) + address) >>> 1];
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.MOVZX_R_R16: {
+          m32[code[pc + R_A]] = m16[code[pc + R_B] << 1];
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.MOVSX_R_M8: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if ((entry & readDeny) !== 0) break;
+          m32[code[pc + R_A]] = (m8[(entry & -4096) + address] << 24) >> 24;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.MOVSX_R_R8: {
+          m32[code[pc + R_A]] = (m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)] << 24) >> 24;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.MOVSX_R_M16: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 1)) !== 0) break;
+          m32[code[pc + R_A]] = (m16[((entry & -4096) + address) >>> 1] << 16) >> 16;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.MOVSX_R_R16: {
+          m32[code[pc + R_A]] = (m16[code[pc + R_B] << 1] << 16) >> 16;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.LEA: {
+          m32[code[pc + R_A]] = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.ADD_R_S: {
+          const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
+          const result = (m32[code[pc + R_A]] + source) | 0;
+          m32[code[pc + R_A]] = result;
+          m32[CC_OP] = CC_ADD32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.SUB_R_S: {
+          const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
+          const result = (m32[code[pc + R_A]] - source) | 0;
+          m32[code[pc + R_A]] = result;
+          m32[CC_OP] = CC_SUB32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.AND_R_S: {
+          const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
+          const result = (m32[code[pc + R_A]] & source) | 0;
+          m32[code[pc + R_A]] = result;
+          m32[CC_OP] = CC_LOGIC32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.OR_R_S: {
+          const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
+          const result = (m32[code[pc + R_A]] | source) | 0;
+          m32[code[pc + R_A]] = result;
+          m32[CC_OP] = CC_LOGIC32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.XOR_R_S: {
+          const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
+          const result = (m32[code[pc + R_A]] ^ source) | 0;
+          m32[code[pc + R_A]] = result;
+          m32[CC_OP] = CC_LOGIC32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.CMP_R_S: {
+          const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
+          m32[CC_OP] = CC_SUB32;
+          m32[CC_DST] = m32[code[pc + R_A]] - source;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.TEST_R_S: {
+          m32[CC_OP] = CC_LOGIC32;
+          m32[CC_DST] = m32[code[pc + R_A]] & ((m32[code[pc + R_B]] + code[pc + R_IMM]) | 0);
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.ADC_R_S: {
+          const carryIn = carry(cpu);
+          const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
+          const result = (m32[code[pc + R_A]] + source + carryIn) | 0;
+          m32[code[pc + R_A]] = result;
+          m32[CC_OP] = carryIn === 0 ? CC_ADD32 : CC_ADC32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.SBB_R_S: {
+          const carryIn = carry(cpu);
+          const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
+          const result = (m32[code[pc + R_A]] - source - carryIn) | 0;
+          m32[code[pc + R_A]] = result;
+          m32[CC_OP] = carryIn === 0 ? CC_SUB32 : CC_SBB32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.ADD_R_M: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 3)) !== 0) break;
+          const source = m32[((entry & -4096) + address) >>> 2];
+          const result = (m32[code[pc + R_A]] + source) | 0;
+          m32[code[pc + R_A]] = result;
+          m32[CC_OP] = CC_ADD32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.SUB_R_M: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 3)) !== 0) break;
+          const source = m32[((entry & -4096) + address) >>> 2];
+          const result = (m32[code[pc + R_A]] - source) | 0;
+          m32[code[pc + R_A]] = result;
+          m32[CC_OP] = CC_SUB32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.AND_R_M: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 3)) !== 0) break;
+          const source = m32[((entry & -4096) + address) >>> 2];
+          const result = (m32[code[pc + R_A]] & source) | 0;
+          m32[code[pc + R_A]] = result;
+          m32[CC_OP] = CC_LOGIC32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.OR_R_M: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 3)) !== 0) break;
+          const source = m32[((entry & -4096) + address) >>> 2];
+          const result = (m32[code[pc + R_A]] | source) | 0;
+          m32[code[pc + R_A]] = result;
+          m32[CC_OP] = CC_LOGIC32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.XOR_R_M: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 3)) !== 0) break;
+          const source = m32[((entry & -4096) + address) >>> 2];
+          const result = (m32[code[pc + R_A]] ^ source) | 0;
+          m32[code[pc + R_A]] = result;
+          m32[CC_OP] = CC_LOGIC32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.CMP_R_M: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 3)) !== 0) break;
+          const source = m32[((entry & -4096) + address) >>> 2];
+          m32[CC_OP] = CC_SUB32;
+          m32[CC_DST] = m32[code[pc + R_A]] - source;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.CMP_M_S: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 3)) !== 0) break;
+          const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
+          m32[CC_OP] = CC_SUB32;
+          m32[CC_DST] = m32[((entry & -4096) + address) >>> 2] - source;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.TEST_M_S: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 3)) !== 0) break;
+          m32[CC_OP] = CC_LOGIC32;
+          m32[CC_DST] = m32[((entry & -4096) + address) >>> 2] & ((m32[code[pc + R_B]] + code[pc + R_IMM]) | 0);
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.ADD_M_S: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & modifyDeny) | (address & 3)) !== 0) break;
+          const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
+          const result = (m32[((entry & -4096) + address) >>> 2] + source) | 0;
+          m32[((entry & -4096) + address) >>> 2] = result;
+          m32[CC_OP] = CC_ADD32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.SUB_M_S: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & modifyDeny) | (address & 3)) !== 0) break;
+          const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
+          const result = (m32[((entry & -4096) + address) >>> 2] - source) | 0;
+          m32[((entry & -4096) + address) >>> 2] = result;
+          m32[CC_OP] = CC_SUB32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.AND_M_S: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & modifyDeny) | (address & 3)) !== 0) break;
+          const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
+          const result = (m32[((entry & -4096) + address) >>> 2] & source) | 0;
+          m32[((entry & -4096) + address) >>> 2] = result;
+          m32[CC_OP] = CC_LOGIC32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.OR_M_S: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & modifyDeny) | (address & 3)) !== 0) break;
+          const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
+          const result = (m32[((entry & -4096) + address) >>> 2] | source) | 0;
+          m32[((entry & -4096) + address) >>> 2] = result;
+          m32[CC_OP] = CC_LOGIC32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.XOR_M_S: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & modifyDeny) | (address & 3)) !== 0) break;
+          const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
+          const result = (m32[((entry & -4096) + address) >>> 2] ^ source) | 0;
+          m32[((entry & -4096) + address) >>> 2] = result;
+          m32[CC_OP] = CC_LOGIC32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.INC_R: {
+          m32[CC_SRC] = carry(cpu);
+          const result = (m32[code[pc + R_A]] + 1) | 0;
+          m32[code[pc + R_A]] = result;
+          m32[CC_OP] = CC_INC32;
+          m32[CC_DST] = result;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.DEC_R: {
+          m32[CC_SRC] = carry(cpu);
+          const result = (m32[code[pc + R_A]] - 1) | 0;
+          m32[code[pc + R_A]] = result;
+          m32[CC_OP] = CC_DEC32;
+          m32[CC_DST] = result;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.INC_M: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & modifyDeny) | (address & 3)) !== 0) break;
+          m32[CC_SRC] = carry(cpu);
+          const result = (m32[((entry & -4096) + address) >>> 2] + 1) | 0;
+          m32[((entry & -4096) + address) >>> 2] = result;
+          m32[CC_OP] = CC_INC32;
+          m32[CC_DST] = result;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.DEC_M: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & modifyDeny) | (address & 3)) !== 0) break;
+          m32[CC_SRC] = carry(cpu);
+          const result = (m32[((entry & -4096) + address) >>> 2] - 1) | 0;
+          m32[((entry & -4096) + address) >>> 2] = result;
+          m32[CC_OP] = CC_DEC32;
+          m32[CC_DST] = result;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.NEG_R: {
+          const source = m32[code[pc + R_A]];
+          const result = -source | 0;
+          m32[code[pc + R_A]] = result;
+          m32[CC_OP] = CC_SUB32;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.NOT_R: {
+          m32[code[pc + R_A]] = ~m32[code[pc + R_A]];
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.CMP_R8_S8: {
+          const source = ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) << 24) >> 24;
+          const first = m8[(code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2)];
+          m32[CC_OP] = CC_SUB8;
+          m32[CC_DST] = ((first - source) << 24) >> 24;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.CMP_M8_S8: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if ((entry & readDeny) !== 0) break;
+          const source = ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) << 24) >> 24;
+          m32[CC_OP] = CC_SUB8;
+          m32[CC_DST] = ((m8[(entry & -4096) + address] - source) << 24) >> 24;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.CMP_R8_M8: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if ((entry & readDeny) !== 0) break;
+          const source = (m8[(entry & -4096) + address] << 24) >> 24;
+          m32[CC_OP] = CC_SUB8;
+          m32[CC_DST] = ((m8[(code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2)] - source) << 24) >> 24;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.TEST_R8_S8: {
+          const source = code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)];
+          m32[CC_OP] = CC_LOGIC8;
+          m32[CC_DST] = ((m8[(code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2)] & source) << 24) >> 24;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.TEST_M8_I: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if ((entry & readDeny) !== 0) break;
+          m32[CC_OP] = CC_LOGIC8;
+          m32[CC_DST] = ((m8[(entry & -4096) + address] & code[pc + R_IMM]) << 24) >> 24;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.ADD_R8_S8: {
+          const source = ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) << 24) >> 24;
+          const at = (code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2);
+          const result = ((m8[at] + source) << 24) >> 24;
+          m8[at] = result;
+          m32[CC_OP] = CC_ADD8;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.SUB_R8_S8: {
+          const source = ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) << 24) >> 24;
+          const at = (code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2);
+          const result = ((m8[at] - source) << 24) >> 24;
+          m8[at] = result;
+          m32[CC_OP] = CC_SUB8;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.AND_R8_S8: {
+          const source = ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) << 24) >> 24;
+          const at = (code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2);
+          const result = ((m8[at] & source) << 24) >> 24;
+          m8[at] = result;
+          m32[CC_OP] = CC_LOGIC8;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.OR_R8_S8: {
+          const source = ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) << 24) >> 24;
+          const at = (code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2);
+          const result = ((m8[at] | source) << 24) >> 24;
+          m8[at] = result;
+          m32[CC_OP] = CC_LOGIC8;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.XOR_R8_S8: {
+          const source = ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) << 24) >> 24;
+          const at = (code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2);
+          const result = ((m8[at] ^ source) << 24) >> 24;
+          m8[at] = result;
+          m32[CC_OP] = CC_LOGIC8;
+          m32[CC_DST] = result;
+          m32[CC_SRC] = source;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.SETCC_R8: {
+          m8[(code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2)] = condition(cpu, code[pc + R_B]) ? 1 : 0;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.CMOVCC_R_R: {
+          if (condition(cpu, code[pc + R_IMM])) m32[code[pc + R_A]] = m32[code[pc + R_B]];
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.XCHG_R_R: {
+          const first = m32[code[pc + R_A]];
+          m32[code[pc + R_A]] = m32[code[pc + R_B]];
+          m32[code[pc + R_B]] = first;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.CDQ: {
+          m32[EDX] = m32[EAX] >> 31;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.NOP: {
+          
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.IMUL_R_R: {
+          const result = multiplySigned(cpu, m32[code[pc + R_A]], m32[code[pc + R_B]]);
+          m32[code[pc + R_A]] = result;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.IMUL_R_M: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 3)) !== 0) break;
+          m32[code[pc + R_A]] = multiplySigned(cpu, m32[code[pc + R_A]], m32[((entry & -4096) + address) >>> 2]);
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.IMUL3_R_R: {
+          m32[code[pc + R_A]] = multiplySigned(cpu, m32[code[pc + R_B]], code[pc + R_IMM]);
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.PUSH_S: {
+          const address = (m32[ESP] - 4) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & writeDeny) | (address & 3)) !== 0) break;
+          m32[((entry & -4096) + address) >>> 2] = m32[code[pc + R_A]] + code[pc + R_IMM];
+          m32[ESP] = address;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.PUSH_M: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 3)) !== 0) break;
+          const value = m32[((entry & -4096) + address) >>> 2];
+          const target = (m32[ESP] - 4) | 0;
+          const stack = tlb[target >>> 12];
+          if (((stack & writeDeny) | (target & 3)) !== 0) break;
+          m32[((stack & -4096) + target) >>> 2] = value;
+          m32[ESP] = target;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.POP_R: {
+          const address = m32[ESP];
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 3)) !== 0) break;
+          const value = m32[((entry & -4096) + address) >>> 2];
+          m32[ESP] = address + 4;
+          m32[code[pc + R_A]] = value;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.LEAVE: {
+          const address = m32[EBP];
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 3)) !== 0) break;
+          m32[EBP] = m32[((entry & -4096) + address) >>> 2];
+          m32[ESP] = address + 4;
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.CALL: {
+          const target = (m32[ESP] - 4) | 0;
+          const stack = tlb[target >>> 12];
+          if (((stack & writeDeny) | (target & 3)) !== 0) break;
+          m32[((stack & -4096) + target) >>> 2] = blockEip + code[pc + R_A];
+          m32[ESP] = target;
+          eip = (blockEip + code[pc + R_DISP]) | 0;
+          continue enter;
+        }
+        case HOT.CALL_R: {
+          const destination = m32[code[pc + R_A]];
+          const target = (m32[ESP] - 4) | 0;
+          const stack = tlb[target >>> 12];
+          if (((stack & writeDeny) | (target & 3)) !== 0) break;
+          m32[((stack & -4096) + target) >>> 2] = blockEip + (code[pc + R_POSITION] & 0xffff) + (code[pc + R_POSITION] >>> 16);
+          m32[ESP] = target;
+          eip = destination;
+          continue enter;
+        }
+        case HOT.CALL_M: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 3)) !== 0) break;
+          const destination = m32[((entry & -4096) + address) >>> 2];
+          const target = (m32[ESP] - 4) | 0;
+          const stack = tlb[target >>> 12];
+          if (((stack & writeDeny) | (target & 3)) !== 0) break;
+          m32[((stack & -4096) + target) >>> 2] = blockEip + (code[pc + R_POSITION] & 0xffff) + (code[pc + R_POSITION] >>> 16);
+          m32[ESP] = target;
+          eip = destination;
+          continue enter;
+        }
+        case HOT.RET: {
+          const address = m32[ESP];
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 3)) !== 0) break;
+          eip = m32[((entry & -4096) + address) >>> 2];
+          m32[ESP] = address + 4 + code[pc + R_IMM];
+          continue enter;
+        }
+        case HOT.JMP: {
+          eip = (blockEip + code[pc + R_DISP]) | 0;
+          continue enter;
+        }
+        case HOT.JMP_R: {
+          eip = m32[code[pc + R_A]];
+          continue enter;
+        }
+        case HOT.JMP_M: {
+          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const entry = tlb[address >>> 12];
+          if (((entry & readDeny) | (address & 3)) !== 0) break;
+          eip = m32[((entry & -4096) + address) >>> 2];
+          continue enter;
+        }
+        case HOT.SHL_R_I: {
+          m32[code[pc + R_A]] = shiftLeft(cpu, m32[code[pc + R_A]], code[pc + R_B]);
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.SHR_R_I: {
+          m32[code[pc + R_A]] = shiftRight(cpu, m32[code[pc + R_A]], code[pc + R_B]);
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.SAR_R_I: {
+          m32[code[pc + R_A]] = shiftArithmetic(cpu, m32[code[pc + R_A]], code[pc + R_B]);
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.SHL_R_CL: {
+          const count = m32[ECX] & 31;
+          if (count !== 0) m32[code[pc + R_A]] = shiftLeft(cpu, m32[code[pc + R_A]], count);
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.SHR_R_CL: {
+          const count = m32[ECX] & 31;
+          if (count !== 0) m32[code[pc + R_A]] = shiftRight(cpu, m32[code[pc + R_A]], count);
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.SAR_R_CL: {
+          const count = m32[ECX] & 31;
+          if (count !== 0) m32[code[pc + R_A]] = shiftArithmetic(cpu, m32[code[pc + R_A]], count);
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case HOT.JCC + 0: // JO
+          eip = (blockEip + code[pc + (condition(cpu, 0) ? R_DISP : R_A)]) | 0;
+          continue enter;
+        case HOT.JCC + 1: // JNO
+          eip = (blockEip + code[pc + (condition(cpu, 0) ? R_A : R_DISP)]) | 0;
+          continue enter;
+        case HOT.JCC + 2: // JB
+          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_SUB32 ? (m32[CC_DST] + m32[CC_SRC]) >>> 0 < m32[CC_SRC] >>> 0 : carry(cpu) !== 0) ? R_DISP : R_A)]) | 0;
+          continue enter;
+        case HOT.JCC + 3: // JAE
+          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_SUB32 ? (m32[CC_DST] + m32[CC_SRC]) >>> 0 < m32[CC_SRC] >>> 0 : carry(cpu) !== 0) ? R_A : R_DISP)]) | 0;
+          continue enter;
+        case HOT.JCC + 4: // JE
+          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & ZF) !== 0 : m32[CC_DST] === 0) ? R_DISP : R_A)]) | 0;
+          continue enter;
+        case HOT.JCC + 5: // JNE
+          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & ZF) !== 0 : m32[CC_DST] === 0) ? R_A : R_DISP)]) | 0;
+          continue enter;
+        case HOT.JCC + 6: // JBE
+          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_SUB32 ? (m32[CC_DST] + m32[CC_SRC]) >>> 0 <= m32[CC_SRC] >>> 0 : condition(cpu, 6)) ? R_DISP : R_A)]) | 0;
+          continue enter;
+        case HOT.JCC + 7: // JA
+          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_SUB32 ? (m32[CC_DST] + m32[CC_SRC]) >>> 0 <= m32[CC_SRC] >>> 0 : condition(cpu, 6)) ? R_A : R_DISP)]) | 0;
+          continue enter;
+        case HOT.JCC + 8: // JS
+          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & SF) !== 0 : m32[CC_DST] < 0) ? R_DISP : R_A)]) | 0;
+          continue enter;
+        case HOT.JCC + 9: // JNS
+          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & SF) !== 0 : m32[CC_DST] < 0) ? R_A : R_DISP)]) | 0;
+          continue enter;
+        case HOT.JCC + 10: // JP
+          eip = (blockEip + code[pc + (condition(cpu, 10) ? R_DISP : R_A)]) | 0;
+          continue enter;
+        case HOT.JCC + 11: // JNP
+          eip = (blockEip + code[pc + (condition(cpu, 10) ? R_A : R_DISP)]) | 0;
+          continue enter;
+        case HOT.JCC + 12: // JL
+          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_SUB32 ? ((m32[CC_DST] + m32[CC_SRC]) | 0) < m32[CC_SRC] : condition(cpu, 12)) ? R_DISP : R_A)]) | 0;
+          continue enter;
+        case HOT.JCC + 13: // JGE
+          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_SUB32 ? ((m32[CC_DST] + m32[CC_SRC]) | 0) < m32[CC_SRC] : condition(cpu, 12)) ? R_A : R_DISP)]) | 0;
+          continue enter;
+        case HOT.JCC + 14: // JLE
+          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_SUB32 ? ((m32[CC_DST] + m32[CC_SRC]) | 0) <= m32[CC_SRC] : condition(cpu, 14)) ? R_DISP : R_A)]) | 0;
+          continue enter;
+        case HOT.JCC + 15: // JG
+          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_SUB32 ? ((m32[CC_DST] + m32[CC_SRC]) | 0) <= m32[CC_SRC] : condition(cpu, 14)) ? R_A : R_DISP)]) | 0;
+          continue enter;
+        default:
+      }
+
+      // The row's handler, with everything exact.
+      const position = code[pc + R_POSITION];
+      const here = (blockEip + (position & 0xffff)) | 0;
+      const following = (here + (position >>> 16)) | 0;
+      const exactLeft = left + ((end - pc) >> 3);
+      m32[EIP] = here;
+      cpu.nextEip = following;
+      cpu.left = exactLeft;
+      HANDLER_TABLE[code[pc + R_META] & META_OP_MASK](cpu, code, pc);
+      if (cpu.nextEip !== following || (cpu.exitRequest | cpu.extraTicks) !== 0 || cpu.tlbEpoch !== epoch || m32[MODE_KEY] !== mode) {
+        left = exactLeft - 1 - cpu.extraTicks;
+        cpu.extraTicks = 0;
+        eip = cpu.nextEip;
+        if (cpu.exitRequest !== 0 || m32[MODE_KEY] !== mode || m32[SEG_BASE + CS] !== csBase || m32[SEG_LIMIT + CS] >>> 0 !== csLimit) break enter;
+        if (cpu.tlbEpoch !== epoch) {
+          epoch = cpu.tlbEpoch;
+          pageLinear = 1;
+        }
+        continue enter;
+      }
+      pc += RECORD_WORDS;
+    }
+  }
+  m32[EIP] = eip;
+  cpu.left = left;
+}
+
+const EMPTY = new Int32Array(4096);
