@@ -5,6 +5,7 @@ import { makeFloatEnvironment, raisesSimd, settlePacked, useMxcsr } from '../../
 import type { FloatEnvironment } from '../../src/core/cpu/float/environment.ts';
 import { comparisonEflags } from '../../src/core/cpu/float/f80-compare.ts';
 import type { Words } from '../../src/core/cpu/float/f80.ts';
+import { reciprocalF32, reciprocalRootF32 } from '../../src/core/cpu/float/sse-approximate.ts';
 import { compareF32, compareF64, compareMaskF32, compareMaskF64 } from '../../src/core/cpu/float/sse-compare.ts';
 import {
   f32ToF64,
@@ -145,6 +146,8 @@ export const sseOperations: readonly Operation[] = [
   single(104, 'SQRTSS', (env, _, b) => squareRootF32(env, b)),
   single(105, 'MINSS', minimumF32),
   single(106, 'MAXSS', maximumF32),
+  single(107, 'RCPSS', (_env, _, b) => reciprocalF32(b)),
+  single(108, 'RSQRTSS', (_env, _, b) => reciprocalRootF32(b)),
   ...[0, 1, 2, 3, 4, 5, 6, 7].map((predicate) =>
     single(110 + predicate, `CMPSS ${predicate}`, (env, a, b) => compareMaskF32(env, a, b, predicate)),
   ),
@@ -206,5 +209,7 @@ export const sseOperations: readonly Operation[] = [
     return addF32(env, source[first]!, source[first + 1]!);
   }),
   packedSingles(156, 'ADDSUBPS', (env, a, b, i) => (i & 1 ? addF32 : subtractF32)(env, a[i]!, b[i]!)),
+  packedSingles(157, 'RCPPS', (_env, _, b, i) => reciprocalF32(b[i]!)),
+  packedSingles(158, 'RSQRTPS', (_env, _, b, i) => reciprocalRootF32(b[i]!)),
   packedSingles(159, 'CMPLTPS', (env, a, b, i) => compareMaskF32(env, a[i]!, b[i]!, 1)),
 ];
