@@ -22,12 +22,24 @@ import type { Step } from './events.ts';
 /** A small run with both classes in several frames. */
 const smallRun: Step[] = [];
 for (let i = 0; i < 24; i++) {
-  smallRun.push({ kind: 'check', tick: i * 900, event: { kind: 'port-read', port: 0x3fd, size: 1, value: i % 5 ? 0x60 : i } });
+  smallRun.push({
+    kind: 'check',
+    tick: i * 900,
+    event: { kind: 'port-read', port: 0x3fd, size: 1, value: i % 5 ? 0x60 : i },
+  });
   if (i % 8 === 3) {
-    smallRun.push({ kind: 'input', tick: i * 900, event: { kind: 'serial', port: 0, bytes: Uint8Array.of(108, 115, 10, i) } });
+    smallRun.push({
+      kind: 'input',
+      tick: i * 900,
+      event: { kind: 'serial', port: 0, bytes: Uint8Array.of(108, 115, 10, i) },
+    });
   }
   if (i % 10 === 9) {
-    smallRun.push({ kind: 'check', tick: i * 900, event: { kind: 'state-hash', hash: { root: '00112233445566aa', cpu: 'ffeeddccbbaa9988' } } });
+    smallRun.push({
+      kind: 'check',
+      tick: i * 900,
+      event: { kind: 'state-hash', hash: { root: '00112233445566aa', cpu: 'ffeeddccbbaa9988' } },
+    });
   }
 }
 
@@ -65,10 +77,14 @@ test('every truncation of a log replays to its last whole frame, in every profil
       const log = openLog(cut);
       assert.equal(log.truncated, true);
       let whole = 0;
-      for (let end = 0; whole < frames.length && end + frames[whole].length <= size; whole++) end += frames[whole].length;
+      for (let end = 0; whole < frames.length && end + frames[whole].length <= size; whole++)
+        end += frames[whole].length;
       assert.equal(log.frames.length, whole, `cut to ${size}`);
       const port = new ReplayingPort(log);
-      playSteps(port, smallRun.filter(({ tick }) => tick <= log.lastTick));
+      playSteps(
+        port,
+        smallRun.filter(({ tick }) => tick <= log.lastTick),
+      );
       port.finish(log.lastTick, 'stopped', null);
       assert.equal(port.divergence, null, `cut to ${size}`);
     }
@@ -86,7 +102,12 @@ test('every single changed bit is found and named', () => {
       changed[at] ^= 1 << bit;
       const error = errorOf(changed);
       if (at < 4) assert.equal(error.kind, 'foreign');
-      else assert.deepEqual([error.kind, error.frame, error.offset], ['damaged', frame, frameOffset], `byte ${at} bit ${bit}`);
+      else
+        assert.deepEqual(
+          [error.kind, error.frame, error.offset],
+          ['damaged', frame, frameOffset],
+          `byte ${at} bit ${bit}`,
+        );
     }
   }
 });
@@ -157,11 +178,21 @@ test('newer formats and kinds that must be understood are refused; kinds that ma
   assert.equal(errorOf(concat([headerFrame, encodeFrame(77, 0, 1, 0, null)])).kind, 'newer');
   assert.equal(errorOf(concat([headerFrame, encodeFrame(FRAME_KIND.branchParent, 0, 1, 0, null)])).kind, 'newer');
   assert.equal(readAll(concat([headerFrame, encodeFrame(77, FRAME_FLAG.maySkip, 1, 0, null)])), 0);
-  const inputs = (kind: number): Uint8Array => encodeFrame(FRAME_KIND.inputs, 0, 1, 5, [0, 0, [0, 1], [0, 0], [[kind, 1, 2], [9]]]);
+  const inputs = (kind: number): Uint8Array =>
+    encodeFrame(FRAME_KIND.inputs, 0, 1, 5, [0, 0, [0, 1], [0, 0], [[kind, 1, 2], [9]]]);
   assert.equal(errorOf(concat([headerFrame, inputs(100)])).kind, 'newer');
   assert.equal(readAll(concat([headerFrame, inputs(200)])), 1);
   // Two interrupts of vector 8 and, between them, a check of kind 200: slots 1, 2, 1; no predictions hit.
-  const columns: Packed = [0, 3, Uint8Array.of(1, 8, 200, 5), Uint8Array.of(3, 7, 7), Uint8Array.of(1, 2, 1), Uint8Array.of(0, 4, 4), Uint8Array.of(9, 0), []];
+  const columns: Packed = [
+    0,
+    3,
+    Uint8Array.of(1, 8, 200, 5),
+    Uint8Array.of(3, 7, 7),
+    Uint8Array.of(1, 2, 1),
+    Uint8Array.of(0, 4, 4),
+    Uint8Array.of(9, 0),
+    [],
+  ];
   assert.equal(readAll(concat([headerFrame, encodeFrame(FRAME_KIND.checks, 0, 1, 5, columns)])), 2);
 });
 
@@ -171,7 +202,10 @@ test('nothing but what may be skipped follows the end, and the header comes once
   const inputs: Packed = [0, 0, [0], [0], [[9]]];
   assert.equal(errorOf(concat([whole.bytes, encodeFrame(FRAME_KIND.inputs, 0, next, 0, inputs)])).kind, 'malformed');
   readAll(concat([whole.bytes, encodeFrame(FRAME_KIND.bookmark, FRAME_FLAG.maySkip, next, 0, 'here')]));
-  assert.equal(errorOf(concat([headerFrame, forge(headerFrame, (view) => view.setUint32(8, 1, true))])).kind, 'malformed');
+  assert.equal(
+    errorOf(concat([headerFrame, forge(headerFrame, (view) => view.setUint32(8, 1, true))])).kind,
+    'malformed',
+  );
 });
 
 test('hostile payloads cost an error, not memory', () => {
@@ -189,7 +223,9 @@ test('hostile payloads cost an error, not memory', () => {
   };
   const zeros = new Uint8Array(1 << 24);
   const bomb = deflateSync(zeros, { level: 9 });
-  const bigBomb = concat(Array.from({ length: 60 }, () => deflateSync(zeros.subarray(0, 1 << 22), { level: 0 }).subarray(0, 1 << 20)));
+  const bigBomb = concat(
+    Array.from({ length: 60 }, () => deflateSync(zeros.subarray(0, 1 << 22), { level: 0 }).subarray(0, 1 << 20)),
+  );
   const bodies: [string, Uint8Array, number, number][] = [
     ['raw length beyond the cap', bomb, 0xffffffff, 1],
     ['more than it says', bomb, 1000, 1],
@@ -202,11 +238,21 @@ test('hostile payloads cost an error, not memory', () => {
     ['map of 4 G', Uint8Array.of(0xdf, 0xff, 0xff, 0xff, 0xff), 5, 0],
     ['bytes of 4 G', Uint8Array.of(0xc6, 0xff, 0xff, 0xff, 0xff), 5, 0],
     ['deep nesting', new Uint8Array(100_000).fill(0x91), 100_000, 0],
-    ['two million empty maps', concat([Uint8Array.of(0xdd, 0, 0x1e, 0x84, 0x80), new Uint8Array(2_000_000).fill(0x80)]), 2_000_005, 0],
+    [
+      'two million empty maps',
+      concat([Uint8Array.of(0xdd, 0, 0x1e, 0x84, 0x80), new Uint8Array(2_000_000).fill(0x80)]),
+      2_000_005,
+      0,
+    ],
     ['an extension type', Uint8Array.of(0xd4, 0x72, 0x40), 3, 0],
     ['a key that is a prototype', new Uint8Array(pack(JSON.parse('{"__proto__":{"profile":"full"}}'))), -1, 0],
     ['a count of events and no columns', pack([0, 65536, zeros.subarray(0, 0), zeros.subarray(0, 0)]), -1, 0],
-    ['a count of events beyond the cap', pack([0, 1e9, ...Array.from({ length: 5 }, () => zeros.subarray(0, 1)), []]), -1, 0],
+    [
+      'a count of events beyond the cap',
+      pack([0, 1e9, ...Array.from({ length: 5 }, () => zeros.subarray(0, 1)), []]),
+      -1,
+      0,
+    ],
   ];
   const before = process.memoryUsage.rss();
   for (const [name, body, rawBytes, flags] of bodies) {
@@ -214,7 +260,9 @@ test('hostile payloads cost an error, not memory', () => {
       const file = concat([headerFrame, frame(kind, body, rawBytes < 0 ? body.length : rawBytes, flags)]);
       assert.ok(['malformed', 'too-large'].includes(errorOf(file).kind), name);
     }
-    const asHeader = forge(frame(FRAME_KIND.header, body, rawBytes < 0 ? body.length : rawBytes, flags), (view) => view.setUint32(8, 0, true));
+    const asHeader = forge(frame(FRAME_KIND.header, body, rawBytes < 0 ? body.length : rawBytes, flags), (view) =>
+      view.setUint32(8, 0, true),
+    );
     assert.ok(['malformed', 'too-large'].includes(errorOf(asHeader).kind), name);
   }
   const grown = process.memoryUsage.rss() - before;
@@ -233,7 +281,14 @@ test('random msgpack and random columns in whole frames give events or a LogErro
   })).value;
   const column = fc.uint8Array({ maxLength: 12 });
   const columns = fc
-    .tuple(fc.nat(40), fc.uint8Array({ maxLength: 6 }).map((ids) => Uint8Array.from([...ids].flatMap((id) => [1 + (id % 6), id & 63]))), column, column, column, column)
+    .tuple(
+      fc.nat(40),
+      fc.uint8Array({ maxLength: 6 }).map((ids) => Uint8Array.from([...ids].flatMap((id) => [1 + (id % 6), id & 63]))),
+      column,
+      column,
+      column,
+      column,
+    )
     .map(([count, ...rest]): Packed => [0, count, ...rest, []]);
   fc.assert(
     fc.property(fc.oneof(tree, columns), fc.constantFrom(...Object.values(FRAME_KIND)), (payload, kind) => {
@@ -266,16 +321,23 @@ test('every bit changed inside a frame whose checksums were made to agree gives 
 
 test('random logs survive random damage: events or a LogError', () => {
   fc.assert(
-    fc.property(run, fc.constantFrom(...PROFILES), fc.nat(), fc.nat(), fc.uint8Array({ maxLength: 8 }), (steps, profile, at, cut, junk) => {
-      const { bytes } = record(steps, profile);
-      const changed = bytes.slice(0, bytes.length - (cut % 3 === 0 ? cut % bytes.length : 0));
-      changed.set(junk.subarray(0, changed.length), at % Math.max(1, changed.length - junk.length));
-      try {
-        readAll(changed);
-      } catch (error) {
-        assert.ok(error instanceof LogError, String(error));
-      }
-    }),
+    fc.property(
+      run,
+      fc.constantFrom(...PROFILES),
+      fc.nat(),
+      fc.nat(),
+      fc.uint8Array({ maxLength: 8 }),
+      (steps, profile, at, cut, junk) => {
+        const { bytes } = record(steps, profile);
+        const changed = bytes.slice(0, bytes.length - (cut % 3 === 0 ? cut % bytes.length : 0));
+        changed.set(junk.subarray(0, changed.length), at % Math.max(1, changed.length - junk.length));
+        try {
+          readAll(changed);
+        } catch (error) {
+          assert.ok(error instanceof LogError, String(error));
+        }
+      },
+    ),
     { seed, numRuns: 100 },
   );
 });

@@ -1,4 +1,7 @@
-/** Shared by the log tests: arbitrary runs (inputs and checks in tick order), recorded into bytes. */
+/**
+ * Shared by the log tests: arbitrary runs (inputs and checks in tick order), recorded into bytes through the port that
+ * a machine would use. No machine runs here.
+ */
 import * as fc from 'fast-check';
 import { RecordingPort } from '../../src/core/machine/input-port.ts';
 import type { InputPort } from '../../src/core/machine/input-port.ts';
@@ -96,10 +99,7 @@ const checkEvent: fc.Arbitrary<Exclude<CheckEvent, { kind: 'digest' }>> = fc.one
   fc.record({
     kind: fc.constant('dma-write' as const),
     address: fc.nat(),
-    content: fc.oneof(
-      fc.record({ bytes }),
-      fc.record({ image: fc.nat(3), offset: fc.nat(), length: fc.nat(65536) }),
-    ),
+    content: fc.oneof(fc.record({ bytes }), fc.record({ image: fc.nat(3), offset: fc.nat(), length: fc.nat(65536) })),
   }),
   fc.constant({ kind: 'guest-reset' as const }),
   fc.record({ kind: fc.constant('state-hash' as const), hash: stateHash }),
@@ -148,7 +148,8 @@ export function playSteps(port: InputPort, steps: readonly Step[]): void {
 export function playCheck(port: InputPort, tick: number, event: CheckEvent): void {
   switch (event.kind) {
     case 'interrupt':
-      return port.interrupt(tick, event.vector);
+      port.interrupt(tick, event.vector);
+      return;
     case 'port-read':
       port.portRead(tick, event.port, event.size, event.value);
       return;
@@ -156,15 +157,20 @@ export function playCheck(port: InputPort, tick: number, event: CheckEvent): voi
       port.mmioRead(tick, event.address, event.size, event.value);
       return;
     case 'timer':
-      return port.timer(tick, event.id);
+      port.timer(tick, event.id);
+      return;
     case 'a20':
-      return port.a20(tick, event.enabled);
+      port.a20(tick, event.enabled);
+      return;
     case 'dma-write':
-      return port.dmaWrite(tick, event.address, event.content);
+      port.dmaWrite(tick, event.address, event.content);
+      return;
     case 'guest-reset':
-      return port.guestReset(tick);
+      port.guestReset(tick);
+      return;
     case 'state-hash':
-      return port.stateHash(tick, event.hash);
+      port.stateHash(tick, event.hash);
+      return;
     case 'digest':
       throw new Error('a machine makes no digests');
   }

@@ -1,4 +1,7 @@
-/** Input scripts: every form, every error by line, texts found in a stream at the byte that completes them. */
+/**
+ * Input scripts: every form, every error by line, texts found in a stream at the byte that completes them; and the
+ * order in which a live port gives out what was pushed.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
@@ -28,7 +31,15 @@ when serial2 "# " nmi`);
   assert.deepEqual(steps, [
     { kind: 'at', line: 2, tick: 1000, inputs: [{ kind: 'serial', port: 0, bytes: bytes('ls\n') }] },
     { kind: 'at', line: 3, tick: 2000, inputs: [{ kind: 'serial', port: 1, bytes: bytes('\0\x1b[A"\\é#') }] },
-    { kind: 'at', line: 4, tick: 3, inputs: [{ kind: 'key', key: 'enter', down: true }, { kind: 'key', key: 'enter', down: false }] },
+    {
+      kind: 'at',
+      line: 4,
+      tick: 3,
+      inputs: [
+        { kind: 'key', key: 'enter', down: true },
+        { kind: 'key', key: 'enter', down: false },
+      ],
+    },
     { kind: 'at', line: 5, tick: 4, inputs: [{ kind: 'key', key: 'a', down: true }] },
     { kind: 'at', line: 6, tick: 5, inputs: [{ kind: 'mouse', dx: -3, dy: 7, dz: 0, buttons: 1 }] },
     { kind: 'at', line: 7, tick: 6, inputs: [{ kind: 'mouse', dx: 1, dy: 2, dz: 0, buttons: 0 }] },
@@ -36,7 +47,13 @@ when serial2 "# " nmi`);
     { kind: 'at', line: 9, tick: 8, inputs: [{ kind: 'reset' }] },
     { kind: 'at', line: 10, tick: 9, inputs: [{ kind: 'nmi' }] },
     { kind: 'at', line: 11, tick: 10, inputs: [{ kind: 'end-of-input', port: 0 }] },
-    { kind: 'when', line: 13, serialPort: 0, text: bytes('login: '), inputs: [{ kind: 'serial', port: 0, bytes: bytes('root\r') }] },
+    {
+      kind: 'when',
+      line: 13,
+      serialPort: 0,
+      text: bytes('login: '),
+      inputs: [{ kind: 'serial', port: 0, bytes: bytes('root\r') }],
+    },
     { kind: 'when', line: 14, serialPort: 2, text: bytes('# '), inputs: [{ kind: 'nmi' }] },
   ]);
   assert.deepEqual(parseInputScript('# nothing\n\n   \r\n'), []);
@@ -69,7 +86,11 @@ test('what is wrong with a line, and where', () => {
   for (const [line, message] of cases) {
     assert.throws(
       () => parseInputScript(`# first\nat 1 nmi\n${line}\n`),
-      (error) => error instanceof InputScriptError && error.line === 3 && /^Line 3 /.test(error.message) && message.test(error.message),
+      (error) =>
+        error instanceof InputScriptError &&
+        error.line === 3 &&
+        /^Line 3 /.test(error.message) &&
+        message.test(error.message),
       line,
     );
   }
@@ -92,7 +113,7 @@ test('each `when` fires once, in order, one tick after the byte that completes i
     fc.property(letters, texts, (output, wanted) => {
       const port = new LivePort();
       const player = new ScriptPlayer(parseInputScript(wanted.map((text) => `when "${text}" nmi`).join('\n')), port);
-      Array.from(output).forEach((letter, i) => player.serialOutput(i * 10, 0, letter.charCodeAt(0)));
+      for (let i = 0; i < output.length; i++) player.serialOutput(i * 10, 0, output.charCodeAt(i));
       const due: number[] = [];
       let from = 0;
       for (const text of wanted) {
@@ -117,7 +138,12 @@ test('each `when` fires once, in order, one tick after the byte that completes i
 test('other serial lines do not complete a text', () => {
   const port = new LivePort();
   const player = new ScriptPlayer(parseInputScript('when serial1 "ab" nmi'), port);
-  for (const [line, letter] of [[1, 'a'], [0, 'x'], [0, 'b']] as const) player.serialOutput(1, line, letter.charCodeAt(0));
+  for (const [line, letter] of [
+    [1, 'a'],
+    [0, 'x'],
+    [0, 'b'],
+  ] as const)
+    player.serialOutput(1, line, letter.charCodeAt(0));
   assert.equal(port.nextTick(), Number.POSITIVE_INFINITY);
   player.serialOutput(7, 1, 0x62);
   assert.equal(port.nextTick(), 8);
@@ -127,7 +153,7 @@ test('inputs are taken in order of tick, then of push; `due now` comes first', (
   fc.assert(
     fc.property(fc.array(fc.nat(20), { maxLength: 30 }), (ticks) => {
       const port = new LivePort();
-      ticks.forEach((tick, i) => port.push({ kind: 'epoch', seconds: i }, tick));
+      for (const [i, tick] of ticks.entries()) port.push({ kind: 'epoch', seconds: i }, tick);
       const sorted = ticks.map((tick, i) => ({ tick, i })).sort((a, b) => a.tick - b.tick || a.i - b.i);
       for (const { tick, i } of sorted) {
         assert.equal(port.nextTick(), tick);

@@ -1,4 +1,7 @@
-/** What was recorded is what is read, in order, in every profile; the same run gives the same bytes; a replay agrees. */
+/**
+ * What was recorded is what is read, in order, in every profile; the same run gives the same bytes; a replay of the
+ * same run agrees, with devices and without; embedded images come back.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
@@ -18,10 +21,16 @@ test('a full log gives back every event at its tick, both classes in the order o
     fc.property(run, (steps) => {
       const log = openLog(record(steps, 'full').bytes);
       const read = [...logEvents(log)].map(({ class: kind, tick, event }) => ({ kind, tick, event }));
-      assert.deepEqual(read, steps.map(({ kind, tick, event }) => ({ kind, tick, event })));
+      assert.deepEqual(
+        read,
+        steps.map(({ kind, tick, event }) => ({ kind, tick, event })),
+      );
       assert.deepEqual(log.header, header('full'));
       assert.equal(log.truncated, false);
-      const [inputs, checks] = [steps.filter(({ kind }) => kind === 'input'), steps.filter(({ kind }) => kind === 'check')];
+      const [inputs, checks] = [
+        steps.filter(({ kind }) => kind === 'input'),
+        steps.filter(({ kind }) => kind === 'check'),
+      ];
       assert.deepEqual([log.end?.inputCount, log.end?.checkCount], [inputs.length, checks.length]);
     }),
     options,
@@ -34,7 +43,11 @@ test('every profile keeps all inputs and all state hashes; checked digests stand
       const read = [...logEvents(openLog(record(steps, profile).bytes))];
       const hashesAndInputs = (list: readonly { tick: number; event: Step['event'] | { kind: 'digest' } }[]) =>
         list
-          .filter(({ event }) => event.kind === 'state-hash' || steps.some((step) => step.kind === 'input' && step.event.kind === event.kind))
+          .filter(
+            ({ event }) =>
+              event.kind === 'state-hash' ||
+              steps.some((step) => step.kind === 'input' && step.event.kind === event.kind),
+          )
           .map(({ tick, event }) => ({ tick, event }));
       const inputs = read.filter((logged) => logged.class === 'input');
       assert.deepEqual(
@@ -88,10 +101,11 @@ test('a replay of the same run agrees; with any one check changed it diverges th
       const checks = steps.flatMap((step, i) => (step.kind === 'check' && step.event.kind === 'interrupt' ? [i] : []));
       if (checks.length === 0) return;
       const at = checks[pick % checks.length];
-      const changed = steps.map((step, i): Step =>
-        i === at && step.event.kind === 'interrupt'
-          ? { kind: 'check', tick: step.tick, event: { kind: 'interrupt', vector: step.event.vector ^ 1 } }
-          : step,
+      const changed = steps.map(
+        (step, i): Step =>
+          i === at && step.event.kind === 'interrupt'
+            ? { kind: 'check', tick: step.tick, event: { kind: 'interrupt', vector: step.event.vector ^ 1 } }
+            : step,
       );
       const other = new ReplayingPort(openLog(bytes));
       playSteps(other, changed);
@@ -117,7 +131,8 @@ test('without devices the log delivers and answers everything that the recorded 
         }
         const { tick, event } = step;
         if (event.kind === 'port-read') assert.equal(port.portRead(tick, event.port, event.size, 0xbad), event.value);
-        else if (event.kind === 'mmio-read') assert.equal(port.mmioRead(tick, event.address, event.size, 0xbad), event.value);
+        else if (event.kind === 'mmio-read')
+          assert.equal(port.mmioRead(tick, event.address, event.size, 0xbad), event.value);
         else if (event.kind === 'state-hash') port.stateHash(tick, event.hash);
         else if (event.kind !== 'timer') {
           assert.equal(port.nextDelivery()?.tick, tick);
@@ -141,8 +156,14 @@ test('the index can be made again from the frames, and a summary counts every ev
       const rebuilt = rebuildIndex(log.frames.slice(0, index));
       assert.equal(JSON.stringify(rebuilt), JSON.stringify(normal(readPayload(log.file, log.frames[index]))));
       const summary = summarizeLog(log);
-      assert.equal(summary.events.reduce((sum, { count }) => sum + count, 0), steps.length);
-      assert.equal(summary.frames.reduce((sum, { bytes }) => sum + bytes, 0), log.file.length);
+      assert.equal(
+        summary.events.reduce((sum, { count }) => sum + count, 0),
+        steps.length,
+      );
+      assert.equal(
+        summary.frames.reduce((sum, { bytes }) => sum + bytes, 0),
+        log.file.length,
+      );
       for (const logged of logEvents(log)) {
         assert.equal(JSON.parse(JSON.stringify(eventToJson(logged))).kind, logged.event.kind);
         assert.ok(eventToText(logged.event).length > 0);
@@ -170,7 +191,8 @@ test('frames of more events, ports and values than one frame holds come back who
   const log = openLog(record(steps, 'full', 2 ** 40).bytes);
   let count = 0;
   for (const { tick, seq, event } of logEvents(log)) {
-    if (event.kind !== (steps[count].event.kind as string) || tick !== count * 3 || seq !== count) assert.fail(`check ${count}`);
+    if (event.kind !== (steps[count].event.kind as string) || tick !== count * 3 || seq !== count)
+      assert.fail(`check ${count}`);
     if (JSON.stringify(event) !== JSON.stringify(steps[count].event)) assert.deepEqual(event, steps[count].event);
     count++;
   }
@@ -179,24 +201,38 @@ test('frames of more events, ports and values than one frame holds come back who
 
 test('embedded images come back, their common pages stored once', () => {
   fc.assert(
-    fc.property(fc.array(fc.nat(3), { maxLength: 6 }), fc.nat(4096), fc.integer({ min: 0, max: 2 ** 31 }), (blocks, tail, salt) => {
-      const page = (number: number): Uint8Array => Uint8Array.from({ length: 4096 }, (_, i) => (i * (number + 3) + salt) >>> 3);
-      const first = concat([...blocks.map(page), page(9).subarray(0, tail)]);
-      const images = [first, first.slice(), new Uint8Array(0)];
-      const base = header('full');
-      const records = images.map((image, i) => ({ role: `hd${i}`, name: `disk ${i}`, sha256: '11'.repeat(32), sizeBytes: image.length }));
-      const frames: Uint8Array[] = [];
-      const writer = new LogWriter((frame) => frames.push(frame), { ...base, machine: { ...base.machine, images: records } });
-      embedImages(writer, images);
-      writer.end(0, 'stopped', null);
-      const log = openLog(concat(frames));
-      images.forEach((image, i) => assert.deepEqual(readImage(log, i), image));
-      assert.throws(() => readImage(log, 3), { name: 'LogError', kind: 'image' });
-      const pagesStored = log.frames
-        .filter(({ kind }) => kind === FRAME_KIND.imagePages)
-        .reduce((sum, { rawBytes }) => sum + Math.floor(rawBytes / 4096), 0);
-      assert.ok(pagesStored <= new Set(blocks).size + 1);
-    }),
+    fc.property(
+      fc.array(fc.nat(3), { maxLength: 6 }),
+      fc.nat(4096),
+      fc.integer({ min: 0, max: 2 ** 31 }),
+      (blocks, tail, salt) => {
+        const page = (number: number): Uint8Array =>
+          Uint8Array.from({ length: 4096 }, (_, i) => (i * (number + 3) + salt) >>> 3);
+        const first = concat([...blocks.map(page), page(9).subarray(0, tail)]);
+        const images = [first, first.slice(), new Uint8Array(0)];
+        const base = header('full');
+        const records = images.map((image, i) => ({
+          role: `hd${i}`,
+          name: `disk ${i}`,
+          sha256: '11'.repeat(32),
+          sizeBytes: image.length,
+        }));
+        const frames: Uint8Array[] = [];
+        const writer = new LogWriter((frame) => frames.push(frame), {
+          ...base,
+          machine: { ...base.machine, images: records },
+        });
+        embedImages(writer, images);
+        writer.end(0, 'stopped', null);
+        const log = openLog(concat(frames));
+        for (const [i, image] of images.entries()) assert.deepEqual(readImage(log, i), image);
+        assert.throws(() => readImage(log, 3), { name: 'LogError', kind: 'image' });
+        const pagesStored = log.frames
+          .filter(({ kind }) => kind === FRAME_KIND.imagePages)
+          .reduce((sum, { rawBytes }) => sum + Math.floor(rawBytes / 4096), 0);
+        assert.ok(pagesStored <= new Set(blocks).size + 1);
+      },
+    ),
     { seed, numRuns: 30 },
   );
 });

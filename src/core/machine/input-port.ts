@@ -212,7 +212,15 @@ export class ReplayingPort implements InputPort {
     if (input === null || input.tick > tick) return null;
     if (input.tick < tick && this.divergence === null) {
       const { seq, frame, event, tick: inputTick } = input;
-      this.divergence = { kind: 'missed-input', tick, agreedTick: this.agreedTick, seq, frame, input: event, inputTick };
+      this.divergence = {
+        kind: 'missed-input',
+        tick,
+        agreedTick: this.agreedTick,
+        seq,
+        frame,
+        input: event,
+        inputTick,
+      };
     }
     this.inputs.next();
     return input.event;
@@ -229,14 +237,21 @@ export class ReplayingPort implements InputPort {
 
   portRead(tick: number, port: number, size: number, value: number): number {
     const operand = port * 4 + (size >> 1);
-    if (this.assertion === 'values' && this.cursor.matches(tick, CHECK_KIND['port-read'], operand, value | 0)) return value;
-    this.settle(tick, CHECK_KIND['port-read'], operand, value, () => ({ kind: 'port-read', port, size, value: value >>> 0 }));
+    if (this.assertion === 'values' && this.cursor.matches(tick, CHECK_KIND['port-read'], operand, value | 0))
+      return value;
+    this.settle(tick, CHECK_KIND['port-read'], operand, value, () => ({
+      kind: 'port-read',
+      port,
+      size,
+      value: value >>> 0,
+    }));
     return value;
   }
 
   mmioRead(tick: number, address: number, size: number, value: number): number {
     const operand = address * 4 + (size >> 1);
-    if (this.assertion === 'values' && this.cursor.matches(tick, CHECK_KIND['mmio-read'], operand, value | 0)) return value;
+    if (this.assertion === 'values' && this.cursor.matches(tick, CHECK_KIND['mmio-read'], operand, value | 0))
+      return value;
     this.settle(tick, CHECK_KIND['mmio-read'], operand, value, () => ({
       kind: 'mmio-read',
       address,
@@ -267,7 +282,8 @@ export class ReplayingPort implements InputPort {
   }
 
   guestReset(tick: number): void {
-    if (this.assertion === 'digests') this.settle(tick, CHECK_KIND['guest-reset'], 0, 0, () => ({ kind: 'guest-reset' }));
+    if (this.assertion === 'digests')
+      this.settle(tick, CHECK_KIND['guest-reset'], 0, 0, () => ({ kind: 'guest-reset' }));
     else this.compareRow(tick, { kind: 'guest-reset' });
   }
 
@@ -342,7 +358,8 @@ export class ReplayingPort implements InputPort {
     const logged = this.cursor.kind === CHECK_KIND.digest ? this.cursor.peek() : null;
     if (logged === null || logged.event.kind !== 'digest') {
       // Past the last digest of a log that was cut off nothing is asserted; in a whole log a digest must follow.
-      if (!(this.log.end === null && this.cursor.isAtEnd)) this.fail(this.cursor.peek(), this.running.lastTick, event());
+      if (!(this.log.end === null && this.cursor.isAtEnd))
+        this.fail(this.cursor.peek(), this.running.lastTick, event());
       return;
     }
     if (this.running.count < logged.event.count) return;

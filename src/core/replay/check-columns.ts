@@ -34,7 +34,7 @@ const MISS_VALUE = 4;
 /** Slot of rows in every dictionary. */
 export const ROW_SLOT = 0;
 
-/** Prediction by context: the triple that followed this context last time in this frame (-1 in `delta`: none). */
+/** Prediction by context: the triple that followed this context last time in this frame (below 0 in `delta`: none). */
 interface Predictor {
   readonly slot: Int32Array;
   readonly delta: Float64Array;
@@ -46,7 +46,7 @@ interface Predictor {
 function createPredictor(): Predictor {
   return {
     slot: new Int32Array(CONTEXT_COUNT),
-    delta: new Float64Array(CONTEXT_COUNT).fill(-1),
+    delta: new Float64Array(CONTEXT_COUNT).fill(Number.NEGATIVE_INFINITY),
     value: new Int32Array(CONTEXT_COUNT),
     context: 0,
     recent: 0,
@@ -55,7 +55,7 @@ function createPredictor(): Predictor {
 
 function resetPredictor(predictor: Predictor): void {
   predictor.slot.fill(0);
-  predictor.delta.fill(-1);
+  predictor.delta.fill(Number.NEGATIVE_INFINITY);
   predictor.value.fill(0);
   predictor.context = 0;
   predictor.recent = 0;
@@ -168,11 +168,7 @@ export function appendCheck(encoder: CheckEncoder, slot: number, tick: number, v
   const delta = tick - encoder.lastTick;
   encoder.lastTick = tick;
   const context = predictor.context;
-  if (
-    predictor.slot[context] === slot &&
-    predictor.delta[context] === delta &&
-    predictor.value[context] === value
-  ) {
+  if (predictor.slot[context] === slot && predictor.delta[context] === delta && predictor.value[context] === value) {
     encoder.hits++;
   } else {
     putMiss(encoder, context, slot, delta, value);
@@ -331,7 +327,10 @@ export function unpackColumns(
   }
   out.rows = rowList;
   out.count = count;
-  return unpackDictionary(decoder, cursorOf(dictionary), out) ?? unpackTriples(decoder, control, slots, deltas, values, firstTick, out);
+  return (
+    unpackDictionary(decoder, cursorOf(dictionary), out) ??
+    unpackTriples(decoder, control, slots, deltas, values, firstTick, out)
+  );
 }
 
 function cursorOf(bytes: Uint8Array): Cursor {

@@ -117,20 +117,33 @@ export function describeDivergence(divergence: Divergence, log = 'LOG'): string 
   return `The replay left the recorded run ${interval}${where}.\n${describeCause(divergence)}\n${closer}`;
 }
 
+const DESCRIBED_MAX = 8;
+
 function describeCause(divergence: Divergence): string {
   switch (divergence.kind) {
-    case 'check':
-      return `Check ${divergence.seq}: expected ${moment(divergence.expected, 'no further check')}; got ${moment(divergence.actual, 'nothing')}.`;
-    case 'digest':
-      return `One of the ${divergence.count} checks before check ${divergence.seq} differs: expected digest ${divergence.expected}, got ${divergence.actual}.`;
-    case 'state':
-      return `The state differs: ${divergence.differences.slice(0, 8).map(describeDifference).join('; ')}${
-        divergence.differences.length > 8 ? `; and ${divergence.differences.length - 8} more` : ''
-      }.`;
-    case 'missed-input':
-      return `Input ${divergence.seq} (${eventToText(divergence.input)}) was taken at tick ${divergence.inputTick} while recording; the replay went past that tick without taking it.`;
-    case 'end':
-      return `The run ended at tick ${divergence.actual.tick} (${ending(divergence.actual)}); it was recorded to end at tick ${divergence.expected.tick} (${ending(divergence.expected)}).`;
+    case 'check': {
+      const expected = moment(divergence.expected, 'no further check');
+      return `Check ${divergence.seq}: expected ${expected}; got ${moment(divergence.actual, 'nothing')}.`;
+    }
+    case 'digest': {
+      const { count, seq, expected, actual } = divergence;
+      return `One of the ${count} checks before check ${seq} differs: expected digest ${expected}, got ${actual}.`;
+    }
+    case 'state': {
+      const { differences } = divergence;
+      const described = differences.slice(0, DESCRIBED_MAX).map(describeDifference).join('; ');
+      const more = differences.length - DESCRIBED_MAX;
+      return `The state differs: ${described}${more > 0 ? `; and ${more} more` : ''}.`;
+    }
+    case 'missed-input': {
+      const input = `Input ${divergence.seq} (${eventToText(divergence.input)})`;
+      return `${input} was taken at tick ${divergence.inputTick} while recording; the replay went past it.`;
+    }
+    case 'end': {
+      const { expected, actual } = divergence;
+      const recorded = `it was recorded to end at tick ${expected.tick} (${ending(expected)})`;
+      return `The run ended at tick ${actual.tick} (${ending(actual)}); ${recorded}.`;
+    }
   }
 }
 

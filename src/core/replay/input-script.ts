@@ -53,7 +53,7 @@ function tokenize(content: string, line: number): Token[] {
   while (rest !== '' && !rest.startsWith('#')) {
     const quoted = /^"((?:[^"\\]|\\.)*)"/.exec(rest);
     const word = quoted === null ? /^[^\s"#]+/.exec(rest) : null;
-    if (quoted !== null) tokens.push({ kind: 'text', value: unescape(quoted[1], line) });
+    if (quoted !== null) tokens.push({ kind: 'text', value: readEscapes(quoted[1], line) });
     else if (word !== null) tokens.push({ kind: 'word', value: word[0] });
     else throw new InputScriptError(line, `expected a closing quote in ${rest}`);
     rest = rest.slice((quoted ?? word ?? [''])[0].length).trimStart();
@@ -64,11 +64,12 @@ function tokenize(content: string, line: number): Token[] {
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', e: '\x1b', '\\': '\\', '"': '"' };
 
 /** Text as one character per byte. */
-function unescape(text: string, line: number): string {
-  return text.replace(/\\x([0-9a-fA-F]{2})|\\(.)|[^\\]+/gs, (whole, byte?: string, escape?: string) => {
+function readEscapes(text: string, line: number): string {
+  return text.replace(/\\x([0-9a-fA-F]{2})|\\(.)|[^\\]+/gs, (whole, byte?: string, letter?: string) => {
     if (byte !== undefined) return String.fromCharCode(Number.parseInt(byte, 16));
-    if (escape === undefined) return Array.from(new TextEncoder().encode(whole), (code) => String.fromCharCode(code)).join('');
-    const character = ESCAPES[escape];
+    if (letter === undefined)
+      return Array.from(new TextEncoder().encode(whole), (code) => String.fromCharCode(code)).join('');
+    const character = ESCAPES[letter];
     if (character === undefined) {
       throw new InputScriptError(line, `expected one of \\n \\r \\t \\e \\\\ \\" \\xHH, got ${whole}`);
     }
@@ -95,7 +96,13 @@ function parseStep(tokens: readonly Token[], line: number): ScriptStep {
       throw expected(line, 'the text to wait for, in double quotes, after `when`', text);
     }
     const action = serialPort === null ? rest : rest.slice(1);
-    return { kind: 'when', line, serialPort: serialPort ?? 0, text: bytesOf(text.value), inputs: parseAction(action, line) };
+    return {
+      kind: 'when',
+      line,
+      serialPort: serialPort ?? 0,
+      text: bytesOf(text.value),
+      inputs: parseAction(action, line),
+    };
   }
   throw expected(line, '`at TICK …` or `when "TEXT" …`', first);
 }
@@ -109,21 +116,24 @@ function parseAction(tokens: readonly Token[], line: number): InputEvent[] {
   if (serialPort !== null) {
     most(1);
     const [text] = operands;
-    if (text === undefined || text.kind !== 'text') throw expected(line, 'a text in double quotes after `serial`', text);
+    if (text === undefined || text.kind !== 'text')
+      throw expected(line, 'a text in double quotes after `serial`', text);
     return [{ kind: 'serial', port: serialPort, bytes: bytesOf(text.value) }];
   }
   switch (verb?.kind === 'word' ? verb.value : '') {
     case 'key': {
       most(2);
       const [name, direction] = operands;
-      if (name === undefined || !isKeyName(name.value)) throw expected(line, 'the name of a key, such as enter or a', name);
+      if (name === undefined || !isKeyName(name.value))
+        throw expected(line, 'the name of a key, such as enter or a', name);
       if (direction === undefined) {
         return [
           { kind: 'key', key: name.value, down: true },
           { kind: 'key', key: name.value, down: false },
         ];
       }
-      if (!isWord(direction, 'down') && !isWord(direction, 'up')) throw expected(line, '`down`, `up` or nothing', direction);
+      if (!isWord(direction, 'down') && !isWord(direction, 'up'))
+        throw expected(line, '`down`, `up` or nothing', direction);
       return [{ kind: 'key', key: name.value, down: direction.value === 'down' }];
     }
     case 'mouse': {
@@ -164,7 +174,8 @@ function parseNumber(token: Token | undefined, min: number, max: number, what: s
 }
 
 function expected(line: number, what: string, got: Token | undefined): InputScriptError {
-  const found = got === undefined ? 'the line ends' : `got ${got.kind === 'text' ? JSON.stringify(got.value) : got.value}`;
+  const found =
+    got === undefined ? 'the line ends' : `got ${got.kind === 'text' ? JSON.stringify(got.value) : got.value}`;
   return new InputScriptError(line, `expected ${what}, ${found}`);
 }
 

@@ -1,4 +1,7 @@
-/** What a log holds, in numbers: for `reprise info`. Decodes every frame once, so it also shows that all of them can be. */
+/**
+ * What a log holds, in numbers: for `reprise info`. Decodes every frame once, so it also shows that all of them can
+ * be. Bytes are counted by kind of frame, not of event: events share columns and are compressed together.
+ */
 import { FRAME_HEADER_BYTES, frameKindName } from './frames.ts';
 import { logEvents } from './log.ts';
 import type { LogEnd, LogReader } from './log.ts';

@@ -215,7 +215,10 @@ const KNOWN_KINDS: ReadonlySet<number> = new Set(Object.values(FRAME_KIND));
 /** Reads every frame header and verifies every checksum; payloads are decoded when they are asked for. */
 export function openLog(file: Uint8Array, options: OpenLogOptions = {}): LogReader {
   if (file.length === 0) {
-    throw new LogError('empty', 'The log is empty: recording ended before its first byte was written; record the run again.');
+    throw new LogError(
+      'empty',
+      'The log is empty: recording ended before its first byte was written; record the run again.',
+    );
   }
   if (!startsWithMagic(file)) {
     throw new LogError(
@@ -240,7 +243,12 @@ export function openLog(file: Uint8Array, options: OpenLogOptions = {}): LogRead
     damage = error;
   }
   if (frames.length === 0) {
-    throw new LogError('headerless', 'The log was cut off before its header was whole, so nothing can be replayed: record the run again.', 0, 0);
+    throw new LogError(
+      'headerless',
+      'The log was cut off before its header was whole, so nothing can be replayed: record the run again.',
+      0,
+      0,
+    );
   }
   return new LogReader(file, frames, offset, damage);
 }
@@ -252,7 +260,11 @@ function checkSequence(frame: FrameInfo, hasEnded: boolean): void {
   if ((kind === FRAME_KIND.header) !== (seq === 0)) throw malformed('place of the header', seq, offset);
   if (hasEnded && !maySkip) throw malformed('a frame after the end', seq, offset);
   if (maySkip) return;
-  if (!KNOWN_KINDS.has(kind) || kind === FRAME_KIND.branchParent || frame.flags > FRAME_FLAG.maySkip + FRAME_FLAG.deflated) {
+  if (
+    !KNOWN_KINDS.has(kind) ||
+    kind === FRAME_KIND.branchParent ||
+    frame.flags > FRAME_FLAG.maySkip + FRAME_FLAG.deflated
+  ) {
     throw new LogError(
       'newer',
       `Frame ${seq} at offset ${offset} is of kind ${kind}, which this version of Reprise must understand and does not: ` +
@@ -410,7 +422,8 @@ export class InputCursor {
       this.loaded = decodeInputs(file, frame);
       if (this.loaded.length === 0) continue;
       const [first] = this.loaded;
-      if (first.tick < this.lastTick || first.seq < this.nextSeq) throw malformed('order of inputs', frame.seq, frame.offset);
+      if (first.tick < this.lastTick || first.seq < this.nextSeq)
+        throw malformed('order of inputs', frame.seq, frame.offset);
       const last = this.loaded[this.loaded.length - 1];
       this.lastTick = last.tick;
       this.nextSeq = last.seq + 1;
@@ -616,4 +629,3 @@ export function* logEvents(log: LogReader, filter: EventFilter = {}): Generator<
     if (logged.tick >= fromTick && (kinds === undefined || kinds.has(logged.event.kind))) yield logged;
   }
 }
-

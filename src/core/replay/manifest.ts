@@ -117,7 +117,7 @@ export function decodeHeader(payload: Packed): LogHeader | string {
 
 /** From 2^-20 to 2^20: `1` or a fraction. */
 function isPowerOfTwo(value: Packed | undefined): value is number {
-  for (let power = 2 ** -20; power <= 2 ** 20; power *= 2) if (power === value) return true;
+  for (let power = 1 / (1 << 20); power <= 1 << 20; power *= 2) if (power === value) return true;
   return false;
 }
 

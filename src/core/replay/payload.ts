@@ -23,7 +23,14 @@ const packr = new Packr({ useRecords: false, variableMapSize: true, moreTypes: f
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, moreTypes: false });
 
 /** What msgpack may carry in a log. */
-export type Packed = null | boolean | number | string | Uint8Array | readonly Packed[] | { readonly [key: string]: Packed };
+export type Packed =
+  | null
+  | boolean
+  | number
+  | string
+  | Uint8Array
+  | readonly Packed[]
+  | { readonly [key: string]: Packed };
 
 export function packPayload(value: Packed): Uint8Array {
   return packr.pack(value) as Uint8Array;

@@ -1,0 +1,64 @@
+/**
+ * What recording and asserting a check costs, printed and not judged (a busy machine would fail it): a million port
+ * reads shaped like a polled console with timer interrupts. What is asserted is the size, which no machine changes.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { RecordingPort, ReplayingPort } from '../../src/core/machine/input-port.ts';
+import type { InputPort } from '../../src/core/machine/input-port.ts';
+import { LogWriter, openLog } from '../../src/core/replay/log.ts';
+import { concat, header } from './events.ts';
+
+const READS = 1_000_000;
+
+/** Lines of characters, each after a poll of the line status register; an interrupt every 500 000 ticks. */
+function driveConsole(port: InputPort): number {
+  let state = 12345;
+  const random = (below: number): number => {
+    state = (Math.imul(state, 1664525) + 1013904223) | 0;
+    return (state >>> 8) % below;
+  };
+  let tick = 0;
+  let interruptTick = 500_000;
+  for (let reads = 0; reads < READS; ) {
+    tick += 20_000 + random(300_000);
+    for (let left = 40 + random(60); left > 0; left--, reads++) {
+      tick += 61;
+      port.portRead(tick, 0x3fd, 1, 0x60);
+      if (random(10) === 0) port.portRead(tick + 9, 0x3fe, 1, 0xb0);
+      tick += 120;
+      if (tick <= interruptTick) continue;
+      port.timer(tick, 1);
+      port.interrupt(tick, 0x30);
+      port.portRead(tick + 200 + random(3), 0x40, 1, random(256));
+      tick += 3000 + random(500);
+      interruptTick += 500_000;
+    }
+  }
+  return tick;
+}
+
+test('a million polls: time printed, size asserted', (t) => {
+  for (const [profile, bytesMax] of [
+    ['full', 400_000],
+    ['checked', 40_000],
+    ['inputs', 1000],
+  ] as const) {
+    const frames: Uint8Array[] = [];
+    const started = performance.now();
+    const recording = new RecordingPort(new LogWriter((frame) => frames.push(frame), header(profile)));
+    const endTick = driveConsole(recording);
+    recording.finish(endTick, 'stopped', null);
+    const recorded = performance.now();
+    const file = concat(frames);
+    const replaying = new ReplayingPort(openLog(file));
+    assert.equal(driveConsole(replaying), endTick);
+    replaying.finish(endTick, 'stopped', null);
+    const replayed = performance.now();
+    assert.equal(replaying.divergence, null);
+    assert.ok(file.length <= bytesMax, `${profile}: ${file.length} bytes`);
+    const nanoseconds = (from: number, to: number): string => (((to - from) * 1e6) / READS).toFixed(0);
+    const cost = `${nanoseconds(started, recorded)} ns to record a check, ${nanoseconds(recorded, replayed)} ns to assert it`;
+    t.diagnostic(`${profile}: ${cost}, ${file.length} bytes`);
+  }
+});
