@@ -1,0 +1,41 @@
+// Boots a raw firmware image (SeaBIOS, Bochs BIOS) the way the processor does: mapped read-only up to
+// 4 GiB, its last 128 KiB copied to E0000h, execution from the reset vector (SDM 3 §10.1.4). The copy is
+// plain RAM: shadowing through the host bridge's PAM registers is not modelled, so firmware that makes
+// its shadow writable finds it so already.
+
+import type { Cpu } from '../../state/cpu.ts';
+import type { AddressSpace } from '../../memory/address-space.ts';
+import { resetCpu } from '../../cpu/reset.ts';
+import { BootError } from './boot-error.ts';
+
+const SIZES = [0x10000, 0x20000, 0x40000];
+const SHADOW_SIZE = 0x20000;
+
+/** Check an image before the machine is built; the size says how much device memory it needs. */
+export function checkBiosImage(image: Uint8Array): void {
+  if (!SIZES.includes(image.length)) {
+    throw new BootError(
+      `the firmware image has ${image.length} bytes: expected a raw image of 64, 128 or 256 KiB, for example bios.bin of Debian's package seabios.`,
+    );
+  }
+  if (image.subarray(image.length - 16).every((byte) => byte === image[image.length - 1])) {
+    throw new BootError(
+      'the firmware image is blank where the processor starts (its last 16 bytes): expected a PC BIOS.',
+    );
+  }
+}
+
+/** Put the image in the machine memory at `host` (page aligned, device memory) and map it below 4 GiB. Once. */
+export function mapBios(cpu: Cpu, space: AddressSpace, image: Uint8Array, host: number): void {
+  checkBiosImage(image);
+  cpu.m8.set(image, host);
+  space.addRom(0x1_0000_0000 - image.length, host, image.length);
+}
+
+/** Reset the processor and copy the shadow: the machine starts at F000:FFF0. */
+export function bootBios(cpu: Cpu, space: AddressSpace, image: Uint8Array): void {
+  checkBiosImage(image);
+  resetCpu(cpu);
+  const size = Math.min(image.length, SHADOW_SIZE);
+  space.writeBytes(0x100000 - size, image.subarray(image.length - size));
+}
