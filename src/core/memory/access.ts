@@ -50,6 +50,7 @@ function translate(cpu: Cpu, linear: number, write: boolean, user: boolean, fetc
     if (!walk(cpu, linear, write, user, fetch)) return FAULTED;
     deny = cpu.walkDeny;
     global = cpu.walkGlobal;
+    if (global) cpu.space.noteGlobal();
   } else {
     cpu.walkPhysical = (linear & -4096) >>> 0;
   }

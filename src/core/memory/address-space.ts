@@ -20,6 +20,11 @@ const ROM_BIT = 1;
 const PAGE_CODE = 1;
 const PAGE_TABLE = 2;
 
+/** Consumers of dirty tracking: each clears its own bit. */
+export const DIRTY_HASH = 1;
+export const DIRTY_CHECKPOINT = 2;
+const DIRTY_ALL = 3;
+
 interface RomRegion {
   address: number;
   host: number;
@@ -43,25 +48,30 @@ export class AddressSpace {
   readonly pageMap = new Int32Array(PAGES);
   /** By RAM page number: PAGE_* */
   readonly pageFlags: Uint8Array;
-  /** By RAM page number: 1 = written since the last takeDirty. */
+  /** By RAM page number: one bit a consumer (DIRTY_*), all set by a write, cleared by takeDirty. */
   readonly dirty: Uint8Array;
   /** By RAM page number: one bit a byte that some decoded block was made from. */
   readonly codeBytes: (Uint32Array | undefined)[] = [];
   /** By RAM page number: first linear page translated by this page table | span selector, or TABLE_*. */
   private readonly tableLinear: Int32Array;
   private readonly tableShift: Uint8Array;
+  private readonly tableGlobal: Uint8Array;
+  /** RAM pages marked PAGE_TABLE. */
+  private readonly tablePages: number[] = [];
+  /** Tables of the walk in hand. */
+  private noted: number[] = [];
   private readonly roms: RomRegion[] = [];
   private readonly mmios: MmioRegion[] = [];
   private readonly invalidators: CodeInvalidator[] = [];
-  /** Called before a RAM page is written for the first time since takeDirty (checkpoints copy it). */
-  beforeDirty: ((page: number) => void) | null = null;
 
   constructor(cpu: Cpu) {
     this.cpu = cpu;
+    cpu.space = this;
     this.ramPages = cpu.ramSize >>> 12;
     this.pageFlags = new Uint8Array(this.ramPages);
-    this.dirty = new Uint8Array(this.ramPages).fill(1);
+    this.dirty = new Uint8Array(this.ramPages).fill(DIRTY_ALL);
     this.tableLinear = new Int32Array(this.ramPages).fill(TABLE_NONE);
+    this.tableGlobal = new Uint8Array(this.ramPages);
     this.tableShift = new Uint8Array(this.ramPages);
     this.flatten();
   }
@@ -128,7 +138,7 @@ export class AddressSpace {
     const mapped = this.pageMap[physical >>> 12];
     if (mapped <= 0 || (mapped & ROM_BIT) !== 0) return false;
     const page = (mapped - RAM_BASE) >>> 12;
-    return this.dirty[page] !== 0 && this.pageFlags[page] === 0;
+    return this.dirty[page] === DIRTY_ALL && this.pageFlags[page] === 0;
   }
 
   isRom(physical: number): boolean {
@@ -138,15 +148,12 @@ export class AddressSpace {
   /** As plainWrite, by host address of a RAM byte. */
   plainHost(host: number): boolean {
     const page = (host - RAM_BASE) >>> 12;
-    return this.dirty[page] !== 0 && this.pageFlags[page] === 0;
+    return this.dirty[page] === DIRTY_ALL && this.pageFlags[page] === 0;
   }
 
   /** The RAM page at host address `host` is about to be written. */
   markDirty(host: number): void {
-    const page = (host - RAM_BASE) >>> 12;
-    if (this.dirty[page] !== 0) return;
-    if (this.beforeDirty !== null) this.beforeDirty(page);
-    this.dirty[page] = 1;
+    this.dirty[(host - RAM_BASE) >>> 12] = DIRTY_ALL;
   }
 
   /** Read 1, 2 or 4 bytes that lie within one page; zero-extended, 32-bit as int32. */
@@ -215,7 +222,6 @@ export class AddressSpace {
     const linear = this.tableLinear[page];
     if (linear === TABLE_MANY) {
       flushTlb(this.cpu, false);
-      this.forgetTables();
       return;
     }
     const shift = this.tableShift[page];
@@ -224,12 +230,38 @@ export class AddressSpace {
     dropPages(this.cpu, linear + first, last - first + 1);
   }
 
-  private forgetTables(): void {
-    for (let page = 0; page < this.ramPages; page++) {
-      if ((this.pageFlags[page] & PAGE_TABLE) === 0) continue;
-      this.pageFlags[page] &= ~PAGE_TABLE;
-      this.tableLinear[page] = TABLE_NONE;
+  /** Translations are gone, but for those of global pages if keepGlobal: nothing depends on the tables any more. */
+  forgetTables(keepGlobal: boolean): void {
+    let kept = 0;
+    for (const page of this.tablePages) {
+      if (keepGlobal && this.tableGlobal[page] !== 0) this.tablePages[kept++] = page;
+      else {
+        this.pageFlags[page] &= ~PAGE_TABLE;
+        this.tableLinear[page] = TABLE_NONE;
+        this.tableGlobal[page] = 0;
+      }
     }
+    this.tablePages.length = kept;
+    this.noted = [];
+  }
+
+  /** The walk that noted the last tables found a global page: they must outlive a flush that keeps global entries. */
+  noteGlobal(): void {
+    for (const page of this.noted) this.tableGlobal[page] = 1;
+  }
+
+  /** Set A and D bits: tracked like any write, but no translation depends on the old value. */
+  markEntry(physical: number, value: number): void {
+    const host = this.hostPage(physical);
+    if (host < 0 || this.isRom(physical)) {
+      this.write(physical, 4, value);
+      return;
+    }
+    const page = (host - RAM_BASE) >>> 12;
+    const flags = this.pageFlags[page];
+    this.pageFlags[page] = flags & ~PAGE_TABLE;
+    this.write(physical, 4, value);
+    this.pageFlags[page] |= flags & PAGE_TABLE;
   }
 
   /**
@@ -239,16 +271,19 @@ export class AddressSpace {
    */
   noteTable(physical: number, firstLinearPage: number, entryShift: number): void {
     const page = physical / PAGE_SIZE;
+    if (firstLinearPage < 0) this.noted.length = 0; // the directory is noted first
     if (page >= this.ramPages) return;
     if (this.pageMap[page] !== RAM_BASE + page * PAGE_SIZE) return; // not plain RAM: nothing can be tracked
     if ((this.pageFlags[page] & PAGE_TABLE) === 0) {
       this.pageFlags[page] |= PAGE_TABLE;
+      this.tablePages.push(page);
       this.tableLinear[page] = firstLinearPage < 0 ? TABLE_MANY : firstLinearPage;
       this.tableShift[page] = entryShift;
-      denyWrites(this.cpu, RAM_BASE + page * PAGE_SIZE);
+      denyWrites(this.cpu, page);
     } else if (this.tableLinear[page] !== firstLinearPage || this.tableShift[page] !== entryShift) {
       this.tableLinear[page] = TABLE_MANY;
     }
+    this.noted.push(page);
   }
 
   /** Bytes [offset, offset + size) of RAM page `page` are the source of a decoded block. */
@@ -260,7 +295,7 @@ export class AddressSpace {
     }
     if ((this.pageFlags[page] & PAGE_CODE) === 0) {
       this.pageFlags[page] |= PAGE_CODE;
-      denyWrites(this.cpu, RAM_BASE + page * PAGE_SIZE);
+      denyWrites(this.cpu, page);
     }
     for (let at = offset; at < offset + size; at++) bits[at >>> 5] |= 1 << (at & 31);
   }
@@ -323,9 +358,29 @@ export class AddressSpace {
     }
   }
 
-  /** All pages count as clean from here; every TLB entry must be refilled before its first write. */
-  clearDirty(): void {
-    this.dirty.fill(0);
+  /** RAM pages written since the consumer last asked, ascending; they count as clean for it from here. */
+  takeDirty(consumer: number): number[] {
+    const pages: number[] = [];
+    const dirty = this.dirty;
+    for (let page = 0; page < dirty.length; page++) {
+      if ((dirty[page] & consumer) !== 0) {
+        pages.push(page);
+        dirty[page] &= ~consumer;
+      }
+    }
+    if (pages.length > 0) flushTlb(this.cpu, false);
+    return pages;
+  }
+
+  /** Forget what can be found out again: translations and page-table marks. */
+  touchDerived(): void {
+    flushTlb(this.cpu, false);
+  }
+
+  /** Everything about RAM may have changed (a snapshot was loaded): all dirty, no code, no page tables, no translation. */
+  touchAll(): void {
+    this.dirty.fill(DIRTY_ALL);
+    this.dropCode();
     flushTlb(this.cpu, false);
   }
 }

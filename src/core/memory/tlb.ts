@@ -5,6 +5,7 @@
 // It is coherent: pages that a walk read are tracked (AddressSpace.noteTable), and a write to one drops
 // the entries that came from it, so dropping the TLB at any moment is invisible (law 4). SDM 3 §4.10.
 
+import { RAM_BASE } from '../state/layout.ts';
 import type { Cpu } from '../state/cpu.ts';
 
 export const TLB_NO_USER_READ = 1;
@@ -22,9 +23,24 @@ export const TLB_INVALID = -1;
 /** Linear page numbers that may be filled, so that a flush need not touch 4 MiB. */
 const LIST_PAGES = 1 << 16;
 
+/** `mapper` values that are no linear page. */
+const MAPPED_NOT = -1;
+const MAPPED_BY_SEVERAL = -2;
+
 export class TlbList {
   readonly pages = new Int32Array(LIST_PAGES);
   count = 0;
+  /** By RAM page: the linear page whose entry maps it (possibly stale), MAPPED_NOT or MAPPED_BY_SEVERAL. */
+  readonly mapper: Int32Array;
+
+  constructor(ramPages: number) {
+    this.mapper = new Int32Array(ramPages).fill(MAPPED_NOT);
+  }
+}
+
+/** RAM page that an entry of linear page `page` maps; beyond the RAM for ROM. */
+function ramPageOf(entry: number, page: number): number {
+  return (((entry & -4096) + (page << 12) - RAM_BASE) | 0) >>> 12;
 }
 
 /** Enter a translation. `entry` as described above. */
@@ -35,6 +51,13 @@ export function fillTlb(cpu: Cpu, page: number, entry: number): void {
     list.pages[list.count++] = page;
   }
   cpu.tlb[page] = entry;
+  const ramPage = ramPageOf(entry, page);
+  const mapper = list.mapper;
+  if (ramPage >= mapper.length) return;
+  const other = mapper[ramPage];
+  if (other === page || other === MAPPED_BY_SEVERAL) return;
+  const stale = other < 0 || cpu.tlb[other] === TLB_INVALID || ramPageOf(cpu.tlb[other], other) !== ramPage;
+  mapper[ramPage] = stale ? page : MAPPED_BY_SEVERAL;
 }
 
 /** Drop every entry; with keepGlobal those of global pages survive (MOV CR3 with CR4.PGE). */
@@ -50,6 +73,7 @@ export function flushTlb(cpu: Cpu, keepGlobal: boolean): void {
     else tlb[page] = TLB_INVALID;
   }
   list.count = kept;
+  cpu.space.forgetTables(keepGlobal);
   cpu.tlbEpoch = (cpu.tlbEpoch + 1) | 0;
 }
 
@@ -65,15 +89,16 @@ export function dropPages(cpu: Cpu, firstPage: number, pageCount: number): void 
   cpu.tlbEpoch = (cpu.tlbEpoch + 1) | 0;
 }
 
-/** Make writes through every entry that maps the host page at `host` slow (it now holds code or a page table). */
-export function denyWrites(cpu: Cpu, host: number): void {
-  const { pages, count } = cpu.tlbList;
+/** Make writes through every entry that maps the RAM page slow (it now holds code or a page table). */
+export function denyWrites(cpu: Cpu, ramPage: number): void {
+  const { pages, mapper } = cpu.tlbList;
   const tlb = cpu.tlb;
-  for (let i = 0; i < count; i++) {
-    const page = pages[i];
+  const deny = (page: number): void => {
     const entry = tlb[page];
-    if (entry !== TLB_INVALID && (((entry & -4096) + (page << 12)) | 0) === host) {
+    if (entry !== TLB_INVALID && ramPageOf(entry, page) === ramPage) {
       tlb[page] = entry | TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE;
     }
-  }
+  };
+  if (mapper[ramPage] >= 0) deny(mapper[ramPage]);
+  else if (mapper[ramPage] === MAPPED_BY_SEVERAL) for (let i = 0; i < cpu.tlbList.count; i++) deny(pages[i]);
 }

@@ -39,7 +39,7 @@ export class Cpu {
   /** Byte address of the TLB in the memory (for wasm code). */
   readonly tlbBase: number;
   /** Linear pages with a TLB entry. */
-  readonly tlbList = new TlbList();
+  readonly tlbList: TlbList;
   /** Raised whenever translations may have changed: jump caches compare it. */
   tlbEpoch = 0;
   readonly ramSize: number;
@@ -60,6 +60,11 @@ export class Cpu {
   /** INT n / INT3 / INTO / INT1 in delivery: 1, changes error code EXT bit and privilege checks. */
   faultSoftware = 0;
 
+  /** DR6 bits of an instruction breakpoint (faultVector 1 as a fault); 0 otherwise. */
+  faultDebug = 0;
+  /** Set by the delivery of a software interrupt: no single-step trap follows this instruction (SDM 3 §17.3.1.4). */
+  trapInhibit = false;
+
   /** EIP after the current instruction; cold handlers that branch overwrite it. */
   nextEip = 0;
   /** Extra ticks of the instruction in hand: REP iterations beyond the first. */
@@ -77,6 +82,7 @@ export class Cpu {
 
   constructor(ramSize: number, deviceMemorySize: number) {
     this.ramSize = ramSize;
+    this.tlbList = new TlbList(ramSize >>> 12);
     const align = (n: number): number => (n + 0xffff) & ~0xffff;
     this.tlbBase = align(RAM_BASE + ramSize + deviceMemorySize);
     const total = this.tlbBase + TLB_ENTRIES * 4;
@@ -98,6 +104,11 @@ export class Cpu {
   /** Ticks retired before the current instruction (or REP iteration). */
   now(): number {
     return this.deadlineTick - this.left;
+  }
+
+  /** Something happened that the loop must look at: leave after the current instruction. */
+  endSlice(): void {
+    this.exitRequest |= EXIT_DEADLINE;
   }
 
   get tick(): number {

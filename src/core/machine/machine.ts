@@ -1,0 +1,404 @@
+// The machine: one CPU, its memory and devices, an injected engine, and the loop that owns time
+// (DESIGN section 4). The loop runs slices that end exactly at the next moment at which anything can
+// happen, then does in this order what is due before the next instruction: inputs, timers, reset,
+// debug traps, NMI, external interrupts. It never knows whether it is live, recording or replaying.
+
+import type { DeviceState, OutputPort } from '../devices/device.ts';
+import type { StateHash } from '../replay/events.ts';
+import type { InputPort } from './input-port.ts';
+import type { Engine } from './engine.ts';
+import { AddressSpace } from '../memory/address-space.ts';
+import { DR6_BS, matchInstructionBreakpoint } from '../cpu/debug.ts';
+import { deliverDebugTrap, deliverFault, deliverInterrupt, deliverNmi } from '../cpu/exceptions.ts';
+import { resetCpu } from '../cpu/reset.ts';
+import { updateMode } from '../cpu/segmentation.ts';
+import { Cpu, EXIT_FAULT, EXIT_STOP, setFault } from '../state/cpu.ts';
+import {
+  A20,
+  CS,
+  EFLAGS,
+  EIP,
+  HALTED,
+  IF,
+  INTERRUPT_SHADOW,
+  NMI_BLOCKED,
+  NMI_PENDING,
+  PENDING_DEBUG,
+  RF,
+  SEG_BASE,
+  SHADOW_MOV_SS,
+  SHUTDOWN,
+  TF,
+  TICK_F64,
+} from '../state/layout.ts';
+import { type Board, type BoardOptions, createBoard } from './board.ts';
+import { TickClock } from './clock.ts';
+import { StateHasher } from './state-hash.ts';
+
+export type StopReason =
+  /** The tick asked for is reached. */
+  | 'tick'
+  /** Halted (or shut down) with nothing armed: only an input can go on. */
+  | 'idle'
+  | 'power-off'
+  | 'debug-exit'
+  /** Triple fault with reboot: false, or a reset request with reboot: false. */
+  | 'shutdown'
+  /** The replayed log has no more to say. */
+  | 'log-end'
+  | 'divergence';
+
+export interface MachineOptions {
+  readonly memoryMegabytes: number;
+  readonly nsPerTick: number;
+  /** Seconds since 1970 at tick 0. */
+  readonly epochSeconds: number;
+  /** False: a triple fault or reset request ends the run instead of restarting the guest. */
+  readonly reboot: boolean;
+  readonly serialTiming: 'instant' | 'baud';
+  /** Ticks between state hashes reported to the port; 0 = none. */
+  readonly hashEveryTicks: number;
+}
+
+/** Bytes after guest RAM for ROM images. */
+const DEVICE_MEMORY_SIZE = 1 << 20;
+/** Longest slice: keeps the engines' counters far inside 32 bits. */
+const SLICE_TICKS_MAX = 1 << 28;
+
+export class Machine {
+  readonly cpu: Cpu;
+  readonly space: AddressSpace;
+  readonly clock: TickClock;
+  readonly board: Board;
+  readonly options: MachineOptions;
+  engine: Engine;
+  private readonly port: InputPort;
+  private readonly hasher: StateHasher;
+  private readonly output: OutputPort;
+  /** Put the guest at its entry point again after a reset: the boot loader's work. Set by boot. */
+  private bootAgain: () => void = () => {};
+  private stopReason: StopReason | null = null;
+  private resetRequested = false;
+  private intrLevel = false;
+  /** Value of the debug-exit write that stopped the run, or −1. */
+  debugExitValue = -1;
+  private nextHashTick: number;
+
+  constructor(options: MachineOptions, port: InputPort, output: OutputPort, makeEngine: (cpu: Cpu) => Engine) {
+    this.options = options;
+    this.port = port;
+    this.output = output;
+    const cpu = new Cpu(options.memoryMegabytes << 20, DEVICE_MEMORY_SIZE);
+    this.cpu = cpu;
+    this.space = new AddressSpace(cpu);
+    this.clock = new TickClock(() => cpu.now(), options.nsPerTick, options.epochSeconds);
+    this.board = this.createBoard();
+    cpu.ports = this.board.bus;
+    this.hasher = new StateHasher(cpu, this.space);
+    this.nextHashTick = options.hashEveryTicks > 0 ? options.hashEveryTicks : Number.POSITIVE_INFINITY;
+    resetCpu(cpu);
+    updateMode(cpu);
+    this.engine = makeEngine(cpu);
+  }
+
+  private createBoard(): Board {
+    const { cpu, clock, port, output } = this;
+    const endSlice = (): void => {
+      cpu.endSlice();
+    };
+    clock.deadlineMoved = (tick) => {
+      if (tick < cpu.deadlineTick) endSlice();
+    };
+    clock.fired = (index) => port.timer(cpu.now(), index);
+    const options: BoardOptions = { memoryBytes: this.options.memoryMegabytes << 20, serialTiming: this.options.serialTiming };
+    const board = createBoard(
+      {
+        clock,
+        output: {
+          serial: (line, byte) => {
+            output.serial(line, byte);
+            if (port.nextTick() < cpu.deadlineTick) endSlice();
+          },
+          debugConsole: (byte) => output.debugConsole(byte),
+          debugExit: (value) => {
+            output.debugExit(value);
+            this.debugExitValue = value;
+            this.stop('debug-exit');
+          },
+          powerOff: () => {
+            output.powerOff();
+            this.stop('power-off');
+          },
+        },
+        dma: {
+          read: (address, target) => this.space.readBytes(address, target),
+          write: (address, source) => {
+            port.dmaWrite(cpu.now(), address, { bytes: source });
+            this.space.writeBytes(address, source);
+          },
+        },
+        mmio: (address, size, handler) => this.space.addMmio(address, size, handler),
+        intr: (level) => {
+          this.intrLevel = level;
+          if (level) endSlice();
+        },
+        nmi: () => {
+          cpu.m32[NMI_PENDING] = 1;
+          endSlice();
+        },
+        requestReset: () => {
+          this.resetRequested = true;
+          endSlice();
+        },
+        setA20: (enabled) => {
+          this.setA20(enabled);
+          port.a20(cpu.now(), enabled);
+        },
+      },
+      options,
+    );
+    board.bus.onRead = (address, size, value) => port.portRead(cpu.now(), address, size, value);
+    this.space.onMmioRead = (physical, size, value) => port.mmioRead(cpu.now(), physical, size, value);
+    return board;
+  }
+
+  /** Remember how to start the guest and do it. */
+  boot(start: () => void): void {
+    this.bootAgain = start;
+    start();
+    updateMode(this.cpu);
+  }
+
+  get tick(): number {
+    return this.cpu.f64[TICK_F64];
+  }
+
+  private stop(reason: StopReason): void {
+    this.stopReason = reason;
+    this.cpu.endSlice();
+    this.cpu.exitRequest |= EXIT_STOP;
+  }
+
+  private setA20(enabled: boolean): void {
+    const value = enabled ? 1 : 0;
+    if (this.cpu.m32[A20] === value) return;
+    this.cpu.m32[A20] = value;
+    this.space.flatten();
+    this.cpu.endSlice();
+  }
+
+  /** Reset line: CPU and devices, not RAM or time; then the loader starts the guest again. */
+  private reset(): void {
+    const { cpu } = this;
+    this.port.guestReset(this.tick);
+    const tick = this.tick;
+    resetCpu(cpu);
+    cpu.f64[TICK_F64] = tick;
+    this.space.flatten();
+    this.board.reset();
+    this.bootAgain();
+    updateMode(cpu);
+    this.settle(tick);
+  }
+
+  /** Between slices now() is the current tick. */
+  private settle(tick: number): void {
+    const { cpu } = this;
+    cpu.f64[TICK_F64] = tick;
+    cpu.deadlineTick = tick;
+    cpu.left = 0;
+    cpu.exitRequest = 0;
+  }
+
+  /** Run until `untilTick` or until something stops the machine. Returns why; the state is exact at `tick`. */
+  run(untilTick: number): StopReason {
+    const { cpu, port } = this;
+    const m32 = cpu.m32;
+    this.stopReason = null;
+    const limit = Math.min(untilTick, port.endTick);
+    for (;;) {
+      const tick = cpu.f64[TICK_F64];
+      this.settle(tick);
+      this.takeDue(tick);
+      if (this.stopReason !== null) return this.stopReason;
+      if (port.divergence !== null) return 'divergence';
+      if (this.resetRequested || m32[SHUTDOWN] !== 0) {
+        this.resetRequested = false;
+        if (!this.options.reboot) return 'shutdown';
+        this.reset();
+        continue;
+      }
+      if (tick >= this.nextHashTick) this.reportHash(tick);
+      if (tick >= limit) return tick >= untilTick ? 'tick' : 'log-end';
+      this.deliverPending(tick);
+      if (m32[SHUTDOWN] !== 0) continue;
+      const deadline = Math.min(this.nextEventTick(), this.nextHashTick, limit);
+      if (m32[HALTED] !== 0) {
+        if (deadline === Number.POSITIVE_INFINITY) return 'idle';
+        cpu.f64[TICK_F64] = deadline;
+        continue;
+      }
+      this.runSlice(tick, Math.min(deadline - tick, SLICE_TICKS_MAX));
+    }
+  }
+
+  /** Tick of the next thing that can happen by itself. */
+  private nextEventTick(): number {
+    if (!this.port.runsDevices) {
+      const delivery = this.port.nextDelivery();
+      return Math.min(delivery === null ? Number.POSITIVE_INFINITY : delivery.tick, this.port.nextTick());
+    }
+    return Math.min(this.clock.nextDue(), this.port.nextTick());
+  }
+
+  /** Inputs, then timers, due at `tick`. Without devices: what the log says arrives. */
+  private takeDue(tick: number): void {
+    const { port, clock } = this;
+    if (!port.runsDevices) {
+      this.takeDeliveries(tick);
+      return;
+    }
+    while (port.nextTick() <= tick) {
+      const event = port.take(tick);
+      if (event === null) break;
+      if (event.kind === 'nmi') this.cpu.m32[NMI_PENDING] = 1;
+      else if (event.kind === 'reset') this.resetRequested = true;
+      else this.board.input(event);
+    }
+    if (clock.nextDue() <= tick) clock.runDue(tick);
+  }
+
+  private takeDeliveries(tick: number): void {
+    const { port, cpu } = this;
+    while (port.nextTick() <= tick) {
+      const event = port.take(tick);
+      if (event === null) break;
+      if (event.kind === 'nmi') cpu.m32[NMI_PENDING] = 1;
+    }
+    for (let event = port.takeDelivery(tick); event !== null; event = port.takeDelivery(tick)) {
+      if (event.kind === 'a20') this.setA20(event.enabled);
+      else if (event.kind === 'dma-write') {
+        if ('bytes' in event.content) this.space.writeBytes(event.address, event.content.bytes);
+      } else if (event.kind === 'guest-reset') this.reset();
+      else {
+        cpu.m32[HALTED] = 0;
+        deliverInterrupt(cpu, event.vector);
+      }
+    }
+  }
+
+  /** Traps and interrupts before the next instruction, by priority (SDM 3 table 6-2). */
+  private deliverPending(tick: number): void {
+    const { cpu } = this;
+    const m32 = cpu.m32;
+    const shadow = m32[INTERRUPT_SHADOW];
+    if (m32[PENDING_DEBUG] !== 0 && (shadow & SHADOW_MOV_SS) === 0) {
+      m32[HALTED] = 0;
+      deliverDebugTrap(cpu);
+    }
+    if (m32[NMI_PENDING] !== 0 && m32[NMI_BLOCKED] === 0 && (shadow & SHADOW_MOV_SS) === 0) {
+      m32[NMI_PENDING] = 0;
+      m32[HALTED] = 0;
+      deliverNmi(cpu);
+    }
+    if (this.intrLevel && (m32[EFLAGS] & IF) !== 0 && shadow === 0 && this.port.runsDevices) {
+      if (!this.board.interrupts.pending()) return;
+      m32[HALTED] = 0;
+      const vector = this.board.interrupts.acknowledge();
+      this.port.interrupt(tick, vector);
+      deliverInterrupt(cpu, vector);
+    }
+  }
+
+  /** At most `budget` ticks of guest instructions. */
+  private runSlice(tick: number, budget: number): void {
+    const { cpu } = this;
+    const m32 = cpu.m32;
+    const single = (m32[EFLAGS] & (TF | RF)) | m32[INTERRUPT_SHADOW];
+    if (single !== 0 || cpu.breakActive) {
+      this.runSingle(tick);
+    } else {
+      cpu.deadlineTick = tick + budget;
+      cpu.left = budget;
+      cpu.exitRequest = 0;
+      this.engine.run(cpu);
+      cpu.f64[TICK_F64] = cpu.deadlineTick - cpu.left;
+      if ((cpu.exitRequest & EXIT_FAULT) !== 0) deliverFault(cpu);
+    }
+    this.port.advance(cpu.f64[TICK_F64]);
+  }
+
+  /** One instruction (or REP iteration) with the rules that apply at instruction boundaries: shadows, RF, TF, DR0–3. */
+  private runSingle(tick: number): void {
+    const { cpu } = this;
+    const m32 = cpu.m32;
+    const flags = m32[EFLAGS];
+    const shadow = m32[INTERRUPT_SHADOW];
+    if (cpu.breakActive && (flags & RF) === 0 && (shadow & SHADOW_MOV_SS) === 0) {
+      const hit = matchInstructionBreakpoint(cpu, (m32[EIP] + m32[SEG_BASE + CS]) | 0);
+      if (hit !== 0) {
+        setFault(cpu, 1);
+        cpu.faultDebug = hit;
+        deliverFault(cpu);
+        return;
+      }
+    }
+    m32[INTERRUPT_SHADOW] = 0;
+    m32[EFLAGS] = flags & ~RF;
+    cpu.trapInhibit = false;
+    cpu.deadlineTick = tick + 1;
+    cpu.left = 1;
+    cpu.exitRequest = 0;
+    this.engine.run(cpu);
+    cpu.f64[TICK_F64] = cpu.deadlineTick - cpu.left;
+    if ((cpu.exitRequest & EXIT_FAULT) !== 0) {
+      deliverFault(cpu);
+      return;
+    }
+    if ((flags & TF) !== 0 && !cpu.trapInhibit) m32[PENDING_DEBUG] |= DR6_BS;
+  }
+
+  private reportHash(tick: number): void {
+    this.nextHashTick += this.options.hashEveryTicks;
+    this.port.stateHash(tick, this.hash());
+  }
+
+  /** Digest of the whole guest-visible state at this moment. */
+  hash(): StateHash {
+    if (!this.port.runsDevices) return this.hasher.compute(null);
+    return this.hasher.compute([
+      ...this.board.devices.map((device) => [device.name, device.save()] as const),
+      ['clock', this.clock.save()] as readonly [string, DeviceState],
+    ]);
+  }
+
+  /** The run is over: the last word to the port. Returns the final hash. */
+  finish(reason: string): StateHash {
+    const hash = this.hash();
+    this.port.finish(this.tick, reason, this.port.runsDevices ? hash.root : null);
+    return hash;
+  }
+
+  /** State outside the CPU block, RAM and devices, for snapshots. */
+  saveLoop(): DeviceState {
+    return {
+      resetRequested: this.resetRequested,
+      intrLevel: this.intrLevel,
+      nextHashTick: this.nextHashTick === Number.POSITIVE_INFINITY ? -1 : this.nextHashTick,
+    };
+  }
+
+  /** Inverse of saveLoop. */
+  loadLoop(state: DeviceState): void {
+    this.resetRequested = state.resetRequested === true;
+    this.intrLevel = state.intrLevel === true;
+    this.nextHashTick = state.nextHashTick === -1 ? Number.POSITIVE_INFINITY : Number(state.nextHashTick);
+    this.settle(this.tick);
+  }
+
+  /** Drop everything derived: decoded blocks, TLB, page-table marks. Invisible to the guest (law 4). */
+  dropDerived(): void {
+    this.engine.drop();
+    this.space.touchDerived();
+  }
+}
