@@ -19,11 +19,13 @@ export interface Device {
 
 /** size in bytes: 1, 2, 4; values zero-extended. Undecoded ports and sizes read as all ones. */
 export interface PortHandler {
+  /** Widest access the device decodes, in bytes; wider ones arrive as several, as on the ISA bus. 1 when absent. */
+  readonly maxSize?: 1 | 2 | 4;
   read(port: number, size: number): number;
   write(port: number, size: number, value: number): void;
 }
 
-/** One armed moment on the tick clock; owned and saved by its device. */
+/** One armed moment on the tick clock; owned by its device, saved and restored by the clock under the timer's id. */
 export interface Timer {
   /** Tick at which it fires, Infinity when disarmed. */
   readonly dueTick: number;

@@ -1,0 +1,138 @@
+/**
+ * The machine table: one line per device, in the order in which they are created (which breaks ties between timers due
+ * at one tick). Wires the port bus, the interrupt lines and the inputs; knows no CPU and no engine: the machine loop
+ * hands in what a board needs of them (BoardContext) and asks for interrupts.
+ */
+import { LocalApic } from '../devices/apic.ts';
+import { DebugConsole } from '../devices/debug-console.ts';
+import { DebugExit } from '../devices/debug-exit.ts';
+import type { Device, DeviceContext, DeviceState, Dma, MmioHandler, OutputPort } from '../devices/device.ts';
+import { Interrupts } from '../devices/interrupts.ts';
+import { IoApic } from '../devices/ioapic.ts';
+import { IoBus } from '../devices/io-bus.ts';
+import { Pic } from '../devices/pic.ts';
+import { Pit } from '../devices/pit.ts';
+import { PostCode } from '../devices/post.ts';
+import { Rtc } from '../devices/rtc.ts';
+import { Uart, uartPlaces, type SerialTiming } from '../devices/uart.ts';
+import type { InputEvent } from '../replay/events.ts';
+import type { TickClock } from './clock.ts';
+
+/** What the board is given by the machine around it. */
+export interface BoardContext {
+  readonly clock: TickClock;
+  readonly output: OutputPort;
+  readonly dma: Dma;
+  mmio(address: number, size: number, handler: MmioHandler): void;
+  /** The level of the CPU's INTR pin changed. */
+  intr(level: boolean): void;
+  nmi(): void;
+  requestReset(): void;
+  setA20(enabled: boolean): void;
+}
+
+export interface BoardOptions {
+  readonly memoryBytes: number;
+  /** 'instant' unless given. */
+  readonly serialTiming?: SerialTiming;
+  /** Local and I/O APIC; there unless false. */
+  readonly apic?: boolean;
+}
+
+export interface Board {
+  /** In order of creation; names are unique. */
+  readonly devices: readonly Device[];
+  readonly bus: IoBus;
+  readonly clock: TickClock;
+  readonly interrupts: Interrupts;
+  readonly apic: LocalApic | undefined;
+  /** Hand an input to the device it is for. Inputs for devices that are not there have no effect. */
+  input(event: InputEvent): void;
+  /** The reset line of every device. */
+  reset(): void;
+  /** State of every device by name, and of the clock as `clock`. */
+  save(): readonly (readonly [string, DeviceState])[];
+  load(states: readonly (readonly [string, DeviceState])[]): void;
+}
+
+export function createBoard(context: BoardContext, options: BoardOptions): Board {
+  const { clock } = context;
+  const bus = new IoBus();
+  const interrupts = new Interrupts((level) => context.intr(level));
+  const wiring: DeviceContext = {
+    clock,
+    output: context.output,
+    dma: context.dma,
+    irq: (line) => interrupts.line(line),
+    ports: (first, count, handler) => bus.register(first, count, handler),
+    mmio: (address, size, handler) => context.mmio(address, size, handler),
+    intr: (level) => context.intr(level),
+    nmi: () => context.nmi(),
+    requestReset: () => context.requestReset(),
+    setA20: (enabled) => context.setA20(enabled),
+  };
+  const devices: Device[] = [interrupts];
+  const add = <D extends Device>(device: D): D => {
+    devices.push(device);
+    return device;
+  };
+
+  const pic = add(new Pic(wiring, (level) => interrupts.picChanged(level)));
+  const apic = options.apic === false ? undefined : add(new LocalApic(wiring, () => interrupts.update()));
+  const ioapic = apic === undefined ? undefined : add(new IoApic(wiring, apic));
+  if (apic !== undefined) apic.ioapic = ioapic;
+  interrupts.attach(pic, apic, ioapic);
+  add(new Pit(wiring));
+  const rtc = add(new Rtc(wiring, { memoryBytes: options.memoryBytes }));
+  const uarts = uartPlaces.map((place) => add(new Uart(wiring, place, options.serialTiming ?? 'instant')));
+  add(new DebugExit(wiring));
+  add(new DebugConsole(wiring));
+  add(new PostCode(wiring));
+
+  const input = (event: InputEvent): void => {
+    switch (event.kind) {
+      case 'serial':
+        uarts[event.port]?.receive(event.bytes);
+        break;
+      case 'epoch':
+        rtc.setTime(event.seconds);
+        break;
+      case 'nmi':
+        if (!rtc.nmiMasked) context.nmi();
+        break;
+      case 'reset':
+        context.requestReset();
+        break;
+      case 'power-button':
+      case 'key':
+      case 'scancode':
+      case 'mouse':
+      case 'packet':
+      case 'entropy':
+      case 'end-of-input':
+        break;
+    }
+  };
+
+  return {
+    devices,
+    bus,
+    clock,
+    interrupts,
+    apic,
+    input,
+    reset: () => {
+      for (const device of devices) device.reset();
+    },
+    save: () => [...devices.map((device) => [device.name, device.save()] as const), ['clock', clock.save()] as const],
+    load: (states) => {
+      const byName = new Map(states);
+      for (const device of devices) {
+        const state = byName.get(device.name);
+        if (state === undefined) throw new Error(`the state of device ${device.name} is missing`);
+        device.load(state);
+      }
+      clock.load(byName.get('clock') ?? {});
+    },
+  };
+}
