@@ -22,8 +22,10 @@ export const B_BYTES = 2;
 export const B_MODE = 3;
 /** Arena position of the next block of the same host page, 0 = none. */
 export const B_NEXT = 4;
-/** Executions counted by tiering. */
+/** Executions left until onHot is called; counts down, and on below zero for ever when nobody listens. */
 export const B_HEAT = 5;
+/** Index into BlockCache.compiled of the function to call instead, 0 = none. */
+export const B_COMPILED = 6;
 export const BLOCK_HEADER_WORDS = 8;
 
 const BLOCK_INSTRUCTIONS_MAX = 64;
@@ -49,6 +51,14 @@ export class BlockCache implements CodeInvalidator {
   /** By host page number: first block of the page's list. */
   private readonly pageBlocks: number[] = [];
   private readonly cpu: Cpu;
+  /** Functions that tiers made; each runs from EIP as an Engine does: exact EIP and cpu.left on return. Index 0 unused. */
+  readonly compiled: ((cpu: Cpu) => void)[] = [() => {}];
+  /** B_HEAT of a new block; 0 = never hot. */
+  hotAfter = 0;
+  /** A block's heat reached 0: the tier may set B_COMPILED of it. */
+  onHot: (block: number, eip: number) => void = () => {};
+  /** Blocks are about to be forgotten: from invalidate (their arena positions) or all of them (null). */
+  onDrop: (blocks: number[] | null) => void = () => {};
   /** Blocks built since creation: derived, for reports only. */
   built = 0;
   drops = 0;
@@ -117,7 +127,8 @@ export class BlockCache implements CodeInvalidator {
     code[block + B_BYTES] = at - host;
     code[block + B_MODE] = mode;
     code[block + B_NEXT] = this.pageBlocks[hostPage] ?? 0;
-    code[block + B_HEAT] = 0;
+    code[block + B_HEAT] = this.hotAfter;
+    code[block + B_COMPILED] = 0;
     this.pageBlocks[hostPage] = block;
     this.tableOf(mode, hostPage)[host & 0xfff] = block;
     const ramPage = (host - RAM_BASE) >>> 12;
@@ -136,6 +147,7 @@ export class BlockCache implements CodeInvalidator {
     const end = RAM_BASE + to;
     const hostPage = start >>> 12;
     const code = this.code;
+    const dropped: number[] = [];
     let previous = 0;
     let block = this.pageBlocks[hostPage] ?? 0;
     while (block !== 0) {
@@ -146,15 +158,19 @@ export class BlockCache implements CodeInvalidator {
         if (table !== undefined && table[host & 0xfff] === block) table[host & 0xfff] = 0;
         if (previous === 0) this.pageBlocks[hostPage] = next;
         else code[previous + B_NEXT] = next;
-        this.drops++;
+        dropped.push(block);
       } else previous = block;
       block = next;
     }
+    this.drops += dropped.length;
+    if (dropped.length > 0) this.onDrop(dropped);
     if ((this.pageBlocks[hostPage] ?? 0) === 0) this.cpu.space.unmarkCode((start - RAM_BASE) >>> 12);
   }
 
   /** Forget every block. */
   dropAll(): void {
+    this.onDrop(null);
+    this.compiled.length = 1;
     for (const tables of this.tables) if (tables !== undefined) for (const table of tables) table?.fill(0);
     this.pageBlocks.length = 0;
     this.used = RECORD_WORDS;

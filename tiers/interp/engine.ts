@@ -26,7 +26,7 @@ const INSTRUCTION_BYTES_MAX = 15;
 
 export class Interpreter implements Engine {
   readonly name = 'interp';
-  private readonly blocks: BlockCache;
+  readonly blocks: BlockCache;
   /** One record for instructions that live in no block. */
   private readonly scratch = new Int32Array(RECORD_WORDS);
   private readonly fetched = new Uint8Array(INSTRUCTION_BYTES_MAX);
@@ -85,12 +85,11 @@ export class Interpreter implements Engine {
   private stepBlock(cpu: Cpu, code: Int32Array, first: number, count: number): void {
     const m32 = cpu.m32;
     const mode = m32[MODE_KEY];
-    const epoch = cpu.tlbEpoch;
     let pc = first;
     for (let i = 0; i < count; i++) {
       const following = (m32[EIP] + (code[pc + R_POSITION] >>> 16)) | 0;
       this.execute(cpu, code, pc, following);
-      if (cpu.exitRequest !== 0 || m32[EIP] !== following || m32[MODE_KEY] !== mode || cpu.tlbEpoch !== epoch) return;
+      if (cpu.exitRequest !== 0 || m32[EIP] !== following || m32[MODE_KEY] !== mode) return;
       if (cpu.left <= 0) return;
       pc += RECORD_WORDS;
     }

@@ -5,48 +5,99 @@
 // Why one huge function: a switch over flat records needs no warm-up and no calls (DESIGN section 6).
 
 import {
-  CC_ADC32, CC_ADD32, CC_ADD8, CC_DEC32, CC_EFLAGS, CC_INC32, CC_LOGIC32, CC_LOGIC8, CC_SBB32, CC_SUB32, CC_SUB8, CC_SZP32, carry, condition, setLazy,
+  CC_ADC32,
+  CC_ADD32,
+  CC_ADD8,
+  CC_DEC32,
+  CC_EFLAGS,
+  CC_INC32,
+  CC_LOGIC32,
+  CC_LOGIC8,
+  CC_SBB32,
+  CC_SUB32,
+  CC_SUB8,
+  CC_SZP32,
+  carry,
+  changeFlags,
+  condition,
+  setLazy,
 } from '../../src/core/state/flags.ts';
-import { META_OP_MASK, R_A, R_B, R_DISP, R_EA, R_HOT, R_IMM, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
 import {
-  AF, CC_DST, CC_OP, CC_SRC, CF, CS, EAX, EBP, ECX, EDX, EFLAGS, EIP, ESP, MODE_CPL3, MODE_FLAT_CODE, MODE_KEY, OF, SEG_BASE, SEG_LIMIT, SF, ZERO, ZF,
+  META_OP_MASK,
+  R_A,
+  R_B,
+  R_DISP,
+  R_EA,
+  R_HOT,
+  R_IMM,
+  R_META,
+  R_POSITION,
+  RECORD_WORDS,
+} from '../../src/core/isa/record.ts';
+import {
+  AF,
+  CC_DST,
+  CC_OP,
+  CC_SRC,
+  CF,
+  CS,
+  EAX,
+  EBP,
+  ECX,
+  EDX,
+  EFLAGS,
+  EIP,
+  ESP,
+  MODE_CPL3,
+  MODE_FLAT_CODE,
+  MODE_KEY,
+  OF,
+  SEG_BASE,
+  SEG_LIMIT,
+  SF,
+  ZERO,
+  ZF,
 } from '../../src/core/state/layout.ts';
 import {
-  TLB_NO_SUPER_FETCH, TLB_NO_SUPER_READ, TLB_NO_SUPER_WRITE, TLB_NO_USER_FETCH, TLB_NO_USER_READ, TLB_NO_USER_WRITE,
+  TLB_NO_SUPER_FETCH,
+  TLB_NO_SUPER_READ,
+  TLB_NO_SUPER_WRITE,
+  TLB_NO_USER_FETCH,
+  TLB_NO_USER_READ,
+  TLB_NO_USER_WRITE,
 } from '../../src/core/memory/tlb.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
-import { B_BYTES, B_COUNT, BLOCK_HEADER_WORDS, type BlockCache } from './blocks.ts';
+import { B_BYTES, B_COMPILED, B_COUNT, B_HEAT, BLOCK_HEADER_WORDS, type BlockCache } from './blocks.ts';
 import { HANDLER_TABLE } from './handlers.ts';
 import { HOT, HOT_END } from './specialise.ts';
 
-/** IMUL r32: the low half; CF and OF say whether it was all. Other flags as the handler leaves them (from the low half). */
+/** IMUL r32: the low half; CF and OF say whether it was all; the other flags stay (as handlers/multiply.ts). */
 function multiplySigned(cpu: Cpu, a: number, b: number): number {
   const result = Math.imul(a, b);
-  const product = a * b;
   // Beyond 2^53 the double is inexact but still far outside the 32-bit range, so the comparison holds.
-  setLazy(cpu, CC_SZP32, result, product === result ? 0 : CF | OF);
+  changeFlags(cpu, CF | OF, a * b === result ? 0 : CF | OF);
   return result;
 }
 
-/** SHL r32, count 1–31. */
+// Shifts of a 32-bit register by 1–31, flags as in handlers/shift.ts.
+
 function shiftLeft(cpu: Cpu, value: number, count: number): number {
   const result = value << count;
   const out = (value >>> (32 - count)) & 1;
-  setLazy(cpu, CC_SZP32, result, out | ((result >>> 31) ^ out ? OF : 0));
+  setLazy(cpu, CC_SZP32, result, AF | out | (((result >>> 31) ^ out) << 11));
   return result;
 }
 
-/** SHR r32, count 1–31. */
 function shiftRight(cpu: Cpu, value: number, count: number): number {
   const result = (value >>> count) | 0;
-  setLazy(cpu, CC_SZP32, result, ((value >>> (count - 1)) & 1) | (SHR_OF));
+  const overflow = (result ^ (result << 1)) >>> 31;
+  setLazy(cpu, CC_SZP32, result, AF | ((value >>> (count - 1)) & 1) | (overflow << 11));
   return result;
 }
 
-/** SAR r32, count 1–31. */
 function shiftArithmetic(cpu: Cpu, value: number, count: number): number {
   const result = value >> count;
-  setLazy(cpu, CC_SZP32, result, (value >> (count - 1)) & 1);
+  setLazy(cpu, CC_SZP32, result, AF | ((value >> (count - 1)) & 1));
   return result;
 }
 
@@ -71,7 +122,6 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
   let left = cpu.left;
   let eip = m32[EIP];
   let pageLinear = 1; // never equal to a page's address
-  let epoch = cpu.tlbEpoch;
   let table: Int32Array = EMPTY;
 
   enter: for (;;) {
@@ -88,6 +138,23 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
     if (block === 0) break;
     const count = code[block + B_COUNT];
     if (count > left) break;
+    const compiled = code[block + B_COMPILED];
+    if (compiled !== 0) {
+      m32[EIP] = eip;
+      cpu.left = left;
+      blocks.compiled[compiled](cpu);
+      left = cpu.left;
+      eip = m32[EIP];
+      if (cpu.exitRequest !== 0) break;
+      continue;
+    }
+    if (--code[block + B_HEAT] === 0) {
+      m32[EIP] = eip;
+      cpu.left = left;
+      blocks.onHot(block, eip);
+      pageLinear = 1;
+      continue;
+    }
     if (!flatCode && (eip >>> 0) + code[block + B_BYTES] - 1 > csLimit) break;
     left -= count;
     const blockEip = eip;
@@ -105,7 +172,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.MOV_R_M: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 3)) !== 0) break;
           m32[code[pc + R_A]] = m32[((entry & -4096) + address) >>> 2];
@@ -113,7 +184,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.MOV_M_S: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & writeDeny) | (address & 3)) !== 0) break;
           m32[((entry & -4096) + address) >>> 2] = m32[code[pc + R_B]] + code[pc + R_IMM];
@@ -121,7 +196,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.MOV_R8_M8: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if ((entry & readDeny) !== 0) break;
           m8[(code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2)] = m8[(entry & -4096) + address];
@@ -129,7 +208,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.MOV_M8_R8: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if ((entry & writeDeny) !== 0) break;
           m8[(entry & -4096) + address] = m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)];
@@ -137,7 +220,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.MOV_M8_I: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if ((entry & writeDeny) !== 0) break;
           m8[(entry & -4096) + address] = code[pc + R_IMM];
@@ -155,7 +242,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.MOV_M16_R16: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & writeDeny) | (address & 1)) !== 0) break;
           m16[((entry & -4096) + address) >>> 1] = m16[code[pc + R_B] << 1];
@@ -163,7 +254,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.MOVZX_R_M8: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if ((entry & readDeny) !== 0) break;
           m32[code[pc + R_A]] = m8[(entry & -4096) + address];
@@ -176,7 +271,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.MOVZX_R_M16: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 1)) !== 0) break;
           m32[code[pc + R_A]] = m16[((entry & -4096) + address) >>> 1];
@@ -189,7 +288,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.MOVSX_R_M8: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if ((entry & readDeny) !== 0) break;
           m32[code[pc + R_A]] = (m8[(entry & -4096) + address] << 24) >> 24;
@@ -202,7 +305,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.MOVSX_R_M16: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 1)) !== 0) break;
           m32[code[pc + R_A]] = (m16[((entry & -4096) + address) >>> 1] << 16) >> 16;
@@ -215,7 +322,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.LEA: {
-          m32[code[pc + R_A]] = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          m32[code[pc + R_A]] =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           pc += RECORD_WORDS;
           continue dispatch;
         }
@@ -251,7 +362,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
         }
         case HOT.OR_R_S: {
           const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
-          const result = (m32[code[pc + R_A]] | source) | 0;
+          const result = m32[code[pc + R_A]] | source | 0;
           m32[code[pc + R_A]] = result;
           m32[CC_OP] = CC_LOGIC32;
           m32[CC_DST] = result;
@@ -306,7 +417,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.ADD_R_M: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 3)) !== 0) break;
           const source = m32[((entry & -4096) + address) >>> 2];
@@ -319,7 +434,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.SUB_R_M: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 3)) !== 0) break;
           const source = m32[((entry & -4096) + address) >>> 2];
@@ -332,7 +451,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.AND_R_M: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 3)) !== 0) break;
           const source = m32[((entry & -4096) + address) >>> 2];
@@ -345,11 +468,15 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.OR_R_M: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 3)) !== 0) break;
           const source = m32[((entry & -4096) + address) >>> 2];
-          const result = (m32[code[pc + R_A]] | source) | 0;
+          const result = m32[code[pc + R_A]] | source | 0;
           m32[code[pc + R_A]] = result;
           m32[CC_OP] = CC_LOGIC32;
           m32[CC_DST] = result;
@@ -358,7 +485,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.XOR_R_M: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 3)) !== 0) break;
           const source = m32[((entry & -4096) + address) >>> 2];
@@ -371,7 +502,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.CMP_R_M: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 3)) !== 0) break;
           const source = m32[((entry & -4096) + address) >>> 2];
@@ -382,7 +517,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.CMP_M_S: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 3)) !== 0) break;
           const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
@@ -393,7 +532,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.TEST_M_S: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 3)) !== 0) break;
           m32[CC_OP] = CC_LOGIC32;
@@ -402,7 +545,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.ADD_M_S: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & modifyDeny) | (address & 3)) !== 0) break;
           const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
@@ -415,7 +562,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.SUB_M_S: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & modifyDeny) | (address & 3)) !== 0) break;
           const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
@@ -428,7 +579,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.AND_M_S: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & modifyDeny) | (address & 3)) !== 0) break;
           const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
@@ -441,11 +596,15 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.OR_M_S: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & modifyDeny) | (address & 3)) !== 0) break;
           const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
-          const result = (m32[((entry & -4096) + address) >>> 2] | source) | 0;
+          const result = m32[((entry & -4096) + address) >>> 2] | source | 0;
           m32[((entry & -4096) + address) >>> 2] = result;
           m32[CC_OP] = CC_LOGIC32;
           m32[CC_DST] = result;
@@ -454,7 +613,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.XOR_M_S: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & modifyDeny) | (address & 3)) !== 0) break;
           const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
@@ -485,7 +648,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.INC_M: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & modifyDeny) | (address & 3)) !== 0) break;
           m32[CC_SRC] = carry(cpu);
@@ -497,7 +664,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.DEC_M: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & modifyDeny) | (address & 3)) !== 0) break;
           m32[CC_SRC] = carry(cpu);
@@ -524,7 +695,10 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.CMP_R8_S8: {
-          const source = ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) << 24) >> 24;
+          const source =
+            ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) <<
+              24) >>
+            24;
           const first = m8[(code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2)];
           m32[CC_OP] = CC_SUB8;
           m32[CC_DST] = ((first - source) << 24) >> 24;
@@ -533,10 +707,17 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.CMP_M8_S8: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if ((entry & readDeny) !== 0) break;
-          const source = ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) << 24) >> 24;
+          const source =
+            ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) <<
+              24) >>
+            24;
           m32[CC_OP] = CC_SUB8;
           m32[CC_DST] = ((m8[(entry & -4096) + address] - source) << 24) >> 24;
           m32[CC_SRC] = source;
@@ -544,7 +725,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.CMP_R8_M8: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if ((entry & readDeny) !== 0) break;
           const source = (m8[(entry & -4096) + address] << 24) >> 24;
@@ -555,14 +740,19 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.TEST_R8_S8: {
-          const source = code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)];
+          const source =
+            code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)];
           m32[CC_OP] = CC_LOGIC8;
           m32[CC_DST] = ((m8[(code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2)] & source) << 24) >> 24;
           pc += RECORD_WORDS;
           continue dispatch;
         }
         case HOT.TEST_M8_I: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if ((entry & readDeny) !== 0) break;
           m32[CC_OP] = CC_LOGIC8;
@@ -571,7 +761,10 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.ADD_R8_S8: {
-          const source = ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) << 24) >> 24;
+          const source =
+            ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) <<
+              24) >>
+            24;
           const at = (code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2);
           const result = ((m8[at] + source) << 24) >> 24;
           m8[at] = result;
@@ -582,7 +775,10 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.SUB_R8_S8: {
-          const source = ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) << 24) >> 24;
+          const source =
+            ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) <<
+              24) >>
+            24;
           const at = (code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2);
           const result = ((m8[at] - source) << 24) >> 24;
           m8[at] = result;
@@ -593,7 +789,10 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.AND_R8_S8: {
-          const source = ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) << 24) >> 24;
+          const source =
+            ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) <<
+              24) >>
+            24;
           const at = (code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2);
           const result = ((m8[at] & source) << 24) >> 24;
           m8[at] = result;
@@ -604,7 +803,10 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.OR_R8_S8: {
-          const source = ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) << 24) >> 24;
+          const source =
+            ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) <<
+              24) >>
+            24;
           const at = (code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2);
           const result = ((m8[at] | source) << 24) >> 24;
           m8[at] = result;
@@ -615,7 +817,10 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.XOR_R8_S8: {
-          const source = ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) << 24) >> 24;
+          const source =
+            ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) <<
+              24) >>
+            24;
           const at = (code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2);
           const result = ((m8[at] ^ source) << 24) >> 24;
           m8[at] = result;
@@ -648,7 +853,6 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.NOP: {
-          
           pc += RECORD_WORDS;
           continue dispatch;
         }
@@ -659,7 +863,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.IMUL_R_M: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 3)) !== 0) break;
           m32[code[pc + R_A]] = multiplySigned(cpu, m32[code[pc + R_A]], m32[((entry & -4096) + address) >>> 2]);
@@ -681,7 +889,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue dispatch;
         }
         case HOT.PUSH_M: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 3)) !== 0) break;
           const value = m32[((entry & -4096) + address) >>> 2];
@@ -726,20 +938,26 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           const target = (m32[ESP] - 4) | 0;
           const stack = tlb[target >>> 12];
           if (((stack & writeDeny) | (target & 3)) !== 0) break;
-          m32[((stack & -4096) + target) >>> 2] = blockEip + (code[pc + R_POSITION] & 0xffff) + (code[pc + R_POSITION] >>> 16);
+          m32[((stack & -4096) + target) >>> 2] =
+            blockEip + (code[pc + R_POSITION] & 0xffff) + (code[pc + R_POSITION] >>> 16);
           m32[ESP] = target;
           eip = destination;
           continue enter;
         }
         case HOT.CALL_M: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 3)) !== 0) break;
           const destination = m32[((entry & -4096) + address) >>> 2];
           const target = (m32[ESP] - 4) | 0;
           const stack = tlb[target >>> 12];
           if (((stack & writeDeny) | (target & 3)) !== 0) break;
-          m32[((stack & -4096) + target) >>> 2] = blockEip + (code[pc + R_POSITION] & 0xffff) + (code[pc + R_POSITION] >>> 16);
+          m32[((stack & -4096) + target) >>> 2] =
+            blockEip + (code[pc + R_POSITION] & 0xffff) + (code[pc + R_POSITION] >>> 16);
           m32[ESP] = target;
           eip = destination;
           continue enter;
@@ -761,7 +979,11 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           continue enter;
         }
         case HOT.JMP_M: {
-          const address = (m32[code[pc + R_EA] & 15] + (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) + code[pc + R_DISP]) | 0;
+          const address =
+            (m32[code[pc + R_EA] & 15] +
+              (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
+              code[pc + R_DISP]) |
+            0;
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 3)) !== 0) break;
           eip = m32[((entry & -4096) + address) >>> 2];
@@ -807,28 +1029,80 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           eip = (blockEip + code[pc + (condition(cpu, 0) ? R_A : R_DISP)]) | 0;
           continue enter;
         case HOT.JCC + 2: // JB
-          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_SUB32 ? (m32[CC_DST] + m32[CC_SRC]) >>> 0 < m32[CC_SRC] >>> 0 : carry(cpu) !== 0) ? R_DISP : R_A)]) | 0;
+          eip =
+            (blockEip +
+              code[
+                pc +
+                  ((m32[CC_OP] === CC_SUB32 ? (m32[CC_DST] + m32[CC_SRC]) >>> 0 < m32[CC_SRC] >>> 0 : carry(cpu) !== 0)
+                    ? R_DISP
+                    : R_A)
+              ]) |
+            0;
           continue enter;
         case HOT.JCC + 3: // JAE
-          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_SUB32 ? (m32[CC_DST] + m32[CC_SRC]) >>> 0 < m32[CC_SRC] >>> 0 : carry(cpu) !== 0) ? R_A : R_DISP)]) | 0;
+          eip =
+            (blockEip +
+              code[
+                pc +
+                  ((m32[CC_OP] === CC_SUB32 ? (m32[CC_DST] + m32[CC_SRC]) >>> 0 < m32[CC_SRC] >>> 0 : carry(cpu) !== 0)
+                    ? R_A
+                    : R_DISP)
+              ]) |
+            0;
           continue enter;
         case HOT.JCC + 4: // JE
-          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & ZF) !== 0 : m32[CC_DST] === 0) ? R_DISP : R_A)]) | 0;
+          eip =
+            (blockEip +
+              code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & ZF) !== 0 : m32[CC_DST] === 0) ? R_DISP : R_A)]) |
+            0;
           continue enter;
         case HOT.JCC + 5: // JNE
-          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & ZF) !== 0 : m32[CC_DST] === 0) ? R_A : R_DISP)]) | 0;
+          eip =
+            (blockEip +
+              code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & ZF) !== 0 : m32[CC_DST] === 0) ? R_A : R_DISP)]) |
+            0;
           continue enter;
         case HOT.JCC + 6: // JBE
-          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_SUB32 ? (m32[CC_DST] + m32[CC_SRC]) >>> 0 <= m32[CC_SRC] >>> 0 : condition(cpu, 6)) ? R_DISP : R_A)]) | 0;
+          eip =
+            (blockEip +
+              code[
+                pc +
+                  ((
+                    m32[CC_OP] === CC_SUB32
+                      ? (m32[CC_DST] + m32[CC_SRC]) >>> 0 <= m32[CC_SRC] >>> 0
+                      : condition(cpu, 6)
+                  )
+                    ? R_DISP
+                    : R_A)
+              ]) |
+            0;
           continue enter;
         case HOT.JCC + 7: // JA
-          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_SUB32 ? (m32[CC_DST] + m32[CC_SRC]) >>> 0 <= m32[CC_SRC] >>> 0 : condition(cpu, 6)) ? R_A : R_DISP)]) | 0;
+          eip =
+            (blockEip +
+              code[
+                pc +
+                  ((
+                    m32[CC_OP] === CC_SUB32
+                      ? (m32[CC_DST] + m32[CC_SRC]) >>> 0 <= m32[CC_SRC] >>> 0
+                      : condition(cpu, 6)
+                  )
+                    ? R_A
+                    : R_DISP)
+              ]) |
+            0;
           continue enter;
         case HOT.JCC + 8: // JS
-          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & SF) !== 0 : m32[CC_DST] < 0) ? R_DISP : R_A)]) | 0;
+          eip =
+            (blockEip +
+              code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & SF) !== 0 : m32[CC_DST] < 0) ? R_DISP : R_A)]) |
+            0;
           continue enter;
         case HOT.JCC + 9: // JNS
-          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & SF) !== 0 : m32[CC_DST] < 0) ? R_A : R_DISP)]) | 0;
+          eip =
+            (blockEip +
+              code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & SF) !== 0 : m32[CC_DST] < 0) ? R_A : R_DISP)]) |
+            0;
           continue enter;
         case HOT.JCC + 10: // JP
           eip = (blockEip + code[pc + (condition(cpu, 10) ? R_DISP : R_A)]) | 0;
@@ -837,16 +1111,48 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           eip = (blockEip + code[pc + (condition(cpu, 10) ? R_A : R_DISP)]) | 0;
           continue enter;
         case HOT.JCC + 12: // JL
-          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_SUB32 ? ((m32[CC_DST] + m32[CC_SRC]) | 0) < m32[CC_SRC] : condition(cpu, 12)) ? R_DISP : R_A)]) | 0;
+          eip =
+            (blockEip +
+              code[
+                pc +
+                  ((m32[CC_OP] === CC_SUB32 ? ((m32[CC_DST] + m32[CC_SRC]) | 0) < m32[CC_SRC] : condition(cpu, 12))
+                    ? R_DISP
+                    : R_A)
+              ]) |
+            0;
           continue enter;
         case HOT.JCC + 13: // JGE
-          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_SUB32 ? ((m32[CC_DST] + m32[CC_SRC]) | 0) < m32[CC_SRC] : condition(cpu, 12)) ? R_A : R_DISP)]) | 0;
+          eip =
+            (blockEip +
+              code[
+                pc +
+                  ((m32[CC_OP] === CC_SUB32 ? ((m32[CC_DST] + m32[CC_SRC]) | 0) < m32[CC_SRC] : condition(cpu, 12))
+                    ? R_A
+                    : R_DISP)
+              ]) |
+            0;
           continue enter;
         case HOT.JCC + 14: // JLE
-          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_SUB32 ? ((m32[CC_DST] + m32[CC_SRC]) | 0) <= m32[CC_SRC] : condition(cpu, 14)) ? R_DISP : R_A)]) | 0;
+          eip =
+            (blockEip +
+              code[
+                pc +
+                  ((m32[CC_OP] === CC_SUB32 ? ((m32[CC_DST] + m32[CC_SRC]) | 0) <= m32[CC_SRC] : condition(cpu, 14))
+                    ? R_DISP
+                    : R_A)
+              ]) |
+            0;
           continue enter;
         case HOT.JCC + 15: // JG
-          eip = (blockEip + code[pc + ((m32[CC_OP] === CC_SUB32 ? ((m32[CC_DST] + m32[CC_SRC]) | 0) <= m32[CC_SRC] : condition(cpu, 14)) ? R_A : R_DISP)]) | 0;
+          eip =
+            (blockEip +
+              code[
+                pc +
+                  ((m32[CC_OP] === CC_SUB32 ? ((m32[CC_DST] + m32[CC_SRC]) | 0) <= m32[CC_SRC] : condition(cpu, 14))
+                    ? R_A
+                    : R_DISP)
+              ]) |
+            0;
           continue enter;
         default:
       }
@@ -860,15 +1166,12 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
       cpu.nextEip = following;
       cpu.left = exactLeft;
       HANDLER_TABLE[code[pc + R_META] & META_OP_MASK](cpu, code, pc);
-      if (cpu.nextEip !== following || (cpu.exitRequest | cpu.extraTicks) !== 0 || cpu.tlbEpoch !== epoch || m32[MODE_KEY] !== mode) {
+      if (cpu.nextEip !== following || (cpu.exitRequest | cpu.extraTicks) !== 0 || m32[MODE_KEY] !== mode) {
         left = exactLeft - 1 - cpu.extraTicks;
         cpu.extraTicks = 0;
         eip = cpu.nextEip;
-        if (cpu.exitRequest !== 0 || m32[MODE_KEY] !== mode || m32[SEG_BASE + CS] !== csBase || m32[SEG_LIMIT + CS] >>> 0 !== csLimit) break enter;
-        if (cpu.tlbEpoch !== epoch) {
-          epoch = cpu.tlbEpoch;
-          pageLinear = 1;
-        }
+        if (cpu.exitRequest !== 0 || m32[MODE_KEY] !== mode) break enter;
+        if (m32[SEG_BASE + CS] !== csBase || m32[SEG_LIMIT + CS] >>> 0 !== csLimit) break enter;
         continue enter;
       }
       pc += RECORD_WORDS;

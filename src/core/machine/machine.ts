@@ -110,7 +110,10 @@ export class Machine {
       if (tick < cpu.deadlineTick) endSlice();
     };
     clock.fired = (index) => port.timer(cpu.now(), index);
-    const options: BoardOptions = { memoryBytes: this.options.memoryMegabytes << 20, serialTiming: this.options.serialTiming };
+    const options: BoardOptions = {
+      memoryBytes: this.options.memoryMegabytes << 20,
+      serialTiming: this.options.serialTiming,
+    };
     const board = createBoard(
       {
         clock,

@@ -7,7 +7,19 @@ import type { DeviceState, DeviceValue } from '../devices/device.ts';
 import type { StateHash } from '../replay/events.ts';
 import { AddressSpace, DIRTY_HASH } from '../memory/address-space.ts';
 import { foldFlags } from '../state/flags.ts';
-import { CR0, CR2, CR3, CR4, EFLAGS, EIP, PLACED, RAM_BASE, SEG_BASE, SEG_SELECTOR, type PlacedField } from '../state/layout.ts';
+import {
+  CR0,
+  CR2,
+  CR3,
+  CR4,
+  EFLAGS,
+  EIP,
+  PLACED,
+  RAM_BASE,
+  SEG_BASE,
+  SEG_SELECTOR,
+  type PlacedField,
+} from '../state/layout.ts';
 import type { Cpu } from '../state/cpu.ts';
 
 const HASHED: readonly PlacedField[] = [...PLACED.values()].filter((f) => f.group !== 'derived' && f.group !== 'lazy');

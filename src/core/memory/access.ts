@@ -58,7 +58,7 @@ function translate(cpu: Cpu, linear: number, write: boolean, user: boolean, fetc
   const host = cpu.space.hostPage(physicalPage);
   cpu.walkPhysical = physicalPage + (linear & 0xfff);
   if (host < 0) return DEVICE;
-  let entry = ((host - (linear & -4096)) | 0) | deny;
+  let entry = (host - (linear & -4096)) | 0 | deny;
   if (global) entry |= TLB_GLOBAL;
   const rom = cpu.space.isRom(physicalPage);
   if (!rom) {

@@ -142,7 +142,9 @@ export class AddressSpace {
   }
 
   isRom(physical: number): boolean {
-    return physical < 0x1_0000_0000 && this.pageMap[physical >>> 12] > 0 && (this.pageMap[physical >>> 12] & ROM_BIT) !== 0;
+    return (
+      physical < 0x1_0000_0000 && this.pageMap[physical >>> 12] > 0 && (this.pageMap[physical >>> 12] & ROM_BIT) !== 0
+    );
   }
 
   /** As plainWrite, by host address of a RAM byte. */

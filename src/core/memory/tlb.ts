@@ -6,7 +6,7 @@
 // the entries that came from it, so dropping the TLB at any moment is invisible (law 4). SDM 3 §4.10.
 
 import { RAM_BASE } from '../state/layout.ts';
-import type { Cpu } from '../state/cpu.ts';
+import { EXIT_MODE, type Cpu } from '../state/cpu.ts';
 
 export const TLB_NO_USER_READ = 1;
 export const TLB_NO_USER_WRITE = 2;
@@ -60,7 +60,7 @@ export function fillTlb(cpu: Cpu, page: number, entry: number): void {
   mapper[ramPage] = stale ? page : MAPPED_BY_SEVERAL;
 }
 
-/** Drop every entry; with keepGlobal those of global pages survive (MOV CR3 with CR4.PGE). */
+/** Drop every entry (and leave the running block, whose own mapping may be gone); with keepGlobal those of global pages survive (MOV CR3 with CR4.PGE). */
 export function flushTlb(cpu: Cpu, keepGlobal: boolean): void {
   const list = cpu.tlbList;
   const tlb = cpu.tlb;
@@ -74,7 +74,7 @@ export function flushTlb(cpu: Cpu, keepGlobal: boolean): void {
   }
   list.count = kept;
   cpu.space.forgetTables(keepGlobal);
-  cpu.tlbEpoch = (cpu.tlbEpoch + 1) | 0;
+  cpu.exitRequest |= EXIT_MODE;
 }
 
 /** INVLPG: drop the entry of one linear address, global or not. */
@@ -86,7 +86,7 @@ export function flushPage(cpu: Cpu, linear: number): void {
 export function dropPages(cpu: Cpu, firstPage: number, pageCount: number): void {
   // The list keeps a stale number for a dropped page; fillTlb may then list it twice, which is harmless.
   cpu.tlb.fill(TLB_INVALID, firstPage, firstPage + pageCount);
-  cpu.tlbEpoch = (cpu.tlbEpoch + 1) | 0;
+  cpu.exitRequest |= EXIT_MODE;
 }
 
 /** Make writes through every entry that maps the RAM page slow (it now holds code or a page table). */

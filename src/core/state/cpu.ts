@@ -40,8 +40,6 @@ export class Cpu {
   readonly tlbBase: number;
   /** Linear pages with a TLB entry. */
   readonly tlbList: TlbList;
-  /** Raised whenever translations may have changed: jump caches compare it. */
-  tlbEpoch = 0;
   readonly ramSize: number;
   space!: AddressSpace;
   ports!: PortBus;
