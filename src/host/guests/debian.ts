@@ -70,7 +70,8 @@ async function obtainPackages(options: DebianOptions): Promise<{ kernel: string;
   const kernelName = await archive.firstDependency(metapackage);
   if (kernelName === undefined) {
     throw new GuestSetupError(
-      `the apt sources hold no package ${metapackage} for i386 (Debian 13 and later have none): try --suite bookworm, or check the network.`,
+      `the apt sources hold no package ${metapackage} for i386 (Debian 13 and later have none): ` +
+        'try --suite bookworm, or check the network.',
     );
   }
   options.progress(`downloading ${kernelName}`);

@@ -80,12 +80,12 @@ function buildDsdt(options: AcpiOptions): Uint8Array {
     aml.name(
       '_CRS',
       aml.resources(
-        aml.window('bus', 0, 0xff),
+        aml.bridgeRange('bus', 0, 0xff),
         aml.ioPorts(0xcf8, 8),
-        aml.window('io', 0, 0xcf7),
-        aml.window('io', 0xd00, 0xffff),
-        aml.window('memory', 0xa0000, 0xbffff),
-        aml.window('memory', Math.max(options.ramSize, 0x80000000), 0xfebfffff),
+        aml.bridgeRange('io', 0, 0xcf7),
+        aml.bridgeRange('io', 0xd00, 0xffff),
+        aml.bridgeRange('memory', 0xa0000, 0xbffff),
+        aml.bridgeRange('memory', Math.max(options.ramSize, 0x80000000), 0xfebfffff),
       ),
     ),
     ...isaDevices,

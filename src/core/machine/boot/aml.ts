@@ -74,7 +74,7 @@ export function isaInterrupt(line: number): Aml {
 }
 
 /** A range that a bridge passes on. Bus numbers and ports are 16 bits wide, memory 32. */
-export function window(kind: 'bus' | 'io' | 'memory', first: number, last: number): Aml {
+export function bridgeRange(kind: 'bus' | 'io' | 'memory', first: number, last: number): Aml {
   const size = kind === 'memory' ? 4 : 2;
   const type = kind === 'memory' ? 0 : kind === 'io' ? 1 : 2;
   // General flags: minimum and maximum fixed, positive decode. Specific: whole I/O range, or read/write memory.

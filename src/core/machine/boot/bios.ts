@@ -15,7 +15,8 @@ const SHADOW_SIZE = 0x20000;
 export function checkBiosImage(image: Uint8Array): void {
   if (!SIZES.includes(image.length)) {
     throw new BootError(
-      `the firmware image has ${image.length} bytes: expected a raw image of 64, 128 or 256 KiB, for example bios.bin of Debian's package seabios.`,
+      `the firmware image has ${image.length} bytes: expected a raw image of 64, 128 or 256 KiB, ` +
+        "for example bios.bin of Debian's package seabios.",
     );
   }
   if (image.subarray(image.length - 16).every((byte) => byte === image[image.length - 1])) {

@@ -40,7 +40,8 @@ export function kernelKind(image: Uint8Array): KernelKind {
   if (findMultibootHeader(image) !== -1) return 'multiboot';
   if (isElf(image)) {
     throw new BootError(
-      'the kernel is an ELF file without a multiboot header in its first 8 KiB: expected a multiboot kernel or a Linux bzImage (vmlinuz, not vmlinux).',
+      'the kernel is an ELF file without a multiboot header in its first 8 KiB: ' +
+        'expected a multiboot kernel or a Linux bzImage (vmlinuz, not vmlinux).',
     );
   }
   if (image[0] === 0x1f && image[1] === 0x8b) {

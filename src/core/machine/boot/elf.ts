@@ -35,7 +35,8 @@ export function parseElf(image: Uint8Array): LoadPlan {
   const machine = read16(image, 18);
   if (image[4] === 2) {
     throw new BootError(
-      'the kernel is a 64-bit ELF file, this machine is 32-bit: build it for i386 (for a kernel that starts in 32-bit code, objcopy -O elf32-i386 helps).',
+      'the kernel is a 64-bit ELF file, this machine is 32-bit: build it for i386 ' +
+        '(for a kernel that starts in 32-bit code, objcopy -O elf32-i386 helps).',
     );
   }
   if (image[4] !== 1 || image[5] !== 1 || (machine !== EM_386 && machine !== EM_486)) {

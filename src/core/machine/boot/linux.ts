@@ -8,7 +8,7 @@ import type { AddressSpace } from '../../memory/address-space.ts';
 import { EBP, EBX, EDI, ESI, ESP } from '../../state/layout.ts';
 import { resetCpu } from '../../cpu/reset.ts';
 import { BootError } from './boot-error.ts';
-import { hex, mebibytes, read16, read32, write16, write32, zeroEnded } from './bytes.ts';
+import { hex, mebibytes, memoryAdvice, read16, read32, write16, write32, zeroEnded } from './bytes.ts';
 import { enterFlatMode } from './flat-mode.ts';
 import { memoryMap, writeBiosDataArea } from './memory-map.ts';
 
@@ -94,7 +94,8 @@ function parseKernel(image: Uint8Array): KernelLayout {
   // The last paragraph may be partly there: the count is rounded up.
   if (paragraphs === 0 || available <= 0 || codeSize > available + 15) {
     throw new BootError(
-      `the kernel says that it has ${codeOffset + paragraphs * 16} bytes, the file has ${image.length}: it is truncated or corrupt, copy it again.`,
+      `the kernel says that it has ${codeOffset + paragraphs * 16} bytes, the file has ${image.length}: ` +
+        'it is truncated or corrupt, copy it again.',
     );
   }
   const entry = read32(image, 0x214);
@@ -123,9 +124,6 @@ function parseKernel(image: Uint8Array): KernelLayout {
     commandLineMax: version >= 0x0206 ? read32(image, 0x238) : 255,
   };
 }
-
-const memoryAdvice = (needed: number, ramSize: number): string =>
-  `the machine has ${mebibytes(ramSize)}: give --memory ${Math.ceil(needed / 0x100000)} or more.`;
 
 /** As high as the kernel can reach, page aligned. */
 function placeInitrd(size: number, kernel: KernelLayout, ramSize: number): number {

@@ -8,7 +8,7 @@ import type { AddressSpace } from '../../memory/address-space.ts';
 import { EAX, EBX } from '../../state/layout.ts';
 import { resetCpu } from '../../cpu/reset.ts';
 import { BootError } from './boot-error.ts';
-import { hex, mebibytes, read32, write32, zeroEnded } from './bytes.ts';
+import { hex, memoryAdvice, read32, write32, zeroEnded } from './bytes.ts';
 import { parseElf, type LoadPlan } from './elf.ts';
 import { enterFlatMode } from './flat-mode.ts';
 import { clearMemory, HIGH_MEMORY_START, LOW_MEMORY_END, memoryMap, writeBiosDataArea } from './memory-map.ts';
@@ -83,19 +83,21 @@ function planFromHeader(image: Uint8Array, header: number): LoadPlan {
   const fileOffset = header - (headerAddress - loadAddress);
   if (loadAddress > headerAddress || fileOffset < 0) {
     throw new BootError(
-      `the multiboot header says that it is loaded at ${hex(headerAddress)} in an image that starts at ${hex(loadAddress)}, which cannot be: its address fields are wrong.`,
+      `the multiboot header says that it lies at ${hex(headerAddress)} in an image that starts at ${hex(loadAddress)}: ` +
+        'its address fields are wrong, or the file is cut at its start.',
     );
   }
   const fileSize = loadEnd === 0 ? image.length - fileOffset : loadEnd - loadAddress;
   if (fileSize <= 0 || fileOffset + fileSize > image.length) {
     throw new BootError(
-      `the multiboot header asks for ${fileSize} bytes from offset ${fileOffset}, the kernel has ${image.length}: the file is truncated or its header wrong.`,
+      `the multiboot header asks for ${fileSize} bytes from offset ${fileOffset}, the kernel has ${image.length}: ` +
+        'the file is truncated or its header wrong.',
     );
   }
   const memorySize = Math.max(fileSize, bssEnd === 0 ? 0 : bssEnd - loadAddress);
   if (entry < loadAddress || entry >= loadAddress + memorySize) {
     throw new BootError(
-      `the entry point ${hex(entry)} in the multiboot header lies outside of the kernel: its address fields are wrong.`,
+      `the entry point ${hex(entry)} lies outside of the kernel: the address fields of its multiboot header are wrong.`,
     );
   }
   return { segments: [{ fileOffset, fileSize, address: loadAddress, memorySize }], entry };
@@ -115,7 +117,7 @@ function planKernel(image: Uint8Array): LoadPlan {
   const unknown = flags & 0xffff & ~UNDERSTOOD;
   if (unknown !== 0) {
     throw new BootError(
-      `the kernel's multiboot header requires features ${hex(unknown)} that multiboot 1 does not define: build it for multiboot 0.6.96.`,
+      `the multiboot header requires features ${hex(unknown)} that multiboot 1 does not define: build it for multiboot 0.6.96.`,
     );
   }
   return (flags & HAS_ADDRESSES) !== 0 ? planFromHeader(image, header) : parseElf(image);
@@ -126,13 +128,12 @@ function checkFits(plan: LoadPlan, ramSize: number): number {
   for (const segment of plan.segments) {
     const segmentEnd = segment.address + segment.memorySize;
     if (segmentEnd > ramSize) {
-      throw new BootError(
-        `the kernel needs memory up to ${hex(segmentEnd)}, the machine has ${mebibytes(ramSize)}: give --memory ${Math.ceil(segmentEnd / 0x100000)} or more.`,
-      );
+      throw new BootError(`the kernel needs memory up to ${hex(segmentEnd)}, ${memoryAdvice(segmentEnd, ramSize)}`);
     }
     if (segmentEnd > LOW_MEMORY_END && segment.address < HIGH_MEMORY_START) {
       throw new BootError(
-        `the kernel wants to lie at ${hex(segment.address)}–${hex(segmentEnd)}, where a PC has devices and firmware: link it at 1 MiB or above.`,
+        `the kernel wants to lie at ${hex(segment.address)}–${hex(segmentEnd)}, where a PC has devices and firmware: ` +
+          'link it at 1 MiB or above.',
       );
     }
     end = Math.max(end, segmentEnd);
@@ -150,7 +151,7 @@ function placeModules(modules: readonly BootModule[], kernelEnd: number, ramSize
     next = pageUp(address + module.data.length);
     if (next > ramSize) {
       throw new BootError(
-        `module "${module.commandLine}" does not fit above the kernel: the machine has ${mebibytes(ramSize)}, give --memory ${Math.ceil(next / 0x100000)} or more.`,
+        `module "${module.commandLine}" does not fit above the kernel, ${memoryAdvice(next, ramSize)}`,
       );
     }
     return address;
@@ -225,7 +226,7 @@ export function bootMultiboot(cpu: Cpu, space: AddressSpace, options: MultibootO
   }
   if (infoAddress + blockSize() > ramSize) {
     throw new BootError(
-      `no memory is left for the boot information above the kernel: the machine has ${mebibytes(ramSize)}, give --memory ${Math.ceil((infoAddress + blockSize()) / 0x100000)} or more.`,
+      `no memory is left above the kernel for the boot information, ${memoryAdvice(infoAddress + blockSize(), ramSize)}`,
     );
   }
 
