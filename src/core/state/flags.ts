@@ -100,7 +100,7 @@ export function carry(cpu: Cpu): 0 | 1 {
     case CC_SUB8:
     case CC_SUB16: {
       const shift = SIGN_SHIFT[op];
-      return (dst + src) << shift >>> 0 < (src << shift) >>> 0 ? 1 : 0;
+      return ((dst + src) << shift) >>> 0 < (src << shift) >>> 0 ? 1 : 0;
     }
     case CC_SBB8:
     case CC_SBB16:

@@ -1,0 +1,37 @@
+// Every instruction's handler, by row. The interpreter calls HANDLER_TABLE[row number]; a row without a
+// handler does not compile.
+
+import { type OpName, ROWS } from '../../src/core/isa/ops.ts';
+import { raise } from '../../src/core/state/cpu.ts';
+import type { Handler } from './handler.ts';
+import { aluHandlers } from './handlers/alu.ts';
+import { bcdHandlers } from './handlers/bcd.ts';
+import { bitHandlers } from './handlers/bits.ts';
+import { flagHandlers } from './handlers/flags-ops.ts';
+import { flowHandlers } from './handlers/flow.ts';
+import { moveHandlers } from './handlers/move.ts';
+import { multiplyHandlers } from './handlers/multiply.ts';
+import { portHandlers } from './handlers/port-io.ts';
+import { shiftHandlers } from './handlers/shift.ts';
+import { stackHandlers } from './handlers/stack.ts';
+import { stringHandlers } from './handlers/string.ts';
+
+export const HANDLERS: Partial<Record<OpName, Handler>> = {
+  ...aluHandlers,
+  ...bcdHandlers,
+  ...bitHandlers,
+  ...flagHandlers,
+  ...flowHandlers,
+  ...moveHandlers,
+  ...multiplyHandlers,
+  ...portHandlers,
+  ...shiftHandlers,
+  ...stackHandlers,
+  ...stringHandlers,
+};
+
+/** #UD: what a processor without the instruction does. */
+const missing: Handler = (cpu) => raise(cpu, 6);
+
+/** Handlers by row number. */
+export const HANDLER_TABLE: readonly Handler[] = ROWS.map((row) => HANDLERS[row.name] ?? missing);

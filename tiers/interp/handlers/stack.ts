@@ -1,0 +1,196 @@
+// PUSH POP PUSHA POPA ENTER LEAVE (SDM 2) and the near stack accesses of CALL and RET. The width of SP comes
+// from SS.B. ESP changes last: a fault leaves it alone, and PUSHA, POPA, ENTER touch nothing before all of
+// their range is known to be good. Far transfers use core/cpu/stack.ts.
+
+import type { OpName } from '../../../src/core/isa/ops.ts';
+import { EA_16, KIND_MEMORY, META_OPSIZE_32, R_A, R_EA, R_IMM, R_META } from '../../../src/core/isa/record.ts';
+import { checkRead, checkWrite, load16, load32, store16, store32 } from '../../../src/core/memory/access.ts';
+import type { Cpu } from '../../../src/core/state/cpu.ts';
+import {
+  EAX,
+  EBP,
+  EBX,
+  ECX,
+  EDI,
+  EDX,
+  ESI,
+  ESP,
+  MODE_FLAT_DATA,
+  MODE_KEY,
+  MODE_SS32,
+  SS,
+} from '../../../src/core/state/layout.ts';
+import type { Handler } from '../handler.ts';
+import { effectiveOffset, kindA, linearOf, readA, segmentOf, sizeA, storeSized, writeRegister } from '../operands.ts';
+
+const FLAT_STACK = MODE_FLAT_DATA | MODE_SS32;
+
+export function operandBytes(code: Int32Array, pc: number): number {
+  return (code[pc + R_META] & META_OPSIZE_32) !== 0 ? 4 : 2;
+}
+
+/** Mask of the stack pointer: −1 or 0xffff. */
+function stackMask(cpu: Cpu): number {
+  return (cpu.m32[MODE_KEY] & MODE_SS32) !== 0 ? -1 : 0xffff;
+}
+
+/** ESP or SP := offset. */
+export function setStackPointer(cpu: Cpu, offset: number): void {
+  if ((cpu.m32[MODE_KEY] & MODE_SS32) !== 0) cpu.m32[ESP] = offset;
+  else cpu.m16[ESP << 1] = offset;
+}
+
+/** Offset of the stack pointer moved by `bytes`. */
+export function stackOffset(cpu: Cpu, bytes: number): number {
+  return (cpu.m32[ESP] + bytes) & stackMask(cpu);
+}
+
+export function pushBytes(cpu: Cpu, bytes: number, value: number): void {
+  const offset = stackOffset(cpu, -bytes);
+  const address = linearOf(cpu, SS, offset, bytes, true);
+  if (bytes === 4) store32(cpu, address, value);
+  else store16(cpu, address, value & 0xffff);
+  setStackPointer(cpu, offset);
+}
+
+function push32(cpu: Cpu, value: number): void {
+  if ((cpu.m32[MODE_KEY] & FLAT_STACK) === FLAT_STACK) {
+    const offset = (cpu.m32[ESP] - 4) | 0;
+    store32(cpu, offset, value);
+    cpu.m32[ESP] = offset;
+  } else pushBytes(cpu, 4, value);
+}
+
+/** Push a value of the record's operand size. */
+export function pushOperand(cpu: Cpu, code: Int32Array, pc: number, value: number): void {
+  if ((code[pc + R_META] & META_OPSIZE_32) !== 0) push32(cpu, value);
+  else pushBytes(cpu, 2, value);
+}
+
+/** The value at the top of the stack, zero-extended; ESP does not move. */
+export function peekBytes(cpu: Cpu, bytes: number): number {
+  const address = linearOf(cpu, SS, stackOffset(cpu, 0), bytes, false);
+  return bytes === 4 ? load32(cpu, address) : load16(cpu, address);
+}
+
+function push(cpu: Cpu, code: Int32Array, pc: number): void {
+  pushOperand(cpu, code, pc, readA(cpu, code, pc));
+}
+
+/** An ESP base in the destination's address counts after the increment; POP ESP keeps the popped value. */
+function pop(cpu: Cpu, code: Int32Array, pc: number): void {
+  const bytes = operandBytes(code, pc);
+  const value = peekBytes(cpu, bytes);
+  const top = stackOffset(cpu, bytes);
+  const size = sizeA(code, pc);
+  if (kindA(code, pc) === KIND_MEMORY) {
+    let offset = effectiveOffset(cpu, code, pc);
+    const ea = code[pc + R_EA];
+    if ((ea & 15) === ESP && (ea & EA_16) === 0) {
+      const moved = (cpu.m32[ESP] & ~stackMask(cpu)) | top;
+      offset = (offset + moved - cpu.m32[ESP]) | 0;
+    }
+    storeSized(cpu, linearOf(cpu, segmentOf(code, pc), offset, bytes, true), size, value);
+    setStackPointer(cpu, top);
+  } else {
+    setStackPointer(cpu, top);
+    writeRegister(cpu, code[pc + R_A], size, value);
+  }
+}
+
+/** Raise what writing `count` slots downwards from stack offset `from` (exclusive) would raise. */
+function checkSlots(cpu: Cpu, from: number, count: number, bytes: number): void {
+  const mask = stackMask(cpu);
+  for (let k = 1; k <= count; k++) {
+    checkWrite(cpu, linearOf(cpu, SS, (from - k * bytes) & mask, bytes, true), bytes);
+  }
+}
+
+function storeSlot(cpu: Cpu, offset: number, bytes: number, value: number): void {
+  const address = linearOf(cpu, SS, offset & stackMask(cpu), bytes, true);
+  if (bytes === 4) store32(cpu, address, value);
+  else store16(cpu, address, value & 0xffff);
+}
+
+function loadSlot(cpu: Cpu, offset: number, bytes: number): number {
+  const address = linearOf(cpu, SS, offset & stackMask(cpu), bytes, false);
+  return bytes === 4 ? load32(cpu, address) : load16(cpu, address);
+}
+
+function pusha(cpu: Cpu, code: Int32Array, pc: number): void {
+  const bytes = operandBytes(code, pc);
+  const top = cpu.m32[ESP];
+  checkSlots(cpu, top, 8, bytes);
+  for (let register = EAX; register <= EDI; register++) {
+    storeSlot(cpu, top - (register + 1) * bytes, bytes, cpu.m32[register]);
+  }
+  setStackPointer(cpu, stackOffset(cpu, -8 * bytes));
+}
+
+/** The slot of ESP is skipped but its memory is part of the range. */
+function popa(cpu: Cpu, code: Int32Array, pc: number): void {
+  const bytes = operandBytes(code, pc);
+  const size = bytes >> 1;
+  const top = cpu.m32[ESP];
+  const edi = loadSlot(cpu, top, bytes);
+  const esi = loadSlot(cpu, top + bytes, bytes);
+  const ebp = loadSlot(cpu, top + 2 * bytes, bytes);
+  checkRead(cpu, linearOf(cpu, SS, (top + 3 * bytes) & stackMask(cpu), bytes, false), bytes);
+  const ebx = loadSlot(cpu, top + 4 * bytes, bytes);
+  const edx = loadSlot(cpu, top + 5 * bytes, bytes);
+  const ecx = loadSlot(cpu, top + 6 * bytes, bytes);
+  const eax = loadSlot(cpu, top + 7 * bytes, bytes);
+  writeRegister(cpu, EDI, size, edi);
+  writeRegister(cpu, ESI, size, esi);
+  writeRegister(cpu, EBP, size, ebp);
+  writeRegister(cpu, EBX, size, ebx);
+  writeRegister(cpu, EDX, size, edx);
+  writeRegister(cpu, ECX, size, ecx);
+  writeRegister(cpu, EAX, size, eax);
+  setStackPointer(cpu, stackOffset(cpu, 8 * bytes));
+}
+
+/**
+ * ENTER size, level: push eBP; copy level − 1 outer frame pointers; push the new one; make room. The level is
+ * taken modulo 32. A stack pointer that could not be written through afterwards faults before anything changes.
+ */
+function enter(cpu: Cpu, code: Int32Array, pc: number): void {
+  const m32 = cpu.m32;
+  const bytes = operandBytes(code, pc);
+  const roomBytes = code[pc + R_IMM] & 0xffff;
+  const level = (code[pc + R_IMM] >>> 16) & 31;
+  const top = m32[ESP];
+  const slots = level === 0 ? 1 : level + 1;
+  const final = (top - slots * bytes - roomBytes) & stackMask(cpu);
+  checkSlots(cpu, top, slots, bytes);
+  const mask = stackMask(cpu);
+  for (let k = 1; k < level; k++) {
+    checkRead(cpu, linearOf(cpu, SS, (m32[EBP] - k * bytes) & mask, bytes, false), bytes);
+  }
+  checkWrite(cpu, linearOf(cpu, SS, final, bytes, true), bytes);
+  const frame = (top - bytes) & mask;
+  storeSlot(cpu, frame, bytes, m32[EBP]);
+  for (let k = 1; k < level; k++) {
+    storeSlot(cpu, frame - k * bytes, bytes, loadSlot(cpu, m32[EBP] - k * bytes, bytes));
+  }
+  if (level !== 0) storeSlot(cpu, frame - level * bytes, bytes, (top & ~mask) | frame);
+  writeRegister(cpu, EBP, bytes >> 1, (top & ~mask) | frame);
+  setStackPointer(cpu, final);
+}
+
+/** eSP := eBP by the width of the stack; pop eBP by the operand size. */
+function leave(cpu: Cpu, code: Int32Array, pc: number): void {
+  const bytes = operandBytes(code, pc);
+  const value = loadSlot(cpu, cpu.m32[EBP], bytes);
+  setStackPointer(cpu, cpu.m32[EBP] + bytes);
+  writeRegister(cpu, EBP, bytes >> 1, value);
+}
+
+export const stackHandlers = {
+  PUSH: push,
+  POP: pop,
+  PUSHA: pusha,
+  POPA: popa,
+  ENTER: enter,
+  LEAVE: leave,
+} satisfies Partial<Record<OpName, Handler>>;
