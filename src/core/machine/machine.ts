@@ -3,7 +3,7 @@
 // happen, then does in this order what is due before the next instruction: inputs, timers, reset,
 // debug traps, NMI, external interrupts. It never knows whether it is live, recording or replaying.
 
-import type { DeviceState, OutputPort } from '../devices/device.ts';
+import type { DeviceState, MmioHandler, OutputPort } from '../devices/device.ts';
 import type { StateHash } from '../replay/events.ts';
 import type { InputPort } from './input-port.ts';
 import type { Engine } from './engine.ts';
@@ -12,7 +12,7 @@ import { DR6_BS, matchInstructionBreakpoint } from '../cpu/debug.ts';
 import { deliverDebugTrap, deliverFault, deliverInterrupt, deliverNmi } from '../cpu/exceptions.ts';
 import { resetCpu } from '../cpu/reset.ts';
 import { updateMode } from '../cpu/segmentation.ts';
-import { Cpu, EXIT_FAULT, EXIT_STOP, setFault } from '../state/cpu.ts';
+import { Cpu, EXIT_FAULT, EXIT_STOP, setFault, type PortBus } from '../state/cpu.ts';
 import {
   A20,
   CS,
@@ -33,6 +33,7 @@ import {
 } from '../state/layout.ts';
 import { type Board, type BoardOptions, createBoard } from './board.ts';
 import { TickClock } from './clock.ts';
+import { SerialTap } from '../replay/serial-tap.ts';
 import { StateHasher } from './state-hash.ts';
 
 export type StopReason =
@@ -64,6 +65,12 @@ export interface MachineOptions {
 const DEVICE_MEMORY_SIZE = 1 << 20;
 /** Longest slice: keeps the engines' counters far inside 32 bits. */
 const SLICE_TICKS_MAX = 1 << 28;
+/** The reset line is held for about a millisecond. No position of a run lies in it. */
+const RESET_NANOSECONDS = 1 << 20;
+/** So many exceptions in a row without a retired instruction take a tick: handlers that fault at once end with the slice. */
+const STALL_FAULTS = 1024;
+/** Stands where devices are mapped when none runs: the port replaces what is read. */
+const NO_DEVICE: MmioHandler = { read: () => 0, write: () => {} };
 
 export class Machine {
   readonly cpu: Cpu;
@@ -75,6 +82,7 @@ export class Machine {
   private readonly port: InputPort;
   private readonly hasher: StateHasher;
   private readonly output: OutputPort;
+  private readonly tap: SerialTap;
   /** Put the guest at its entry point again after a reset: the boot loader's work. Set by boot. */
   private bootAgain: () => void = () => {};
   private stopReason: StopReason | null = null;
@@ -82,18 +90,24 @@ export class Machine {
   private intrLevel = false;
   /** Value of the debug-exit write that stopped the run, or −1. */
   debugExitValue = -1;
+  /** Ticks that passed while the CPU was halted: for the host's pacing and its statistics, not state. */
+  idleTicks = 0;
   private nextHashTick: number;
+  /** Exceptions delivered at `stallTick` after the first. */
+  private stalledFaults = 0;
+  private stallTick = -1;
 
   constructor(options: MachineOptions, port: InputPort, output: OutputPort, makeEngine: (cpu: Cpu) => Engine) {
     this.options = options;
     this.port = port;
     this.output = output;
+    this.tap = new SerialTap(output);
     const cpu = new Cpu(options.memoryMegabytes << 20, DEVICE_MEMORY_SIZE);
     this.cpu = cpu;
     this.space = new AddressSpace(cpu);
     this.clock = new TickClock(() => cpu.now(), options.nsPerTick, options.epochSeconds);
     this.board = this.createBoard();
-    cpu.ports = this.board.bus;
+    cpu.ports = port.runsDevices ? this.board.bus : this.loggedPorts();
     this.hasher = new StateHasher(cpu, this.space);
     this.nextHashTick = options.hashEveryTicks > 0 ? options.hashEveryTicks : Number.POSITIVE_INFINITY;
     resetCpu(cpu);
@@ -140,7 +154,7 @@ export class Machine {
             this.space.writeBytes(address, source);
           },
         },
-        mmio: (address, size, handler) => this.space.addMmio(address, size, handler),
+        mmio: (address, size, handler) => this.space.addMmio(address, size, port.runsDevices ? handler : NO_DEVICE),
         intr: (level) => {
           this.intrLevel = level;
           if (level) endSlice();
@@ -163,6 +177,15 @@ export class Machine {
     board.bus.onRead = (address, size, value) => port.portRead(cpu.now(), address, size, value);
     this.space.onMmioRead = (physical, size, value) => port.mmioRead(cpu.now(), physical, size, value);
     return board;
+  }
+
+  /** Without devices (`--devices log`): reads come from the log, writes are only looked at for serial text. */
+  private loggedPorts(): PortBus {
+    const { cpu, port, tap } = this;
+    return {
+      read: (address, size) => port.portRead(cpu.now(), address, size, 0),
+      write: (address, size, value) => tap.write(address, size, value),
+    };
   }
 
   /** Remember how to start the guest and do it. */
@@ -194,11 +217,15 @@ export class Machine {
   private reset(): void {
     const { cpu } = this;
     this.port.guestReset(this.tick);
-    const tick = this.tick;
+    // Takes time, so that a guest that triple faults at its entry point cannot hold the loop at one tick.
+    const resetTicks = Math.ceil(RESET_NANOSECONDS / this.options.nsPerTick);
+    this.idleTicks += resetTicks;
+    const tick = this.tick + resetTicks;
     resetCpu(cpu);
-    cpu.f64[TICK_F64] = tick;
+    this.settle(tick);
     this.space.flatten();
     this.board.reset();
+    this.tap.reset();
     this.bootAgain();
     updateMode(cpu);
     this.settle(tick);
@@ -235,10 +262,14 @@ export class Machine {
       if (tick >= limit) return tick >= untilTick ? 'tick' : 'log-end';
       this.deliverPending(tick);
       if (m32[SHUTDOWN] !== 0) continue;
-      const deadline = Math.min(this.nextEventTick(), this.nextHashTick, limit);
+      const nextEvent = this.nextEventTick();
+      // Without devices a log that is not what it seems could name a delivery that never becomes due.
+      const deadline = Math.max(tick + 1, Math.min(nextEvent, this.nextHashTick, limit));
       if (m32[HALTED] !== 0) {
-        if (deadline === Number.POSITIVE_INFINITY) return 'idle';
+        if (nextEvent === Number.POSITIVE_INFINITY && port.endTick === Number.POSITIVE_INFINITY) return 'idle';
+        this.idleTicks += deadline - tick;
         cpu.f64[TICK_F64] = deadline;
+        port.advance(deadline);
         continue;
       }
       this.runSlice(tick, Math.min(deadline - tick, SLICE_TICKS_MAX));
@@ -278,15 +309,13 @@ export class Machine {
       if (event === null) break;
       if (event.kind === 'nmi') cpu.m32[NMI_PENDING] = 1;
     }
-    for (let event = port.takeDelivery(tick); event !== null; event = port.takeDelivery(tick)) {
+    for (let next = port.nextDelivery(); next !== null && next.event.kind !== 'interrupt'; next = port.nextDelivery()) {
+      const event = port.takeDelivery(tick);
+      if (event === null) break;
       if (event.kind === 'a20') this.setA20(event.enabled);
       else if (event.kind === 'dma-write') {
         if ('bytes' in event.content) this.space.writeBytes(event.address, event.content.bytes);
-      } else if (event.kind === 'guest-reset') this.reset();
-      else {
-        cpu.m32[HALTED] = 0;
-        deliverInterrupt(cpu, event.vector);
-      }
+      } else this.reset();
     }
   }
 
@@ -304,7 +333,13 @@ export class Machine {
       m32[HALTED] = 0;
       deliverNmi(cpu);
     }
-    if (this.intrLevel && (m32[EFLAGS] & IF) !== 0 && shadow === 0 && this.port.runsDevices) {
+    if (!this.port.runsDevices) {
+      if (this.port.nextDelivery()?.event.kind !== 'interrupt') return;
+      const event = this.port.takeDelivery(tick);
+      if (event === null || event.kind !== 'interrupt') return;
+      m32[HALTED] = 0;
+      deliverInterrupt(cpu, event.vector);
+    } else if (this.intrLevel && (m32[EFLAGS] & IF) !== 0 && shadow === 0) {
       if (!this.board.interrupts.pending()) return;
       m32[HALTED] = 0;
       const vector = this.board.interrupts.acknowledge();
@@ -326,9 +361,19 @@ export class Machine {
       cpu.exitRequest = 0;
       this.engine.run(cpu);
       cpu.f64[TICK_F64] = cpu.deadlineTick - cpu.left;
-      if ((cpu.exitRequest & EXIT_FAULT) !== 0) deliverFault(cpu);
+      if ((cpu.exitRequest & EXIT_FAULT) !== 0) this.deliverFault();
     }
     this.port.advance(cpu.f64[TICK_F64]);
+  }
+
+  private deliverFault(): void {
+    const { cpu } = this;
+    const tick = cpu.f64[TICK_F64];
+    deliverFault(cpu);
+    if (tick !== this.stallTick) {
+      this.stallTick = tick;
+      this.stalledFaults = 0;
+    } else if (++this.stalledFaults >= STALL_FAULTS) cpu.f64[TICK_F64] = tick + 1;
   }
 
   /** One instruction (or REP iteration) with the rules that apply at instruction boundaries: shadows, RF, TF, DR0–3. */
@@ -342,7 +387,7 @@ export class Machine {
       if (hit !== 0) {
         setFault(cpu, 1);
         cpu.faultDebug = hit;
-        deliverFault(cpu);
+        this.deliverFault();
         return;
       }
     }
@@ -355,7 +400,7 @@ export class Machine {
     this.engine.run(cpu);
     cpu.f64[TICK_F64] = cpu.deadlineTick - cpu.left;
     if ((cpu.exitRequest & EXIT_FAULT) !== 0) {
-      deliverFault(cpu);
+      this.deliverFault();
       return;
     }
     if ((flags & TF) !== 0 && !cpu.trapInhibit) m32[PENDING_DEBUG] |= DR6_BS;
@@ -386,6 +431,8 @@ export class Machine {
   saveLoop(): DeviceState {
     return {
       resetRequested: this.resetRequested,
+      stalledFaults: this.stalledFaults,
+      stallTick: this.stallTick,
       intrLevel: this.intrLevel,
       nextHashTick: this.nextHashTick === Number.POSITIVE_INFINITY ? -1 : this.nextHashTick,
     };
@@ -394,6 +441,8 @@ export class Machine {
   /** Inverse of saveLoop. */
   loadLoop(state: DeviceState): void {
     this.resetRequested = state.resetRequested === true;
+    this.stalledFaults = Number(state.stalledFaults);
+    this.stallTick = Number(state.stallTick);
     this.intrLevel = state.intrLevel === true;
     this.nextHashTick = state.nextHashTick === -1 ? Number.POSITIVE_INFINITY : Number(state.nextHashTick);
     this.settle(this.tick);
