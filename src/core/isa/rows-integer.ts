@@ -212,8 +212,8 @@ export const INTEGER_ROWS = [
   // Nothing
   row(
     'NOP',
-    `90 | 0F 18 /r Ev | 0F 19 /r Ev | 0F 1A /r Ev | 0F 1B /r Ev
-    | 0F 1C /r Ev | 0F 1D /r Ev | 0F 1E /r Ev | 0F 1F /r Ev`,
+    `90 | 0F 1F /r Ev | 0F 18 /r Ev | 0F 19 /r Ev | 0F 1A /r Ev | 0F 1B /r Ev
+    | 0F 1C /r Ev | 0F 1D /r Ev | 0F 1E /r Ev`,
   ),
   row('PREFETCH', '0F 18 /0 Mb | 0F 18 /1 Mb | 0F 18 /2 Mb | 0F 18 /3 Mb | 0F 0D /r Mb'),
   row('PAUSE', 'F3 90'),
