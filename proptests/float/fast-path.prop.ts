@@ -57,7 +57,9 @@ for (const [name, fast, integer] of [
       useMxcsr(environment, MXCSRS[i & 3]!);
       integer(environment, aLo, aHi, bLo, bHi, out);
       doubles[0] = answer;
-      const seen = `${name} ${hex(aHi)}${hex(aLo)} ${hex(bHi)}${hex(bLo)}: fast ${hex(words[1]!)}${hex(words[0]!)}, integer ${hex(out.hi)}${hex(out.lo)} flags ${environment.flags}`;
+      const operands = `${name} ${hex(aHi)}${hex(aLo)} ${hex(bHi)}${hex(bLo)}`;
+      const fastBits = `${hex(words[1]!)}${hex(words[0]!)}`;
+      const seen = `${operands}: fast ${fastBits}, integer ${hex(out.hi)}${hex(out.lo)} flags ${environment.flags}`;
       assert.ok(words[0] === out.lo && words[1] === out.hi && (environment.flags & ~PE) === 0, seen);
     }
     assert.ok(taken > caseCount / 4, `taken ${taken} times of ${caseCount}`);
@@ -85,7 +87,8 @@ for (const [name, fast, integer] of [
       useMxcsr(environment, MXCSRS[i & 3]!);
       const expected = integer(environment, a, b);
       singles[0] = answer;
-      const seen = `${name} ${hex(a)} ${hex(b)}: fast ${hex(words[0]!)}, integer ${hex(expected)} flags ${environment.flags}`;
+      const operands = `${name} ${hex(a)} ${hex(b)}`;
+      const seen = `${operands}: fast ${hex(words[0]!)}, integer ${hex(expected)} flags ${environment.flags}`;
       assert.ok(words[0] === expected && (environment.flags & ~PE) === 0, seen);
     }
     assert.ok(taken > caseCount / 4, `taken ${taken} times of ${caseCount}`);

@@ -1,5 +1,7 @@
 /**
- * What the library says an SSE instruction of native-float.c leaves behind, in the layout of its answers.
+ * What the library says an SSE instruction of native-float.c leaves behind, in the layout of its answers: element by
+ * element for the packed ones, with the destination kept and the fault noted where #XM is raised. The glue that
+ * instruction handlers will have, written down once for the tests.
  */
 import { makeFloatEnvironment, raisesSimd, settlePacked, useMxcsr } from '../../src/core/cpu/float/environment.ts';
 import type { FloatEnvironment } from '../../src/core/cpu/float/environment.ts';

@@ -28,7 +28,12 @@ import {
 import { loadDecimal, storeDecimal } from '../../src/core/cpu/float/f80-decimal.ts';
 import { extractF80, REMAINDER_INVALID, remainderF80, scaleF80 } from '../../src/core/cpu/float/f80-scale.ts';
 import type { FloatEnvironment } from '../../src/core/cpu/float/environment.ts';
-import { keepsMemory, keepsRegister, makeFloatEnvironment, useControlWord } from '../../src/core/cpu/float/environment.ts';
+import {
+  keepsMemory,
+  keepsRegister,
+  makeFloatEnvironment,
+  useControlWord,
+} from '../../src/core/cpu/float/environment.ts';
 import type { F80 } from '../../src/core/cpu/float/f80.ts';
 import { makeF80 } from '../../src/core/cpu/float/f80.ts';
 import { ANSWER, REQUEST } from './native.ts';
@@ -173,16 +178,24 @@ function withMemory(
 }
 
 /** A load: `get` fills `out` and tells whether it is pushed. */
-function loading(number: number, name: string, kind: OperandKind, get: (lo: number, hi: number, top: number) => boolean) {
-  return custom(number, name, ['none', kind], [16383, 16383 - 1022, 16383 - 126], 0x023f, ({ requests, at, answer }) => {
-    const pushed = get(
-      requests[at + REQUEST.b]!,
-      requests[at + REQUEST.b + 1]!,
-      requests[at + REQUEST.b + 2]!,
-    );
-    if (pushed) store(answer, ANSWER.st0, out);
-    return 0;
-  });
+function loading(
+  number: number,
+  name: string,
+  kind: OperandKind,
+  get: (lo: number, hi: number, top: number) => boolean,
+) {
+  return custom(
+    number,
+    name,
+    ['none', kind],
+    [16383, 16383 - 1022, 16383 - 126],
+    0x023f,
+    ({ requests, at, answer }) => {
+      const pushed = get(requests[at + REQUEST.b]!, requests[at + REQUEST.b + 1]!, requests[at + REQUEST.b + 2]!);
+      if (pushed) store(answer, ANSWER.st0, out);
+      return 0;
+    },
+  );
 }
 
 function remainder(number: number, name: string, nearest: boolean): Operation {

@@ -23,7 +23,9 @@ for (const operation of operations) {
     if (!('path' in native)) return;
     for (let done = 0, seed = seedFirst; done < caseCount; done += batchSize, seed++) {
       const { mismatchCount, reports } = runCases(native.path, operation, seed, Math.min(batchSize, caseCount - done));
-      const again = `REPRISE_SEED=${seed} REPRISE_CASES=${Math.min(batchSize, caseCount - done)} REPRISE_OPERATION=${operation.name} npm test -- float/native`;
+      const cases = Math.min(batchSize, caseCount - done);
+      const which = `REPRISE_SEED=${seed} REPRISE_CASES=${cases} REPRISE_OPERATION='${operation.name}'`;
+      const again = `${which} npm test -- float/native`;
       assert.equal(mismatchCount, 0, `${mismatchCount} mismatches; to see them again: ${again}\n${reports.join('\n')}`);
     }
   });

@@ -123,10 +123,7 @@ function addFinite(
     return;
   }
   let shift: number;
-  if (
-    distance > 0 ||
-    (distance === 0 && (hiA >>> 0 > hiB >>> 0 || (hiA === hiB && loA >>> 0 >= loB >>> 0)))
-  ) {
+  if (distance > 0 || (distance === 0 && (hiA >>> 0 > hiB >>> 0 || (hiA === hiB && loA >>> 0 >= loB >>> 0)))) {
     shift = subtractSignificands(hiA, loA, hiB, loB, distance);
   } else {
     shift = subtractSignificands(hiB, loB, hiA, loA, -distance);
@@ -163,10 +160,7 @@ export function multiplyF80(env: FloatEnvironment, a: F80, b: F80, out: F80, mem
     propagateNans(env, a, classA, b, classB, out);
     return;
   }
-  if (
-    (classA === CLASS_INFINITY && classB === CLASS_ZERO) ||
-    (classA === CLASS_ZERO && classB === CLASS_INFINITY)
-  ) {
+  if ((classA === CLASS_INFINITY && classB === CLASS_ZERO) || (classA === CLASS_ZERO && classB === CLASS_INFINITY)) {
     invalidF80(env, out);
     return;
   }

@@ -29,8 +29,8 @@ export const UNORDERED = 7;
 
 function magnitudeOrder(a: F80, b: F80): number {
   // A pseudo-denormal has the value of exponent 1.
-  const exponentA = (a.se & 0x7fff) || (a.hi < 0 ? 1 : 0);
-  const exponentB = (b.se & 0x7fff) || (b.hi < 0 ? 1 : 0);
+  const exponentA = a.se & 0x7fff || (a.hi < 0 ? 1 : 0);
+  const exponentB = b.se & 0x7fff || (b.hi < 0 ? 1 : 0);
   if (exponentA !== exponentB) return exponentA < exponentB ? LESS : GREATER;
   if (a.hi !== b.hi) return a.hi >>> 0 < b.hi >>> 0 ? LESS : GREATER;
   if (a.lo !== b.lo) return a.lo >>> 0 < b.lo >>> 0 ? LESS : GREATER;

@@ -172,7 +172,7 @@ export function remainderF80(env: FloatEnvironment, a: F80, b: F80, nearest: boo
     quotient = 1;
   }
   while (steps > 0) {
-    const step = steps > 32 ? 32 : steps;
+    const step = Math.min(steps, 32);
     const digit = divideDigit(right.hi, right.lo, step);
     quotient = step >= 3 ? digit & 7 : ((quotient << step) | digit) & 7;
     steps -= step;
@@ -186,9 +186,7 @@ export function remainderF80(env: FloatEnvironment, a: F80, b: F80, nearest: boo
     const twiceLo = remainder.lo << 1;
     const tie = remainder.hi >= 0 && twiceHi === right.hi && twiceLo === right.lo;
     const beyond =
-      remainder.hi < 0 ||
-      twiceHi >>> 0 > right.hi >>> 0 ||
-      (twiceHi === right.hi && twiceLo >>> 0 > right.lo >>> 0);
+      remainder.hi < 0 || twiceHi >>> 0 > right.hi >>> 0 || (twiceHi === right.hi && twiceLo >>> 0 > right.lo >>> 0);
     if (tie ? (quotient & 1) !== 0 : beyond) {
       result.lo = (right.lo - remainder.lo) | 0;
       result.hi = (right.hi - remainder.hi - (right.lo >>> 0 < remainder.lo >>> 0 ? 1 : 0)) | 0;

@@ -1,8 +1,9 @@
 /**
  * FSIN, FCOS, FSINCOS, FPTAN, FPATAN, F2XM1, FYL2X, FYL2XP1 (Intel SDM volume 2; volume 1, section 8.3.10 on accuracy):
  * the true value to more than 100 bits, then rounded once by RC; PC does not matter. π is exact enough for every
- * operand: silicon's π of 66 bits, which spoils the last places of its results from π/4 on, is not imitated. Special cases follow the manual's tables
- * and, where these leave room (out of range operands, exact results, which are reported as inexact), silicon.
+ * operand: silicon's π of 66 bits, which spoils the last places of its results from π/4 on, is not imitated. Special
+ * cases follow the manual's tables and, where these leave room (operands out of range; exact results, which are
+ * reported as inexact), silicon.
  */
 import {
   arcTangent,
@@ -77,8 +78,7 @@ const TINY_EXPONENT = -34;
 /** sin |x|, cos |x| in fixed point by the quadrant, as (sign, magnitude). */
 function storeCircular(env: FloatEnvironment, sign: number, quadrant: number, out: F80): void {
   const series = BigInt(SERIES_BITS);
-  const value =
-    (quadrant & 1) === 0 ? sineSeries(reduced.remainder, series) : cosineSeries(reduced.remainder, series);
+  const value = (quadrant & 1) === 0 ? sineSeries(reduced.remainder, series) : cosineSeries(reduced.remainder, series);
   if ((quadrant & 2) !== 0) sign ^= 1;
   if (value < 0n) packBig(env, sign ^ 1, -value, -SERIES_BITS, false, out);
   else packBig(env, sign, value, -SERIES_BITS, false, out);

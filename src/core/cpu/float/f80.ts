@@ -224,13 +224,7 @@ function roundResult(rounding: number, sign: number, precision: number): number 
   return answer;
 }
 
-function packReduced(
-  environment: FloatEnvironment,
-  sign: number,
-  exponent: number,
-  precision: number,
-  out: F80,
-): void {
+function packReduced(environment: FloatEnvironment, sign: number, exponent: number, precision: number, out: F80): void {
   const rounding = environment.rounding;
   if (exponent <= 0) {
     // Tiny is decided after rounding as if the exponent had no bound (SDM 4.9.1.5).

@@ -203,11 +203,7 @@ export function divideDigit(divisorHi: number, divisorLo: number, shift: number)
     middle = (middle + divisorHi + borrow) | 0;
     top = (top + carry) | 0;
   }
-  while (
-    top !== 0 ||
-    middle >>> 0 > divisorHi >>> 0 ||
-    (middle === divisorHi && bottom >>> 0 >= divisorLo >>> 0)
-  ) {
+  while (top !== 0 || middle >>> 0 > divisorHi >>> 0 || (middle === divisorHi && bottom >>> 0 >= divisorLo >>> 0)) {
     digit = (digit + 1) | 0;
     borrow = bottom >>> 0 < divisorLo >>> 0 ? 1 : 0;
     bottom = (bottom - divisorLo) | 0;
@@ -242,8 +238,7 @@ export function divideSignificands(aHi: number, aLo: number, bHi: number, bLo: n
     // 2R ≥ D decides the next bit; the sticky bit tells an exact half from more than a half.
     const twiceHi = (hi << 1) | (lo >>> 31);
     const twiceLo = lo << 1;
-    const half =
-      hi < 0 || twiceHi >>> 0 > bHi >>> 0 || (twiceHi === bHi && twiceLo >>> 0 >= bLo >>> 0);
+    const half = hi < 0 || twiceHi >>> 0 > bHi >>> 0 || (twiceHi === bHi && twiceLo >>> 0 >= bLo >>> 0);
     const exactHalf = hi >= 0 && twiceHi === bHi && twiceLo === bLo;
     result.extra = half ? (exactHalf ? 0x80000000 | 0 : 0x80000001 | 0) : 1;
   }

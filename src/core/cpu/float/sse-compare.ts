@@ -64,13 +64,13 @@ const SIGNALS = 0b01100110;
 function holds(order: number, predicate: number): boolean {
   switch (predicate & 3) {
     case 0:
-      return (order === EQUAL) !== (predicate > 3);
+      return (order === EQUAL) !== predicate > 3;
     case 1:
-      return (order === LESS) !== (predicate > 3);
+      return (order === LESS) !== predicate > 3;
     case 2:
-      return (order === LESS || order === EQUAL) !== (predicate > 3);
+      return (order === LESS || order === EQUAL) !== predicate > 3;
     default:
-      return (order === UNORDERED) !== (predicate > 3);
+      return (order === UNORDERED) !== predicate > 3;
   }
 }
 

@@ -88,7 +88,14 @@ export function int32ToF64(value: number, out: Words): void {
 }
 
 /** A significand and unbiased exponent as an integer; out of range gives the integer indefinite and IE. */
-function toInt32(env: FloatEnvironment, sign: number, exponent: number, hi: number, lo: number, truncate: boolean): number {
+function toInt32(
+  env: FloatEnvironment,
+  sign: number,
+  exponent: number,
+  hi: number,
+  lo: number,
+  truncate: boolean,
+): number {
   if (exponent > 31) {
     env.flags |= IE;
     return INTEGER_INDEFINITE;

@@ -70,14 +70,7 @@ function isZero(lo: number, hi: number): boolean {
 }
 
 /** Two finite numbers other than zero. */
-function addFinite(
-  env: FloatEnvironment,
-  aLo: number,
-  aHi: number,
-  bLo: number,
-  bHi: number,
-  out: Words,
-): void {
+function addFinite(env: FloatEnvironment, aLo: number, aHi: number, bLo: number, bHi: number, out: Words): void {
   unpackF64(aLo, aHi, left);
   unpackF64(bLo, bHi, right);
   const distance = left.exponent - right.exponent;
@@ -223,14 +216,7 @@ export function multiplyF64(
   packF64(env, sign >>> 31, exponent + multiplySignificands(left.hi, left.lo, right.hi, right.lo), out);
 }
 
-export function divideF64(
-  env: FloatEnvironment,
-  aLo: number,
-  aHi: number,
-  bLo: number,
-  bHi: number,
-  out: Words,
-): void {
+export function divideF64(env: FloatEnvironment, aLo: number, aHi: number, bLo: number, bHi: number, out: Words): void {
   const sign = (aHi ^ bHi) & SIGN;
   if (!isNormal(aHi) || !isNormal(bHi)) {
     if (env.denormalsAreZero) {
