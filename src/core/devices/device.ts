@@ -78,7 +78,7 @@ export interface DeviceContext {
   readonly clock: Clock;
   readonly output: OutputPort;
   readonly dma: Dma;
-  /** ISA interrupt line 0–15. */
+  /** ISA interrupt line 0–15, or pin 16–23 of the I/O APIC: one more source on it. */
   irq(line: number): IrqLine;
   ports(first: number, count: number, handler: PortHandler): void;
   mmio(address: number, size: number, handler: MmioHandler): void;

@@ -11,7 +11,9 @@ import type { IoApic } from './ioapic.ts';
 import type { LocalApic } from './apic.ts';
 import type { Pic } from './pic.ts';
 
-const lineCount = 16;
+/** 0–15 are the ISA lines; 16–23 reach the I/O APIC alone. */
+const lineCount = 24;
+const isaLineCount = 16;
 
 export class Interrupts implements Device {
   readonly name = 'interrupts';
@@ -35,7 +37,7 @@ export class Interrupts implements Device {
     this.#ioapic = ioapic;
   }
 
-  /** A new source on an ISA line 0–15. */
+  /** A new source on a line 0–23. */
   line(line: number): IrqLine {
     if (!(line >= 0 && line < lineCount)) throw new Error(`there is no interrupt line ${line}`);
     const bit = 1 << this.#sourceCounts[line]++;
@@ -52,7 +54,7 @@ export class Interrupts implements Device {
   }
 
   #drive(line: number, level: boolean): void {
-    this.#pic?.setLine(line, level);
+    if (line < isaLineCount) this.#pic?.setLine(line, level);
     // The timer takes pin 2, which the cascade leaves free.
     if (line !== 2) this.#ioapic?.setPin(line === 0 ? 2 : line, level);
   }

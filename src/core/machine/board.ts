@@ -3,17 +3,25 @@
  * at one tick). Wires the port bus, the interrupt lines and the inputs; knows no CPU and no engine: the machine loop
  * hands in what a board needs of them (BoardContext) and asks for interrupts.
  */
+import { AcpiPm, acpiPorts } from '../devices/acpi-pm.ts';
 import { LocalApic } from '../devices/apic.ts';
 import { DebugConsole } from '../devices/debug-console.ts';
 import { DebugExit } from '../devices/debug-exit.ts';
 import type { Device, DeviceContext, DeviceState, Dma, MmioHandler, OutputPort } from '../devices/device.ts';
+import { Dma8237 } from '../devices/dma-8237.ts';
+import { FwCfg } from '../devices/fw-cfg.ts';
 import { Interrupts } from '../devices/interrupts.ts';
 import { IoApic } from '../devices/ioapic.ts';
 import { IoBus } from '../devices/io-bus.ts';
+import { boardFunctions, PciHost } from '../devices/pci.ts';
 import { Pic } from '../devices/pic.ts';
 import { Pit } from '../devices/pit.ts';
+import { Port92 } from '../devices/port92.ts';
 import { PostCode } from '../devices/post.ts';
+import { Ps2Controller } from '../devices/ps2.ts';
+import { ResetControl } from '../devices/reset-control.ts';
 import { Rtc } from '../devices/rtc.ts';
+import { TestDevice } from '../devices/test-device.ts';
 import { Uart, uartPlaces, type SerialTiming } from '../devices/uart.ts';
 import type { InputEvent } from '../replay/events.ts';
 import type { TickClock } from './clock.ts';
@@ -37,6 +45,8 @@ export interface BoardOptions {
   readonly serialTiming?: SerialTiming;
   /** Local and I/O APIC; there unless false. */
   readonly apic?: boolean;
+  /** The test device of kernel test suites; there unless false. */
+  readonly testDevice?: boolean;
 }
 
 export interface Board {
@@ -85,9 +95,17 @@ export function createBoard(context: BoardContext, options: BoardOptions): Board
   add(new Pit(wiring));
   const rtc = add(new Rtc(wiring, { memoryBytes: options.memoryBytes }));
   const uarts = uartPlaces.map((place) => add(new Uart(wiring, place, options.serialTiming ?? 'instant')));
+  const port92 = add(new Port92(wiring));
+  const ps2 = add(new Ps2Controller(wiring, port92.gate));
+  const acpi = add(new AcpiPm(wiring));
+  add(new Dma8237(wiring));
+  add(new PciHost(wiring, boardFunctions(acpiPorts.event)));
+  add(new ResetControl(wiring));
+  add(new FwCfg(wiring, { memoryBytes: options.memoryBytes }));
   add(new DebugExit(wiring));
   add(new DebugConsole(wiring));
   add(new PostCode(wiring));
+  if (options.testDevice !== false) add(new TestDevice(wiring));
 
   const input = (event: InputEvent): void => {
     switch (event.kind) {
@@ -104,9 +122,17 @@ export function createBoard(context: BoardContext, options: BoardOptions): Board
         context.requestReset();
         break;
       case 'power-button':
+        acpi.pressPowerButton();
+        break;
       case 'key':
+        ps2.keyboard.press(event.key, event.down);
+        break;
       case 'scancode':
+        ps2.keyboard.scan(event.bytes);
+        break;
       case 'mouse':
+        ps2.mouse.move(event.dx, event.dy, event.dz, event.buttons);
+        break;
       case 'packet':
       case 'entropy':
       case 'end-of-input':
