@@ -19,6 +19,8 @@ export const MIXED_END = 0x28002000;
 /** One page between unmapped ones. */
 export const STACK = 0x30000000;
 export const STACK_BYTES = 0x1000;
+/** Where generated x87 cases put what FNSTENV saw: below the usual stack pointer. */
+export const OBSERVED_ENVIRONMENT = { address: STACK + 0x40, byteLength: 28 };
 
 const CODE_FILL = 0xf4;
 const PATTERN_FILL_MIN = 256;

@@ -250,23 +250,17 @@ export interface MemoryOperand {
   linear: number;
 }
 
-function littleEndian(value: number, byteCount: number): number[] {
+export function littleEndian(value: number, byteCount: number): number[] {
   return Array.from({ length: byteCount }, (_, i) => (value >>> (8 * i)) & 0xff);
 }
-export { littleEndian };
 
 /** Memory operand by ModRM in the given address size, pointing at a chosen target. */
 export function memoryOperand(draft: Draft, addressBits: 16 | 32, byteLength: number, adjust = 0): MemoryOperand {
   return addressBits === 32 ? operand32(draft, byteLength, adjust) : operand16(draft, byteLength, adjust);
 }
 
-function chooseSegment(
-  draft: Draft,
-  byDefault: SegmentName,
-  wanted?: SegmentName,
-): { segment: SegmentName; override: number } {
+function chooseSegment(draft: Draft, byDefault: SegmentName): { segment: SegmentName; override: number } {
   const { random, machineCase: c } = draft;
-  if (wanted) return { segment: wanted, override: wanted === byDefault ? 0 : SEGMENT_PREFIX[wanted] };
   if (!random.oneIn(5)) return { segment: byDefault, override: 0 };
   const segment = random.pick(SEGMENT_BY_NUMBER);
   // A null segment is worth a look now and then, but not most of the time.
@@ -351,4 +345,16 @@ export function pointRegister(
   c.registers[register] =
     addressBits === 32 ? offset >>> 0 : ((c.registers[register] & 0xffff0000) | (offset & 0xffff)) >>> 0;
   draft.pinned |= 1 << register;
+}
+
+/** The offset of a MOV between the accumulator and memory. */
+export function offsetOperand(draft: Draft, addressBits: 16 | 32, byteLength: number): MemoryOperand {
+  const { segment, override } = chooseSegment(draft, 'ds');
+  const linear = chooseTarget(draft, segment, byteLength);
+  return { bytes: littleEndian(linear - segmentBase(draft.machineCase, segment), addressBits / 8), override, linear };
+}
+
+/** Base plus offset, as a linear address. */
+export function segmentLinear(c: MachineCase, name: SegmentName, offset: number): number {
+  return (segmentBase(c, name) + offset) >>> 0;
 }

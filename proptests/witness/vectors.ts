@@ -34,11 +34,20 @@ export interface Tolerance {
   statusWord: number;
   /** Allowed distance of ST registers in units of the last place (transcendental instructions). */
   x87Ulps: number;
+  /** XMM registers hold approximations (RCP, RSQRT): singles are compared to a relative error of 2^-10. */
+  xmmApproximate: boolean;
   /** Memory not compared. */
   memory: { address: number; byteLength: number }[];
 }
 
-export const EXACT: Tolerance = { flags: 0, registers: 0, statusWord: 0, x87Ulps: 0, memory: [] };
+export const EXACT: Tolerance = {
+  flags: 0,
+  registers: 0,
+  statusWord: 0,
+  x87Ulps: 0,
+  xmmApproximate: false,
+  memory: [],
+};
 
 export interface Vector {
   /** Row, form and what is special: what a failure prints and a coverage report counts. */
@@ -201,7 +210,14 @@ function toWire(v: Vector, label: number): Wire {
     memoryToWire(r.changes),
     sameJson(t, EXACT)
       ? null
-      : [t.flags, t.registers, t.statusWord, t.x87Ulps, t.memory.flatMap((m) => [m.address, m.byteLength])],
+      : [
+          t.flags,
+          t.registers,
+          t.statusWord,
+          t.x87Ulps,
+          t.xmmApproximate ? 1 : 0,
+          t.memory.flatMap((m) => [m.address, m.byteLength]),
+        ],
   ];
 }
 
@@ -247,11 +263,11 @@ function fromWire(w: Wire, labels: readonly string[]): Vector {
 
 function toleranceFromWire(wire: Wire[12]): Tolerance {
   if (!wire) return EXACT;
-  const [flags, registers, statusWord, x87Ulps] = wire as number[];
-  const pairs = wire[4] as Numbers;
+  const [flags, registers, statusWord, x87Ulps, approximate] = wire as number[];
+  const pairs = wire[5] as Numbers;
   const memory = [];
   for (let i = 0; i < pairs.length; i += 2) memory.push({ address: pairs[i], byteLength: pairs[i + 1] });
-  return { flags, registers, statusWord, x87Ulps, memory };
+  return { flags, registers, statusWord, x87Ulps, xmmApproximate: approximate === 1, memory };
 }
 
 /** Vectors with the same label should stand together: it compresses better and reads better. */

@@ -1,0 +1,69 @@
+/**
+ * What of a generated case's outcome is not compared: flags that the row calls undefined, narrowed by what is known of
+ * the operands, x87 condition codes, results out of range, and fields of state images that tell about the host.
+ */
+import { OBSERVED_ENVIRONMENT } from './background.ts';
+import type { Draft } from './draft.ts';
+import type { Instruction } from './implied.ts';
+import type { Tolerance } from './vectors.ts';
+
+const CF = 0x1;
+const AF = 0x10;
+const OF = 0x800;
+const STATUS_FLAGS = 0x8d5;
+/** C0, C2, C3: undefined unless the instruction reports by them. C1 is the round-up or stack fault bit. */
+const CONDITION_CODES = 0x4500;
+const C1 = 0x200;
+
+const REPORTS_BY_CONDITION_CODES =
+  /^(FU?COMP?P?|FICOMP?|FTST|FXAM|FPREM1?|FLDENV|FRSTOR|FN?INIT|FNSAVE|FNCLEX|FNSTENV|FNSTCW|FNSTSW|FNSTSW_AX|FLDCW|FNOP|FNENI|FNDISI|FNSETPM)$/;
+const TRANSCENDENTAL = /^(F2XM1|FYL2X|FYL2XP1|FPTAN|FPATAN|FSIN|FCOS|FSINCOS)$/;
+const TRIGONOMETRIC = /^(FPTAN|FSIN|FCOS|FSINCOS)$/;
+/** One last place for each side. */
+const TRANSCENDENTAL_ULPS = 2;
+
+export function toleranceOf(draft: Draft, it: Instruction, undefinedFlags: number): Tolerance {
+  const name = it.form.row.name;
+  const tolerance: Tolerance = {
+    flags: narrowFlags(it, undefinedFlags),
+    registers: 0,
+    statusWord: 0,
+    x87Ulps: 0,
+    xmmApproximate: /^R(CP|SQRT)[PS]S$/.test(name),
+    memory: [],
+  };
+  if (it.form.area === 'x87') {
+    if (!REPORTS_BY_CONDITION_CODES.test(name)) tolerance.statusWord |= CONDITION_CODES;
+    if (TRIGONOMETRIC.test(name)) tolerance.statusWord &= ~0x400;
+    if (TRANSCENDENTAL.test(name)) {
+      tolerance.x87Ulps = TRANSCENDENTAL_ULPS;
+      tolerance.statusWord |= C1;
+    }
+    // The status word in memory behind an appended FNSTENV has the same undefined bits.
+    if (tolerance.statusWord && draft.notes.includes('env'))
+      tolerance.memory.push({ address: OBSERVED_ENVIRONMENT.address + 5, byteLength: 1 });
+  }
+  if (/^SH[LR]D/.test(name) && it.operandBits === 16 && it.shiftCount > 16) {
+    if (it.form.memory) tolerance.memory.push({ address: it.memoryLinear, byteLength: 2 });
+    else tolerance.registers |= 1 << it.rm;
+    tolerance.flags = STATUS_FLAGS;
+  }
+  if (name === 'FXSAVE') {
+    // Pointers are stored on AMD only while an exception is pending; MXCSR_MASK is the host's.
+    tolerance.memory.push(
+      { address: it.memoryLinear + 6, byteLength: 18 },
+      { address: it.memoryLinear + 28, byteLength: 4 },
+    );
+  }
+  return tolerance;
+}
+
+/** Shifts: the count decides. */
+function narrowFlags(it: Instruction, undefinedFlags: number): number {
+  const name = it.form.row.name;
+  if (it.shiftCount === 0) return 0;
+  if (it.shiftCount === 1) return undefinedFlags & ~OF;
+  const bits = it.form.operands[0]?.size === 'b' ? 8 : it.operandBits;
+  if (it.shiftCount > 1 && /^SH[LR]$/.test(name) && it.shiftCount >= bits) return undefinedFlags | CF | AF;
+  return undefinedFlags;
+}
