@@ -27,11 +27,15 @@ export const EFLAGS_ALWAYS_ONE = 2;
 
 const ioplOf = (cpu: Cpu): number => (cpu.m32[EFLAGS] & IOPL) >>> 12;
 
-/** Replace the bits in `mask` (and always clear RF unless it is in the mask); asks for EXIT_WINDOW. */
+/** What the loop must look at when it changes. */
+const WATCHED = IF | TF | RF | VIF | VIP;
+
+/** Replace the bits in `mask` (and always clear RF unless it is in the mask); EXIT_WINDOW if the loop must look. */
 export function mergeFlags(cpu: Cpu, value: number, mask: number): void {
-  const kept = getFlags(cpu) & ~mask & ~RF;
-  setFlags(cpu, kept | (value & mask & EFLAGS_WRITABLE) | EFLAGS_ALWAYS_ONE);
-  cpu.exitRequest |= EXIT_WINDOW;
+  const old = getFlags(cpu);
+  const next = (old & ~mask & ~RF) | (value & mask & EFLAGS_WRITABLE) | EFLAGS_ALWAYS_ONE;
+  setFlags(cpu, next);
+  if (((old ^ next) & WATCHED) !== 0) cpu.exitRequest |= EXIT_WINDOW;
 }
 
 /** In virtual-8086 mode with IOPL < 3 an IOPL-sensitive instruction needs VME (and a 16-bit operand), else #GP(0). */
@@ -85,9 +89,7 @@ function interruptFlag(cpu: Cpu): number {
 }
 
 export function clearInterruptFlag(cpu: Cpu): void {
-  const flag = interruptFlag(cpu);
-  cpu.m32[EFLAGS] &= ~flag;
-  cpu.exitRequest |= EXIT_WINDOW;
+  cpu.m32[EFLAGS] &= ~interruptFlag(cpu); // closes the window: nothing to look at
 }
 
 /** STI: when IF goes from 0 to 1, interrupts stay blocked until the end of the next instruction. */

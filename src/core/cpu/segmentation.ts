@@ -115,6 +115,9 @@ export function updateMode(cpu: Cpu): void {
 }
 
 function setSegment(cpu: Cpu, seg: number, selector: number, segBase: number, segLimit: number, a: number): void {
+  if (seg === CS && (cpu.m32[SEG_BASE + CS] !== segBase || cpu.m32[SEG_LIMIT + CS] !== segLimit)) {
+    cpu.exitRequest |= EXIT_MODE;
+  }
   cpu.m32[SEG_SELECTOR + seg] = selector;
   cpu.m32[SEG_BASE + seg] = segBase;
   cpu.m32[SEG_LIMIT + seg] = segLimit;
@@ -124,12 +127,16 @@ function setSegment(cpu: Cpu, seg: number, selector: number, segBase: number, se
 /** Put a checked descriptor into a segment register; the caller calls updateMode. */
 export function setFromDescriptor(cpu: Cpu, seg: number, selector: number, d: Descriptor): void {
   setSegment(cpu, seg, selector, base(d), limit(d), attributes(d));
-  if (seg === CS) cpu.exitRequest |= EXIT_MODE;
 }
 
 /** CS after a transfer to privilege `newCpl`: the RPL of the visible selector is the CPL. */
 export function setCodeSegment(cpu: Cpu, selector: number, newCpl: number, d: Descriptor): void {
   setFromDescriptor(cpu, CS, (selector & 0xfffc) | newCpl, d);
+}
+
+/** Base 0, limit 4 GiB, with the given attribute word: SYSENTER and SYSEXIT read no descriptor. */
+export function setFlatSegment(cpu: Cpu, seg: number, selector: number, a: number): void {
+  setSegment(cpu, seg, selector, 0, -1, a);
 }
 
 /** Null selector: unusable. `privilege` goes into the DPL field, where SS keeps the CPL. */
@@ -145,13 +152,11 @@ export function setRealSegment(cpu: Cpu, seg: number, selector: number): void {
   const old = cpu.m32[SEG_ATTRIBUTES + seg];
   const segLimit = (old & ATTR_PRESENT) !== 0 ? cpu.m32[SEG_LIMIT + seg] : 0xffff;
   setSegment(cpu, seg, selector, selector << 4, segLimit, (old & 0xf000) | REAL_MODE_ACCESS);
-  if (seg === CS) cpu.exitRequest |= EXIT_MODE;
 }
 
 /** Virtual-8086 mode: base = selector × 16, limit FFFFh, 16 bits, DPL 3. SDM 3 §20.2.1. */
 export function setVm86Segment(cpu: Cpu, seg: number, selector: number): void {
   setSegment(cpu, seg, selector, selector << 4, 0xffff, VM86_ACCESS);
-  if (seg === CS) cpu.exitRequest |= EXIT_MODE;
 }
 
 /**

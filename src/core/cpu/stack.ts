@@ -1,13 +1,15 @@
 // Stack accesses of far transfers, exceptions and task switches: the width of SP comes from SS.B, and ESP is
 // committed last, so that a fault in the middle leaves it alone. SDM 1 §6.2 (stacks), SDM 3 §5.8.5 (inner
-// stacks). The stack may be one that is not loaded into SS yet. Plain PUSH and POP have their own fast path
-// in the tiers.
+// stacks). A Stack may be one that is not loaded into SS yet; pushValue, peekValue and topAfter work on
+// SS:ESP itself and allocate nothing.
 
 import {
   ATTR_BIG,
   ATTR_PRESENT,
   ATTR_WRITABLE,
   ESP,
+  MODE_KEY,
+  MODE_SS32,
   SEG_ATTRIBUTES,
   SEG_BASE,
   SEG_LIMIT,
@@ -15,7 +17,7 @@ import {
 } from '../state/layout.ts';
 import { raise, type Cpu } from '../state/cpu.ts';
 import { load16, load32, store16, store32, systemStore16, systemStore32 } from '../memory/access.ts';
-import { cpl, outsideLimit } from './segmentation.ts';
+import { cpl, linear, outsideLimit } from './segmentation.ts';
 import { attributes, base, type Descriptor, limit } from './descriptors.ts';
 
 export interface Stack {
@@ -85,4 +87,28 @@ export function skip(stack: Stack, bytes: number): void {
 /** ESP := the stack's pointer. */
 export function commitStack(cpu: Cpu, stack: Stack): void {
   cpu.m32[ESP] = stack.esp;
+}
+
+const stackMask = (cpu: Cpu): number => ((cpu.m32[MODE_KEY] & MODE_SS32) !== 0 ? -1 : 0xffff);
+
+/** PUSH of 2 or 4 bytes on SS:ESP, committed at once. */
+export function pushValue(cpu: Cpu, value: number, size: number): void {
+  const mask = stackMask(cpu);
+  const offset = (cpu.m32[ESP] - size) & mask;
+  const at = linear(cpu, SS, offset, size, true);
+  if (size === 4) store32(cpu, at, value);
+  else store16(cpu, at, value & 0xffff);
+  cpu.m32[ESP] = (cpu.m32[ESP] & ~mask) | offset;
+}
+
+/** The item on top of SS:ESP (a word zero-extended); ESP stays. */
+export function peekValue(cpu: Cpu, size: number): number {
+  const at = linear(cpu, SS, cpu.m32[ESP] & stackMask(cpu), size, false);
+  return size === 4 ? load32(cpu, at) : load16(cpu, at);
+}
+
+/** ESP after `bytes` more have been popped, within the width that SS.B gives; ESP itself stays. */
+export function topAfter(cpu: Cpu, bytes: number): number {
+  const mask = stackMask(cpu);
+  return (cpu.m32[ESP] & ~mask) | ((cpu.m32[ESP] + bytes) & mask);
 }

@@ -41,6 +41,8 @@ export class Cpu {
   /** Linear pages with a TLB entry. */
   readonly tlbList: TlbList;
   readonly ramSize: number;
+  /** The machine has a local APIC: CPUID announces it and IA32_APIC_BASE exists. */
+  hasApic = false;
   space!: AddressSpace;
   ports!: PortBus;
 

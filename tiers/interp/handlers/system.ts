@@ -1,0 +1,171 @@
+// System instructions: descriptor-table registers, control and debug registers, caches and TLB, HLT, MSRs, time-stamp
+// counter, CPUID, interrupt flag and PUSHF/POPF. SDM 2 under each name; the rules are in src/core/cpu (control.ts,
+// debug.ts, eflags.ts, msr.ts, cpuid.ts). INVD and WBINVD have no cache to empty.
+
+import {
+  clearTaskSwitched,
+  loadMachineStatusWord,
+  writeCr0,
+  writeCr2,
+  writeCr3,
+  writeCr4,
+} from '../../../src/core/cpu/control.ts';
+import { cpuid } from '../../../src/core/cpu/cpuid.ts';
+import { readDebugRegister, writeDebugRegister } from '../../../src/core/cpu/debug.ts';
+import {
+  checkFlagsInstruction,
+  clearInterruptFlag,
+  flagsToPush,
+  popFlags,
+  setInterruptFlag,
+} from '../../../src/core/cpu/eflags.ts';
+import { readMsr, readPerformanceCounter, readTimeStamp, writeMsr } from '../../../src/core/cpu/msr.ts';
+import { cpl } from '../../../src/core/cpu/segmentation.ts';
+import { peekValue, pushValue, topAfter } from '../../../src/core/cpu/stack.ts';
+import type { OpName } from '../../../src/core/isa/ops.ts';
+import { META_OPSIZE_32, R_A, R_B, R_META } from '../../../src/core/isa/record.ts';
+import { checkWrite, load16, load32, store16, store32 } from '../../../src/core/memory/access.ts';
+import { flushPage } from '../../../src/core/memory/tlb.ts';
+import { type Cpu, EXIT_HALT, EXIT_MODE, raise } from '../../../src/core/state/cpu.ts';
+import {
+  CR0,
+  CR2,
+  CR3,
+  CR4,
+  ESP,
+  GDTR_BASE,
+  GDTR_LIMIT,
+  HALTED,
+  IDTR_BASE,
+  IDTR_LIMIT,
+  SEG_BASE,
+} from '../../../src/core/state/layout.ts';
+import type { Handler } from '../handler.ts';
+import { addressOf, effectiveOffset, readA, segmentOf, writeA } from '../operands.ts';
+
+const operandBytes = (code: Int32Array, pc: number): number => ((code[pc + R_META] & META_OPSIZE_32) !== 0 ? 4 : 2);
+
+function checkPrivilege(cpu: Cpu): void {
+  if (cpl(cpu) !== 0) raise(cpu, 13, 0);
+}
+
+/** #GP(0) above CPL 0, else the rest. */
+function privileged(handler: Handler): Handler {
+  return (cpu, code, pc) => {
+    checkPrivilege(cpu);
+    handler(cpu, code, pc);
+  };
+}
+
+/** LGDT, LIDT: with a 16-bit operand the base has 24 bits. */
+function loadTable(baseWord: number, limitWord: number): Handler {
+  return privileged((cpu, code, pc) => {
+    const at = addressOf(cpu, code, pc, 6, false);
+    const limit = load16(cpu, at);
+    const base = load32(cpu, (at + 2) | 0);
+    cpu.m32[limitWord] = limit;
+    cpu.m32[baseWord] = operandBytes(code, pc) === 2 ? base & 0xffffff : base;
+  });
+}
+
+/** SGDT, SIDT. The manual zeroes the top byte of the base for a 16-bit operand; silicon since the 386 stores all of it. */
+function storeTable(baseWord: number, limitWord: number): Handler {
+  return (cpu, code, pc) => {
+    const at = addressOf(cpu, code, pc, 6, true);
+    checkWrite(cpu, at, 6);
+    store16(cpu, at, cpu.m32[limitWord]);
+    store32(cpu, (at + 2) | 0, cpu.m32[baseWord]);
+  };
+}
+
+function movToControl(cpu: Cpu, code: Int32Array, pc: number): void {
+  const value = cpu.m32[code[pc + R_B]];
+  switch (code[pc + R_A]) {
+    case 0:
+      writeCr0(cpu, value);
+      return;
+    case 2:
+      writeCr2(cpu, value);
+      return;
+    case 3:
+      writeCr3(cpu, value);
+      return;
+    case 4:
+      writeCr4(cpu, value);
+      return;
+    default:
+      raise(cpu, 6);
+  }
+}
+
+function movFromControl(cpu: Cpu, code: Int32Array, pc: number): void {
+  const word = [CR0, -1, CR2, CR3, CR4][code[pc + R_B]] ?? -1;
+  if (word < 0) raise(cpu, 6);
+  cpu.m32[code[pc + R_A]] = cpu.m32[word];
+}
+
+function movToDebug(cpu: Cpu, code: Int32Array, pc: number): void {
+  writeDebugRegister(cpu, code[pc + R_A], cpu.m32[code[pc + R_B]]);
+}
+
+function movFromDebug(cpu: Cpu, code: Int32Array, pc: number): void {
+  cpu.m32[code[pc + R_A]] = readDebugRegister(cpu, code[pc + R_B]);
+}
+
+/** The operand is an address; nothing is accessed, no limit is checked. */
+function invalidatePage(cpu: Cpu, code: Int32Array, pc: number): void {
+  flushPage(cpu, (cpu.m32[SEG_BASE + segmentOf(code, pc)] + effectiveOffset(cpu, code, pc)) | 0);
+  cpu.exitRequest |= EXIT_MODE;
+}
+
+function halt(cpu: Cpu): void {
+  cpu.m32[HALTED] = 1;
+  cpu.exitRequest |= EXIT_HALT;
+}
+
+function pushFlags(cpu: Cpu, code: Int32Array, pc: number): void {
+  const size = operandBytes(code, pc);
+  pushValue(cpu, flagsToPush(cpu, size), size);
+}
+
+function popFlagsFromStack(cpu: Cpu, code: Int32Array, pc: number): void {
+  const size = operandBytes(code, pc);
+  checkFlagsInstruction(cpu, size);
+  const value = peekValue(cpu, size);
+  popFlags(cpu, value, size);
+  cpu.m32[ESP] = topAfter(cpu, size);
+}
+
+const nothing: Handler = () => {};
+const undefinedOpcode: Handler = (cpu) => raise(cpu, 6);
+
+export const systemHandlers = {
+  LGDT: loadTable(GDTR_BASE, GDTR_LIMIT),
+  LIDT: loadTable(IDTR_BASE, IDTR_LIMIT),
+  SGDT: storeTable(GDTR_BASE, GDTR_LIMIT),
+  SIDT: storeTable(IDTR_BASE, IDTR_LIMIT),
+  LMSW: privileged((cpu, code, pc) => loadMachineStatusWord(cpu, readA(cpu, code, pc) & 0xffff)),
+  SMSW: (cpu, code, pc) => writeA(cpu, code, pc, cpu.m32[CR0]),
+  CLTS: privileged(clearTaskSwitched),
+  MOV_TO_CR: privileged(movToControl),
+  MOV_FROM_CR: privileged(movFromControl),
+  MOV_TO_DR: privileged(movToDebug),
+  MOV_FROM_DR: privileged(movFromDebug),
+  INVD: privileged(nothing),
+  WBINVD: privileged(nothing),
+  INVLPG: privileged(invalidatePage),
+  HLT: privileged(halt),
+  RDTSC: readTimeStamp,
+  RDPMC: readPerformanceCounter,
+  RDMSR: privileged(readMsr),
+  WRMSR: privileged(writeMsr),
+  CPUID: cpuid,
+  CLI: clearInterruptFlag,
+  STI: setInterruptFlag,
+  PUSHF: pushFlags,
+  POPF: popFlagsFromStack,
+  RSM: undefinedOpcode,
+  UD0: undefinedOpcode,
+  UD1: undefinedOpcode,
+  UD2: undefinedOpcode,
+} satisfies Partial<Record<OpName, Handler>>;
