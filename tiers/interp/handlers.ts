@@ -7,27 +7,33 @@ import type { Handler } from './handler.ts';
 import { aluHandlers } from './handlers/alu.ts';
 import { bcdHandlers } from './handlers/bcd.ts';
 import { bitHandlers } from './handlers/bits.ts';
+import { farFlowHandlers } from './handlers/far-flow.ts';
 import { flagHandlers } from './handlers/flags-ops.ts';
 import { flowHandlers } from './handlers/flow.ts';
 import { moveHandlers } from './handlers/move.ts';
 import { multiplyHandlers } from './handlers/multiply.ts';
 import { portHandlers } from './handlers/port-io.ts';
+import { segmentHandlers } from './handlers/segment.ts';
 import { shiftHandlers } from './handlers/shift.ts';
 import { stackHandlers } from './handlers/stack.ts';
 import { stringHandlers } from './handlers/string.ts';
+import { systemHandlers } from './handlers/system.ts';
 
 export const HANDLERS: Partial<Record<OpName, Handler>> = {
   ...aluHandlers,
   ...bcdHandlers,
   ...bitHandlers,
+  ...farFlowHandlers,
   ...flagHandlers,
   ...flowHandlers,
   ...moveHandlers,
   ...multiplyHandlers,
   ...portHandlers,
+  ...segmentHandlers,
   ...shiftHandlers,
   ...stackHandlers,
   ...stringHandlers,
+  ...systemHandlers,
 };
 
 /** #UD: what a processor without the instruction does. */
