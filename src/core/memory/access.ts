@@ -150,7 +150,7 @@ function slowStore(cpu: Cpu, linear: number, size: number, value: number, user: 
     return;
   }
   if (locate(cpu, linear, true, user) === FAULTED) return;
-  if (locate(cpu, (linear + size - 1) | 0, true, user) === FAULTED) return;
+  if (locate(cpu, (linear + size - 1) & -4096, true, user) === FAULTED) return;
   if (cpu.watchActive) matchDataBreakpoint(cpu, linear, size, true);
   for (let k = 0; k < size; k++) {
     writeLocated(cpu, locate(cpu, (linear + k) | 0, true, user), 1, (value >>> (8 * k)) & 0xff);
@@ -190,7 +190,7 @@ export function slowLoadForWrite(cpu: Cpu, linear: number, size: number): number
   const user = isUser(cpu);
   if (size > 1 && alignmentFault(cpu, linear, size)) return 0;
   if (locate(cpu, linear, true, user) === FAULTED) return 0;
-  if ((linear & 0xfff) + size > 4096 && locate(cpu, (linear + size - 1) | 0, true, user) === FAULTED) return 0;
+  if ((linear & 0xfff) + size > 4096 && locate(cpu, (linear + size - 1) & -4096, true, user) === FAULTED) return 0;
   return slowLoad(cpu, linear, size, user);
 }
 
@@ -273,7 +273,7 @@ export function loadForWrite32(cpu: Cpu, linear: number): number {
 function check(cpu: Cpu, linear: number, size: number, write: boolean, user: boolean): void {
   if (locate(cpu, linear, write, user) === FAULTED) throw GUEST_FAULT;
   if ((linear & 0xfff) + size > 4096) {
-    if (locate(cpu, (linear + size - 1) | 0, write, user) === FAULTED) throw GUEST_FAULT;
+    if (locate(cpu, (linear + size - 1) & -4096, write, user) === FAULTED) throw GUEST_FAULT;
   }
 }
 

@@ -1,6 +1,6 @@
 // Decimal adjustments, SDM 2: DAA DAS AAA AAS AAM AAD. Undefined flags as on AMD processors: OF of DAA and DAS
-// is that of the addition or subtraction done; AAA and AAS take SF and ZF from AX and PF from AL before the
-// high digit is cut off, OF 0; AAM clears CF OF AF; AAD sets them as the addition does.
+// is that of the addition or subtraction done; AAA and AAS take OF SF ZF PF from adding or subtracting 0106h
+// to AX before the high digit is cut off; AAM clears CF OF AF; AAD sets them as the addition does.
 
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { R_IMM } from '../../../src/core/isa/record.ts';
@@ -48,9 +48,11 @@ function das(cpu: Cpu): void {
 
 function adjustUnpacked(cpu: Cpu, step: number): void {
   const adjust = lowDigit(cpu.m8[AL], getFlags(cpu));
-  const ax = cpu.m16[AX] + (adjust ? step : 0);
-  cpu.m16[AX] = ax & 0xff0f;
-  setLazy(cpu, CC_SZP16, (ax << 16) >> 16, adjust ? AF | CF : 0);
+  const before = (cpu.m16[AX] << 16) >> 16;
+  const after = ((before + (adjust ? step : 0)) << 16) >> 16;
+  const overflow = after !== before + (adjust ? step : 0);
+  cpu.m16[AX] = after & 0xff0f;
+  setLazy(cpu, CC_SZP16, after, (adjust ? AF | CF : 0) | (overflow ? OF : 0));
 }
 
 function aaa(cpu: Cpu): void {

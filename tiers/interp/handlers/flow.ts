@@ -1,5 +1,6 @@
 // Near control transfer, SDM 2: Jcc JMP CALL RET LOOPcc JCXZ. A 16-bit operand size cuts the target to 16
-// bits. A target beyond the CS limit is #GP(0) at the branch, with nothing changed (SDM 2, Jcc and CALL).
+// bits. A target beyond the CS limit is #GP(0) at the branch, with nothing changed; a CALL whose stack is bad
+// as well reports the stack, as silicon does.
 
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { META_ADDRSIZE_32, META_OPSIZE_32, R_B, R_IMM, R_META } from '../../../src/core/isa/record.ts';
@@ -8,7 +9,7 @@ import { condition } from '../../../src/core/state/flags.ts';
 import { CS, ECX, MODE_FLAT_CODE, MODE_KEY, SEG_LIMIT } from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
 import { readA } from '../operands.ts';
-import { operandBytes, peekBytes, pushOperand, setStackPointer, stackOffset } from './stack.ts';
+import { checkPush, operandBytes, peekBytes, pushOperand, setStackPointer, stackOffset } from './stack.ts';
 
 /** The target cut to the operand size; #GP(0) beyond the CS limit. */
 function checkedTarget(cpu: Cpu, code: Int32Array, pc: number, target: number): number {
@@ -34,14 +35,20 @@ function jmpIndirect(cpu: Cpu, code: Int32Array, pc: number): void {
   cpu.nextEip = checkedTarget(cpu, code, pc, readA(cpu, code, pc));
 }
 
+/** As checkedTarget, but faults of the coming push go first. */
+function callTarget(cpu: Cpu, code: Int32Array, pc: number, target: number): number {
+  if ((cpu.m32[MODE_KEY] & MODE_FLAT_CODE) === 0) checkPush(cpu, code, pc);
+  return checkedTarget(cpu, code, pc, target);
+}
+
 function call(cpu: Cpu, code: Int32Array, pc: number): void {
-  const target = relative(cpu, code, pc);
+  const target = callTarget(cpu, code, pc, cpu.nextEip + code[pc + R_IMM]);
   pushOperand(cpu, code, pc, cpu.nextEip);
   cpu.nextEip = target;
 }
 
 function callIndirect(cpu: Cpu, code: Int32Array, pc: number): void {
-  const target = checkedTarget(cpu, code, pc, readA(cpu, code, pc));
+  const target = callTarget(cpu, code, pc, readA(cpu, code, pc));
   pushOperand(cpu, code, pc, cpu.nextEip);
   cpu.nextEip = target;
 }

@@ -1,5 +1,5 @@
 // IN OUT INS OUTS, SDM 2 and SDM 1 chapter 19 (input/output). The permission (IOPL, I/O bitmap) is checked
-// first; INS proves its destination writable before it reads the port, so that a fault has no side effect.
+// first, also when a count of zero leaves nothing to do; INS proves its destination writable before it reads the port, so that a fault has no side effect.
 
 import { checkIo } from '../../../src/core/cpu/tss.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
@@ -30,7 +30,6 @@ function output(cpu: Cpu, code: Int32Array, pc: number): void {
 function inputOne(cpu: Cpu, code: Int32Array, pc: number): void {
   const size = sizeA(code, pc);
   const port = cpu.m16[EDX << 1];
-  checkIo(cpu, port, 1 << size);
   const address = destinationAddress(cpu, code, pc, true);
   checkAlignment(cpu, address, 1 << size);
   checkWrite(cpu, address, 1 << size);
@@ -39,19 +38,20 @@ function inputOne(cpu: Cpu, code: Int32Array, pc: number): void {
 }
 
 function ins(cpu: Cpu, code: Int32Array, pc: number): void {
+  checkIo(cpu, cpu.m16[EDX << 1], 1 << sizeA(code, pc));
   repeat(cpu, code, pc, inputOne, undefined, REPEAT_COUNT);
 }
 
 function outputOne(cpu: Cpu, code: Int32Array, pc: number): void {
   const size = sizeA(code, pc);
   const port = cpu.m16[EDX << 1];
-  checkIo(cpu, port, 1 << size);
   const value = loadSized(cpu, sourceAddress(cpu, code, pc), size);
   cpu.ports.write(port, 1 << size, value >>> 0);
   advance(cpu, code, pc, ESI, 1);
 }
 
 function outs(cpu: Cpu, code: Int32Array, pc: number): void {
+  checkIo(cpu, cpu.m16[EDX << 1], 1 << sizeA(code, pc));
   repeat(cpu, code, pc, outputOne, undefined, REPEAT_COUNT);
 }
 

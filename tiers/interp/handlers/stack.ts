@@ -1,25 +1,13 @@
 // PUSH POP PUSHA POPA ENTER LEAVE (SDM 2) and the near stack accesses of CALL and RET. The width of SP comes
-// from SS.B. ESP changes last: a fault leaves it alone, and PUSHA, POPA, ENTER touch nothing before all of
-// their range is known to be good. Far transfers use core/cpu/stack.ts.
+// from SS.B. ESP changes last: a fault leaves it alone. A fault in the middle of PUSHA, POPA or ENTER leaves
+// the slots written and the registers popped before it, as SDM 3 §6.5 says of POPAD and silicon does; EIP and
+// ESP let it start again. Far transfers use core/cpu/stack.ts.
 
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { EA_16, KIND_MEMORY, META_OPSIZE_32, R_A, R_EA, R_IMM, R_META } from '../../../src/core/isa/record.ts';
-import { checkRead, checkWrite, load16, load32, store16, store32 } from '../../../src/core/memory/access.ts';
+import { checkWrite, load16, load32, store16, store32 } from '../../../src/core/memory/access.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
-import {
-  EAX,
-  EBP,
-  EBX,
-  ECX,
-  EDI,
-  EDX,
-  ESI,
-  ESP,
-  MODE_FLAT_DATA,
-  MODE_KEY,
-  MODE_SS32,
-  SS,
-} from '../../../src/core/state/layout.ts';
+import { EAX, EBP, EDI, ESP, MODE_FLAT_DATA, MODE_KEY, MODE_SS32, SS } from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
 import { effectiveOffset, kindA, linearOf, readA, segmentOf, sizeA, storeSized, writeRegister } from '../operands.ts';
 
@@ -67,6 +55,12 @@ export function pushOperand(cpu: Cpu, code: Int32Array, pc: number, value: numbe
   else pushBytes(cpu, 2, value);
 }
 
+/** Raise what pushing a value of the record's operand size would raise. */
+export function checkPush(cpu: Cpu, code: Int32Array, pc: number): void {
+  const bytes = operandBytes(code, pc);
+  checkWrite(cpu, linearOf(cpu, SS, stackOffset(cpu, -bytes), bytes, true), bytes);
+}
+
 /** The value at the top of the stack, zero-extended; ESP does not move. */
 export function peekBytes(cpu: Cpu, bytes: number): number {
   const address = linearOf(cpu, SS, stackOffset(cpu, 0), bytes, false);
@@ -98,14 +92,6 @@ function pop(cpu: Cpu, code: Int32Array, pc: number): void {
   }
 }
 
-/** Raise what writing `count` slots downwards from stack offset `from` (exclusive) would raise. */
-function checkSlots(cpu: Cpu, from: number, count: number, bytes: number): void {
-  const mask = stackMask(cpu);
-  for (let k = 1; k <= count; k++) {
-    checkWrite(cpu, linearOf(cpu, SS, (from - k * bytes) & mask, bytes, true), bytes);
-  }
-}
-
 function storeSlot(cpu: Cpu, offset: number, bytes: number, value: number): void {
   const address = linearOf(cpu, SS, offset & stackMask(cpu), bytes, true);
   if (bytes === 4) store32(cpu, address, value);
@@ -120,61 +106,44 @@ function loadSlot(cpu: Cpu, offset: number, bytes: number): number {
 function pusha(cpu: Cpu, code: Int32Array, pc: number): void {
   const bytes = operandBytes(code, pc);
   const top = cpu.m32[ESP];
-  checkSlots(cpu, top, 8, bytes);
   for (let register = EAX; register <= EDI; register++) {
     storeSlot(cpu, top - (register + 1) * bytes, bytes, cpu.m32[register]);
   }
   setStackPointer(cpu, stackOffset(cpu, -8 * bytes));
 }
 
-/** The slot of ESP is skipped but its memory is part of the range. */
+/** The slot of ESP is skipped but must be readable. */
 function popa(cpu: Cpu, code: Int32Array, pc: number): void {
   const bytes = operandBytes(code, pc);
-  const size = bytes >> 1;
   const top = cpu.m32[ESP];
-  const edi = loadSlot(cpu, top, bytes);
-  const esi = loadSlot(cpu, top + bytes, bytes);
-  const ebp = loadSlot(cpu, top + 2 * bytes, bytes);
-  checkRead(cpu, linearOf(cpu, SS, (top + 3 * bytes) & stackMask(cpu), bytes, false), bytes);
-  const ebx = loadSlot(cpu, top + 4 * bytes, bytes);
-  const edx = loadSlot(cpu, top + 5 * bytes, bytes);
-  const ecx = loadSlot(cpu, top + 6 * bytes, bytes);
-  const eax = loadSlot(cpu, top + 7 * bytes, bytes);
-  writeRegister(cpu, EDI, size, edi);
-  writeRegister(cpu, ESI, size, esi);
-  writeRegister(cpu, EBP, size, ebp);
-  writeRegister(cpu, EBX, size, ebx);
-  writeRegister(cpu, EDX, size, edx);
-  writeRegister(cpu, ECX, size, ecx);
-  writeRegister(cpu, EAX, size, eax);
+  for (let register = EDI; register >= EAX; register--) {
+    const value = loadSlot(cpu, top + (EDI - register) * bytes, bytes);
+    if (register !== ESP) writeRegister(cpu, register, bytes >> 1, value);
+  }
   setStackPointer(cpu, stackOffset(cpu, 8 * bytes));
 }
 
 /**
  * ENTER size, level: push eBP; copy level − 1 outer frame pointers; push the new one; make room. The level is
- * taken modulo 32. A stack pointer that could not be written through afterwards faults before anything changes.
+ * taken modulo 32. The stack must be writable where the stack pointer ends up.
  */
 function enter(cpu: Cpu, code: Int32Array, pc: number): void {
   const m32 = cpu.m32;
   const bytes = operandBytes(code, pc);
+  const mask = stackMask(cpu);
   const roomBytes = code[pc + R_IMM] & 0xffff;
   const level = (code[pc + R_IMM] >>> 16) & 31;
   const top = m32[ESP];
-  const slots = level === 0 ? 1 : level + 1;
-  const final = (top - slots * bytes - roomBytes) & stackMask(cpu);
-  checkSlots(cpu, top, slots, bytes);
-  const mask = stackMask(cpu);
-  for (let k = 1; k < level; k++) {
-    checkRead(cpu, linearOf(cpu, SS, (m32[EBP] - k * bytes) & mask, bytes, false), bytes);
-  }
-  checkWrite(cpu, linearOf(cpu, SS, final, bytes, true), bytes);
   const frame = (top - bytes) & mask;
+  const frameEsp = (top & ~mask) | frame;
+  const final = (frame - level * bytes - roomBytes) & mask;
   storeSlot(cpu, frame, bytes, m32[EBP]);
   for (let k = 1; k < level; k++) {
     storeSlot(cpu, frame - k * bytes, bytes, loadSlot(cpu, m32[EBP] - k * bytes, bytes));
   }
-  if (level !== 0) storeSlot(cpu, frame - level * bytes, bytes, (top & ~mask) | frame);
-  writeRegister(cpu, EBP, bytes >> 1, (top & ~mask) | frame);
+  if (level !== 0) storeSlot(cpu, frame - level * bytes, bytes, frameEsp);
+  checkWrite(cpu, linearOf(cpu, SS, final, bytes, true), bytes);
+  writeRegister(cpu, EBP, bytes >> 1, frameEsp);
   setStackPointer(cpu, final);
 }
 

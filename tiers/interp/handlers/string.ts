@@ -123,10 +123,11 @@ function setCompareFlags(cpu: Cpu, size: number, first: number, second: number):
   setLazy(cpu, CC_SUB + size, extend(first - b, size), b);
 }
 
+/** Where both elements fault, silicon reports the one in ES. */
 function compareOne(cpu: Cpu, code: Int32Array, pc: number): void {
   const size = sizeA(code, pc);
-  const first = loadSized(cpu, sourceAddress(cpu, code, pc), size);
   const second = loadSized(cpu, destinationAddress(cpu, code, pc, false), size);
+  const first = loadSized(cpu, sourceAddress(cpu, code, pc), size);
   advance(cpu, code, pc, ESI, 1);
   advance(cpu, code, pc, EDI, 1);
   setCompareFlags(cpu, size, first, second);
