@@ -149,7 +149,7 @@ export function decodeResponse(response: Uint8Array, cases: readonly MachineCase
 }
 
 /** Places the artefacts of how a run ends: the HLT and the last single-step trap are ends, not faults of the case. */
-function judge(c: MachineCase, result: CaseResult, stop: number): CaseResult {
+export function judge(c: MachineCase, result: CaseResult, stop: number): CaseResult {
   const fault = result.fault;
   if (stop === 1) return { ...result, stop: 'timeout', fault: null };
   if (stop === 2) return { ...result, stop: 'syscall', fault: null };
