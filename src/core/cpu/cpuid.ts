@@ -6,8 +6,8 @@
 import { EAX, EBX, ECX, EDX, MISC_ENABLE } from '../state/layout.ts';
 import type { Cpu } from '../state/cpu.ts';
 
-/** Type 0, family 6, model 14, stepping 8. */
-const SIGNATURE = 0x6e8;
+/** Type 0, family 6, model 14, stepping 8; also EDX after reset. */
+export const SIGNATURE = 0x6e8;
 /** EBX, EDX, ECX hold it in this order. */
 const VENDOR = 'GenuineIntel';
 const BRAND = 'Reprise virtual CPU';

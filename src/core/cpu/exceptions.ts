@@ -69,7 +69,7 @@ import {
 import { checkRoom, commitStack, currentStack, innerStack, push } from './stack.ts';
 import { innerStackPointer, isRedirectionBitSet } from './tss.ts';
 import { fetchTss, switchTask } from './task-switch.ts';
-import { clearGeneralDetect, recordDebugReason } from './debug.ts';
+import { clearGeneralDetect, DR6_BT, recordDebugReason } from './debug.ts';
 import { virtualFlags } from './eflags.ts';
 
 /** What is being delivered. */
@@ -283,13 +283,19 @@ function makeInterrupt(cpu: Cpu, vector: number, flagBits: number): Event {
 }
 
 /**
- * Deliver the fault in the fault fields; EIP is the faulting instruction. Debug hits of that instruction are dropped:
- * it will run again. Never throws for the guest; may end in SHUTDOWN = 1 with EXIT_STOP.
+ * Deliver the fault in the fault fields; EIP is the faulting instruction. An instruction breakpoint comes here too
+ * (cpu.faultDebug holds its DR6 bits) and pushes RF unchanged. Debug hits of the instruction are dropped: it will run
+ * again. Never throws for the guest; may end in SHUTDOWN = 1 with EXIT_STOP.
  */
 export function deliverFault(cpu: Cpu): void {
   const { vector, errorCode } = takeFault(cpu);
-  cpu.m32[PENDING_DEBUG] &= 0xe000; // the T bit of a task switch that has happened stays due
-  deliverWithNesting(cpu, makeFault(cpu, vector, errorCode));
+  cpu.m32[PENDING_DEBUG] &= DR6_BT; // the T bit of a task switch that has happened stays due
+  const hits = cpu.faultDebug;
+  cpu.faultDebug = 0;
+  if (vector === 1 && hits !== 0) {
+    recordDebugReason(cpu, hits);
+    deliverWithNesting(cpu, makeInterrupt(cpu, 1, 0));
+  } else deliverWithNesting(cpu, makeFault(cpu, vector, errorCode));
 }
 
 /**
@@ -312,12 +318,6 @@ export function deliverDebugTrap(cpu: Cpu, midString = false): void {
   recordDebugReason(cpu, cpu.m32[PENDING_DEBUG]);
   cpu.m32[PENDING_DEBUG] = 0;
   deliverWithNesting(cpu, makeInterrupt(cpu, 1, midString ? RF : 0));
-}
-
-/** Deliver an instruction breakpoint (`hits` from matchInstructionBreakpoint): a fault that pushes RF unchanged. */
-export function deliverInstructionBreakpoint(cpu: Cpu, hits: number): void {
-  recordDebugReason(cpu, hits);
-  deliverWithNesting(cpu, makeInterrupt(cpu, 1, 0));
 }
 
 /** VME: INT n within the virtual-8086 program, through the vector table at linear 0. SDM 3 §20.3.3, methods 5 and 6. */
@@ -347,15 +347,18 @@ export function softwareInterrupt(cpu: Cpu, vector: number, returnEip: number, e
     const allowed = (cpu.m32[EFLAGS] & IOPL) === IOPL;
     if ((cpu.m32[CR4] & CR4_VME) !== 0 && !isRedirectionBitSet(cpu, vector)) {
       redirectInterrupt(cpu, vector, returnEip);
+      cpu.trapInhibit = true;
       return;
     }
     if (!allowed) raise(cpu, 13, 0);
   }
   deliver(cpu, { vector, errorCode: undefined, returnEip, flagBits: 0, ext: 0, checkDpl: true });
+  cpu.trapInhibit = true;
 }
 
 /** INT1 (F1): a #DB trap that sets no DR6 bit and asks no gate privilege. SDM 2, INT1. */
 export function debugInterrupt(cpu: Cpu, returnEip: number): void {
   deliver(cpu, { vector: 1, errorCode: undefined, returnEip, flagBits: 0, ext: EXT, checkDpl: false });
+  cpu.trapInhibit = true;
   clearGeneralDetect(cpu);
 }

@@ -79,7 +79,7 @@ const ARCH_CAPABILITIES_VALUE = 0x0d10e179;
 /** Bits 35–32: the physical address bits above 31. */
 const HIGH_ADDRESS = 0xf;
 /** Fast strings, TM1, BTS and PEBS unavailable. */
-const MISC_ENABLE_RESET = 0x1809;
+export const MISC_ENABLE_RESET = 0x1809;
 const MISC_ENABLE_FIXED = 0x1800;
 /** LIMIT_CPUID, FERR multiplexing, TM1, fast strings; XD_DISABLE in the high word. */
 const MISC_ENABLE_WRITABLE = (1 << 22) | (1 << 10) | (1 << 3) | 1;
@@ -92,23 +92,6 @@ const isPatType = (type: number): boolean => isMtrrType(type) || type === 7;
 const DEBUGCTL_WRITABLE = 0x7f;
 
 const fail = (cpu: Cpu): never => raise(cpu, 13, 0);
-
-/** Values after power-up that are not zero. SDM 3 table 9-1. */
-export function resetMsrs(cpu: Cpu): void {
-  cpu.m32.fill(0, MTRR, MTRR + 64);
-  cpu.m32.fill(0, MCG, MCG + 16);
-  cpu.m32[PAT] = 0x00070406;
-  cpu.m32[PAT + 1] = 0x00070406;
-  cpu.m32[APIC_BASE] = 0xfee00900 | 0;
-  cpu.m32[APIC_BASE + 1] = 0;
-  cpu.m32[MISC_ENABLE] = MISC_ENABLE_RESET;
-  cpu.m32[MISC_ENABLE + 1] = 0;
-  cpu.m32[SYSENTER_CS] = 0;
-  cpu.m32[SYSENTER_ESP] = 0;
-  cpu.m32[SYSENTER_EIP] = 0;
-  cpu.m32[EFER] = 0;
-  cpu.f64[TSC_OFFSET_F64] = 0;
-}
 
 /** Time-stamp counter before the instruction in hand, as an exact number (possibly negative: modulo 2^64). */
 const timeStamp = (cpu: Cpu): number => cpu.now() + cpu.f64[TSC_OFFSET_F64];

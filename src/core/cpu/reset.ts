@@ -30,11 +30,10 @@ import {
   TR,
   TSC_OFFSET_F64,
 } from '../state/layout.ts';
+import { SIGNATURE } from './cpuid.ts';
+import { MISC_ENABLE_RESET } from './msr.ts';
 import { updateMode } from './segmentation.ts';
 import { flushTlb } from '../memory/tlb.ts';
-
-/** CPUID leaf 1 EAX: family 6. */
-export const SIGNATURE = 0x0673;
 
 /** Present, read/write, accessed: data in real mode, CS included. */
 const REAL_SEGMENT = 0x93;
@@ -73,7 +72,7 @@ export function resetCpu(cpu: Cpu): void {
   m32[PAT] = PAT_HALF;
   m32[PAT + 1] = PAT_HALF;
   m32[APIC_BASE] = 0xfee00900; // enabled, bootstrap processor
-  m32[MISC_ENABLE] = 1; // fast strings
+  m32[MISC_ENABLE] = MISC_ENABLE_RESET;
   m32[A20] = 1;
   cpu.f64[TSC_OFFSET_F64] = -cpu.f64[TICK_F64];
   cpu.watchActive = false;

@@ -233,6 +233,7 @@ export function switchTask(
   cpu.m32[EIP] = state.eip;
   cpu.nextEip = state.eip;
   cpu.m32[INTERRUPT_SHADOW] = 0;
+  cpu.trapInhibit = true; // the old task's TF does not trap in the new one
   clearLocalBreakpoints(cpu);
   updateMode(cpu);
   cpu.exitRequest |= EXIT_MODE | EXIT_WINDOW;
