@@ -202,6 +202,11 @@ export class ReplayingPort implements InputPort {
   }
   private readonly running = new RunningDigest();
 
+  /** Checks of the log that agreed so far; in a `checked` log a digest is one. */
+  get agreedChecks(): number {
+    return this.cursor.seq;
+  }
+
   nextTick(): number {
     const input = this.inputs.peek();
     return input === null ? Number.POSITIVE_INFINITY : input.tick;

@@ -1,0 +1,105 @@
+// `reprise record LOG`: run, with a log. The log is created before the first instruction and only ever appended to,
+// frame by frame, so that a process killed at any moment leaves a log that replays to its last whole frame.
+
+import { closeSync, existsSync, openSync, statSync, writeSync } from 'node:fs';
+import { RecordingPort } from '../core/machine/input-port.ts';
+import { LogWriter } from '../core/replay/log.ts';
+import { embedImages } from '../core/replay/log-images.ts';
+import type { LogProfile } from '../core/replay/manifest.ts';
+import { type Arguments, CommandError, type CommandSpec } from './args.ts';
+import { whyUnreadable } from './images.ts';
+import { MACHINE_OPTIONS, RUN_OPTIONS } from './machine-options.ts';
+import { driveLive, LIVE_NOTES, prepareLive } from './run-command.ts';
+import { VERSION } from './version.ts';
+
+const LOG_GROUP = 'Log';
+
+export const RECORD: CommandSpec = {
+  name: 'record',
+  positionals: ['LOG'],
+  summary: 'Boots a guest and records the run in LOG, which must not exist yet.',
+  options: [
+    {
+      group: LOG_GROUP,
+      name: 'profile',
+      value: 'NAME',
+      choices: ['full', 'checked', 'inputs'],
+      help: 'full (default): every interrupt, read value, timer and DMA write; checked: their digests; inputs: smallest',
+    },
+    { group: LOG_GROUP, name: 'embed', help: 'store the images in the log, so that one file is the whole run' },
+    ...MACHINE_OPTIONS,
+    ...RUN_OPTIONS,
+  ],
+  notes: LIVE_NOTES,
+};
+
+/** Appends whole frames to a file that did not exist. */
+export class LogFile {
+  private readonly path: string;
+  private readonly waiting: Uint8Array[] = [];
+  private file = -1;
+
+  constructor(path: string) {
+    this.path = path;
+    if (!existsSync(path)) return;
+    const what = statSync(path).isDirectory() ? 'is a directory' : 'exists, and a log is never overwritten';
+    throw new CommandError(`${path} ${what}: give the name of a new file.`);
+  }
+
+  /** Frames are kept until the file is open, which is when the machine is ready to run. */
+  readonly sink = (frame: Uint8Array): void => {
+    if (this.file < 0) this.waiting.push(frame);
+    else this.append(frame);
+  };
+
+  open(): void {
+    try {
+      this.file = openSync(this.path, 'wx');
+    } catch (error) {
+      throw new CommandError(`The log ${this.path} cannot be created, ${whyUnreadable(error)}: give another name.`);
+    }
+    for (const frame of this.waiting) this.append(frame);
+    this.waiting.length = 0;
+  }
+
+  private append(frame: Uint8Array): void {
+    try {
+      for (let at = 0; at < frame.length; ) at += writeSync(this.file, frame, at);
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+      const why = code === 'ENOSPC' ? 'the disk is full' : code;
+      throw new CommandError(`The log ${this.path} cannot be written (${why}); it replays up to its last whole frame.`);
+    }
+  }
+
+  close(): void {
+    if (this.file >= 0) closeSync(this.file);
+    this.file = -1;
+  }
+}
+
+function profileOf(args: Arguments): LogProfile {
+  const name = args.text('profile');
+  return name === 'checked' || name === 'inputs' ? name : 'full';
+}
+
+export async function recordCommand(args: Arguments): Promise<number> {
+  const file = new LogFile(args.positionals[0]);
+  let writer: LogWriter | null = null;
+  const live = await prepareLive(args, ({ manifest, images }) => {
+    writer = new LogWriter(file.sink, { creator: `reprise ${VERSION}`, profile: profileOf(args), machine: manifest });
+    if (args.has('embed')) {
+      embedImages(
+        writer,
+        manifest.images.map(({ role }) => images.get(role) ?? new Uint8Array(0)),
+      );
+    }
+    return new RecordingPort(writer);
+  });
+  file.open();
+  try {
+    return await driveLive(args, live, 'record', () => writer?.flush());
+  } finally {
+    file.close();
+  }
+}

@@ -1,0 +1,109 @@
+// `reprise run`: boots a guest and records nothing. Also what run and record share: script, terminal, output, pace.
+
+import { InputScriptError, parseInputScript, ScriptPlayer } from '../core/replay/input-script.ts';
+import { LivePort } from '../core/machine/input-port.ts';
+import { Session } from '../core/replay/session.ts';
+import { type Arguments, CommandError, type CommandSpec } from './args.ts';
+import { drive } from './drive.ts';
+import { DEFAULT_ENGINE, loadEngine } from './engines.ts';
+import { GuestOutput } from './guest-output.ts';
+import { readGivenFile } from './images.ts';
+import { buildMachine, MACHINE_OPTIONS, RUN_OPTIONS, type MachineSetup } from './machine-options.ts';
+import { Progress } from './progress.ts';
+import { endSentence, endToJson, exitStatus, loadColors, printJson, runFigures, say } from './report.ts';
+import { ESCAPE_HELP, Terminal } from './terminal.ts';
+
+const STATUS_NOTES = `Exit status: (v << 1) | 1 when the guest writes v to the debug-exit port F4h; 0 when it powers off, when it halts
+and nothing can wake it, and after --max-ticks; 3 for a triple fault or reset with --no-reboot; 2 for wrong usage;
+128 + number of the signal when stopped by one (the log is whole then).
+At a terminal keys go to the guest. ${ESCAPE_HELP}`;
+
+export const RUN: CommandSpec = {
+  name: 'run',
+  positionals: [],
+  summary: 'Boots a guest and records nothing.',
+  options: [...MACHINE_OPTIONS, ...RUN_OPTIONS],
+  notes: STATUS_NOTES,
+};
+
+export const LIVE_NOTES = STATUS_NOTES;
+
+export interface Live {
+  readonly setup: MachineSetup;
+  readonly output: GuestOutput;
+  readonly session: Session;
+  readonly terminal: Terminal | null;
+}
+
+/** Everything of a live run but its log: `makePort` is where run and record differ. */
+export async function prepareLive(args: Arguments, makePort: (setup: MachineSetup) => LivePort): Promise<Live> {
+  const makeEngine = await loadEngine(args.text('engine') ?? DEFAULT_ENGINE);
+  const steps = readScript(args.text('input'));
+  const setup = buildMachine(args);
+  const port = makePort(setup);
+  const player = steps === null ? null : new ScriptPlayer(steps, port);
+  const serial = args.has('serial') ? args.list('serial') : [args.has('json') ? 'none' : 'stdio'];
+  let session: Session | null = null;
+  const output = new GuestOutput({
+    serial,
+    debugConsole: args.text('debugcon') ?? 'none',
+    ...(player === null
+      ? {}
+      : {
+          onSerial: (line, byte) => player.serialOutput(session === null ? 0 : session.machine.cpu.now(), line, byte),
+        }),
+  });
+  session = new Session({ ...setup, makeEngine, port, output });
+  // A script is the whole input unless the terminal is asked for, so that it gives the same log every time.
+  const usesStdin = serial[0] === 'stdio' && (steps === null || args.has('serial'));
+  return { setup, output, session, terminal: usesStdin ? new Terminal() : null };
+}
+
+function readScript(path: string | undefined) {
+  if (path === undefined) return null;
+  const text = new TextDecoder().decode(readGivenFile(path, 'input script', 'give one with --input'));
+  try {
+    return parseInputScript(text);
+  } catch (error) {
+    if (error instanceof InputScriptError) throw new CommandError(`${error.message} (${path})`);
+    throw error;
+  }
+}
+
+/** Runs it to its end and says how it ended; the exit status. */
+export async function driveLive(args: Arguments, live: Live, label: string, flushLog?: () => void): Promise<number> {
+  const { setup, output, session, terminal } = live;
+  const { nsPerTick } = setup.manifest;
+  const maxTick = args.number('max-ticks') ?? Number.POSITIVE_INFINITY;
+  const pace = args.text('pace') ?? (terminal?.isTerminal === true ? 'real' : 'none');
+  const driven = await drive({
+    session,
+    output,
+    nsPerTick,
+    maxTick,
+    terminal,
+    pace: pace === 'real' ? 'real' : 'none',
+    progress: Progress.isWanted() && !args.has('json') ? new Progress({ label, nsPerTick, endTick: maxTick }) : null,
+    ...(flushLog === undefined || terminal === null ? {} : { flushLog }),
+  });
+  const end = session.end(driven.reason);
+  output.flush();
+  const status = exitStatus(end, driven);
+  const log = args.positionals[0];
+  if (args.has('json')) {
+    printJson({
+      command: label,
+      ...(log === undefined ? {} : { log }),
+      status,
+      ...endToJson(end, driven, output, nsPerTick),
+    });
+  } else {
+    const colors = await loadColors(args.has('no-color'), process.stderr);
+    say(`${colors.bold(`${label}:`)} ${endSentence(end)}; ${runFigures(end, driven, nsPerTick)}`);
+  }
+  return status;
+}
+
+export async function runCommand(args: Arguments): Promise<number> {
+  return driveLive(args, await prepareLive(args, () => new LivePort()), 'run');
+}
