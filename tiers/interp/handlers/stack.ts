@@ -5,7 +5,7 @@
 
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { EA_16, KIND_MEMORY, META_OPSIZE_32, R_A, R_EA, R_IMM, R_META } from '../../../src/core/isa/record.ts';
-import { checkWrite, load16, load32, store16, store32 } from '../../../src/core/memory/access.ts';
+import { checkAlignment, checkWrite, load16, load32, store16, store32 } from '../../../src/core/memory/access.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
 import { EAX, EBP, EDI, ESP, MODE_FLAT_DATA, MODE_KEY, MODE_SS32, SS } from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
@@ -55,10 +55,17 @@ export function pushOperand(cpu: Cpu, code: Int32Array, pc: number, value: numbe
   else pushBytes(cpu, 2, value);
 }
 
+/** Raise what writing `bytes` at a stack offset would raise. */
+function checkSlot(cpu: Cpu, offset: number, bytes: number): void {
+  const address = linearOf(cpu, SS, offset, bytes, true);
+  checkAlignment(cpu, address, bytes);
+  checkWrite(cpu, address, bytes);
+}
+
 /** Raise what pushing a value of the record's operand size would raise. */
 export function checkPush(cpu: Cpu, code: Int32Array, pc: number): void {
   const bytes = operandBytes(code, pc);
-  checkWrite(cpu, linearOf(cpu, SS, stackOffset(cpu, -bytes), bytes, true), bytes);
+  checkSlot(cpu, stackOffset(cpu, -bytes), bytes);
 }
 
 /** The value at the top of the stack, zero-extended; ESP does not move. */
@@ -142,7 +149,7 @@ function enter(cpu: Cpu, code: Int32Array, pc: number): void {
     storeSlot(cpu, frame - k * bytes, bytes, loadSlot(cpu, m32[EBP] - k * bytes, bytes));
   }
   if (level !== 0) storeSlot(cpu, frame - level * bytes, bytes, frameEsp);
-  checkWrite(cpu, linearOf(cpu, SS, final, bytes, true), bytes);
+  checkSlot(cpu, final, bytes);
   writeRegister(cpu, EBP, bytes >> 1, frameEsp);
   setStackPointer(cpu, final);
 }

@@ -63,9 +63,9 @@ export function repeat(
   const left = cpu.left;
   let count = address32 ? cpu.m32[ECX] >>> 0 : cpu.m16[ECX << 1];
   if (count === 0) return;
-  const budget = count < left ? count : left;
+  const budget = Math.min(count, left);
   let done = 0;
-  let unequal = false;
+  let ended = false;
   try {
     do {
       cpu.left = left - done;
@@ -79,13 +79,13 @@ export function repeat(
       count -= n;
       if (address32) cpu.m32[ECX] = count;
       else cpu.m16[ECX << 1] = count;
-      if (until === REPEAT_COMPARE) unequal = condition(cpu, 4) !== whileEqual;
-    } while (done < budget && !unequal && cpu.exitRequest === 0);
+      if (until === REPEAT_COMPARE) ended = condition(cpu, 4) !== whileEqual;
+    } while (done < budget && !ended && cpu.exitRequest === 0);
   } finally {
     cpu.left = left;
   }
   cpu.extraTicks = done - 1;
-  if (count !== 0 && !unequal) cpu.nextEip = cpu.m32[EIP];
+  if (count !== 0 && !ended) cpu.nextEip = cpu.m32[EIP];
 }
 
 /**

@@ -123,11 +123,13 @@ function setCompareFlags(cpu: Cpu, size: number, first: number, second: number):
   setLazy(cpu, CC_SUB + size, extend(first - b, size), b);
 }
 
-/** Where both elements fault, silicon reports the one in ES. */
+/** Where both elements fault, silicon reports the one in ES, except for REPE CMPSB. */
 function compareOne(cpu: Cpu, code: Int32Array, pc: number): void {
   const size = sizeA(code, pc);
+  const sourceFirst = size === SIZE_8 && (code[pc + R_META] & META_REP) !== 0;
+  const early = sourceFirst ? loadSized(cpu, sourceAddress(cpu, code, pc), size) : 0;
   const second = loadSized(cpu, destinationAddress(cpu, code, pc, false), size);
-  const first = loadSized(cpu, sourceAddress(cpu, code, pc), size);
+  const first = sourceFirst ? early : loadSized(cpu, sourceAddress(cpu, code, pc), size);
   advance(cpu, code, pc, ESI, 1);
   advance(cpu, code, pc, EDI, 1);
   setCompareFlags(cpu, size, first, second);
