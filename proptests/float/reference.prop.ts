@@ -142,8 +142,7 @@ function check(name: string, a: string, b: string, answer: bigint, expected: big
     `  library   ${answer.toString(16)} flags ${environment.flags & ~DE} C1 ${environment.roundedUp}`,
     `  reference ${expected.toString(16)} flags ${flags} C1 ${up}`,
     `  again: REPRISE_SEED=${seed} REPRISE_CASES=${caseCount} npm test -- float/reference`,
-  ].join('
-');
+  ].join('\n');
   const same = answer === expected && (environment.flags & ~DE) === flags && environment.roundedUp === up;
   assert.ok(same, seen);
 }
