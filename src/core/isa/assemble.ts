@@ -133,8 +133,9 @@ function preprocess(source: string, include: AssembleOptions['include']): Source
   return out;
 }
 
+/** A quote that nothing closes stays, for the tokenizer to complain about. */
 function stripComment(text: string): string {
-  const match = /^(?:[^;"'`]|"[^"]*"|'[^']*'|`[^`]*`)*/.exec(text);
+  const match = /^(?:[^;"'`]|"[^"]*"|'[^']*'|`[^`]*`|["'`])*/.exec(text);
   return match === null ? text : match[0];
 }
 
@@ -279,12 +280,7 @@ class Layout implements Scope {
       if (count < 0 && this.undefinedName === undefined && !this.changed) {
         throw new AssemblyError(line, `times ${count}: the count is negative`);
       }
-      const rest = cursor.rest();
-      for (let i = 0; i < count; i++) {
-        this.here = this.origin + bytes.length;
-        this.statement(statement, cursorOf(rest, line), bytes);
-        if (bytes.length > OUTPUT_BYTES_MAX) throw new AssemblyError(line, 'the output exceeds 16 MiB');
-      }
+      this.repeat(statement, cursor.rest(), count, bytes);
       return;
     } else if (word.startsWith('res')) {
       const total = evaluate(cursor, this).value * DATA_SIZES[word];
@@ -292,6 +288,24 @@ class Layout implements Scope {
       for (let i = 0; i < total; i++) bytes.push(0);
     } else this.data(cursor, DATA_SIZES[word], bytes);
     cursor.expectEnd();
+  }
+
+  /** `times`: without `$` every round gives the same bytes, and one is enough to know them. */
+  private repeat(statement: Statement, rest: readonly Token[], count: number, bytes: number[]): void {
+    const moves = rest.some(({ text }) => text === '$');
+    const start = bytes.length;
+    for (let i = 0; i < count; i++) {
+      if (i === 1 && !moves) {
+        const round = bytes.slice(start);
+        if (round.length * count > OUTPUT_BYTES_MAX)
+          throw new AssemblyError(statement.line, 'the output exceeds 16 MiB');
+        for (let more = 1; more < count; more++) for (const byte of round) bytes.push(byte);
+        return;
+      }
+      this.here = this.origin + bytes.length;
+      this.statement(statement, cursorOf(rest, statement.line), bytes);
+      if (bytes.length > OUTPUT_BYTES_MAX) throw new AssemblyError(statement.line, 'the output exceeds 16 MiB');
+    }
   }
 
   private data(cursor: Cursor, size: number, bytes: number[]): void {

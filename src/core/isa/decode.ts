@@ -91,6 +91,8 @@ const FORM_LOCK = 1;
 const FORM_REGISTER = 2;
 /** The condition goes to R_IMM. */
 const FORM_IMM_CONDITION = 4;
+/** 66, F2 and F3 are part of the opcode: they repeat nothing and change no size. */
+const FORM_MANDATORY = 8;
 
 function metaOf(form: Form, operandSize32: boolean, memory: boolean): number {
   const [a, b] = form.operands;
@@ -133,7 +135,8 @@ function buildForms(): Int32Array {
     table[at + F_FACTS] =
       (form.lock ? FORM_LOCK : 0) |
       (form.rm === 'ignored' ? FORM_REGISTER : 0) |
-      (conditionInImm ? FORM_IMM_CONDITION : 0);
+      (conditionInImm ? FORM_IMM_CONDITION : 0) |
+      (form.prefix >= 0 ? FORM_MANDATORY : 0);
   });
   return table;
 }
@@ -349,6 +352,10 @@ export function decodeInstruction(
 
   const words = form * FORM_WORDS;
   const facts = FORM_TABLE[words + F_FACTS];
+  if ((facts & FORM_MANDATORY) !== 0) {
+    size32 = cs32;
+    prefixMeta &= META_LOCK;
+  }
   let meta = FORM_TABLE[words + F_META + (size32 ? 2 : 0) + (memory ? 1 : 0)] | prefixMeta;
 
   let immediate = 0;

@@ -1,6 +1,7 @@
 // A row and operands to bytes: the decoder's tables read the other way (encoding.ts). Of the encodings that can express
 // the operands the shortest is taken, the earlier of the row among equals; SDM vol. 2 chapter 2 for ModRM, SIB and
 // prefixes. Knows no text: mnemonics.ts has the names that assembly sources use, assemble.ts the source language.
+import { formAt } from './decode.ts';
 import { type Form, FORMS, type Operand, SIZE_OPERAND } from './encoding.ts';
 import type { OpName } from './ops.ts';
 import {
@@ -52,6 +53,8 @@ export interface EncodeOptions {
   readonly repeat?: number;
   /** Condition code of JCC, SETCC, CMOVCC. */
   readonly condition?: number;
+  /** Source segment of a string instruction, XLAT or MASKMOVQ. */
+  readonly segment?: number;
   /** Element size of a string instruction. */
   readonly stringSize?: number;
   readonly operandBits?: 16 | 32;
@@ -153,8 +156,8 @@ const RM16: Readonly<Record<number, number>> = {
 
 /** ModRM, SIB and displacement of a memory operand. */
 function encodeAddress(operand: EncodeOperand, reg: number, addressBits: number): number[] {
-  let base = operand.base ?? NO_REGISTER;
-  let index = operand.index ?? NO_REGISTER;
+  const base = operand.base ?? NO_REGISTER;
+  const index = operand.index ?? NO_REGISTER;
   const scale = operand.scale ?? 1;
   const displacement = operand.displacement ?? 0;
   const out: number[] = [];
@@ -166,7 +169,6 @@ function encodeAddress(operand: EncodeOperand, reg: number, addressBits: number)
       pushNumber(out, displacement, 2);
       return out;
     }
-    if (base === NO_REGISTER || index === 3 || index === 5) [base, index] = [index, base];
     const rm = RM16[base | (index << 4)];
     if (rm === undefined || scale !== 1) throw new EncodeError('16-bit addresses are [bx|bp + si|di + displacement]');
     const mod = displacement === 0 && operand.wide !== true && rm !== 6 ? 0 : small ? 1 : 2;
@@ -174,9 +176,7 @@ function encodeAddress(operand: EncodeOperand, reg: number, addressBits: number)
     pushNumber(out, displacement, mod);
     return out;
   }
-  if (index === 4 && scale === 1) [base, index] = [index, base];
   if (index === 4) throw new EncodeError('esp cannot be a scaled index');
-  if (base === NO_REGISTER && index !== NO_REGISTER && scale === 1) [base, index] = [index, base];
   const zero = displacement === 0 && operand.wide !== true && base !== 5;
   const mod = base === NO_REGISTER || zero ? 0 : small ? 1 : 2;
   const scaleBits = scale === 1 ? 0 : scale === 2 ? 1 : scale === 4 ? 2 : scale === 8 ? 3 : -1;
@@ -191,9 +191,17 @@ function encodeAddress(operand: EncodeOperand, reg: number, addressBits: number)
   return out;
 }
 
+/** The registers of an address in the order the encoding has them: ESP is no index, BX and BP are bases. */
+function inOrder(operand: EncodeOperand): EncodeOperand {
+  const { kind, base, index, scale } = operand;
+  if (kind !== KIND_MEMORY || index === undefined || (scale ?? 1) !== 1) return operand;
+  const swap = operand.addressBits === 16 ? base === NO_REGISTER || index === 3 || index === 5 : index === 4;
+  return swap ? { ...operand, base: index, index: base } : operand;
+}
+
 /** Segment an address uses without an override. */
 function defaultSegment(operand: EncodeOperand): number {
-  return operand.base === 5 || operand.base === 4 || (operand.addressBits === 16 && operand.index === 5) ? 2 : 3;
+  return operand.base === 5 || operand.base === 4 ? 2 : 3;
 }
 
 /** The bytes of one form, or undefined when it cannot express the operands. */
@@ -219,8 +227,9 @@ function encodeForm(form: Form, operands: readonly EncodeOperand[], o: EncodeOpt
   const out: number[] = [];
   if (o.lock === true) out.push(0xf0);
   if (o.repeat !== undefined) out.push(o.repeat);
-  if (memory?.segment !== undefined && memory.segment !== defaultSegment(memory)) {
-    out.push(memory.segment < 4 ? 0x26 | (memory.segment << 3) : 0x60 | memory.segment);
+  const segment = memory?.segment ?? o.segment ?? 3;
+  if (segment !== (memory === undefined || memory.segment === undefined ? 3 : defaultSegment(memory))) {
+    out.push(segment < 4 ? 0x26 | (segment << 3) : 0x60 | segment);
   }
   if (operandBits !== o.bits) out.push(0x66);
   if (addressBits !== o.bits) out.push(0x67);
@@ -276,11 +285,13 @@ function encodeForm(form: Form, operands: readonly EncodeOperand[], o: EncodeOpt
       pushNumber(out, operand.selector ?? 0, 2);
     }
   }
-  return out;
+  // XCHG EAX,EAX in one byte is NOP: bytes that decode as another row are no encoding of this one.
+  return formAt(Uint8Array.from(out), 0, out.length)?.name === form.name ? out : undefined;
 }
 
 /** The bytes of an instruction: the shortest encoding of the row that can express the operands. Throws EncodeError. */
-export function encodeInstruction(name: OpName, operands: readonly EncodeOperand[], o: EncodeOptions): number[] {
+export function encodeInstruction(name: OpName, given: readonly EncodeOperand[], o: EncodeOptions): number[] {
+  const operands = given.map(inOrder);
   let best: number[] | undefined;
   const memorySizes = new Set<number>();
   const memoryAt = operands.findIndex((operand) => operand.kind === KIND_MEMORY && operand.size === SIZE_UNKNOWN);

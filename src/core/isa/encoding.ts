@@ -140,7 +140,7 @@ function parseOperand(text: string): Operand {
   }
   const match = /^s?([A-Z])([a-z]*)(?:\/M([a-z]+))?$/.exec(text);
   const letter = match === null ? undefined : LETTERS[match[1]];
-  const size = match === null ? undefined : text.startsWith('s') ? SIZE_OPERAND : SIZES[match[2]];
+  const size = match === null ? undefined : /^[sJ]/.test(text) ? SIZE_OPERAND : SIZES[match[2]];
   if (match === null || letter === undefined || size === undefined) throw new Error(`operand ${text} is not readable`);
   const memorySize = match[3] === undefined ? size : SIZES[match[3]];
   const kind = match[3] !== undefined || letter[0] !== 'rm' || match[1] !== 'R' ? letter[1] : KIND_REGISTER;

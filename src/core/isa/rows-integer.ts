@@ -34,22 +34,19 @@ const EVERY_FLAG = 'ODITSZAPCNLRVKF';
 const add = { written: ARITHMETIC };
 const addCarry = { read: 'C', written: ARITHMETIC };
 const logic = { written: 'OSZPC', undefined: 'A', choice: 'A=0' };
-const shift = { written: 'OSZPC', undefined: 'OA', choice: 'O=result A=0' };
+const shift = { written: 'OSZPC', undefined: 'OA', choice: 'O=result A=1' };
 const rotate = { written: 'OC', undefined: 'O', choice: 'O=result' };
-const bit = { written: 'C', undefined: 'OSZAP', choice: 'O=kept S=kept Z=kept A=kept P=kept' };
-const scan = { written: 'Z', undefined: 'OSAPC', choice: 'O=kept S=kept A=kept P=kept C=kept' };
+const bit = { written: 'C', undefined: 'OSAP', choice: 'O=kept S=kept A=kept P=kept' };
+const scan = { written: 'Z', undefined: 'OSAPC', choice: 'O=0 S=0 A=0 P=result C=0' };
 const multiply = { written: 'OC', undefined: 'SZAP', choice: 'S=kept Z=kept A=kept P=kept' };
-const divide = {
-  undefined: 'OSZAPC',
-  choice: 'O=kept S=kept Z=kept A=kept P=kept C=kept',
-  faults: 'DE',
-};
+const flagsKept = { undefined: ARITHMETIC, choice: 'O=kept S=kept Z=kept A=kept P=kept C=kept' };
+const divide = { undefined: ARITHMETIC, choice: 'O=kept S=0 Z=0 A=1 P=0 C=kept', faults: 'DE' };
 const decimal = { read: 'AC', written: 'SZAPC', undefined: 'O', choice: 'O=result' };
 const unpacked = { read: 'A', written: 'AC', undefined: 'OSZP', choice: 'O=result S=result Z=result P=result' };
 const stack = { kind: 'memory', faults: STACK_FAULTS } as const;
 const segmentLoad = { kind: 'system', faults: 'NP SS GP', endsBlock: true } as const;
 const string = { kind: 'memory', read: 'D', faults: 'GP SS PF AC' } as const;
-const port = { kind: 'system', read: 'ILV', faults: 'GP PF', endsBlock: true } as const;
+const port = { kind: 'system', read: 'LV', faults: 'GP PF', endsBlock: true } as const;
 const transfer = { kind: 'branch', faults: 'GP' } as const;
 const farTransfer = { kind: 'branch', faults: 'GP SS NP TS PF AC' } as const;
 const interrupt = { kind: 'branch', read: EVERY_FLAG, written: 'ITNRVK', faults: 'GP SS NP TS PF AC' } as const;
@@ -113,10 +110,10 @@ export const INTEGER_ROWS = [
   ),
   row('MOV_TO_SREG', '8E /r Sw,Ew', segmentLoad),
   row('MOV_FROM_SREG', '8C /r Rv/Mw,Sw'),
-  row('MOV_TO_CR', '0F 22 /r Cd,Rd', privilegedEnd),
-  row('MOV_FROM_CR', '0F 20 /r Rd,Cd', { ...privileged, undefined: ARITHMETIC, choice: 'all=kept' }),
-  row('MOV_TO_DR', '0F 23 /r Dd,Rd', { ...privilegedEnd, faults: 'GP UD DB' }),
-  row('MOV_FROM_DR', '0F 21 /r Rd,Dd', { ...privileged, faults: 'GP UD DB' }),
+  row('MOV_TO_CR', '0F 22 /r Cd,Rd', { ...privilegedEnd, ...flagsKept }),
+  row('MOV_FROM_CR', '0F 20 /r Rd,Cd', { ...privileged, ...flagsKept }),
+  row('MOV_TO_DR', '0F 23 /r Dd,Rd', { ...privilegedEnd, ...flagsKept, faults: 'GP UD DB' }),
+  row('MOV_FROM_DR', '0F 21 /r Rd,Dd', { ...privileged, ...flagsKept, faults: 'GP UD DB' }),
   row('MOVZX', '0F B6 /r Gv,Eb | 0F B7 /r Gv,Ew'),
   row('MOVSX', '0F BE /r Gv,Eb | 0F BF /r Gv,Ew'),
   row('LEA', '8D /r Gv,M'),
@@ -169,8 +166,8 @@ export const INTEGER_ROWS = [
   row('SCAS', 'AE Yb | AF Yv', { ...string, written: ARITHMETIC }),
   row('LODS', 'AC Xb | AD Xv', string),
   row('STOS', 'AA Yb | AB Yv', string),
-  row('INS', '6C Yb | 6D Yz', { ...port, read: 'DILV', faults: 'GP SS PF AC' }),
-  row('OUTS', '6E Xb | 6F Xz', { ...port, read: 'DILV', faults: 'GP SS PF AC' }),
+  row('INS', '6C Yb | 6D Yz', { ...port, read: 'DLV', faults: 'GP SS PF AC' }),
+  row('OUTS', '6E Xb | 6F Xz', { ...port, read: 'DLV', faults: 'GP SS PF AC' }),
   row('IN', 'E4 AL,Ib | E5 eAX,Ib | EC AL,DX | ED eAX,DX', port),
   row('OUT', 'E6 Ib,AL | E7 Ib,eAX | EE DX,AL | EF DX,eAX', port),
 
