@@ -194,7 +194,8 @@ export class ReplayingPort implements InputPort {
 
   constructor(log: LogReader) {
     this.log = log;
-    this.endTick = log.lastTick;
+    // Of a log that was cut off the last tick with something to assert is replayed too.
+    this.endTick = log.end === null ? log.lastTick + 1 : log.end.tick;
     this.cursor = log.checks();
     this.inputs = log.inputs();
     const { profile } = log.header;

@@ -240,7 +240,10 @@ export class Machine {
     cpu.exitRequest = 0;
   }
 
-  /** Run until `untilTick` or until something stops the machine. Returns why; the state is exact at `tick`. */
+  /**
+   * Run until `untilTick` or until something stops the machine; says why. At `tick` the state is exact: nothing that is
+   * due then has happened yet, so it makes no difference where a run is interrupted and gone on with.
+   */
   run(untilTick: number): StopReason {
     const { cpu, port } = this;
     const m32 = cpu.m32;
@@ -249,24 +252,29 @@ export class Machine {
     for (;;) {
       const tick = cpu.f64[TICK_F64];
       this.settle(tick);
-      this.takeDue(tick);
       if (this.stopReason !== null) return this.stopReason;
+      if (!this.options.reboot && (this.resetRequested || m32[SHUTDOWN] !== 0)) return 'shutdown';
+      if (tick >= limit) return tick >= untilTick ? 'tick' : 'log-end';
+      this.takeDue(tick);
+      if (this.stopReason !== null) return this.pass(tick, this.stopReason);
       if (port.divergence !== null) return 'divergence';
       if (this.resetRequested || m32[SHUTDOWN] !== 0) {
+        if (!this.options.reboot) return this.pass(tick, 'shutdown');
         this.resetRequested = false;
-        if (!this.options.reboot) return 'shutdown';
         this.reset();
         continue;
       }
       if (tick >= this.nextHashTick) this.reportHash(tick);
-      if (tick >= limit) return tick >= untilTick ? 'tick' : 'log-end';
       this.deliverPending(tick);
       if (m32[SHUTDOWN] !== 0) continue;
       const nextEvent = this.nextEventTick();
       // Without devices a log that is not what it seems could name a delivery that never becomes due.
       const deadline = Math.max(tick + 1, Math.min(nextEvent, this.nextHashTick, limit));
       if (m32[HALTED] !== 0) {
-        if (nextEvent === Number.POSITIVE_INFINITY && port.endTick === Number.POSITIVE_INFINITY) return 'idle';
+        if (nextEvent === Number.POSITIVE_INFINITY && port.endTick === Number.POSITIVE_INFINITY) {
+          this.idleTicks++;
+          return this.pass(tick, 'idle');
+        }
         this.idleTicks += deadline - tick;
         cpu.f64[TICK_F64] = deadline;
         port.advance(deadline);
@@ -274,6 +282,12 @@ export class Machine {
       }
       this.runSlice(tick, Math.min(deadline - tick, SLICE_TICKS_MAX));
     }
+  }
+
+  /** Ends a run at a tick whose events have happened: an idle tick passes, so that the state is exact again. */
+  private pass(tick: number, reason: StopReason): StopReason {
+    this.cpu.f64[TICK_F64] = tick + 1;
+    return reason;
   }
 
   /** Tick of the next thing that can happen by itself. */
