@@ -155,7 +155,8 @@ export class Emulated {
       }
       word(table, ((linear >>> 12) & 0x3ff) * 4, (physical | bits | PRESENT | ACCESSED_DIRTY) >>> 0);
     };
-    for (let offset = 0; offset < SYSTEM_BYTES; offset += PAGE_BYTES) put(SYSTEM_LINEAR + offset, SYSTEM_PHYSICAL + offset, WRITABLE);
+    for (let offset = 0; offset < SYSTEM_BYTES; offset += PAGE_BYTES)
+      put(SYSTEM_LINEAR + offset, SYSTEM_PHYSICAL + offset, WRITABLE);
     let next = GUEST_PAGES;
     for (const region of c.regions)
       for (let i = 0; i < region.pageCount; i++) {
@@ -188,7 +189,9 @@ export class Emulated {
       this.resume(cpu, outcome);
       outcome = this.untilHalt();
     }
-    const after = new Map([...before.keys()].map((linear) => [linear, this.read(this.pages.get(linear) as number, PAGE_BYTES)]));
+    const after = new Map(
+      [...before.keys()].map((linear) => [linear, this.read(this.pages.get(linear) as number, PAGE_BYTES)]),
+    );
     const frame = outcome ?? { ...readUser(cpu), vector: 0, errorCode: 0 };
     const result: CaseResult = {
       stop: 'fault',
@@ -281,7 +284,8 @@ export class Emulated {
     user.selectors.ss = field(20) & 0xffff;
     if (frameBytes !== 20 && frameBytes !== 24) throw new Error(`frame of ${frameBytes} bytes for vector ${vector}`);
     const hasError = frameBytes === 24;
-    if (hasError !== VECTORS_WITH_ERROR.has(vector)) throw new Error(`vector ${vector} with a frame of ${frameBytes} bytes`);
+    if (hasError !== VECTORS_WITH_ERROR.has(vector))
+      throw new Error(`vector ${vector} with a frame of ${frameBytes} bytes`);
     return { ...user, vector, errorCode: hasError ? field(0) : 0 };
   }
 

@@ -181,6 +181,8 @@ export const UNWITNESSED: Readonly<Record<string, string>> = {
   RDTSC: 'tells the time of the host',
   SYSENTER: 'enters the kernel, or is #UD on AMD in this mode',
   SYSEXIT: 'is #UD on AMD in this mode',
+  UD0: 'has a ModRM byte or not by vendor, which shows at the end of a page',
+  UD1: 'has a ModRM byte or not by vendor, which shows at the end of a page',
   INT1: 'reported with the wrong address under some hypervisors',
 };
 

@@ -21,8 +21,10 @@ function casesOf(form: Form, formIndex: number, count: number): GeneratedCase[] 
 }
 
 /** Always a fault or a halt, whatever the operands. */
-const NEVER_COMPLETES =
-  /^(MOV_(TO|FROM)_[CD]R|CLI|STI|INS|OUTS|IN|OUT|INT|INT3|UD[012]|HLT|CLTS|INVD|WBINVD|INVLPG|LGDT|LIDT|LLDT|LTR|LMSW|RDPMC|RDMSR|WRMSR|RSM)$/;
+const NEVER_COMPLETES = new Set(
+  `MOV_TO_CR MOV_FROM_CR MOV_TO_DR MOV_FROM_DR CLI STI INS OUTS IN OUT INT INT3 UD2 HLT CLTS INVD WBINVD INVLPG
+   LGDT LIDT LLDT LTR LMSW RDPMC RDMSR WRMSR RSM`.split(/\s+/),
+);
 
 test('forms have names of their own and every row is witnessed or excused', () => {
   assert.equal(new Set(FORMS.map(formName)).size, FORMS.length);
@@ -89,8 +91,6 @@ test('silicon takes every case, ends it, and answers the same twice', { skip }, 
   });
   // A preemption may lose x87 pointers (README.md): rare, and never more than that.
   assert.ok(unstable.length <= 2, unstable.map((g) => `${g.label} seed ${g.seed}`).join('\n'));
-  const never = WITNESSED_FORMS.filter(
-    (form) => !NEVER_COMPLETES.test(form.row.name) && !completed.has(formName(form)),
-  );
+  const never = WITNESSED_FORMS.filter((form) => !NEVER_COMPLETES.has(form.row.name) && !completed.has(formName(form)));
   assert.deepEqual(never.map(formName), []);
 });

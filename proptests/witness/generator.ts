@@ -156,14 +156,19 @@ function assemble(draft: Draft, it: Instruction): number[] {
 function addStrayPrefixes(draft: Draft, it: Instruction, prefixes: number[]): void {
   const { random } = draft;
   const { form } = it;
-  // LOCK MOV CR0 names CR8 on AMD processors.
-  if (/^MOV_(TO|FROM)_[CD]R$/.test(form.row.name)) return;
+  // LOCK MOV CR0 names CR8 on AMD processors, and LOCK VERW is no #UD there.
+  if (/^(MOV_(TO|FROM)_[CD]R|VERW)$/.test(form.row.name)) return;
   if (random.oneIn(form.lockable && form.memory ? 6 : 40)) {
     prefixes.push(LOCK);
     draft.notes.push('lock');
   }
+  // AMD processors let REP and REPNE choose between LOOPE and LOOPNE.
   const repeatMeansNothing =
-    form.mandatoryPrefix === 0 && form.opcode.length === 1 && form.area === 'integer' && !isString(form);
+    form.mandatoryPrefix === 0 &&
+    form.opcode.length === 1 &&
+    form.area === 'integer' &&
+    !isString(form) &&
+    !/^LOOPN?E$/.test(form.row.name);
   if (repeatMeansNothing && form.opcode[0] + it.low !== NOP && random.oneIn(40)) {
     prefixes.push(random.oneIn(2) ? REP : REPNE);
     draft.notes.push('stray-rep');

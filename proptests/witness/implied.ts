@@ -134,7 +134,7 @@ function setStackRegister(draft: Draft, register: number, linear: number): void 
 }
 
 /** The linear address that the stack pointer stands for. */
-function stackTop(draft: Draft, register = ESP): number {
+export function stackTop(draft: Draft, register = ESP): number {
   const { machineCase: c } = draft;
   const narrow = descriptorOf(c, 'ss')?.big === false;
   return (segmentBase(c, 'ss') + (narrow ? c.registers[register] & 0xffff : c.registers[register])) >>> 0;
@@ -221,8 +221,9 @@ const loop: Implied = {
 const indirect: Implied = {
   prepare(draft, it) {
     placeStack(draft);
-    // Registers that may hold the target; the stack pointer is left to its purpose.
-    if (!it.form.memory && it.rm !== ESP) setLow(draft, it.rm, it.operandBits, codeOffset(draft));
+    // The stack pointer is left to its purpose: what it points at is no program.
+    if (!it.form.memory && it.rm === ESP) it.rm = EBP;
+    if (!it.form.memory) setLow(draft, it.rm, it.operandBits, codeOffset(draft));
   },
   contents: (draft, it) => Uint8Array.from(littleEndian(codeOffset(draft), it.operandBits / 8)),
 };

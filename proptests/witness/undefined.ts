@@ -4,7 +4,7 @@
  */
 import { OBSERVED_ENVIRONMENT } from './background.ts';
 import type { Draft } from './draft.ts';
-import type { Instruction } from './implied.ts';
+import { type Instruction, stackTop } from './implied.ts';
 import type { Tolerance } from './vectors.ts';
 
 const CF = 0x1;
@@ -15,12 +15,17 @@ const STATUS_FLAGS = 0x8d5;
 const CONDITION_CODES = 0x4500;
 const C1 = 0x200;
 
-const REPORTS_BY_CONDITION_CODES =
-  /^(FU?COMP?P?|FICOMP?|FTST|FXAM|FPREM1?|FLDENV|FRSTOR|FN?INIT|FNSAVE|FNCLEX|FNSTENV|FNSTCW|FNSTSW|FNSTSW_AX|FLDCW|FNOP|FNENI|FNDISI|FNSETPM)$/;
+const REPORTS_BY_CONDITION_CODES = new Set(
+  `FCOM FCOMP FCOMPP FUCOM FUCOMP FUCOMPP FICOM FICOMP FTST FXAM FPREM FPREM1 FLDENV FRSTOR FNINIT FNSAVE FNCLEX
+   FNSTENV FNSTCW FNSTSW FNSTSW_AX FLDCW FNOP FNENI FNDISI FNSETPM`.split(/\s+/),
+);
 const TRANSCENDENTAL = /^(F2XM1|FYL2X|FYL2XP1|FPTAN|FPATAN|FSIN|FCOS|FSINCOS)$/;
 const TRIGONOMETRIC = /^(FPTAN|FSIN|FCOS|FSINCOS)$/;
 /** One last place for each side. */
 const TRANSCENDENTAL_ULPS = 2;
+
+/** Of one operand. */
+const MOST_PUSHED_BYTES = 4;
 
 export function toleranceOf(draft: Draft, it: Instruction, undefinedFlags: number): Tolerance {
   const name = it.form.row.name;
@@ -30,10 +35,13 @@ export function toleranceOf(draft: Draft, it: Instruction, undefinedFlags: numbe
     statusWord: 0,
     x87Ulps: 0,
     xmmApproximate: /^R(CP|SQRT)[PS]S$/.test(name),
+    // AMD processors read the selector, and for other privileges the whole frame, before they check anything.
+    // CMPS may look at its operands in either order.
+    faultOrder: /^(RET_FAR|IRET|CMPS)$/.test(name),
     memory: [],
   };
   if (it.form.area === 'x87') {
-    if (!REPORTS_BY_CONDITION_CODES.test(name)) tolerance.statusWord |= CONDITION_CODES;
+    if (!REPORTS_BY_CONDITION_CODES.has(name)) tolerance.statusWord |= CONDITION_CODES;
     if (TRIGONOMETRIC.test(name)) tolerance.statusWord &= ~0x400;
     if (TRANSCENDENTAL.test(name)) {
       tolerance.x87Ulps = TRANSCENDENTAL_ULPS;
@@ -47,6 +55,11 @@ export function toleranceOf(draft: Draft, it: Instruction, undefinedFlags: numbe
     if (it.form.memory) tolerance.memory.push({ address: it.memoryLinear, byteLength: 2 });
     else tolerance.registers |= 1 << it.rm;
     tolerance.flags = STATUS_FLAGS;
+  }
+  if (/^CALL_FAR/.test(name)) {
+    // Pushed, but not popped again from sight, when the target turns out to lie beyond its limit.
+    const stack = stackTop(draft);
+    tolerance.memory.push({ address: stack - 2 * MOST_PUSHED_BYTES, byteLength: 2 * MOST_PUSHED_BYTES });
   }
   if (name === 'FXSAVE') {
     // Pointers are stored on AMD only while an exception is pending; MXCSR_MASK is the host's.

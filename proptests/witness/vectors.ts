@@ -36,6 +36,8 @@ export interface Tolerance {
   x87Ulps: number;
   /** XMM registers hold approximations (RCP, RSQRT): singles are compared to a relative error of 2^-10. */
   xmmApproximate: boolean;
+  /** Which of several faults of one instruction comes first is not compared (AMD's order is not the manual's). */
+  faultOrder: boolean;
   /** Memory not compared. */
   memory: { address: number; byteLength: number }[];
 }
@@ -46,6 +48,7 @@ export const EXACT: Tolerance = {
   statusWord: 0,
   x87Ulps: 0,
   xmmApproximate: false,
+  faultOrder: false,
   memory: [],
 };
 
@@ -263,11 +266,11 @@ function fromWire(w: Wire, labels: readonly string[]): Vector {
 
 function toleranceFromWire(wire: Wire[12]): Tolerance {
   if (!wire) return EXACT;
-  const [flags, registers, statusWord, x87Ulps, approximate] = wire as number[];
+  const [flags, registers, statusWord, x87Ulps, bits] = wire as number[];
   const pairs = wire[5] as Numbers;
   const memory = [];
   for (let i = 0; i < pairs.length; i += 2) memory.push({ address: pairs[i], byteLength: pairs[i + 1] });
-  return { flags, registers, statusWord, x87Ulps, xmmApproximate: approximate === 1, memory };
+  return { flags, registers, statusWord, x87Ulps, xmmApproximate: !!(bits & 1), faultOrder: !!(bits & 2), memory };
 }
 
 /** Vectors with the same label should stand together: it compresses better and reads better. */
