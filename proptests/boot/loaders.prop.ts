@@ -6,10 +6,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { BootError } from '../../src/core/machine/boot/boot-error.ts';
-import { bootMachine, kernelKind, type BootImages } from '../../src/core/machine/boot/boot.ts';
-import { checkBiosImage, mapBios } from '../../src/core/machine/boot/bios.ts';
+import { placeAcpi } from '../../src/core/machine/boot/acpi.ts';
+import { bootBios, checkBiosImage, mapBios } from '../../src/core/machine/boot/bios.ts';
 import { read32, write32 } from '../../src/core/machine/boot/bytes.ts';
-import { splitModuleList } from '../../src/core/machine/boot/multiboot.ts';
+import { bootLinux, isLinuxImage } from '../../src/core/machine/boot/linux.ts';
+import { bootMultiboot, splitModuleList, type BootModule } from '../../src/core/machine/boot/multiboot.ts';
 import { AddressSpace } from '../../src/core/memory/address-space.ts';
 import { Cpu } from '../../src/core/state/cpu.ts';
 import * as layout from '../../src/core/state/layout.ts';
@@ -28,8 +29,18 @@ function newMachine(ramSize = RAM): Cpu {
 // One machine for the fuzzing: loaders reset what they depend on.
 const shared = newMachine();
 
-function boot(images: BootImages, cpu = shared): Cpu {
-  bootMachine(cpu, cpu.space, images, PLATFORM);
+interface BootImages {
+  readonly kernel: Uint8Array;
+  readonly commandLine?: string;
+  readonly modules?: readonly BootModule[];
+}
+
+function boot({ kernel, commandLine = '', modules = [] }: BootImages, cpu = shared): Cpu {
+  const acpiRsdpAddress = placeAcpi(cpu.space, PLATFORM);
+  if (isLinuxImage(kernel)) {
+    const initrd = modules[0]?.data;
+    bootLinux(cpu, cpu.space, { kernel, initrd, commandLine, acpiRsdpAddress, hasTextScreen: false });
+  } else bootMultiboot(cpu, cpu.space, { kernel, modules, commandLine });
   return cpu;
 }
 
@@ -70,7 +81,7 @@ test('linux: kernel at 1 MiB, initrd as high as possible, boot_params say so', (
   const kernel = linuxImage();
   const initrd = Uint8Array.from({ length: 5000 }, (_, i) => i * 3);
   const cpu = boot(
-    { kernel, append: 'console=ttyS0 run="é"', modules: [{ data: initrd, commandLine: 'initrd' }] },
+    { kernel, commandLine: 'console=ttyS0 run="é"', modules: [{ data: initrd, commandLine: 'initrd' }] },
     newMachine(),
   );
   assertFlat(cpu, 0x10, 0x18);
@@ -103,7 +114,7 @@ test('multiboot: ELF segments, cleared bss, translated entry, modules, map and s
     commandLine,
     data: new Uint8Array(4097).fill(i + 1),
   }));
-  boot({ kernel, kernelName: 'dir/kernel', append: 'x y', modules }, cpu);
+  boot({ kernel, commandLine: 'dir/kernel x y', modules }, cpu);
   assertFlat(cpu, 0x08, 0x10);
   assert.equal(cpu.m32[layout.EAX], 0x2badb002);
   assert.equal(cpu.m32[layout.EIP], 0x100010);
@@ -162,7 +173,7 @@ test('firmware starts at the reset vector, below 4 GiB read-only and shadowed be
   const image = Uint8Array.from({ length: BIOS_SIZE }, (_, i) => i * 11);
   const cpu = newMachine();
   mapBios(cpu, cpu.space, image, layout.RAM_BASE + RAM);
-  boot({ bios: image }, cpu);
+  bootBios(cpu, cpu.space, image);
   assert.equal(cpu.m32[layout.SEG_BASE + layout.CS] + cpu.m32[layout.EIP], -16);
   assert.equal(cpu.m32[layout.MODE_KEY], layout.MODE_REAL);
   assert.deepEqual(bytesAt(cpu, 0x1_0000_0000 - BIOS_SIZE, BIOS_SIZE), image);
@@ -238,7 +249,6 @@ test('bytes that are no kernel at all are refused', () => {
     }),
     { seed: 3, numRuns: 200 },
   );
-  for (const make of IMAGES.map(([, make]) => make)) assert.doesNotThrow(() => kernelKind(make()));
 });
 
 function changed(image: Uint8Array, at: number, byte: number): Uint8Array {
@@ -247,13 +257,11 @@ function changed(image: Uint8Array, at: number, byte: number): Uint8Array {
 }
 
 const REFUSALS: [string, RegExp, () => BootImages][] = [
-  ['empty', /is empty/, () => ({ kernel: new Uint8Array(0) })],
-  ['gzip', /gunzip/, () => ({ kernel: Uint8Array.of(0x1f, 0x8b, 8, 0) })],
-  ['nothing', /nothing to boot/, () => ({})],
+  ['empty', /no multiboot header/, () => ({ kernel: new Uint8Array(0) })],
   ['64-bit ELF', /64-bit ELF/, () => ({ kernel: changed(multibootElf(), 4, 2) })],
   ['old protocol', /protocol 2\.01/, () => ({ kernel: linuxImage(0x201) })],
   ['wrong checksum', /checksum/, () => ({ kernel: changed(multibootFlat(), 0x48, 0) })],
-  ['long command line', /at most 2047/, () => ({ kernel: linuxImage(), append: 'x'.repeat(2048) })],
+  ['long command line', /at most 2047/, () => ({ kernel: linuxImage(), commandLine: 'x'.repeat(2048) })],
   [
     'initrd too large',
     /--memory \d+ or more/,
@@ -263,11 +271,6 @@ const REFUSALS: [string, RegExp, () => BootImages][] = [
     'module too large',
     /--memory \d+ or more/,
     () => ({ kernel: multibootFlat(), modules: [{ data: new Uint8Array(RAM), commandLine: '' }] }),
-  ],
-  [
-    'two initrds',
-    /one initrd/,
-    () => ({ kernel: linuxImage(), modules: [0, 1].map(() => ({ data: new Uint8Array(9), commandLine: '' })) }),
   ],
 ];
 

@@ -4,6 +4,7 @@
  * to go on and what to do with the bytes that come out; it opens files, reads clocks and sleeps.
  */
 import type { OutputPort } from '../devices/device.ts';
+import { placeAcpi } from '../machine/boot/acpi.ts';
 import { bootBios, checkBiosImage, mapBios } from '../machine/boot/bios.ts';
 import { bootLinux } from '../machine/boot/linux.ts';
 import { bootMultiboot } from '../machine/boot/multiboot.ts';
@@ -216,6 +217,9 @@ function machineOptions(manifest: MachineManifest): MachineOptions {
   };
 }
 
+/** What the ACPI tables say: the board as createBoard makes it. */
+const PLATFORM = { hasApic: true, hasPci: true, hasVga: false };
+
 function bootImages(machine: Machine, manifest: MachineManifest, images: Images): void {
   const { cpu, space } = machine;
   const { method, commandLine } = manifest.boot;
@@ -234,7 +238,7 @@ function bootImages(machine: Machine, manifest: MachineManifest, images: Images)
     }
     case 'linux': {
       const options = { kernel: image('kernel'), initrd: images.get('initrd'), commandLine, hasTextScreen: false };
-      machine.boot(() => bootLinux(cpu, space, options));
+      machine.boot(() => bootLinux(cpu, space, { ...options, acpiRsdpAddress: placeAcpi(space, PLATFORM) }));
       break;
     }
     case 'multiboot': {
@@ -242,7 +246,10 @@ function bootImages(machine: Machine, manifest: MachineManifest, images: Images)
         .filter(({ role }) => /^module\d+$/.test(role))
         .map(({ role, name }) => ({ data: image(role), commandLine: String(manifest.options[role] ?? name) }));
       const options = { kernel: image('kernel'), modules, commandLine };
-      machine.boot(() => bootMultiboot(cpu, space, options));
+      machine.boot(() => {
+        placeAcpi(space, PLATFORM);
+        bootMultiboot(cpu, space, options);
+      });
       break;
     }
   }

@@ -2,6 +2,7 @@
 // of ACPI 2.0): RSDP, RSDT, XSDT, FADT, FACS, DSDT and, when the machine has an APIC, MADT. They describe
 // the PIIX4-style power block of devices/acpi.ts. No SMBIOS, no processor objects, no interrupt routing.
 
+import type { AddressSpace } from '../../memory/address-space.ts';
 import * as aml from './aml.ts';
 import { write16, write32 } from './bytes.ts';
 
@@ -22,13 +23,17 @@ const CMOS_CENTURY = 0x32;
 /** Where the tables go: within the area that operating systems search for the RSDP. */
 export const ACPI_ADDRESS = 0xe0000;
 
-export interface AcpiOptions {
-  /** Physical address of the first byte; a multiple of 64. */
-  readonly address: number;
-  readonly ramSize: number;
+/** What the machine has, as far as the tables say it. */
+export interface AcpiPlatform {
   readonly hasApic: boolean;
   readonly hasPci: boolean;
   readonly hasVga: boolean;
+}
+
+export interface AcpiOptions extends AcpiPlatform {
+  /** Physical address of the first byte; a multiple of 64. */
+  readonly address: number;
+  readonly ramSize: number;
 }
 
 export interface AcpiTables {
@@ -213,4 +218,11 @@ export function buildAcpi(options: AcpiOptions): AcpiTables {
   bytes.set(rsdp, 0);
   for (const each of placed) bytes.set(each.bytes, each.at);
   return { rsdpAddress: options.address, bytes };
+}
+
+/** Put the tables where firmware would have, and return the address of their root pointer. */
+export function placeAcpi(space: AddressSpace, platform: AcpiPlatform): number {
+  const { bytes, rsdpAddress } = buildAcpi({ address: ACPI_ADDRESS, ramSize: space.cpu.ramSize, ...platform });
+  space.writeBytes(ACPI_ADDRESS, bytes);
+  return rsdpAddress;
 }
