@@ -51,6 +51,13 @@ export function makeRequests(operation: Operation, seed: number, count: number):
     putOperand(random, operation.a, requests.subarray(at + REQUEST.a, at + REQUEST.a + 4), nearFor(operation.a, near));
     const nearB = random.below(4) === 0 ? near + random.below(300) - 150 : near;
     putOperand(random, operation.b, requests.subarray(at + REQUEST.b, at + REQUEST.b + 4), nearFor(operation.b, nearB));
+    if (operation.a === operation.b && random.below(24) === 0) {
+      // The same number twice, or its opposite, or a NaN's other kind: ties, exact zeros, equal NaNs.
+      requests.copyWithin(at + REQUEST.b, at + REQUEST.a, at + REQUEST.a + 4);
+      const top = operation.a === 'f80' ? 2 : operation.a === 'f64' ? 1 : 0;
+      if (random.below(2) === 0) requests[at + REQUEST.b + top]! ^= operation.a === 'f80' ? 0x8000 : 0x80000000;
+      if (operation.a === 'f80' && random.below(8) === 0) requests[at + REQUEST.b + 1]! ^= 0x40000000;
+    }
   }
   return requests;
 }

@@ -93,7 +93,7 @@ export function putF80(random: RandomWords, words: Int32Array, near: number): vo
   } else if (kind < 25) {
     exponent = 0;
   } else {
-    const corner = random.below(12);
+    const corner = random.below(13);
     const small = random.below(2) === 0 ? 0 : random.word() >>> random.below(32);
     const corners: readonly (readonly [number, number, number])[] = [
       [0, 0, 0],
@@ -108,6 +108,8 @@ export function putF80(random: RandomWords, words: Int32Array, near: number): vo
       [0x3fff, 0x80000000, 0],
       [0x7ffe, -1, -1],
       [1, 0x80000000, 0],
+      // Eighteen nines, the greatest that FBSTP stores, and its neighbours.
+      [0x403a, 0xde0b6b3a, 0x763ffff0 + random.below(32) - 8],
     ];
     const [e, h, l] = corners[corner]!;
     words[0] = l;
