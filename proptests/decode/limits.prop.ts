@@ -145,6 +145,26 @@ test('reserved encodings are #UD', () => {
   }
 });
 
+test('a reserved encoding is fetched whole before it is #UD', () => {
+  const reserved = [
+    'ff b8 1 2 3 4',
+    '0f c7 83 1 2 3 4',
+    '0f 71 00 5',
+    'c6 48 1 2',
+    'f3 0f fc 43 1',
+    '8e 8b 1 2 3 4',
+    'd9 0d 1 2 3 4',
+  ];
+  for (const text of reserved) {
+    const sequence = text.split(' ').map((byte) => Number.parseInt(byte, 16));
+    assert.equal(decode(sequence), DECODE_UD, text);
+    for (let available = 0; available < sequence.length; available++) {
+      assert.equal(decode(sequence, available), DECODE_TRUNCATED, text);
+    }
+  }
+  assert.equal(decode([0x0f, 0x04]), DECODE_UD, 'an opcode without any instruction has no ModRM byte');
+});
+
 test('of F2 and F3 the last one counts', () => {
   decode([0xf2, 0xf3, 0xa4]);
   assert.equal(code[R_META] & (META_REP | META_REPNE), META_REP);

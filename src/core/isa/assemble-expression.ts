@@ -18,8 +18,19 @@ export interface Token {
   readonly value: number;
 }
 
-const TOKEN =
-  /\s+|(0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9a-fA-F_]*[hH]\b|[0-9][0-9_]*)(?![\w.])|([A-Za-z_.?@][\w.?@]*|\$\$?(?![\w]))|("[^"]*"|'[^']*'|`[^`]*`)|(<<|>>|[-+*/%&|^~(),:[\]])/y;
+/** Blanks; a number; a name; a string; an operator. */
+const TOKEN = new RegExp(
+  [
+    /\s+/,
+    /(0[xX][0-9a-fA-F_]+|0[bB][01_]+|[0-9][0-9a-fA-F_]*[hH]\b|[0-9][0-9_]*)(?![\w.])/,
+    /([A-Za-z_.?@][\w.?@]*|\$\$?(?!\w))/,
+    /("[^"]*"|'[^']*'|`[^`]*`)/,
+    /(<<|>>|[-+*/%&|^~(),:[\]])/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'y',
+);
 
 const ESCAPES: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', 0: '\0', e: '\x1b', '\\': '\\' };
 

@@ -93,6 +93,8 @@ const FORM_REGISTER = 2;
 const FORM_IMM_CONDITION = 4;
 /** 66, F2 and F3 are part of the opcode: they repeat nothing and change no size. */
 const FORM_MANDATORY = 8;
+/** Reserved: #UD, but only once ModRM, address and immediate have been fetched, as silicon does. */
+const FORM_RESERVED = 16;
 
 function metaOf(form: Form, operandSize32: boolean, memory: boolean): number {
   const [a, b] = form.operands;
@@ -122,8 +124,16 @@ function sourceOf(operand: Operand | undefined): number {
   return FROM_CONSTANT | (operand.place === 'constant' ? operand.number << 3 : 0);
 }
 
+/** Number of the reserved form whose immediate has this IMMEDIATES number. */
+const reservedForm = (immediate: number): number => FORMS.length + immediate;
+
 function buildForms(): Int32Array {
-  const table = new Int32Array(FORMS.length * FORM_WORDS);
+  const reservedCount = Object.keys(IMMEDIATES).length;
+  const table = new Int32Array((FORMS.length + reservedCount) * FORM_WORDS);
+  for (let immediate = 0; immediate < reservedCount; immediate++) {
+    table[reservedForm(immediate) * FORM_WORDS + F_IMMEDIATE] = immediate;
+    table[reservedForm(immediate) * FORM_WORDS + F_FACTS] = FORM_RESERVED;
+  }
   FORMS.forEach((form, index) => {
     if (form === undefined) return;
     const at = index * FORM_WORDS;
@@ -200,6 +210,18 @@ function buildOpcodes(): OpcodeTables {
           block[entry] = enter(block[entry], index);
         }
       }
+    }
+  }
+  // Where an opcode has a ModRM byte, its reserved encodings have one too, and the same immediate.
+  for (const { form } of order) {
+    if (!form.modrm || form.low === 'cc') continue;
+    for (let prefixClass = 0; prefixClass < 4; prefixClass++) {
+      const slot = (((form.escape ? 256 : 0) + form.opcode) << 2) | prefixClass;
+      const block = blocks.get(slot) ?? new Int16Array(MODRM_ENTRIES);
+      blocks.set(slot, block);
+      block.forEach((entry, at) => {
+        if (entry === 0) block[at] = reservedForm(IMMEDIATES[form.immediate]);
+      });
     }
   }
   // Equal blocks are stored once: all the decoder touches then fits the host's caches.
@@ -311,7 +333,6 @@ export function decodeInstruction(
     if (at >= end) return short;
     modrm = bytes[at++];
     form = MODRM[form + (modrm < 0xc0 ? (modrm >> 3) & 7 : 8 + (modrm & 63))];
-    if (form === 0) return DECODE_UD;
     memory = modrm < 0xc0 && (FORM_TABLE[form * FORM_WORDS + F_FACTS] & FORM_REGISTER) === 0;
     if (memory) {
       const mod = modrm >> 6;
@@ -423,6 +444,7 @@ export function decodeInstruction(
     }
   }
 
+  if ((facts & FORM_RESERVED) !== 0) return DECODE_UD;
   if ((meta & META_LOCK) !== 0 && ((facts & FORM_LOCK) === 0 || !memory)) return DECODE_UD;
 
   if (size32) meta |= META_OPSIZE_32;

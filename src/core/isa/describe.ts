@@ -2,7 +2,7 @@
 // the manual's register names, numbers in hexadecimal. The text depends on the record alone (no addresses, no symbols):
 // branches show their displacement. Not a disassembler for programs to parse.
 import { DECODE_GP, DECODE_TRUNCATED, decodeInstruction, formAt } from './decode.ts';
-import { rowOf } from './ops.ts';
+import { faultsOf, rowOf } from './ops.ts';
 import {
   EA_16,
   KIND_CONTROL,
@@ -126,7 +126,8 @@ export function rowText(row: Row): string {
   const lines = [`row        ${row.name} (${row.kind}${row.endsBlock ? ', ends a block' : ''})`];
   lines.push(`flags      read ${letters(read)} · written ${letters(written)} · undefined ${letters(left)}`);
   if (choice !== '') lines.push(`           undefined ones: ${choice}`);
-  if (row.faults.length > 0) lines.push(`faults     ${row.faults.map((fault) => `#${fault}`).join(' ')}`);
+  const faults = faultsOf(row);
+  if (faults.length > 0) lines.push(`faults     ${faults.map((fault) => `#${fault}`).join(' ')}`);
   return lines.join('\n');
 }
 

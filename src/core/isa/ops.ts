@@ -51,3 +51,10 @@ export function flagMask(letters: string): number {
   }
   return mask;
 }
+
+/** Every fault the instruction can raise, those of accessing an operand in memory included. */
+export function faultsOf(row: Row): readonly string[] {
+  const accesses = row.encodings.some((text) => /[ ,](?:[EQW][a-z]+|M[a-z]+|O[bv]|R[a-z]\/M[a-z])(?:,| |$)/.test(text));
+  const touches = accesses && row.name !== 'NOP' && row.name !== 'PREFETCH' && row.name !== 'INVLPG';
+  return [...new Set([...row.faults, ...(touches ? ['GP', 'SS', 'PF', 'AC'] : [])])];
+}

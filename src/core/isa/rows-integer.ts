@@ -1,6 +1,6 @@
 // The rows of the integer and system instructions of a P6-class processor (SDM vol. 2), in the notation of row.ts.
 // Includes the undocumented encodings silicon has: 82, D6, F1, F6/F7 /1, C0–D3 /6, 0F B9, 0F FF.
-// Where flags are undefined the choice is what AMD and Intel silicon agree on, or else what is cheapest to model.
+// Where flags are undefined the choice is what the AMD processors do that the handlers were compared with.
 import { row } from './row.ts';
 
 /** The eight operations of the manual's table A-6 group 1 share their shape; the digit is the group's /n. */
