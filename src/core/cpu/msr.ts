@@ -121,7 +121,7 @@ export function readPerformanceCounter(cpu: Cpu): void {
 }
 
 /** Word of the two-word storage of an MTRR in the mtrr field, or −1. */
-function mtrrWord(msr: number): number {
+export function mtrrWord(msr: number): number {
   if (msr >= MTRR_PHYSBASE0 && msr <= MTRR_PHYSMASK_LAST) return (msr - MTRR_PHYSBASE0) * 2;
   if (msr === MTRR_DEF_TYPE) return MTRR_DEF_TYPE_WORD;
   const fixed = FIXED_MTRRS.indexOf(msr);

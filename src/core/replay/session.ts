@@ -217,12 +217,11 @@ function machineOptions(manifest: MachineManifest): MachineOptions {
   };
 }
 
-/** What the ACPI tables say: the board as createBoard makes it. */
-const PLATFORM = { hasApic: true, hasPci: true, hasVga: false };
-
 function bootImages(machine: Machine, manifest: MachineManifest, images: Images): void {
   const { cpu, space } = machine;
   const { method, commandLine } = manifest.boot;
+  // What the ACPI tables say is what CPUID and the board say.
+  const platform = { hasApic: cpu.hasApic, hasPci: true, hasVga: false };
   const image = (role: string): Uint8Array => {
     const bytes = images.get(role);
     if (bytes === undefined) throw new SessionError(`The machine needs a ${role} image and none was given: give one.`);
@@ -238,7 +237,7 @@ function bootImages(machine: Machine, manifest: MachineManifest, images: Images)
     }
     case 'linux': {
       const options = { kernel: image('kernel'), initrd: images.get('initrd'), commandLine, hasTextScreen: false };
-      machine.boot(() => bootLinux(cpu, space, { ...options, acpiRsdpAddress: placeAcpi(space, PLATFORM) }));
+      machine.boot(() => bootLinux(cpu, space, { ...options, acpiRsdpAddress: placeAcpi(space, platform) }));
       break;
     }
     case 'multiboot': {
@@ -247,7 +246,7 @@ function bootImages(machine: Machine, manifest: MachineManifest, images: Images)
         .map(({ role, name }) => ({ data: image(role), commandLine: String(manifest.options[role] ?? name) }));
       const options = { kernel: image('kernel'), modules, commandLine };
       machine.boot(() => {
-        placeAcpi(space, PLATFORM);
+        placeAcpi(space, platform);
         bootMultiboot(cpu, space, options);
       });
       break;
