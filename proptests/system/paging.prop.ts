@@ -260,3 +260,27 @@ test('an instruction that crosses into an absent page faults at that page, as a 
   faults(bench, [0xb8], 14, 4);
   assert.equal(cpu.m32[CR2], 0x51000);
 });
+
+test('a global page survives MOV CR3 only where the new directory agrees, and is dropped when that one changes', () => {
+  const bench = identity();
+  const { cpu } = bench;
+  const other = TABLES + 0x8000;
+  writeCr4(cpu, 0x80);
+  write32(cpu, TABLE + 0x50 * 4, 0x50000 | G | 7);
+  cpu.m32[EBX] = 0x50000;
+  write32(cpu, 0x50000, 1);
+  write32(cpu, 0x51000, 2);
+  write32(cpu, TABLES + 0x9000 + 0x50 * 4, 0x51000 | G | 7);
+  for (let page = 0; page < 0x50; page++) write32(cpu, TABLES + 0x9000 + page * 4, (page << 12) | 7);
+  runs(bench, [0x8b, 0x03]);
+  write32(cpu, other, read32(cpu, TABLES));
+  writeCr3(cpu, other);
+  assert.notEqual(cpu.tlb[0x50], -1, 'the same entry: kept');
+  write32(cpu, other, (TABLES + 0x9000) | 7);
+  runs(bench, [0x8b, 0x03]);
+  assert.equal(cpu.m32[EAX], 2, 'a write to the new directory is seen');
+  writeCr3(cpu, TABLES);
+  assert.equal(cpu.tlb[0x50], -1, 'another entry: dropped');
+  runs(bench, [0x8b, 0x03]);
+  assert.equal(cpu.m32[EAX], 1);
+});

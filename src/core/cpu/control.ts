@@ -21,10 +21,12 @@ import {
   CR4_PAE,
   CR4_PGE,
   CR4_PSE,
+  PDPTE,
 } from '../state/layout.ts';
 import { EXIT_MODE, EXIT_WINDOW, raise, type Cpu } from '../state/cpu.ts';
 import { flushTlb } from '../memory/tlb.ts';
-import { loadPdptes } from './paging.ts';
+import { loadPdptes, readPdptes } from './paging.ts';
+import { dropDisagreeingGlobals } from './global-pages.ts';
 import { updateMode } from './segmentation.ts';
 import { updateWatch } from './debug.ts';
 
@@ -57,11 +59,17 @@ export function writeCr2(cpu: Cpu, value: number): void {
   cpu.m32[CR2] = value;
 }
 
+const NO_PDPTES = new Int32Array(8);
+
 /** MOV CR3 and task switches: everything but global translations is dropped. #GP(0) for a bad PDPTE. */
 export function writeCr3(cpu: Cpu, value: number): void {
-  if (isPae(cpu) && isPaging(cpu)) loadPdptes(cpu, value);
+  const loadsPointers = isPae(cpu) && isPaging(cpu);
+  const pdptes = loadsPointers ? readPdptes(cpu, value) : NO_PDPTES;
+  const keepGlobal = isPaging(cpu) && (cpu.m32[CR4] & CR4_PGE) !== 0;
+  if (keepGlobal) dropDisagreeingGlobals(cpu, value, pdptes);
+  if (loadsPointers) cpu.m32.set(pdptes, PDPTE);
   cpu.m32[CR3] = value; // the low bits without a meaning are kept as written
-  flushTlb(cpu, (cpu.m32[CR4] & CR4_PGE) !== 0);
+  flushTlb(cpu, keepGlobal);
   cpu.exitRequest |= EXIT_MODE;
 }
 

@@ -168,17 +168,19 @@ export function walk(cpu: Cpu, linear: number, write: boolean, user: boolean, fe
     : walk32(cpu, linear, write, user, fetch);
 }
 
-/**
- * Load the four page-directory-pointer entries from physical `cr3`, as MOV to CR0/CR3/CR4 and task switches do with
- * PAE paging. A present entry with a reserved bit raises #GP(0) and changes nothing. SDM 3 §4.4.1.
- */
+/** Load the four page-directory-pointer entries from physical `cr3`, as MOV to CR0 and CR4 do. */
 export function loadPdptes(cpu: Cpu, cr3: number): void {
+  cpu.m32.set(readPdptes(cpu, cr3), PDPTE);
+}
+
+/** Read and check the pointer entries: a present one with a reserved bit raises #GP(0). SDM 3 §4.4.1. */
+export function readPdptes(cpu: Cpu, cr3: number): Int32Array {
   const base = (cr3 & 0xffffffe0) >>> 0;
-  const words: number[] = [];
-  for (let word = 0; word < 8; word++) words.push(cpu.space.read32(base + word * 4));
+  const words = new Int32Array(8);
+  for (let word = 0; word < 8; word++) words[word] = cpu.space.read32(base + word * 4);
   for (let entry = 0; entry < 8; entry += 2) {
     if ((words[entry] & P) === 0) continue;
     if ((words[entry] & PDPTE_LOW_RESERVED) !== 0 || (words[entry + 1] & PDPTE_HIGH_RESERVED) !== 0) raise(cpu, 13, 0);
   }
-  for (let word = 0; word < 8; word++) cpu.m32[PDPTE + word] = words[word];
+  return words;
 }
