@@ -166,8 +166,11 @@ export class Counter8254 {
     const order = (this.control >> 4) & 3;
     if (order === 3 && this.writtenLow < 0) {
       this.writtenLow = value;
-      // Mode 0: the first byte stops the counter and takes OUT low at once.
-      if (this.mode === 0 && this.running && this.stopped === NEVER) this.stopped = this.#elapsed(cycle);
+      // Mode 0: the first byte stops the counter, takes OUT low at once and holds back a load that was due.
+      if (this.mode === 0) {
+        if (this.running && this.stopped === NEVER) this.stopped = this.#elapsed(cycle);
+        this.loadAt = NEVER;
+      }
       return;
     }
     const raw = order === 1 ? value : order === 2 ? value << 8 : (value << 8) | this.writtenLow;

@@ -65,6 +65,20 @@ export interface Board {
   load(states: readonly (readonly [string, DeviceState])[]): void;
 }
 
+/**
+ * Program the chips as PC firmware leaves them to a boot loader: interrupts at vectors 08h and 70h, all lines but the
+ * cascade masked. What else firmware does, devices have after reset. For guests that are started without firmware.
+ */
+export function programLikeFirmware(bus: IoBus): void {
+  const program = (first: number, ...bytes: number[]): void => {
+    bytes.forEach((byte, index) => {
+      bus.write(index === 0 ? first : first + 1, 1, byte);
+    });
+  };
+  program(0x20, 0x11, 0x08, 0x04, 0x01, 0xfb);
+  program(0xa0, 0x11, 0x70, 0x02, 0x01, 0xff);
+}
+
 export function createBoard(context: BoardContext, options: BoardOptions): Board {
   const { clock } = context;
   const bus = new IoBus();
