@@ -1,5 +1,5 @@
 ; Benchmark: products of 64 x 64 matrices of 32-bit integers. Three nested loops, multiplication, indexed
-; loads. The count is the number of products; default 20, about 1.6 M instructions each. Every product
+; loads. The count is the number of products; default 20, about 1.9 M instructions each. Every product
 ; becomes a factor of the next one, so none can be left out.
 %include "common.inc"
 

@@ -1,6 +1,6 @@
 ; Benchmark in the manner of Dhrystone: what compiled programs do between their loops. Record copies,
 ; string comparison, calls through a table, a switch, a linked list, division, frames with EBP. The count
-; is the number of rounds; default 80000, about 370 instructions each.
+; is the number of rounds; default 150000, about 190 instructions each.
 %include "common.inc"
 
 RECORDS         equ 16
@@ -13,7 +13,7 @@ sum             equ FREE_MEMORY + 0x1004
 kinds           equ FREE_MEMORY + 0x1008        ; how often each case of the switch was taken
 
 main:
-        mov eax, 80000
+        mov eax, 150000
         call read_count
         mov [rounds], eax
         call make_records

@@ -7,7 +7,7 @@
 ; timer strikes while the teller is that far, the clerk's are. Each task also keeps a ledger of its own,
 ; and the clerk audits: when balance and ledgers differ, it says so and ends the machine with EXIT_FAIL.
 ;
-; Without input nothing can go wrong. With a dozen bytes at random moments about one run in twenty fails.
+; Without input nothing can go wrong. With a dozen bytes at random moments about one run in fifteen fails.
 %include "common.inc"
 
 ROUNDS          equ 2048                ; of the clerk; about 1200 instructions each

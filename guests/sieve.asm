@@ -1,5 +1,5 @@
 ; Benchmark: the sieve of Eratosthenes up to 65536, again and again. Byte stores with growing strides,
-; short loops, predictable branches. The count is the number of sieves; default 40, about 0.7 M
+; short loops, predictable branches. The count is the number of sieves; default 40, about 0.84 M
 ; instructions each.
 %include "common.inc"
 

@@ -1,6 +1,6 @@
 ; Benchmark: quicksort of 4096 pseudo-random numbers, insertion sort for what is shorter than 12.
 ; Recursion, unpredictable branches, swaps in memory. The count is the number of arrays; default 60,
-; about 0.5 M instructions each.
+; about 0.42 M instructions each.
 %include "common.inc"
 
 NUMBERS         equ 4096
