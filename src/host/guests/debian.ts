@@ -61,7 +61,7 @@ function rememberedPackages(cache: string, flavour: string): { kernel: string; b
 
 async function obtainPackages(options: DebianOptions): Promise<{ kernel: string; busybox: string }> {
   const { cache, flavour } = options;
-  const remembered = options.update ? undefined : rememberedPackages(cache, flavour);
+  const remembered = options.update || options.suite !== undefined ? undefined : rememberedPackages(cache, flavour);
   if (remembered !== undefined) return remembered;
   const archive = new Archive({ directory: cache, architecture: 'i386', suite: options.suite, mirror: options.mirror });
   options.progress('fetching package lists');
