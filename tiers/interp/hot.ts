@@ -69,7 +69,6 @@ import {
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { B_BYTES, B_COMPILED, B_COUNT, B_HEAT, BLOCK_HEADER_WORDS, type BlockCache } from './blocks.ts';
 import { HANDLER_TABLE } from './handlers.ts';
-import { HOT, HOT_END } from './specialise.ts';
 
 /** IMUL r32: the low half; CF and OF say whether it was all; the other flags stay (as handlers/multiply.ts). */
 function multiplySigned(cpu: Cpu, a: number, b: number): number {
@@ -163,15 +162,17 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
 
     dispatch: for (;;) {
       switch (code[pc + R_HOT]) {
-        case HOT_END:
+        case 1: // HOT_END
           eip = (blockEip + code[pc + R_POSITION]) | 0;
           continue enter;
-        case HOT.MOV_R_S: {
+        case 2: {
+          // MOV_R_S
           m32[code[pc + R_A]] = m32[code[pc + R_B]] + code[pc + R_IMM];
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.MOV_R_M: {
+        case 3: {
+          // MOV_R_M
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -183,7 +184,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.MOV_M_S: {
+        case 4: {
+          // MOV_M_S
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -195,7 +197,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.MOV_R8_M8: {
+        case 5: {
+          // MOV_R8_M8
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -207,7 +210,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.MOV_M8_R8: {
+        case 6: {
+          // MOV_M8_R8
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -219,7 +223,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.MOV_M8_I: {
+        case 7: {
+          // MOV_M8_I
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -231,17 +236,20 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.MOV_R8_R8: {
+        case 8: {
+          // MOV_R8_R8
           m8[(code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2)] = m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)];
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.MOV_R8_I: {
+        case 9: {
+          // MOV_R8_I
           m8[(code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2)] = code[pc + R_IMM];
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.MOV_M16_R16: {
+        case 10: {
+          // MOV_M16_R16
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -253,7 +261,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.MOVZX_R_M8: {
+        case 11: {
+          // MOVZX_R_M8
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -265,12 +274,14 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.MOVZX_R_R8: {
+        case 12: {
+          // MOVZX_R_R8
           m32[code[pc + R_A]] = m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)];
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.MOVZX_R_M16: {
+        case 13: {
+          // MOVZX_R_M16
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -282,12 +293,14 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.MOVZX_R_R16: {
+        case 14: {
+          // MOVZX_R_R16
           m32[code[pc + R_A]] = m16[code[pc + R_B] << 1];
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.MOVSX_R_M8: {
+        case 15: {
+          // MOVSX_R_M8
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -299,12 +312,14 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.MOVSX_R_R8: {
+        case 16: {
+          // MOVSX_R_R8
           m32[code[pc + R_A]] = (m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)] << 24) >> 24;
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.MOVSX_R_M16: {
+        case 17: {
+          // MOVSX_R_M16
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -316,12 +331,14 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.MOVSX_R_R16: {
+        case 18: {
+          // MOVSX_R_R16
           m32[code[pc + R_A]] = (m16[code[pc + R_B] << 1] << 16) >> 16;
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.LEA: {
+        case 19: {
+          // LEA
           m32[code[pc + R_A]] =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -330,7 +347,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.ADD_R_S: {
+        case 20: {
+          // ADD_R_S
           const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
           const result = (m32[code[pc + R_A]] + source) | 0;
           m32[code[pc + R_A]] = result;
@@ -340,7 +358,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.SUB_R_S: {
+        case 21: {
+          // SUB_R_S
           const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
           const result = (m32[code[pc + R_A]] - source) | 0;
           m32[code[pc + R_A]] = result;
@@ -350,7 +369,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.AND_R_S: {
+        case 22: {
+          // AND_R_S
           const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
           const result = (m32[code[pc + R_A]] & source) | 0;
           m32[code[pc + R_A]] = result;
@@ -360,7 +380,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.OR_R_S: {
+        case 23: {
+          // OR_R_S
           const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
           const result = m32[code[pc + R_A]] | source | 0;
           m32[code[pc + R_A]] = result;
@@ -370,7 +391,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.XOR_R_S: {
+        case 24: {
+          // XOR_R_S
           const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
           const result = (m32[code[pc + R_A]] ^ source) | 0;
           m32[code[pc + R_A]] = result;
@@ -380,7 +402,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.CMP_R_S: {
+        case 25: {
+          // CMP_R_S
           const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
           m32[CC_OP] = CC_SUB32;
           m32[CC_DST] = m32[code[pc + R_A]] - source;
@@ -388,13 +411,15 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.TEST_R_S: {
+        case 26: {
+          // TEST_R_S
           m32[CC_OP] = CC_LOGIC32;
           m32[CC_DST] = m32[code[pc + R_A]] & ((m32[code[pc + R_B]] + code[pc + R_IMM]) | 0);
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.ADC_R_S: {
+        case 27: {
+          // ADC_R_S
           const carryIn = carry(cpu);
           const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
           const result = (m32[code[pc + R_A]] + source + carryIn) | 0;
@@ -405,7 +430,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.SBB_R_S: {
+        case 28: {
+          // SBB_R_S
           const carryIn = carry(cpu);
           const source = (m32[code[pc + R_B]] + code[pc + R_IMM]) | 0;
           const result = (m32[code[pc + R_A]] - source - carryIn) | 0;
@@ -416,7 +442,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.ADD_R_M: {
+        case 29: {
+          // ADD_R_M
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -433,7 +460,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.SUB_R_M: {
+        case 30: {
+          // SUB_R_M
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -450,7 +478,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.AND_R_M: {
+        case 31: {
+          // AND_R_M
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -467,7 +496,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.OR_R_M: {
+        case 32: {
+          // OR_R_M
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -484,7 +514,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.XOR_R_M: {
+        case 33: {
+          // XOR_R_M
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -501,7 +532,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.CMP_R_M: {
+        case 34: {
+          // CMP_R_M
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -516,7 +548,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.CMP_M_S: {
+        case 35: {
+          // CMP_M_S
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -531,7 +564,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.TEST_M_S: {
+        case 36: {
+          // TEST_M_S
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -544,7 +578,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.ADD_M_S: {
+        case 37: {
+          // ADD_M_S
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -561,7 +596,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.SUB_M_S: {
+        case 38: {
+          // SUB_M_S
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -578,7 +614,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.AND_M_S: {
+        case 39: {
+          // AND_M_S
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -595,7 +632,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.OR_M_S: {
+        case 40: {
+          // OR_M_S
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -612,7 +650,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.XOR_M_S: {
+        case 41: {
+          // XOR_M_S
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -629,7 +668,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.INC_R: {
+        case 42: {
+          // INC_R
           m32[CC_SRC] = carry(cpu);
           const result = (m32[code[pc + R_A]] + 1) | 0;
           m32[code[pc + R_A]] = result;
@@ -638,7 +678,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.DEC_R: {
+        case 43: {
+          // DEC_R
           m32[CC_SRC] = carry(cpu);
           const result = (m32[code[pc + R_A]] - 1) | 0;
           m32[code[pc + R_A]] = result;
@@ -647,7 +688,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.INC_M: {
+        case 44: {
+          // INC_M
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -663,7 +705,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.DEC_M: {
+        case 45: {
+          // DEC_M
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -679,7 +722,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.NEG_R: {
+        case 46: {
+          // NEG_R
           const source = m32[code[pc + R_A]];
           const result = -source | 0;
           m32[code[pc + R_A]] = result;
@@ -689,12 +733,14 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.NOT_R: {
+        case 47: {
+          // NOT_R
           m32[code[pc + R_A]] = ~m32[code[pc + R_A]];
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.CMP_R8_S8: {
+        case 68: {
+          // CMP_R8_S8
           const source =
             ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) <<
               24) >>
@@ -706,7 +752,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.CMP_M8_S8: {
+        case 69: {
+          // CMP_M8_S8
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -724,7 +771,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.CMP_R8_M8: {
+        case 86: {
+          // CMP_R8_M8
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -739,7 +787,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.TEST_R8_S8: {
+        case 70: {
+          // TEST_R8_S8
           const source =
             code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)];
           m32[CC_OP] = CC_LOGIC8;
@@ -747,7 +796,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.TEST_M8_I: {
+        case 71: {
+          // TEST_M8_I
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -760,7 +810,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.ADD_R8_S8: {
+        case 82: {
+          // ADD_R8_S8
           const source =
             ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) <<
               24) >>
@@ -774,7 +825,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.SUB_R8_S8: {
+        case 83: {
+          // SUB_R8_S8
           const source =
             ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) <<
               24) >>
@@ -788,7 +840,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.AND_R8_S8: {
+        case 80: {
+          // AND_R8_S8
           const source =
             ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) <<
               24) >>
@@ -802,7 +855,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.OR_R8_S8: {
+        case 81: {
+          // OR_R8_S8
           const source =
             ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) <<
               24) >>
@@ -816,7 +870,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.XOR_R8_S8: {
+        case 79: {
+          // XOR_R8_S8
           const source =
             ((code[pc + R_B] === ZERO ? code[pc + R_IMM] : m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)]) <<
               24) >>
@@ -830,39 +885,46 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.SETCC_R8: {
+        case 72: {
+          // SETCC_R8
           m8[(code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2)] = condition(cpu, code[pc + R_B]) ? 1 : 0;
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.CMOVCC_R_R: {
+        case 73: {
+          // CMOVCC_R_R
           if (condition(cpu, code[pc + R_IMM])) m32[code[pc + R_A]] = m32[code[pc + R_B]];
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.XCHG_R_R: {
+        case 74: {
+          // XCHG_R_R
           const first = m32[code[pc + R_A]];
           m32[code[pc + R_A]] = m32[code[pc + R_B]];
           m32[code[pc + R_B]] = first;
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.CDQ: {
+        case 75: {
+          // CDQ
           m32[EDX] = m32[EAX] >> 31;
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.NOP: {
+        case 76: {
+          // NOP
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.IMUL_R_R: {
+        case 54: {
+          // IMUL_R_R
           const result = multiplySigned(cpu, m32[code[pc + R_A]], m32[code[pc + R_B]]);
           m32[code[pc + R_A]] = result;
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.IMUL_R_M: {
+        case 55: {
+          // IMUL_R_M
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -874,12 +936,14 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.IMUL3_R_R: {
+        case 56: {
+          // IMUL3_R_R
           m32[code[pc + R_A]] = multiplySigned(cpu, m32[code[pc + R_B]], code[pc + R_IMM]);
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.PUSH_S: {
+        case 57: {
+          // PUSH_S
           const address = (m32[ESP] - 4) | 0;
           const entry = tlb[address >>> 12];
           if (((entry & writeDeny) | (address & 3)) !== 0) break;
@@ -888,7 +952,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.PUSH_M: {
+        case 58: {
+          // PUSH_M
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -905,7 +970,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.POP_R: {
+        case 59: {
+          // POP_R
           const address = m32[ESP];
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 3)) !== 0) break;
@@ -915,7 +981,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.LEAVE: {
+        case 67: {
+          // LEAVE
           const address = m32[EBP];
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 3)) !== 0) break;
@@ -924,7 +991,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.CALL: {
+        case 60: {
+          // CALL
           const target = (m32[ESP] - 4) | 0;
           const stack = tlb[target >>> 12];
           if (((stack & writeDeny) | (target & 3)) !== 0) break;
@@ -933,7 +1001,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           eip = (blockEip + code[pc + R_DISP]) | 0;
           continue enter;
         }
-        case HOT.CALL_R: {
+        case 61: {
+          // CALL_R
           const destination = m32[code[pc + R_A]];
           const target = (m32[ESP] - 4) | 0;
           const stack = tlb[target >>> 12];
@@ -944,7 +1013,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           eip = destination;
           continue enter;
         }
-        case HOT.CALL_M: {
+        case 62: {
+          // CALL_M
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -962,7 +1032,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           eip = destination;
           continue enter;
         }
-        case HOT.RET: {
+        case 63: {
+          // RET
           const address = m32[ESP];
           const entry = tlb[address >>> 12];
           if (((entry & readDeny) | (address & 3)) !== 0) break;
@@ -970,15 +1041,18 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           m32[ESP] = address + 4 + code[pc + R_IMM];
           continue enter;
         }
-        case HOT.JMP: {
+        case 64: {
+          // JMP
           eip = (blockEip + code[pc + R_DISP]) | 0;
           continue enter;
         }
-        case HOT.JMP_R: {
+        case 65: {
+          // JMP_R
           eip = m32[code[pc + R_A]];
           continue enter;
         }
-        case HOT.JMP_M: {
+        case 66: {
+          // JMP_M
           const address =
             (m32[code[pc + R_EA] & 15] +
               (m32[(code[pc + R_EA] >> 4) & 15] << ((code[pc + R_EA] >> 8) & 3)) +
@@ -989,46 +1063,52 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           eip = m32[((entry & -4096) + address) >>> 2];
           continue enter;
         }
-        case HOT.SHL_R_I: {
+        case 48: {
+          // SHL_R_I
           m32[code[pc + R_A]] = shiftLeft(cpu, m32[code[pc + R_A]], code[pc + R_B]);
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.SHR_R_I: {
+        case 49: {
+          // SHR_R_I
           m32[code[pc + R_A]] = shiftRight(cpu, m32[code[pc + R_A]], code[pc + R_B]);
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.SAR_R_I: {
+        case 50: {
+          // SAR_R_I
           m32[code[pc + R_A]] = shiftArithmetic(cpu, m32[code[pc + R_A]], code[pc + R_B]);
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.SHL_R_CL: {
+        case 51: {
+          // SHL_R_CL
           const count = m32[ECX] & 31;
           if (count !== 0) m32[code[pc + R_A]] = shiftLeft(cpu, m32[code[pc + R_A]], count);
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.SHR_R_CL: {
+        case 52: {
+          // SHR_R_CL
           const count = m32[ECX] & 31;
           if (count !== 0) m32[code[pc + R_A]] = shiftRight(cpu, m32[code[pc + R_A]], count);
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.SAR_R_CL: {
+        case 53: {
+          // SAR_R_CL
           const count = m32[ECX] & 31;
           if (count !== 0) m32[code[pc + R_A]] = shiftArithmetic(cpu, m32[code[pc + R_A]], count);
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case HOT.JCC + 0: // JO
+        case 96: // JO
           eip = (blockEip + code[pc + (condition(cpu, 0) ? R_DISP : R_A)]) | 0;
           continue enter;
-        case HOT.JCC + 1: // JNO
+        case 97: // JNO
           eip = (blockEip + code[pc + (condition(cpu, 0) ? R_A : R_DISP)]) | 0;
           continue enter;
-        case HOT.JCC + 2: // JB
+        case 98: // JB
           eip =
             (blockEip +
               code[
@@ -1039,7 +1119,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
               ]) |
             0;
           continue enter;
-        case HOT.JCC + 3: // JAE
+        case 99: // JAE
           eip =
             (blockEip +
               code[
@@ -1050,19 +1130,19 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
               ]) |
             0;
           continue enter;
-        case HOT.JCC + 4: // JE
+        case 100: // JE
           eip =
             (blockEip +
               code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & ZF) !== 0 : m32[CC_DST] === 0) ? R_DISP : R_A)]) |
             0;
           continue enter;
-        case HOT.JCC + 5: // JNE
+        case 101: // JNE
           eip =
             (blockEip +
               code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & ZF) !== 0 : m32[CC_DST] === 0) ? R_A : R_DISP)]) |
             0;
           continue enter;
-        case HOT.JCC + 6: // JBE
+        case 102: // JBE
           eip =
             (blockEip +
               code[
@@ -1077,7 +1157,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
               ]) |
             0;
           continue enter;
-        case HOT.JCC + 7: // JA
+        case 103: // JA
           eip =
             (blockEip +
               code[
@@ -1092,25 +1172,25 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
               ]) |
             0;
           continue enter;
-        case HOT.JCC + 8: // JS
+        case 104: // JS
           eip =
             (blockEip +
               code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & SF) !== 0 : m32[CC_DST] < 0) ? R_DISP : R_A)]) |
             0;
           continue enter;
-        case HOT.JCC + 9: // JNS
+        case 105: // JNS
           eip =
             (blockEip +
               code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & SF) !== 0 : m32[CC_DST] < 0) ? R_A : R_DISP)]) |
             0;
           continue enter;
-        case HOT.JCC + 10: // JP
+        case 106: // JP
           eip = (blockEip + code[pc + (condition(cpu, 10) ? R_DISP : R_A)]) | 0;
           continue enter;
-        case HOT.JCC + 11: // JNP
+        case 107: // JNP
           eip = (blockEip + code[pc + (condition(cpu, 10) ? R_A : R_DISP)]) | 0;
           continue enter;
-        case HOT.JCC + 12: // JL
+        case 108: // JL
           eip =
             (blockEip +
               code[
@@ -1121,7 +1201,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
               ]) |
             0;
           continue enter;
-        case HOT.JCC + 13: // JGE
+        case 109: // JGE
           eip =
             (blockEip +
               code[
@@ -1132,7 +1212,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
               ]) |
             0;
           continue enter;
-        case HOT.JCC + 14: // JLE
+        case 110: // JLE
           eip =
             (blockEip +
               code[
@@ -1143,7 +1223,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
               ]) |
             0;
           continue enter;
-        case HOT.JCC + 15: // JG
+        case 111: // JG
           eip =
             (blockEip +
               code[
