@@ -101,13 +101,13 @@ export function parseArguments(command: CommandSpec, words: readonly string[]): 
     if (given !== undefined && option.repeat !== true && option.value !== undefined) {
       throw new UsageError(`--${name} is given twice: give it once.`);
     }
-    values.set(name, [...(given ?? []), valueOf(option, word, equals, queue)]);
+    values.set(name, [...(given ?? []), readValue(option, word, equals, queue)]);
   }
   if (!values.has('help')) checkPositionals(command, positionals);
   return new Arguments(positionals, values);
 }
 
-function valueOf(option: OptionSpec, word: string, equals: number, queue: string[]): string {
+function readValue(option: OptionSpec, word: string, equals: number, queue: string[]): string {
   const name = `--${option.name}`;
   if (option.value === undefined) {
     if (equals >= 0) throw new UsageError(`${name} takes no value: write it without "${word.slice(equals)}".`);

@@ -67,8 +67,12 @@ const DEVICE_MEMORY_SIZE = 1 << 20;
 const SLICE_TICKS_MAX = 1 << 28;
 /** The reset line is held for about a millisecond. No position of a run lies in it. */
 const RESET_NANOSECONDS = 1 << 20;
-/** So many exceptions in a row without a retired instruction take a tick: handlers that fault at once end with the slice. */
-const STALL_FAULTS = 1024;
+/**
+ * So many exceptions in a row without a retired instruction take so many ticks: a guest whose handlers fault at once
+ * comes to the end of its slice in milliseconds of the host, as any other does.
+ */
+const STALL_FAULTS = 16;
+const STALL_TICKS = 1024;
 /** Stands where devices are mapped when none runs: the port replaces what is read. */
 const NO_DEVICE: MmioHandler = { read: () => 0, write: () => {} };
 
@@ -253,11 +257,12 @@ export class Machine {
       const tick = cpu.f64[TICK_F64];
       this.settle(tick);
       if (this.stopReason !== null) return this.stopReason;
-      if (!this.options.reboot && (this.resetRequested || m32[SHUTDOWN] !== 0)) return 'shutdown';
+      if (!this.options.reboot && (this.resetRequested || m32[SHUTDOWN] !== 0)) return this.pass(tick, 'shutdown');
       if (tick >= limit) return tick >= untilTick ? 'tick' : 'log-end';
       this.takeDue(tick);
       if (this.stopReason !== null) return this.pass(tick, this.stopReason);
       if (port.divergence !== null) return 'divergence';
+      if (cpu.f64[TICK_F64] !== tick) continue; // a reset from the log took its time
       if (this.resetRequested || m32[SHUTDOWN] !== 0) {
         if (!this.options.reboot) return this.pass(tick, 'shutdown');
         this.resetRequested = false;
@@ -329,7 +334,10 @@ export class Machine {
       if (event.kind === 'a20') this.setA20(event.enabled);
       else if (event.kind === 'dma-write') {
         if ('bytes' in event.content) this.space.writeBytes(event.address, event.content.bytes);
-      } else this.reset();
+      } else {
+        this.reset();
+        return;
+      }
     }
   }
 
@@ -387,7 +395,10 @@ export class Machine {
     if (tick !== this.stallTick) {
       this.stallTick = tick;
       this.stalledFaults = 0;
-    } else if (++this.stalledFaults >= STALL_FAULTS) cpu.f64[TICK_F64] = tick + 1;
+    } else if (++this.stalledFaults >= STALL_FAULTS) {
+      this.idleTicks += STALL_TICKS;
+      cpu.f64[TICK_F64] = tick + STALL_TICKS;
+    }
   }
 
   /** One instruction (or REP iteration) with the rules that apply at instruction boundaries: shadows, RF, TF, DR0–3. */

@@ -111,9 +111,8 @@ export class Session {
 
   /** A host's decision cannot be made again and is taken from the log; what a device does must happen again. */
   private recordedReason(reason: string): string {
-    const isDeviceDeed = reason === 'power-off' || reason === 'debug-exit';
-    if (reason === 'shutdown' || (isDeviceDeed && this.port.runsDevices)) return 'log-end';
-    return reason;
+    const isDeed = reason === 'power-off' || reason === 'debug-exit' || reason === 'shutdown';
+    return isDeed && this.port.runsDevices ? 'log-end' : reason;
   }
 }
 

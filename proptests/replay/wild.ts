@@ -1,0 +1,182 @@
+/**
+ * Guests that nobody would write: random bytes executed in an interrupt-driven world. The frame sets up descriptor
+ * tables, the interrupt controllers, the timer and the first serial port; then control jumps into random bytes, and every
+ * exception, every timer interrupt and every serial byte throws it to another place in them. What is left may reset,
+ * power off, halt, hang with interrupts off or rewrite its own code: each is a run that must replay exactly.
+ */
+import { assemble } from '../../src/core/isa/assemble.ts';
+import type { InputEvent } from '../../src/core/replay/events.ts';
+import { KEY_NAMES } from '../../src/core/replay/key-names.ts';
+import type { RecordSettings, TimedInput } from '../../src/host/index.ts';
+
+/** xorshift32: the same numbers on every host. */
+export class Dice {
+  private state: number;
+  constructor(seed: number) {
+    this.state = (Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995) | 1;
+    for (let i = 0; i < 4; i++) this.next(2);
+  }
+  /** From 0 to limit − 1. */
+  next(limit: number): number {
+    this.state ^= this.state << 13;
+    this.state ^= this.state >>> 17;
+    this.state ^= this.state << 5;
+    return (this.state >>> 0) % limit;
+  }
+  pick<T>(items: readonly T[]): T {
+    return items[this.next(items.length)];
+  }
+}
+
+const RANDOM_BYTES = 4096;
+
+const FRAME = `
+bits 32
+org 0x100000
+header: dd 0x1badb002, 0x00010003, 0xe4514ffb, header, 0x100000, 0, 0, start
+align 8
+gdt:    dd 0, 0, 0x0000ffff, 0x00cf9a00, 0x0000ffff, 0x00cf9200
+gdtr:   dw 23
+        dd gdt
+idtr:   dw 0x1ff
+        dd 0x90000
+count:  dd 0
+start:  lgdt [gdtr]
+        jmp 8:flat
+flat:   mov eax, 16
+        mov ds, ax
+        mov es, ax
+        mov ss, ax
+        mov esp, 0x80000
+        ; 32 exceptions, then 16 lines, all through the same two handlers.
+        mov edi, 0x90000
+        mov ecx, 64
+gates:  mov eax, on_exception
+        cmp ecx, 32
+        ja gate
+        mov eax, on_interrupt
+gate:   mov edx, eax
+        and edx, 0xffff
+        or edx, 0x80000
+        mov [edi], edx
+        and eax, 0xffff0000
+        or eax, 0x8e00
+        mov [edi + 4], eax
+        add edi, 8
+        loop gates
+        lidt [idtr]
+        mov al, 0x11
+        out 0x20, al
+        out 0xa0, al
+        mov al, 0x20
+        out 0x21, al
+        mov al, 0x28
+        out 0xa1, al
+        mov al, 4
+        out 0x21, al
+        mov al, 2
+        out 0xa1, al
+        mov al, 1
+        out 0x21, al
+        out 0xa1, al
+        mov al, 0xe8            ; timer, keyboard, cascade, serial
+        out 0x21, al
+        mov al, 0xef            ; mouse
+        out 0xa1, al
+        mov al, 0x34
+        out 0x43, al
+        mov al, 0
+        out 0x40, al
+        mov al, 2               ; 512 cycles: 0.43 ms
+        out 0x40, al
+        mov dx, 0x3f9
+        mov al, 1
+        out dx, al
+        mov dx, 0x3fc
+        mov al, 11
+        out dx, al
+        jmp go_on
+on_interrupt:
+        mov al, 0x20
+        out 0xa0, al
+        out 0x20, al
+        mov dx, 0x3f8
+        in al, dx
+        out dx, al
+        in al, 0x60
+        add [cs:count], al
+on_exception:
+go_on:  mov eax, 16
+        mov ds, ax
+        mov es, ax
+        mov ss, ax
+        mov esp, 0x80000
+        inc dword [count]
+        imul eax, [count], 2654435
+        shr eax, 7
+        and eax, ${RANDOM_BYTES - 1}
+        add eax, wild
+        push eax
+        mov al, [count]         ; something to read in the log
+        mov dx, 0x3f8
+        out dx, al
+        sti
+        ret
+wild:
+`;
+
+let frameBytes: Uint8Array | null = null;
+
+function wildImage(dice: Dice): Uint8Array {
+  frameBytes ??= assemble(FRAME).bytes;
+  const image = new Uint8Array(frameBytes.length + RANDOM_BYTES + 64);
+  image.set(frameBytes);
+  // Half of the bytes are from common opcodes, so that more than faults happens.
+  const common = [0x01, 0x29, 0x8b, 0x89, 0x50, 0x58, 0xa4, 0xab, 0xf3, 0x0f, 0x40, 0x90, 0x66, 0xec, 0xee, 0x74, 0x75];
+  for (let at = frameBytes.length; at < image.length; at++) image[at] = dice.next(2) === 0 ? dice.next(256) : dice.pick(common);
+  return image;
+}
+
+function randomInput(dice: Dice): InputEvent {
+  switch (dice.next(40)) {
+    case 0:
+    case 5:
+      return { kind: 'nmi' };
+    case 1:
+      return { kind: 'reset' };
+    case 2:
+    case 6:
+    case 7:
+      return { kind: 'key', key: dice.pick(KEY_NAMES), down: dice.next(2) === 0 };
+    case 3:
+    case 8:
+    case 9:
+      return { kind: 'mouse', dx: dice.next(21) - 10, dy: dice.next(21) - 10, dz: 0, buttons: dice.next(8) };
+    case 4:
+    case 10:
+      return { kind: 'serial', port: 1 + dice.next(3), bytes: Uint8Array.of(dice.next(256)) };
+    default:
+      return { kind: 'serial', port: 0, bytes: Uint8Array.from({ length: 1 + dice.next(40) }, () => dice.next(256)) };
+  }
+}
+
+/** A guest, its inputs and the settings of its machine, all from one seed. */
+export function wildRun(seed: number): RecordSettings {
+  const dice = new Dice(seed);
+  const maxTicks = 50_000 + dice.next(200_000);
+  const inputs: TimedInput[] = Array.from({ length: dice.next(30) }, () => ({
+    tick: dice.next(maxTicks),
+    event: randomInput(dice),
+  })).sort((a, b) => a.tick - b.tick);
+  return {
+    images: { kernel: wildImage(dice) },
+    memoryMegabytes: 2 + dice.next(3),
+    nsPerTick: dice.pick([8, 8, 64, 1]),
+    epochSeconds: dice.next(2 ** 31),
+    reboot: dice.next(3) > 0,
+    serialTiming: dice.pick(['instant', 'instant', 'baud']),
+    hashEveryTicks: dice.pick([4096, 20_000, 65_536]),
+    inputs,
+    maxTicks,
+  };
+}
