@@ -15,9 +15,11 @@ import { multiplyHandlers } from './handlers/multiply.ts';
 import { portHandlers } from './handlers/port-io.ts';
 import { segmentHandlers } from './handlers/segment.ts';
 import { shiftHandlers } from './handlers/shift.ts';
+import { simdControlHandlers } from './handlers/simd-control.ts';
 import { stackHandlers } from './handlers/stack.ts';
 import { stringHandlers } from './handlers/string.ts';
 import { systemHandlers } from './handlers/system.ts';
+import { x87ControlHandlers } from './handlers/x87-control.ts';
 
 export const HANDLERS: Partial<Record<OpName, Handler>> = {
   ...aluHandlers,
@@ -33,7 +35,9 @@ export const HANDLERS: Partial<Record<OpName, Handler>> = {
   ...shiftHandlers,
   ...stackHandlers,
   ...stringHandlers,
+  ...simdControlHandlers,
   ...systemHandlers,
+  ...x87ControlHandlers,
 };
 
 /** #UD: what a processor without the instruction does. */

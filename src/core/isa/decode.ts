@@ -379,7 +379,8 @@ export function decodeInstruction(
   }
   let meta = FORM_TABLE[words + F_META + (size32 ? 2 : 0) + (memory ? 1 : 0)] | prefixMeta;
 
-  let immediate = 0;
+  // The escapes D8–DF have no immediate: the word holds what the x87 remembers as the last opcode (SDM 1 §8.1.9).
+  let immediate = (slot & ~7) === 0xd8 ? ((slot & 7) << 8) | modrm : 0;
   const immediateKind = FORM_TABLE[words + F_IMMEDIATE];
   if (immediateKind !== IMM_NONE) {
     switch (immediateKind) {

@@ -25,6 +25,17 @@ export interface PortBus {
   write(port: number, size: number, value: number): void;
 }
 
+/** The FERR# and IGNNE# pins: how a board reports x87 errors while CR0.NE is 0 (SDM 1 §8.7.2). */
+export interface ErrorPins {
+  /** An unmasked exception is pending at a waiting instruction. True: IGNNE# says to go on regardless. */
+  assert(): boolean;
+  /** No unmasked exception is pending any more. */
+  release(): void;
+}
+
+/** A board without the wires: errors are ignored. */
+const NO_PINS: ErrorPins = { assert: () => true, release: () => {} };
+
 const TLB_ENTRIES = 1 << 20;
 
 export class Cpu {
@@ -45,6 +56,7 @@ export class Cpu {
   hasApic = false;
   space!: AddressSpace;
   ports!: PortBus;
+  ferr: ErrorPins = NO_PINS;
 
   /** Tick at which the current slice ends; now() = deadlineTick − left. */
   deadlineTick = 0;

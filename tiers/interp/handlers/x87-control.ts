@@ -1,0 +1,126 @@
+// x87 control: control and status word, environments and saved states, FNINIT, FNCLEX, FWAIT, and what is left of the
+// 8087's and 80287's control instructions. SDM 2 under each name. The instructions without WAIT (FN…) do not look at
+// pending exceptions. None of these changes the last instruction and data pointers except by loading them.
+
+import {
+  fxRestore,
+  fxSave,
+  loadEnvironment,
+  loadState,
+  saveBytes,
+  environmentBytes,
+  storeEnvironment,
+  storeState,
+  FX_IMAGE_BYTES,
+} from '../../../src/core/cpu/fpu/images.ts';
+import {
+  checkAvailable,
+  clearExceptions,
+  enter,
+  enterWait,
+  initialise,
+  setControl,
+} from '../../../src/core/cpu/fpu/status.ts';
+import type { OpName } from '../../../src/core/isa/ops.ts';
+import { META_OPSIZE_32, R_META } from '../../../src/core/isa/record.ts';
+import { load16, store16 } from '../../../src/core/memory/access.ts';
+import type { Cpu } from '../../../src/core/state/cpu.ts';
+import { EAX, FP_CONTROL, FP_STATUS } from '../../../src/core/state/layout.ts';
+import type { Handler } from '../handler.ts';
+import { addressOf } from '../operands.ts';
+
+/** Six exception masks. */
+const ALL_MASKED = 0x3f;
+
+const isWide = (code: Int32Array, pc: number): boolean => (code[pc + R_META] & META_OPSIZE_32) !== 0;
+
+function loadControl(cpu: Cpu, code: Int32Array, pc: number): void {
+  if (!enter(cpu)) return;
+  setControl(cpu, load16(cpu, addressOf(cpu, code, pc, 2, false)));
+}
+
+function storeControl(cpu: Cpu, code: Int32Array, pc: number): void {
+  checkAvailable(cpu);
+  store16(cpu, addressOf(cpu, code, pc, 2, true), cpu.m32[FP_CONTROL]);
+}
+
+function storeStatus(cpu: Cpu, code: Int32Array, pc: number): void {
+  checkAvailable(cpu);
+  store16(cpu, addressOf(cpu, code, pc, 2, true), cpu.m32[FP_STATUS]);
+}
+
+function statusToAx(cpu: Cpu): void {
+  checkAvailable(cpu);
+  cpu.m16[EAX << 1] = cpu.m32[FP_STATUS];
+}
+
+function clear(cpu: Cpu): void {
+  checkAvailable(cpu);
+  clearExceptions(cpu);
+}
+
+function init(cpu: Cpu): void {
+  checkAvailable(cpu);
+  initialise(cpu);
+}
+
+/** Masks all exceptions once the environment is stored. */
+function fnstenv(cpu: Cpu, code: Int32Array, pc: number): void {
+  checkAvailable(cpu);
+  const wide = isWide(code, pc);
+  storeEnvironment(cpu, addressOf(cpu, code, pc, environmentBytes(wide), true), wide);
+  setControl(cpu, cpu.m32[FP_CONTROL] | ALL_MASKED);
+}
+
+function fldenv(cpu: Cpu, code: Int32Array, pc: number): void {
+  if (!enter(cpu)) return;
+  const wide = isWide(code, pc);
+  loadEnvironment(cpu, addressOf(cpu, code, pc, environmentBytes(wide), false), wide);
+}
+
+function fnsave(cpu: Cpu, code: Int32Array, pc: number): void {
+  checkAvailable(cpu);
+  const wide = isWide(code, pc);
+  storeState(cpu, addressOf(cpu, code, pc, saveBytes(wide), true), wide);
+  initialise(cpu);
+}
+
+function frstor(cpu: Cpu, code: Int32Array, pc: number): void {
+  if (!enter(cpu)) return;
+  const wide = isWide(code, pc);
+  loadState(cpu, addressOf(cpu, code, pc, saveBytes(wide), false), wide);
+}
+
+function fxsave(cpu: Cpu, code: Int32Array, pc: number): void {
+  checkAvailable(cpu);
+  fxSave(cpu, addressOf(cpu, code, pc, FX_IMAGE_BYTES, true));
+}
+
+function fxrstor(cpu: Cpu, code: Int32Array, pc: number): void {
+  checkAvailable(cpu);
+  fxRestore(cpu, addressOf(cpu, code, pc, FX_IMAGE_BYTES, false));
+}
+
+/** FNENI, FNDISI, FNSETPM: meant something to the 8087 and 80287 alone. */
+const ignored: Handler = (cpu) => checkAvailable(cpu);
+
+export const x87ControlHandlers = {
+  FLDCW: loadControl,
+  FNSTCW: storeControl,
+  FNSTSW: storeStatus,
+  FNSTSW_AX: statusToAx,
+  FNCLEX: clear,
+  FNINIT: init,
+  FNSTENV: fnstenv,
+  FLDENV: fldenv,
+  FNSAVE: fnsave,
+  FRSTOR: frstor,
+  FXSAVE: fxsave,
+  FXRSTOR: fxrstor,
+  FNENI: ignored,
+  FNDISI: ignored,
+  FNSETPM: ignored,
+  FWAIT: (cpu: Cpu) => {
+    enterWait(cpu);
+  },
+} satisfies Partial<Record<OpName, Handler>>;
