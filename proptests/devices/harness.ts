@@ -55,6 +55,12 @@ export class Harness {
     );
   }
 
+  /** Counter 0 of the 8254 in mode 0 and without a count: no events but those a test makes. */
+  silenceTimer(): this {
+    this.out8(0x43, 0x30);
+    return this;
+  }
+
   in8(port: number): number {
     return this.board.bus.read(port, 1);
   }

@@ -57,7 +57,7 @@ test('the time is the epoch plus the ticks, in every format', () => {
       fc.constantFrom(0, 2, 4, 6),
       fc.nat(999),
       (epochSeconds, passed, format, steps) => {
-        const harness = new Harness({ epochSeconds, nsPerTick: 1024 });
+        const harness = new Harness({ epochSeconds, nsPerTick: 1024 }).silenceTimer();
         setFormat(harness, format, epochSeconds);
         // Looked at in between or not: the same.
         const middle = Math.floor((passed * steps) / 1000);
@@ -75,7 +75,7 @@ test('the time is the epoch plus the ticks, in every format', () => {
 });
 
 test('a time that the guest sets runs on from there', () => {
-  const harness = new Harness();
+  const harness = new Harness().silenceTimer();
   write(harness, 0x0b, 0x82);
   for (const [register, value] of [
     [0, 0x58],
@@ -97,7 +97,7 @@ test('a time that the guest sets runs on from there', () => {
 });
 
 test('the update window opens 244 microseconds before the second', () => {
-  const harness = new Harness();
+  const harness = new Harness().silenceTimer();
   const windowTicks = Math.ceil(244_000 / 8);
   harness.runTo(secondTicks - windowTicks - 100);
   assert.equal(read(harness, 0x0a), 0x26);
@@ -112,7 +112,7 @@ test('the update window opens 244 microseconds before the second', () => {
 });
 
 function withInterrupts(options: HarnessOptions = {}): Harness {
-  const harness = new Harness({ apic: false, ...options });
+  const harness = new Harness({ apic: false, ...options }).silenceTimer();
   harness.out8(0x20, 0x11);
   harness.out8(0x21, 0x20, 4, 1, 0xfb);
   harness.out8(0xa0, 0x11);
@@ -147,23 +147,23 @@ test('periodic interrupts come at every rate, at the exact oscillator cycle', ()
 test('update-ended interrupts come every second, alarms when the fields match', () => {
   const harness = withInterrupts();
   write(harness, 0x0b, 0x12);
-  assert.equal(nextInterrupt(harness), 0x90);
+  assert.equal(nextInterrupt(harness) & 0xb0, 0x90);
   assert.equal(harness.tick, secondTicks);
-  assert.equal(nextInterrupt(harness), 0x90);
+  assert.equal(nextInterrupt(harness) & 0xb0, 0x90);
   assert.equal(harness.tick, 2 * secondTicks);
   // 22:13:22 now; alarm at second 30 of any minute and hour.
   write(harness, 1, 0x30);
   write(harness, 3, 0xc0);
   write(harness, 5, 0xff);
   write(harness, 0x0b, 0x22);
-  assert.equal(nextInterrupt(harness), 0xb0);
+  assert.equal(nextInterrupt(harness) & 0xb0, 0xb0);
   assert.equal(harness.tick, 10 * secondTicks);
-  assert.equal(nextInterrupt(harness), 0xb0);
+  assert.equal(nextInterrupt(harness) & 0xb0, 0xb0);
   assert.equal(harness.tick, 70 * secondTicks, 'a minute later');
 });
 
 test('flags rise without being enabled, and reading them clears them', () => {
-  const harness = new Harness();
+  const harness = new Harness().silenceTimer();
   harness.run(secondTicks + 5);
   assert.equal(read(harness, 0x0c) & 0xd0, 0x50);
   assert.equal(read(harness, 0x0c), 0);
@@ -171,7 +171,7 @@ test('flags rise without being enabled, and reading them clears them', () => {
 });
 
 test('a divider held in reset stops the clock; released, it takes half a second to the first update', () => {
-  const harness = new Harness();
+  const harness = new Harness().silenceTimer();
   harness.run(10_000);
   write(harness, 0x0a, 0x70);
   harness.run(10 * secondTicks);
@@ -185,7 +185,7 @@ test('a divider held in reset stops the clock; released, it takes half a second 
 });
 
 test('the memory keeps its bytes over a reset, with a right checksum and the memory sizes', () => {
-  const harness = new Harness({ memoryBytes: 256 << 20 });
+  const harness = new Harness({ memoryBytes: 256 << 20 }).silenceTimer();
   write(harness, 0x50, 0xa5);
   write(harness, 0x0b, 0x7a);
   harness.board.reset();
@@ -201,7 +201,7 @@ test('the memory keeps its bytes over a reset, with a right checksum and the mem
 });
 
 test('bit 7 of the index masks the NMI', () => {
-  const harness = new Harness();
+  const harness = new Harness().silenceTimer();
   harness.out8(0x70, 0x80);
   harness.board.input({ kind: 'nmi' });
   harness.out8(0x70, 0x00);
