@@ -25,6 +25,7 @@ import { type Bits, disagreement, hexOf } from './iced.ts';
 import { IMPLIED_SOURCE, reencoding } from './operands.ts';
 
 const seed = 20_042;
+const PREFIXES = new Set([0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65]);
 const first = new Int32Array(RECORD_WORDS);
 const second = new Int32Array(RECORD_WORDS);
 
@@ -38,6 +39,8 @@ function roundTrip(bytes: Uint8Array, bits: Bits, length: number): Uint8Array {
   if (!isBranch) assert.ok(encoded.length <= length, `${note}: longer`);
   const wanted = Int32Array.from(first);
   wanted[R_POSITION] = second[R_POSITION];
+  // The last opcode that the x87 remembers tells aliases and longer ModRM forms apart.
+  if ((bytes.find((byte) => !PREFIXES.has(byte)) ?? 0) >> 3 === 0x1b) wanted[R_IMM] = second[R_IMM];
   const kinds = [(first[R_META] >> META_KIND_A_SHIFT) & 15, (first[R_META] >> META_KIND_B_SHIFT) & 15];
   // A segment prefix without a memory operand says nothing.
   if (!kinds.includes(KIND_MEMORY) && !IMPLIED_SOURCE.test(name)) wanted[R_EA] = second[R_EA];

@@ -23,16 +23,49 @@ import {
 } from '../../../src/core/cpu/fpu/status.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { META_OPSIZE_32, R_META } from '../../../src/core/isa/record.ts';
-import { load16, store16 } from '../../../src/core/memory/access.ts';
-import type { Cpu } from '../../../src/core/state/cpu.ts';
+import { checkAlignment, checkRead, checkWrite, load16, store16 } from '../../../src/core/memory/access.ts';
+import { type Cpu, raise } from '../../../src/core/state/cpu.ts';
 import { EAX, FP_CONTROL, FP_STATUS } from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
-import { addressOf } from '../operands.ts';
+import { addressOf, effectiveOffset, linearOf, segmentOf } from '../operands.ts';
 
 /** Six exception masks. */
 const ALL_MASKED = 0x3f;
 
 const isWide = (code: Int32Array, pc: number): boolean => (code[pc + R_META] & META_OPSIZE_32) !== 0;
+
+function check(cpu: Cpu, address: number, bytes: number, write: boolean): void {
+  if (write) checkWrite(cpu, address, bytes);
+  else checkRead(cpu, address, bytes);
+}
+
+/** Linear address of the last of `bytes`, checked. An image lies in two pages at most: with its first byte that is all. */
+function checkLast(cpu: Cpu, code: Int32Array, pc: number, bytes: number, write: boolean): void {
+  const offset = (effectiveOffset(cpu, code, pc) + bytes - 1) | 0;
+  check(cpu, linearOf(cpu, segmentOf(code, pc), offset, 1, write), 1, write);
+}
+
+/** Linear address of an image of FNSTENV or FNSAVE, all checks done in silicon's order: first word, last byte. */
+function imageAddress(cpu: Cpu, code: Int32Array, pc: number, bytes: number, write: boolean): number {
+  const word = isWide(code, pc) ? 4 : 2;
+  const at = addressOf(cpu, code, pc, word, write);
+  checkAlignment(cpu, at, word);
+  check(cpu, at, word, write);
+  checkLast(cpu, code, pc, bytes, write);
+  return at;
+}
+
+/** Linear address of an image of FXSAVE: alignment, last byte, first byte. */
+function fxAddress(cpu: Cpu, code: Int32Array, pc: number, write: boolean): number {
+  const at = addressOf(cpu, code, pc, 1, write);
+  if ((at & 15) !== 0) {
+    checkAlignment(cpu, at, 8);
+    raise(cpu, 13, 0);
+  }
+  checkLast(cpu, code, pc, FX_IMAGE_BYTES, write);
+  check(cpu, at, 1, write);
+  return at;
+}
 
 function loadControl(cpu: Cpu, code: Int32Array, pc: number): void {
   if (!enter(cpu)) return;
@@ -68,37 +101,37 @@ function init(cpu: Cpu): void {
 function fnstenv(cpu: Cpu, code: Int32Array, pc: number): void {
   checkAvailable(cpu);
   const wide = isWide(code, pc);
-  storeEnvironment(cpu, addressOf(cpu, code, pc, environmentBytes(wide), true), wide);
+  storeEnvironment(cpu, imageAddress(cpu, code, pc, environmentBytes(wide), true), wide);
   setControl(cpu, cpu.m32[FP_CONTROL] | ALL_MASKED);
 }
 
 function fldenv(cpu: Cpu, code: Int32Array, pc: number): void {
   if (!enter(cpu)) return;
   const wide = isWide(code, pc);
-  loadEnvironment(cpu, addressOf(cpu, code, pc, environmentBytes(wide), false), wide);
+  loadEnvironment(cpu, imageAddress(cpu, code, pc, environmentBytes(wide), false), wide);
 }
 
 function fnsave(cpu: Cpu, code: Int32Array, pc: number): void {
   checkAvailable(cpu);
   const wide = isWide(code, pc);
-  storeState(cpu, addressOf(cpu, code, pc, saveBytes(wide), true), wide);
+  storeState(cpu, imageAddress(cpu, code, pc, saveBytes(wide), true), wide);
   initialise(cpu);
 }
 
 function frstor(cpu: Cpu, code: Int32Array, pc: number): void {
   if (!enter(cpu)) return;
   const wide = isWide(code, pc);
-  loadState(cpu, addressOf(cpu, code, pc, saveBytes(wide), false), wide);
+  loadState(cpu, imageAddress(cpu, code, pc, saveBytes(wide), false), wide);
 }
 
 function fxsave(cpu: Cpu, code: Int32Array, pc: number): void {
   checkAvailable(cpu);
-  fxSave(cpu, addressOf(cpu, code, pc, FX_IMAGE_BYTES, true));
+  fxSave(cpu, fxAddress(cpu, code, pc, true));
 }
 
 function fxrstor(cpu: Cpu, code: Int32Array, pc: number): void {
   checkAvailable(cpu);
-  fxRestore(cpu, addressOf(cpu, code, pc, FX_IMAGE_BYTES, false));
+  fxRestore(cpu, fxAddress(cpu, code, pc, false));
 }
 
 /** FNENI, FNDISI, FNSETPM: meant something to the 8087 and 80287 alone. */

@@ -1,11 +1,11 @@
 // The images that FNSTENV, FNSAVE, FLDENV, FRSTOR, FXSAVE and FXRSTOR move. SDM 1 §8.1.10 (figures 8-9 to 8-12: the
-// four layouts of the environment), §10.5 (table 10-2: FXSAVE). An access is checked as a whole before its first byte,
-// so a fault leaves memory and registers as they were. Words above 16-bit fields are stored as ones, as silicon does.
+// four layouts of the environment), §10.5 (table 10-2: FXSAVE). The caller has checked the whole access: nothing here
+// faults but FXRSTOR for MXCSR. Words above 16-bit fields are stored as ones, as silicon does.
 // FXSAVE keeps the pointers always, as Intel's processors do (AMD's only while an exception is pending).
 
 import type { F80 } from '../float/f80.ts';
 import { makeF80 } from '../float/f80.ts';
-import { checkAlignment, checkRead, checkWrite, load16, load32, store16, store32 } from '../../memory/access.ts';
+import { load16, load32, store16, store32 } from '../../memory/access.ts';
 import { type Cpu, raise } from '../../state/cpu.ts';
 import {
   CR4,
@@ -39,8 +39,8 @@ const scratch: F80 = makeF80();
 /** In real and virtual-8086 mode the pointers are stored as linear addresses. */
 const linearPointer = (selector: number, offset: number): number => ((selector << 4) + offset) | 0;
 
-/** Write the environment at a linear address that the caller has checked for writing. */
-function putEnvironment(cpu: Cpu, at: number, wide: boolean): void {
+/** FNSTENV without its masking of the exceptions. */
+export function storeEnvironment(cpu: Cpu, at: number, wide: boolean): void {
   const m32 = cpu.m32;
   const real = isRealAddressing(cpu);
   const ip = real ? linearPointer(m32[FP_CS], m32[FP_IP]) : m32[FP_IP];
@@ -66,8 +66,8 @@ function putEnvironment(cpu: Cpu, at: number, wide: boolean): void {
   store16(cpu, at + 12, real ? ((dp >>> 16) & 15) << 12 : m32[FP_DS]);
 }
 
-/** Read the environment from a linear address that the caller has checked for reading. */
-function takeEnvironment(cpu: Cpu, at: number, wide: boolean): void {
+/** FLDENV. */
+export function loadEnvironment(cpu: Cpu, at: number, wide: boolean): void {
   const m32 = cpu.m32;
   const step = wide ? 4 : 2;
   const control = load16(cpu, at);
@@ -100,25 +100,9 @@ function takeEnvironment(cpu: Cpu, at: number, wide: boolean): void {
   m32[FP_OPCODE] = opcode;
 }
 
-/** FNSTENV without its masking of the exceptions. */
-export function storeEnvironment(cpu: Cpu, at: number, wide: boolean): void {
-  checkAlignment(cpu, at, wide ? 4 : 2);
-  checkWrite(cpu, at, environmentBytes(wide));
-  putEnvironment(cpu, at, wide);
-}
-
-/** FLDENV. */
-export function loadEnvironment(cpu: Cpu, at: number, wide: boolean): void {
-  checkAlignment(cpu, at, wide ? 4 : 2);
-  checkRead(cpu, at, environmentBytes(wide));
-  takeEnvironment(cpu, at, wide);
-}
-
 /** FNSAVE without its initialisation: the environment and ST(0) to ST(7), ten bytes each. */
 export function storeState(cpu: Cpu, at: number, wide: boolean): void {
-  checkAlignment(cpu, at, wide ? 4 : 2);
-  checkWrite(cpu, at, saveBytes(wide));
-  putEnvironment(cpu, at, wide);
+  storeEnvironment(cpu, at, wide);
   let to = at + environmentBytes(wide);
   for (let index = 0; index < 8; index++) {
     readPhysical(cpu, physical(cpu, index), scratch);
@@ -133,9 +117,7 @@ export function storeState(cpu: Cpu, at: number, wide: boolean): void {
 
 /** FRSTOR. */
 export function loadState(cpu: Cpu, at: number, wide: boolean): void {
-  checkAlignment(cpu, at, wide ? 4 : 2);
-  checkRead(cpu, at, saveBytes(wide));
-  takeEnvironment(cpu, at, wide);
+  loadEnvironment(cpu, at, wide);
   let from = at + environmentBytes(wide);
   for (let index = 0; index < 8; index++) {
     scratch.lo = load16(cpu, from) | (load16(cpu, from + 2) << 16);
@@ -146,15 +128,8 @@ export function loadState(cpu: Cpu, at: number, wide: boolean): void {
   }
 }
 
-function checkImage(cpu: Cpu, at: number, write: boolean): void {
-  if ((at & 15) !== 0) raise(cpu, 13, 0);
-  if (write) checkWrite(cpu, at, FX_IMAGE_BYTES);
-  else checkRead(cpu, at, FX_IMAGE_BYTES);
-}
-
 /** FXSAVE: bytes 288 to 511 are not written. XMM registers and MXCSR only with CR4.OSFXSR. */
 export function fxSave(cpu: Cpu, at: number): void {
-  checkImage(cpu, at, true);
   const m32 = cpu.m32;
   store32(cpu, at, m32[FP_CONTROL] | (m32[FP_STATUS] << 16));
   store32(cpu, at + 4, (~m32[FP_TAG] & 0xff) | (m32[FP_OPCODE] << 16));
@@ -178,7 +153,6 @@ export function fxSave(cpu: Cpu, at: number): void {
 
 /** FXRSTOR. A reserved bit of MXCSR is #GP(0), before anything has changed. */
 export function fxRestore(cpu: Cpu, at: number): void {
-  checkImage(cpu, at, false);
   const m32 = cpu.m32;
   const withSse = (m32[CR4] & CR4_OSFXSR) !== 0;
   const mxcsr = load32(cpu, at + 24);
