@@ -1,0 +1,22 @@
+// The part of npm's v86 that the peers harness uses; the package ships no types for its Node build.
+
+declare module 'v86' {
+  export interface V86Options {
+    readonly wasm_path: string;
+    readonly memory_size: number;
+    readonly multiboot: { readonly buffer: ArrayBuffer };
+    readonly cmdline?: string;
+    readonly autostart: boolean;
+    readonly disable_jit: boolean;
+    readonly log_level: number;
+  }
+  export class V86 {
+    constructor(options: V86Options);
+    add_listener(event: 'serial0-output-byte', listener: (byte: number) => void): void;
+    add_listener(event: 'emulator-ready', listener: () => void): void;
+    run(): void;
+    stop(): Promise<void>;
+    destroy(): Promise<void>;
+    get_instruction_counter(): number;
+  }
+}
