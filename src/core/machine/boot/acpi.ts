@@ -144,7 +144,7 @@ function buildFadt(options: AcpiOptions, facs: number, dsdt: number): Uint8Array
   write32(fadt, 112, FLAG_WBINVD | FLAG_NO_SLEEP_BUTTON | FLAG_NO_RTC_WAKE_STATUS | FLAG_RESET_REGISTER);
   putPort(fadt, 116, RESET_PORT, 8);
   fadt[128] = RESET_VALUE;
-  write32(fadt, 132, facs);
+  // The 64-bit FACS address stays 0, since the 32-bit one is given: kernels take two as two structures.
   write32(fadt, 140, dsdt);
   putPort(fadt, 148, PM1_EVENT_PORT, 32);
   putPort(fadt, 172, PM1_CONTROL_PORT, 16);
