@@ -194,8 +194,7 @@ export class ReplayingPort implements InputPort {
 
   constructor(log: LogReader) {
     this.log = log;
-    // Of a log that was cut off the last tick with something to assert is replayed too.
-    this.endTick = log.end === null ? log.lastTick + 1 : log.end.tick;
+    this.endTick = log.lastTick;
     this.cursor = log.checks();
     this.inputs = log.inputs();
     const { profile } = log.header;

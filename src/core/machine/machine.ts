@@ -257,7 +257,10 @@ export class Machine {
       const tick = cpu.f64[TICK_F64];
       this.settle(tick);
       if (this.stopReason !== null) return this.stopReason;
-      if (!this.options.reboot && (this.resetRequested || m32[SHUTDOWN] !== 0)) return this.pass(tick, 'shutdown');
+      if (!this.options.reboot) {
+        if (this.resetRequested) return 'shutdown';
+        if (m32[SHUTDOWN] !== 0) return this.pass(tick, 'shutdown');
+      }
       if (tick >= limit) return tick >= untilTick ? 'tick' : 'log-end';
       this.takeDue(tick);
       if (this.stopReason !== null) return this.pass(tick, this.stopReason);
@@ -289,7 +292,7 @@ export class Machine {
     }
   }
 
-  /** Ends a run at a tick whose events have happened: an idle tick passes, so that the state is exact again. */
+  /** Ends a run at a tick at which something has already happened: an idle tick passes, so that the state is exact. */
   private pass(tick: number, reason: StopReason): StopReason {
     this.cpu.f64[TICK_F64] = tick + 1;
     return reason;
@@ -327,6 +330,7 @@ export class Machine {
       const event = port.take(tick);
       if (event === null) break;
       if (event.kind === 'nmi') cpu.m32[NMI_PENDING] = 1;
+      else if (event.kind === 'reset' && !this.options.reboot) this.resetRequested = true;
     }
     for (let next = port.nextDelivery(); next !== null && next.event.kind !== 'interrupt'; next = port.nextDelivery()) {
       const event = port.takeDelivery(tick);
@@ -448,6 +452,8 @@ export class Machine {
   /** The run is over: the last word to the port. Returns the final hash. */
   finish(reason: string): StateHash {
     const hash = this.hash();
+    // With all its parts, so that a replay that ends in another state can say where.
+    if (this.options.hashEveryTicks > 0 && reason !== 'log-end') this.port.stateHash(this.tick, hash);
     this.port.finish(this.tick, reason, this.port.runsDevices ? hash.root : null);
     return hash;
   }
