@@ -1,4 +1,6 @@
-// The part of npm's v86 that the peers harness uses; the package ships no types for its Node build.
+// The part of npm's v86 that the peers harness uses. The package ships types only for the browser
+// build, and without the instruction counter; nothing else of it is declared here. Its reference is
+// the package's own documentation of the V86 class.
 
 declare module 'v86' {
   export interface V86Options {

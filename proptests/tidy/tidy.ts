@@ -23,7 +23,9 @@ export const columnCap = 140;
 const headerLinesWanted = 2;
 
 /** Files that may be longer than lineCap, each with the reason. An entry that is no longer needed is a violation. */
-export const longFiles: Readonly<Record<string, string>> = {};
+export const longFiles: Readonly<Record<string, string>> = {
+  'tiers/interp/hot.ts': 'one dispatch loop: V8 optimises it only as one function',
+};
 
 /** The one file of each engine that turns text or bytes into running code. */
 export const codeMakers = { Function: 'tiers/js/instantiate.ts', WebAssembly: 'tiers/wasm/instantiate.ts' } as const;
@@ -87,7 +89,7 @@ const coreFloor: Readonly<Record<string, readonly string[]>> = {
   base: [],
   isa: ['base', 'state'],
   state: ['base'],
-  memory: ['base', 'state'],
+  memory: ['base', 'state', 'cpu'], // a TLB miss walks the page tables
 };
 
 export function resolveImport(from: string, specifier: string): string | undefined {
@@ -128,7 +130,7 @@ function checkImports(sources: readonly Source[]): Violation[] {
     const area = areaOf(path);
     const allowed = mayImport[area] ?? [];
     const add = (line: number, message: string): number => violations.push({ path, line, rule: 'imports', message });
-    for (const { specifier, line, kind } of imports) {
+    for (const { specifier, line, kind, typeOnly } of imports) {
       if (isPure(path) && (kind === 'dynamic' || kind === 'address')) {
         add(line, 'the core and the tiers load nothing at run time: import it statically or have it injected');
       }
@@ -157,7 +159,8 @@ function checkImports(sources: readonly Source[]): Violation[] {
       if (isTest(target)) add(line, 'a test file is imported by nobody: move what is shared into a file of its own');
       const floor = /^src\/core\/(\w+)\//.exec(path)?.[1] ?? '';
       const other = /^src\/core\/(\w+)\//.exec(target)?.[1] ?? '';
-      if (floor in coreFloor && other !== '' && other !== floor && !coreFloor[floor].includes(other)) {
+      // A type is no dependency at run time: the CPU object names what is wired into it.
+      if (!typeOnly && floor in coreFloor && other !== '' && other !== floor && !coreFloor[floor].includes(other)) {
         add(line, `src/core/${floor} knows nothing of src/core/${other}`);
       }
     }

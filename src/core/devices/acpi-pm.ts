@@ -90,11 +90,11 @@ export class AcpiPm implements Device {
   }
 
   #count(): number {
-    return this.#cycle() % 2 ** this.#timerBits;
+    return this.#cycle() % (this.#timerBits === 24 ? 0x100_0000 : 0x1_0000_0000);
   }
 
   get #halfPeriod(): number {
-    return 2 ** (this.#timerBits - 1);
+    return this.#timerBits === 24 ? 0x80_0000 : 0x8000_0000;
   }
 
   /** Take changes of the timer's top bit into the status; drive the SCI; arm the next change if it would be seen. */

@@ -7,6 +7,7 @@
 
 import { RAM_BASE } from '../state/layout.ts';
 import { EXIT_MODE, type Cpu } from '../state/cpu.ts';
+import { MAPPED_BY_SEVERAL, TLB_LIST_PAGES } from '../state/tlb-list.ts';
 
 export const TLB_NO_USER_READ = 1;
 export const TLB_NO_USER_WRITE = 2;
@@ -20,24 +21,6 @@ export const TLB_SUPER_WRITABLE = 128;
 export const TLB_GLOBAL = 256;
 export const TLB_INVALID = -1;
 
-/** Linear page numbers that may be filled, so that a flush need not touch 4 MiB. */
-const LIST_PAGES = 1 << 16;
-
-/** `mapper` values that are no linear page. */
-const MAPPED_NOT = -1;
-const MAPPED_BY_SEVERAL = -2;
-
-export class TlbList {
-  readonly pages = new Int32Array(LIST_PAGES);
-  count = 0;
-  /** By RAM page: the linear page whose entry maps it (possibly stale), MAPPED_NOT or MAPPED_BY_SEVERAL. */
-  readonly mapper: Int32Array;
-
-  constructor(ramPages: number) {
-    this.mapper = new Int32Array(ramPages).fill(MAPPED_NOT);
-  }
-}
-
 /** RAM page that an entry of linear page `page` maps; beyond the RAM for ROM. */
 function ramPageOf(entry: number, page: number): number {
   return (((entry & -4096) + (page << 12) - RAM_BASE) | 0) >>> 12;
@@ -47,7 +30,7 @@ function ramPageOf(entry: number, page: number): number {
 export function fillTlb(cpu: Cpu, page: number, entry: number): void {
   const list = cpu.tlbList;
   if (cpu.tlb[page] === TLB_INVALID) {
-    if (list.count === LIST_PAGES) flushTlb(cpu, false);
+    if (list.count === TLB_LIST_PAGES) flushTlb(cpu, false);
     list.pages[list.count++] = page;
   }
   cpu.tlb[page] = entry;

@@ -4,7 +4,7 @@
 
 import { CPU_BLOCK_SIZE, EIP, RAM_BASE, TICK_F64, ZERO } from './layout.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
-import { TlbList } from '../memory/tlb.ts';
+import { TlbList } from './tlb-list.ts';
 
 /** Why an engine must leave after the current instruction (bits of Cpu.exitRequest). */
 export const EXIT_FAULT = 1; // the instruction did not retire: faultVector says why

@@ -1,0 +1,21 @@
+// The list of linear pages that have a TLB entry, and for each RAM page who maps it: what lets a flush
+// touch only filled entries and lets a page that becomes code or a page table find its mappings. Derived
+// state, host-only; memory/tlb.ts keeps it.
+
+/** Linear page numbers that may be filled, so that a flush need not touch 4 MiB. */
+export const TLB_LIST_PAGES = 1 << 16;
+
+/** `mapper` values that are no linear page. */
+const MAPPED_NOT = -1;
+export const MAPPED_BY_SEVERAL = -2;
+
+export class TlbList {
+  readonly pages = new Int32Array(TLB_LIST_PAGES);
+  count = 0;
+  /** By RAM page: the linear page whose entry maps it (possibly stale), MAPPED_NOT or MAPPED_BY_SEVERAL. */
+  readonly mapper: Int32Array;
+
+  constructor(ramPages: number) {
+    this.mapper = new Int32Array(ramPages).fill(MAPPED_NOT);
+  }
+}
