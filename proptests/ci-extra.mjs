@@ -22,6 +22,12 @@ const steps = [
     probe: 'true',
     run: 'node proptests/package-check.mjs $TMP',
   },
+  {
+    name: 'system: protection rules against QEMU',
+    packages: ['gcc', 'qemu-system-x86'],
+    probe: 'command -v gcc && command -v qemu-system-i386',
+    run: 'node proptests/system/second-opinion.mjs $TMP',
+  },
 ];
 
 function shell(command, options) {
