@@ -3,7 +3,6 @@
  * and whatever comes out (serial bytes, INTR changes, reset requests …) is written to a trace with its tick. Two
  * boards that behave alike have equal traces; a failing test prints the notation of the actions that led there.
  */
-import * as fc from 'fast-check';
 import type { DeviceState, MmioHandler } from '../../src/core/devices/device.ts';
 import { type Board, type BoardOptions, createBoard } from '../../src/core/machine/board.ts';
 import { TickClock } from '../../src/core/machine/clock.ts';
@@ -104,14 +103,19 @@ export class Harness {
   }
 }
 
-/** Text of a saved state, with keys sorted: what a diff should show. */
-export function printState(states: readonly (readonly [string, DeviceState])[]): string {
-  const print = (_key: string, value: unknown): unknown => {
-    if (value instanceof Uint8Array) return `${value.length} bytes ${hex(withoutTrailingZeros(value))}`;
-    if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
-    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+/** Text of a saved value, with keys sorted and the zeros at the end of memories left out. */
+export function printValue(value: unknown): string {
+  const print = (_key: string, each: unknown): unknown => {
+    if (each instanceof Uint8Array) return `${each.length} bytes ${hex(withoutTrailingZeros(each))}`;
+    if (each === null || typeof each !== 'object' || Array.isArray(each)) return each;
+    return Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)));
   };
-  return states.map(([name, state]) => `${name} ${JSON.stringify(state, print)}`).join('\n');
+  return JSON.stringify(value, print);
+}
+
+/** A line for each device: what a diff should show. */
+export function printState(states: readonly (readonly [string, DeviceState])[]): string {
+  return states.map(([name, state]) => `${name} ${printValue(state)}`).join('\n');
 }
 
 function withoutTrailingZeros(bytes: Uint8Array): Uint8Array {
@@ -184,105 +188,4 @@ export function perform(harness: Harness, action: Action): void {
       board.input(action.event);
       break;
   }
-}
-
-const byte = fc.integer({ min: 0, max: 255 });
-const size = fc.constantFrom(1, 1, 1, 2, 4);
-
-/** Values that mean something somewhere more often than not. */
-const value = fc.oneof(
-  byte,
-  fc.constantFrom(0, 1, 0x20, 0x36, 0x34, 0x30, 0xff, 0x60, 0xd4, 0xf4, 0xff00, 0x8000_0840),
-);
-
-export interface Neighbourhood {
-  readonly name: string;
-  readonly ports?: readonly number[];
-  readonly addresses?: readonly number[];
-}
-
-const range = (first: number, count: number): number[] => Array.from({ length: count }, (_, index) => first + index);
-
-/** The ports and addresses of each device (and of those it works with). */
-export const neighbourhoods: readonly Neighbourhood[] = [
-  { name: 'pic', ports: [0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1, ...range(0x2000, 16)] },
-  { name: 'pit', ports: [0x40, 0x41, 0x42, 0x43, 0x43, 0x61, 0x20, 0x21] },
-  { name: 'rtc', ports: [0x70, 0x71, 0x71, 0xa0] },
-  { name: 'uart', ports: [...range(0x3f8, 8), 0x3f8, ...range(0x2f8, 8), 0x3fa] },
-  { name: 'ps2', ports: [0x60, 0x64, 0x60, 0x64, 0x92] },
-  { name: 'acpi-pm', ports: [...range(0x600, 12), 0xb2, 0xb3] },
-  { name: 'dma', ports: [...range(0, 16), ...range(0xc0, 32), ...range(0x80, 16)] },
-  { name: 'pci', ports: [0xcf8, 0xcf8, 0xcfc, 0xcfd, 0xcfe, 0xcff, 0xcf9] },
-  {
-    name: 'small',
-    ports: [0x510, 0x511, 0xf4, 0xe9, 0x402, 0x80, ...range(0xe0, 12)],
-    addresses: [0xff000000, 0xff000004],
-  },
-  {
-    name: 'apic',
-    addresses: [
-      ...[
-        0x20, 0x80, 0xa0, 0xb0, 0xd0, 0xe0, 0xf0, 0xf0, 0x280, 0x300, 0x310, 0x320, 0x350, 0x360, 0x370, 0x380, 0x390,
-      ],
-      0x3e0,
-    ].map((offset) => 0xfee00000 + offset),
-    ports: [0x21, 0x20],
-  },
-  { name: 'ioapic', addresses: [0xfec00000, 0xfec00010, 0xfec00010, 0xfee000f0, 0xfee000b0], ports: range(0x2000, 24) },
-];
-
-const inputs: fc.Arbitrary<InputEvent> = fc.oneof(
-  fc.record({
-    kind: fc.constant('serial' as const),
-    port: fc.integer({ min: 0, max: 3 }),
-    bytes: fc.uint8Array({ maxLength: 40 }),
-  }),
-  fc.record({
-    kind: fc.constant('key' as const),
-    key: fc.constantFrom('a', 'pause', 'print-screen', 'left-alt', 'kp-enter', 'up', 'f7'),
-    down: fc.boolean(),
-  }),
-  fc.record({ kind: fc.constant('scancode' as const), bytes: fc.uint8Array({ maxLength: 6 }) }),
-  fc.record({
-    kind: fc.constant('mouse' as const),
-    dx: fc.integer({ min: -600, max: 600 }),
-    dy: fc.integer({ min: -600, max: 600 }),
-    dz: fc.integer({ min: -9, max: 9 }),
-    buttons: fc.integer({ min: 0, max: 7 }),
-  }),
-  fc.record({ kind: fc.constant('epoch' as const), seconds: fc.integer({ min: 0, max: 4_000_000_000 }) }),
-  fc.constantFrom<InputEvent>({ kind: 'power-button' }, { kind: 'nmi' }),
-);
-
-/** Actions around the given device, with time and inputs between them. */
-export function actionsFor({ ports = [], addresses = [] }: Neighbourhood): fc.Arbitrary<Action[]> {
-  const choices: fc.WeightedArbitrary<Action>[] = [
-    { weight: 5, arbitrary: fc.record({ do: fc.constant('run' as const), ticks: fc.integer({ min: 1, max: 200 }) }) },
-    {
-      weight: 2,
-      arbitrary: fc.record({ do: fc.constant('run' as const), ticks: fc.integer({ min: 1, max: 2_000_000 }) }),
-    },
-    { weight: 2, arbitrary: fc.constant({ do: 'ack' }) },
-    { weight: 2, arbitrary: fc.record({ do: fc.constant('input' as const), event: inputs }) },
-  ];
-  if (ports.length > 0) {
-    const port = fc.constantFrom(...ports);
-    choices.push(
-      { weight: 8, arbitrary: fc.record({ do: fc.constant('in' as const), port, size }) },
-      { weight: 12, arbitrary: fc.record({ do: fc.constant('out' as const), port, size, value }) },
-    );
-  }
-  if (addresses.length > 0) {
-    const address = fc.constantFrom(...addresses);
-    const word = fc.oneof(
-      fc.constantFrom(0x31, 0x40, 0x51, 0x100ff, 0x1ff, 0x20030, 0x8031, 0x700),
-      fc.nat(0xffff),
-      fc.nat(100),
-    );
-    choices.push(
-      { weight: 8, arbitrary: fc.record({ do: fc.constant('load' as const), address }) },
-      { weight: 14, arbitrary: fc.record({ do: fc.constant('store' as const), address, value: word }) },
-    );
-  }
-  return fc.array(fc.oneof(...choices), { minLength: 1, maxLength: 60 });
 }
