@@ -19,7 +19,11 @@ import { simdControlHandlers } from './handlers/simd-control.ts';
 import { stackHandlers } from './handlers/stack.ts';
 import { stringHandlers } from './handlers/string.ts';
 import { systemHandlers } from './handlers/system.ts';
+import { x87ArithmeticHandlers } from './handlers/x87-arithmetic.ts';
+import { x87CompareHandlers } from './handlers/x87-compare.ts';
 import { x87ControlHandlers } from './handlers/x87-control.ts';
+import { x87FunctionHandlers } from './handlers/x87-functions.ts';
+import { x87TransferHandlers } from './handlers/x87-transfer.ts';
 
 export const HANDLERS: Partial<Record<OpName, Handler>> = {
   ...aluHandlers,
@@ -37,7 +41,11 @@ export const HANDLERS: Partial<Record<OpName, Handler>> = {
   ...stringHandlers,
   ...simdControlHandlers,
   ...systemHandlers,
+  ...x87ArithmeticHandlers,
+  ...x87CompareHandlers,
   ...x87ControlHandlers,
+  ...x87FunctionHandlers,
+  ...x87TransferHandlers,
 };
 
 /** #UD: what a processor without the instruction does. */

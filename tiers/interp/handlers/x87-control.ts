@@ -25,7 +25,7 @@ import type { OpName } from '../../../src/core/isa/ops.ts';
 import { META_OPSIZE_32, R_META } from '../../../src/core/isa/record.ts';
 import { checkAlignment, checkRead, checkWrite, load16, store16 } from '../../../src/core/memory/access.ts';
 import { type Cpu, raise } from '../../../src/core/state/cpu.ts';
-import { EAX, FP_CONTROL, FP_STATUS } from '../../../src/core/state/layout.ts';
+import { EAX, FP_CONTROL, FP_STATUS, SEG_BASE } from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
 import { addressOf, effectiveOffset, linearOf, segmentOf } from '../operands.ts';
 
@@ -55,13 +55,12 @@ function imageAddress(cpu: Cpu, code: Int32Array, pc: number, bytes: number, wri
   return at;
 }
 
-/** Linear address of an image of FXSAVE: alignment, last byte, first byte. */
+/** Linear address of an image of FXSAVE: alignment (#AC where it applies and not even 4 divides), last byte, first byte. */
 function fxAddress(cpu: Cpu, code: Int32Array, pc: number, write: boolean): number {
+  const unchecked = (cpu.m32[SEG_BASE + segmentOf(code, pc)] + effectiveOffset(cpu, code, pc)) | 0;
+  checkAlignment(cpu, unchecked, 4);
   const at = addressOf(cpu, code, pc, 1, write);
-  if ((at & 15) !== 0) {
-    checkAlignment(cpu, at, 8);
-    raise(cpu, 13, 0);
-  }
+  if ((at & 15) !== 0) raise(cpu, 13, 0);
   checkLast(cpu, code, pc, FX_IMAGE_BYTES, write);
   check(cpu, at, 1, write);
   return at;

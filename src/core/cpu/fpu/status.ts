@@ -2,7 +2,7 @@
 // SDM 1 §8.1.3–8.1.5 and §8.7 (native and MS-DOS compatible error reporting), SDM 3 §2.5 (CR0.EM, MP, TS, NE).
 
 import type { FloatEnvironment } from '../float/environment.ts';
-import { makeFloatEnvironment, useControlWord } from '../float/environment.ts';
+import { IE, makeFloatEnvironment, useControlWord } from '../float/environment.ts';
 import { type Cpu, raise } from '../../state/cpu.ts';
 import {
   CR0,
@@ -73,6 +73,28 @@ export function enterWait(cpu: Cpu): boolean {
 /** Before an instruction that rounds or raises: take the control word into `fp`. */
 export function prepare(cpu: Cpu): void {
   useControlWord(fp, cpu.m32[FP_CONTROL]);
+}
+
+/** After computing: the flags of `fp` become sticky, C1 tells the rounding, an unmasked exception is pending from now. */
+export function finish(cpu: Cpu): void {
+  const flags = fp.flags;
+  let status = (cpu.m32[FP_STATUS] & ~C1) | flags | (fp.roundedUp << 9);
+  if ((flags & ~fp.masks) !== 0) status |= ES_SUMMARY | BUSY;
+  cpu.m32[FP_STATUS] = status;
+}
+
+/** Stack overflow or underflow: IE, SF and C1. True when masked: the indefinite is then the result. */
+export function stackFault(cpu: Cpu, overflow: boolean): boolean {
+  const masked = (cpu.m32[FP_CONTROL] & IE) !== 0;
+  let status = (cpu.m32[FP_STATUS] & ~C1) | IE | SF_STACK;
+  if (overflow) status |= C1;
+  if (!masked) status |= ES_SUMMARY | BUSY;
+  cpu.m32[FP_STATUS] = status;
+  return masked;
+}
+
+export function clearC1(cpu: Cpu): void {
+  cpu.m32[FP_STATUS] &= ~C1;
 }
 
 /** Recompute ES and B from flags and masks, as every load of either word does. */

@@ -1,0 +1,122 @@
+// FADD, FMUL, FSUB, FDIV with their reversed, popping and integer forms. SDM 2 under each name, SDM 1 §8.5 (masked
+// and unmasked responses): an unmasked invalid, denormal or zero-divide exception leaves the stack alone, an unmasked
+// overflow or underflow stores the result with its exponent adjusted.
+
+import { addF80, divideF80, multiplyF80, subtractF80 } from '../../../src/core/cpu/float/f80-arithmetic.ts';
+import { fromInt32, widenF32, widenF64 } from '../../../src/core/cpu/float/f80-convert.ts';
+import { type FloatEnvironment, keepsRegister } from '../../../src/core/cpu/float/environment.ts';
+import type { F80 } from '../../../src/core/cpu/float/f80.ts';
+import { isEmpty, pop, readStack, writeStack } from '../../../src/core/cpu/fpu/registers.ts';
+import { enter, finish, fp, prepare, stackFault } from '../../../src/core/cpu/fpu/status.ts';
+import type { OpName } from '../../../src/core/isa/ops.ts';
+import { KIND_MEMORY, R_A, R_B, SIZE_16, SIZE_32 } from '../../../src/core/isa/record.ts';
+import { load16, load32 } from '../../../src/core/memory/access.ts';
+import type { Cpu } from '../../../src/core/state/cpu.ts';
+import type { Handler } from '../handler.ts';
+import { kindB, sizeB } from '../operands.ts';
+import { first, INDEFINITE, load64, note, noteOperand, operandAddress, outcome, pair, second } from './x87-operands.ts';
+
+type Operation = (env: FloatEnvironment, a: F80, b: F80, out: F80, memoryDenormal: number) => void;
+
+/** `first` is the destination's value, `second` the source's. */
+function compute(cpu: Cpu, operate: Operation, isReversed: boolean, destination: number, denormal: number): boolean {
+  prepare(cpu);
+  if (isReversed) operate(fp, second, first, outcome, denormal);
+  else operate(fp, first, second, outcome, denormal);
+  finish(cpu);
+  if (keepsRegister(fp)) return false;
+  writeStack(cpu, destination, outcome);
+  return true;
+}
+
+function underflow(cpu: Cpu, destination: number): boolean {
+  if (!stackFault(cpu, false)) return false;
+  writeStack(cpu, destination, INDEFINITE);
+  return true;
+}
+
+function onRegisters(cpu: Cpu, code: Int32Array, pc: number, operate: Operation, isReversed: boolean): boolean {
+  note(cpu, code, pc);
+  const destination = code[pc + R_A];
+  const source = code[pc + R_B];
+  if (isEmpty(cpu, destination) || isEmpty(cpu, source)) return underflow(cpu, destination);
+  readStack(cpu, destination, first);
+  readStack(cpu, source, second);
+  return compute(cpu, operate, isReversed, destination, 0);
+}
+
+/** ST(i) with ST(0), or ST(0) with a single or double in memory. */
+function real(operate: Operation, isReversed: boolean): Handler {
+  return (cpu, code, pc) => {
+    if (!enter(cpu)) return;
+    if (kindB(code, pc) !== KIND_MEMORY) {
+      onRegisters(cpu, code, pc, operate, isReversed);
+      return;
+    }
+    let denormal = 0;
+    if (sizeB(code, pc) === SIZE_32) {
+      denormal = widenF32(load32(cpu, operandAddress(cpu, code, pc, 4, false)), second);
+    } else {
+      load64(cpu, operandAddress(cpu, code, pc, 8, false));
+      denormal = widenF64(pair.lo, pair.hi, second);
+    }
+    onMemory(cpu, code, pc, operate, isReversed, denormal);
+  };
+}
+
+function onMemory(
+  cpu: Cpu,
+  code: Int32Array,
+  pc: number,
+  operate: Operation,
+  isReversed: boolean,
+  denormal: number,
+): void {
+  noteOperand(cpu, code, pc);
+  if (isEmpty(cpu, 0)) {
+    underflow(cpu, 0);
+    return;
+  }
+  readStack(cpu, 0, first);
+  compute(cpu, operate, isReversed, 0, denormal);
+}
+
+function popping(operate: Operation, isReversed: boolean): Handler {
+  return (cpu, code, pc) => {
+    if (enter(cpu) && onRegisters(cpu, code, pc, operate, isReversed)) pop(cpu);
+  };
+}
+
+/** ST(0) with a 16- or 32-bit integer in memory. */
+function integer(operate: Operation, isReversed: boolean): Handler {
+  return (cpu, code, pc) => {
+    if (!enter(cpu)) return;
+    const value =
+      sizeB(code, pc) === SIZE_16
+        ? (load16(cpu, operandAddress(cpu, code, pc, 2, false)) << 16) >> 16
+        : load32(cpu, operandAddress(cpu, code, pc, 4, false));
+    fromInt32(value, second);
+    onMemory(cpu, code, pc, operate, isReversed, 0);
+  };
+}
+
+export const x87ArithmeticHandlers = {
+  FADD: real(addF80, false),
+  FMUL: real(multiplyF80, false),
+  FSUB: real(subtractF80, false),
+  FSUBR: real(subtractF80, true),
+  FDIV: real(divideF80, false),
+  FDIVR: real(divideF80, true),
+  FADDP: popping(addF80, false),
+  FMULP: popping(multiplyF80, false),
+  FSUBP: popping(subtractF80, false),
+  FSUBRP: popping(subtractF80, true),
+  FDIVP: popping(divideF80, false),
+  FDIVRP: popping(divideF80, true),
+  FIADD: integer(addF80, false),
+  FIMUL: integer(multiplyF80, false),
+  FISUB: integer(subtractF80, false),
+  FISUBR: integer(subtractF80, true),
+  FIDIV: integer(divideF80, false),
+  FIDIVR: integer(divideF80, true),
+} satisfies Partial<Record<OpName, Handler>>;

@@ -1,0 +1,246 @@
+// x87 functions of ST(0) and ST(1): FSQRT, FRNDINT, FSCALE, FXTRACT, FPREM and the transcendental ones; and what moves
+// the stack without looking at it: FNOP, FDECSTP, FINCSTP, FFREE, FFREEP. SDM 2 under each name.
+
+import { type FloatEnvironment, keepsRegister } from '../../../src/core/cpu/float/environment.ts';
+import { squareRootF80 } from '../../../src/core/cpu/float/f80-arithmetic.ts';
+import { roundIntegralF80 } from '../../../src/core/cpu/float/f80-convert.ts';
+import { extractF80, REMAINDER_INVALID, remainderF80, scaleF80 } from '../../../src/core/cpu/float/f80-scale.ts';
+import {
+  arcTangentF80,
+  cosineF80,
+  exponentialF80,
+  logarithmF80,
+  logarithmPlusOneF80,
+  sineCosineF80,
+  sineF80,
+  tangentF80,
+} from '../../../src/core/cpu/float/f80-transcendental.ts';
+import type { F80 } from '../../../src/core/cpu/float/f80.ts';
+import { isEmpty, physical, pop, push, readStack, setTop, writeStack } from '../../../src/core/cpu/fpu/registers.ts';
+import {
+  C1,
+  clearC1,
+  CONDITION_CODES,
+  enter,
+  finish,
+  fp,
+  prepare,
+  stackFault,
+} from '../../../src/core/cpu/fpu/status.ts';
+import type { OpName } from '../../../src/core/isa/ops.ts';
+import { R_A } from '../../../src/core/isa/record.ts';
+import type { Cpu } from '../../../src/core/state/cpu.ts';
+import { FP_STATUS, FP_TAG } from '../../../src/core/state/layout.ts';
+import type { Handler } from '../handler.ts';
+import { beside, first, INDEFINITE, note, outcome, second } from './x87-operands.ts';
+
+const C2 = 0x400;
+
+type Unary = (env: FloatEnvironment, a: F80, out: F80) => void;
+type Binary = (env: FloatEnvironment, a: F80, b: F80, out: F80) => void;
+/** False when the operand was out of range. */
+type Circular = (env: FloatEnvironment, a: F80, out: F80) => boolean;
+type CircularPair = (env: FloatEnvironment, a: F80, out: F80, pushed: F80) => boolean;
+
+/** ST(0) := f(ST(0)). */
+function unary(compute: Unary): Handler {
+  return (cpu, code, pc) => {
+    if (!enter(cpu)) return;
+    note(cpu, code, pc);
+    if (isEmpty(cpu, 0)) {
+      if (stackFault(cpu, false)) writeStack(cpu, 0, INDEFINITE);
+      return;
+    }
+    readStack(cpu, 0, first);
+    prepare(cpu);
+    compute(fp, first, outcome);
+    finish(cpu);
+    if (!keepsRegister(fp)) writeStack(cpu, 0, outcome);
+  };
+}
+
+/** ST(1) := f(ST(0), ST(1)), then pop. */
+function binaryPopping(compute: Binary): Handler {
+  return (cpu, code, pc) => {
+    if (!enter(cpu)) return;
+    note(cpu, code, pc);
+    if (isEmpty(cpu, 0) || isEmpty(cpu, 1)) {
+      if (!stackFault(cpu, false)) return;
+      writeStack(cpu, 1, INDEFINITE);
+      pop(cpu);
+      return;
+    }
+    readStack(cpu, 0, first);
+    readStack(cpu, 1, second);
+    prepare(cpu);
+    compute(fp, first, second, outcome);
+    finish(cpu);
+    if (keepsRegister(fp)) return;
+    writeStack(cpu, 1, outcome);
+    pop(cpu);
+  };
+}
+
+function fscale(cpu: Cpu, code: Int32Array, pc: number): void {
+  if (!enter(cpu)) return;
+  note(cpu, code, pc);
+  if (isEmpty(cpu, 0) || isEmpty(cpu, 1)) {
+    if (stackFault(cpu, false)) writeStack(cpu, 0, INDEFINITE);
+    return;
+  }
+  readStack(cpu, 0, first);
+  readStack(cpu, 1, second);
+  prepare(cpu);
+  scaleF80(fp, first, second, outcome);
+  finish(cpu);
+  if (!keepsRegister(fp)) writeStack(cpu, 0, outcome);
+}
+
+/** FPREM and FPREM1: C2 while the reduction is not complete, else the low bits of the quotient in C0, C3, C1. */
+function remainder(isNearest: boolean): Handler {
+  return (cpu, code, pc) => {
+    if (!enter(cpu)) return;
+    note(cpu, code, pc);
+    if (isEmpty(cpu, 0) || isEmpty(cpu, 1)) {
+      const isMasked = stackFault(cpu, false);
+      cpu.m32[FP_STATUS] &= ~C2;
+      if (isMasked) writeStack(cpu, 0, INDEFINITE);
+      return;
+    }
+    readStack(cpu, 0, first);
+    readStack(cpu, 1, second);
+    prepare(cpu);
+    const codes = remainderF80(fp, first, second, isNearest, outcome);
+    finish(cpu);
+    if (codes === REMAINDER_INVALID) cpu.m32[FP_STATUS] &= ~(C1 | C2);
+    else cpu.m32[FP_STATUS] = (cpu.m32[FP_STATUS] & ~CONDITION_CODES) | codes;
+    if (!keepsRegister(fp)) writeStack(cpu, 0, outcome);
+  };
+}
+
+/** FSIN and FCOS. */
+function circular(compute: Circular): Handler {
+  return (cpu, code, pc) => {
+    if (!enter(cpu)) return;
+    note(cpu, code, pc);
+    cpu.m32[FP_STATUS] &= ~C2;
+    if (isEmpty(cpu, 0)) {
+      if (stackFault(cpu, false)) writeStack(cpu, 0, INDEFINITE);
+      return;
+    }
+    readStack(cpu, 0, first);
+    prepare(cpu);
+    const isDone = compute(fp, first, outcome);
+    finish(cpu);
+    if (!isDone) cpu.m32[FP_STATUS] |= C2;
+    else if (!keepsRegister(fp)) writeStack(cpu, 0, outcome);
+  };
+}
+
+/** Both results of an instruction that pushes are indefinite. */
+function pairFault(cpu: Cpu, overflow: boolean): void {
+  if (!stackFault(cpu, overflow)) return;
+  writeStack(cpu, 0, INDEFINITE);
+  push(cpu, INDEFINITE);
+}
+
+/** FSINCOS and FPTAN: one result replaces ST(0), the other is pushed. */
+function circularPair(compute: CircularPair): Handler {
+  return (cpu, code, pc) => {
+    if (!enter(cpu)) return;
+    note(cpu, code, pc);
+    cpu.m32[FP_STATUS] &= ~C2;
+    if (isEmpty(cpu, 0) || !isEmpty(cpu, 7)) {
+      pairFault(cpu, !isEmpty(cpu, 0));
+      return;
+    }
+    readStack(cpu, 0, first);
+    prepare(cpu);
+    const isDone = compute(fp, first, outcome, beside);
+    finish(cpu);
+    if (!isDone) cpu.m32[FP_STATUS] |= C2;
+    else if (!keepsRegister(fp)) {
+      writeStack(cpu, 0, outcome);
+      push(cpu, beside);
+    }
+  };
+}
+
+function fxtract(cpu: Cpu, code: Int32Array, pc: number): void {
+  if (!enter(cpu)) return;
+  note(cpu, code, pc);
+  if (isEmpty(cpu, 0) || !isEmpty(cpu, 7)) {
+    pairFault(cpu, !isEmpty(cpu, 0));
+    return;
+  }
+  readStack(cpu, 0, first);
+  prepare(cpu);
+  extractF80(fp, first, outcome, beside);
+  finish(cpu);
+  if (keepsRegister(fp)) return;
+  writeStack(cpu, 0, outcome);
+  push(cpu, beside);
+}
+
+/** FCHS and FABS change the sign of anything, NaNs and unsupported formats too. */
+function changeSign(keep: number, flip: number): Handler {
+  return (cpu, code, pc) => {
+    if (!enter(cpu)) return;
+    note(cpu, code, pc);
+    if (isEmpty(cpu, 0)) {
+      if (stackFault(cpu, false)) writeStack(cpu, 0, INDEFINITE);
+      return;
+    }
+    clearC1(cpu);
+    readStack(cpu, 0, first);
+    first.se = (first.se & keep) ^ flip;
+    writeStack(cpu, 0, first);
+  };
+}
+
+function moveTop(distance: number): Handler {
+  return (cpu, code, pc) => {
+    if (!enter(cpu)) return;
+    note(cpu, code, pc);
+    clearC1(cpu);
+    setTop(cpu, physical(cpu, distance));
+  };
+}
+
+function free(pops: boolean): Handler {
+  return (cpu, code, pc) => {
+    if (!enter(cpu)) return;
+    note(cpu, code, pc);
+    clearC1(cpu);
+    cpu.m32[FP_TAG] |= 1 << physical(cpu, code[pc + R_A]);
+    if (pops) pop(cpu);
+  };
+}
+
+function fnop(cpu: Cpu, code: Int32Array, pc: number): void {
+  if (enter(cpu)) note(cpu, code, pc);
+}
+
+export const x87FunctionHandlers = {
+  FCHS: changeSign(0xffff, 0x8000),
+  FABS: changeSign(0x7fff, 0),
+  FSQRT: unary(squareRootF80),
+  FRNDINT: unary(roundIntegralF80),
+  F2XM1: unary(exponentialF80),
+  FSCALE: fscale,
+  FXTRACT: fxtract,
+  FPREM: remainder(false),
+  FPREM1: remainder(true),
+  FYL2X: binaryPopping(logarithmF80),
+  FYL2XP1: binaryPopping(logarithmPlusOneF80),
+  FPATAN: binaryPopping(arcTangentF80),
+  FSIN: circular(sineF80),
+  FCOS: circular(cosineF80),
+  FSINCOS: circularPair(sineCosineF80),
+  FPTAN: circularPair(tangentF80),
+  FNOP: fnop,
+  FDECSTP: moveTop(7),
+  FINCSTP: moveTop(1),
+  FFREE: free(false),
+  FFREEP: free(true),
+} satisfies Partial<Record<OpName, Handler>>;
