@@ -5,6 +5,7 @@
 import { HANDLER_TABLE } from './handlers.ts';
 import { B_COUNT, BLOCK_HEADER_WORDS, BlockCache } from './blocks.ts';
 import { runHot } from './hot.ts';
+import { warmUp } from './warm-up.ts';
 import { DECODE_GP, DECODE_UD, decodeInstruction } from '../../src/core/isa/decode.ts';
 import { META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
 import { translateFetch } from '../../src/core/memory/access.ts';
@@ -32,6 +33,7 @@ export class Interpreter implements Engine {
   private readonly fetched = new Uint8Array(INSTRUCTION_BYTES_MAX);
 
   constructor(cpu: Cpu) {
+    warmUp((other) => new Interpreter(other));
     this.blocks = new BlockCache(cpu);
   }
 
@@ -43,16 +45,15 @@ export class Interpreter implements Engine {
     const code = this.blocks.code;
     try {
       while (cpu.left > 0 && cpu.exitRequest === 0) {
+        const before = cpu.left;
         runHot(cpu, this.blocks);
         if (cpu.left <= 0 || cpu.exitRequest !== 0) return;
         const block = this.lookup(cpu);
-        if (block === 0) {
-          if ((cpu.exitRequest & EXIT_FAULT) !== 0) return;
-          this.stepAlone(cpu);
-        } else {
-          // Either just built (then one instruction by its handler costs nothing) or longer than the slice.
-          const count = Math.min(code[block + B_COUNT], cpu.left);
-          this.stepBlock(cpu, code, block + BLOCK_HEADER_WORDS, count);
+        if ((cpu.exitRequest & EXIT_FAULT) !== 0) return;
+        if (block === 0) this.stepAlone(cpu);
+        // Longer than the rest of the slice, or the loop got nowhere: each instruction by its handler.
+        else if (code[block + B_COUNT] > cpu.left || cpu.left === before) {
+          this.stepBlock(cpu, code, block + BLOCK_HEADER_WORDS, Math.min(code[block + B_COUNT], cpu.left));
         }
       }
     } catch (error) {

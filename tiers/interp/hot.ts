@@ -118,7 +118,10 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
   const flatCode = (mode & MODE_FLAT_CODE) !== 0;
   const csBase = m32[SEG_BASE + CS];
   const csLimit = m32[SEG_LIMIT + CS] >>> 0;
-  let left = cpu.left;
+  // Leaving now and then lets the host engine enter its compiled version by a plain call, which it has ready
+  // seconds before one that enters in the middle of the loop.
+  const reserve = Math.max(0, cpu.left - CALL_TICKS_MAX);
+  let left = cpu.left - reserve;
   let eip = m32[EIP];
   let pageLinear = 1; // never equal to a page's address
   let table: Int32Array = EMPTY;
@@ -140,16 +143,16 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
     const compiled = code[block + B_COMPILED];
     if (compiled !== 0) {
       m32[EIP] = eip;
-      cpu.left = left;
+      cpu.left = left + reserve;
       blocks.compiled[compiled](cpu);
-      left = cpu.left;
+      left = cpu.left - reserve;
       eip = m32[EIP];
       if (cpu.exitRequest !== 0) break;
       continue;
     }
     if (--code[block + B_HEAT] === 0) {
       m32[EIP] = eip;
-      cpu.left = left;
+      cpu.left = left + reserve;
       blocks.onHot(block, eip);
       pageLinear = 1;
       continue;
@@ -1241,13 +1244,13 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
       const position = code[pc + R_POSITION];
       const here = (blockEip + (position & 0xffff)) | 0;
       const following = (here + (position >>> 16)) | 0;
-      const exactLeft = left + ((end - pc) >> 3);
+      const exactLeft = left + reserve + ((end - pc) >> 3);
       m32[EIP] = here;
       cpu.nextEip = following;
       cpu.left = exactLeft;
       HANDLER_TABLE[code[pc + R_META] & META_OP_MASK](cpu, code, pc);
       if (cpu.nextEip !== following || (cpu.exitRequest | cpu.extraTicks) !== 0 || m32[MODE_KEY] !== mode) {
-        left = exactLeft - 1 - cpu.extraTicks;
+        left = exactLeft - reserve - 1 - cpu.extraTicks;
         cpu.extraTicks = 0;
         eip = cpu.nextEip;
         if (cpu.exitRequest !== 0 || m32[MODE_KEY] !== mode) break enter;
@@ -1258,7 +1261,9 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
     }
   }
   m32[EIP] = eip;
-  cpu.left = left;
+  cpu.left = left + reserve;
 }
 
 const EMPTY = new Int32Array(4096);
+
+const CALL_TICKS_MAX = 1 << 18;

@@ -38,6 +38,12 @@ const NO_PINS: ErrorPins = { assert: () => true, release: () => {} };
 
 const TLB_ENTRIES = 1 << 20;
 
+/**
+ * First value of fields that hold doubles or unsigned 32-bit numbers: a field that begins as a small integer makes the
+ * host engine throw compiled code away when the first large value arrives.
+ */
+const DOUBLE = 2 ** 52;
+
 export class Cpu {
   readonly memory: WebAssembly.Memory;
   readonly m8: Uint8Array;
@@ -59,7 +65,7 @@ export class Cpu {
   ferr: ErrorPins = NO_PINS;
 
   /** Tick at which the current slice ends; now() = deadlineTick − left. */
-  deadlineTick = 0;
+  deadlineTick = DOUBLE;
   /** Ticks left in the slice; engines store it before anything that may look at the clock. */
   left = 0;
   exitRequest = 0;
@@ -88,7 +94,7 @@ export class Cpu {
   breakActive = false;
 
   /** Result registers of the page walk (cpu/paging.ts): page-aligned physical address, TLB deny bits, global. */
-  walkPhysical = 0;
+  walkPhysical = DOUBLE;
   walkDeny = 0;
   walkGlobal = false;
 
