@@ -118,7 +118,8 @@ function sentenceOf(error: unknown): { readonly text: string; readonly status: n
   if (error instanceof CommandError) return { text: error.message, status: error.status };
   // Loaders, sessions and logs are loaded with the verbs: known by name here.
   if (error instanceof Error && ['BootError', 'SessionError', 'LogError'].includes(error.name)) {
-    return { text: error.message, status: 2 };
+    // Loaders begin their sentences in lower case, as the rest of one.
+    return { text: error.message[0].toUpperCase() + error.message.slice(1), status: 2 };
   }
   return null;
 }
@@ -126,8 +127,7 @@ function sentenceOf(error: unknown): { readonly text: string; readonly status: n
 function fail(error: unknown): void {
   const known = sentenceOf(error);
   if (known !== null) {
-    const text = known.text[0].toUpperCase() + known.text.slice(1);
-    process.stderr.write(`reprise: ${text}\n`);
+    process.stderr.write(`reprise: ${known.text}\n`);
     process.exitCode = known.status;
     return;
   }

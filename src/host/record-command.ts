@@ -42,8 +42,8 @@ export class LogFile {
   constructor(path: string) {
     this.path = path;
     if (!existsSync(path)) return;
-    const what = statSync(path).isDirectory() ? 'is a directory' : 'exists, and a log is never overwritten';
-    throw new CommandError(`${path} ${what}: give the name of a new file.`);
+    const what = statSync(path).isDirectory() ? 'is a directory' : 'exists and is never overwritten';
+    throw new CommandError(`The log ${path} ${what}: give the name of a new file.`);
   }
 
   /** Frames are kept until the file is open, which is when the machine is ready to run. */

@@ -1,0 +1,15 @@
+/** A log that claims another image than it was recorded with: every frame as it was, but the header written anew. */
+import { createHash } from 'node:crypto';
+import { encodeFrame, FRAME_HEADER_BYTES, FRAME_KIND } from '../../src/core/replay/frames.ts';
+import { encodeHeader } from '../../src/core/replay/manifest.ts';
+import { openLog } from '../../src/host/index.ts';
+
+export function forgeImage(bytes: Uint8Array, kernel: Uint8Array): Uint8Array {
+  const log = openLog(bytes);
+  const { machine } = log.header;
+  const sha256 = createHash('sha256').update(kernel).digest('hex');
+  const images = machine.images.map((record) => ({ ...record, sha256, sizeBytes: kernel.length }));
+  const header = encodeHeader({ ...log.header, machine: { ...machine, images } });
+  const first = encodeFrame(FRAME_KIND.header, 0, 0, 0, header);
+  return Buffer.concat([first, bytes.subarray(FRAME_HEADER_BYTES + log.frames[0].payloadBytes)]);
+}
