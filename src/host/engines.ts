@@ -9,6 +9,14 @@ const LOADERS: Readonly<Record<string, () => Promise<EngineFactory>>> = {
     const { Interpreter } = await import('../../tiers/interp/engine.ts');
     return (cpu) => new Interpreter(cpu);
   },
+  js: async () => {
+    const { JsEngine } = await import('../../tiers/tiering.ts');
+    return (cpu) => new JsEngine(cpu);
+  },
+  tiered: async () => {
+    const { TieredEngine } = await import('../../tiers/tiering.ts');
+    return (cpu) => new TieredEngine(cpu);
+  },
 };
 
 export const DEFAULT_ENGINE = 'interp';

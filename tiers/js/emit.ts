@@ -1,0 +1,462 @@
+// IR → JavaScript source of one function `(cpu) => void`. Guest registers and the lazy flags are locals, loaded at
+// the entry and written back (spilled) only where the function is left: at exits, before handlers, and on slow paths.
+// A slow path writes everything back as it was before the instruction, lets the handler do the instruction, and
+// leaves. Flags are symbolic inside a block: what nobody looks at is computed on slow paths alone.
+// The names the source uses freely are those of the Environment in instantiate.ts.
+
+import { CC_EFLAGS } from '../../src/core/state/flags.ts';
+import { ARITHMETIC_FLAGS, CC_DST, CC_OP, CC_SRC, EFLAGS, EIP, MODE_CPL3 } from '../../src/core/state/layout.ts';
+import {
+  TLB_NO_SUPER_READ,
+  TLB_NO_SUPER_WRITE,
+  TLB_NO_USER_READ,
+  TLB_NO_USER_WRITE,
+} from '../../src/core/memory/tlb.ts';
+import { type Block, exitUse, type IrFunction, type Op, REGISTER_NAMES, resultOf, type Temp, usesOf } from '../ir/ir.ts';
+import { type Structure, structure } from './structure.ts';
+
+const COMPARISONS: Readonly<Record<string, [string, boolean]>> = {
+  eq: ['===', false],
+  ne: ['!==', false],
+  lt: ['<', false],
+  le: ['<=', false],
+  ltu: ['<', true],
+  leu: ['<=', true],
+};
+/** Longest expression that may be repeated on slow paths; beyond it a value is computed where it is defined. */
+const LAZY_COST_MAX = 24;
+
+/** Where the flags are: in the locals (or memory, when nothing in the function writes them), or in a cc or bits operation. */
+type Flags = Extract<Op, { op: 'cc' | 'bits' }> | null;
+
+interface FunctionFacts {
+  readonly fn: IrFunction;
+  readonly shape: Structure;
+  readonly used: readonly number[];
+  readonly dirty: readonly number[];
+  readonly writesFlags: boolean;
+  readonly returns: readonly number[];
+}
+
+/** Places after calls inside the function: where its RETs are expected to go. */
+function returnPoints(fn: IrFunction): number[] {
+  const deltas = new Set(fn.blocks.map((block) => block.delta));
+  const points: number[] = [];
+  for (const block of fn.blocks) {
+    const last = block.ops.filter((op) => op.op === 'insn').at(-1);
+    if (block.exit.exit !== 'jump' || last?.op !== 'insn') continue;
+    const following = last.delta + last.length;
+    const pushes = block.ops.some((op) => op.op === 'get' && op.register === 8);
+    if (pushes && block.exit.delta !== following && deltas.has(following)) points.push(following);
+  }
+  return [...new Set(points)].slice(0, 4);
+}
+
+function facts(fn: IrFunction): FunctionFacts {
+  const returns = returnPoints(fn);
+  const used = new Set<number>();
+  const dirty = new Set<number>();
+  let writesFlags = false;
+  for (const block of fn.blocks) {
+    for (const op of block.ops) {
+      if (op.op === 'get' && op.register < 8) used.add(op.register);
+      if (op.op === 'set') {
+        used.add(op.register);
+        dirty.add(op.register);
+      }
+      if (op.op === 'cc' || op.op === 'bits') writesFlags = true;
+    }
+  }
+  const ascending = (a: number, b: number): number => a - b;
+  const shape = structure(fn, (index) => (fn.blocks[index].exit.exit === 'indirect' ? returns : []));
+  return {
+    fn,
+    shape,
+    used: [...used].sort(ascending),
+    dirty: [...dirty].sort(ascending),
+    writesFlags,
+    returns,
+  };
+}
+
+/** Emits one block's straight code. */
+class BlockEmitter {
+  readonly lines: string[] = [];
+  /** Flags at the point reached. */
+  flags: Flags = null;
+  private readonly defs: (Op | undefined)[];
+  /** Flags that a condition, carry or flags operation reads, by temp. */
+  private readonly flagsAt = new Map<Temp, Flags>();
+  private readonly isStrict: boolean[];
+  private readonly hosts = new Map<Temp, string>();
+  private readonly block: Block;
+  private readonly all: FunctionFacts;
+  private insn: Extract<Op, { op: 'insn' }> | null = null;
+
+  constructor(all: FunctionFacts, block: Block) {
+    this.all = all;
+    this.block = block;
+    this.defs = new Array(block.temps);
+    this.isStrict = new Array(block.temps).fill(false);
+    this.analyse();
+  }
+
+  private analyse(): void {
+    const { ops, exit } = this.block;
+    const cost = new Array<number>(this.block.temps).fill(0);
+    let flags: Flags = null;
+    for (const op of ops) {
+      const to = resultOf(op);
+      if (op.op === 'cc' || op.op === 'bits') flags = op;
+      else if (op.op === 'handler') flags = null;
+      if (to < 0) continue;
+      this.defs[to] = op;
+      if (op.op === 'condition' || op.op === 'carry' || op.op === 'flags') {
+        this.flagsAt.set(to, flags);
+        cost[to] = 3 + (flags === null ? 0 : usesOf(flags).reduce((sum, temp) => sum + cost[temp], 0));
+      } else if (op.op === 'unary' || op.op === 'binary' || op.op === 'select') {
+        cost[to] = 1 + usesOf(op).reduce((sum, temp) => sum + cost[temp], 0);
+      }
+      if (cost[to] > LAZY_COST_MAX) {
+        this.isStrict[to] = true;
+        cost[to] = 0;
+      }
+      // After a handler the locals have changed, so what was read from them before must have been read then.
+    }
+    if (ops.some((op, index) => op.op === 'handler' && index < ops.length - 1)) this.strictBeforeHandlers();
+    const use = exitUse(exit);
+    // A comparison that is only tested stays an expression of the test; what it compares is computed before.
+    const tested = new Set<Temp>();
+    const test = (temp: Temp): void => {
+      const op = this.defs[temp];
+      if (op?.op === 'binary' && op.how in COMPARISONS) tested.add(temp);
+      else this.isStrict[temp] = true;
+    };
+    if (exit.exit === 'branch') test(use);
+    else if (use >= 0) this.isStrict[use] = true;
+    for (let index = ops.length - 1; index >= 0; index--) {
+      const op = ops[index];
+      const to = resultOf(op);
+      if (op.op === 'cc' || op.op === 'bits') continue;
+      const executed = to < 0 || op.op === 'load' || this.isStrict[to] || tested.has(to);
+      if (!executed) continue;
+      if (op.op === 'guard') test(op.test);
+      else for (const temp of usesOf(op)) this.isStrict[temp] = true;
+      const read = this.flagsAt.get(to);
+      if (read) for (const temp of usesOf(read)) this.isStrict[temp] = true;
+    }
+  }
+
+  /** Reads of the flag locals may not move across a handler. */
+  private strictBeforeHandlers(): void {
+    for (const [temp, flags] of this.flagsAt) if (flags === null) this.isStrict[temp] = true;
+  }
+
+  private line(text: string): void {
+    this.lines.push(text);
+  }
+
+  /** A temp as an expression; always atomic or in parentheses. */
+  value(temp: Temp): string {
+    const op = this.defs[temp];
+    if (op === undefined) throw new Error(`t${temp} is read before it is defined`);
+    if (op.op === 'const') return op.value < 0 ? `(${op.value})` : `${op.value}`;
+    const kept = this.isStrict[temp] || op.op === 'get' || op.op === 'word' || op.op === 'load';
+    return kept ? `t${temp}` : `(${this.expression(op)})`;
+  }
+
+  private readFlags(flags: Flags): string {
+    if (flags === null) return 'co, cd, cs, m32[' + EFLAGS + ']';
+    if (flags.op === 'bits') return `${CC_EFLAGS}, 0, 0, ${this.value(flags.value)}`;
+    return `${this.kind(flags)}, ${this.value(flags.result)}, ${this.value(flags.source)}, m32[${EFLAGS}]`;
+  }
+
+  private kind(flags: Extract<Op, { op: 'cc' }>): string {
+    return flags.carryIn < 0 ? `${flags.kind}` : `${flags.kind} + 3 * ${this.value(flags.carryIn)}`;
+  }
+
+  private expression(op: Op): string {
+    const v = (temp: Temp): string => this.value(temp);
+    switch (op.op) {
+      case 'get':
+        return REGISTER_NAMES[op.register];
+      case 'word':
+        return `m32[${op.index}]`;
+      case 'unary':
+        if (op.how === 'sext8') return `${v(op.a)} << 24 >> 24`;
+        if (op.how === 'sext16') return `${v(op.a)} << 16 >> 16`;
+        return op.how === 'clz' ? `Math.clz32(${v(op.a)})` : `parityFlag(${v(op.a)})`;
+      case 'select':
+        return `${this.test(op.test)} ? ${v(op.a)} : ${v(op.b)}`;
+      case 'condition':
+        return `conditionOf(${op.code}, ${this.readFlags(this.flagsAt.get(op.to) ?? null)})`;
+      case 'carry':
+        return `carryOf(${this.readFlags(this.flagsAt.get(op.to) ?? null)})`;
+      case 'flags':
+        return `flagsOf(${this.readFlags(this.flagsAt.get(op.to) ?? null)})`;
+      case 'binary':
+        return this.binary(op);
+      default:
+        throw new Error(`${op.op} is no expression`);
+    }
+  }
+
+  private binary(op: Extract<Op, { op: 'binary' }>): string {
+    const a = this.value(op.a);
+    const b = this.value(op.b);
+    switch (op.how) {
+      case 'add':
+        return `${a} + ${b} | 0`;
+      case 'sub':
+        return `${a} - ${b} | 0`;
+      case 'mul':
+        return `Math.imul(${a}, ${b})`;
+      case 'mulhu':
+        return `multiplyHigh(${a}, ${b})`;
+      case 'mulhs':
+        return `multiplyHighSigned(${a}, ${b})`;
+      case 'divu':
+        return `(${a} >>> 0) / (${b} >>> 0) | 0`;
+      case 'remu':
+        return `(${a} >>> 0) % (${b} >>> 0) | 0`;
+      case 'divs':
+        return `${a} / ${b} | 0`;
+      case 'rems':
+        return `${a} % ${b} | 0`;
+      case 'and':
+        return `${a} & ${b}`;
+      case 'or':
+        return `${a} | ${b}`;
+      case 'xor':
+        return `${a} ^ ${b}`;
+      case 'shl':
+        return `${a} << ${b}`;
+      case 'shr':
+        return `${a} >>> ${b} | 0`;
+      case 'sar':
+        return `${a} >> ${b}`;
+      default:
+        return `${this.comparison(op)} ? 1 : 0`;
+    }
+  }
+
+  private comparison(op: Extract<Op, { op: 'binary' }>): string {
+    const [sign, unsigned] = COMPARISONS[op.how];
+    const tail = unsigned ? ' >>> 0' : '';
+    return `${this.value(op.a)}${tail} ${sign} ${this.value(op.b)}${tail}`;
+  }
+
+  /** A condition of `if` or `?:`: whether the temp is not 0. */
+  test(temp: Temp): string {
+    const op = this.defs[temp];
+    if (op?.op === 'binary' && op.how in COMPARISONS && !this.isStrict[temp]) return `(${this.comparison(op)})`;
+    return `${this.value(temp)} !== 0`;
+  }
+
+  private spillRegisters(): string {
+    return this.all.dirty.map((register) => `m32[${register}] = ${REGISTER_NAMES[register]}; `).join('');
+  }
+
+  private spillFlags(flags: Flags): string {
+    if (flags === null) {
+      return this.all.writesFlags ? `m32[${CC_OP}] = co; m32[${CC_DST}] = cd; m32[${CC_SRC}] = cs; ` : '';
+    }
+    if (flags.op === 'bits') {
+      return `m32[${EFLAGS}] = m32[${EFLAGS}] & ${~ARITHMETIC_FLAGS} | ${this.value(flags.value)}; m32[${CC_OP}] = 0; `;
+    }
+    const source = this.value(flags.source);
+    return `m32[${CC_OP}] = ${this.kind(flags)}; m32[${CC_DST}] = ${this.value(flags.result)}; m32[${CC_SRC}] = ${source}; `;
+  }
+
+  spill(): string {
+    return this.spillRegisters() + this.spillFlags(this.flags);
+  }
+
+  /** Bring the flags into the locals, where the next block looks for them. */
+  settle(): string {
+    const { flags } = this;
+    if (flags === null) return '';
+    if (flags.op === 'bits') {
+      return `m32[${EFLAGS}] = m32[${EFLAGS}] & ${~ARITHMETIC_FLAGS} | ${this.value(flags.value)}; co = 0; `;
+    }
+    // The values may be computed from the locals that are assigned here.
+    const [kind, result, source] = [this.kind(flags), this.value(flags.result), this.value(flags.source)];
+    const names = /\bc[ods]\b/;
+    if (![kind, result, source].some((text) => names.test(text))) {
+      return `co = ${kind}; cd = ${result}; cs = ${source}; `;
+    }
+    return `{ const k = ${kind}, r = ${result}, s = ${source}; co = k; cd = r; cs = s; } `;
+  }
+
+  private at(delta: number): string {
+    return delta === 0 ? 'base' : `base + ${delta} | 0`;
+  }
+
+  exit(place: string): string {
+    return `${this.spill()}m32[${EIP}] = ${place}; cpu.left = left; return;`;
+  }
+
+  leaveTo(delta: number): string {
+    return this.exit(this.at(delta));
+  }
+
+  private handlerCall(): string {
+    const { insn } = this;
+    if (insn === null) throw new Error('an operation outside any instruction');
+    const before = this.block.count - insn.index;
+    return `step(cpu, ${insn.pc}, ${this.at(insn.delta)}, ${insn.length}, left + ${before})`;
+  }
+
+  private slow(): string {
+    return `{ ${this.spill()}${this.handlerCall()}; return; }`;
+  }
+
+  private define(temp: Temp, text: string): void {
+    this.line(`const t${temp} = ${text};`);
+  }
+
+  private access(op: Extract<Op, { op: 'load' | 'store' }>): string {
+    const address = this.value(op.address);
+    const known = this.hosts.get(op.address);
+    let host = known;
+    if (host === undefined || !op.checked) {
+      const user = (this.all.fn.mode & MODE_CPL3) !== 0;
+      let deny = 0;
+      if (op.op === 'load') deny |= user ? TLB_NO_USER_READ : TLB_NO_SUPER_READ;
+      if (op.op === 'store' || op.write) deny |= user ? TLB_NO_USER_WRITE : TLB_NO_SUPER_WRITE;
+      const name = `${this.lines.length}`;
+      this.line(`const e${name} = tlb[${address} >>> 12];`);
+      if (!op.checked) {
+        const aligned = (1 << op.size) - 1;
+        const denied = `e${name} & ${deny}`;
+        const test = aligned === 0 ? `(${denied})` : `(${denied} | ${address} & ${aligned})`;
+        this.line(`if (${test} !== 0) ${this.slow()}`);
+      }
+      host = `h${name}`;
+      this.line(`const h${name} = (e${name} & -4096) + ${address} | 0;`);
+      this.hosts.set(op.address, host);
+    }
+    return op.size === 2 ? `m32[${host} >>> 2]` : op.size === 1 ? `m16[${host} >>> 1]` : `m8[${host}]`;
+  }
+
+  /** Everything up to the exit. */
+  body(): void {
+    const { block } = this;
+    this.line(`if (left < ${block.count}) { ${this.leaveTo(block.delta)} }`);
+    this.line(`left = left - ${block.count} | 0;`);
+    for (const op of block.ops) this.operation(op);
+  }
+
+  private operation(op: Op): void {
+    switch (op.op) {
+      case 'insn':
+        this.insn = op;
+        break;
+      case 'set':
+        this.line(`${REGISTER_NAMES[op.register]} = ${this.value(op.value)};`);
+        break;
+      case 'load':
+        this.define(op.to, this.access(op));
+        break;
+      case 'store':
+        this.line(`${this.access(op)} = ${this.value(op.value)};`);
+        break;
+      case 'guard':
+        this.line(`if (${this.test(op.test)}) ${this.slow()}`);
+        break;
+      case 'cc':
+      case 'bits':
+        this.flags = op;
+        break;
+      case 'handler':
+        this.handler(op.writes);
+        break;
+      case 'const':
+        break;
+      case 'get':
+      case 'word':
+        this.define(op.to, this.expression(op));
+        break;
+      default:
+        if (this.isStrict[op.to]) this.define(op.to, this.expression(op));
+    }
+  }
+
+  private handler(writes: boolean): void {
+    const { block, all } = this;
+    if (block.exit.exit === 'leave' && this.insn?.index === block.count - 1) {
+      this.line(`${this.spill()}${this.handlerCall()}; return;`);
+      return;
+    }
+    this.line(`${this.spill()}if (${this.handlerCall()}) return;`);
+    if (writes) for (const register of all.used) this.line(`${REGISTER_NAMES[register]} = m32[${register}];`);
+    this.line(`co = m32[${CC_OP}]; cd = m32[${CC_DST}]; cs = m32[${CC_SRC}];`);
+    this.hosts.clear();
+    this.flags = null;
+  }
+}
+
+/** Nested code of the blocks that `index` dominates. */
+function emitTree(all: FunctionFacts, index: number, out: string[]): void {
+  const { shape } = all;
+  const merges = shape.children[index].filter((child) => shape.isMerge[child]);
+  if (shape.isLoop[index]) out.push(`L${index}: for (;;) {`);
+  // The last in reverse postorder is outermost: code after a label is reached by breaking out of it.
+  for (const merge of [...merges].reverse()) out.push(`B${merge}: {`);
+  emitBlock(all, index, out);
+  for (const merge of merges) {
+    out.push('}');
+    emitTree(all, merge, out);
+  }
+  if (shape.isLoop[index]) out.push('}');
+}
+
+function emitBlock(all: FunctionFacts, index: number, out: string[]): void {
+  const { shape, fn } = all;
+  const block = fn.blocks[index];
+  const emitter = new BlockEmitter(all, block);
+  out.push('{');
+  emitter.body();
+  out.push(...emitter.lines);
+  const go = (delta: number): void => {
+    const to = shape.indexOf(delta);
+    if (to < 0 || !shape.isInside(index, to)) {
+      out.push(emitter.leaveTo(delta));
+      return;
+    }
+    out.push(emitter.settle());
+    if (shape.order[to] <= shape.order[index]) out.push(`continue L${to};`);
+    else if (shape.isMerge[to]) out.push(`break B${to};`);
+    else emitTree(all, to, out);
+  };
+  const { exit } = block;
+  if (exit.exit === 'jump') go(exit.delta);
+  else if (exit.exit === 'branch') {
+    out.push(`if (${emitter.test(exit.test)}) {`);
+    go(exit.taken);
+    out.push('} else {');
+    go(exit.next);
+    out.push('}');
+  } else if (exit.exit === 'indirect') {
+    const target = emitter.value(exit.target);
+    for (const delta of all.returns) {
+      const to = shape.indexOf(delta);
+      if (!shape.isInside(index, to)) continue;
+      out.push(`if ((${target} - base | 0) === ${delta}) {`);
+      go(delta);
+      out.push('}');
+    }
+    out.push(emitter.exit(target));
+  }
+  out.push('}');
+}
+
+/** Source of the function's body; parameter `cpu`, free names as in Environment. */
+export function emitFunction(fn: IrFunction): string {
+  const all = facts(fn);
+  const out: string[] = [`let left = cpu.left | 0; const base = m32[${EIP}];`];
+  for (const register of all.used) out.push(`let ${REGISTER_NAMES[register]} = m32[${register}];`);
+  out.push(`let co = m32[${CC_OP}], cd = m32[${CC_DST}], cs = m32[${CC_SRC}];`);
+  emitTree(all, 0, out);
+  return out.filter((line) => line !== '').join('\n');
+}

@@ -1,0 +1,83 @@
+// The one place where source text becomes code. The free names of emitted functions are bound here once for a
+// machine, so that V8 can treat them as constants of each function.
+
+import { META_OP_MASK, R_META } from '../../src/core/isa/record.ts';
+import { EIP, MODE_KEY } from '../../src/core/state/layout.ts';
+import type { Cpu } from '../../src/core/state/cpu.ts';
+import {
+  carryOf,
+  conditionOf,
+  flagsOf,
+  multiplyHigh,
+  multiplyHighSigned,
+  parityFlag,
+} from '../ir/arithmetic.ts';
+
+export type Compiled = (cpu: Cpu) => void;
+/** The interpreter's handlers by row number, injected: lifters and emitters do not know the interpreter. */
+export type HandlerTable = readonly ((cpu: Cpu, code: Int32Array, pc: number) => void)[];
+
+/** What emitted code calls and reads besides its parameter. */
+export interface Environment {
+  readonly m8: Uint8Array;
+  readonly m16: Uint16Array;
+  readonly m32: Int32Array;
+  readonly tlb: Int32Array;
+  /**
+   * Let the handler do the instruction whose record is at `pc`; registers and flags are in memory. `at`: its EIP,
+   * `left`: ticks left before it. Returns true when the function must be left (EIP and cpu.left are exact then).
+   */
+  readonly step: (cpu: Cpu, pc: number, at: number, length: number, left: number) => boolean;
+}
+
+export function makeEnvironment(cpu: Cpu, code: Int32Array, handlers: HandlerTable): Environment {
+  const { m8, m16, m32, tlb } = cpu;
+  const step = (processor: Cpu, pc: number, at: number, length: number, left: number): boolean => {
+    const mode = m32[MODE_KEY];
+    const following = (at + length) | 0;
+    m32[EIP] = at;
+    processor.nextEip = following;
+    processor.left = left;
+    handlers[code[pc + R_META] & META_OP_MASK](processor, code, pc);
+    const extra = processor.extraTicks;
+    processor.extraTicks = 0;
+    m32[EIP] = processor.nextEip;
+    processor.left = left - 1 - extra;
+    return (
+      (processor.exitRequest | extra) !== 0 || processor.nextEip !== following || m32[MODE_KEY] !== mode
+    );
+  };
+  return { m8, m16, m32, tlb, step };
+}
+
+const NAMES = [
+  'm8',
+  'm16',
+  'm32',
+  'tlb',
+  'step',
+  'carryOf',
+  'flagsOf',
+  'conditionOf',
+  'parityFlag',
+  'multiplyHigh',
+  'multiplyHighSigned',
+] as const;
+
+/** Make the function. Each has a scope of its own. */
+export function instantiate(environment: Environment, body: string): Compiled {
+  const make = new Function(...NAMES, `"use strict";\nreturn function compiled(cpu) {\n${body}\n};`);
+  return make(
+    environment.m8,
+    environment.m16,
+    environment.m32,
+    environment.tlb,
+    environment.step,
+    carryOf,
+    flagsOf,
+    conditionOf,
+    parityFlag,
+    multiplyHigh,
+    multiplyHighSigned,
+  ) as Compiled;
+}

@@ -1,0 +1,137 @@
+// MUL IMUL DIV IDIV, SDM 2. MUL and IMUL keep SF ZF AF PF; DIV and IDIV keep CF and OF, set AF, clear SF ZF PF.
+// Divisions are lifted when the dividend fits 32 bits; what can raise #DE goes the slow way.
+
+import type { OpName } from '../../src/core/isa/ops.ts';
+import { SIZE_16, SIZE_32, SIZE_8 } from '../../src/core/isa/record.ts';
+import { AF, CF, EAX, EDX, OF, PF, SF, ZF } from '../../src/core/state/layout.ts';
+import type { Temp } from '../ir/ir.ts';
+import { changeFlags } from './flags.ts';
+import {
+  extend,
+  immediate,
+  type Lift,
+  type Lifter,
+  NOT_LIFTED,
+  readA,
+  readB,
+  readRegister,
+  registerA,
+  sizeA,
+  writeRegister,
+} from './operands.ts';
+
+/** CF and OF both set where `overflow` is 1. */
+function productFlags(l: Lift, overflow: Temp): void {
+  const { b } = l;
+  changeFlags(l, CF | OF, b.binary('mul', overflow, b.constant(CF | OF)));
+}
+
+function mul(l: Lift): void {
+  const { b } = l;
+  const size = sizeA(l);
+  const source = readA(l);
+  const left = readRegister(l, EAX, size);
+  const low = b.binary('mul', left, source);
+  if (size === SIZE_32) {
+    const high = b.binary('mulhu', left, source);
+    b.set(EAX, low);
+    b.set(EDX, high);
+    productFlags(l, b.with('ne', high, 0));
+  } else if (size === SIZE_16) {
+    const high = b.with('shr', low, 16);
+    writeRegister(l, EAX, SIZE_16, low);
+    writeRegister(l, EDX, SIZE_16, high);
+    productFlags(l, b.with('ne', high, 0));
+  } else {
+    writeRegister(l, EAX, SIZE_16, low);
+    productFlags(l, b.with('ne', b.with('shr', low, 8), 0));
+  }
+}
+
+function imul1(l: Lift): void {
+  const { b } = l;
+  const size = sizeA(l);
+  const source = extend(l, readA(l), size);
+  const left = extend(l, readRegister(l, EAX, size), size);
+  const low = b.binary('mul', left, source);
+  if (size === SIZE_32) {
+    const high = b.binary('mulhs', left, source);
+    b.set(EAX, low);
+    b.set(EDX, high);
+    productFlags(l, b.binary('ne', high, b.with('sar', low, 31)));
+    return;
+  }
+  writeRegister(l, EAX, SIZE_16, low);
+  if (size === SIZE_16) writeRegister(l, EDX, SIZE_16, b.with('sar', low, 16));
+  productFlags(l, b.binary('ne', low, extend(l, low, size)));
+}
+
+function multiplyInto(l: Lift, a: Temp, c: Temp): void {
+  const { b } = l;
+  const size = sizeA(l);
+  const x = extend(l, a, size);
+  const y = extend(l, c, size);
+  const product = b.binary('mul', x, y);
+  writeRegister(l, registerA(l), size, product);
+  if (size === SIZE_32) productFlags(l, b.binary('ne', b.binary('mulhs', x, y), b.with('sar', product, 31)));
+  else productFlags(l, b.binary('ne', product, extend(l, product, size)));
+}
+
+function imul(l: Lift): void {
+  const source = readB(l);
+  multiplyInto(l, readRegister(l, registerA(l), sizeA(l)), source);
+}
+
+function imul3(l: Lift): void {
+  multiplyInto(l, readB(l), l.b.constant(immediate(l)));
+}
+
+function quotientFlags(l: Lift): void {
+  changeFlags(l, SF | ZF | AF | PF, l.b.constant(AF));
+}
+
+function div(l: Lift): void {
+  const { b } = l;
+  const size = sizeA(l);
+  if (size === SIZE_16) throw NOT_LIFTED;
+  const divisor = readA(l);
+  b.guard(b.with('eq', divisor, 0));
+  if (size === SIZE_8) {
+    const dividend = b.with('and', b.get(EAX), 0xffff);
+    const quotient = b.binary('divu', dividend, divisor);
+    b.guard(b.binary('ltu', b.constant(0xff), quotient));
+    const rest = b.binary('remu', dividend, divisor);
+    writeRegister(l, EAX, SIZE_16, b.binary('or', quotient, b.with('shl', rest, 8)));
+  } else {
+    b.guard(b.get(EDX));
+    const dividend = b.get(EAX);
+    const rest = b.binary('remu', dividend, divisor);
+    b.set(EAX, b.binary('divu', dividend, divisor));
+    b.set(EDX, rest);
+  }
+  quotientFlags(l);
+}
+
+function idiv(l: Lift): void {
+  const { b } = l;
+  if (sizeA(l) !== SIZE_32) throw NOT_LIFTED;
+  const divisor = readA(l);
+  const dividend = b.get(EAX);
+  b.guard(b.with('eq', divisor, 0));
+  b.guard(b.binary('ne', b.get(EDX), b.with('sar', dividend, 31)));
+  // The one quotient of 32-bit numbers that does not fit.
+  b.guard(b.binary('and', b.with('eq', divisor, -1), b.with('eq', dividend, -0x80000000)));
+  const rest = b.binary('rems', dividend, divisor);
+  b.set(EAX, b.binary('divs', dividend, divisor));
+  b.set(EDX, rest);
+  quotientFlags(l);
+}
+
+export const multiplyLifters = {
+  MUL: mul,
+  IMUL1: imul1,
+  IMUL: imul,
+  IMUL3: imul3,
+  DIV: div,
+  IDIV: idiv,
+} satisfies Partial<Record<OpName, Lifter>>;

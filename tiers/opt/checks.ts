@@ -1,0 +1,30 @@
+// Redundant TLB checks: an access to an address that was checked before in the block, for at least the same rights and
+// alignment, is plain. Entries change on slow paths alone, which leave the function, and in handlers.
+
+import type { Block, Op, Temp } from '../ir/ir.ts';
+
+interface Proven {
+  read: boolean;
+  write: boolean;
+  size: number;
+}
+
+export function removeChecks(block: Block): Block {
+  const proven = new Map<Temp, Proven>();
+  const ops: Op[] = block.ops.map((op) => {
+    if (op.op === 'handler') proven.clear();
+    if (op.op !== 'load' && op.op !== 'store') return op;
+    const found = proven.get(op.address);
+    const needsRead = op.op === 'load';
+    const needsWrite = op.op === 'store' || op.write;
+    if (found !== undefined && found.size >= op.size && (!needsRead || found.read) && (!needsWrite || found.write)) {
+      return op.checked ? op : { ...op, checked: true };
+    }
+    if (!op.checked) {
+      // Two proofs of different alignment do not add up; the newer one stands.
+      proven.set(op.address, { read: needsRead, write: needsWrite, size: op.size });
+    }
+    return op;
+  });
+  return { ...block, ops };
+}

@@ -1,0 +1,43 @@
+// Common subexpressions: an operation that computes what an earlier one of the block computed is dropped. Only pure
+// operations; flag reads are not (they depend on their place).
+
+import { type Block, isPure, type Op, type Temp, withExitUse, withUses } from '../ir/ir.ts';
+
+function keyOf(op: Op): string | null {
+  switch (op.op) {
+    case 'const':
+      return `c${op.value}`;
+    case 'unary':
+      return `${op.how} ${op.a}`;
+    case 'binary':
+      return `${op.how} ${op.a} ${op.b}`;
+    case 'select':
+      return `select ${op.test} ${op.a} ${op.b}`;
+    case 'word':
+      return `w${op.index}`;
+    default:
+      return null;
+  }
+}
+
+export function removeRepeats(block: Block): Block {
+  const ops: Op[] = [];
+  const first = new Map<string, Temp>();
+  const same = new Map<Temp, Temp>();
+  const map = (temp: Temp): Temp => same.get(temp) ?? temp;
+  for (const original of block.ops) {
+    const op = withUses(original, map);
+    if (op.op === 'handler') for (const key of first.keys()) if (key.startsWith('w')) first.delete(key);
+    const key = isPure(op) || op.op === 'word' ? keyOf(op) : null;
+    if (key !== null && 'to' in op) {
+      const earlier = first.get(key);
+      if (earlier !== undefined) {
+        same.set(op.to, earlier);
+        continue;
+      }
+      first.set(key, op.to);
+    }
+    ops.push(op);
+  }
+  return { ...block, ops, exit: withExitUse(block.exit, map) };
+}

@@ -1,0 +1,236 @@
+// Engines that compile: the interpreter runs everything and counts how often each block is entered; blocks that become
+// hot are compiled with what surrounds them, and the interpreter calls the functions from then on. The policy here
+// (when, how much, how many, what is thrown away) is invisible to the guest, and its knobs exist so that schedules
+// can be permuted: any policy gives the same states at the same ticks.
+
+import type { Engine } from '../src/core/machine/engine.ts';
+import type { Cpu } from '../src/core/state/cpu.ts';
+import { Interpreter } from './interp/engine.ts';
+import { B_COMPILED, B_HEAT, B_HOST, type BlockCache } from './interp/blocks.ts';
+import { HANDLER_TABLE } from './interp/handlers.ts';
+import { emitFunction } from './js/emit.ts';
+import { type Environment, instantiate, makeEnvironment } from './js/instantiate.ts';
+import { optimise, PASSES } from './opt/pipeline.ts';
+import { formRegion } from './region.ts';
+
+export interface TierPolicy {
+  /** Executions of a block before it is compiled. */
+  readonly threshold: number;
+  /** Blocks of a function at most. */
+  readonly region: number;
+  /** Guest instructions of a function at most. */
+  readonly instructions: number;
+  /** Functions that are kept; beyond it the oldest half goes. */
+  readonly cache: number;
+  /** 1: take blocks that have not run yet into functions. */
+  readonly ahead: number;
+  /** 0: emit the IR as it was lifted. */
+  readonly optimise: number;
+  /** Chance in 1000, at each compilation and each slice, that a function is thrown away. */
+  readonly evict: number;
+  /** Of the pseudo-random schedule of evictions. */
+  readonly seed: number;
+}
+
+export const JS_POLICY: TierPolicy = {
+  threshold: 1,
+  region: 24,
+  instructions: 250,
+  cache: 4096,
+  ahead: 1,
+  optimise: 1,
+  evict: 0,
+  seed: 1,
+};
+
+/** The threshold is where a function of its own has paid for itself on short guests (ARCHITECTURE.md). */
+export const TIERED_POLICY: TierPolicy = { ...JS_POLICY, threshold: 2000, ahead: 0, cache: 2048 };
+
+export class TierPolicyError extends Error {}
+
+/** Read `name=number,…` over a base policy; throws TierPolicyError. */
+export function parseTierPolicy(text: string, base: TierPolicy): TierPolicy {
+  const policy: Record<string, number> = { ...base };
+  for (const part of text.split(',').filter((piece) => piece.trim() !== '')) {
+    const [name, value = ''] = part.split('=').map((piece) => piece.trim());
+    if (!Object.hasOwn(policy, name)) {
+      throw new TierPolicyError(`There is no tier policy "${name}": the names are ${Object.keys(base).join(', ')}.`);
+    }
+    if (!/^\d{1,9}$/.test(value)) {
+      throw new TierPolicyError(`The tier policy ${name} wants a whole number, as in ${name}=10, not "${value}".`);
+    }
+    policy[name] = Number(value);
+  }
+  return policy as unknown as TierPolicy;
+}
+
+/** A function that runs, and what it was made from. */
+interface Unit {
+  /** Index into BlockCache.compiled. */
+  readonly slot: number;
+  readonly members: readonly number[];
+}
+
+/** A page whose code keeps changing is not compiled after this many losses of a function with the same entry. */
+const LOSSES_MAX = 6;
+
+/** Figures for reports and benchmarks; derived state. */
+export interface TierFigures {
+  compiled: number;
+  evicted: number;
+  invalidated: number;
+  sourceBytes: number;
+}
+
+class CompilingEngine implements Engine {
+  readonly name: string;
+  readonly policy: TierPolicy;
+  readonly figures: TierFigures = { compiled: 0, evicted: 0, invalidated: 0, sourceBytes: 0 };
+  readonly blocks: BlockCache;
+  private readonly interpreter: Interpreter;
+  private readonly environment: Environment;
+  /** In order of making. */
+  private readonly units = new Map<number, Unit>();
+  /** Units that contain a block. */
+  private readonly byMember = new Map<number, Set<Unit>>();
+  private readonly freeSlots: number[] = [];
+  /** By host address of the entry. */
+  private readonly losses = new Map<number, number>();
+  private random: number;
+
+  constructor(cpu: Cpu, name: string, policy: TierPolicy) {
+    this.name = name;
+    this.policy = policy;
+    this.random = policy.seed | 1;
+    this.interpreter = new Interpreter(cpu);
+    this.blocks = this.interpreter.blocks;
+    this.environment = makeEnvironment(cpu, this.blocks.code, HANDLER_TABLE);
+    this.blocks.hotAfter = policy.threshold;
+    this.blocks.onHot = (block) => this.compile(block);
+    this.blocks.onDrop = (dropped) => this.unlink(dropped);
+  }
+
+  run(cpu: Cpu): void {
+    if (this.policy.evict !== 0) this.maybeEvict();
+    this.interpreter.run(cpu);
+  }
+
+  drop(): void {
+    this.interpreter.drop();
+  }
+
+  /** Pseudo-random number below `limit` (xorshift32). */
+  private below(limit: number): number {
+    let x = this.random;
+    x ^= x << 13;
+    x ^= x >>> 17;
+    x ^= x << 5;
+    this.random = x;
+    return (x >>> 0) % limit;
+  }
+
+  private maybeEvict(): void {
+    if (this.units.size === 0 || this.below(1000) >= this.policy.evict) return;
+    let at = this.below(this.units.size);
+    for (const unit of this.units.values()) {
+      if (at-- === 0) {
+        this.remove(unit);
+        this.figures.evicted++;
+        return;
+      }
+    }
+  }
+
+  private compile(block: number): void {
+    const { blocks, policy } = this;
+    const host = blocks.code[block + B_HOST];
+    if ((this.losses.get(host) ?? 0) >= LOSSES_MAX) return;
+    if (policy.evict !== 0) this.maybeEvict();
+    const region = formRegion(blocks, block, {
+      blocks: policy.region,
+      instructions: policy.instructions,
+      ahead: policy.ahead !== 0,
+      coldest: 16,
+    });
+    if (region === null) return;
+    const fn = optimise(region.fn, policy.optimise !== 0 ? PASSES : []);
+    const source = emitFunction(fn);
+    if (this.units.size >= policy.cache) this.makeRoom();
+    const slot = this.freeSlots.pop() ?? blocks.compiled.length;
+    blocks.compiled[slot] = instantiate(this.environment, source);
+    blocks.code[block + B_COMPILED] = slot;
+    const unit: Unit = { slot, members: region.members };
+    this.units.set(slot, unit);
+    for (const member of region.members) {
+      const users = this.byMember.get(member);
+      if (users === undefined) this.byMember.set(member, new Set([unit]));
+      else users.add(unit);
+    }
+    this.figures.compiled++;
+    this.figures.sourceBytes += source.length;
+  }
+
+  private makeRoom(): void {
+    let surplus = this.units.size - (this.policy.cache >> 1);
+    for (const unit of this.units.values()) {
+      if (surplus-- <= 0) return;
+      this.remove(unit);
+      this.figures.evicted++;
+    }
+  }
+
+  /** Unlink one function; its entry block starts to count again. */
+  private remove(unit: Unit): void {
+    const { blocks } = this;
+    const entry = unit.members[0];
+    if (blocks.code[entry + B_COMPILED] === unit.slot) {
+      blocks.code[entry + B_COMPILED] = 0;
+      blocks.code[entry + B_HEAT] = blocks.hotAfter;
+    }
+    blocks.compiled[unit.slot] = notLinked;
+    this.freeSlots.push(unit.slot);
+    this.units.delete(unit.slot);
+    for (const member of unit.members) {
+      const users = this.byMember.get(member);
+      users?.delete(unit);
+      if (users?.size === 0) this.byMember.delete(member);
+    }
+  }
+
+  private unlink(dropped: readonly number[] | null): void {
+    if (dropped === null) {
+      this.units.clear();
+      this.byMember.clear();
+      this.freeSlots.length = 0;
+      return;
+    }
+    for (const block of dropped) {
+      const users = this.byMember.get(block);
+      if (users === undefined) continue;
+      for (const unit of [...users]) {
+        const host = this.blocks.code[unit.members[0] + B_HOST];
+        this.losses.set(host, (this.losses.get(host) ?? 0) + 1);
+        this.remove(unit);
+        this.figures.invalidated++;
+      }
+    }
+  }
+}
+
+function notLinked(): void {
+  throw new Error('a function that was unlinked was called');
+}
+
+/** Compiles nearly everything at once: steady state, and a witness that is as different from the interpreter as can be. */
+export class JsEngine extends CompilingEngine {
+  constructor(cpu: Cpu, policy: TierPolicy = JS_POLICY) {
+    super(cpu, 'js', policy);
+  }
+}
+
+/** Interprets what is cold and compiles what is hot. */
+export class TieredEngine extends CompilingEngine {
+  constructor(cpu: Cpu, policy: TierPolicy = TIERED_POLICY) {
+    super(cpu, 'tiered', policy);
+  }
+}
