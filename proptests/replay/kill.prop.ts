@@ -1,0 +1,12 @@
+/** A few recordings killed at random moments; the campaign with hundreds is kill.ts. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { killRecordings } from './kill.ts';
+
+const KILLS = 4;
+
+test('a recording killed at any moment leaves a log that replays to its last whole frame', async () => {
+  const { replayed, nothing, longestTicks } = await killRecordings(KILLS, 7);
+  assert.equal(replayed + nothing, KILLS);
+  assert.ok(replayed > 0 && longestTicks > 0, `${replayed} replayed, ${longestTicks} ticks at most`);
+});
