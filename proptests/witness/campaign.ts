@@ -204,6 +204,7 @@ async function main(): Promise<void> {
         minutes: options,
         cases: options,
         only: options,
+        area: options,
         vectors: options,
         'per-form': options,
       },
@@ -218,8 +219,11 @@ async function main(): Promise<void> {
     process.exit(2);
   }
   const seed = integer('seed', values['seed'], 1);
+  const area = values['area'];
   const pattern = values['only'] === undefined ? null : new RegExp(values['only']);
-  const forms = WITNESSED_FORMS.filter((form) => !pattern || pattern.test(formName(form)));
+  const forms = WITNESSED_FORMS.filter(
+    (form) => (!pattern || pattern.test(formName(form))) && (!area || form.area === area),
+  );
   if (forms.length === 0) {
     process.stderr.write(`no form matches ${values['only']}; forms are named like ${formName(WITNESSED_FORMS[0])}\n`);
     process.exit(2);

@@ -218,7 +218,7 @@ function toWire(v: Vector, label: number): Wire {
           t.registers,
           t.statusWord,
           t.x87Ulps,
-          t.xmmApproximate ? 1 : 0,
+          (t.xmmApproximate ? 1 : 0) | (t.faultOrder ? 2 : 0),
           t.memory.flatMap((m) => [m.address, m.byteLength]),
         ],
   ];

@@ -94,6 +94,21 @@ export function addressOf(cpu: Cpu, code: Int32Array, pc: number, bytes: number,
   return linearOf(cpu, (code[pc + R_EA] >> 12) & 7, effectiveOffset(cpu, code, pc), bytes, write);
 }
 
+/**
+ * As addressOf, for the part of the operand `skip` bytes on: far pointers and the pair of BOUND are two accesses on
+ * silicon, each with its own limit, alignment and page check, the lower one first.
+ */
+export function addressPast(
+  cpu: Cpu,
+  code: Int32Array,
+  pc: number,
+  skip: number,
+  bytes: number,
+  write: boolean,
+): number {
+  return linearOf(cpu, (code[pc + R_EA] >> 12) & 7, (effectiveOffset(cpu, code, pc) + skip) | 0, bytes, write);
+}
+
 export function readRegister(cpu: Cpu, register: number, size: number): number {
   if (size === SIZE_32) return cpu.m32[register];
   if (size === SIZE_16) return cpu.m16[register << 1];

@@ -11,7 +11,7 @@ import { type Cpu, raise } from '../../../src/core/state/cpu.ts';
 import { getFlags } from '../../../src/core/state/flags.ts';
 import { OF } from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
-import { addressOf, extend, loadSized, readRegister, sizeA } from '../operands.ts';
+import { addressOf, addressPast, extend, loadSized, readRegister, sizeA } from '../operands.ts';
 
 /** Operand size in bytes. */
 const operandBytes = (code: Int32Array, pc: number): number => ((code[pc + R_META] & META_OPSIZE_32) !== 0 ? 4 : 2);
@@ -26,9 +26,10 @@ function transferDirect(isCall: boolean): Handler {
 function transferIndirect(isCall: boolean): Handler {
   return (cpu, code, pc) => {
     const size = operandBytes(code, pc);
-    const at = addressOf(cpu, code, pc, size + 2, false);
+    const at = addressOf(cpu, code, pc, size, false);
     const offset = size === 4 ? load32(cpu, at) : load16(cpu, at);
-    farTransfer(cpu, load16(cpu, (at + size) | 0), offset, size, isCall);
+    const selector = load16(cpu, addressPast(cpu, code, pc, size, 2, false));
+    farTransfer(cpu, selector, offset, size, isCall);
   };
 }
 
@@ -52,10 +53,9 @@ function into(cpu: Cpu): void {
 function bound(cpu: Cpu, code: Int32Array, pc: number): void {
   const size = sizeA(code, pc);
   const bytes = size === SIZE_32 ? 4 : 2;
-  const at = addressOf(cpu, code, pc, bytes * 2, false);
   const index = extend(readRegister(cpu, code[pc + R_A], size), size);
-  const lower = extend(loadSized(cpu, at, size), size);
-  const upper = extend(loadSized(cpu, (at + bytes) | 0, size), size);
+  const lower = extend(loadSized(cpu, addressOf(cpu, code, pc, bytes, false), size), size);
+  const upper = extend(loadSized(cpu, addressPast(cpu, code, pc, bytes, bytes, false), size), size);
   if (index < lower || index > upper) raise(cpu, 5);
 }
 

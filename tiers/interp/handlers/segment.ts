@@ -34,7 +34,7 @@ import {
   ZF,
 } from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
-import { addressOf, readA, readAForWrite, readB, sizeA, writeA, writeBackA, writeRegister } from '../operands.ts';
+import { addressOf, addressPast, readA, readB, sizeA, writeA, writeRegister } from '../operands.ts';
 
 const operandBytes = (code: Int32Array, pc: number): number => ((code[pc + R_META] & META_OPSIZE_32) !== 0 ? 4 : 2);
 
@@ -76,9 +76,9 @@ function popSegment(cpu: Cpu, code: Int32Array, pc: number): void {
 function loadFarPointer(seg: number): Handler {
   return (cpu, code, pc) => {
     const size = operandBytes(code, pc);
-    const at = addressOf(cpu, code, pc, size + 2, false);
+    const at = addressOf(cpu, code, pc, size, false);
     const offset = size === 4 ? load32(cpu, at) : load16(cpu, at);
-    loadSegment(cpu, seg, load16(cpu, (at + size) | 0));
+    loadSegment(cpu, seg, load16(cpu, addressPast(cpu, code, pc, size, 2, false)));
     writeRegister(cpu, code[pc + R_A], sizeA(code, pc), offset);
   };
 }
@@ -100,12 +100,13 @@ function verify(ask: (cpu: Cpu, selector: number) => boolean): Handler {
   };
 }
 
+/** Memory is read plainly and written only when the RPL changes, as AMD processors do; a fault leaves ZF alone. */
 function arpl(cpu: Cpu, code: Int32Array, pc: number): void {
   checkProtected(cpu);
   const source = readB(cpu, code, pc);
-  const destination = readAForWrite(cpu, code, pc);
+  const destination = readA(cpu, code, pc);
   const raised = (destination & 3) < (source & 3);
-  if (raised) writeBackA(cpu, code, pc, (destination & ~3) | (source & 3));
+  if (raised) writeA(cpu, code, pc, (destination & ~3) | (source & 3));
   changeFlags(cpu, ZF, raised ? ZF : 0);
 }
 
