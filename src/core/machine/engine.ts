@@ -13,6 +13,8 @@ export interface Engine {
   run(cpu: Cpu): void;
   /** Drop all derived state (decoded blocks, compiled code, heat). Never visible to the guest. */
   drop(): void;
+  /** What the engine makes of the code at EIP, for reports: intermediate form, compiled text. Changes nothing. */
+  explain?(cpu: Cpu): string;
 }
 
 /** Who must know that code bytes changed. Called by memory/code-pages.ts. */

@@ -59,8 +59,12 @@ export class PageStore {
     }
   }
 
-  /** Make the machine what it was. Derived state is dropped. */
-  restore(snapshot: Snapshot): void {
+  /**
+   * Make the machine what it was. Derived state is dropped; with `keepCode` the engine keeps what it made of code
+   * bytes that stay the same, so that code which only runs once it is warm can be run again from here. That is for
+   * snapshots a few instructions away, with the same memory map.
+   */
+  restore(snapshot: Snapshot, keepCode = false): void {
     const { machine } = this;
     const { cpu, space } = machine;
     if (snapshot.pages.length !== space.ramPages) throw new Error('the snapshot is of a machine with other memory');
@@ -69,9 +73,13 @@ export class PageStore {
       const wanted = snapshot.pages[page];
       if (wanted === this.current[page]) continue;
       const start = RAM_BASE + page * PAGE_SIZE;
+      if (keepCode) this.touchDifferences(start, wanted);
       if (wanted === null) cpu.m8.fill(0, start, start + PAGE_SIZE);
       else cpu.m8.set(wanted, start);
       space.markDirty(start);
+      // It holds the very bytes of the snapshot: to the store it is clean.
+      this.current[page] = wanted;
+      space.dirty[page] &= ~DIRTY_CHECKPOINT;
     }
     loadCpuBytes(cpu, snapshot.cpu);
     cpu.f64[TICK_F64] = snapshot.tick;
@@ -83,9 +91,20 @@ export class PageStore {
     });
     machine.clock.load(snapshot.clock);
     machine.loadLoop(snapshot.loop);
-    space.flatten();
+    if (keepCode) space.touchDerived();
+    else space.flatten();
     updateWatch(cpu);
-    machine.engine.drop();
+    if (!keepCode) machine.engine.drop();
     machine.loadLoop(snapshot.loop);
+  }
+
+  /** Words of a page that are about to change: blocks made from them are invalid. */
+  private touchDifferences(start: number, wanted: Uint8Array | null): void {
+    const { m8 } = this.machine.cpu;
+    for (let at = 0; at < PAGE_SIZE; at += 4) {
+      let differs = false;
+      for (let i = at; i < at + 4; i++) differs ||= m8[start + i] !== (wanted === null ? 0 : wanted[i]);
+      if (differs) this.machine.space.touch(start + at, 4);
+    }
   }
 }

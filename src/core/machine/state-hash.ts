@@ -22,7 +22,8 @@ import {
 } from '../state/layout.ts';
 import type { Cpu } from '../state/cpu.ts';
 
-const HASHED: readonly PlacedField[] = [...PLACED.values()].filter((f) => f.group !== 'derived' && f.group !== 'lazy');
+/** The fields of the CPU that make up the state, in the order of `cpuBytes`; each starts at a multiple of four there. */
+export const HASHED: readonly PlacedField[] = [...PLACED.values()].filter((f) => f.group !== 'derived' && f.group !== 'lazy');
 
 /** Bytes of all hashed CPU fields one after another. */
 const CPU_BYTES = HASHED.reduce((sum, f) => sum + ((f.size + 3) & ~3), 0);
