@@ -2,7 +2,6 @@
 // handler does not compile.
 
 import { type OpName, ROWS } from '../../src/core/isa/ops.ts';
-import { raise } from '../../src/core/state/cpu.ts';
 import type { Handler } from './handler.ts';
 import { aluHandlers } from './handlers/alu.ts';
 import { bcdHandlers } from './handlers/bcd.ts';
@@ -16,6 +15,11 @@ import { portHandlers } from './handlers/port-io.ts';
 import { segmentHandlers } from './handlers/segment.ts';
 import { shiftHandlers } from './handlers/shift.ts';
 import { simdControlHandlers } from './handlers/simd-control.ts';
+import { simdConvertHandlers } from './handlers/simd-convert.ts';
+import { simdFloatHandlers } from './handlers/simd-float.ts';
+import { simdIntegerHandlers } from './handlers/simd-integer.ts';
+import { simdMoveHandlers } from './handlers/simd-move.ts';
+import { simdShuffleHandlers } from './handlers/simd-shuffle.ts';
 import { stackHandlers } from './handlers/stack.ts';
 import { stringHandlers } from './handlers/string.ts';
 import { systemHandlers } from './handlers/system.ts';
@@ -25,7 +29,7 @@ import { x87ControlHandlers } from './handlers/x87-control.ts';
 import { x87FunctionHandlers } from './handlers/x87-functions.ts';
 import { x87TransferHandlers } from './handlers/x87-transfer.ts';
 
-export const HANDLERS: Partial<Record<OpName, Handler>> = {
+export const HANDLERS = {
   ...aluHandlers,
   ...bcdHandlers,
   ...bitHandlers,
@@ -40,16 +44,18 @@ export const HANDLERS: Partial<Record<OpName, Handler>> = {
   ...stackHandlers,
   ...stringHandlers,
   ...simdControlHandlers,
+  ...simdConvertHandlers,
+  ...simdFloatHandlers,
+  ...simdIntegerHandlers,
+  ...simdMoveHandlers,
+  ...simdShuffleHandlers,
   ...systemHandlers,
   ...x87ArithmeticHandlers,
   ...x87CompareHandlers,
   ...x87ControlHandlers,
   ...x87FunctionHandlers,
   ...x87TransferHandlers,
-};
-
-/** #UD: what a processor without the instruction does. */
-const missing: Handler = (cpu) => raise(cpu, 6);
+} satisfies Record<OpName, Handler>;
 
 /** Handlers by row number. */
-export const HANDLER_TABLE: readonly Handler[] = ROWS.map((row) => HANDLERS[row.name] ?? missing);
+export const HANDLER_TABLE: readonly Handler[] = ROWS.map((row) => HANDLERS[row.name]);
