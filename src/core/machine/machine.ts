@@ -111,6 +111,7 @@ export class Machine {
     this.space = new AddressSpace(cpu);
     this.clock = new TickClock(() => cpu.now(), options.nsPerTick, options.epochSeconds);
     this.board = this.createBoard();
+    cpu.hasApic = this.board.apic !== undefined;
     cpu.ports = port.runsDevices ? this.board.bus : this.loggedPorts();
     this.hasher = new StateHasher(cpu, this.space);
     this.nextHashTick = options.hashEveryTicks > 0 ? options.hashEveryTicks : Number.POSITIVE_INFINITY;
