@@ -3,16 +3,8 @@
 
 import { enterBoth, enterMmx, enterSse, touchMmx } from '../../../src/core/cpu/fpu/simd.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
-import {
-  KIND_MEMORY,
-  KIND_MMX,
-  KIND_XMM,
-  META_ADDRSIZE_32,
-  R_A,
-  R_B,
-  R_META,
-} from '../../../src/core/isa/record.ts';
-import { checkWrite, store32, store8 } from '../../../src/core/memory/access.ts';
+import { KIND_MEMORY, KIND_MMX, KIND_XMM, META_ADDRSIZE_32, R_A, R_B, R_META } from '../../../src/core/isa/record.ts';
+import { checkAlignment, checkWrite, store32, store8 } from '../../../src/core/memory/access.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
 import { EDI } from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
@@ -231,10 +223,7 @@ function pmovmskb(cpu: Cpu, code: Int32Array, pc: number): void {
   } else enterSse(cpu);
   loadSource(cpu, code, pc);
   cpu.m32[code[pc + R_A]] =
-    byteSigns(source[0]) |
-    (byteSigns(source[1]) << 4) |
-    (byteSigns(source[2]) << 8) |
-    (byteSigns(source[3]) << 12);
+    byteSigns(source[0]) | (byteSigns(source[1]) << 4) | (byteSigns(source[2]) << 8) | (byteSigns(source[3]) << 12);
 }
 
 function movntq(cpu: Cpu, code: Int32Array, pc: number): void {
@@ -253,8 +242,14 @@ function movnti(cpu: Cpu, code: Int32Array, pc: number): void {
 function storeMasked(cpu: Cpu, code: Int32Array, pc: number, word: number, bytes: number): void {
   const edi = cpu.m32[EDI];
   const offset = (code[pc + R_META] & META_ADDRSIZE_32) !== 0 ? edi : edi & 0xffff;
-  const at = linearOf(cpu, segmentOf(code, pc), offset, bytes, true);
-  checkWrite(cpu, at, bytes);
+  const segment = segmentOf(code, pc);
+  // Silicon checks eight bytes at a time, whatever the mask says.
+  const at = linearOf(cpu, segment, offset, 8, true);
+  checkAlignment(cpu, at, 8);
+  checkWrite(cpu, at, 8);
+  if (bytes > 8) {
+    checkWrite(cpu, linearOf(cpu, segment, (offset + 8) | 0, 8, true), 8);
+  }
   for (let k = 0; k < bytes; k++) {
     if ((sourceBytes[k] & 0x80) !== 0) store8(cpu, (at + k) | 0, cpu.m8[4 * word + k]);
   }
