@@ -21,7 +21,9 @@ const SLICES = 32;
 
 const now = (): number => Number(process.hrtime.bigint()) / 1e6;
 const geometric = new Map<string, number[]>();
-console.log(`${'guest'.padEnd(12)}${engines.map((name) => name.padStart(24)).join('')}   (ms whole, M/s last three quarters, ratio)`);
+console.log(
+  `${'guest'.padEnd(12)}${engines.map((name) => name.padStart(24)).join('')}   (ms whole, M/s last three quarters, ratio)`,
+);
 for (const guest of guests) {
   const count = Math.max(1, Math.round((guest.defaultCount ?? 1) * scale));
   const machines: BootedMachine[] = [];

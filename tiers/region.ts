@@ -4,14 +4,7 @@
 
 import { canLiftMode, liftBlock } from './lift/lift.ts';
 import { type Block, type IrFunction, successors } from './ir/ir.ts';
-import {
-  B_COUNT,
-  B_HEAT,
-  B_HOST,
-  B_MODE,
-  BLOCK_HEADER_WORDS,
-  type BlockCache,
-} from './interp/blocks.ts';
+import { B_COUNT, B_HEAT, B_HOST, B_MODE, BLOCK_HEADER_WORDS, type BlockCache } from './interp/blocks.ts';
 import { OP } from '../src/core/isa/ops.ts';
 import { META_OP_MASK, R_META, R_POSITION, RECORD_WORDS } from '../src/core/isa/record.ts';
 

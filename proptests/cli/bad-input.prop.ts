@@ -137,7 +137,10 @@ const AT_ONCE = 2;
 test(`${CASES.length} mistakes get one sentence each, status 2, and change nothing`, async () => {
   await inFolder(async (folder) => {
     await makeFiles(folder);
-    const state = (): string[] => readdirSync(folder).map((name) => (name === 'directory' ? name : `${name} ${readFileSync(join(folder, name)).toString('base64')}`));
+    const state = (): string[] =>
+      readdirSync(folder).map((name) =>
+        name === 'directory' ? name : `${name} ${readFileSync(join(folder, name)).toString('base64')}`,
+      );
     const before = state();
     const queue = [...CASES];
     const problems: string[] = [];
@@ -149,7 +152,9 @@ test(`${CASES.length} mistakes get one sentence each, status 2, and change nothi
         const isOneSentence = sentence.startsWith('reprise: ') && !sentence.includes('\n') && /[.)]$/.test(sentence);
         const hasStack = /\bat .*\.js:\d+|node:internal|this is a bug/.test(stderr);
         if (status !== 2 || stdout !== '' || !says.test(sentence) || !isOneSentence || hasStack) {
-          problems.push(`reprise ${line}\n  status ${status}, stdout ${JSON.stringify(stdout)}\n  ${stderr}\n  expected ${says}`);
+          problems.push(
+            `reprise ${line}\n  status ${status}, stdout ${JSON.stringify(stdout)}\n  ${stderr}\n  expected ${says}`,
+          );
         }
       }
     };

@@ -12,7 +12,8 @@ import { buildGuest, findGuest } from '../../src/host/guest-images.ts';
 import { openLog, summarizeLog } from '../../src/host/index.ts';
 import { inFolder, reprise, reprisePath } from './command.ts';
 
-const HEADER = 'bits 32\norg 0x100000\nheader: dd 0x1badb002, 0x00010003, 0xe4514ffb, header, 0x100000, 0, 0, start\nstart:\n';
+const HEADER =
+  'bits 32\norg 0x100000\nheader: dd 0x1badb002, 0x00010003, 0xe4514ffb, header, 0x100000, 0, 0, start\nstart:\n';
 const guest = (body: string): Uint8Array => assemble(HEADER + body).bytes;
 
 const SCRIPT = 'when "quit to end" serial "one\\n"\nwhen "one" serial "two"\nat 9_000_000 serial "\\nquit\\n"\n';
@@ -127,7 +128,9 @@ test('a divergence is status 1, with the interval and the command to look closer
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   test(`${signal} ends a guest that spins with interrupts off, and its log is whole`, async () => {
     await withGuests(async (cwd) => {
-      const child = spawn(process.execPath, [reprisePath, 'record', 's.rlog', '--kernel', 'spin', '--memory', '4'], { cwd });
+      const child = spawn(process.execPath, [reprisePath, 'record', 's.rlog', '--kernel', 'spin', '--memory', '4'], {
+        cwd,
+      });
       await new Promise<void>((resolve) => child.stdout.once('data', () => resolve()));
       child.kill(signal);
       const status = await new Promise((resolve) => child.once('close', resolve));
@@ -142,8 +145,12 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 test('serial output appears while the guest runs, and a reader that goes away ends the run', async () => {
   await withGuests(async (cwd) => {
-    const child = spawn(process.execPath, [reprisePath, 'record', 's.rlog', '--kernel', 'spin', '--memory', '4'], { cwd });
-    const text = await new Promise<string>((resolve) => child.stdout.once('data', (data: Buffer) => resolve(String(data))));
+    const child = spawn(process.execPath, [reprisePath, 'record', 's.rlog', '--kernel', 'spin', '--memory', '4'], {
+      cwd,
+    });
+    const text = await new Promise<string>((resolve) =>
+      child.stdout.once('data', (data: Buffer) => resolve(String(data))),
+    );
     assert.equal(text, 'X');
     child.kill('SIGTERM');
     await new Promise((resolve) => child.once('close', resolve));
@@ -156,7 +163,10 @@ test('help and info answer quickly', async () => {
     await reprise(['record', 'a.rlog', '--kernel', 'exit7', '--memory', '4'], { cwd });
     for (const words of [['--help'], ['run', '--help'], ['replay', '--help'], ['info', 'a.rlog']]) {
       const runs = [await reprise(words, { cwd }), await reprise(words, { cwd }), await reprise(words, { cwd })];
-      assert.ok(runs.every(({ status, stdout }) => status === 0 && stdout.length > 100), words.join(' '));
+      assert.ok(
+        runs.every(({ status, stdout }) => status === 0 && stdout.length > 100),
+        words.join(' '),
+      );
       // 0.3 s on an idle machine; tests share theirs.
       assert.ok(Math.min(...runs.map(({ milliseconds }) => milliseconds)) < 1500, words.join(' '));
     }

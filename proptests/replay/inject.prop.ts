@@ -8,7 +8,21 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Device, DeviceState, DeviceValue } from '../../src/core/devices/device.ts';
 import { foldFlags } from '../../src/core/state/flags.ts';
-import { CR2, EAX, EBP, EBX, ECX, EDI, EDX, ESI, ESP, FS, GS, RAM_BASE, SEG_SELECTOR } from '../../src/core/state/layout.ts';
+import {
+  CR2,
+  EAX,
+  EBP,
+  EBX,
+  ECX,
+  EDI,
+  EDX,
+  ESI,
+  ESP,
+  FS,
+  GS,
+  RAM_BASE,
+  SEG_SELECTOR,
+} from '../../src/core/state/layout.ts';
 import { buildGuest } from '../../src/host/guest-images.ts';
 import { describeDivergence, type Machine, record, replay, serialText } from '../../src/host/index.ts';
 import { Dice } from './wild.ts';
@@ -70,7 +84,9 @@ function fieldsOf(state: DeviceState, change: (() => void)[] = []): (() => void)
 /** A field that the device keeps: some are recomputed when a state is loaded. */
 function flipDevice(machine: Machine, dice: Dice, names: readonly string[]): string {
   for (;;) {
-    const device: Device = dice.pick(machine.board.devices.filter(({ name }) => names.length === 0 || names.includes(name)));
+    const device: Device = dice.pick(
+      machine.board.devices.filter(({ name }) => names.length === 0 || names.includes(name)),
+    );
     const before = device.save();
     const state = structuredClone(before);
     const fields = fieldsOf(state);
@@ -110,10 +126,14 @@ function assertReported(seed: number, result: Awaited<ReturnType<typeof tampered
   const { replayed, atTick, part } = result;
   const { divergence } = replayed;
   assert.ok(divergence !== null, `seed ${seed}: ${part} changed at tick ${atTick} and nothing was reported`);
-  assert.ok(divergence.agreedTick <= atTick, `seed ${seed}: agreed up to ${divergence.agreedTick}, changed at ${atTick}`);
+  assert.ok(
+    divergence.agreedTick <= atTick,
+    `seed ${seed}: agreed up to ${divergence.agreedTick}, changed at ${atTick}`,
+  );
   assert.ok(divergence.tick >= atTick, `seed ${seed}: reported at ${divergence.tick}, changed at ${atTick}`);
   // What is not consumed on the way shows at the next state hash at the latest.
-  if (divergence.kind === 'state') assert.ok(divergence.tick - divergence.agreedTick <= HASH_EVERY_TICKS, `seed ${seed}`);
+  if (divergence.kind === 'state')
+    assert.ok(divergence.tick - divergence.agreedTick <= HASH_EVERY_TICKS, `seed ${seed}`);
   const text = describeDivergence(divergence, 'x.rlog');
   assert.match(text, new RegExp(`after tick ${divergence.agreedTick} and by tick ${divergence.tick}`));
   assert.match(text, /reprise events x\.rlog --from \d+ --to \d+/);
@@ -131,13 +151,17 @@ for (const [name, meddle] of Object.entries(quiet)) {
     for (let seed = 1; seed <= CASES; seed++) {
       const result = await tampered(seed, meddle);
       const text = assertReported(seed, result);
-      assert.ok(`${text} `.includes(result.part), `seed ${seed}: ${result.part} changed at tick ${result.atTick}: ${text}`);
+      assert.ok(
+        `${text} `.includes(result.part),
+        `seed ${seed}: ${result.part} changed at tick ${result.atTick}: ${text}`,
+      );
     }
   });
 }
 
 const anywhere: Record<string, Meddle> = {
-  'the guest and its data': (machine, dice) => flipByte(machine, dice, dice.pick([0x100000, 0x200000]) + dice.next(0x500)),
+  'the guest and its data': (machine, dice) =>
+    flipByte(machine, dice, dice.pick([0x100000, 0x200000]) + dice.next(0x500)),
   'any general register': (machine, dice) => flipRegister(machine, dice, Object.keys(REGISTERS)),
   'any device': (machine, dice) => flipDevice(machine, dice, []),
 };

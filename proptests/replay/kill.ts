@@ -43,14 +43,23 @@ async function killOnce(folder: string, seed: number): Promise<{ ticks: number; 
   const path = join(folder, `${seed}.rlog`);
   const words = ['record', path, '--kernel', kernel, '--append', '100000', '--memory', '4', '--serial', 'none'];
   const script = join(folder, `${seed}.script`);
-  const inputs = Array.from({ length: 200 }, () => dice.next(50_000_000)).sort((a, b) => a - b);
+  const inputs = Array.from({ length: 400 }, () => dice.next(200_000_000)).sort((a, b) => a - b);
   writeFileSync(script, inputs.map((tick) => `at ${tick} serial "7"\n`).join(''));
-  const options = ['--input', script, '--hash-every', '1000000', '--profile', dice.pick(['full', 'checked', 'inputs'])];
+  const options = [
+    '--input',
+    script,
+    '--hash-every',
+    '1000000',
+    '--frame-ticks',
+    '300000',
+    '--profile',
+    dice.pick(['full', 'checked', 'inputs']),
+  ];
   const child = spawn(process.execPath, [join(projectRoot, 'src/host/reprise.mjs'), ...words, ...options], {
     stdio: 'ignore',
   });
   const closed = new Promise((resolve) => child.once('close', resolve));
-  // Frames of a busy run are seconds apart: most kills wait for the log to be there, then strike at any moment.
+  // Most kills wait for the log to be there, then strike at any moment.
   if (dice.next(8) > 0) {
     while (!existsSync(path) && child.exitCode === null) await later(5);
   }

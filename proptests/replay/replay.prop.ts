@@ -16,7 +16,11 @@ import { Dice, wildRun } from './wild.ts';
 
 const SEEDS = Array.from({ length: 12 }, (_, i) => i + 1);
 
-function assertSame(what: string, replayed: Replayed, recorded: { hash: string; serial: Uint8Array; reason: string }): void {
+function assertSame(
+  what: string,
+  replayed: Replayed,
+  recorded: { hash: string; serial: Uint8Array; reason: string },
+): void {
   const { divergence } = replayed;
   assert.equal(divergence === null ? '' : describeDivergence(divergence), '', what);
   assert.equal(replayed.hash, recorded.hash, `${what}: final hash`);
@@ -97,7 +101,11 @@ test('every prefix of whole frames replays', async () => {
       for (const extra of [0, 17]) {
         const replayed = await replay(recorded.log.subarray(0, offset + extra), { images: settings.images });
         const { divergence } = replayed;
-        assert.equal(divergence === null ? '' : describeDivergence(divergence), '', `seed ${seed}, cut in frame ${seq}`);
+        assert.equal(
+          divergence === null ? '' : describeDivergence(divergence),
+          '',
+          `seed ${seed}, cut in frame ${seq}`,
+        );
       }
     }
   }

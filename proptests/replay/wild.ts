@@ -133,7 +133,8 @@ function wildImage(dice: Dice): Uint8Array {
   image.set(frameBytes);
   // Half of the bytes are from common opcodes, so that more than faults happens.
   const common = [0x01, 0x29, 0x8b, 0x89, 0x50, 0x58, 0xa4, 0xab, 0xf3, 0x0f, 0x40, 0x90, 0x66, 0xec, 0xee, 0x74, 0x75];
-  for (let at = frameBytes.length; at < image.length; at++) image[at] = dice.next(2) === 0 ? dice.next(256) : dice.pick(common);
+  for (let at = frameBytes.length; at < image.length; at++)
+    image[at] = dice.next(2) === 0 ? dice.next(256) : dice.pick(common);
   return image;
 }
 

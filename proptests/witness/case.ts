@@ -173,9 +173,8 @@ export function initialPages(c: MachineCase): Map<number, Uint8Array> {
       const bytes = new Uint8Array(PAGE_BYTES);
       if (region.fill < 256) bytes.fill(region.fill);
       else {
-        const view = new DataView(bytes.buffer);
-        for (let offset = 0; offset < PAGE_BYTES; offset += 4)
-          view.setUint32(offset, fillDword(address + offset, region.fill), true);
+        const dwords = new Int32Array(bytes.buffer);
+        for (let i = 0; i < dwords.length; i++) dwords[i] = fillDword(address + 4 * i, region.fill);
       }
       pages.set(address, bytes);
     }
@@ -189,7 +188,7 @@ export function initialPages(c: MachineCase): Map<number, Uint8Array> {
   return pages;
 }
 
-/** Runs of differing bytes between two sets of pages, in the form of `CaseResult.changes`. */
+/** Runs of differing bytes between two sets of pages (whole pages, aligned in their buffers), in the form of `CaseResult.changes`. */
 export function pageChanges(
   before: ReadonlyMap<number, Uint8Array>,
   after: ReadonlyMap<number, Uint8Array>,
@@ -198,14 +197,14 @@ export function pageChanges(
   for (const [address, was] of before) {
     const now = after.get(address);
     if (!now) throw new RangeError(`page ${address.toString(16)} is missing after the run`);
-    for (let offset = 0; offset < PAGE_BYTES; ) {
-      if (was[offset] === now[offset]) {
-        offset++;
-        continue;
-      }
-      const first = offset;
-      while (offset < PAGE_BYTES && was[offset] !== now[offset]) offset++;
-      changes.push({ address: address + first, bytes: now.slice(first, offset) });
+    const [dwordsWere, dwordsAre] = [was, now].map(
+      (page) => new Int32Array(page.buffer, page.byteOffset, PAGE_BYTES / 4),
+    );
+    for (let i = 0; i < PAGE_BYTES / 4; i++) {
+      if (dwordsWere[i] === dwordsAre[i]) continue;
+      for (let offset = 4 * i; offset < 4 * i + 4; offset++)
+        if (was[offset] !== now[offset])
+          changes.push({ address: address + offset, bytes: now.slice(offset, offset + 1) });
     }
   }
   return joinChanges(changes);
@@ -215,14 +214,15 @@ export function pageChanges(
 export function joinChanges(changes: MemoryBytes[]): MemoryBytes[] {
   changes.sort((a, b) => a.address - b.address);
   const joined: MemoryBytes[] = [];
-  for (const change of changes) {
-    const last = joined[joined.length - 1];
-    if (last && last.address + last.bytes.length === change.address) {
-      const bytes = new Uint8Array(last.bytes.length + change.bytes.length);
-      bytes.set(last.bytes);
-      bytes.set(change.bytes, last.bytes.length);
-      last.bytes = bytes;
-    } else joined.push({ address: change.address, bytes: change.bytes });
+  for (let first = 0; first < changes.length; ) {
+    let last = first + 1;
+    let end = changes[first].address + changes[first].bytes.length;
+    while (last < changes.length && changes[last].address === end) end += changes[last++].bytes.length;
+    const { address } = changes[first];
+    const bytes = new Uint8Array(end - address);
+    for (let i = first; i < last; i++) bytes.set(changes[i].bytes, changes[i].address - address);
+    joined.push({ address, bytes });
+    first = last;
   }
   return joined;
 }

@@ -104,8 +104,10 @@ export class Emulated {
     this.placeSystem();
   }
 
+  /** In halves: a whole page written makes an engine drop all its code, not that of the page. */
   private write(physical: number, bytes: Uint8Array): void {
-    this.machine.space.writeBytes(physical, bytes);
+    for (let offset = 0; offset < bytes.length; offset += PAGE_BYTES / 2)
+      this.machine.space.writeBytes(physical + offset, bytes.subarray(offset, offset + PAGE_BYTES / 2));
   }
 
   /** GDT, IDT, TSS and stubs: the same for every case. */

@@ -42,9 +42,9 @@ export function toleranceOf(draft: Draft, it: Instruction, undefinedFlags: numbe
     statusWord: 0,
     x87Ulps: 0,
     xmmApproximate: /^R(CP|SQRT)[PS]S$/.test(name),
-    // AMD processors read the selector, and for other privileges the whole frame, before they check anything.
-    // CMPS may look at its operands in either order.
-    faultOrder: /^(RET_FAR|IRET|CMPS)$/.test(name),
+    // AMD processors read the selector, and for other privileges the whole frame, before they check anything; CALL
+    // pushes before it checks the target's limit. CMPS may look at its operands in either order.
+    faultOrder: /^(RET_FAR|IRET|CMPS|CALL_FAR|CALL_FAR_IND)$/.test(name),
     memory: [],
   };
   if (it.form.area === 'x87') {

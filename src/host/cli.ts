@@ -43,6 +43,14 @@ const VERBS: Readonly<Record<string, Verb>> = {
       return { spec: REPLAY, run: replayCommand };
     },
   },
+  verify: {
+    usage: 'verify LOG',
+    summary: 'lockstep on several engines; exit 1 when they differ',
+    load: async () => {
+      const { VERIFY, verifyCommand } = await import('./verify-command.ts');
+      return { spec: VERIFY, run: verifyCommand };
+    },
+  },
   info: {
     usage: 'info LOG',
     summary: 'manifest, size, events by kind',

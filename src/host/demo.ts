@@ -114,7 +114,8 @@ async function main(): Promise<number> {
   let isSame = true;
   const again = async (name: string, replaySettings: Parameters<typeof replay>[1]): Promise<void> => {
     const replayed = await replay(recorded.log, replaySettings);
-    const agrees = replayed.divergence === null && (replaySettings?.devices === 'log' || replayed.hash === recorded.hash);
+    const agrees =
+      replayed.divergence === null && (replaySettings?.devices === 'log' || replayed.hash === recorded.hash);
     isSame &&= agrees;
     const verdict = agrees ? colors.green('every check and every hash agreed') : colors.red('DIVERGED');
     say('replay', `${name}: ${count(replayed.checks)} checks, ${verdict}`);

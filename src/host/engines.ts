@@ -9,6 +9,10 @@ const LOADERS: Readonly<Record<string, () => Promise<EngineFactory>>> = {
     const { Interpreter } = await import('../../tiers/interp/engine.ts');
     return (cpu) => new Interpreter(cpu);
   },
+  step: async () => {
+    const { StepInterpreter } = await import('../../tiers/interp/step.ts');
+    return () => new StepInterpreter();
+  },
   js: async () => {
     const { JsEngine } = await import('../../tiers/tiering.ts');
     return (cpu) => new JsEngine(cpu);

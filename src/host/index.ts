@@ -28,6 +28,7 @@ import type { EndReason, Images, SessionEnd } from '../core/replay/session.ts';
 import { DEFAULT_ENGINE, loadEngine } from './engines.ts';
 import { sha256 } from './images.ts';
 import { VERSION } from './version.ts';
+import { loadWitnesses, type Verified, verifyLog } from './verify.ts';
 
 export { describeDivergence } from '../core/replay/divergence.ts';
 export type { Divergence } from '../core/replay/divergence.ts';
@@ -42,6 +43,7 @@ export type { LogProfile, MachineManifest } from '../core/replay/manifest.ts';
 export { SessionError } from '../core/replay/session.ts';
 export type { SessionEnd } from '../core/replay/session.ts';
 export type { Machine } from '../core/machine/machine.ts';
+export type { Verified } from './verify.ts';
 
 export interface ImageBytes {
   /** A Linux bzImage or a multiboot 1 kernel. */
@@ -202,6 +204,29 @@ export async function replay(log: Uint8Array | LogReader, settings: ReplaySettin
   const end = session.end(reason);
   const checks = session.port instanceof ReplayingPort ? session.port.agreedChecks : 0;
   return { ...end, checks, serial: Uint8Array.from(serial) };
+}
+
+export interface VerifySettings {
+  /** Not needed for what the log embeds. */
+  readonly images?: ImageBytes;
+  /** Names of engines; the first is the reference. */
+  readonly engines: readonly string[];
+  readonly intervalTicks?: number;
+  /** Runs under random schedules, after all engines have run together. */
+  readonly schedules?: number;
+  readonly seed?: number;
+}
+
+/** Runs a log on several engines in lockstep. `difference` is null when all did the same. */
+export async function verify(log: Uint8Array | LogReader, settings: VerifySettings): Promise<Verified> {
+  const reader = log instanceof Uint8Array ? openLog(log) : log;
+  const { engines, images, ...options } = settings;
+  return verifyLog({
+    log: reader,
+    images: imagesFor(reader, images ?? {}),
+    witnesses: await loadWitnesses(engines),
+    ...options,
+  });
 }
 
 /** Ticks of guest time after which a guest that halted with interrupts off is over. */

@@ -3,7 +3,7 @@
 
 import { closeSync, existsSync, openSync, statSync, writeSync } from 'node:fs';
 import { RecordingPort } from '../core/machine/input-port.ts';
-import { LogWriter } from '../core/replay/log.ts';
+import { FRAME_TICKS_DEFAULT, LogWriter } from '../core/replay/log.ts';
 import { embedImages } from '../core/replay/log-images.ts';
 import type { LogProfile } from '../core/replay/manifest.ts';
 import { type Arguments, CommandError, type CommandSpec } from './args.ts';
@@ -25,6 +25,13 @@ export const RECORD: CommandSpec = {
       value: 'NAME',
       choices: ['full', 'checked', 'inputs'],
       help: 'full (default): every interrupt, read value, timer and DMA write; checked: their digests; inputs: smallest',
+    },
+    {
+      group: LOG_GROUP,
+      name: 'frame-ticks',
+      value: 'N',
+      range: [1, Number.MAX_SAFE_INTEGER],
+      help: 'ticks after which a frame is written: what a kill can lose (default 2^25)',
     },
     { group: LOG_GROUP, name: 'embed', help: 'store the images in the log, so that one file is the whole run' },
     ...MACHINE_OPTIONS,
@@ -87,7 +94,8 @@ export async function recordCommand(args: Arguments): Promise<number> {
   const file = new LogFile(args.positionals[0]);
   let writer: LogWriter | null = null;
   const live = await prepareLive(args, ({ manifest, images }) => {
-    writer = new LogWriter(file.sink, { creator: `reprise ${VERSION}`, profile: profileOf(args), machine: manifest });
+    const header = { creator: `reprise ${VERSION}`, profile: profileOf(args), machine: manifest };
+    writer = new LogWriter(file.sink, header, { frameTicks: args.number('frame-ticks') ?? FRAME_TICKS_DEFAULT });
     if (args.has('embed')) {
       embedImages(
         writer,

@@ -3,16 +3,7 @@
 // values instead of a CPU, so that the two can be compared.
 
 import { AF, CF, OF, PF, SF, ZF } from '../../src/core/state/layout.ts';
-import {
-  CC_ADC,
-  CC_DEC,
-  CC_EFLAGS,
-  CC_INC,
-  CC_LOGIC,
-  CC_SBB,
-  CC_SUB,
-  CC_SZP,
-} from '../../src/core/state/flags.ts';
+import { CC_ADC, CC_DEC, CC_EFLAGS, CC_INC, CC_LOGIC, CC_SBB, CC_SUB, CC_SZP } from '../../src/core/state/flags.ts';
 import { type Binary, type Unary, unknown } from './ir.ts';
 
 /** Bits 32–63 of the unsigned product. */
@@ -71,7 +62,7 @@ export function binary(how: Binary, a: number, b: number): number {
     case 'divs':
       return (a / b) | 0;
     case 'rems':
-      return a % b | 0;
+      return (a % b) | 0;
     case 'and':
       return a & b;
     case 'or':

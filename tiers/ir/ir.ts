@@ -51,7 +51,13 @@ export type Size = 0 | 1 | 2;
 
 export type Op =
   /** An instruction begins: its index in the block, place, length, and the arena position of its record. */
-  | { readonly op: 'insn'; readonly index: number; readonly delta: number; readonly length: number; readonly pc: number }
+  | {
+      readonly op: 'insn';
+      readonly index: number;
+      readonly delta: number;
+      readonly length: number;
+      readonly pc: number;
+    }
   | { readonly op: 'const'; readonly to: Temp; readonly value: number }
   | { readonly op: 'get'; readonly to: Temp; readonly register: number }
   | { readonly op: 'set'; readonly register: number; readonly value: Temp }
@@ -69,7 +75,13 @@ export type Op =
       readonly write: boolean;
       readonly checked: boolean;
     }
-  | { readonly op: 'store'; readonly size: Size; readonly address: Temp; readonly value: Temp; readonly checked: boolean }
+  | {
+      readonly op: 'store';
+      readonly size: Size;
+      readonly address: Temp;
+      readonly value: Temp;
+      readonly checked: boolean;
+    }
   /** When the value is not 0 the instruction goes the slow way. */
   | { readonly op: 'guard'; readonly test: Temp }
   /**

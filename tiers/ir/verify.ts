@@ -33,7 +33,8 @@ function verifyBlock(block: Block, complain: (text: string) => never): void {
     } else if (op.op === 'set' || op.op === 'cc' || op.op === 'bits' || op.op === 'store') {
       if (op.op === 'set' && (op.register < 0 || op.register > 7)) complain(`set of register ${op.register}`);
       // A store may be followed by what can go slow only when repeating it does no harm: nothing does that today.
-      if (canGoSlow(op) && changed !== null) complain(`${op.op} can go slow after ${changed.op} in instruction ${index}`);
+      if (canGoSlow(op) && changed !== null)
+        complain(`${op.op} can go slow after ${changed.op} in instruction ${index}`);
       changed = op;
     } else if (op.op === 'handler') {
       if (changed !== null) complain(`handler after ${changed.op} in instruction ${index}`);

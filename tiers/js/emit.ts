@@ -12,7 +12,16 @@ import {
   TLB_NO_USER_READ,
   TLB_NO_USER_WRITE,
 } from '../../src/core/memory/tlb.ts';
-import { type Block, exitUse, type IrFunction, type Op, REGISTER_NAMES, resultOf, type Temp, usesOf } from '../ir/ir.ts';
+import {
+  type Block,
+  exitUse,
+  type IrFunction,
+  type Op,
+  REGISTER_NAMES,
+  resultOf,
+  type Temp,
+  usesOf,
+} from '../ir/ir.ts';
 import { type Structure, structure } from './structure.ts';
 
 const COMPARISONS: Readonly<Record<string, [string, boolean]>> = {

@@ -4,14 +4,7 @@
 import { META_OP_MASK, R_META } from '../../src/core/isa/record.ts';
 import { EIP, MODE_KEY } from '../../src/core/state/layout.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
-import {
-  carryOf,
-  conditionOf,
-  flagsOf,
-  multiplyHigh,
-  multiplyHighSigned,
-  parityFlag,
-} from '../ir/arithmetic.ts';
+import { carryOf, conditionOf, flagsOf, multiplyHigh, multiplyHighSigned, parityFlag } from '../ir/arithmetic.ts';
 
 export type Compiled = (cpu: Cpu) => void;
 /** The interpreter's handlers by row number, injected: lifters and emitters do not know the interpreter. */
@@ -43,9 +36,7 @@ export function makeEnvironment(cpu: Cpu, code: Int32Array, handlers: HandlerTab
     processor.extraTicks = 0;
     m32[EIP] = processor.nextEip;
     processor.left = left - 1 - extra;
-    return (
-      (processor.exitRequest | extra) !== 0 || processor.nextEip !== following || m32[MODE_KEY] !== mode
-    );
+    return (processor.exitRequest | extra) !== 0 || processor.nextEip !== following || m32[MODE_KEY] !== mode;
   };
   return { m8, m16, m32, tlb, step };
 }

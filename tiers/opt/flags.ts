@@ -1,13 +1,7 @@
 // Lowers reads of the lazy flags to plain comparisons where the operation that set them stands in the same block:
 // CMP and JL become one `lt`. SDM 1 appendix B names the conditions; state/flags.ts the encoding.
 
-import {
-  CC_ADD,
-  CC_DEC,
-  CC_INC,
-  CC_LOGIC,
-  CC_SUB,
-} from '../../src/core/state/flags.ts';
+import { CC_ADD, CC_DEC, CC_INC, CC_LOGIC, CC_SUB } from '../../src/core/state/flags.ts';
 import { groupOf } from '../ir/arithmetic.ts';
 import { Builder } from '../ir/builder.ts';
 import { type Block, type Op, type Temp, withExitUse, withUses } from '../ir/ir.ts';
@@ -107,4 +101,3 @@ export function lowerFlags(block: Block): Block {
   }
   return { ...block, ops: out.ops, temps: out.temps, exit: withExitUse(block.exit, map) };
 }
-

@@ -5,7 +5,7 @@
 import { hashBytes, hashToHex, hashWords } from '../base/hash.ts';
 import type { DeviceState, DeviceValue } from '../devices/device.ts';
 import type { StateHash } from '../replay/events.ts';
-import { AddressSpace, DIRTY_HASH } from '../memory/address-space.ts';
+import { type AddressSpace, DIRTY_HASH } from '../memory/address-space.ts';
 import { foldFlags } from '../state/flags.ts';
 import {
   CR0,
@@ -23,7 +23,9 @@ import {
 import type { Cpu } from '../state/cpu.ts';
 
 /** The fields of the CPU that make up the state, in the order of `cpuBytes`; each starts at a multiple of four there. */
-export const HASHED: readonly PlacedField[] = [...PLACED.values()].filter((f) => f.group !== 'derived' && f.group !== 'lazy');
+export const HASHED: readonly PlacedField[] = [...PLACED.values()].filter(
+  (f) => f.group !== 'derived' && f.group !== 'lazy',
+);
 
 /** Bytes of all hashed CPU fields one after another. */
 const CPU_BYTES = HASHED.reduce((sum, f) => sum + ((f.size + 3) & ~3), 0);

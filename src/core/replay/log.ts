@@ -49,10 +49,9 @@ import type { LogHeader } from './manifest.ts';
 import type { Packed } from './payload.ts';
 
 /**
- * Ticks in one frame at most: what a kill can lose of a busy run, a second or two of host time. Larger frames
- * compress no better.
+ * Ticks in one frame at most: what a kill can lose of a busy run, half a second of host time.
  */
-export const FRAME_TICKS_DEFAULT = 2 ** 27;
+export const FRAME_TICKS_DEFAULT = 2 ** 25;
 const FRAME_INPUTS_MAX = 1 << 12;
 const FRAME_INPUT_BYTES_CLOSE = 1 << 18;
 /** One input of ours is at most this long; `push` in the port splits longer serial text. */

@@ -90,7 +90,9 @@ function choosePair(outcomes: readonly Outcome[]): [number, number] {
   const votes = outcomes.map((outcome) => outcomes.filter((other) => isSameOutcome(outcome, other)).length);
   const referenceIndex = votes.indexOf(Math.max(...votes));
   const suspectIndex = outcomes.findIndex((outcome) => !isSameOutcome(outcome, outcomes[referenceIndex]));
-  return suspectIndex < 0 || suspectIndex === referenceIndex ? [0, outcomes.length - 1] : [referenceIndex, suspectIndex];
+  return suspectIndex < 0 || suspectIndex === referenceIndex
+    ? [0, outcomes.length - 1]
+    : [referenceIndex, suspectIndex];
 }
 
 type Found = Omit<

@@ -11,7 +11,17 @@ export type FieldType = 'u8' | 'u16' | 'i32' | 'f64';
  * Which part of the state a field belongs to. `derived` fields can be recomputed or are meaningless
  * between slices: they are neither hashed nor saved. `lazy` fields are folded into eflags first.
  */
-export type FieldGroup = 'general' | 'segment' | 'system' | 'debug' | 'fpu' | 'sse' | 'msr' | 'control' | 'lazy' | 'derived';
+export type FieldGroup =
+  | 'general'
+  | 'segment'
+  | 'system'
+  | 'debug'
+  | 'fpu'
+  | 'sse'
+  | 'msr'
+  | 'control'
+  | 'lazy'
+  | 'derived';
 
 export interface Field {
   readonly name: string;
@@ -21,7 +31,12 @@ export interface Field {
   readonly group: FieldGroup;
 }
 
-const field = (name: string, type: FieldType, count: number, group: FieldGroup): Field => ({ name, type, count, group });
+const field = (name: string, type: FieldType, count: number, group: FieldGroup): Field => ({
+  name,
+  type,
+  count,
+  group,
+});
 
 /** Order is memory order; each field is aligned to its element size. */
 export const FIELDS: readonly Field[] = [

@@ -88,8 +88,7 @@ const isGreater: WordOperation = (a, b) => (a > b ? -1 : 0);
 const average: WordOperation = (a, b) => (a + b + 1) >> 1;
 
 /** Sum of the products of two pairs of signed halves; only 8000h · 8000h twice leaves the range, and wraps. */
-const multiplyAdd: WordOperation = (a, b) =>
-  (((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16)) | 0;
+const multiplyAdd: WordOperation = (a, b) => (((a << 16) >> 16) * ((b << 16) >> 16) + (a >> 16) * (b >> 16)) | 0;
 
 /** PADDQ and PSUBQ. */
 function quadwords(isSubtraction: boolean): Handler {
@@ -161,11 +160,11 @@ function shiftWords(shift: WordOperation): Handler {
   };
 }
 
-const shiftRightHalves: WordOperation = (a, n) => (n > 15 ? 0 : ((a & 0xffff) >>> n) | ((a >>> 16 >>> n) << 16));
-const shiftLeftHalves: WordOperation = (a, n) => (n > 15 ? 0 : ((a << n) & 0xffff) | ((a >>> 16) << n << 16));
+const shiftRightHalves: WordOperation = (a, n) => (n > 15 ? 0 : ((a & 0xffff) >>> n) | (((a >>> 16) >>> n) << 16));
+const shiftLeftHalves: WordOperation = (a, n) => (n > 15 ? 0 : ((a << n) & 0xffff) | (((a >>> 16) << n) << 16));
 const shiftSignedHalves: WordOperation = (a, n) => {
   const count = n > 15 ? 15 : n;
-  return (((a << 16) >> 16 >> count) & 0xffff) | (a >> 16 >> count << 16);
+  return ((((a << 16) >> 16) >> count) & 0xffff) | (((a >> 16) >> count) << 16);
 };
 const shiftRightWord: WordOperation = (a, n) => (n > 31 ? 0 : a >>> n);
 const shiftLeftWord: WordOperation = (a, n) => (n > 31 ? 0 : a << n);

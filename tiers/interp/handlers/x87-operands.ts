@@ -6,16 +6,7 @@ import { type F80, makeF80, setIndefinite, type Words } from '../../../src/core/
 import { R_IMM } from '../../../src/core/isa/record.ts';
 import { checkAlignment, checkWrite, load16, load32, store16, store32 } from '../../../src/core/memory/access.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
-import {
-  CS,
-  EIP,
-  FP_CS,
-  FP_DP,
-  FP_DS,
-  FP_IP,
-  FP_OPCODE,
-  SEG_SELECTOR,
-} from '../../../src/core/state/layout.ts';
+import { CS, EIP, FP_CS, FP_DP, FP_DS, FP_IP, FP_OPCODE, SEG_SELECTOR } from '../../../src/core/state/layout.ts';
 import { effectiveOffset, linearOf, segmentOf } from '../operands.ts';
 
 /** Operands and results. */

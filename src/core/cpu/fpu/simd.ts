@@ -5,17 +5,7 @@
 import type { FloatEnvironment } from '../float/environment.ts';
 import { makeFloatEnvironment, useMxcsr } from '../float/environment.ts';
 import { type Cpu, raise } from '../../state/cpu.ts';
-import {
-  CR0,
-  CR0_EM,
-  CR0_TS,
-  CR4,
-  CR4_OSFXSR,
-  CR4_OSXMMEXCPT,
-  FP_STATUS,
-  FP_TAG,
-  MXCSR,
-} from '../../state/layout.ts';
+import { CR0, CR0_EM, CR0_TS, CR4, CR4_OSFXSR, CR4_OSXMMEXCPT, FP_STATUS, FP_TAG, MXCSR } from '../../state/layout.ts';
 import { TOP_SHIFT } from './registers.ts';
 import { ES_SUMMARY, reportPending } from './status.ts';
 
