@@ -33,6 +33,7 @@ import {
 } from '../state/layout.ts';
 import { type Board, type BoardOptions, createBoard } from './board.ts';
 import { TickClock } from './clock.ts';
+import { BoardErrorPins, ERROR_PORT, ERROR_PORT_COUNT } from './error-pins.ts';
 import { SerialTap } from '../replay/serial-tap.ts';
 import { StateHasher } from './state-hash.ts';
 
@@ -91,6 +92,7 @@ export class Machine {
   private bootAgain: () => void = () => {};
   private stopReason: StopReason | null = null;
   private resetRequested = false;
+  private errorPins!: BoardErrorPins;
   private intrLevel = false;
   /** Value of the debug-exit write that stopped the run, or −1. */
   debugExitValue = -1;
@@ -179,6 +181,10 @@ export class Machine {
       },
       options,
     );
+    const errorLine = board.interrupts.line(13);
+    this.errorPins = new BoardErrorPins(cpu, port.runsDevices ? errorLine : { set: () => {} });
+    board.bus.register(ERROR_PORT, ERROR_PORT_COUNT, this.errorPins.ports);
+    cpu.ferr = this.errorPins;
     board.bus.onRead = (address, size, value) => port.portRead(cpu.now(), address, size, value);
     this.space.onMmioRead = (physical, size, value) => port.mmioRead(cpu.now(), physical, size, value);
     return board;
@@ -189,7 +195,10 @@ export class Machine {
     const { cpu, port, tap } = this;
     return {
       read: (address, size) => port.portRead(cpu.now(), address, size, 0),
-      write: (address, size, value) => tap.write(address, size, value),
+      write: (address, size, value) => {
+        if (address + size > ERROR_PORT && address < ERROR_PORT + ERROR_PORT_COUNT) this.errorPins.acknowledge();
+        tap.write(address, size, value);
+      },
     };
   }
 

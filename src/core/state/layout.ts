@@ -67,7 +67,7 @@ export const FIELDS: readonly Field[] = [
   field('fpSignificand', 'i32', 16, 'fpu'),
   field('fpSignExponent', 'u16', 8, 'fpu'),
   field('fpControl', 'i32', 1, 'fpu'),
-  field('fpStatus', 'i32', 1, 'fpu'), // TOP lives here, bits 11–13
+  field('fpStatus', 'i32', 1, 'fpu'), // TOP lives here, bits 11–13; above the word: FP_FERR, FP_IGNNE
   field('fpTag', 'i32', 1, 'fpu'), // bit i set = physical register i is EMPTY
   field('fpOpcode', 'i32', 1, 'fpu'),
   field('fpIp', 'i32', 1, 'fpu'),
@@ -172,6 +172,9 @@ export const FP_SIGNIFICAND = word('fpSignificand');
 export const FP_SIGN_EXPONENT_16 = byteOffset('fpSignExponent') >> 1;
 export const FP_CONTROL = word('fpControl');
 export const FP_STATUS = word('fpStatus');
+/** Bits of the status word's place: the FERR# and IGNNE# pins (machine/error-pins.ts). */
+export const FP_FERR = 0x10000;
+export const FP_IGNNE = 0x20000;
 export const FP_TAG = word('fpTag');
 export const FP_OPCODE = word('fpOpcode');
 export const FP_IP = word('fpIp');

@@ -78,7 +78,7 @@ function storeControl(cpu: Cpu, code: Int32Array, pc: number): void {
 
 function storeStatus(cpu: Cpu, code: Int32Array, pc: number): void {
   checkAvailable(cpu);
-  store16(cpu, addressOf(cpu, code, pc, 2, true), cpu.m32[FP_STATUS]);
+  store16(cpu, addressOf(cpu, code, pc, 2, true), cpu.m32[FP_STATUS] & 0xffff);
 }
 
 function statusToAx(cpu: Cpu): void {

@@ -3,7 +3,7 @@
 
 import type { FloatEnvironment } from '../float/environment.ts';
 import { IE, makeFloatEnvironment, useControlWord } from '../float/environment.ts';
-import { type Cpu, raise } from '../../state/cpu.ts';
+import { type Cpu, EXIT_WINDOW, raise } from '../../state/cpu.ts';
 import {
   CR0,
   CR0_EM,
@@ -15,6 +15,8 @@ import {
   FP_CS,
   FP_DP,
   FP_DS,
+  FP_FERR,
+  FP_IGNNE,
   FP_IP,
   FP_OPCODE,
   FP_STATUS,
@@ -61,6 +63,7 @@ export function reportPending(cpu: Cpu): boolean {
   if ((cpu.m32[CR0] & CR0_NE) !== 0) raise(cpu, VECTOR_MF);
   if (cpu.ferr.assert()) return true;
   cpu.nextEip = cpu.m32[EIP];
+  cpu.exitRequest |= EXIT_WINDOW;
   return false;
 }
 
@@ -114,9 +117,9 @@ export function setControl(cpu: Cpu, word: number): void {
 
 /** Load the status word; ES and B follow from the exceptions. The control word comes first. */
 export function setStatus(cpu: Cpu, word: number): void {
-  if ((cpu.m32[FP_STATUS] & ES_SUMMARY) === 0) word &= ~ES_SUMMARY;
-  else word |= ES_SUMMARY;
-  cpu.m32[FP_STATUS] = word & 0xffff;
+  const old = cpu.m32[FP_STATUS];
+  // The old ES and the pins stay for summarise, which sees a pending error go.
+  cpu.m32[FP_STATUS] = (word & 0xffff & ~ES_SUMMARY) | (old & (ES_SUMMARY | FP_FERR | FP_IGNNE));
   summarise(cpu);
 }
 
