@@ -38,26 +38,21 @@ function writeXmm(cpu: Cpu, word: number, count: number): void {
   for (let k = 0; k < count; k++) cpu.m32[word + k] = target[k];
 }
 
-/** CVTPI2PS: MMX or memory to XMM. */
-function cvtpi2ps(cpu: Cpu, code: Int32Array, pc: number): void {
-  if (!enterBoth(cpu)) return;
-  fromMmx(cpu, code, pc, twoSingles, 2);
-}
-
-function fromMmx(cpu: Cpu, code: Int32Array, pc: number, compute: () => void, count: number): void {
-  loadSource(cpu, code, pc);
-  if (kindB(code, pc) === KIND_MMX) touchMmx(cpu);
-  prepareSimd(cpu);
-  compute();
-  writeXmm(cpu, xmmWord(code[pc + R_A]), count);
-}
-
-/** CVTPI2PD, which is no MMX instruction when its operand is in memory. */
-function cvtpi2pd(cpu: Cpu, code: Int32Array, pc: number): void {
-  if (kindB(code, pc) === KIND_MMX) {
-    if (!enterBoth(cpu)) return;
-  } else enterSse(cpu);
-  fromMmx(cpu, code, pc, twoDoubles, 4);
+/**
+ * CVTPI2PS and CVTPI2PD: MMX or memory to XMM. With its operand in memory it is no MMX instruction: the manual says so
+ * of CVTPI2PD alone, silicon does the same for both.
+ */
+function fromMmx(compute: () => void, count: number): Handler {
+  return (cpu, code, pc) => {
+    const isMmx = kindB(code, pc) === KIND_MMX;
+    if (!isMmx) enterSse(cpu);
+    else if (!enterBoth(cpu)) return;
+    loadSource(cpu, code, pc);
+    if (isMmx) touchMmx(cpu);
+    prepareSimd(cpu);
+    compute();
+    writeXmm(cpu, xmmWord(code[pc + R_A]), count);
+  };
 }
 
 /** XMM or memory to MMX. */
@@ -104,9 +99,6 @@ function integersToDoubles(count: number): () => void {
   };
 }
 
-const twoSingles = integersToSingles(2);
-const twoDoubles = integersToDoubles(2);
-
 function singlesToIntegers(count: number, truncates: boolean): () => void {
   return () => {
     for (let k = 0; k < count; k++) target[k] = f32ToInt32(simd, source[k], truncates);
@@ -141,8 +133,8 @@ function doublesToSingles(count: number): () => void {
 }
 
 export const simdConvertHandlers = {
-  CVTPI2PS: cvtpi2ps,
-  CVTPI2PD: cvtpi2pd,
+  CVTPI2PS: fromMmx(integersToSingles(2), 2),
+  CVTPI2PD: fromMmx(integersToDoubles(2), 4),
   CVTSI2SS: toXmm(integersToSingles(1), 1),
   CVTSI2SD: toXmm(integersToDoubles(1), 2),
   CVTTPS2PI: toMmx(singlesToIntegers(2, true)),
