@@ -20,7 +20,7 @@ import {
   SEG_BASE,
   SEG_LIMIT,
 } from '../../src/core/state/layout.ts';
-import { EXIT_FAULT, GUEST_FAULT, setFault, type Cpu } from '../../src/core/state/cpu.ts';
+import { EXIT_FAULT, EXIT_STOP, GUEST_FAULT, setFault, type Cpu } from '../../src/core/state/cpu.ts';
 import type { Engine } from '../../src/core/machine/engine.ts';
 
 const INSTRUCTION_BYTES_MAX = 15;
@@ -48,9 +48,20 @@ export class Interpreter implements Engine {
         const before = cpu.left;
         runHot(cpu, this.blocks);
         if (cpu.left <= 0 || cpu.exitRequest !== 0) return;
+        const stops = cpu.fetchStops;
+        let isLookedAt = false;
+        if (stops !== null) {
+          const linear = (cpu.m32[EIP] + cpu.m32[SEG_BASE + CS]) | 0;
+          isLookedAt = stops.hasPage(linear >>> 12);
+          if (isLookedAt && stops.reached(linear)) {
+            cpu.exitRequest |= EXIT_STOP;
+            return;
+          }
+        }
         const block = this.lookup(cpu);
         if ((cpu.exitRequest & EXIT_FAULT) !== 0) return;
         if (block === 0) this.stepAlone(cpu);
+        else if (isLookedAt) this.stepBlock(cpu, code, block + BLOCK_HEADER_WORDS, 1);
         // Longer than the rest of the slice, or the loop got nowhere: each instruction by its handler.
         else if (code[block + B_COUNT] > cpu.left || cpu.left === before) {
           this.stepBlock(cpu, code, block + BLOCK_HEADER_WORDS, Math.min(code[block + B_COUNT], cpu.left));

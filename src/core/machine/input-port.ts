@@ -16,7 +16,7 @@ import { compareStates } from '../replay/divergence.ts';
 import type { Divergence } from '../replay/divergence.ts';
 import type { CheckEvent, DmaContent, InputEvent, LoggedCheck, StateHash } from '../replay/events.ts';
 import { CHECK_KIND } from '../replay/events.ts';
-import type { CheckCursor, InputCursor, LogReader, LogWriter } from '../replay/log.ts';
+import type { CheckCursor, CheckPlace, InputCursor, InputPlace, LogReader, LogWriter } from '../replay/log.ts';
 import { INPUT_BYTES_MAX } from '../replay/log.ts';
 
 /** What reaches a machine without devices from outside its CPU. */
@@ -180,6 +180,16 @@ function isSameContent(a: DmaContent, b: DmaContent): boolean {
   return a.image === b.image && a.offset === b.offset && a.length === b.length;
 }
 
+/** How far a replaying port is, to come back to with the machine's snapshot of the same moment. */
+export interface PortPlace {
+  readonly inputs: InputPlace;
+  readonly checks: CheckPlace;
+  readonly ahead: CheckPlace | null;
+  readonly running: ReturnType<RunningDigest['save']>;
+  readonly agreedTick: number;
+  readonly divergence: Divergence | null;
+}
+
 /** Injects the inputs of a log and asserts its checks. After the first failure it asserts nothing more. */
 export class ReplayingPort implements InputPort {
   readonly runsDevices: boolean = true;
@@ -205,6 +215,21 @@ export class ReplayingPort implements InputPort {
   /** Checks of the log that agreed so far; in a `checked` log a digest is one. */
   get agreedChecks(): number {
     return this.cursor.seq;
+  }
+
+  save(): PortPlace {
+    const { agreedTick, divergence } = this;
+    const checks = this.cursor.save();
+    return { inputs: this.inputs.save(), checks, ahead: null, running: this.running.save(), agreedTick, divergence };
+  }
+
+  /** Inverse of save. */
+  restore(place: PortPlace): void {
+    this.inputs.restore(place.inputs);
+    this.cursor.restore(place.checks);
+    this.running.restore(place.running);
+    this.agreedTick = place.agreedTick;
+    this.divergence = place.divergence;
   }
 
   nextTick(): number {
@@ -419,6 +444,15 @@ export class DevicelessPort extends ReplayingPort {
     super(log);
     this.ahead = log.checks();
     this.seekDelivery();
+  }
+
+  override save(): PortPlace {
+    return { ...super.save(), ahead: this.ahead.save() };
+  }
+
+  override restore(place: PortPlace): void {
+    super.restore(place);
+    if (place.ahead !== null) this.ahead.restore(place.ahead);
   }
 
   override portRead(tick: number, port: number, size: number, _value: number): number {

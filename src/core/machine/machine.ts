@@ -48,7 +48,9 @@ export type StopReason =
   | 'shutdown'
   /** The replayed log has no more to say. */
   | 'log-end'
-  | 'divergence';
+  | 'divergence'
+  /** A debugger's hook called breakIn(). */
+  | 'break';
 
 export interface MachineOptions {
   readonly memoryMegabytes: number;
@@ -74,6 +76,12 @@ const RESET_NANOSECONDS = 1 << 20;
  */
 const STALL_FAULTS = 16;
 const STALL_TICKS = 1024;
+/** What goes past the instruction stream, for a debugger that watches: never seen by the guest. */
+export interface DeliveryWatcher {
+  /** `vector` is −1 for a reset. Called before it is done: the state is that of the interrupted code. */
+  delivered(kind: 'interrupt' | 'fault' | 'trap' | 'nmi' | 'reset', vector: number): void;
+}
+
 /** Stands where devices are mapped when none runs: the port replaces what is read. */
 const NO_DEVICE: MmioHandler = { read: () => 0, write: () => {} };
 
@@ -102,6 +110,16 @@ export class Machine {
   /** Exceptions delivered at `stallTick` after the first. */
   private stalledFaults = 0;
   private stallTick = -1;
+  /** Tick of the last interrupt or exception, and how many came at it: the order of positions within a tick. */
+  deliveryTick = -1;
+  deliveryCount = 0;
+  /** Last tick at which an input or timer was due: only before that happens is the state the one that run() stops at. */
+  dueTick = -1;
+  /** Stop as soon as so many deliveries have come at the tick in hand; 0 = never. */
+  stopAfterDeliveries = 0;
+  watcher: DeliveryWatcher | null = null;
+  /** The last run was broken off between the deliveries of a tick and its instruction, where nothing more may come. */
+  private isInTick = false;
 
   constructor(options: MachineOptions, port: InputPort, output: OutputPort, makeEngine: (cpu: Cpu) => Engine) {
     this.options = options;
@@ -219,6 +237,11 @@ export class Machine {
     this.cpu.exitRequest |= EXIT_STOP;
   }
 
+  /** For debuggers: the run stops as soon as the instruction in hand is over. */
+  breakIn(): void {
+    this.stop('break');
+  }
+
   private setA20(enabled: boolean): void {
     const value = enabled ? 1 : 0;
     if (this.cpu.m32[A20] === value) return;
@@ -230,6 +253,7 @@ export class Machine {
   /** Reset line: CPU and devices, not RAM or time; then the loader starts the guest again. */
   private reset(): void {
     const { cpu } = this;
+    this.watcher?.delivered('reset', -1);
     this.port.guestReset(this.tick);
     // Takes time, so that a guest that triple faults at its entry point cannot hold the loop at one tick.
     const resetTicks = Math.ceil(RESET_NANOSECONDS / this.options.nsPerTick);
@@ -263,6 +287,7 @@ export class Machine {
     const m32 = cpu.m32;
     this.stopReason = null;
     const limit = Math.min(untilTick, port.endTick);
+    if (this.isInTick) this.leaveTick(limit);
     for (;;) {
       const tick = cpu.f64[TICK_F64];
       this.settle(tick);
@@ -273,7 +298,7 @@ export class Machine {
       }
       if (tick >= limit) return tick >= untilTick ? 'tick' : 'log-end';
       this.takeDue(tick);
-      if (this.stopReason !== null) return this.pass(tick, this.stopReason);
+      if (this.stopReason !== null && !this.isBroken) return this.pass(tick, this.stopReason);
       if (port.divergence !== null) return 'divergence';
       if (cpu.f64[TICK_F64] !== tick) continue; // a reset from the log took its time
       if (this.resetRequested || m32[SHUTDOWN] !== 0) {
@@ -285,6 +310,10 @@ export class Machine {
       if (tick >= this.nextHashTick) this.reportHash(tick);
       this.deliverPending(tick);
       if (m32[SHUTDOWN] !== 0) continue;
+      if (this.isBroken) {
+        this.isInTick = m32[HALTED] === 0;
+        return 'break';
+      }
       const nextEvent = this.nextEventTick();
       // Without devices a log that is not what it seems could name a delivery that never becomes due.
       const deadline = Math.max(tick + 1, Math.min(nextEvent, this.nextHashTick, limit));
@@ -300,6 +329,28 @@ export class Machine {
       }
       this.runSlice(tick, Math.min(deadline - tick, SLICE_TICKS_MAX));
     }
+  }
+
+  private get isBroken(): boolean {
+    return this.stopReason === 'break';
+  }
+
+  /** Goes on after a break between the deliveries of a tick and its instruction. */
+  private leaveTick(limit: number): void {
+    this.isInTick = false;
+    const tick = this.tick;
+    this.settle(tick);
+    if (tick >= limit) return;
+    const deadline = Math.max(tick + 1, Math.min(this.nextEventTick(), this.nextHashTick, limit));
+    this.runSlice(tick, Math.min(deadline - tick, SLICE_TICKS_MAX));
+  }
+
+  /** An interrupt or exception has been delivered: the tick has one position more. */
+  private countDelivery(): void {
+    const tick = this.cpu.now();
+    this.deliveryCount = tick === this.deliveryTick ? this.deliveryCount + 1 : 1;
+    this.deliveryTick = tick;
+    if (this.stopAfterDeliveries > 0 && this.deliveryCount >= this.stopAfterDeliveries) this.breakIn();
   }
 
   /** Ends a run at a tick at which something has already happened: an idle tick passes, so that the state is exact. */
@@ -327,11 +378,14 @@ export class Machine {
     while (port.nextTick() <= tick) {
       const event = port.take(tick);
       if (event === null) break;
+      this.dueTick = tick;
       if (event.kind === 'nmi') this.cpu.m32[NMI_PENDING] = 1;
       else if (event.kind === 'reset') this.resetRequested = true;
       else this.board.input(event);
     }
-    if (clock.nextDue() <= tick) clock.runDue(tick);
+    if (clock.nextDue() > tick) return;
+    this.dueTick = tick;
+    clock.runDue(tick);
   }
 
   private takeDeliveries(tick: number): void {
@@ -362,25 +416,33 @@ export class Machine {
     const shadow = m32[INTERRUPT_SHADOW];
     if (m32[PENDING_DEBUG] !== 0 && (shadow & SHADOW_MOV_SS) === 0) {
       m32[HALTED] = 0;
+      this.watcher?.delivered('trap', 1);
       deliverDebugTrap(cpu);
+      this.countDelivery();
     }
     if (m32[NMI_PENDING] !== 0 && m32[NMI_BLOCKED] === 0 && (shadow & SHADOW_MOV_SS) === 0) {
       m32[NMI_PENDING] = 0;
       m32[HALTED] = 0;
+      this.watcher?.delivered('nmi', 2);
       deliverNmi(cpu);
+      this.countDelivery();
     }
     if (!this.port.runsDevices) {
       if (this.port.nextDelivery()?.event.kind !== 'interrupt') return;
       const event = this.port.takeDelivery(tick);
       if (event === null || event.kind !== 'interrupt') return;
       m32[HALTED] = 0;
+      this.watcher?.delivered('interrupt', event.vector);
       deliverInterrupt(cpu, event.vector);
+      this.countDelivery();
     } else if (this.intrLevel && (m32[EFLAGS] & IF) !== 0 && shadow === 0) {
       if (!this.board.interrupts.pending()) return;
       m32[HALTED] = 0;
       const vector = this.board.interrupts.acknowledge();
       this.port.interrupt(tick, vector);
+      this.watcher?.delivered('interrupt', vector);
       deliverInterrupt(cpu, vector);
+      this.countDelivery();
     }
   }
 
@@ -398,6 +460,7 @@ export class Machine {
       this.engine.run(cpu);
       cpu.f64[TICK_F64] = cpu.deadlineTick - cpu.left;
       if ((cpu.exitRequest & EXIT_FAULT) !== 0) this.deliverFault();
+      else if (this.isBroken && cpu.left === budget) this.isInTick = true;
     }
     this.port.advance(cpu.f64[TICK_F64]);
   }
@@ -405,7 +468,9 @@ export class Machine {
   private deliverFault(): void {
     const { cpu } = this;
     const tick = cpu.f64[TICK_F64];
+    this.watcher?.delivered('fault', cpu.faultVector);
     deliverFault(cpu);
+    this.countDelivery();
     if (tick !== this.stallTick) {
       this.stallTick = tick;
       this.stalledFaults = 0;
@@ -421,6 +486,11 @@ export class Machine {
     const m32 = cpu.m32;
     const flags = m32[EFLAGS];
     const shadow = m32[INTERRUPT_SHADOW];
+    if (cpu.fetchStops !== null && cpu.fetchStops.reached((m32[EIP] + m32[SEG_BASE + CS]) | 0)) {
+      this.breakIn();
+      this.isInTick = true;
+      return;
+    }
     if (cpu.breakActive && (flags & RF) === 0 && (shadow & SHADOW_MOV_SS) === 0) {
       const hit = matchInstructionBreakpoint(cpu, (m32[EIP] + m32[SEG_BASE + CS]) | 0);
       if (hit !== 0) {
@@ -486,6 +556,9 @@ export class Machine {
     this.stallTick = Number(state.stallTick);
     this.intrLevel = state.intrLevel === true;
     this.nextHashTick = state.nextHashTick === -1 ? Number.POSITIVE_INFINITY : Number(state.nextHashTick);
+    this.isInTick = false;
+    this.deliveryTick = -1;
+    this.dueTick = -1;
     this.settle(this.tick);
   }
 

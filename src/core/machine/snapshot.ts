@@ -25,13 +25,15 @@ export interface Snapshot {
 
 export class PageStore {
   private readonly machine: Machine;
-  /** What the machine's clean pages hold. */
-  private current: (Uint8Array | null)[];
+  /** What the machine's clean pages hold; undefined = not known (the page is to be written in any case). */
+  private readonly current: (Uint8Array | null | undefined)[];
+  /** Pages copied by the last take(): what it cost. */
+  copiedPages = 0;
 
   /** Takes over the machine's checkpoint dirty bits: one store a machine. */
   constructor(machine: Machine) {
     this.machine = machine;
-    this.current = new Array<Uint8Array | null>(machine.space.ramPages).fill(null);
+    this.current = new Array<Uint8Array | null | undefined>(machine.space.ramPages).fill(null);
   }
 
   /** The machine between slices, as it is now. Cost: the pages written since the last one. */
@@ -44,18 +46,21 @@ export class PageStore {
       loop: machine.saveLoop(),
       clock: machine.clock.save(),
       devices: machine.board.devices.map((device) => [device.name, device.save()] as const),
-      pages: this.current.slice(),
+      pages: this.current.slice() as (Uint8Array | null)[],
     };
   }
 
   private refresh(): void {
     const { m8, m32 } = this.machine.cpu;
+    this.copiedPages = 0;
     for (const page of this.machine.space.takeDirty(DIRTY_CHECKPOINT)) {
       const start = RAM_BASE + page * PAGE_SIZE;
       const word = start >> 2;
       let end = word;
       while (end < word + 1024 && m32[end] === 0) end++;
-      this.current[page] = end === word + 1024 ? null : m8.slice(start, start + PAGE_SIZE);
+      const isZero = end === word + 1024;
+      this.current[page] = isZero ? null : m8.slice(start, start + PAGE_SIZE);
+      if (!isZero) this.copiedPages++;
     }
   }
 
@@ -68,7 +73,7 @@ export class PageStore {
     const { machine } = this;
     const { cpu, space } = machine;
     if (snapshot.pages.length !== space.ramPages) throw new Error('the snapshot is of a machine with other memory');
-    this.refresh();
+    for (const page of space.takeDirty(DIRTY_CHECKPOINT)) this.current[page] = undefined;
     for (let page = 0; page < snapshot.pages.length; page++) {
       const wanted = snapshot.pages[page];
       if (wanted === this.current[page]) continue;

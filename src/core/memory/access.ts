@@ -70,6 +70,8 @@ function translate(cpu: Cpu, linear: number, write: boolean, user: boolean, fetc
   if (cpu.watchActive) {
     entry |= TLB_NO_USER_READ | TLB_NO_SUPER_READ | TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE;
   }
+  if (cpu.fetchStops !== null && cpu.fetchStops.hasPage(page)) entry |= TLB_NO_USER_FETCH | TLB_NO_SUPER_FETCH;
+  if (cpu.space.isReadWatched(host)) entry |= TLB_NO_USER_READ | TLB_NO_SUPER_READ;
   fillTlb(cpu, page, entry);
   if (write && rom) return DEVICE;
   return host + (linear & 0xfff);
@@ -112,6 +114,7 @@ function alignmentFault(cpu: Cpu, linear: number, size: number): boolean {
 
 function readLocated(cpu: Cpu, host: number, size: number): number {
   if (host >= CPU_BLOCK_SIZE) {
+    if (cpu.space.isReadWatched(host)) cpu.space.noteRead(host, size);
     if (size === 4) return cpu.view.getInt32(host, true);
     return size === 2 ? cpu.view.getUint16(host, true) : cpu.m8[host];
   }

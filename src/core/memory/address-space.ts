@@ -19,11 +19,16 @@ const ROM_BIT = 1;
 // pageFlags bits: any of them makes writes to the page slow.
 const PAGE_CODE = 1;
 const PAGE_TABLE = 2;
+/** A debugger wants to hear of writes, and of reads. */
+export const PAGE_WATCH_WRITE = 4;
+export const PAGE_WATCH_READ = 8;
 
 /** Consumers of dirty tracking: each clears its own bit. */
 export const DIRTY_HASH = 1;
 export const DIRTY_CHECKPOINT = 2;
-const DIRTY_ALL = 3;
+/** The timeline's record of what each stretch of ticks wrote. */
+export const DIRTY_INTERVAL = 4;
+const DIRTY_ALL = 7;
 
 interface RomRegion {
   address: number;
@@ -62,7 +67,7 @@ export class AddressSpace {
   private noted: number[] = [];
   private readonly roms: RomRegion[] = [];
   private readonly mmios: MmioRegion[] = [];
-  private readonly invalidators: CodeInvalidator[] = [];
+  private invalidators: CodeInvalidator[] = [];
 
   constructor(cpu: Cpu) {
     this.cpu = cpu;
@@ -108,6 +113,13 @@ export class AddressSpace {
 
   addInvalidator(invalidator: CodeInvalidator): void {
     this.invalidators.push(invalidator);
+  }
+
+  /** Puts other invalidators in place and returns those that were: an engine that rests must hear of nothing. */
+  exchangeInvalidators(others: CodeInvalidator[]): CodeInvalidator[] {
+    const before = this.invalidators;
+    this.invalidators = others;
+    return before;
   }
 
   removeInvalidator(invalidator: CodeInvalidator): void {
@@ -205,6 +217,26 @@ export class AddressSpace {
     if (flags === 0) return;
     if ((flags & PAGE_CODE) !== 0) this.touchCode(page, host & 0xfff, size);
     if ((flags & PAGE_TABLE) !== 0) this.touchTable(page, host & 0xfff, size);
+    if ((flags & PAGE_WATCH_WRITE) !== 0) this.onWatched(host - RAM_BASE, size, true);
+  }
+
+  /** A debugger's: RAM bytes of a watched page are about to be written, or are being read by an instruction. */
+  onWatched: (physical: number, size: number, isWrite: boolean) => void = () => {};
+
+  /** Replaces the pages that are watched: PAGE_WATCH_* bits by RAM page. Accesses to them leave the fast path. */
+  watchPages(pages: ReadonlyMap<number, number>): void {
+    const both = PAGE_WATCH_WRITE | PAGE_WATCH_READ;
+    for (let page = 0; page < this.ramPages; page++) this.pageFlags[page] &= ~both;
+    for (const [page, bits] of pages) if (page < this.ramPages) this.pageFlags[page] |= bits & both;
+    flushTlb(this.cpu, false);
+  }
+
+  isReadWatched(host: number): boolean {
+    return (this.pageFlags[(host - RAM_BASE) >>> 12] & PAGE_WATCH_READ) !== 0;
+  }
+
+  noteRead(host: number, size: number): void {
+    this.onWatched(host - RAM_BASE, size, false);
   }
 
   private touchCode(page: number, offset: number, size: number): void {

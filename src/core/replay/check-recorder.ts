@@ -165,6 +165,15 @@ export class RunningDigest {
     }
   }
 
+  save(): readonly [count: number, lastTick: number, low: number, high: number] {
+    return [this.count, this.lastTick, this.low, this.high];
+  }
+
+  /** Inverse of save. */
+  restore(saved: readonly [count: number, lastTick: number, low: number, high: number]): void {
+    [this.count, this.lastTick, this.low, this.high] = saved;
+  }
+
   /** The digest so far; the next one starts from its lanes, so that digests form a chain. */
   take(): string {
     this.count = 0;

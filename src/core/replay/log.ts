@@ -385,6 +385,23 @@ function skipUnknown(kind: Packed, frame: FrameInfo): void {
   );
 }
 
+/** Where a cursor stands, to come back to; belongs to one log. */
+export interface InputPlace {
+  readonly frameIndex: number;
+  readonly index: number;
+  readonly lastTick: number;
+  readonly nextSeq: number;
+}
+
+export interface CheckPlace {
+  readonly frameIndex: number;
+  readonly index: number;
+  readonly rowIndex: number;
+  readonly firstSeq: number;
+  readonly lastTick: number;
+  readonly isAtEnd: boolean;
+}
+
 /** Inputs in (tick, seq) order; frames without inputs are never decoded. */
 export class InputCursor {
   private readonly log: LogReader;
@@ -409,6 +426,28 @@ export class InputCursor {
     this.index++;
     if (this.index >= this.loaded.length) this.load();
     return input;
+  }
+
+  save(): InputPlace {
+    const { frameIndex, index, lastTick, nextSeq } = this;
+    return { frameIndex, index, lastTick, nextSeq };
+  }
+
+  /** Inverse of save. */
+  restore(place: InputPlace): void {
+    if (this.frameIndex !== place.frameIndex) {
+      this.frameIndex = place.frameIndex - 1;
+      this.lastTick = 0;
+      this.nextSeq = 0;
+      if (place.frameIndex < this.log.frames.length) this.load();
+      else {
+        this.frameIndex = place.frameIndex;
+        this.loaded = [];
+      }
+    }
+    this.index = place.index;
+    this.lastTick = place.lastTick;
+    this.nextSeq = place.nextSeq;
   }
 
   private load(): void {
@@ -509,6 +548,25 @@ export class CheckCursor {
     if (this.columns.slot[this.index] === ROW_SLOT) this.rowIndex++;
     this.index++;
     if (this.index >= this.columns.count) this.load();
+  }
+
+  save(): CheckPlace {
+    const { frameIndex, index, rowIndex, firstSeq, lastTick, isAtEnd } = this;
+    return { frameIndex, index, rowIndex, firstSeq, lastTick, isAtEnd };
+  }
+
+  /** Inverse of save; costs the decoding of a frame when the place is in another one. */
+  restore(place: CheckPlace): void {
+    if (this.frameIndex !== place.frameIndex) {
+      this.frameIndex = place.frameIndex - 1;
+      this.lastTick = 0;
+      this.isAtEnd = false;
+      this.load();
+    }
+    this.index = place.index;
+    this.rowIndex = place.rowIndex;
+    this.firstSeq = place.firstSeq;
+    this.lastTick = place.lastTick;
   }
 
   /** Kind number of the next check, 0 at the end. */

@@ -25,6 +25,14 @@ export interface PortBus {
   write(port: number, size: number, value: number): void;
 }
 
+/** A debugger's breakpoints, as engines see them; the guest never does. */
+export interface FetchStops {
+  /** Whether instructions of this linear page (address >>> 12) must be looked at one by one. */
+  hasPage(page: number): boolean;
+  /** The instruction at this linear address is about to begin; true: leave before it with EXIT_STOP. */
+  reached(linear: number): boolean;
+}
+
 /** The FERR# and IGNNE# pins: how a board reports x87 errors while CR0.NE is 0 (SDM 1 §8.7.2). */
 export interface ErrorPins {
   /** An unmasked exception is pending at a waiting instruction. True: IGNNE# says to go on regardless. */
@@ -92,6 +100,9 @@ export class Cpu {
   watchActive = false;
   /** DR7 has enabled instruction breakpoints: the loop checks before each instruction. */
   breakActive = false;
+
+  /** Set by debuggers only, between slices; the TLB denies fetches from its pages, so that engines ask. */
+  fetchStops: FetchStops | null = null;
 
   /** Result registers of the page walk (cpu/paging.ts): page-aligned physical address, TLB deny bits, global. */
   walkPhysical = DOUBLE;

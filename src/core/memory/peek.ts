@@ -1,0 +1,80 @@
+// Looking without touching: linear addresses as the page tables translate them now, for debuggers. Sets no A or D
+// bit, fills no TLB entry, reads no device and never faults. SDM 3 §4.3 (32-bit paging), §4.4 (PAE).
+// Rights are not looked at: what is mapped can be seen.
+
+import type { Cpu } from '../state/cpu.ts';
+import { CR0, CR0_PG, CR3, CR4, CR4_PAE, CR4_PSE, PDPTE } from '../state/layout.ts';
+
+const PRESENT = 1;
+const LARGE = 0x80;
+const PAGE_SIZE = 4096;
+
+/** A table entry; 0 (not present) where there is no memory. */
+function entryAt(cpu: Cpu, physical: number): number {
+  const host = cpu.space.hostPage(physical);
+  return host < 0 ? 0 : cpu.view.getInt32(host + (physical & 0xffc), true);
+}
+
+/** Physical address of a linear one, or −1 when it is not mapped. */
+export function peekPhysical(cpu: Cpu, linear: number): number {
+  const { m32 } = cpu;
+  if ((m32[CR0] & CR0_PG) === 0) return linear >>> 0;
+  if ((m32[CR4] & CR4_PAE) !== 0) return peekPae(cpu, linear);
+  const pde = entryAt(cpu, ((m32[CR3] & -4096) >>> 0) + (linear >>> 22) * 4);
+  if ((pde & PRESENT) === 0) return -1;
+  if ((pde & LARGE) !== 0 && (m32[CR4] & CR4_PSE) !== 0) {
+    return ((pde >>> 13) & 0xff) * 0x1_0000_0000 + ((pde & 0xffc00000) >>> 0) + (linear & 0x3fffff);
+  }
+  const pte = entryAt(cpu, ((pde & -4096) >>> 0) + ((linear >>> 12) & 0x3ff) * 4);
+  return (pte & PRESENT) === 0 ? -1 : ((pte & -4096) >>> 0) + (linear & 0xfff);
+}
+
+function peekPae(cpu: Cpu, linear: number): number {
+  const word = PDPTE + (linear >>> 30) * 2;
+  if ((cpu.m32[word] & PRESENT) === 0) return -1;
+  const join = (low: number, high: number, mask: number): number => (high & 0xf) * 0x1_0000_0000 + ((low & mask) >>> 0);
+  const pdeAt = join(cpu.m32[word], cpu.m32[word + 1], -4096) + ((linear >>> 21) & 0x1ff) * 8;
+  const pde = entryAt(cpu, pdeAt);
+  if ((pde & PRESENT) === 0) return -1;
+  const pdeHigh = entryAt(cpu, pdeAt + 4);
+  if ((pde & LARGE) !== 0) return join(pde, pdeHigh, 0xffe00000 | 0) + (linear & 0x1fffff);
+  const pteAt = join(pde, pdeHigh, -4096) + ((linear >>> 12) & 0x1ff) * 8;
+  const pte = entryAt(cpu, pteAt);
+  return (pte & PRESENT) === 0 ? -1 : join(pte, entryAt(cpu, pteAt + 4), -4096) + (linear & 0xfff);
+}
+
+/** Copies bytes at a linear address; returns how many from the first on are mapped RAM or ROM. */
+export function peekBytes(cpu: Cpu, linear: number, target: Uint8Array): number {
+  for (let done = 0; done < target.length; ) {
+    const at = (linear + done) >>> 0;
+    const physical = peekPhysical(cpu, at);
+    const host = physical < 0 ? -1 : cpu.space.hostPage(physical);
+    if (host < 0) return done;
+    const run = Math.min(target.length - done, PAGE_SIZE - (at & 0xfff));
+    target.set(cpu.m8.subarray(host + (at & 0xfff), host + (at & 0xfff) + run), done);
+    done += run;
+  }
+  return target.length;
+}
+
+/** The same for physical addresses. */
+export function peekPhysicalBytes(cpu: Cpu, physical: number, target: Uint8Array): number {
+  for (let done = 0; done < target.length; ) {
+    const at = physical + done;
+    const host = cpu.space.hostPage(at);
+    if (host < 0) return done;
+    const run = Math.min(target.length - done, PAGE_SIZE - (at & 0xfff));
+    target.set(cpu.m8.subarray(host + (at & 0xfff), host + (at & 0xfff) + run), done);
+    done += run;
+  }
+  return target.length;
+}
+
+/** A little-endian number of 1, 2 or 4 bytes, unsigned; null when not all of it is mapped. */
+export function peekNumber(cpu: Cpu, linear: number, size: number): number | null {
+  const bytes = new Uint8Array(size);
+  if (peekBytes(cpu, linear, bytes) < size) return null;
+  let value = 0;
+  for (let i = size - 1; i >= 0; i--) value = value * 256 + bytes[i];
+  return value;
+}

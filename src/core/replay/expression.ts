@@ -1,0 +1,216 @@
+/**
+ * Conditions over a CPU: `eax == 5 && [esp+4] > 0x1000`. Names are registers (SDM spelling, 8, 16 and 32 bits),
+ * `eip`, `eflags` and its bits (`zf`), segment selectors and bases (`fs.base`), control registers, `cpl`, `tick`, and
+ * whatever symbols the caller knows. `[a]`, `dword[a]`, `word[a]`, `byte[a]` read memory at a linear address, which
+ * gives 0 where nothing is mapped. Arithmetic is unsigned modulo 2^32; `s<`, `s>` compare as signed numbers.
+ * Operators bind as in C. Evaluation touches nothing.
+ */
+import { peekNumber } from '../memory/peek.ts';
+import type { Cpu } from '../state/cpu.ts';
+import { getFlags } from '../state/flags.ts';
+import {
+  AC,
+  AF,
+  CF,
+  CR0,
+  CR2,
+  CR3,
+  CR4,
+  CS,
+  DF,
+  EFER,
+  EIP,
+  IF,
+  NT,
+  OF,
+  PF,
+  SEG_BASE,
+  SEG_LIMIT,
+  SEG_SELECTOR,
+  SF,
+  TF,
+  VM,
+  ZF,
+} from '../state/layout.ts';
+
+export type Evaluator = (cpu: Cpu) => number;
+/** Value of a symbol, or undefined. */
+export type SymbolLookup = (name: string) => number | undefined;
+
+export class ExpressionError extends Error {
+  override readonly name = 'ExpressionError';
+}
+
+const GENERAL = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'];
+const WORDS = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di'];
+const BYTES = ['al', 'cl', 'dl', 'bl', 'ah', 'ch', 'dh', 'bh'];
+const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldtr', 'tr'];
+const CONTROL: Readonly<Record<string, number>> = { eip: EIP, cr0: CR0, cr2: CR2, cr3: CR3, cr4: CR4, efer: EFER };
+const FLAG_BITS: Readonly<Record<string, number>> = {
+  ...{ cf: CF, pf: PF, af: AF, zf: ZF, sf: SF, tf: TF, if: IF, df: DF, of: OF, nt: NT, vm: VM, ac: AC },
+};
+
+/** How to read a register, or null when there is none of that name. */
+export function registerReader(name: string): Evaluator | null {
+  const lower = name.toLowerCase();
+  const general = GENERAL.indexOf(lower);
+  if (general >= 0) return (cpu) => cpu.m32[general] >>> 0;
+  const word = WORDS.indexOf(lower);
+  if (word >= 0) return (cpu) => cpu.m32[word] & 0xffff;
+  const byte = BYTES.indexOf(lower);
+  if (byte >= 0) return (cpu) => (cpu.m32[byte & 3] >>> (byte < 4 ? 0 : 8)) & 0xff;
+  const segment = SEGMENTS.indexOf(lower.replace(/\.(base|limit)$/, ''));
+  if (segment >= 0) {
+    const first = lower.endsWith('.base') ? SEG_BASE : lower.endsWith('.limit') ? SEG_LIMIT : SEG_SELECTOR;
+    return (cpu) => cpu.m32[first + segment] >>> 0;
+  }
+  if (Object.hasOwn(CONTROL, lower)) return (cpu) => cpu.m32[CONTROL[lower]] >>> 0;
+  if (lower === 'eflags') return (cpu) => getFlags(cpu) >>> 0;
+  if (Object.hasOwn(FLAG_BITS, lower)) return (cpu) => ((getFlags(cpu) & FLAG_BITS[lower]) === 0 ? 0 : 1);
+  if (lower === 'cpl') return (cpu) => cpu.m32[SEG_SELECTOR + CS] & 3;
+  if (lower === 'tick') return (cpu) => cpu.now();
+  return null;
+}
+
+/** Binary operators by precedence, loosest first; each list is of one level. */
+const LEVELS: readonly (readonly string[])[] = [
+  ['||'],
+  ['&&'],
+  ['|'],
+  ['^'],
+  ['&'],
+  ['==', '!='],
+  ['<', '<=', '>', '>=', 's<', 's>', 's<=', 's>='],
+  ['<<', '>>'],
+  ['+', '-'],
+  ['*', '/', '%'],
+];
+
+const APPLY: Readonly<Record<string, (a: number, b: number) => number>> = {
+  '|': (a, b) => (a | b) >>> 0,
+  '^': (a, b) => (a ^ b) >>> 0,
+  '&': (a, b) => (a & b) >>> 0,
+  '==': (a, b) => (a === b ? 1 : 0),
+  '!=': (a, b) => (a === b ? 0 : 1),
+  '<': (a, b) => (a < b ? 1 : 0),
+  '<=': (a, b) => (a <= b ? 1 : 0),
+  '>': (a, b) => (a > b ? 1 : 0),
+  '>=': (a, b) => (a >= b ? 1 : 0),
+  's<': (a, b) => ((a | 0) < (b | 0) ? 1 : 0),
+  's<=': (a, b) => ((a | 0) <= (b | 0) ? 1 : 0),
+  's>': (a, b) => ((a | 0) > (b | 0) ? 1 : 0),
+  's>=': (a, b) => ((a | 0) >= (b | 0) ? 1 : 0),
+  '<<': (a, b) => (b > 31 ? 0 : (a << b) >>> 0),
+  '>>': (a, b) => (b > 31 ? 0 : (a >>> 0) >>> b),
+  '+': (a, b) => (a + b) >>> 0,
+  '-': (a, b) => (a - b) >>> 0,
+  '*': (a, b) => Math.imul(a, b) >>> 0,
+  '/': (a, b) => (b === 0 ? 0 : Math.floor((a >>> 0) / (b >>> 0))),
+  '%': (a, b) => (b === 0 ? 0 : (a >>> 0) % (b >>> 0)),
+};
+
+const TOKEN =
+  /\s*(?:(0x[0-9a-f_]+|[0-9][0-9a-f_]*h\b|\d[\d_]*)|([a-z_.$@][\w.$@]*)|(\|\||&&|==|!=|<=|>=|<<|>>|[-+*/%&|^~!<>()[\]]))/iy;
+const DEPTH_MAX = 64;
+
+interface Parser {
+  readonly tokens: readonly string[];
+  readonly symbols: SymbolLookup;
+  at: number;
+  depth: number;
+}
+
+/** Compiles an expression; throws ExpressionError with what was expected. */
+export function compileExpression(text: string, symbols: SymbolLookup = () => undefined): Evaluator {
+  const parser: Parser = { tokens: tokenize(text), symbols, at: 0, depth: 0 };
+  const evaluate = parseLevel(parser, 0);
+  if (parser.at < parser.tokens.length) throw new ExpressionError(`"${parser.tokens[parser.at]}" is one too many`);
+  return evaluate;
+}
+
+function tokenize(text: string): string[] {
+  const tokens: string[] = [];
+  TOKEN.lastIndex = 0;
+  let at = 0;
+  while (text.slice(at).trim() !== '') {
+    TOKEN.lastIndex = at;
+    const match = TOKEN.exec(text);
+    if (match === null) throw new ExpressionError(`"${text.slice(at).trim()}" is no part of an expression`);
+    const word = match[2];
+    at = TOKEN.lastIndex;
+    // `s<` is one operator: a name s cannot stand before a comparison anyway unless it is a symbol.
+    if (word === 's' && /^[<>]/.test(text.slice(at))) {
+      const operator = /^[<>]=?/.exec(text.slice(at))?.[0] ?? '';
+      tokens.push(`s${operator}`);
+      at += operator.length;
+    } else tokens.push(match[0].trim());
+    if (tokens.length > 1000) throw new ExpressionError('the expression is too long');
+  }
+  return tokens;
+}
+
+function parseLevel(parser: Parser, level: number): Evaluator {
+  if (level === LEVELS.length) return parseUnary(parser);
+  let left = parseLevel(parser, level + 1);
+  for (;;) {
+    const operator = parser.tokens[parser.at];
+    if (operator === undefined || !LEVELS[level].includes(operator)) return left;
+    parser.at++;
+    const a = left;
+    const b = parseLevel(parser, level + 1);
+    if (operator === '||') left = (cpu) => (a(cpu) !== 0 || b(cpu) !== 0 ? 1 : 0);
+    else if (operator === '&&') left = (cpu) => (a(cpu) !== 0 && b(cpu) !== 0 ? 1 : 0);
+    else {
+      const apply = APPLY[operator];
+      left = (cpu) => apply(a(cpu), b(cpu));
+    }
+  }
+}
+
+function parseUnary(parser: Parser): Evaluator {
+  if (++parser.depth > DEPTH_MAX) throw new ExpressionError('the expression is nested too deeply');
+  try {
+    const token = parser.tokens[parser.at++];
+    if (token === undefined) throw new ExpressionError('a value is missing at the end');
+    if (token === '-' || token === '~' || token === '!') {
+      const value = parseUnary(parser);
+      if (token === '!') return (cpu) => (value(cpu) === 0 ? 1 : 0);
+      return token === '-' ? (cpu) => -value(cpu) >>> 0 : (cpu) => ~value(cpu) >>> 0;
+    }
+    if (token === '(') return closing(parser, ')');
+    if (token === '[') return memory(closing(parser, ']'), 4);
+    const size = { byte: 1, word: 2, dword: 4 }[token.toLowerCase()];
+    if (size !== undefined && parser.tokens[parser.at] === '[') {
+      parser.at++;
+      return memory(closing(parser, ']'), size);
+    }
+    return value(parser, token);
+  } finally {
+    parser.depth--;
+  }
+}
+
+function closing(parser: Parser, bracket: string): Evaluator {
+  const inner = parseLevel(parser, 0);
+  if (parser.tokens[parser.at++] !== bracket) throw new ExpressionError(`a "${bracket}" is missing`);
+  return inner;
+}
+
+function memory(address: Evaluator, size: number): Evaluator {
+  return (cpu) => peekNumber(cpu, address(cpu), size) ?? 0;
+}
+
+function value(parser: Parser, token: string): Evaluator {
+  if (/^[0-9]/.test(token)) {
+    const digits = token.replaceAll('_', '');
+    const isHex = /h$/i.test(digits);
+    const number = isHex ? Number.parseInt(digits, 16) : Number(digits);
+    if (!Number.isSafeInteger(number)) throw new ExpressionError(`"${token}" is no number; hexadecimal is 0x1f or 1fh`);
+    return () => number;
+  }
+  const symbol = parser.symbols(token);
+  const register = registerReader(token);
+  if (register !== null) return register;
+  if (symbol !== undefined) return () => symbol >>> 0;
+  throw new ExpressionError(`"${token}" is no register, number or symbol`);
+}
