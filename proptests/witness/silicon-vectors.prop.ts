@@ -1,0 +1,77 @@
+/**
+ * The committed vectors of silicon on every engine that this build has: what a real processor answered, on hosts
+ * without one too. And the files themselves: a damaged one fails by name, and every form that silicon can be asked
+ * about has vectors.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { engineNames, loadEngine } from '../../src/host/engines.ts';
+import { readCommitted, readCommittedFound, vectorFileNames } from './committed.ts';
+import { compareResults, showComparison } from './compare.ts';
+import { Emulated } from './emulated.ts';
+import { formName, WITNESSED_FORMS } from './forms.ts';
+import { foundLine, readFound, type Found } from './found.ts';
+import { readVectors, VectorFileError, writeVectors } from './vectors.ts';
+
+const SHOWN_MAX = 5;
+const VECTORS_PER_FORM_MIN = 3;
+
+function checkAll(list: readonly Found[], ours: Emulated): void {
+  const wrong: string[] = [];
+  for (const { label, machineCase, result, tolerance } of list) {
+    let said: string;
+    try {
+      const mine = ours.run(machineCase);
+      if (compareResults(result, mine, tolerance).length === 0) continue;
+      said = showComparison(machineCase, result, mine, tolerance);
+    } catch (error) {
+      said = (error as Error).stack ?? String(error);
+    }
+    wrong.push(`${label}\n${said}`);
+  }
+  const shown = wrong.slice(0, SHOWN_MAX).join('\n\n');
+  assert.equal(wrong.length, 0, `${wrong.length} of ${list.length} differ from silicon:\n${shown}`);
+}
+
+for (const engine of engineNames())
+  for (const name of vectorFileNames())
+    test(`${name} on ${engine}`, async () => {
+      const { processor, vectors } = readCommitted(name);
+      assert.ok(processor.length > 0 && vectors.length > 0);
+      checkAll(vectors, new Emulated(await loadEngine(engine)));
+    });
+
+for (const engine of engineNames())
+  test(`mismatches kept as tests on ${engine}`, async () => {
+    checkAll(readCommittedFound(), new Emulated(await loadEngine(engine)));
+  });
+
+test('every form that silicon can be asked about has vectors', () => {
+  const counts = new Map<string, number>();
+  for (const name of vectorFileNames())
+    for (const { label } of readCommitted(name).vectors) {
+      const form = label.replace(/ (code16|;).*$/, '');
+      counts.set(form, (counts.get(form) ?? 0) + 1);
+    }
+  const poor = WITNESSED_FORMS.map(formName).filter((form) => (counts.get(form) ?? 0) < VECTORS_PER_FORM_MIN);
+  assert.deepEqual(poor, []);
+});
+
+test('a committed file with a byte changed is an error with its name', () => {
+  const [name] = vectorFileNames();
+  const bytes = writeVectors({ processor: 'p', vectors: readCommitted(name).vectors.slice(0, 20) });
+  bytes[bytes.length >> 1] ^= 4;
+  assert.throws(
+    () => readVectors(bytes, name),
+    (error) => error instanceof VectorFileError && error.message.startsWith(`${name}: damaged`),
+  );
+});
+
+test('a kept mismatch is read as it was written, and a spoiled line is named', () => {
+  const [name] = vectorFileNames();
+  const { label, machineCase, result, tolerance } = readCommitted(name).vectors[0];
+  const found = { label, machineCase, result, tolerance };
+  const line = foundLine(found);
+  assert.deepEqual(readFound(`${line}\n`, 'f'), [found]);
+  assert.throws(() => readFound(`${line}\n${line.slice(0, 50)}\n`, 'f.jsonl'), /^Error: f\.jsonl:2: /);
+});
