@@ -28,6 +28,12 @@ const steps = [
     probe: 'command -v gcc && command -v qemu-system-i386',
     run: 'node proptests/system/second-opinion.mjs $TMP',
   },
+  {
+    name: 'Debian: boots, records, replays with and without devices',
+    packages: ['apt'],
+    probe: 'command -v apt-get && command -v dpkg-deb',
+    run: 'node proptests/debian/boot.mjs $TMP quick',
+  },
 ];
 
 function shell(command, options) {
