@@ -15,6 +15,7 @@ import { updateMode } from '../cpu/segmentation.ts';
 import { Cpu, EXIT_FAULT, EXIT_STOP, setFault, type PortBus } from '../state/cpu.ts';
 import {
   A20,
+  APIC_BASE,
   CS,
   EFLAGS,
   EIP,
@@ -298,6 +299,7 @@ export class Machine {
       }
       if (tick >= limit) return tick >= untilTick ? 'tick' : 'log-end';
       this.takeDue(tick);
+      this.followApicBase();
       if (this.stopReason !== null && !this.isBroken) return this.pass(tick, this.stopReason);
       if (port.divergence !== null) return 'divergence';
       if (cpu.f64[TICK_F64] !== tick) continue; // a reset from the log took its time
@@ -357,6 +359,12 @@ export class Machine {
   private pass(tick: number, reason: StopReason): StopReason {
     this.cpu.f64[TICK_F64] = tick + 1;
     return reason;
+  }
+
+  /** WRMSR may have turned the local APIC on or off (SDM 3 §10.4.3). */
+  private followApicBase(): void {
+    const { apic } = this.board;
+    if (apic !== undefined && this.port.runsDevices) apic.baseMsr = this.cpu.m32[APIC_BASE] >>> 0;
   }
 
   /** Tick of the next thing that can happen by itself. */

@@ -8,7 +8,7 @@ import { placeAcpi } from '../machine/boot/acpi.ts';
 import { bootBios, checkBiosImage, mapBios } from '../machine/boot/bios.ts';
 import { bootLinux } from '../machine/boot/linux.ts';
 import { bootMultiboot } from '../machine/boot/multiboot.ts';
-import { createBoard } from '../machine/board.ts';
+import { createBoard, programLikeFirmware } from '../machine/board.ts';
 import { TickClock } from '../machine/clock.ts';
 import type { Engine } from '../machine/engine.ts';
 import { DevicelessPort, ReplayingPort } from '../machine/input-port.ts';
@@ -236,7 +236,10 @@ function bootImages(machine: Machine, manifest: MachineManifest, images: Images)
     }
     case 'linux': {
       const options = { kernel: image('kernel'), initrd: images.get('initrd'), commandLine, hasTextScreen: false };
-      machine.boot(() => bootLinux(cpu, space, { ...options, acpiRsdpAddress: placeAcpi(space, platform) }));
+      machine.boot(() => {
+        programLikeFirmware(machine.board.bus);
+        bootLinux(cpu, space, { ...options, acpiRsdpAddress: placeAcpi(space, platform) });
+      });
       break;
     }
     case 'multiboot': {
@@ -245,6 +248,7 @@ function bootImages(machine: Machine, manifest: MachineManifest, images: Images)
         .map(({ role, name }) => ({ data: image(role), commandLine: String(manifest.options[role] ?? name) }));
       const options = { kernel: image('kernel'), modules, commandLine };
       machine.boot(() => {
+        programLikeFirmware(machine.board.bus);
         placeAcpi(space, platform);
         bootMultiboot(cpu, space, options);
       });
