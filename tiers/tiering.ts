@@ -24,6 +24,8 @@ export interface TierPolicy {
   readonly cache: number;
   /** 1: take blocks that have not run yet into functions. */
   readonly ahead: number;
+  /** Functions with the same entry that may be lost to changed code before it is left to the interpreter for a while. */
+  readonly losses: number;
   /** 0: emit the IR as it was lifted. */
   readonly optimise: number;
   /** Chance in 1000, at each compilation and each slice, that a function is thrown away. */
@@ -38,6 +40,7 @@ export const JS_POLICY: TierPolicy = {
   instructions: 250,
   cache: 4096,
   ahead: 1,
+  losses: 6,
   optimise: 1,
   evict: 0,
   seed: 1,
@@ -71,8 +74,8 @@ interface Unit {
   readonly members: readonly number[];
 }
 
-/** A page whose code keeps changing is not compiled after this many losses of a function with the same entry. */
-const LOSSES_MAX = 6;
+/** Losses are forgotten after so many compilations: pages come to hold other programs. */
+const LOSSES_FORGOTTEN = 256;
 
 /** Figures for reports and benchmarks; derived state. */
 export interface TierFigures {
@@ -144,7 +147,7 @@ class CompilingEngine implements Engine {
   private compile(block: number): void {
     const { blocks, policy } = this;
     const host = blocks.code[block + B_HOST];
-    if ((this.losses.get(host) ?? 0) >= LOSSES_MAX) return;
+    if ((this.losses.get(host) ?? 0) >= policy.losses) return;
     if (policy.evict !== 0) this.maybeEvict();
     const region = formRegion(blocks, block, {
       blocks: policy.region,
@@ -167,6 +170,7 @@ class CompilingEngine implements Engine {
       else users.add(unit);
     }
     this.figures.compiled++;
+    if (this.figures.compiled % LOSSES_FORGOTTEN === 0) this.losses.clear();
     this.figures.sourceBytes += source.length;
   }
 

@@ -1,0 +1,192 @@
+/**
+ * Runs the same code on several engines, each with a processor of its own, and compares everything: registers, all
+ * flag bits, ticks, faults and RAM. The reference is the interpreter made to stop after every tick. Paging is on:
+ * some pages are read-only or absent, FS and GS are small segments, the stack lies in data.
+ */
+import assert from 'node:assert/strict';
+import { resetCpu } from '../../src/core/cpu/reset.ts';
+import { setFlatSegment, updateMode } from '../../src/core/cpu/segmentation.ts';
+import type { Engine } from '../../src/core/machine/engine.ts';
+import { AddressSpace } from '../../src/core/memory/address-space.ts';
+import { translateFetch } from '../../src/core/memory/access.ts';
+import { flushTlb } from '../../src/core/memory/tlb.ts';
+import { Cpu, EXIT_FAULT } from '../../src/core/state/cpu.ts';
+import { getFlags, setFlags } from '../../src/core/state/flags.ts';
+import {
+  CR0,
+  CR0_PE,
+  CR0_PG,
+  CR0_WP,
+  CR3,
+  CS,
+  DS,
+  EIP,
+  ES,
+  FS,
+  GS,
+  RAM_BASE,
+  SEG_ATTRIBUTES,
+  SEG_BASE,
+  SEG_LIMIT,
+  SS,
+} from '../../src/core/state/layout.ts';
+import { CODE, DATA } from './random-code.ts';
+
+const RAM_BYTES = 0x40000;
+const DIRECTORY = 0x1000;
+const TABLE = 0x2000;
+const STACK = DATA + 0x800;
+const REGISTERS = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi', 'eip', 'flags', 'fault', 'code', 'left'];
+
+export interface Runner {
+  readonly name: string;
+  readonly cpu: Cpu;
+  readonly engine: Engine;
+}
+
+export function makeRunner(name: string, makeEngine: (cpu: Cpu) => Engine): Runner {
+  const cpu = new Cpu(RAM_BYTES, 0);
+  cpu.space = new AddressSpace(cpu);
+  cpu.ports = { read: () => 0, write: () => {} };
+  resetCpu(cpu);
+  return { name, cpu, engine: makeEngine(cpu) };
+}
+
+export interface Start {
+  readonly code: Uint8Array;
+  /** EAX … EDI without ESP, and seeds of flags and memory. */
+  readonly registers: readonly number[];
+  readonly flags: number;
+  readonly seed: number;
+  readonly user: boolean;
+}
+
+function setSegment(cpu: Cpu, segment: number, base: number, limit: number, attributes: number): void {
+  cpu.m32[SEG_BASE + segment] = base;
+  cpu.m32[SEG_LIMIT + segment] = limit;
+  cpu.m32[SEG_ATTRIBUTES + segment] = attributes;
+}
+
+/** Code and data as the case says; the engine keeps what it knows about bytes that do not change. */
+export function prepare(runner: Runner, start: Start): void {
+  const { cpu } = runner;
+  const { m32, space } = cpu;
+  m32[CR0] = CR0_PE;
+  const dpl = start.user ? 0x60 : 0;
+  setFlatSegment(cpu, CS, start.user ? 0x1b : 8, 0xc09b | dpl);
+  for (const segment of [ES, SS, DS]) setFlatSegment(cpu, segment, start.user ? 0x23 : 0x10, 0xc093 | dpl);
+  setSegment(cpu, FS, DATA, 0x7f, 0x4093 | dpl);
+  setSegment(cpu, GS, DATA + 0x20, start.seed & 1 ? -1 : 0xfff, start.seed & 2 ? 0x4091 | dpl : 0x4093 | dpl);
+  const before = new Uint8Array(cpu.m8.buffer, RAM_BASE + CODE, start.code.length);
+  if (Buffer.compare(before, start.code) !== 0) space.writeBytes(CODE, start.code);
+  const bytes = new Uint8Array(0x5000);
+  let x = start.seed | 1;
+  for (let i = 0; i < bytes.length; i++) {
+    x = (Math.imul(x, 1103515245) + 12345) | 0;
+    bytes[i] = (x >>> 16) & ((i >> 2) & 3 ? 0xff : 0x03);
+  }
+  space.writeBytes(DATA, bytes);
+  space.write32(DIRECTORY, TABLE | 7);
+  for (let page = 0; page < RAM_BYTES >>> 12; page++) {
+    const at = page << 12;
+    const rights = at === DATA + 0x1000 ? 5 : at === DATA + 0x4000 ? 0 : 7;
+    space.write32(TABLE + page * 4, at | rights);
+  }
+  m32[CR3] = DIRECTORY;
+  m32[CR0] = CR0_PE | CR0_PG | CR0_WP;
+  start.registers.forEach((value, index) => {
+    m32[index] = value;
+  });
+  m32[4] = STACK;
+  setFlags(cpu, (start.flags & 0xcd5) | 2);
+  m32[EIP] = CODE;
+  flushTlb(cpu, false);
+  updateMode(cpu);
+  // Otherwise the first block of each run would be stepped, and compiled code reached by loops alone.
+  translateFetch(cpu, CODE, start.user);
+  cpu.exitRequest = 0;
+}
+
+/** At most `budget` ticks; returns the ticks done. */
+export function slice(runner: Runner, tick: number, budget: number): number {
+  const { cpu } = runner;
+  cpu.deadlineTick = tick + budget;
+  cpu.left = budget;
+  cpu.exitRequest = 0;
+  runner.engine.run(cpu);
+  return budget - cpu.left;
+}
+
+export function isFaulted(runner: Runner): boolean {
+  return (runner.cpu.exitRequest & EXIT_FAULT) !== 0;
+}
+
+function stateOf(runner: Runner): number[] {
+  const { cpu } = runner;
+  const fault = isFaulted(runner);
+  return [
+    ...cpu.m32.subarray(0, 8),
+    cpu.m32[EIP],
+    getFlags(cpu),
+    fault ? cpu.faultVector : -1,
+    fault ? cpu.faultError : 0,
+    cpu.extraTicks,
+  ];
+}
+
+const hex = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
+
+function report(names: [string, string], a: readonly number[], b: readonly number[]): string {
+  return REGISTERS.map(
+    (name, i) => `${a[i] === b[i] ? ' ' : '*'} ${name.padEnd(6)} ${names[0]} ${hex(a[i])}  ${names[1]} ${hex(b[i])}`,
+  ).join('\n');
+}
+
+function compareMemory(reference: Runner, runner: Runner, context: string): void {
+  const a = new Uint8Array(reference.cpu.m8.buffer, RAM_BASE + CODE, 0x16000);
+  const b = new Uint8Array(runner.cpu.m8.buffer, RAM_BASE + CODE, 0x16000);
+  if (Buffer.compare(a, b) === 0) return;
+  const at = a.findIndex((byte, index) => byte !== b[index]);
+  assert.fail(`${context}: RAM at ${hex(CODE + at)} is ${b[at]}, not ${a[at]} (${runner.name})`);
+}
+
+/** `lengths`: budgets of the slices, used in turn. */
+export function compare(
+  reference: Runner,
+  runners: readonly Runner[],
+  start: Start,
+  ticks: number,
+  lengths: readonly number[],
+): void {
+  const text = Buffer.from(start.code).toString('hex');
+  prepare(reference, start);
+  const trace: number[][] = [];
+  let end = 0;
+  for (; end < ticks; end++) {
+    const done = slice(reference, end, 1);
+    trace.push(stateOf(reference));
+    if (done === 0) break;
+  }
+  for (const runner of runners) {
+    prepare(runner, start);
+    let tick = 0;
+    for (let turn = 0; tick < end || end < ticks; turn++) {
+      // Where the reference faulted the engine gets one tick more than it can use.
+      const most = end < ticks ? end - tick + 1 : end - tick;
+      const budget = Math.min(lengths[turn % lengths.length], most);
+      const from = tick;
+      tick += slice(runner, tick, budget);
+      const faulted = isFaulted(runner);
+      const expected = trace[faulted ? tick : tick - 1];
+      const where = `${runner.name}, ticks ${from} to ${tick} of ${text}`;
+      if (tick === from && !faulted) assert.fail(`${where}: no progress`);
+      if (expected === undefined) assert.fail(`${where}: went on after a fault`);
+      const state = stateOf(runner);
+      if (state.some((value, i) => value !== expected[i])) {
+        assert.fail(`${where}\n${report(['interp', runner.name], expected, state)}`);
+      }
+      if (faulted) break;
+    }
+    compareMemory(reference, runner, text);
+  }
+}

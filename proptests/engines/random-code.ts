@@ -1,0 +1,192 @@
+/**
+ * Random guest code: drafts (a template and a few numbers) that fast-check can shrink, and their encoding. Every draft
+ * encodes to a complete instruction; jumps lead to the beginning of another one. Memory operands lie mostly in DATA,
+ * sometimes in the code itself, and through registers anywhere.
+ */
+import fc from 'fast-check';
+
+export const CODE = 0x10000;
+export const DATA = 0x20000;
+/** Bytes that random operands name. */
+export const DATA_BYTES = 0x3000;
+
+export interface Draft {
+  readonly template: number;
+  readonly a: number;
+  readonly b: number;
+  readonly c: number;
+}
+
+interface Placed {
+  readonly bytes: number[];
+  /** Where a 32-bit displacement goes, and to which instruction. */
+  readonly jump: number;
+  readonly target: number;
+}
+
+const le32 = (value: number): number[] => [0, 8, 16, 24].map((shift) => (value >>> shift) & 0xff);
+
+/** An address for an absolute operand: data, its page ends, pages that fault, or code. */
+function place(x: number): number {
+  const low = x & 0xfff;
+  switch ((x >>> 12) & 63) {
+    case 0:
+      return CODE + (low & 0xff);
+    case 1:
+      return DATA + 0x0ff8 + (low & 15);
+    case 2:
+      return DATA + 0x1000 + (low & 0xffc); // read-only page
+    case 3:
+      return DATA + 0x1ff8 + (low & 15);
+    case 4:
+      return DATA + 0x4000 + low; // absent page
+    case 5:
+      return DATA + low;
+    default:
+      return DATA + (low & 0x7c);
+  }
+}
+
+/** ModRM with its SIB byte and displacement. `reg`: the reg field, or −1 for a random one. */
+function modrm(d: Draft, reg: number, registerOnly = false): number[] {
+  const field = (reg < 0 ? d.a >>> 3 : reg) & 7;
+  const how = registerOnly ? 0 : (d.a >>> 6) & 15;
+  const rm = d.a & 7;
+  if (how >= 8 && how < 12 && rm !== 4) return [0xc0 | (field << 3) | rm];
+  if (how >= 12) return [(field << 3) | 5, ...le32(place(d.b))];
+  if (how <= 2) return [0xc0 | (field << 3) | rm];
+  if (how <= 5) return [(field << 3) | 5, ...le32(place(d.b))];
+  const base = rm === 4 ? 6 : rm;
+  if (how === 6) return [0x40 | (field << 3) | base, ((d.b & 0x7c) - 0x40 + (d.b & 0x80 ? 1 : 0)) & 0xff];
+  // Base, scaled index (masked to something small by luck only) and a displacement that leads to data for small values.
+  return [0x80 | (field << 3) | 4, ((d.b & 3) << 6) | ((d.b >>> 2) & 0x38) | base, ...le32(d.b & 0x100 ? 0 : DATA)];
+}
+
+const imm8 = (d: Draft): number => (d.c & 0x700 ? [0, 1, 2, 7, 8, 0x1f, 0x80, 0xff][d.c & 7] : d.c & 0xff);
+const imm32 = (d: Draft): number[] =>
+  le32(d.c & 0x100 ? [0, 1, -1, 0x7fffffff, -0x80000000, 0x80, 0xffff, 0x8000][d.c & 7] : d.c);
+
+/** Of F6 and F7: divisions, which fault often, are rare. */
+const GROUP3 = [2, 3, 4, 5, 2, 3, 4, 5, 2, 3, 6, 7];
+
+type Template = (d: Draft) => number[] | Placed;
+
+/** Operand size and segment prefixes by a few bits. */
+function prefixes(d: Draft): number[] {
+  const bits = (d.c >>> 24) & 0x1f;
+  const found: number[] = [];
+  if (bits === 1) found.push(0x64);
+  if (bits === 2) found.push(0x65);
+  return found;
+}
+const wide = (d: Draft): number[] => [...prefixes(d), ...((d.c >>> 20) % 5 === 0 ? [0x66] : [])];
+const is16 = (d: Draft): boolean => (d.c >>> 20) % 5 === 0;
+const immZ = (d: Draft): number[] => (is16(d) ? imm32(d).slice(0, 2) : imm32(d));
+
+const TEMPLATES: readonly Template[] = [
+  // Group 1, four directions, and immediates
+  (d) => [...wide(d), ((d.c >>> 8) & 7) * 8 + 1, ...modrm(d, -1)],
+  (d) => [...wide(d), ((d.c >>> 8) & 7) * 8 + 3, ...modrm(d, -1)],
+  (d) => [...prefixes(d), ((d.c >>> 8) & 7) * 8, ...modrm(d, -1)],
+  (d) => [...prefixes(d), ((d.c >>> 8) & 7) * 8 + 2, ...modrm(d, -1)],
+  (d) => [...wide(d), 0x81, ...modrm(d, -1), ...immZ(d)],
+  (d) => [...wide(d), 0x83, ...modrm(d, -1), imm8(d)],
+  (d) => [...prefixes(d), 0x80, ...modrm(d, -1), imm8(d)],
+  // TEST, NOT, NEG, MUL, IMUL, DIV, IDIV, INC, DEC
+  (d) => [...wide(d), 0xf7, ...modrm(d, 0), ...immZ(d)],
+  (d) => [...wide(d), 0xf7, ...modrm(d, GROUP3[(d.c >>> 8) % 12])],
+  (d) => [...prefixes(d), 0xf6, ...modrm(d, GROUP3[(d.c >>> 8) % 12])],
+  (d) => [...prefixes(d), 0xf6, ...modrm(d, 0), imm8(d)],
+  (d) => [...wide(d), 0x85, ...modrm(d, -1)],
+  (d) => [...wide(d), 0xff, ...modrm(d, (d.c >>> 8) & 1)],
+  (d) => [0xfe, ...modrm(d, (d.c >>> 8) & 1)],
+  (d) => [...wide(d), 0x40 + (d.a & 15)],
+  // Shifts
+  (d) => [...wide(d), 0xc1, ...modrm(d, -1), imm8(d)],
+  (d) => [...prefixes(d), 0xc0, ...modrm(d, -1), imm8(d)],
+  (d) => [...wide(d), 0xd1, ...modrm(d, -1)],
+  (d) => [0xd0, ...modrm(d, -1)],
+  (d) => [...wide(d), 0xd3, ...modrm(d, -1)],
+  (d) => [0xd2, ...modrm(d, -1)],
+  (d) => [...wide(d), 0x0f, (d.c >>> 8) & 1 ? 0xa4 : 0xac, ...modrm(d, -1), imm8(d)],
+  (d) => [...wide(d), 0x0f, (d.c >>> 8) & 1 ? 0xa5 : 0xad, ...modrm(d, -1)],
+  // Multiplications, extensions, bits
+  (d) => [...wide(d), 0x0f, 0xaf, ...modrm(d, -1)],
+  (d) => [...wide(d), 0x69, ...modrm(d, -1), ...immZ(d)],
+  (d) => [...wide(d), 0x6b, ...modrm(d, -1), imm8(d)],
+  (d) => [...wide(d), 0x0f, [0xb6, 0xb7, 0xbe, 0xbf][(d.c >>> 8) & 3], ...modrm(d, -1)],
+  (d) => [...wide(d), 0x0f, [0xa3, 0xab, 0xb3, 0xbb][(d.c >>> 8) & 3], ...modrm(d, -1, (d.c & 1) === 0)],
+  (d) => [...wide(d), 0x0f, 0xba, ...modrm(d, 4 + ((d.c >>> 8) & 3)), imm8(d)],
+  (d) => [...wide(d), 0x0f, (d.c >>> 8) & 1 ? 0xbc : 0xbd, ...modrm(d, -1)],
+  (d) => [...wide(d), 0x0f, 0xc8 + (d.a & 7)],
+  // Conditions
+  (d) => [0x0f, 0x90 + ((d.c >>> 8) & 15), ...modrm(d, -1)],
+  (d) => [...wide(d), 0x0f, 0x40 + ((d.c >>> 8) & 15), ...modrm(d, -1)],
+  // Exchanges and moves
+  (d) => [...wide(d), 0x0f, 0xc1, ...modrm(d, -1)],
+  (d) => [0x0f, 0xc0, ...modrm(d, -1)],
+  (d) => [...wide(d), 0x0f, 0xb1, ...modrm(d, -1)],
+  (d) => [0x0f, 0xb0, ...modrm(d, -1)],
+  (d) => [...wide(d), 0x87, ...modrm(d, -1)],
+  (d) => [0x86, ...modrm(d, -1)],
+  (d) => [...wide(d), 0x8d, ...modrm({ ...d, a: d.a | 0xc0 }, -1)],
+  (d) => [...wide(d), (d.c >>> 8) & 1 ? 0x89 : 0x8b, ...modrm(d, -1)],
+  (d) => [...wide(d), (d.c >>> 8) & 1 ? 0x89 : 0x8b, ...modrm(d, -1)],
+  (d) => [...prefixes(d), (d.c >>> 8) & 1 ? 0x88 : 0x8a, ...modrm(d, -1)],
+  (d) => [...wide(d), 0xc7, ...modrm(d, 0), ...immZ(d)],
+  (d) => [0xc6, ...modrm(d, 0), imm8(d)],
+  (d) => [...wide(d), 0xb8 + (d.a & 7), ...immZ(d)],
+  (d) => [0xb8 + (d.a & 7), ...le32(place(d.b))],
+  (d) => [0xb0 + (d.a & 7), imm8(d)],
+  (d) => [...wide(d), [0x98, 0x99, 0x90, 0x9e, 0x9f][d.a % 5]],
+  // Stack
+  (d) => [...wide(d), 0x50 + (d.a & 15)],
+  (d) => [0x50 + (d.a & 15)],
+  (d) => (d.a & 1 ? [0x68, ...imm32(d)] : [0x6a, imm8(d)]),
+  (d) => [0xff, ...modrm(d, 6)],
+  (d) => [0x8f, ...modrm(d, 0)],
+  (d) => [[0xc9, 0x9c, 0x60, 0x61][d.a & 3]],
+  // Flags
+  (d) => [[0xf5, 0xf8, 0xf9, 0xfc, 0xfd, 0xd6][d.a % 6]],
+  // Strings
+  (d) => [...(d.a & 8 ? [0xf3] : []), ...wide(d), [0xa4, 0xa5, 0xaa, 0xab, 0xac, 0xad, 0xa6, 0xaf][d.a & 7]],
+  // Jumps: conditional three times as often as the others
+  ...[0, 1, 2].map((): Template => (d) => ({ bytes: [0x0f, 0x80 + (d.a & 15), 0, 0, 0, 0], jump: 2, target: d.b })),
+  (d) => ({ bytes: [0xe9, 0, 0, 0, 0], jump: 1, target: d.b }),
+  (d) => ({ bytes: [0xe8, 0, 0, 0, 0], jump: 1, target: d.b }),
+  (d) => (d.a & 1 ? [0xc3] : [0xc2, d.b & 12, 0]),
+  (d) => (d.c & 0xe ? [0x90] : [0xff, ...modrm(d, d.c & 1 ? 2 : 4)]),
+  // LOOP and JCXZ over a short jump, so that their target can be anywhere
+  (d) => ({ bytes: [0xe0 + (d.a & 3), 2, 0xeb, 5, 0xe9, 0, 0, 0, 0], jump: 5, target: d.b }),
+];
+
+export const draft: fc.Arbitrary<Draft> = fc.record({
+  template: fc.nat(TEMPLATES.length - 1),
+  a: fc.nat(0x3ff),
+  b: fc.nat(0x3ffff),
+  c: fc.integer().map((value) => value >>> 0),
+});
+
+/** The bytes of a program, placed from its first byte; ends in a jump to itself. */
+export function encode(drafts: readonly Draft[]): Uint8Array {
+  const placed: Placed[] = drafts.map((d) => {
+    const made = TEMPLATES[d.template](d);
+    return Array.isArray(made) ? { bytes: made, jump: -1, target: 0 } : made;
+  });
+  const starts: number[] = [];
+  let at = 0;
+  for (const one of placed) {
+    starts.push(at);
+    at += one.bytes.length;
+  }
+  const out: number[] = [];
+  placed.forEach((one, index) => {
+    const bytes = [...one.bytes];
+    if (one.jump >= 0) {
+      const from = starts[index] + one.jump + 4;
+      bytes.splice(one.jump, 4, ...le32(starts[one.target % placed.length] - from));
+    }
+    out.push(...bytes);
+  });
+  return Uint8Array.from([...out, 0xeb, 0xfe]);
+}
