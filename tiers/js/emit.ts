@@ -1,7 +1,7 @@
 // IR → JavaScript source of one function `(cpu) => void`. Guest registers and the lazy flags are locals, loaded at
 // the entry and written back (spilled) only where the function is left: at exits, before handlers, and on slow paths.
-// A slow path writes everything back as it was before the instruction, lets the handler do the instruction, and
-// leaves. Flags are symbolic inside a block: what nobody looks at is computed on slow paths alone.
+// All slow paths lead to one piece of code (label S) that writes everything back as it was before the instruction,
+// lets the handler do the instruction, and leaves; all exits to another (label E). Flags are symbolic inside a block: what nobody looks at is computed on slow paths alone.
 // The names the source uses freely are those of the Environment in instantiate.ts.
 
 import { CC_EFLAGS } from '../../src/core/state/flags.ts';
@@ -262,25 +262,6 @@ class BlockEmitter {
     return `${this.value(temp)} !== 0`;
   }
 
-  private spillRegisters(): string {
-    return this.all.dirty.map((register) => `m32[${register}] = ${REGISTER_NAMES[register]}; `).join('');
-  }
-
-  private spillFlags(flags: Flags): string {
-    if (flags === null) {
-      return this.all.writesFlags ? `m32[${CC_OP}] = co; m32[${CC_DST}] = cd; m32[${CC_SRC}] = cs; ` : '';
-    }
-    if (flags.op === 'bits') {
-      return `m32[${EFLAGS}] = m32[${EFLAGS}] & ${~ARITHMETIC_FLAGS} | ${this.value(flags.value)}; m32[${CC_OP}] = 0; `;
-    }
-    const source = this.value(flags.source);
-    return `m32[${CC_OP}] = ${this.kind(flags)}; m32[${CC_DST}] = ${this.value(flags.result)}; m32[${CC_SRC}] = ${source}; `;
-  }
-
-  spill(): string {
-    return this.spillRegisters() + this.spillFlags(this.flags);
-  }
-
   /** Bring the flags into the locals, where the next block looks for them. */
   settle(): string {
     const { flags } = this;
@@ -301,23 +282,24 @@ class BlockEmitter {
     return delta === 0 ? 'base' : `base + ${delta} | 0`;
   }
 
+  /** Leave with EIP = place: the code behind label E writes everything back. */
   exit(place: string): string {
-    return `${this.spill()}m32[${EIP}] = ${place}; cpu.left = left; return;`;
+    return `${this.settle()}at = ${place}; break E;`;
   }
 
   leaveTo(delta: number): string {
     return this.exit(this.at(delta));
   }
 
-  private handlerCall(): string {
-    const { insn } = this;
-    if (insn === null) throw new Error('an operation outside any instruction');
-    const before = this.block.count - insn.index;
-    return `step(cpu, ${insn.pc}, ${this.at(insn.delta)}, ${insn.length}, left + ${before})`;
+  private inside(): Extract<Op, { op: 'insn' }> {
+    if (this.insn === null) throw new Error('an operation outside any instruction');
+    return this.insn;
   }
 
+  /** The handler does the instruction and the function is left: the code behind label S. */
   private slow(): string {
-    return `{ ${this.spill()}${this.handlerCall()}; return; }`;
+    const { pc, delta, index } = this.inside();
+    return `{ ${this.settle()}pc = ${pc}; at = ${this.at(delta)}; left = left + ${this.block.count - index} | 0; break S; }`;
   }
 
   private define(temp: Temp, text: string): void {
@@ -393,16 +375,25 @@ class BlockEmitter {
 
   private handler(writes: boolean): void {
     const { block, all } = this;
-    if (block.exit.exit === 'leave' && this.insn?.index === block.count - 1) {
-      this.line(`${this.spill()}${this.handlerCall()}; return;`);
+    const { pc, delta, index } = this.inside();
+    if (block.exit.exit === 'leave' && index === block.count - 1) {
+      this.line(this.slow().slice(2, -2));
       return;
     }
-    this.line(`${this.spill()}if (${this.handlerCall()}) return;`);
+    this.line(this.settle());
+    this.line(spill(all));
+    this.line(`if (step(cpu, ${pc}, ${this.at(delta)}, left + ${block.count - index} | 0)) return;`);
     if (writes) for (const register of all.used) this.line(`${REGISTER_NAMES[register]} = m32[${register}];`);
     this.line(`co = m32[${CC_OP}]; cd = m32[${CC_DST}]; cs = m32[${CC_SRC}];`);
     this.hosts.clear();
     this.flags = null;
   }
+}
+
+/** Write registers and flags back to memory. */
+function spill(all: FunctionFacts): string {
+  const registers = all.dirty.map((register) => `m32[${register}] = ${REGISTER_NAMES[register]}; `).join('');
+  return all.writesFlags ? `${registers}m32[${CC_OP}] = co; m32[${CC_DST}] = cd; m32[${CC_SRC}] = cs;` : registers;
 }
 
 /** Nested code of the blocks that `index` dominates. */
@@ -463,9 +454,12 @@ function emitBlock(all: FunctionFacts, index: number, out: string[]): void {
 /** Source of the function's body; parameter `cpu`, free names as in Environment. */
 export function emitFunction(fn: IrFunction): string {
   const all = facts(fn);
-  const out: string[] = [`let left = cpu.left | 0; const base = m32[${EIP}];`];
+  const out: string[] = [`let left = cpu.left | 0, pc = 0, at = 0; const base = m32[${EIP}];`];
   for (const register of all.used) out.push(`let ${REGISTER_NAMES[register]} = m32[${register}];`);
   out.push(`let co = m32[${CC_OP}], cd = m32[${CC_DST}], cs = m32[${CC_SRC}];`);
+  out.push('E: { S: {');
   emitTree(all, 0, out);
+  out.push('}', spill(all), 'step(cpu, pc, at, left); return; }');
+  out.push(spill(all), `m32[${EIP}] = at; cpu.left = left;`);
   return out.filter((line) => line !== '').join('\n');
 }

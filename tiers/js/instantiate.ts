@@ -1,7 +1,7 @@
 // The one place where source text becomes code. The free names of emitted functions are bound here once for a
 // machine, so that V8 can treat them as constants of each function.
 
-import { META_OP_MASK, R_META } from '../../src/core/isa/record.ts';
+import { META_OP_MASK, R_META, R_POSITION } from '../../src/core/isa/record.ts';
 import { EIP, MODE_KEY } from '../../src/core/state/layout.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { carryOf, conditionOf, flagsOf, multiplyHigh, multiplyHighSigned, parityFlag } from '../ir/arithmetic.ts';
@@ -20,14 +20,14 @@ export interface Environment {
    * Let the handler do the instruction whose record is at `pc`; registers and flags are in memory. `at`: its EIP,
    * `left`: ticks left before it. Returns true when the function must be left (EIP and cpu.left are exact then).
    */
-  readonly step: (cpu: Cpu, pc: number, at: number, length: number, left: number) => boolean;
+  readonly step: (cpu: Cpu, pc: number, at: number, left: number) => boolean;
 }
 
 export function makeEnvironment(cpu: Cpu, code: Int32Array, handlers: HandlerTable): Environment {
   const { m8, m16, m32, tlb } = cpu;
-  const step = (processor: Cpu, pc: number, at: number, length: number, left: number): boolean => {
+  const step = (processor: Cpu, pc: number, at: number, left: number): boolean => {
     const mode = m32[MODE_KEY];
-    const following = (at + length) | 0;
+    const following = (at + (code[pc + R_POSITION] >>> 16)) | 0;
     m32[EIP] = at;
     processor.nextEip = following;
     processor.left = left;
