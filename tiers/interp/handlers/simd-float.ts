@@ -85,37 +85,48 @@ const slowOnly: Fast = () => NOT_TAKEN;
 
 function scalarF32(fast: Fast, slow: SlowF32): Handler {
   return (cpu, code, pc) => {
-    const word = start(cpu, code, pc);
-    if (allowsFastPath(cpu.m32[MXCSR])) {
+    enterSse(cpu);
+    loadSource(cpu, code, pc);
+    const m32 = cpu.m32;
+    const word = xmmWord(code[pc + R_A]);
+    if (allowsFastPath(m32[MXCSR])) {
+      target[0] = m32[word];
       const value = fast(targetF32[0], sourceF32[0]);
       if (value === value) {
         targetF32[0] = value;
-        cpu.m32[word] = target[0];
+        m32[word] = target[0];
         return;
       }
     }
-    const bits = slow(simd, target[0], source[0]);
+    prepareSimd(cpu);
+    const bits = slow(simd, m32[word], source[0]);
     finishSimd(cpu);
-    cpu.m32[word] = bits;
+    m32[word] = bits;
   };
 }
 
 function scalarF64(fast: Fast, slow: SlowF64): Handler {
   return (cpu, code, pc) => {
-    const word = start(cpu, code, pc);
-    if (allowsFastPath(cpu.m32[MXCSR])) {
+    enterSse(cpu);
+    loadSource(cpu, code, pc);
+    const m32 = cpu.m32;
+    const word = xmmWord(code[pc + R_A]);
+    if (allowsFastPath(m32[MXCSR])) {
+      target[0] = m32[word];
+      target[1] = m32[word + 1];
       const value = fast(targetF64[0], sourceF64[0]);
       if (value === value) {
         targetF64[0] = value;
-        cpu.m32[word] = target[0];
-        cpu.m32[word + 1] = target[1];
+        m32[word] = target[0];
+        m32[word + 1] = target[1];
         return;
       }
     }
-    slow(simd, target[0], target[1], source[0], source[1], pair);
+    prepareSimd(cpu);
+    slow(simd, m32[word], m32[word + 1], source[0], source[1], pair);
     finishSimd(cpu);
-    cpu.m32[word] = pair.lo;
-    cpu.m32[word + 1] = pair.hi;
+    m32[word] = pair.lo;
+    m32[word + 1] = pair.hi;
   };
 }
 

@@ -96,7 +96,17 @@ export function store64(cpu: Cpu, at: number, lo: number, hi: number): void {
 /** Store four words of the CPU block from `word` on. */
 export function store128(cpu: Cpu, at: number, word: number): void {
   const m32 = cpu.m32;
-  if ((at & 15) !== 0) {
+  if ((at & 15) === 0) {
+    const host = hostSpan(cpu, at, true);
+    if (host >= 0) {
+      const to = host >>> 2;
+      m32[to] = m32[word];
+      m32[to + 1] = m32[word + 1];
+      m32[to + 2] = m32[word + 2];
+      m32[to + 3] = m32[word + 3];
+      return;
+    }
+  } else {
     checkAlignment(cpu, at, 16);
     checkWrite(cpu, at, 16);
   }
