@@ -9,7 +9,10 @@ import { type BootedMachine, createMachine } from '../src/host/index.ts';
 const option = (name: string, otherwise: string): string =>
   process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise;
 
-const engines = option('engines', 'interp,js,tiered').split(',');
+// A policy is written with + between its parts: js:threshold=1+region=4.
+const engines = option('engines', 'interp,js,tiered')
+  .split(',')
+  .map((name) => name.replaceAll('+', ','));
 const scale = Number(option('scale', '1000')) / 1000;
 const names = option('guest', '')
   .split(',')
@@ -26,7 +29,7 @@ const now = (): number => {
 };
 const geometric = new Map<string, number[]>();
 console.log(
-  `${'guest'.padEnd(12)}${engines.map((name) => name.padStart(24)).join('')}   (ms whole, M/s last three quarters, ratio)`,
+  `${'guest'.padEnd(12)}${engines.map((name) => name.padStart(26)).join('')}   (ms whole, M/s last three quarters, ratio)`,
 );
 for (const guest of guests) {
   const count = Math.max(1, Math.round((guest.defaultCount ?? 1) * scale));
@@ -61,7 +64,7 @@ for (const guest of guests) {
     const ratio = whole[0] / whole[i];
     const steady = speeds[i] / speeds[0];
     geometric.set(engine, [...(geometric.get(engine) ?? []), steady]);
-    return `${whole[i].toFixed(0)} ${speeds[i].toFixed(0)} ${ratio.toFixed(2)}x/${steady.toFixed(2)}x`.padStart(24);
+    return `${whole[i].toFixed(0)} ${speeds[i].toFixed(0)} ${ratio.toFixed(2)}x/${steady.toFixed(2)}x`.padStart(26);
   });
   console.log(`${guest.name.padEnd(12)}${cells.join('')}   ${hashes.size === 1 ? 'equal' : 'THE STATES DIFFER'}`);
   if (hashes.size !== 1) process.exitCode = 1;

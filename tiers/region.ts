@@ -27,7 +27,7 @@ export interface Region {
 function returnPoint(code: Int32Array, block: number): number {
   const last = block + BLOCK_HEADER_WORDS + (code[block + B_COUNT] - 1) * RECORD_WORDS;
   const op = code[last + R_META] & META_OP_MASK;
-  if (op !== OP.CALL) return -1;
+  if (op !== OP.CALL && op !== OP.CALL_IND) return -1;
   return (code[last + R_POSITION] & 0xffff) + (code[last + R_POSITION] >>> 16);
 }
 
@@ -66,7 +66,7 @@ export function formRegion(blocks: BlockCache, entry: number, limits: RegionLimi
     lifted.push(one);
     const next = successors(one.exit);
     const back = returnPoint(code, block);
-    if (back >= 0 && one.exit.exit === 'jump') next.push(delta + back);
+    if (back >= 0 && one.exit.exit !== 'leave') next.push(delta + back);
     for (const to of next) {
       if (seen.has(to)) continue;
       seen.add(to);

@@ -35,11 +35,11 @@ export interface TierPolicy {
 }
 
 export const JS_POLICY: TierPolicy = {
-  threshold: 1,
-  region: 24,
-  instructions: 250,
+  threshold: 64,
+  region: 10,
+  instructions: 120,
   cache: 4096,
-  ahead: 1,
+  ahead: 0,
   losses: 6,
   optimise: 1,
   evict: 0,
@@ -47,7 +47,7 @@ export const JS_POLICY: TierPolicy = {
 };
 
 /** The threshold is where a function of its own has paid for itself on short guests (ARCHITECTURE.md). */
-export const TIERED_POLICY: TierPolicy = { ...JS_POLICY, threshold: 2000, ahead: 0, cache: 2048 };
+export const TIERED_POLICY: TierPolicy = { ...JS_POLICY, threshold: 2000, cache: 2048 };
 
 export class TierPolicyError extends Error {}
 

@@ -16,9 +16,9 @@ const js = (name: string, changes: Partial<TierPolicy>): Runner =>
 const reference = makeRunner('steps', (cpu) => new Interpreter(cpu));
 const runners: readonly Runner[] = [
   makeRunner('interp', (cpu) => new Interpreter(cpu)),
-  js('js', {}),
-  js('js single blocks', { region: 1 }),
-  js('js not optimised', { optimise: 0 }),
+  js('js', { threshold: 1, ahead: 1, region: 24 }),
+  js('js single blocks', { threshold: 1, region: 1 }),
+  js('js not optimised', { threshold: 1, optimise: 0 }),
   js('js evicting', { threshold: 2, ahead: 0, evict: 300, seed: 5 }),
   makeRunner('tiered', (cpu) => new TieredEngine(cpu, { ...TIERED_POLICY, threshold: 4, cache: 3, losses: 1e9 })),
 ];

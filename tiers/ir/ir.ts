@@ -172,6 +172,7 @@ export function usesOf(op: Op): Temp[] {
 
 /** The same operation reading other temps. */
 export function withUses(op: Op, map: (temp: Temp) => Temp): Op {
+  if (!usesOf(op).some((temp) => map(temp) !== temp)) return op;
   switch (op.op) {
     case 'set':
     case 'bits':

@@ -382,7 +382,9 @@ class BlockEmitter {
     }
     this.line(this.settle());
     this.line(spill(all));
-    this.line(`if (step(cpu, ${pc}, ${this.at(delta)}, left + ${block.count - index} | 0)) return;`);
+    const rest = block.count - index - 1;
+    this.line(`if (step(cpu, ${pc}, ${this.at(delta)}, left + ${rest + 1} | 0, ${rest})) return;`);
+    this.line(`left = cpu.left - ${rest} | 0;`);
     if (writes) for (const register of all.used) this.line(`${REGISTER_NAMES[register]} = m32[${register}];`);
     this.line(`co = m32[${CC_OP}]; cd = m32[${CC_DST}]; cs = m32[${CC_SRC}];`);
     this.hosts.clear();
@@ -459,7 +461,7 @@ export function emitFunction(fn: IrFunction): string {
   out.push(`let co = m32[${CC_OP}], cd = m32[${CC_DST}], cs = m32[${CC_SRC}];`);
   out.push('E: { S: {');
   emitTree(all, 0, out);
-  out.push('}', spill(all), 'step(cpu, pc, at, left); return; }');
+  out.push('}', spill(all), 'step(cpu, pc, at, left, 0); return; }');
   out.push(spill(all), `m32[${EIP}] = at; cpu.left = left;`);
   return out.filter((line) => line !== '').join('\n');
 }

@@ -18,14 +18,15 @@ export interface Environment {
   readonly tlb: Int32Array;
   /**
    * Let the handler do the instruction whose record is at `pc`; registers and flags are in memory. `at`: its EIP,
-   * `left`: ticks left before it. Returns true when the function must be left (EIP and cpu.left are exact then).
+   * `left`: ticks left before it, `rest`: instructions that follow it in its block. Returns true when the function
+   * must be left; EIP and cpu.left are exact in any case.
    */
-  readonly step: (cpu: Cpu, pc: number, at: number, left: number) => boolean;
+  readonly step: (cpu: Cpu, pc: number, at: number, left: number, rest: number) => boolean;
 }
 
 export function makeEnvironment(cpu: Cpu, code: Int32Array, handlers: HandlerTable): Environment {
   const { m8, m16, m32, tlb } = cpu;
-  const step = (processor: Cpu, pc: number, at: number, left: number): boolean => {
+  const step = (processor: Cpu, pc: number, at: number, left: number, rest: number): boolean => {
     const mode = m32[MODE_KEY];
     const following = (at + (code[pc + R_POSITION] >>> 16)) | 0;
     m32[EIP] = at;
