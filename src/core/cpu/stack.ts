@@ -84,9 +84,9 @@ export function skip(stack: Stack, bytes: number): void {
   stack.esp = (stack.esp & ~stack.mask) | ((stack.esp + bytes) & stack.mask);
 }
 
-/** ESP := the stack's pointer. */
+/** ESP := the stack's pointer; with SS.B = 0 only SP, also when the stack is an inner one: the upper half stays. */
 export function commitStack(cpu: Cpu, stack: Stack): void {
-  cpu.m32[ESP] = stack.esp;
+  cpu.m32[ESP] = (cpu.m32[ESP] & ~stack.mask) | (stack.esp & stack.mask);
 }
 
 const stackMask = (cpu: Cpu): number => ((cpu.m32[MODE_KEY] & MODE_SS32) !== 0 ? -1 : 0xffff);
