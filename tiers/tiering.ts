@@ -9,8 +9,9 @@ import { Interpreter } from './interp/engine.ts';
 import { B_COMPILED, B_HEAT, B_HOST, type BlockCache } from './interp/blocks.ts';
 import { HANDLER_TABLE } from './interp/handlers.ts';
 import { emitFunction } from './js/emit.ts';
-import { type Environment, instantiate, makeEnvironment } from './js/instantiate.ts';
-import { optimise, PASSES } from './opt/pipeline.ts';
+import { type Compiled, type Environment, instantiate, makeEnvironment } from './js/instantiate.ts';
+import { optimise, type Pass, PASSES } from './opt/pipeline.ts';
+import type { IrFunction } from './ir/ir.ts';
 import { formRegion } from './region.ts';
 
 export interface TierPolicy {
@@ -85,13 +86,16 @@ export interface TierFigures {
   sourceBytes: number;
 }
 
-class CompilingEngine implements Engine {
+/** What JsEngine and TieredEngine share; tests put other backends in the place of `make`. */
+export class CompilingEngine implements Engine {
   readonly name: string;
   readonly policy: TierPolicy;
   readonly figures: TierFigures = { compiled: 0, evicted: 0, invalidated: 0, sourceBytes: 0 };
   readonly blocks: BlockCache;
   private readonly interpreter: Interpreter;
-  private readonly environment: Environment;
+  protected readonly environment: Environment;
+  /** The passes that functions go through. */
+  private readonly passes: readonly Pass[];
   /** In order of making. */
   private readonly units = new Map<number, Unit>();
   /** Units that contain a block. */
@@ -101,10 +105,11 @@ class CompilingEngine implements Engine {
   private readonly losses = new Map<number, number>();
   private random: number;
 
-  constructor(cpu: Cpu, name: string, policy: TierPolicy) {
+  constructor(cpu: Cpu, name: string, policy: TierPolicy, passes: readonly Pass[] = PASSES) {
     this.name = name;
     this.policy = policy;
     this.random = policy.seed | 1;
+    this.passes = policy.optimise !== 0 ? passes : [];
     this.interpreter = new Interpreter(cpu);
     this.blocks = this.interpreter.blocks;
     this.environment = makeEnvironment(cpu, this.blocks.code, HANDLER_TABLE);
@@ -156,11 +161,10 @@ class CompilingEngine implements Engine {
       coldest: 16,
     });
     if (region === null) return;
-    const fn = optimise(region.fn, policy.optimise !== 0 ? PASSES : []);
-    const source = emitFunction(fn);
+    const made = this.make(optimise(region.fn, this.passes));
     if (this.units.size >= policy.cache) this.makeRoom();
     const slot = this.freeSlots.pop() ?? blocks.compiled.length;
-    blocks.compiled[slot] = instantiate(this.environment, source);
+    blocks.compiled[slot] = made;
     blocks.code[block + B_COMPILED] = slot;
     const unit: Unit = { slot, members: region.members };
     this.units.set(slot, unit);
@@ -171,7 +175,13 @@ class CompilingEngine implements Engine {
     }
     this.figures.compiled++;
     if (this.figures.compiled % LOSSES_FORGOTTEN === 0) this.losses.clear();
+  }
+
+  /** IR → a function that runs. */
+  protected make(fn: IrFunction): Compiled {
+    const source = emitFunction(fn);
     this.figures.sourceBytes += source.length;
+    return instantiate(this.environment, source);
   }
 
   private makeRoom(): void {

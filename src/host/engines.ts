@@ -1,4 +1,5 @@
 // The engines by name, loaded only when asked for. The core knows none of them: the machine is handed a factory.
+// An engine is added in one line of LOADERS.
 
 import type { EngineFactory } from '../core/replay/session.ts';
 import { UsageError } from './args.ts';

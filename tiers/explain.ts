@@ -1,0 +1,65 @@
+// What the tiers make of a few bytes: the IR as lifted, the IR after the passes, and the emitted JavaScript, as
+// `reprise explain` shows them. Flat code and data, CPL 0; jumps lead out unless their target is among the bytes.
+
+import { decodeInstruction } from '../src/core/isa/decode.ts';
+import { ROWS } from '../src/core/isa/ops.ts';
+import { META_OP_MASK, R_META, R_POSITION, RECORD_WORDS } from '../src/core/isa/record.ts';
+import { MODE_CS32, MODE_FLAT_CODE, MODE_FLAT_DATA, MODE_SS32 } from '../src/core/state/layout.ts';
+import type { Block, IrFunction } from './ir/ir.ts';
+import { print } from './ir/text.ts';
+import { verify } from './ir/verify.ts';
+import { emitFunction } from './js/emit.ts';
+import { liftBlock } from './lift/lift.ts';
+import { optimise, PASSES } from './opt/pipeline.ts';
+
+export const FLAT_MODE = MODE_FLAT_CODE | MODE_FLAT_DATA | MODE_CS32 | MODE_SS32;
+const ENDS_BLOCK = ROWS.map((row) => row.endsBlock || row.kind === 'branch');
+
+export interface TierExplanation {
+  readonly lifted: string;
+  /** After each pass that changed something, by its name. */
+  readonly passes: readonly { readonly name: string; readonly text: string }[];
+  readonly optimised: string;
+  readonly javascript: string;
+}
+
+/** The blocks that the bytes are, from the first one; ends at what does not decode. */
+export function liftBytes(bytes: Uint8Array, mode = FLAT_MODE): IrFunction {
+  const blocks: Block[] = [];
+  let at = 0;
+  for (let start = 0; start < bytes.length; start = at) {
+    const code = new Int32Array((bytes.length - start + 1) * RECORD_WORDS);
+    let count = 0;
+    for (at = start; at < bytes.length; ) {
+      const pc = count * RECORD_WORDS;
+      const length = decodeInstruction(bytes, at, bytes.length, (mode & MODE_CS32) !== 0, code, pc);
+      if (length <= 0) break;
+      code[pc + R_POSITION] = (at - start) | (length << 16);
+      at += length;
+      count++;
+      const op = code[pc + R_META] & META_OP_MASK;
+      if (ENDS_BLOCK[op]) break;
+    }
+    if (count === 0) break;
+    blocks.push(liftBlock(code, 0, count, start, mode));
+  }
+  return { mode, blocks };
+}
+
+/** `bits`: 16 gives null, since only 32-bit code is compiled; so do bytes that decode to nothing. */
+export function explainTiers(bytes: Uint8Array, bits: 16 | 32): TierExplanation | null {
+  if (bits !== 32) return null;
+  let fn = liftBytes(bytes);
+  if (fn.blocks.length === 0) return null;
+  verify(fn);
+  const lifted = print(fn);
+  const passes: { name: string; text: string }[] = [];
+  let before = lifted;
+  for (const pass of PASSES) {
+    fn = optimise(fn, [pass], true);
+    const text = print(fn);
+    if (text !== before) passes.push({ name: pass.name, text });
+    before = text;
+  }
+  return { lifted, passes, optimised: before, javascript: emitFunction(fn) };
+}

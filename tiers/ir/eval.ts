@@ -1,0 +1,158 @@
+// Runs an IR function on a CPU, deliberately simply: one array of values, one switch, memory through the checked
+// accesses. The referee between lifters, passes and emitters: what it gives is what the IR means.
+
+import { ARITHMETIC_FLAGS, CC_DST, CC_OP, CC_SRC, EFLAGS, EIP, MODE_CPL3 } from '../../src/core/state/layout.ts';
+import {
+  TLB_NO_SUPER_READ,
+  TLB_NO_SUPER_WRITE,
+  TLB_NO_USER_READ,
+  TLB_NO_USER_WRITE,
+} from '../../src/core/memory/tlb.ts';
+import type { Cpu } from '../../src/core/state/cpu.ts';
+import { binary, carryOf, conditionOf, flagsOf, unary } from './arithmetic.ts';
+import { BASE, type Block, type IrFunction, type Op, type Temp, unknown } from './ir.ts';
+
+/** As Environment.step of the emitted code. */
+export type Step = (cpu: Cpu, pc: number, at: number, left: number, rest: number) => boolean;
+
+/** No delta: those are within a page. */
+const LEFT = 2 ** 33;
+
+/** Where evaluation goes after a block: a delta, or LEFT: the function was left and EIP and cpu.left are exact. */
+function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, step: Step): number {
+  const { m8, m16, m32, tlb } = cpu;
+  const values = new Int32Array(block.temps);
+  const user = (fn.mode & MODE_CPL3) !== 0;
+  const readDeny = user ? TLB_NO_USER_READ : TLB_NO_SUPER_READ;
+  const writeDeny = user ? TLB_NO_USER_WRITE : TLB_NO_SUPER_WRITE;
+  const left = cpu.left;
+  let insn: Extract<Op, { op: 'insn' }> | null = null;
+  let extra = 0;
+
+  /** Let the handler do the instruction; true when the function must be left. */
+  const handle = (rest: number): boolean => {
+    if (insn === null) throw new Error('an operation outside any instruction');
+    const before = left - insn.index - extra;
+    const leave = step(cpu, insn.pc, (base + insn.delta) | 0, before, rest);
+    extra += before - 1 - cpu.left;
+    return leave;
+  };
+  /** Host address of a plain access, −1 when it goes the slow way. */
+  const plain = (address: number, size: number, deny: number, checked: boolean): number => {
+    const entry = tlb[address >>> 12];
+    if (!checked && ((entry & deny) !== 0 || (address & ((1 << size) - 1)) !== 0)) return -1;
+    return ((entry & -4096) + address) | 0;
+  };
+  const v = (temp: Temp): number => values[temp];
+
+  for (const op of block.ops) {
+    switch (op.op) {
+      case 'insn':
+        insn = op;
+        break;
+      case 'const':
+        values[op.to] = op.value;
+        break;
+      case 'get':
+        values[op.to] = op.register === BASE ? base : m32[op.register];
+        break;
+      case 'set':
+        m32[op.register] = v(op.value);
+        break;
+      case 'word':
+        values[op.to] = m32[op.index];
+        break;
+      case 'unary':
+        values[op.to] = unary(op.how, v(op.a));
+        break;
+      case 'binary':
+        values[op.to] = binary(op.how, v(op.a), v(op.b));
+        break;
+      case 'select':
+        values[op.to] = v(op.test) !== 0 ? v(op.a) : v(op.b);
+        break;
+      case 'load': {
+        const host = plain(v(op.address), op.size, op.write ? readDeny | writeDeny : readDeny, op.checked);
+        if (host < 0) {
+          handle(0);
+          return LEFT;
+        }
+        values[op.to] = op.size === 2 ? m32[host >>> 2] : op.size === 1 ? m16[host >>> 1] : m8[host];
+        break;
+      }
+      case 'store': {
+        const host = plain(v(op.address), op.size, writeDeny, op.checked);
+        if (host < 0) {
+          handle(0);
+          return LEFT;
+        }
+        if (op.size === 2) m32[host >>> 2] = v(op.value);
+        else if (op.size === 1) m16[host >>> 1] = v(op.value);
+        else m8[host] = v(op.value);
+        break;
+      }
+      case 'guard':
+        if (v(op.test) !== 0) {
+          handle(0);
+          return LEFT;
+        }
+        break;
+      case 'cc':
+        m32[CC_OP] = op.kind + (op.carryIn < 0 ? 0 : 3 * v(op.carryIn));
+        m32[CC_DST] = v(op.result);
+        m32[CC_SRC] = v(op.source);
+        break;
+      case 'bits':
+        m32[EFLAGS] = (m32[EFLAGS] & ~ARITHMETIC_FLAGS) | v(op.value);
+        m32[CC_OP] = 0;
+        break;
+      case 'condition':
+        values[op.to] = conditionOf(op.code, m32[CC_OP], m32[CC_DST], m32[CC_SRC], m32[EFLAGS]);
+        break;
+      case 'carry':
+        values[op.to] = carryOf(m32[CC_OP], m32[CC_DST], m32[CC_SRC], m32[EFLAGS]);
+        break;
+      case 'flags':
+        values[op.to] = flagsOf(m32[CC_OP], m32[CC_DST], m32[CC_SRC], m32[EFLAGS]);
+        break;
+      case 'handler': {
+        const rest = block.count - (insn?.index ?? 0) - 1;
+        const last = block.exit.exit === 'leave' && rest === 0;
+        if (handle(rest) || last) return LEFT;
+        break;
+      }
+      default:
+        return unknown(op);
+    }
+  }
+  cpu.left = left - block.count - extra;
+  const { exit } = block;
+  switch (exit.exit) {
+    case 'jump':
+      return exit.delta;
+    case 'branch':
+      return v(exit.test) !== 0 ? exit.taken : exit.next;
+    case 'indirect':
+      m32[EIP] = v(exit.target);
+      return LEFT;
+    case 'leave':
+      throw new Error('a block that leaves ends with its handler');
+    default:
+      return unknown(exit);
+  }
+}
+
+/** Execute from EIP, which is at the entry, as a compiled function does. Lets GUEST_FAULT of handlers through. */
+export function evaluate(cpu: Cpu, fn: IrFunction, step: Step): void {
+  const base = cpu.m32[EIP];
+  for (let delta = 0; ; ) {
+    const block = fn.blocks.find((candidate) => candidate.delta === delta);
+    if (block === undefined || cpu.left < block.count) {
+      cpu.m32[EIP] = (base + delta) | 0;
+      return;
+    }
+    const next = evaluateBlock(cpu, fn, block, base, step);
+    if (next === LEFT) return;
+    delta = next;
+  }
+}
