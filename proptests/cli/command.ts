@@ -1,4 +1,7 @@
-/** Starts the real command in another process, for the tests of the command line. */
+/**
+ * Starts the real command in another process, for the tests of the command line: its exit status, both outputs, the
+ * time it took. A command that hangs is killed. Knows nothing of what the verbs do.
+ */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

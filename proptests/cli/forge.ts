@@ -1,4 +1,7 @@
-/** A log that claims another image than it was recorded with: every frame as it was, but the header written anew. */
+/**
+ * A log that claims another image than it was recorded with: every frame as it was, but the header written anew. What
+ * replays it runs the other image and has to notice.
+ */
 import { createHash } from 'node:crypto';
 import { encodeFrame, FRAME_HEADER_BYTES, FRAME_KIND } from '../../src/core/replay/frames.ts';
 import { encodeHeader } from '../../src/core/replay/manifest.ts';

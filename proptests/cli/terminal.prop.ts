@@ -57,8 +57,11 @@ test('a guest that waits for a key sleeps', { skip }, async () => {
   await inFolder(async (cwd) => {
     writeFileSync(join(cwd, 'echo'), buildGuest('echo'));
     const watch = `import { resourceUsage } from 'node:process';
-      setTimeout(() => { const from = resourceUsage(); setTimeout(() => { const to = resourceUsage();
-      process.stderr.write('CPU ' + (to.userCPUTime + to.systemCPUTime - from.userCPUTime - from.systemCPUTime) + '\\n'); }, 2000); }, 1500);`;
+      const spent = () => { const { userCPUTime, systemCPUTime } = resourceUsage(); return userCPUTime + systemCPUTime; };
+      setTimeout(() => {
+        const from = spent();
+        setTimeout(() => process.stderr.write('CPU ' + (spent() - from) + '\\n'), 2000);
+      }, 1500);`;
     writeFileSync(join(cwd, 'watch.mjs'), watch);
     const line = `'${process.execPath}' --import ./watch.mjs '${reprisePath}' run --kernel echo --memory 4`;
     const child = spawn('script', ['-qec', line, '/dev/null'], { cwd });

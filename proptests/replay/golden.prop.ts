@@ -1,4 +1,7 @@
-/** Every permanent recording replays on every engine, and without devices where the log is full: old logs stay good. */
+/**
+ * Every permanent recording replays on every engine, and without devices where the log is full: old logs stay good.
+ * replay-logs/README.md says how one is added.
+ */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

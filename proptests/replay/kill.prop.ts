@@ -1,4 +1,7 @@
-/** A few recordings killed at random moments; the campaign with hundreds is kill.ts. */
+/**
+ * A few recordings killed at random moments; each log must replay to its last whole frame. The campaign with hundreds
+ * is kill.ts, started by hand.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { killRecordings } from './kill.ts';

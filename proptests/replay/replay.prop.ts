@@ -38,7 +38,8 @@ test('every engine replays random guests with random inputs, and a recording mad
     for (const { event } of logEvents(openLog(recorded.log))) kinds.add(event.kind);
     const twin = await record(settings);
     assert.deepEqual(twin.log, recorded.log, `seed ${seed}: two recordings`);
-    for (const engine of engineNames()) {
+    // Every engine replays every third run, the reference all of them.
+    for (const engine of engineNames().filter((_, i) => i === 0 || (seed + i) % 3 === 0)) {
       const replayed = await replay(recorded.log, { images: settings.images, engine });
       assertSame(`seed ${seed}, engine ${engine}`, replayed, recorded);
       assert.ok(replayed.checks > 0, `seed ${seed}: something was checked`);

@@ -1,4 +1,5 @@
-// `reprise events LOG`: the inputs and checks of a log, one a line, in the order in which they happened.
+// `reprise events LOG`: the inputs and checks of a log, one a line, in the order in which they happened. Filters by tick,
+// class and kind; writes as fast as its reader reads.
 
 import { CHECK_KIND, eventToJson, eventToText, INPUT_KIND } from '../core/replay/events.ts';
 import { LogError } from '../core/replay/log-error.ts';

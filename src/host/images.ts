@@ -72,7 +72,8 @@ export function findImages(log: LogReader, given: GivenImages): Images {
       bytes = readImage(log, index, IMAGE_BYTES_MAX);
       if (sha256(bytes) !== record.sha256) {
         throw new CommandError(
-          `The ${record.role} image inside the log is not the one that its manifest names (SHA-256 ${record.sha256}): give the right file with --image.`,
+          `The ${record.role} image inside the log is not the one that its manifest names (SHA-256 ` +
+            `${record.sha256}): give the right file with --image.`,
         );
       }
     } else {
@@ -89,7 +90,8 @@ function missingImage(record: ImageRecord, given: GivenImages): CommandError {
   const { role, name, sizeBytes } = record;
   const tried = given.files.length + given.places.length > 0 ? 'no file that was given is it' : 'none was given';
   return new CommandError(
-    `The log needs the ${role} image ${JSON.stringify(name)} (${sizeBytes} bytes, SHA-256 ${record.sha256}) and ${tried}: name the file or its directory with --image.`,
+    `The log needs the ${role} image ${JSON.stringify(name)} (${sizeBytes} bytes, SHA-256 ` +
+      `${record.sha256}) and ${tried}: name the file or its directory with --image.`,
   );
 }
 

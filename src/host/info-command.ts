@@ -1,4 +1,5 @@
-// `reprise info LOG`: what a log says about its machine and its run, and what it holds.
+// `reprise info LOG`: what a log says about its machine and its run, and what it holds. Decodes every frame, so it also
+// shows that all of them can be; names in a log are untrusted and shown without control characters.
 
 import type { LogReader } from '../core/replay/log.ts';
 import { summarizeLog, type LogSummary } from '../core/replay/log-summary.ts';

@@ -1,4 +1,5 @@
-// Opening a log that a user names.
+// Opening a log that a user names: whatever is wrong with the file becomes one sentence with the path in front. What the
+// core says about logs is in core/replay/log-error.ts.
 
 import { LogError } from '../core/replay/log-error.ts';
 import { type LogReader, openLog } from '../core/replay/log.ts';

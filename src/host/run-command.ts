@@ -1,4 +1,5 @@
-// `reprise run`: boots a guest and records nothing. Also what run and record share: script, terminal, output, pace.
+// `reprise run`: boots a guest and records nothing. Also what run and record share: script, terminal, output, pace,
+// and how a run's end becomes a sentence and a status.
 
 import { InputScriptError, parseInputScript, ScriptPlayer } from '../core/replay/input-script.ts';
 import { LivePort } from '../core/machine/input-port.ts';

@@ -1,4 +1,5 @@
-// The version in package.json, in a place that the package and a checkout share.
+// The version in package.json, in a place that the package and a checkout share. Read at run time, so that there is one
+// place to change.
 
 import { readFileSync } from 'node:fs';
 

@@ -134,7 +134,8 @@ export function createReplay(setup: ReplaySetup): Session {
   checkManifest(manifest, devices);
   if (devices === 'log' && profile !== 'full') {
     throw new SessionError(
-      `--devices log needs a log of profile full, this one is of profile ${profile}: replay it with the devices, or record it again with --profile full.`,
+      `--devices log needs a log of profile full, this one is of profile ${profile}: replay it with the ` +
+        'devices, or record it again with --profile full.',
     );
   }
   const port = setup.port ?? (devices === 'log' ? new DevicelessPort(log) : new ReplayingPort(log));
@@ -145,12 +146,14 @@ export function createReplay(setup: ReplaySetup): Session {
 export function checkManifest(manifest: MachineManifest, devices: 'model' | 'log' = 'model'): void {
   if (manifest.cpu !== CPU_MODEL) {
     throw new SessionError(
-      `The log was recorded on a processor "${manifest.cpu}", this version of Reprise has "${CPU_MODEL}": replay it with the version that recorded it.`,
+      `The log was recorded on a processor "${manifest.cpu}", this version of Reprise has "${CPU_MODEL}": ` +
+        'replay it with the version that recorded it.',
     );
   }
   if (manifest.memoryMegabytes > MEMORY_MEGABYTES_MAX) {
     throw new SessionError(
-      `The log wants a machine with ${manifest.memoryMegabytes} MB of memory, at most ${MEMORY_MEGABYTES_MAX} can be had: replay it with the version that recorded it.`,
+      `The log wants a machine with ${manifest.memoryMegabytes} MB of memory, at most ` +
+        `${MEMORY_MEGABYTES_MAX} can be had: replay it with the version that recorded it.`,
     );
   }
   if (manifest.quirks.length > 0) {
@@ -166,13 +169,15 @@ export function checkManifest(manifest: MachineManifest, devices: 'model' | 'log
     if (recorded === version) continue;
     const had = recorded === undefined ? `no device ${name}` : `version ${recorded} of the device ${name}`;
     throw new SessionError(
-      `The log was recorded on a machine with ${had}, this one has version ${version}: try --devices log, or replay it with the version that recorded it.`,
+      `The log was recorded on a machine with ${had}, this one has version ${version}: try --devices log, ` +
+        'or replay it with the version that recorded it.',
     );
   }
   for (const name of theirs.keys()) {
     if (ours.some((device) => device.name === name)) continue;
     throw new SessionError(
-      `The log was recorded on a machine with a device ${name}, which this version of Reprise does not have: try --devices log, or replay it with the version that recorded it.`,
+      `The log was recorded on a machine with a device ${name}, which this version of Reprise does not ` +
+        'have: try --devices log, or replay it with the version that recorded it.',
     );
   }
 }
