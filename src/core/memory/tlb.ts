@@ -43,7 +43,10 @@ export function fillTlb(cpu: Cpu, page: number, entry: number): void {
   mapper[ramPage] = stale ? page : MAPPED_BY_SEVERAL;
 }
 
-/** Drop every entry (and leave the running block, whose own mapping may be gone); with keepGlobal those of global pages survive (MOV CR3 with CR4.PGE). */
+/**
+ * Drop every entry, and leave the running block, whose own mapping may be gone. With keepGlobal those of global pages
+ * survive (MOV CR3 with CR4.PGE).
+ */
 export function flushTlb(cpu: Cpu, keepGlobal: boolean): void {
   const list = cpu.tlbList;
   const tlb = cpu.tlb;

@@ -1,5 +1,6 @@
 // IN OUT INS OUTS, SDM 2 and SDM 1 chapter 19 (input/output). The permission (IOPL, I/O bitmap) is checked
-// first, also when a count of zero leaves nothing to do; INS proves its destination writable before it reads the port, so that a fault has no side effect.
+// first, also when a count of zero leaves nothing to do; INS proves its destination writable before it reads the
+// port, so that a fault has no side effect.
 
 import { checkIo } from '../../../src/core/cpu/tss.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
