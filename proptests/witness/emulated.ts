@@ -10,6 +10,7 @@ import { updateMode } from '../../src/core/cpu/segmentation.ts';
 import type { Engine } from '../../src/core/machine/engine.ts';
 import { LivePort } from '../../src/core/machine/input-port.ts';
 import { Machine } from '../../src/core/machine/machine.ts';
+import { translateFetch } from '../../src/core/memory/access.ts';
 import { flushTlb } from '../../src/core/memory/tlb.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { getFlags, setFlags } from '../../src/core/state/flags.ts';
@@ -26,6 +27,7 @@ import {
   initialPages,
   LDT_ENTRY_COUNT,
   type MachineCase,
+  type MemoryBytes,
   PAGE_BYTES,
   pageChanges,
   SELECTOR_NAMES,
@@ -80,6 +82,9 @@ function word(bytes: Uint8Array, offset: number, value: number): void {
 export class Emulated {
   readonly machine: Machine;
   private layout = '';
+  /** Memory at the start of the last case, and what its last run changed. */
+  private before = new Map<number, Uint8Array>();
+  private changes: MemoryBytes[] = [];
   /** Linear page → physical page, of the case in hand. */
   private readonly pages = new Map<number, number>();
 
@@ -176,15 +181,40 @@ export class Emulated {
     this.write(PAGE_DIRECTORY, directory);
   }
 
+  /** From memory that no engine has seen: every instruction meets the engine for the first time. */
   run(c: MachineCase): CaseResult {
-    const { cpu } = this.machine;
     this.map(c);
-    const before = initialPages(c);
-    for (const [linear, bytes] of before) this.write(this.pages.get(linear) as number, bytes);
+    this.before = initialPages(c);
+    for (const [linear, bytes] of this.before) this.write(this.pages.get(linear) as number, bytes);
+    return this.execute(c);
+  }
+
+  /**
+   * The case of the last run() once more, from the same state, with the code decoded and its page in the TLB, as it is
+   * in a loop: engines that have a fast path for code they know take it now.
+   */
+  runAgain(c: MachineCase): CaseResult {
+    for (const { address, bytes } of this.changes)
+      bytes.forEach((_, i) => {
+        const page = ((address + i) & -PAGE_BYTES) >>> 0;
+        const offset = (address + i) & (PAGE_BYTES - 1);
+        const was = this.before.get(page) as Uint8Array;
+        this.write((this.pages.get(page) as number) + offset, was.subarray(offset, offset + 1));
+      });
+    return this.execute(c, true);
+  }
+
+  private execute(c: MachineCase, isKnown = false): CaseResult {
+    const { cpu } = this.machine;
+    const { before } = this;
     this.placeLocalDescriptors(c);
     resetCpu(cpu);
     this.setSystemState(cpu);
     this.setUserState(cpu, c);
+    if (isKnown) {
+      const linear = (cpu.m32[at.SEG_BASE + at.CS] + cpu.m32[at.EIP]) >>> 0;
+      if (this.pages.has((linear & -PAGE_BYTES) >>> 0)) translateFetch(cpu, linear | 0, true);
+    }
     let stepCount = 0;
     let outcome = this.untilHalt();
     while (outcome?.vector === 1 && c.steps > 0 && ++stepCount < c.steps) {
@@ -194,6 +224,7 @@ export class Emulated {
     const after = new Map(
       [...before.keys()].map((linear) => [linear, this.read(this.pages.get(linear) as number, PAGE_BYTES)]),
     );
+    this.changes = pageChanges(before, after);
     const frame = outcome ?? { ...readUser(cpu), vector: 0, errorCode: 0 };
     const result: CaseResult = {
       stop: 'fault',
@@ -204,7 +235,7 @@ export class Emulated {
       fx: readFx(cpu),
       fault: { vector: frame.vector, errorCode: frame.errorCode, cr2: cpu.m32[at.CR2] >>> 0 },
       stepCount,
-      changes: pageChanges(before, after),
+      changes: this.changes,
       reason: '',
     };
     const shutdown = cpu.m32[at.SHUTDOWN] !== 0;

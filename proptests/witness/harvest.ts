@@ -51,9 +51,8 @@ export async function takeVectors(
     const vectors = byArea.get(form.area) ?? [];
     byArea.set(form.area, vectors);
     for (const vector of chosen) {
-      const result = runOurs(ours, vector.machineCase);
-      if (typeof result !== 'string' && compareResults(vector.result, result, vector.tolerance).length === 0)
-        vectors.push(vector);
+      const { differences } = runOurs(ours, vector.machineCase, vector.result, vector.tolerance);
+      if (differences.length === 0) vectors.push(vector);
       else if (disagreements++ < 20) process.stdout.write(`the engine disagrees, left out: ${vector.label}\n`);
     }
   }

@@ -3,14 +3,15 @@
  * A mismatch is seen again on silicon before it is believed, then shrunk; one example of a kind is printed with both
  * sides and as a line that makes it a committed test (found.ts). Prints what it saw at the end.
  */
-import type { CaseResult } from './case.ts';
-import { compareResults, showComparison, showStop } from './compare.ts';
+import type { CaseResult, MachineCase } from './case.ts';
+import { compareResults, type Difference, showComparison } from './compare.ts';
 import type { Emulated } from './emulated.ts';
 import { type Form, formName, UNWITNESSED } from './forms.ts';
 import { FOUND_FILE, foundLine } from './found.ts';
 import { type GeneratedCase, generateCase } from './generator.ts';
 import { hexOf } from './scenario.ts';
 import { shrink } from './shrink.ts';
+import type { Tolerance } from './vectors.ts';
 import type { Witness } from './witness.ts';
 
 const BATCH_CASES = 2048;
@@ -44,13 +45,27 @@ export function caseNumber(forms: readonly Form[], seed: number, n: number): Gen
   return generateCase(forms[n % forms.length], (Math.imul(seed, 0x9e3779b1) + Math.imul(n, SEED_STEP)) | 0);
 }
 
-/** A string is an exception of ours: always a mismatch. */
-export function runOurs(ours: Emulated, c: GeneratedCase['machineCase']): CaseResult | string {
-  try {
-    return ours.run(c);
-  } catch (error) {
-    return (error as Error).stack?.split('\n').slice(0, 4).join(' | ') ?? String(error);
-  }
+/**
+ * What the engine makes of a case that silicon answered: code that it meets for the first time, and if that agrees,
+ * code that it knows. A string is an exception of ours: always a mismatch.
+ */
+export function runOurs(
+  ours: Emulated,
+  c: MachineCase,
+  silicon: CaseResult,
+  tolerance: Tolerance,
+): { result: CaseResult | string; differences: Difference[] } {
+  const attempt = (run: () => CaseResult) => {
+    try {
+      const result = run();
+      return { result, differences: compareResults(silicon, result, tolerance) };
+    } catch (error) {
+      const text = (error as Error).stack?.split('\n').slice(0, 4).join(' | ') ?? String(error);
+      return { result: text, differences: [{ field: 'exception', silicon: '', ours: text }] };
+    }
+  };
+  const first = attempt(() => ours.run(c));
+  return first.differences.length > 0 ? first : attempt(() => ours.runAgain(c));
 }
 
 /** True when no mismatch was found. */
@@ -76,13 +91,13 @@ export async function hunt(h: Hunt): Promise<boolean> {
       compared++;
       visited.add(g.form);
       if (silicon[i].stop !== 'fault') completed.add(g.form);
-      const result = runOurs(ours, g.machineCase);
-      if (typeof result !== 'string' && compareResults(silicon[i], result, g.tolerance).length === 0) continue;
+      if (runOurs(ours, g.machineCase, silicon[i], g.tolerance).differences.length === 0) continue;
       const [again] = await witness.run([g.machineCase]);
-      if (typeof result !== 'string' && compareResults(again, result, g.tolerance).length === 0) continue;
+      const { differences } = runOurs(ours, g.machineCase, again, g.tolerance);
+      if (differences.length === 0) continue;
       mismatches++;
       progress.clear();
-      await note(kinds, h, g, again, result);
+      await note(kinds, h, g, differences);
     }
     progress.show(() => `${compared} cases, ${mismatches} mismatches, ${budget.left(compared)}`);
     batch = next;
@@ -99,25 +114,25 @@ export async function hunt(h: Hunt): Promise<boolean> {
   return mismatches === 0;
 }
 
-/** The fields in which two results differ, memory, stack registers and vector registers as one each. */
-function differing(silicon: CaseResult, result: CaseResult | string, g: GeneratedCase): string {
-  if (typeof result === 'string') return 'exception';
-  const fields = compareResults(silicon, result, g.tolerance).map(({ field }) =>
+/** The kind of a mismatch: the fields, with memory, stack registers and vector registers as one each. */
+function kindOf(differences: readonly Difference[]): string {
+  const [first] = differences;
+  if (first.field === 'stop') return `${first.silicon.slice(0, 8).trim()} not ${first.ours.slice(0, 8).trim()}`;
+  const fields = differences.map(({ field }) =>
     field.startsWith('[') ? 'memory' : field.replace(/^(st|xmm)\d$/, '$1'),
   );
-  if (fields[0] !== 'stop') return [...new Set(fields)].join(' ');
-  return `${showStop(silicon).slice(0, 8).trim()} not ${showStop(result).slice(0, 8).trim()}`;
+  return [...new Set(fields)].join(' ');
 }
 
 async function note(
   kinds: Map<string, Kind>,
   { witness, ours }: Hunt,
   g: GeneratedCase,
-  silicon: CaseResult,
-  result: CaseResult | string,
+  differences: readonly Difference[],
 ): Promise<void> {
-  const fields = differing(silicon, result, g);
-  const name = `${g.form.split(' | ')[0]}: ${fields}`;
+  const { tolerance } = g;
+  const wanted = kindOf(differences);
+  const name = `${g.form.split(' | ')[0]}: ${wanted}`;
   const kind = kinds.get(name) ?? { count: 0, example: null };
   const shown = [...kinds.values()].filter((each) => each.example !== null).length;
   kinds.set(name, kind);
@@ -125,13 +140,14 @@ async function note(
   const small = await shrink(g.machineCase, async (c) => {
     const [answer] = await witness.run([c]);
     if (answer.stop === 'rejected') return false;
-    return differing(answer, runOurs(ours, c), g) === fields;
+    const found = runOurs(ours, c, answer, tolerance).differences;
+    return found.length > 0 && kindOf(found) === wanted;
   });
   const [answer] = await witness.run([small]);
-  const mine = runOurs(ours, small);
+  const { result } = runOurs(ours, small, answer, tolerance);
   const code = hexOf(small.patches[small.patches.length - 1].bytes);
-  const table = typeof mine === 'string' ? mine : showComparison(small, answer, mine, g.tolerance);
-  const line = foundLine({ label: g.label, machineCase: small, result: answer, tolerance: g.tolerance });
+  const table = typeof result === 'string' ? result : showComparison(small, answer, result, tolerance);
+  const line = foundLine({ label: g.label, machineCase: small, result: answer, tolerance });
   kind.example = `${g.label}\n  seed ${g.seed}, code ${code}\n${table}\nas a test, one line for ${FOUND_FILE}:\n${line}`;
   process.stdout.write(`mismatch: ${name}\n${kind.example}\n\n`);
 }
