@@ -80,6 +80,8 @@ export class ScheduledEngine implements Engine {
     if (hasPassed(dropEveryTicks)) this.inner.drop();
     if (hasPassed(flushEveryTicks)) cpu.space.touchDerived();
     this.lastTick = tick;
+    // Dropping asks engines to leave; one that left before its first instruction would break the loop's single steps.
+    cpu.exitRequest = 0;
     const isShort = decide(seed, tick, 3) % shortOneIn === 0;
     const most = isShort ? 1 + (decide(seed, tick, 4) % shortTicksMax) : LONG_TICKS_MAX;
     // The slice ends early; the loop sees an engine that left before its time, which any may do.

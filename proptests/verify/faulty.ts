@@ -1,0 +1,107 @@
+/**
+ * Engines with a known fault, to show that verification finds it. Each wraps the interpreter and does something wrong
+ * from a tick on: what a miscompiled instruction, a dropped spill or a lost tick look like from outside.
+ */
+import { decodeInstruction } from '../../src/core/isa/decode.ts';
+import { OP, rowOf } from '../../src/core/isa/ops.ts';
+import { META_OP_MASK, R_META, RECORD_WORDS } from '../../src/core/isa/record.ts';
+import { peekLinear8 } from '../../src/core/cpu/probe.ts';
+import type { Engine } from '../../src/core/machine/engine.ts';
+import type { Cpu } from '../../src/core/state/cpu.ts';
+import { CS, EIP, MODE_CS32, MODE_KEY, SEG_BASE } from '../../src/core/state/layout.ts';
+import { Interpreter } from '../../tiers/interp/engine.ts';
+
+function bytesAt(cpu: Cpu, linear: number): Uint8Array {
+  return Uint8Array.from({ length: 15 }, (_, i) => Math.max(0, peekLinear8(cpu, (linear + i) | 0)));
+}
+
+export type Damage = (cpu: Cpu) => void;
+
+/** Runs exactly to `tick`, does one instruction there, then the damage: as if that instruction were wrong. */
+export class FaultyAtTick implements Engine {
+  readonly name = 'faulty';
+  private readonly inner: Interpreter;
+  private readonly tick: number;
+  private readonly damage: Damage;
+  constructor(cpu: Cpu, tick: number, damage: Damage) {
+    this.inner = new Interpreter(cpu);
+    this.tick = tick;
+    this.damage = damage;
+  }
+  drop(): void {
+    this.inner.drop();
+  }
+  run(cpu: Cpu): void {
+    const now = cpu.now();
+    const most = now < this.tick ? this.tick - now : now === this.tick ? 1 : cpu.left;
+    const rest = Math.max(0, cpu.left - most);
+    cpu.left -= rest;
+    cpu.deadlineTick -= rest;
+    this.inner.run(cpu);
+    if (now === this.tick && cpu.left === 0) this.damage(cpu);
+    cpu.left += rest;
+    cpu.deadlineTick += rest;
+  }
+}
+
+const PIECE_INSTRUCTIONS = 24;
+
+/**
+ * A compiler with a fault in one instruction. It compiles straight pieces of up to 24 instructions when it meets their
+ * start for the second time, and runs a piece whole or, when the budget does not cover it, not at all; then, and at first
+ * sight, it does instruction by instruction, rightly. The damage shows at the end of a piece that has `op` in it.
+ */
+export class FaultyInPieces implements Engine {
+  readonly name = 'faulty';
+  private readonly inner: Interpreter;
+  private readonly op: number;
+  private readonly damage: Damage;
+  private readonly seen = new Set<number>();
+  constructor(cpu: Cpu, op: keyof typeof OP, damage: Damage) {
+    this.inner = new Interpreter(cpu);
+    this.op = OP[op];
+    this.damage = damage;
+  }
+  drop(): void {
+    this.seen.clear();
+    this.inner.drop();
+  }
+  private some(cpu: Cpu, count: number): void {
+    const rest = cpu.left - count;
+    cpu.left = count;
+    cpu.deadlineTick -= rest;
+    this.inner.run(cpu);
+    cpu.left += rest;
+    cpu.deadlineTick += rest;
+  }
+  run(cpu: Cpu): void {
+    while (cpu.left > 0 && cpu.exitRequest === 0) {
+      const start = (cpu.m32[EIP] + cpu.m32[SEG_BASE + CS]) | 0;
+      const ops = pieceAt(cpu, PIECE_INSTRUCTIONS);
+      const isCompiled = this.seen.has(start) && ops.length > 1 && ops.length <= cpu.left;
+      this.seen.add(start);
+      const count = isCompiled ? ops.length : 1;
+      const left = cpu.left;
+      this.some(cpu, count);
+      if (isCompiled && ops.includes(this.op) && left - cpu.left === count) this.damage(cpu);
+    }
+  }
+}
+
+/** Row numbers of the instructions from EIP on, up to the first that may go elsewhere. */
+function pieceAt(cpu: Cpu, countMax: number): number[] {
+  const { m32 } = cpu;
+  const code = new Int32Array(RECORD_WORDS);
+  const ops: number[] = [];
+  let at = (m32[EIP] + m32[SEG_BASE + CS]) | 0;
+  while (ops.length < countMax) {
+    const bytes = bytesAt(cpu, at);
+    const length = decodeInstruction(bytes, 0, bytes.length, (m32[MODE_KEY] & MODE_CS32) !== 0, code, 0);
+    if (length <= 0) break;
+    const op = code[R_META] & META_OP_MASK;
+    ops.push(op);
+    at += length;
+    if (rowOf(op).kind === 'branch' || rowOf(op).endsBlock) break;
+  }
+  return ops;
+}

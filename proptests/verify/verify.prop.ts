@@ -1,0 +1,219 @@
+/**
+ * Verification itself: engines that are alike are found alike, under every schedule; an engine with a known fault is
+ * found, and the instruction named is the right one; what is handed on (log, test, report) shows the fault again.
+ * A line that fails names its seed.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openLog } from '../../src/core/replay/log.ts';
+import { readImage } from '../../src/core/replay/log-images.ts';
+import { reproductionTest } from '../../src/core/replay/reproduction.ts';
+import { scheduleOf, scheduleToText } from '../../src/core/replay/schedule.ts';
+import type { Witness } from '../../src/core/replay/verify.ts';
+import { setArithmeticFlags, getFlags } from '../../src/core/state/flags.ts';
+import { DR, EBX, RAM_BASE } from '../../src/core/state/layout.ts';
+import { buildGuest, listGuests } from '../../src/host/guest-images.ts';
+import { record, replay, serialText, verify } from '../../src/host/index.ts';
+import { loadWitnesses, type Verified, verifyLog } from '../../src/host/verify.ts';
+import { Dice, wildRun } from '../replay/wild.ts';
+import { type Damage, FaultyAtTick, FaultyInPieces } from './faulty.ts';
+import { randomKernel } from './programs.ts';
+
+async function recordProgram(seed: number): Promise<Uint8Array> {
+  const images = { kernel: randomKernel(seed) };
+  return (await record({ images, memoryMegabytes: 2, reboot: false, embed: true, maxTicks: 200_000 })).log;
+}
+
+async function verifyAgainst(log: Uint8Array, faulty: Witness, intervalTicks: number): Promise<Verified> {
+  const reader = openLog(log);
+  const images = new Map(
+    reader.header.machine.images.map(({ role }, index) => [role, readImage(reader, index)] as const),
+  );
+  const witnesses = [...(await loadWitnesses(['interp'])), faulty];
+  return verifyLog({ log: reader, images, witnesses, intervalTicks });
+}
+
+test('interp and step do random programs alike, at every interval and under schedules', async () => {
+  for (let seed = 1; seed <= 6; seed++) {
+    const log = await recordProgram(seed);
+    const verified = await verify(log, { engines: ['interp', 'step'], intervalTicks: 997, schedules: 1, seed });
+    assert.equal(verified.report, '', `program ${seed}`);
+    assert.equal(verified.reason, 'debug-exit', `program ${seed}`);
+    assert.equal(verified.log, null, `program ${seed}`);
+    assert.equal(verified.schedules.length, 1);
+  }
+});
+
+test('interp and step do wild guests alike', async () => {
+  for (let seed = 21; seed <= 23; seed++) {
+    const settings = { ...wildRun(seed), maxTicks: 40_000 };
+    const { log } = await record({ ...settings, embed: true });
+    const verified = await verify(log, { engines: ['interp', 'step'], intervalTicks: 4099, schedules: 1, seed });
+    assert.equal(verified.report, '', `wild guest ${seed}`);
+    assert.equal(verified.log, null, `wild guest ${seed}`);
+  }
+});
+
+test('interp and step do the built-in guests alike', async () => {
+  for (const guest of listGuests()) {
+    const kernel = buildGuest(guest.name);
+    const inputs = guest.input === undefined ? [] : [{ tick: 100_000, event: serialText(guest.input) }];
+    const append = guest.kind === 'benchmark' ? '1' : '';
+    const settings = { images: { kernel }, append, memoryMegabytes: 8, reboot: false, embed: true, inputs };
+    const { log } = await record({ ...settings, maxTicks: 150_000 });
+    const verified = await verify(log, { engines: ['interp', 'step'], intervalTicks: 50_021, schedules: 1 });
+    assert.equal(verified.report, '', guest.name);
+    assert.equal(verified.log, null, guest.name);
+  }
+});
+
+/** Each leaves a trace that the guest does not wipe out. */
+const DAMAGES: Readonly<Record<string, Damage>> = {
+  'a byte of memory': (cpu) => {
+    const host = RAM_BASE + 0x1f0000;
+    cpu.space.touch(host, 1);
+    cpu.m8[host] ^= 0x40;
+  },
+  'a register': (cpu) => {
+    cpu.m32[DR] ^= 0x1000;
+  },
+  'a tick': (cpu) => {
+    cpu.left -= 1;
+  },
+};
+
+test('a fault at a tick is found at that tick, whatever it damages', async () => {
+  const log = await recordProgram(3);
+  const end = openLog(log).lastTick;
+  const dice = new Dice(7);
+  for (const [name, damage] of Object.entries(DAMAGES)) {
+    for (let turn = 0; turn < 4; turn++) {
+      const tick = 10 + dice.next(end - 20);
+      const makeEngine = (cpu: ConstructorParameters<typeof FaultyAtTick>[0]) => new FaultyAtTick(cpu, tick, damage);
+      const verified = await verifyAgainst(log, { name: 'faulty', policy: 'none', makeEngine }, 5000);
+      const what = `${name} at tick ${tick}`;
+      assert.ok(verified.difference !== null, `${what} is found`);
+      assert.equal(verified.difference.instruction.tick, tick, `${what}\n${verified.report}`);
+      assert.equal(verified.difference.precision, 'instruction', what);
+      assert.ok(verified.tick <= tick && verified.tick > tick - 5000, what);
+      assert.match(verified.report, new RegExp(`leaves interp at tick ${tick}`));
+    }
+  }
+});
+
+test('a fault that later code wipes out is found when an interval ends in between', async () => {
+  const log = await recordProgram(5);
+  const damage: Damage = (cpu) => {
+    cpu.m32[EBX] ^= 1;
+  };
+  let found = 0;
+  for (let tick = 15_000; tick < 15_020; tick++) {
+    const makeEngine = (cpu: ConstructorParameters<typeof FaultyAtTick>[0]) => new FaultyAtTick(cpu, tick, damage);
+    const verified = await verifyAgainst(log, { name: 'faulty', policy: '', makeEngine }, 1);
+    if (verified.difference === null) continue;
+    found++;
+    assert.equal(verified.difference.instruction.tick, tick, verified.report);
+    const rows = verified.difference.differences.registers.filter(({ differs }) => differs);
+    assert.ok(
+      rows.some(({ name }) => name === 'ebx'),
+      verified.report,
+    );
+    if (found === 3) break;
+  }
+  assert.equal(found, 3);
+});
+
+test('a fault in code that only runs in whole pieces is pinned on its instruction', async () => {
+  const flags: Damage = (cpu) => setArithmeticFlags(cpu, getFlags(cpu) ^ 1);
+  const cases = [
+    ['IMUL', DAMAGES['a register'], 11],
+    ['SHL', DAMAGES['a byte of memory'], 12],
+    ['CMOVCC', DAMAGES['a register'], 13],
+    ['MOVZX', flags, 14],
+    ['LEA', DAMAGES['a byte of memory'], 15],
+  ] as const;
+  for (const [op, damage, seed] of cases) {
+    const log = await recordProgram(seed);
+    const makeEngine = (cpu: ConstructorParameters<typeof FaultyInPieces>[0]) => new FaultyInPieces(cpu, op, damage);
+    const verified = await verifyAgainst(log, { name: 'faulty', policy: '', makeEngine }, 4096);
+    assert.ok(verified.difference !== null, `${op} in program ${seed}`);
+    // The piece that shows it begins with the culprit; instructions behind it are done alike.
+    const { instruction, precision } = verified.difference;
+    assert.equal(precision, 'instruction', verified.report);
+    assert.ok(instruction.text.startsWith(op), `${op}: ${instruction.text}\n${verified.report}`);
+  }
+});
+
+test('an engine that throws is a difference, not a crash', async () => {
+  const log = await recordProgram(4);
+  const makeEngine = (cpu: ConstructorParameters<typeof FaultyAtTick>[0]) =>
+    new FaultyAtTick(cpu, 15_321, () => {
+      throw new TypeError('a bug of the engine');
+    });
+  const verified = await verifyAgainst(log, { name: 'faulty', policy: '', makeEngine }, 4096);
+  assert.equal(verified.difference?.instruction.tick, 15_321, verified.report);
+  assert.match(verified.report, /a bug of the engine/);
+});
+
+test('what is handed on shows the difference again', async () => {
+  const log = await recordProgram(6);
+  const makeEngine = (cpu: ConstructorParameters<typeof FaultyAtTick>[0]) =>
+    new FaultyAtTick(cpu, 16_000, DAMAGES['a register']);
+  const faulty: Witness = { name: 'faulty', policy: 'threshold 0', makeEngine };
+  const verified = await verifyAgainst(log, faulty, 4096);
+  const { reproduction, difference, report } = verified;
+  assert.ok(reproduction !== null && difference !== null);
+  assert.match(report, /^\* dr\[0\] +0+ +0+1000$/m);
+  assert.match(report, /faulty: threshold 0/);
+  // It needs nothing besides itself, is right on the reference and wrong, at the same instruction, on the suspect.
+  const replayed = await replay(reproduction);
+  assert.equal(replayed.divergence, null);
+  assert.equal(replayed.tick, 16_001);
+  const again = await verifyAgainst(reproduction, faulty, 4096);
+  assert.equal(again.difference?.instruction.tick, 16_000);
+  const text = reproductionTest(difference, ['interp', 'faulty'], './found.rlog');
+  assert.match(text, /engines: \['interp', 'faulty'\]/);
+  assert.ok(text.includes(difference.instruction.text));
+});
+
+test('a log of another run is found out, though the engines agree', async () => {
+  const { log } = await record({
+    images: { kernel: randomKernel(8) },
+    memoryMegabytes: 2,
+    reboot: false,
+    hashEveryTicks: 4096,
+  });
+  const swapped = { kernel: randomKernel(9) };
+  const reader = openLog(log);
+  const images = new Map([['kernel', swapped.kernel]]);
+  const verified = await verifyLog({
+    log: reader,
+    images,
+    witnesses: await loadWitnesses(['interp', 'step']),
+    intervalTicks: 4096,
+  });
+  assert.equal(verified.difference, null);
+  assert.ok(verified.log !== null);
+});
+
+test('a log that was cut off is verified to its end', async () => {
+  const { log } = await record({ ...wildRun(3), embed: true, hashEveryTicks: 4096 });
+  const { frames } = openLog(log);
+  const last = frames.at(-3);
+  assert.ok(last !== undefined);
+  const verified = await verify(log.subarray(0, last.offset + 11), {
+    engines: ['interp', 'step'],
+    intervalTicks: 5000,
+  });
+  assert.equal(verified.report, '');
+  assert.equal(verified.log, null);
+});
+
+test('schedules of one seed are the same, and of all kinds', () => {
+  const texts = Array.from({ length: 40 }, (_, i) => scheduleToText(scheduleOf(1, i)));
+  assert.deepEqual(
+    texts,
+    Array.from({ length: 40 }, (_, i) => scheduleToText(scheduleOf(1, i))),
+  );
+  assert.ok(new Set(texts).size > 25);
+});
