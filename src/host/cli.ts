@@ -67,6 +67,14 @@ const VERBS: Readonly<Record<string, Verb>> = {
       return { spec: EVENTS, run: eventsCommand };
     },
   },
+  debug: {
+    usage: 'debug LOG',
+    summary: 'walk through a recorded run, forwards and backwards; --gdb PORT serves gdb',
+    load: async () => {
+      const { DEBUG, debugCommand } = await import('./debug-command.ts');
+      return { spec: DEBUG, run: debugCommand };
+    },
+  },
   explain: {
     usage: 'explain HEX',
     summary: 'bytes, the row they belong to, what they decode to',

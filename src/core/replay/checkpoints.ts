@@ -39,6 +39,20 @@ export class CheckpointStore {
     return this.list.map(({ snapshot }) => snapshot.tick);
   }
 
+  /** Ticks of the checkpoints at which some page of RAM passes the test; a page that several share is tested once. */
+  ticksHolding(test: (page: Uint8Array) => boolean): number[] {
+    const known = new Map<Uint8Array, boolean>();
+    const passes = (page: Uint8Array | null): boolean => {
+      if (page === null) return false;
+      const before = known.get(page);
+      if (before !== undefined) return before;
+      const result = test(page);
+      known.set(page, result);
+      return result;
+    };
+    return this.list.filter(({ snapshot }) => snapshot.pages.some(passes)).map(({ snapshot }) => snapshot.tick);
+  }
+
   /** The last checkpoint at or before `tick`. */
   before(tick: number): Checkpoint {
     return this.list[Math.max(0, this.indexAfter(tick) - 1)];

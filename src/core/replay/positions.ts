@@ -35,7 +35,8 @@ export type PositionQuery =
   | { readonly kind: 'condition'; readonly text: string; readonly evaluate: Evaluator };
 
 const EXAMPLES =
-  'a position is a tick (1234567), a percentage (50%), start, end, +N, -N, event:N, serial:"text", reset, irq:N, fault:N, mark:NAME or a condition such as eax == 5';
+  'a position is a tick (1234567), a percentage (50%), start, end, +N, -N, event:N, serial:"text", reset, ' +
+  'irq:N, fault:N, mark:NAME or a condition such as eax == 5';
 
 function numberOf(text: string): number {
   const plain = text.replaceAll('_', '');

@@ -1,0 +1,7 @@
+// What a user of the debugger asked for and cannot have, in one sentence with the next step. Terminal and gdb show
+// the message; anything else that is thrown is a bug of ours. In a file of its own because commands and debugger
+// both throw it, and imports run in one direction.
+
+export class DebuggerError extends Error {
+  override readonly name = 'DebuggerError';
+}

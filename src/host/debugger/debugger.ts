@@ -1,0 +1,256 @@
+// The debugger itself: a timeline, symbols, bookmarks, the places where one has been, and a table of commands
+// (commands.ts, questions.ts). The terminal, --exec scripts and gdb's `monitor` all come through execute(). A command
+// gives text for people and plain data for --json; what goes wrong is a DebuggerError, one sentence.
+
+import { compileExpression, ExpressionError } from '../../core/replay/expression.ts';
+import { encodeBookmark, readBookmarks } from '../../core/replay/bookmarks.ts';
+import type { Bookmark } from '../../core/replay/bookmarks.ts';
+import { describePosition, goTo, parsePosition, PositionError } from '../../core/replay/positions.ts';
+import { comparePositions } from '../../core/replay/timeline.ts';
+import type { Position, Stop, Timeline, Way } from '../../core/replay/timeline.ts';
+import { nearest } from '../args.ts';
+import { count } from '../progress.ts';
+import { DebuggerError } from './debugger-error.ts';
+import type { SymbolTable } from './symbols.ts';
+import { type Disassembler, instructionLines, instructions, isHalted, linearEip } from './views.ts';
+
+export interface Output {
+  readonly text: string;
+  readonly data: unknown;
+}
+
+export interface Command {
+  readonly names: readonly string[];
+  /** What stands behind the name. */
+  readonly usage: string;
+  readonly summary: string;
+  readonly group: 'move' | 'stop' | 'ask' | 'look' | 'other';
+  readonly run: (debug: Debugger, rest: string) => Output | Way<Output> | Promise<Output>;
+}
+
+export interface DebuggerOptions {
+  readonly timeline: Timeline;
+  readonly commands: readonly Command[];
+  readonly symbols: SymbolTable;
+  readonly disassemble: Disassembler;
+  readonly logName: string;
+  /** Appends a frame to the log file; null when it cannot be written. Throws DebuggerError. */
+  readonly appendFrame: ((frame: Uint8Array) => void) | null;
+}
+
+const VISITED_MAX = 200;
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
+
+export class Debugger {
+  readonly timeline: Timeline;
+  readonly symbols: SymbolTable;
+  readonly disassemble: Disassembler;
+  readonly logName: string;
+  /** Registers as they were shown last, to tell what has changed. */
+  shownRegisters: Record<string, number> | null = null;
+  /** How changed registers look. */
+  mark: (text: string) => string = (text) => `${text}*`;
+  isQuitting = false;
+  /** Set by Ctrl-C: a way that is being walked is given up. */
+  isInterrupted = false;
+  bookmarks: Bookmark[];
+  readonly commands: readonly Command[];
+  private readonly appendFrame: DebuggerOptions['appendFrame'];
+  private frameCount: number;
+  private readonly visited: Position[] = [];
+  private visitedIndex = -1;
+
+  constructor(options: DebuggerOptions) {
+    this.timeline = options.timeline;
+    this.commands = options.commands;
+    this.symbols = options.symbols;
+    this.disassemble = options.disassemble;
+    this.logName = options.logName;
+    this.appendFrame = options.appendFrame;
+    this.bookmarks = readBookmarks(options.timeline.log);
+    this.frameCount = options.timeline.log.frames.length;
+    this.visit();
+  }
+
+  /** Runs one command line. */
+  async execute(line: string): Promise<Output> {
+    const trimmed = line.trim();
+    if (trimmed === '') return { text: '', data: null };
+    const [word] = trimmed.split(/\s+/, 1);
+    const command = findCommand(this.commands, word);
+    const rest = trimmed.slice(word.length).trim();
+    try {
+      const result = command.run(this, rest);
+      if (result instanceof Promise) return await result;
+      return 'next' in result ? await this.walk(result) : result;
+    } catch (error) {
+      if (error instanceof PositionError || error instanceof ExpressionError) throw new DebuggerError(error.message);
+      throw error;
+    }
+  }
+
+  /** Walks a way, looking at the world outside between its steps. Given up, it leads back to where it began, or stays. */
+  async walk<T>(way: Way<T>, whenInterrupted: 'return' | 'stay' = 'return'): Promise<T> {
+    const from = this.timeline.position;
+    for (;;) {
+      const { done, value } = way.next();
+      if (done === true) return value;
+      await new Promise((resolve) => setImmediate(resolve));
+      if (!this.isInterrupted) continue;
+      this.isInterrupted = false;
+      way.return(undefined as T);
+      if (whenInterrupted === 'stay')
+        throw new DebuggerError(`Interrupted at ${this.describe(this.timeline.position)}.`);
+      for (const back = this.timeline.seek(from); back.next().done !== true; ) {
+        // The way back is not given up.
+      }
+      throw new DebuggerError('Interrupted: back where it began.');
+    }
+  }
+
+  // --- Places ------------------------------------------------------------------------------------------------------
+
+  *go(text: string): Way<Stop> {
+    const query = parsePosition(text, (name) => this.symbols.address(name));
+    return yield* goTo(this.timeline, query, (name) => this.bookmarks.find((each) => each.name === name)?.position);
+  }
+
+  /** Remembers the position as a place that `back` leads to. */
+  visit(): void {
+    const { position } = this.timeline;
+    const last = this.visited[this.visitedIndex];
+    if (last !== undefined && comparePositions(last, position) === 0) return;
+    this.visited.length = this.visitedIndex + 1;
+    this.visited.push(position);
+    if (this.visited.length > VISITED_MAX) this.visited.shift();
+    this.visitedIndex = this.visited.length - 1;
+  }
+
+  /** The place visited before or after, or null. */
+  revisit(direction: -1 | 1): Position | null {
+    const found = this.visited[this.visitedIndex + direction];
+    if (found === undefined) return null;
+    this.visitedIndex += direction;
+    return found;
+  }
+
+  setBookmark(name: string, note: string, position: Position | null): void {
+    if (this.appendFrame === null) {
+      throw new DebuggerError(
+        'The log cannot take bookmarks, it was cut off in the middle of a frame: replay it into a new one.',
+      );
+    }
+    this.appendFrame(encodeBookmark(this.frameCount, name, note, position));
+    this.frameCount++;
+    this.bookmarks = this.bookmarks.filter((each) => each.name !== name);
+    if (position !== null) this.bookmarks.push({ name, note, position });
+  }
+
+  // --- Values and texts --------------------------------------------------------------------------------------------
+
+  /** A number: an expression over registers, memory and symbols. */
+  evaluate(text: string): number {
+    return compileExpression(text, (name) => this.symbols.address(name))(this.timeline.machine.cpu);
+  }
+
+  condition(text: string) {
+    return compileExpression(text, (name) => this.symbols.address(name));
+  }
+
+  describe(position: Position): string {
+    const { endTick } = this.timeline;
+    const percent = endTick === 0 ? 100 : (position.tick * 100) / endTick;
+    return `tick ${describePosition(position)} (${percent.toFixed(2)}%)`;
+  }
+
+  /** The line of the next instruction. */
+  here(): string {
+    const { cpu } = this.timeline.machine;
+    const address = linearEip(cpu);
+    const line = instructionLines(instructions(cpu, this.disassemble, address, 1), this.symbols, address);
+    return isHalted(cpu) ? `${line}  (halted)` : line;
+  }
+
+  /** What people and programs hear after a move. */
+  moved(stop: Stop): Output {
+    this.visit();
+    const { cpu } = this.timeline.machine;
+    const eip = linearEip(cpu);
+    const lines = [`${this.describe(stop.position)}${this.reason(stop)}`, this.here()];
+    const { kind, position, breakpoint, watchpoint, access } = stop;
+    const data = {
+      kind,
+      ...position,
+      eip,
+      symbol: this.symbols.describe(eip),
+      breakpoint: breakpoint?.id ?? watchpoint?.id ?? null,
+      access,
+    };
+    return { text: lines.join('\n'), data };
+  }
+
+  private reason(stop: Stop): string {
+    switch (stop.kind) {
+      case 'breakpoint':
+        return `, breakpoint ${stop.breakpoint?.id ?? 0}`;
+      case 'watchpoint': {
+        const { access, watchpoint } = stop;
+        if (access === null || watchpoint === null) return '';
+        const what = access.isWrite ? 'write' : 'read';
+        return `, watchpoint ${watchpoint.id}: ${what} of ${access.sizeBytes} bytes at physical ${access.physical.toString(16)}h`;
+      }
+      case 'start':
+        return ', the start of the recording';
+      case 'end': {
+        const { ending, log } = this.timeline;
+        return `, the end of the recording (${log.end?.reason ?? ending ?? 'cut off'})`;
+      }
+      case 'divergence':
+        return ', the replay leaves the recorded run here';
+      default:
+        return '';
+    }
+  }
+
+  status(): Output {
+    const { timeline } = this;
+    const { checkpoints, machine } = timeline;
+    const { position } = timeline;
+    const data = {
+      log: this.logName,
+      ...position,
+      endTick: timeline.endTick,
+      engine: timeline.engine.name,
+      checkpoints: checkpoints.count,
+      checkpointBytes: checkpoints.bytes,
+      intervalTicks: timeline.intervalTicks,
+      guestSeconds: (position.tick * machine.options.nsPerTick) / 1e9,
+    };
+    const text = [
+      `${this.describe(position)} of ${count(timeline.endTick)}, ${data.guestSeconds.toFixed(3)} s of guest time, ` +
+        `engine ${data.engine}`,
+      `${checkpoints.count} checkpoints, ${mebibytes(checkpoints.bytes)} of ${mebibytes(checkpoints.bytesMax)}, ` +
+        `intervals of ${count(timeline.intervalTicks)} ticks`,
+    ].join('\n');
+    return { text, data };
+  }
+}
+
+function findCommand(commands: readonly Command[], word: string): Command {
+  const exact = commands.find(({ names }) => names.includes(word));
+  if (exact !== undefined) return exact;
+  const begun = commands.filter(({ names }) => names.some((name) => name.startsWith(word)));
+  if (begun.length === 1) return begun[0];
+  if (begun.length > 1) {
+    const names = begun.map(({ names: all }) => all.find((name) => name.startsWith(word))).join(', ');
+    throw new DebuggerError(`"${word}" can be ${names}: write more of it.`);
+  }
+  const near = nearest(
+    word,
+    commands.flatMap(({ names }) => names),
+  );
+  throw new DebuggerError(
+    `There is no command "${word}"${near === undefined ? '' : `, did you mean ${near}`}: help lists them.`,
+  );
+}
