@@ -34,6 +34,18 @@ const steps = [
     probe: 'command -v apt-get && command -v dpkg-deb',
     run: 'node proptests/debian/boot.mjs $TMP quick',
   },
+  {
+    name: 'silicon witness: the host processor against the engines',
+    packages: ['gcc'],
+    probe: 'command -v gcc && npm run --silent witness -- --cases 0',
+    run: 'npm run --silent witness -- --seed 1 --minutes 1 && npm run --silent witness -- --seed 1 --minutes 0.5 --engine js:threshold=1',
+  },
+  {
+    name: 'programs: the same output natively and in the Debian guest',
+    packages: ['gcc-multilib', 'libc6-dev-i386'],
+    probe: "test $(uname -m) = x86_64 && echo 'int main(void) { return 0; }' | gcc -m32 -static -x c -o /dev/null -",
+    run: 'node src/host/bootstrap.mjs && node proptests/programs/compare.mjs $TMP tiered',
+  },
 ];
 
 function shell(command, options) {

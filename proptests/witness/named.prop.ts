@@ -291,6 +291,28 @@ for (const engine of engineNames()) {
     assert.equal(m32[at.EBX], 0);
   });
 
+  test(`what no process sees of silicon: UD0 UD1 SLDT STR SGDT SIDT SMSW RDTSC CPUID (${engine})`, async () => {
+    const ours = new Emulated(await loadEngine(engine));
+    const run = (s: Scenario) => ours.run(scenario(s));
+    for (const code of ['0fff03', '0fb903'])
+      assert.equal(run({ code, registers: { ebx: DATA } }).fault?.vector, 6, 'UD0 and UD1 are #UD');
+    // The world of the cases: its LDT is selector 50h, its TSS 40h, its GDT and IDT have these limits.
+    assert.equal(run({ code: '0f00c0' }).registers[EAX], 0x50, 'SLDT');
+    assert.equal(run({ code: '0f00c8' }).registers[EAX], 0x40, 'STR');
+    const stored = (code: string) => {
+      const [change] = run({ code, registers: { ebx: DATA }, memory: { [DATA]: '000000000000' } }).changes;
+      return hexOf(change.bytes).padEnd(12, '0').slice(0, 4);
+    };
+    assert.equal(stored('0f0103'), '7f00', 'SGDT');
+    assert.equal(stored('0f010b'), 'ff07', 'SIDT');
+    assert.equal(run({ code: '0f01e0' }).registers[EAX] & 0x2f, 0x23, 'SMSW: PE, MP and NE');
+    const ticks = run({ code: '0f31 91 0f31' }).registers;
+    assert.ok(ticks[EAX] > ticks[ECX], 'RDTSC goes on');
+    const identity = run({ code: '0fa2', registers: { eax: 1 } });
+    assert.equal(identity.stop, 'completed');
+    assert.notEqual(identity.registers[EAX], 1, 'CPUID answers');
+  });
+
   test(`TF traps after each instruction in real mode (${engine})`, async () => {
     // INC AX twice, and at 0:0800 the handler: INC CX; IRET
     const machine = await realMode(engine, [0x40, 0x40], false);
