@@ -5,52 +5,109 @@
  */
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { assemble } from '../../src/core/isa/assemble.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
 import { JS_POLICY, JsEngine, type TierPolicy, TIERED_POLICY, TieredEngine } from '../../tiers/tiering.ts';
 import { compare, makeRunner, type Runner } from './lockstep.ts';
-import { CODE, DATA, draft, encode } from './random-code.ts';
+import { CODE, conditions, DATA, type Draft, draft, draftTouchingCode, encode } from './random-code.ts';
 
 const js = (name: string, changes: Partial<TierPolicy>): Runner =>
   makeRunner(name, (cpu) => new JsEngine(cpu, { ...JS_POLICY, losses: 1e9, ...changes }));
 
 const reference = makeRunner('steps', (cpu) => new Interpreter(cpu));
-const runners: readonly Runner[] = [
-  makeRunner('interp', (cpu) => new Interpreter(cpu)),
-  js('js', { threshold: 1, ahead: 1, region: 24 }),
+const interpreter = makeRunner('interp', (cpu) => new Interpreter(cpu));
+const everything = js('js', { threshold: 1, ahead: 1, region: 24 });
+const plain = js('js not optimised', { threshold: 1, optimise: 0 });
+const shapes: readonly Runner[] = [
+  interpreter,
+  everything,
+  plain,
   js('js single blocks', { threshold: 1, region: 1 }),
-  js('js not optimised', { threshold: 1, optimise: 0 }),
   js('js evicting', { threshold: 2, ahead: 0, evict: 300, seed: 5 }),
   makeRunner('tiered', (cpu) => new TieredEngine(cpu, { ...TIERED_POLICY, threshold: 4, cache: 3, losses: 1e9 })),
 ];
 
-const word = fc.oneof(
-  fc.integer(),
-  fc.nat(0x2fff).map((offset) => DATA + offset),
-  fc.nat(255).map((offset) => CODE + offset),
-  fc.constantFrom(0, 1, 2, 3, -1, 0x7fffffff, -0x80000000, 0x80, 0xff, 0xffff),
-);
-const registers = fc.array(word, { minLength: 8, maxLength: 8 });
 const seed = Number(process.env.REPRISE_SEED ?? 1);
 
-function runs(length: number, numRuns: number, ticks: number): void {
+interface Shape {
+  readonly drafts: fc.Arbitrary<Draft[]>;
+  readonly runners: readonly Runner[];
+  readonly numRuns: number;
+  readonly ticks: number;
+}
+
+function runs({ drafts, runners, numRuns, ticks }: Shape): void {
   const property = fc.property(
-    fc.array(draft, { minLength: 1, maxLength: length }),
-    fc.array(fc.record({ registers, flags: fc.nat(0xfff), seed: fc.nat(), user: fc.boolean() }), {
-      minLength: 2,
-      maxLength: 3,
-    }),
+    drafts,
+    fc.array(conditions, { minLength: 2, maxLength: 3 }),
     fc.array(
       fc.nat(40).map((n) => n + 1),
       { minLength: 1, maxLength: 6 },
     ),
-    (drafts, starts, lengths) => {
-      const code = encode(drafts);
+    (program, starts, lengths) => {
+      const code = encode(program);
       for (const start of starts) compare(reference, runners, { ...start, code }, ticks, lengths);
     },
   );
-  fc.assert(property, { seed, numRuns, endOnFailure: process.env.REPRISE_SHRINK === '0' });
+  fc.assert(property, { seed, numRuns, includeErrorInReport: true, endOnFailure: process.env.REPRISE_SHRINK === '0' });
 }
 
-test('one random instruction, again and again with other registers', () => runs(1, 1000, 4));
-test('straight lines, branches and loops', () => runs(24, 300, 150));
-test('long random programs', () => runs(90, 60, 400));
+const many = (one: fc.Arbitrary<Draft>, most: number): fc.Arbitrary<Draft[]> =>
+  fc.array(one, { minLength: 1, maxLength: most });
+
+test('one random instruction, again and again with other registers', () => {
+  runs({ drafts: many(draft, 1), runners: [everything, plain], numRuns: 2000, ticks: 3 });
+});
+test('straight lines, branches and loops', () => {
+  runs({ drafts: many(draft, 16), runners: shapes, numRuns: 400, ticks: 120 });
+});
+test('long random programs', () => {
+  runs({ drafts: many(draft, 90), runners: shapes, numRuns: 60, ticks: 400 });
+});
+test('programs that overwrite themselves', () => {
+  runs({ drafts: many(draftTouchingCode, 16), runners: shapes, numRuns: 300, ticks: 120 });
+});
+
+/** Small loops over fixed code: what random programs reach too rarely. */
+const PROGRAMS: readonly [string, string][] = [
+  [
+    'a store into the other block of a loop',
+    'sub:  mov eax, 1\n add [place + 1], cl\n jmp place\nplace: add ebx, 0x100\n dec ecx\n jnz sub\nend: jmp end',
+  ],
+  [
+    'compare equal and borrow',
+    'top: mov eax, ecx\n and eax, 3\n cmp eax, 2\n sbb edx, 5\n cmp eax, 2\n adc edi, 9\n dec ecx\n jnz top\nend: jmp end',
+  ],
+  [
+    'divide with and without a high half',
+    'top: mov edx, ecx\n and edx, 1\n mov eax, ecx\n mov ebx, 77\n div ebx\n add edi, eax\n dec ecx\n jnz top\nend: jmp end',
+  ],
+  [
+    'read, then write to a page that may be read-only',
+    'top: mov eax, [esi]\n add edi, eax\n mov [esi], edi\n add esi, 64\n dec ecx\n jnz top\nend: jmp end',
+  ],
+  [
+    'calls, returns and a repeated string',
+    'top: call work\n call work\n dec ebp\n jnz top\nend: jmp end\nwork: push esi\n push ecx\n mov ecx, 5\n rep movsb\n pop ecx\n pop esi\n inc ebx\n ret',
+  ],
+  [
+    'accesses at the end of a segment',
+    'top: mov eax, [fs:ebx + 0x70]\n add edi, eax\n inc ebx\n mov [fs:ebx + 0x60], edi\n dec ecx\n jnz top\nend: jmp end',
+  ],
+  [
+    'unaligned and page-crossing accesses',
+    'top: mov eax, [esi]\n add esi, 3\n mov [esi + 1], eax\n dec ecx\n jnz top\nend: jmp end',
+  ],
+];
+
+for (const [name, source] of PROGRAMS) {
+  test(`a loop: ${name}`, () => {
+    const code = assemble(`bits 32\n${source}\n`, { origin: CODE }).bytes;
+    for (const user of [false, true]) {
+      for (const [index, lengths] of [[1000], [1], [7, 2], [13]].entries()) {
+        const registers = [1, 40 + index, 3, 0, 5, 12, DATA + (user ? 0xd00 : 0xe02), DATA + 0x200];
+        compare(reference, shapes, { code, registers, flags: index, seed: 3, user }, 600, lengths);
+      }
+    }
+  });
+}

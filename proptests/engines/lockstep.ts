@@ -67,6 +67,22 @@ function setSegment(cpu: Cpu, segment: number, base: number, limit: number, attr
   cpu.m32[SEG_ATTRIBUTES + segment] = attributes;
 }
 
+const images: Uint8Array[] = [];
+
+/** Content of the data pages: words with small and with large values. */
+function image(seed: number): Uint8Array {
+  const known = images[seed];
+  if (known !== undefined) return known;
+  const bytes = new Uint8Array(0x5000);
+  let x = seed * 2 + 1;
+  for (let i = 0; i < bytes.length; i++) {
+    x = (Math.imul(x, 1103515245) + 12345) | 0;
+    bytes[i] = (x >>> 16) & ((i >> 2) & 3 ? 0xff : 0x03);
+  }
+  images[seed] = bytes;
+  return bytes;
+}
+
 /** Code and data as the case says; the engine keeps what it knows about bytes that do not change. */
 export function prepare(runner: Runner, start: Start): void {
   const { cpu } = runner;
@@ -77,20 +93,20 @@ export function prepare(runner: Runner, start: Start): void {
   for (const segment of [ES, SS, DS]) setFlatSegment(cpu, segment, start.user ? 0x23 : 0x10, 0xc093 | dpl);
   setSegment(cpu, FS, DATA, 0x7f, 0x4093 | dpl);
   setSegment(cpu, GS, DATA + 0x20, start.seed & 1 ? -1 : 0xfff, start.seed & 2 ? 0x4091 | dpl : 0x4093 | dpl);
-  const before = new Uint8Array(cpu.m8.buffer, RAM_BASE + CODE, start.code.length);
-  if (Buffer.compare(before, start.code) !== 0) space.writeBytes(CODE, start.code);
-  const bytes = new Uint8Array(0x5000);
-  let x = start.seed | 1;
-  for (let i = 0; i < bytes.length; i++) {
-    x = (Math.imul(x, 1103515245) + 12345) | 0;
-    bytes[i] = (x >>> 16) & ((i >> 2) & 3 ? 0xff : 0x03);
-  }
-  space.writeBytes(DATA, bytes);
-  space.write32(DIRECTORY, TABLE | 7);
+  const all = new Uint8Array(RAM_BYTES);
+  all.set(start.code, CODE);
+  all.set(image(start.seed & 15), DATA);
+  const view = new DataView(all.buffer);
+  view.setUint32(DIRECTORY, TABLE | 7, true);
   for (let page = 0; page < RAM_BYTES >>> 12; page++) {
     const at = page << 12;
     const rights = at === DATA + 0x1000 ? 5 : at === DATA + 0x4000 ? 0 : 7;
-    space.write32(TABLE + page * 4, at | rights);
+    view.setUint32(TABLE + page * 4, at | rights, true);
+  }
+  for (let at = 0; at < RAM_BYTES; at += 0x1000) {
+    const wanted = all.subarray(at, at + 0x1000);
+    const old = new Uint8Array(cpu.m8.buffer, RAM_BASE + at, 0x1000);
+    if (Buffer.compare(wanted, old) !== 0) space.writeBytes(at, wanted);
   }
   m32[CR3] = DIRECTORY;
   m32[CR0] = CR0_PE | CR0_PG | CR0_WP;
@@ -143,11 +159,11 @@ function report(names: [string, string], a: readonly number[], b: readonly numbe
 }
 
 function compareMemory(reference: Runner, runner: Runner, context: string): void {
-  const a = new Uint8Array(reference.cpu.m8.buffer, RAM_BASE + CODE, 0x16000);
-  const b = new Uint8Array(runner.cpu.m8.buffer, RAM_BASE + CODE, 0x16000);
+  const a = new Uint8Array(reference.cpu.m8.buffer, RAM_BASE, RAM_BYTES);
+  const b = new Uint8Array(runner.cpu.m8.buffer, RAM_BASE, RAM_BYTES);
   if (Buffer.compare(a, b) === 0) return;
   const at = a.findIndex((byte, index) => byte !== b[index]);
-  assert.fail(`${context}: RAM at ${hex(CODE + at)} is ${b[at]}, not ${a[at]} (${runner.name})`);
+  assert.fail(`${context}: RAM at ${hex(at)} is ${b[at]}, not ${a[at]} (${runner.name})`);
 }
 
 /** `lengths`: budgets of the slices, used in turn. */

@@ -35,6 +35,9 @@ function place(x: number): number {
     case 1:
       return DATA + 0x0ff8 + (low & 15);
     case 2:
+    case 6:
+    case 7:
+    case 8:
       return DATA + 0x1000 + (low & 0xffc); // read-only page
     case 3:
       return DATA + 0x1ff8 + (low & 15);
@@ -165,6 +168,28 @@ export const draft: fc.Arbitrary<Draft> = fc.record({
   a: fc.nat(0x3ff),
   b: fc.nat(0x3ffff),
   c: fc.integer().map((value) => value >>> 0),
+});
+
+/** As draft, with every fourth absolute operand in the first bytes of the program. */
+export const draftTouchingCode: fc.Arbitrary<Draft> = draft.map((d) =>
+  (d.a & 3) === 0 ? { ...d, b: d.b & 0xfff } : d,
+);
+
+/** Register contents: numbers, addresses of data and code, and often one of a few values, so that some are equal. */
+export const word = fc.oneof(
+  fc.integer(),
+  fc.nat(0x2fff).map((offset) => DATA + offset),
+  fc.nat(255).map((offset) => CODE + offset),
+  fc.constantFrom(0, 1, 2, 3, -1, 0x7fffffff, -0x80000000, 0x80, 0xff, 0xffff),
+  fc.constantFrom(0, 1, 7, -1),
+);
+
+/** State at the start of a run besides the code. */
+export const conditions = fc.record({
+  registers: fc.array(word, { minLength: 8, maxLength: 8 }),
+  flags: fc.nat(0xfff),
+  seed: fc.nat(0xff),
+  user: fc.boolean(),
 });
 
 /** The bytes of a program, placed from its first byte; ends in a jump to itself. */

@@ -17,7 +17,7 @@ import type { Compiled } from '../../tiers/js/instantiate.ts';
 import { optimise, type Pass, PASSES } from '../../tiers/opt/pipeline.ts';
 import { CompilingEngine, JS_POLICY } from '../../tiers/tiering.ts';
 import { compare, makeRunner } from '../engines/lockstep.ts';
-import { CODE, DATA, draft, encode } from '../engines/random-code.ts';
+import { conditions, draft, encode } from '../engines/random-code.ts';
 
 const POLICY = { ...JS_POLICY, threshold: 1, ahead: 1, losses: 1e9 };
 
@@ -35,33 +35,20 @@ class EvaluatingEngine extends CompilingEngine {
 }
 
 const seed = Number(process.env.REPRISE_SEED ?? 1);
-const word = fc.oneof(
-  fc.integer(),
-  fc.nat(0x2fff).map((offset) => DATA + offset),
-  fc.nat(255).map((offset) => CODE + offset),
-  fc.constantFrom(0, 1, 2, -1, 0x7fffffff, -0x80000000, 0x80, 0xffff),
-);
-
 test('lifting alone, each pass alone, and all of them mean what the interpreter does', () => {
   const reference = makeRunner('steps', (cpu) => new Interpreter(cpu));
   const runners = [[], ...PASSES.map((pass) => [pass]), PASSES].map((passes) =>
     makeRunner(`eval ${passes.map((pass) => pass.name).join(' ')}`, (cpu) => new EvaluatingEngine(cpu, passes)),
   );
-  const start = fc.record({
-    registers: fc.array(word, { minLength: 8, maxLength: 8 }),
-    flags: fc.nat(0xfff),
-    seed: fc.nat(),
-    user: fc.boolean(),
-  });
   const property = fc.property(
     fc.array(draft, { minLength: 1, maxLength: 12 }),
-    fc.array(start, { minLength: 2, maxLength: 2 }),
+    fc.array(conditions, { minLength: 2, maxLength: 2 }),
     (drafts, starts) => {
       const code = encode(drafts);
       for (const one of starts) compare(reference, runners, { ...one, code }, 60, [60]);
     },
   );
-  fc.assert(property, { seed, numRuns: 250 });
+  fc.assert(property, { seed, numRuns: 250, includeErrorInReport: true });
 });
 
 test('IR is verified after every pass and equals itself after printing and parsing', () => {
@@ -73,5 +60,5 @@ test('IR is verified after every pass and equals itself after printing and parsi
       assert.deepEqual(parse(print(fn)), fn);
     }
   });
-  fc.assert(property, { seed, numRuns: 300 });
+  fc.assert(property, { seed, numRuns: 300, includeErrorInReport: true });
 });
