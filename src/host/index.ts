@@ -28,7 +28,8 @@ import type { EndReason, Images, SessionEnd } from '../core/replay/session.ts';
 import { DEFAULT_ENGINE, loadEngine } from './engines.ts';
 import { sha256 } from './images.ts';
 import { VERSION } from './version.ts';
-import { loadWitnesses, type Verified, verifyLog } from './verify.ts';
+import { type Verified, verifyLog } from './verify.ts';
+import { loadWitnesses } from './witnesses.ts';
 
 export { describeDivergence } from '../core/replay/divergence.ts';
 export type { Divergence } from '../core/replay/divergence.ts';

@@ -15,9 +15,11 @@ import { logProblem, openLogFile } from './log-file.ts';
 import { count, Progress } from './progress.ts';
 import { givenImages, IMAGE_OPTIONS } from './replay-command.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
-import { loadWitnesses, type Verified, verifyLog } from './verify.ts';
+import { type Verified, verifyLog } from './verify.ts';
+import { loadWitnesses } from './witnesses.ts';
 
 const GROUP = 'Verify';
+const DEFAULT_ENGINES = ['interp', 'js'];
 
 export const VERIFY: CommandSpec = {
   name: 'verify',
@@ -28,7 +30,7 @@ export const VERIFY: CommandSpec = {
       group: GROUP,
       name: 'engines',
       value: 'A,B,...',
-      help: 'the engines, two or more (one with --schedules); the first is the reference (default: all that there are)',
+      help: 'the engines, two or more (one with --schedules); the first is the reference (default interp,js); a tier policy may follow a name, as in js:threshold=1,region=2',
     },
     {
       group: GROUP,
@@ -64,12 +66,23 @@ export const VERIFY: CommandSpec = {
 that cannot be read or an image that is missing. A log that was cut off is verified to its last whole frame.`,
 };
 
+/** `interp,js:threshold=1,region=2`: what stands behind a colon up to the next name is the tier policy. */
+function splitNames(text: string): string[] {
+  const names: string[] = [];
+  for (const part of text.split(',').map((piece) => piece.trim())) {
+    const isKnob = /^[a-z]+=/.test(part) && names.at(-1)?.includes(':') === true;
+    if (isKnob) names[names.length - 1] += `,${part}`;
+    else names.push(part);
+  }
+  return names;
+}
+
 function readEngineNames(args: Arguments): string[] {
   const known = engineNames();
   const text = args.text('engines');
-  const names = text === undefined ? known : text.split(',').map((name) => name.trim());
+  const names = text === undefined ? DEFAULT_ENGINES.filter((name) => known.includes(name)) : splitNames(text);
   for (const name of names) {
-    if (known.includes(name)) continue;
+    if (known.includes(name.split(':')[0])) continue;
     throw new UsageError(`There is no engine "${name}" in this version: --engines takes some of ${known.join(', ')}.`);
   }
   const twice = names.find((name, i) => names.indexOf(name) !== i);

@@ -5,13 +5,12 @@
 import { narrow, type FirstDifference } from '../core/replay/narrow.ts';
 import type { LogReader } from '../core/replay/log.ts';
 import { reproductionLog } from '../core/replay/reproduction.ts';
-import { ScheduledEngine, scheduleOf, scheduleToText } from '../core/replay/schedule.ts';
 import type { Images } from '../core/replay/session.ts';
 import { Lockstep, type LockstepStep, type LogDisagreement, type Witness } from '../core/replay/verify.ts';
 import { describeFirstDifference } from '../core/replay/verify-report.ts';
 import { loadDisassembler } from './disassembler.ts';
-import { loadEngine } from './engines.ts';
 import { VERSION } from './version.ts';
+import { explainSuspect, scheduledWitness } from './witnesses.ts';
 
 export interface VerifyPhase {
   /** `interp, js` or `schedule 3 of 20`. */
@@ -59,24 +58,6 @@ export interface Verified {
   readonly reproduction: Uint8Array | null;
 }
 
-/** Witnesses by name of engine. Throws UsageError for a name that is none. */
-export async function loadWitnesses(names: readonly string[]): Promise<Witness[]> {
-  const witnesses: Witness[] = [];
-  for (const name of names) witnesses.push({ name, policy: '', makeEngine: await loadEngine(name) });
-  return witnesses;
-}
-
-export function scheduledWitness(witness: Witness, seed: number, index: number): Witness {
-  const schedule = scheduleOf(seed, index);
-  const text = scheduleToText(schedule);
-  return {
-    name: `${witness.name} (schedule ${index})`,
-    policy: witness.policy === '' ? text : `${witness.policy}; ${text}`,
-    makeEngine: (cpu) => new ScheduledEngine(witness.makeEngine(cpu), schedule),
-    ...(witness.makeEager === undefined ? {} : { makeEager: witness.makeEager }),
-  };
-}
-
 export async function verifyLog(job: VerifyJob): Promise<Verified> {
   return new Verification(job).run();
 }
@@ -98,7 +79,7 @@ class Verification {
     if (step.kind !== 'end') return this.ended(all, step);
     for (let index = 1; index <= schedules; index++) {
       const plain = witnesses[(index - 1) % witnesses.length];
-      const scheduled = scheduledWitness(plain, seed, index);
+      const scheduled = await scheduledWitness(plain, seed, index);
       const one = this.lockstep([scheduled]);
       const result = await this.advance(one, `schedule ${index} of ${schedules}`, all.chain);
       if (result.kind === 'equal') return this.ended(one, result);
@@ -154,9 +135,11 @@ class Verification {
     if (step.kind === 'end') {
       return { ...common, tick: step.tick, reason: step.reason, hash: step.hash, log: step.log };
     }
-    const found = narrow(lockstep, step, (agreedTick, tick) => {
+    const narrowed = narrow(lockstep, step, (agreedTick, tick) => {
       onProgress?.({ label: 'narrowing', tick: agreedTick, endTick: tick });
     });
+    const explanation = await explainSuspect(lockstep, narrowed);
+    const found = explanation === '' ? narrowed : { ...narrowed, explanation };
     return {
       ...common,
       tick: step.agreedTick,

@@ -13,7 +13,15 @@ import { peekLinear8 } from '../cpu/probe.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { CS, EIP, MODE_CS32, MODE_KEY, SEG_BASE } from '../state/layout.ts';
 import { compareSnapshots, type StateDifferences } from './state-rows.ts';
-import { isSameOutcome, isSameState, type Lockstep, type LockstepStep, type Outcome, type Runner } from './verify.ts';
+import {
+  isSameOutcome,
+  isSameState,
+  type Lockstep,
+  type LockstepStep,
+  type Outcome,
+  type Runner,
+  type Witness,
+} from './verify.ts';
 
 /** Instructions before the differing tick among which the culprit is looked for; a block has 64 at most. */
 const WINDOW_TICKS = 160;
@@ -83,6 +91,16 @@ export function narrow(
     noticedTick: step.tick,
     ...found,
   };
+}
+
+/** Whether another witness, put where `found` begins, leaves the reference by where it ends. */
+export function showsDifference(lockstep: Lockstep, found: FirstDifference, witness: Witness): boolean {
+  const runner = lockstep.createRunner(witness);
+  for (let turn = 0; turn < WARM_RUNS; turn++) {
+    runner.restore(found.before, turn > 0);
+    if (!isSameState(runner.runTo(found.tick), found.referenceOutcome)) return true;
+  }
+  return false;
 }
 
 /** The majority against the first that stands apart; without a majority the first witness is the reference. */

@@ -21,8 +21,8 @@ export interface Schedule {
 /** Long slices are cut too, so that drops come as often in a guest that nothing interrupts. */
 const LONG_TICKS_MAX = 1 << 15;
 
-/** A number from seed, tick and purpose, spread over 32 bits. */
-function decide(seed: number, tick: number, purpose: number): number {
+/** A number from seed, tick (or index) and purpose, spread over 32 bits. */
+export function scheduleNumber(seed: number, tick: number, purpose: number): number {
   let word = Math.imul(seed ^ Math.imul(purpose, 0x9e3779b1), 0x85ebca6b) ^ (tick | 0);
   word = Math.imul(word ^ (word >>> 16) ^ Math.floor(tick / 0x1_0000_0000), 0xc2b2ae35);
   word = Math.imul(word ^ (word >>> 13), 0x27d4eb2f);
@@ -32,9 +32,9 @@ function decide(seed: number, tick: number, purpose: number): number {
 /** Schedule `index` of a seed. Short slices are rarer the shorter they are, drops rarer than slices: time is finite. */
 export function scheduleOf(seed: number, index: number): Schedule {
   const choose = (purpose: number, choices: readonly number[]): number =>
-    choices[decide(seed, index, purpose) % choices.length];
+    choices[scheduleNumber(seed, index, purpose) % choices.length];
   return {
-    seed: decide(seed, index, 100),
+    seed: scheduleNumber(seed, index, 100),
     shortTicksMax: choose(1, [1, 2, 3, 7, 40, 300, 5000]),
     shortOneIn: choose(2, [2, 2, 3, 5, 16]),
     dropEveryTicks: choose(3, [0, 30_011, 100_003, 1_000_003]),
@@ -82,8 +82,8 @@ export class ScheduledEngine implements Engine {
     this.lastTick = tick;
     // Dropping asks engines to leave; one that left before its first instruction would break the loop's single steps.
     cpu.exitRequest = 0;
-    const isShort = decide(seed, tick, 3) % shortOneIn === 0;
-    const most = isShort ? 1 + (decide(seed, tick, 4) % shortTicksMax) : LONG_TICKS_MAX;
+    const isShort = scheduleNumber(seed, tick, 3) % shortOneIn === 0;
+    const most = isShort ? 1 + (scheduleNumber(seed, tick, 4) % shortTicksMax) : LONG_TICKS_MAX;
     // The slice ends early; the loop sees an engine that left before its time, which any may do.
     const rest = Math.max(0, cpu.left - most);
     cpu.left -= rest;
