@@ -35,7 +35,7 @@ function asUsage<T>(read: () => T): T {
   }
 }
 
-export const DEFAULT_ENGINE = 'interp';
+export const DEFAULT_ENGINE = 'tiered';
 
 /** Names of the engines that this build has. */
 export function engineNames(): string[] {
