@@ -50,6 +50,16 @@ export function virtualFlags(flags: number): number {
   return (flags & ~IF) | IOPL | ((flags & VIF) !== 0 ? IF : 0);
 }
 
+/**
+ * VIF and VIP both set where they count (VME in virtual-8086 mode, PVI at CPL 3): #GP(0) is due before the next
+ * instruction. SDM 3 §20.3.2. The loop asks only when both bits are set.
+ */
+export function isVirtualInterruptDue(cpu: Cpu): boolean {
+  if (!isProtected(cpu) || (cpu.m32[EFLAGS] & (VIF | VIP)) !== (VIF | VIP)) return false;
+  if (isVm86(cpu)) return (cpu.m32[CR4] & CR4_VME) !== 0;
+  return cpl(cpu) === 3 && (cpu.m32[CR4] & CR4_PVI) !== 0;
+}
+
 /** The image PUSHF/PUSHFD pushes. size in bytes. */
 export function flagsToPush(cpu: Cpu, size: number): number {
   const flags = getFlags(cpu);

@@ -68,7 +68,7 @@ import {
 } from './segmentation.ts';
 import { checkRoom, commitStack, currentStack, innerStack, push } from './stack.ts';
 import { innerStackPointer, isRedirectionBitSet } from './tss.ts';
-import { fetchTss, switchTask } from './task-switch.ts';
+import { checkTaskEntry, fetchTss, switchTask } from './task-switch.ts';
 import { clearGeneralDetect, DR6_BT, recordDebugReason } from './debug.ts';
 import { virtualFlags } from './eflags.ts';
 
@@ -141,6 +141,7 @@ function deliverThroughTask(cpu: Cpu, event: Event, selector: number): void {
     push(cpu, stack, event.errorCode, wide ? 4 : 2);
     commitStack(cpu, stack);
   }
+  checkTaskEntry(cpu, event.ext);
   finish(cpu);
 }
 

@@ -57,7 +57,7 @@ import {
 } from './segmentation.ts';
 import { checkRoom, commitStack, currentStack, innerStack, pop, push, skip } from './stack.ts';
 import { innerStackPointer } from './tss.ts';
-import { fetchTss, switchTask } from './task-switch.ts';
+import { checkTaskEntry, fetchTss, switchTask } from './task-switch.ts';
 
 // Attribute words that SYSENTER and SYSEXIT load: code execute/read and data read/write, accessed, 32-bit, 4 GiB.
 const FLAT_CODE_DPL0 = 0xc09b;
@@ -158,6 +158,7 @@ function toTask(cpu: Cpu, selector: number, isCall: boolean): void {
   const kind = isCall ? 'call' : 'jump';
   const d = fetchTss(cpu, selector, kind, 13, 0);
   switchTask(cpu, d, kind, cpu.nextEip, getFlags(cpu), 0);
+  checkTaskEntry(cpu, 0);
 }
 
 /** JMP far or CALL far to selector:offset; size = operand size in bytes. cpu.nextEip is the return address. */

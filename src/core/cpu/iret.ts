@@ -41,7 +41,7 @@ import {
 import { checkRealTarget, fetchReturnCode, returnOuter, setRealCode } from './far.ts';
 import { commitStack, currentStack, pop, type Stack } from './stack.ts';
 import { EFLAGS_WRITABLE, mergeFlags } from './eflags.ts';
-import { fetchTss, switchTask } from './task-switch.ts';
+import { checkTaskEntry, fetchTss, switchTask } from './task-switch.ts';
 
 function returnFromReal(cpu: Cpu, size: number): void {
   const stack = currentStack(cpu);
@@ -78,6 +78,7 @@ function taskReturn(cpu: Cpu): void {
   const selector = systemLoad16(cpu, cpu.m32[SEG_BASE + TR]);
   const d = fetchTss(cpu, selector, 'return', 10, 0);
   switchTask(cpu, d, 'return', cpu.nextEip, getFlags(cpu), 0);
+  checkTaskEntry(cpu, 0);
 }
 
 function returnToVm86(cpu: Cpu, stack: Stack, eip: number, cs: number, flags: number): void {

@@ -30,9 +30,11 @@ import {
   SEG_LIMIT,
   SEG_SELECTOR,
   SS,
+  VIF,
+  VIP,
   VM,
 } from '../state/layout.ts';
-import { EXIT_MODE, raise, type Cpu } from '../state/cpu.ts';
+import { EXIT_MODE, EXIT_WINDOW, raise, type Cpu } from '../state/cpu.ts';
 import {
   attributes,
   base,
@@ -112,6 +114,7 @@ export function updateMode(cpu: Cpu): void {
     cpu.m32[MODE_KEY] = key;
     cpu.exitRequest |= EXIT_MODE;
   }
+  if ((cpu.m32[EFLAGS] & (VIF | VIP)) === (VIF | VIP)) cpu.exitRequest |= EXIT_WINDOW; // isVirtualInterruptDue
 }
 
 function setSegment(cpu: Cpu, seg: number, selector: number, segBase: number, segLimit: number, a: number): void {

@@ -27,7 +27,7 @@ import {
 } from '../state/layout.ts';
 import { EXIT_MODE, EXIT_WINDOW, raise, type Cpu } from '../state/cpu.ts';
 import { setFlags } from '../state/flags.ts';
-import { systemCheckWrite, systemLoad16, systemLoad32, systemStore16, systemStore32 } from '../memory/access.ts';
+import { systemCheckRead, systemCheckWrite, systemLoad16, systemLoad32, systemStore16, systemStore32 } from '../memory/access.ts';
 import {
   attributes,
   base,
@@ -187,7 +187,7 @@ function loadSegments(cpu: Cpu, state: NewState, ext: number): void {
 
 /**
  * Switch to the task of `d` (from fetchTss). `returnEip` and `savedFlags` go into the old TSS; `ext` into error codes.
- * Sets EIP and nextEip. Returns whether the new TSS is a 32-bit one (the width of a pushed error code).
+ * Sets EIP and nextEip; the caller ends with checkTaskEntry. Returns whether the new TSS is a 32-bit one (the width of a pushed error code).
  */
 export function switchTask(
   cpu: Cpu,
@@ -205,7 +205,8 @@ export function switchTask(
   if (cpu.m32[SEG_LIMIT + TR] >>> 0 < (oldWide ? TSS32.ldt - 1 : TSS16.ldt - 1)) {
     raise(cpu, 10, (oldSelector & 0xfffc) | ext);
   }
-  // Everything that paging could refuse is tried before the first change.
+  // Everything that paging could refuse is tried before the first change; the whole new TSS must be there (§7.3).
+  systemCheckRead(cpu, newTss, (wide ? TSS32_LIMIT : TSS16_LIMIT) + 1);
   const state = readState(cpu, newTss, wide);
   systemCheckWrite(cpu, oldWide ? (oldTss + TSS32.eip) | 0 : (oldTss + TSS16.ip) | 0, oldWide ? 0x40 : 0x1c);
   if (kind === 'call') systemCheckWrite(cpu, newTss, 2);
@@ -241,6 +242,10 @@ export function switchTask(
   loadSegments(cpu, state, ext);
   updateMode(cpu);
   if (state.trap) cpu.m32[PENDING_DEBUG] |= DR6_BT;
-  if (outsideLimit(cpu.m32[SEG_ATTRIBUTES + CS], cpu.m32[SEG_LIMIT + CS], state.eip, 1)) raise(cpu, 13, ext);
   return wide;
+}
+
+/** The last check, in the new task: after the error code has been pushed, if there is one. SDM 2, INT: task-gate. */
+export function checkTaskEntry(cpu: Cpu, ext: number): void {
+  if (outsideLimit(cpu.m32[SEG_ATTRIBUTES + CS], cpu.m32[SEG_LIMIT + CS], cpu.m32[EIP], 1)) raise(cpu, 13, ext);
 }

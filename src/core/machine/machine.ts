@@ -9,6 +9,7 @@ import type { InputPort } from './input-port.ts';
 import type { Engine } from './engine.ts';
 import { AddressSpace } from '../memory/address-space.ts';
 import { DR6_BS, matchInstructionBreakpoint } from '../cpu/debug.ts';
+import { isVirtualInterruptDue } from '../cpu/eflags.ts';
 import { deliverDebugTrap, deliverFault, deliverInterrupt, deliverNmi } from '../cpu/exceptions.ts';
 import { resetCpu } from '../cpu/reset.ts';
 import { updateMode } from '../cpu/segmentation.ts';
@@ -31,6 +32,8 @@ import {
   SHUTDOWN,
   TF,
   TICK_F64,
+  VIF,
+  VIP,
 } from '../state/layout.ts';
 import { type Board, type BoardOptions, createBoard } from './board.ts';
 import { TickClock } from './clock.ts';
@@ -458,6 +461,13 @@ export class Machine {
   private runSlice(tick: number, budget: number): void {
     const { cpu } = this;
     const m32 = cpu.m32;
+    // The frame of what was just delivered may itself have hit a data breakpoint: that trap comes first.
+    if (m32[PENDING_DEBUG] !== 0 && (m32[INTERRUPT_SHADOW] & SHADOW_MOV_SS) === 0) return;
+    if ((m32[EFLAGS] & (VIF | VIP)) === (VIF | VIP) && isVirtualInterruptDue(cpu)) {
+      setFault(cpu, 13, 0);
+      this.deliverFault();
+      return;
+    }
     const single = (m32[EFLAGS] & (TF | RF)) | m32[INTERRUPT_SHADOW];
     if (single !== 0 || cpu.breakActive) {
       this.runSingle(tick);
