@@ -109,4 +109,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const seed = Number(values.seed ?? 1);
   const report = await killRecordings(Number(values.kills ?? 200), seed, (line) => console.log(line));
   console.log(JSON.stringify({ seed, ...report }));
+  // Recordings that never began prove nothing.
+  if (report.replayed * 2 < report.kills) process.exitCode = 1;
 }
