@@ -84,7 +84,7 @@ const PROGRAMS: readonly [string, string][] = [
   ],
   [
     'read, then write to a page that may be read-only',
-    'top: mov eax, [esi]\n add edi, eax\n mov [esi], edi\n add esi, 64\n dec ecx\n jnz top\nend: jmp end',
+    'top: mov edx, [0x21ffc]\n mov eax, [esi]\n add edi, eax\n mov [esi], edi\n add esi, 64\n dec ecx\n jnz top\nend: jmp end',
   ],
   [
     'calls, returns and a repeated string',
@@ -92,7 +92,7 @@ const PROGRAMS: readonly [string, string][] = [
   ],
   [
     'accesses at the end of a segment',
-    'top: mov eax, [fs:ebx + 0x70]\n add edi, eax\n inc ebx\n mov [fs:ebx + 0x60], edi\n dec ecx\n jnz top\nend: jmp end',
+    'top: mov eax, [fs:ebx + 0x70]\n add edi, eax\n inc ebx\n mov [fs:ebx + 0x60], edi\n mov [fs:ebx + 0x68], di\n dec ecx\n jnz top\nend: jmp end',
   ],
   [
     'unaligned and page-crossing accesses',
@@ -105,7 +105,7 @@ for (const [name, source] of PROGRAMS) {
     const code = assemble(`bits 32\n${source}\n`, { origin: CODE }).bytes;
     for (const user of [false, true]) {
       for (const [index, lengths] of [[1000], [1], [7, 2], [13]].entries()) {
-        const registers = [1, 40 + index, 3, 0, 5, 12, DATA + (user ? 0xd00 : 0xe02), DATA + 0x200];
+        const registers = [1, 40 + index, 3, 0, 5, 12, DATA + (index === 3 ? 0xe02 : 0xd00), DATA + 0x200];
         compare(reference, shapes, { code, registers, flags: index, seed: 3, user }, 600, lengths);
       }
     }
