@@ -17,12 +17,17 @@ import { projectRoot } from '../support/poison.ts';
 import { randomKernel } from '../verify/programs.ts';
 import { type Mutation, MUTATIONS } from './mutations.ts';
 
-const PROGRAMS = 6;
+const PROGRAMS = 4;
 /** Guests that reach what random programs do not: paging, invalidation, interrupts, rights, tasks, strings. */
 const GUESTS = ['smc', 'paging', 'interrupts', 'ring3', 'tasks', 'strings', 'echo'];
-const GUEST_TICKS = 120_000;
+const GUEST_TICKS = 60_000;
 /** By the folder of the mutated file. The tiers are held against the interpreter, it against stepping. */
-const ENGINES_OF_TIERS = ['interp', 'js:threshold=1', 'js:threshold=1,optimise=0,region=1', 'js:threshold=2,instructions=1'];
+const ENGINES_OF_TIERS = [
+  'interp',
+  'js:threshold=1',
+  'js:threshold=1,optimise=0,region=1',
+  'js:threshold=2,instructions=1',
+];
 const ENGINES_OF_INTERPRETER = ['step', 'interp'];
 
 interface Result {
@@ -35,13 +40,13 @@ interface Result {
 async function recordLogs(folder: string, seed: number): Promise<void> {
   const settings = { memoryMegabytes: 2, reboot: false, embed: true, hashEveryTicks: 4096 };
   for (let i = 0; i < PROGRAMS; i++) {
-    const kernel = randomKernel(seed * 1000 + i, 170, 25);
+    const kernel = randomKernel(seed * 1000 + i, 170, 12);
     const { log } = await record({ ...settings, images: { kernel }, maxTicks: 60_000 });
     writeFileSync(join(folder, `a-program-${i}.rlog`), log);
   }
   for (const name of GUESTS) {
     const { input } = findGuest(name);
-    const inputs = input === undefined ? [] : [{ tick: 60_000, event: serialText(input) }];
+    const inputs = input === undefined ? [] : [{ tick: 30_000, event: serialText(input) }];
     const images = { kernel: buildGuest(name) };
     const { log } = await record({ ...settings, memoryMegabytes: 8, images, inputs, maxTicks: GUEST_TICKS });
     writeFileSync(join(folder, `b-${name}.rlog`), log);
@@ -69,7 +74,8 @@ function tryOne(root: string, logs: string, mutation: Mutation, timeoutMs: numbe
     if (ended.status === 0) return { mutation, outcome: 'survived', by: '' };
     if (ended.signal !== null) return { mutation, outcome: 'caught', by: `no end within ${timeoutMs / 1000} s` };
     const line = ended.stdout.trim();
-    if (!line.startsWith('{')) return { mutation, outcome: 'caught', by: ended.stderr.trim().split('\n').at(-1) ?? 'a crash' };
+    if (!line.startsWith('{'))
+      return { mutation, outcome: 'caught', by: ended.stderr.trim().split('\n').at(-1) ?? 'a crash' };
     const { log, what } = JSON.parse(line) as { log: string; what: string };
     return { mutation, outcome: 'caught', by: `${log}: ${what}` };
   } finally {
@@ -102,7 +108,10 @@ async function main(): Promise<number> {
   const endMs = Date.now() + Number(values.minutes) * 60_000;
   try {
     for (const part of ['dist/src', 'dist/tiers', 'dist/proptests', 'guests', 'package.json']) {
-      cpSync(join(projectRoot, part), join(root, part), { recursive: true, filter: (path) => !/\.(map|d\.ts|rlog)$|cache/.test(path) });
+      cpSync(join(projectRoot, part), join(root, part), {
+        recursive: true,
+        filter: (path) => !/\.(map|d\.ts|rlog)$|cache/.test(path),
+      });
     }
     symlinkSync(join(projectRoot, 'node_modules'), join(root, 'node_modules'));
     const logs = join(root, 'logs');
@@ -119,13 +128,17 @@ async function main(): Promise<number> {
       if (Date.now() > endMs) break;
       const result = tryOne(root, logs, mutation, Number(values['seconds-each']) * 1000);
       results.push(result);
-      if (!values.json) console.log(`${result.outcome.padEnd(9)} ${mutation.file}: ${mutation.breaks}${result.by === '' ? '' : ` [${result.by}]`}`);
+      if (!values.json)
+        console.log(
+          `${result.outcome.padEnd(9)} ${mutation.file}: ${mutation.breaks}${result.by === '' ? '' : ` [${result.by}]`}`,
+        );
     }
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
   const count = (outcome: Result['outcome']): number => results.filter((result) => result.outcome === outcome).length;
-  if (values.json) console.log(JSON.stringify(results.map(({ mutation, outcome, by }) => ({ ...mutation, outcome, by }))));
+  if (values.json)
+    console.log(JSON.stringify(results.map(({ mutation, outcome, by }) => ({ ...mutation, outcome, by }))));
   const untried = order.length - results.length;
   console.log(
     `${count('caught')} of ${results.length} caught, ${count('survived')} survived, ${count('stale')} stale${untried === 0 ? '' : `, ${untried} not tried`}; again: --seed ${seed}`,

@@ -88,7 +88,7 @@ test('a fault at a tick is found at that tick, whatever it damages', async () =>
   const end = openLog(log).lastTick;
   const dice = new Dice(7);
   for (const [name, damage] of Object.entries(DAMAGES)) {
-    for (let turn = 0; turn < 2; turn++) {
+    for (let turn = 0; turn < 1; turn++) {
       const tick = 10 + dice.next(end - 20);
       const makeEngine = (cpu: ConstructorParameters<typeof FaultyAtTick>[0]) => new FaultyAtTick(cpu, tick, damage);
       const verified = await verifyAgainst(log, { name: 'faulty', policy: 'none', makeEngine }, 5000);

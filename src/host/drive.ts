@@ -27,6 +27,8 @@ export interface DriveOptions {
   readonly terminal?: Terminal | null;
   readonly pace?: 'real' | 'none';
   readonly progress?: Progress | null;
+  /** Called between slices; false ends the run. */
+  readonly watch?: (tick: number) => boolean;
   /** Called about once a second while a person may be typing. */
   readonly flushLog?: () => void;
 }
@@ -105,6 +107,7 @@ class Driver {
       if (session.tick >= maxTick) return this.over('max-ticks');
       const sliceEnd = (Math.floor(session.tick / SLICE_TICKS) + 1) * SLICE_TICKS;
       const reason = session.advance(Math.min(maxTick, sliceEnd));
+      if (this.options.watch?.(session.tick) === false) return this.over('stopped');
       if (reason === 'idle') {
         if (!(await this.waitForInput())) return this.over('idle');
       } else if (reason !== 'tick') return this.over(reason);

@@ -6,10 +6,14 @@ import { RecordingPort } from '../core/machine/input-port.ts';
 import { FRAME_TICKS_DEFAULT, LogWriter } from '../core/replay/log.ts';
 import { embedImages } from '../core/replay/log-images.ts';
 import type { LogProfile } from '../core/replay/manifest.ts';
+import type { SessionEnd } from '../core/replay/session.ts';
+import { Shadow, ShadowedPort } from '../core/replay/shadow.ts';
 import { type Arguments, CommandError, type CommandSpec } from './args.ts';
+import { DEFAULT_ENGINE, loadEngine } from './engines.ts';
 import { whyUnreadable } from './images.ts';
 import { MACHINE_OPTIONS, RUN_OPTIONS } from './machine-options.ts';
 import { driveLive, LIVE_NOTES, prepareLive } from './run-command.ts';
+import { EXIT, say } from './report.ts';
 import { VERSION } from './version.ts';
 
 const LOG_GROUP = 'Log';
@@ -32,6 +36,11 @@ export const RECORD: CommandSpec = {
       value: 'N',
       range: [1, Number.MAX_SAFE_INTEGER],
       help: 'ticks after which a frame is written: what a kill can lose (default 2^25)',
+    },
+    {
+      group: LOG_GROUP,
+      name: 'shadow',
+      help: 'run a second machine behind the first, on interp (on step when that is what runs), and stop where they differ',
     },
     { group: LOG_GROUP, name: 'embed', help: 'store the images in the log, so that one file is the whole run' },
     ...MACHINE_OPTIONS,
@@ -91,8 +100,10 @@ function profileOf(args: Arguments): LogProfile {
 }
 
 export async function recordCommand(args: Arguments): Promise<number> {
-  const file = new LogFile(args.positionals[0]);
+  const path = args.positionals[0];
+  const file = new LogFile(path);
   let writer: LogWriter | null = null;
+  let shadowed: ShadowedPort | null = null;
   const live = await prepareLive(args, ({ manifest, images }) => {
     const header = { creator: `reprise ${VERSION}`, profile: profileOf(args), machine: manifest };
     writer = new LogWriter(file.sink, header, { frameTicks: args.number('frame-ticks') ?? FRAME_TICKS_DEFAULT });
@@ -102,12 +113,34 @@ export async function recordCommand(args: Arguments): Promise<number> {
         manifest.images.map(({ role }) => images.get(role) ?? new Uint8Array(0)),
       );
     }
-    return new RecordingPort(writer);
+    if (!args.has('shadow')) return new RecordingPort(writer);
+    shadowed = new ShadowedPort(writer);
+    return shadowed;
   });
+  const flushLog = (): void => writer?.flush();
+  const { manifest, images } = live.setup;
+  const engine = args.text('engine') ?? DEFAULT_ENGINE;
+  const other = engine === 'interp' ? 'step' : 'interp';
+  const shadow = shadowed === null ? null : new Shadow(shadowed, manifest, images, await loadEngine(other));
   file.open();
+  let status: number;
   try {
-    return await driveLive(args, live, 'record', () => writer?.flush());
+    const watching = {
+      flushLog,
+      watch: (tick: number) => shadow?.catchUp(tick) !== false,
+      ended: ({ tick, hash }: SessionEnd) => shadow?.finish(tick, hash),
+    };
+    status = await driveLive(args, live, 'record', shadow === null ? { flushLog } : watching);
   } finally {
     file.close();
   }
+  if (shadow === null) return status;
+  if (shadow.difference === null) {
+    if (!args.has('json')) say(`record: the shadow on ${other} agrees, ${shadow.compared} comparisons`);
+    return status;
+  }
+  const { agreedTick, tick } = shadow.difference;
+  say(`record: the shadow on ${other} left ${engine} after tick ${agreedTick} and by tick ${tick}; the log is whole.`);
+  say(`Find the instruction: reprise verify ${path} --engines ${other},${engine}`);
+  return EXIT.divergence;
 }

@@ -3,7 +3,7 @@
 
 import { InputScriptError, parseInputScript, ScriptPlayer } from '../core/replay/input-script.ts';
 import { LivePort } from '../core/machine/input-port.ts';
-import { Session } from '../core/replay/session.ts';
+import { Session, type SessionEnd } from '../core/replay/session.ts';
 import { type Arguments, CommandError, type CommandSpec } from './args.ts';
 import { drive } from './drive.ts';
 import { DEFAULT_ENGINE, loadEngine } from './engines.ts';
@@ -71,8 +71,17 @@ function readScript(path: string | undefined) {
   }
 }
 
+/** What a recording adds to a run. */
+export interface LiveHooks {
+  readonly flushLog?: () => void;
+  /** Between slices; false ends the run. */
+  readonly watch?: (tick: number) => boolean;
+  /** The run is over; before it is said how. */
+  readonly ended?: (end: SessionEnd) => void;
+}
+
 /** Runs it to its end and says how it ended; the exit status. */
-export async function driveLive(args: Arguments, live: Live, label: string, flushLog?: () => void): Promise<number> {
+export async function driveLive(args: Arguments, live: Live, label: string, hooks: LiveHooks = {}): Promise<number> {
   const { setup, output, session, terminal } = live;
   const { nsPerTick } = setup.manifest;
   const maxTick = args.number('max-ticks') ?? Number.POSITIVE_INFINITY;
@@ -85,9 +94,11 @@ export async function driveLive(args: Arguments, live: Live, label: string, flus
     terminal,
     pace: pace === 'real' ? 'real' : 'none',
     progress: Progress.isWanted() && !args.has('json') ? new Progress({ label, nsPerTick, endTick: maxTick }) : null,
-    ...(flushLog === undefined || terminal === null ? {} : { flushLog }),
+    ...(hooks.flushLog === undefined || terminal === null ? {} : { flushLog: hooks.flushLog }),
+    ...(hooks.watch === undefined ? {} : { watch: hooks.watch }),
   });
   const end = session.end(driven.reason);
+  hooks.ended?.(end);
   output.flush();
   const status = exitStatus(end, driven);
   const log = args.positionals[0];
