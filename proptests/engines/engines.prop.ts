@@ -95,6 +95,10 @@ const PROGRAMS: readonly [string, string][] = [
     'top: mov eax, [fs:ebx + 0x70]\n add edi, eax\n inc ebx\n mov [fs:ebx + 0x60], edi\n mov [fs:ebx + 0x68], di\n dec ecx\n jnz top\nend: jmp end',
   ],
   [
+    'bytes at the linear addresses where the TLB arithmetic overflows',
+    'top: mov al, [0x80020010]\n add edi, eax\n mov [0x80020011], al\n inc byte [0x80020010]\n add bl, [0x80020011]\n dec ecx\n jnz top\nend: jmp end',
+  ],
+  [
     'unaligned and page-crossing accesses',
     'top: mov eax, [esi]\n add esi, 3\n mov [esi + 1], eax\n dec ecx\n jnz top\nend: jmp end',
   ],

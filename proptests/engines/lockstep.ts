@@ -30,7 +30,7 @@ import {
   SEG_LIMIT,
   SS,
 } from '../../src/core/state/layout.ts';
-import { CODE, DATA } from './random-code.ts';
+import { ALIAS, CODE, DATA } from './random-code.ts';
 
 const RAM_BYTES = 0x40000;
 const DIRECTORY = 0x1000;
@@ -98,6 +98,7 @@ export function prepare(runner: Runner, start: Start): void {
   all.set(image(start.seed & 15), DATA);
   const view = new DataView(all.buffer);
   view.setUint32(DIRECTORY, TABLE | 7, true);
+  view.setUint32(DIRECTORY + (ALIAS >>> 22) * 4, TABLE | 7, true);
   for (let page = 0; page < RAM_BYTES >>> 12; page++) {
     const at = page << 12;
     const rights = at === DATA + 0x1000 ? 5 : at === DATA + 0x4000 ? 0 : 7;

@@ -7,8 +7,8 @@ import fc from 'fast-check';
 
 export const CODE = 0x10000;
 export const DATA = 0x20000;
-/** Bytes that random operands name. */
-export const DATA_BYTES = 0x3000;
+/** All RAM is mapped here again: host address less linear address overflows 32 bits. */
+export const ALIAS = 0x80000000;
 
 export interface Draft {
   readonly template: number;
@@ -39,6 +39,13 @@ function place(x: number): number {
     case 7:
     case 8:
       return DATA + 0x1000 + (low & 0xffc); // read-only page
+    case 9:
+      return ALIAS + CODE + (low & 0xff);
+    case 10:
+    case 11:
+    case 12:
+    case 13:
+      return ALIAS + DATA + (low & 0x7c);
     case 3:
       return DATA + 0x1ff8 + (low & 15);
     case 4:
@@ -180,6 +187,7 @@ export const word = fc.oneof(
   fc.integer(),
   fc.nat(0x2fff).map((offset) => DATA + offset),
   fc.nat(255).map((offset) => CODE + offset),
+  fc.nat(0x1fff).map((offset) => (ALIAS + DATA + offset) | 0),
   fc.constantFrom(0, 1, 2, 3, -1, 0x7fffffff, -0x80000000, 0x80, 0xff, 0xffff),
   fc.constantFrom(0, 1, 7, -1),
 );

@@ -209,7 +209,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
             0;
           const entry = tlb[address >>> 12];
           if ((entry & readDeny) !== 0) break;
-          m8[(code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2)] = m8[(entry & -4096) + address];
+          m8[(code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2)] = m8[((entry & -4096) + address) | 0];
           pc += RECORD_WORDS;
           continue dispatch;
         }
@@ -222,7 +222,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
             0;
           const entry = tlb[address >>> 12];
           if ((entry & writeDeny) !== 0) break;
-          m8[(entry & -4096) + address] = m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)];
+          m8[((entry & -4096) + address) | 0] = m8[(code[pc + R_B] & 3) * 4 + (code[pc + R_B] >> 2)];
           pc += RECORD_WORDS;
           continue dispatch;
         }
@@ -235,7 +235,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
             0;
           const entry = tlb[address >>> 12];
           if ((entry & writeDeny) !== 0) break;
-          m8[(entry & -4096) + address] = code[pc + R_IMM];
+          m8[((entry & -4096) + address) | 0] = code[pc + R_IMM];
           pc += RECORD_WORDS;
           continue dispatch;
         }
@@ -273,7 +273,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
             0;
           const entry = tlb[address >>> 12];
           if ((entry & readDeny) !== 0) break;
-          m32[code[pc + R_A]] = m8[(entry & -4096) + address];
+          m32[code[pc + R_A]] = m8[((entry & -4096) + address) | 0];
           pc += RECORD_WORDS;
           continue dispatch;
         }
@@ -311,7 +311,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
             0;
           const entry = tlb[address >>> 12];
           if ((entry & readDeny) !== 0) break;
-          m32[code[pc + R_A]] = (m8[(entry & -4096) + address] << 24) >> 24;
+          m32[code[pc + R_A]] = (m8[((entry & -4096) + address) | 0] << 24) >> 24;
           pc += RECORD_WORDS;
           continue dispatch;
         }
@@ -769,7 +769,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
               24) >>
             24;
           m32[CC_OP] = CC_SUB8;
-          m32[CC_DST] = ((m8[(entry & -4096) + address] - source) << 24) >> 24;
+          m32[CC_DST] = ((m8[((entry & -4096) + address) | 0] - source) << 24) >> 24;
           m32[CC_SRC] = source;
           pc += RECORD_WORDS;
           continue dispatch;
@@ -783,7 +783,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
             0;
           const entry = tlb[address >>> 12];
           if ((entry & readDeny) !== 0) break;
-          const source = (m8[(entry & -4096) + address] << 24) >> 24;
+          const source = (m8[((entry & -4096) + address) | 0] << 24) >> 24;
           m32[CC_OP] = CC_SUB8;
           m32[CC_DST] = ((m8[(code[pc + R_A] & 3) * 4 + (code[pc + R_A] >> 2)] - source) << 24) >> 24;
           m32[CC_SRC] = source;
@@ -809,7 +809,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
           const entry = tlb[address >>> 12];
           if ((entry & readDeny) !== 0) break;
           m32[CC_OP] = CC_LOGIC8;
-          m32[CC_DST] = ((m8[(entry & -4096) + address] & code[pc + R_IMM]) << 24) >> 24;
+          m32[CC_DST] = ((m8[((entry & -4096) + address) | 0] & code[pc + R_IMM]) << 24) >> 24;
           pc += RECORD_WORDS;
           continue dispatch;
         }

@@ -203,7 +203,7 @@ function rethrow(cpu: Cpu): void {
 
 export function load8(cpu: Cpu, linear: number): number {
   const entry = cpu.tlb[linear >>> 12];
-  if ((entry & readDeny(isUser(cpu))) === 0) return cpu.m8[(entry & -4096) + linear];
+  if ((entry & readDeny(isUser(cpu))) === 0) return cpu.m8[((entry & -4096) + linear) | 0];
   const value = slowLoad8(cpu, linear);
   rethrow(cpu);
   return value;
@@ -228,7 +228,7 @@ export function load32(cpu: Cpu, linear: number): number {
 export function store8(cpu: Cpu, linear: number, value: number): void {
   const entry = cpu.tlb[linear >>> 12];
   if ((entry & writeDeny(isUser(cpu))) === 0) {
-    cpu.m8[(entry & -4096) + linear] = value;
+    cpu.m8[((entry & -4096) + linear) | 0] = value;
     return;
   }
   slowStore8(cpu, linear, value);
