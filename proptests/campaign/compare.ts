@@ -1,4 +1,7 @@
-/** What two emulators must agree on after a case, and the differences as text. */
+/**
+ * What two emulators must agree on after a case, and the differences as text. Which differences are excused, and why,
+ * stands in verdicts.ts; nothing is judged here.
+ */
 import { FIELDS, type Field } from './layout.ts';
 import type { Outcome } from './emulators.ts';
 import type { CampaignCase } from './world.ts';

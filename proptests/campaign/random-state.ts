@@ -1,4 +1,7 @@
-/** Random descriptors, gates, selectors and privilege levels for generators, biased to what is nearly right. */
+/**
+ * Random descriptors, gates, selectors and privilege levels for generators, biased to what is nearly right: what is
+ * wrong in many ways at once stops at the first check and tests nothing else.
+ */
 import { assemble } from '../../src/core/isa/assemble.ts';
 import type { Random } from '../witness/random.ts';
 import * as at from './layout.ts';

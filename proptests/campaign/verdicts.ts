@@ -1,4 +1,7 @@
-/** Differences that the manual has settled: who is wrong, and where it says so. */
+/**
+ * Differences that the manual has settled: who is wrong, and where it says so. A difference without a verdict fails the
+ * campaign; a verdict never excuses ours alone against both others.
+ */
 import * as at from './layout.ts';
 import type { Difference } from './compare.ts';
 import type { EmulatorName, Outcome } from './emulators.ts';

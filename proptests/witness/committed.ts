@@ -1,4 +1,7 @@
-/** The committed vectors: every file of proptests/witness/vectors/, and the mismatches kept as tests. */
+/**
+ * The committed vectors: every file of proptests/witness/vectors/, and the mismatches kept as tests. They let a machine
+ * without an x86 processor test against silicon.
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

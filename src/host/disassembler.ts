@@ -1,4 +1,5 @@
-// Guest instructions in the words of iced-x86, loaded only by those who print them.
+// Guest instructions in the words of iced-x86, loaded only by those who print them: the package is large,
+// and most verbs never need it.
 
 import type { InstructionPlace } from '../core/replay/narrow.ts';
 

@@ -122,7 +122,7 @@ export function flagsOf(kind: number, result: number, source: number, eflags: nu
   if (kind >= CC_SZP) return szp | (source & (CF | AF | OF));
   const cf = carryOf(kind, result, source, eflags);
   if (kind >= CC_INC) {
-    const most = 2 ** (width(kind) - 1);
+    const most = width(kind) === 32 ? 0x8000_0000 : 1 << (width(kind) - 1);
     if (kind < CC_DEC) return szp | cf | ((result & 15) === 0 ? AF : 0) | (result === -most ? OF : 0);
     return szp | cf | ((result & 15) === 15 ? AF : 0) | (result === most - 1 ? OF : 0);
   }

@@ -1,4 +1,5 @@
 // Makes the operations of one block, in order. Lifters speak to it; passes that expand an operation do too.
+// It numbers temps and folds nothing: simplifying is the work of tiers/opt.
 
 import type { Binary, Exit, Op, Size, Temp, Unary } from './ir.ts';
 

@@ -1,7 +1,8 @@
 // IR → JavaScript source of one function `(cpu) => void`. Guest registers and the lazy flags are locals, loaded at
 // the entry and written back (spilled) only where the function is left: at exits, before handlers, and on slow paths.
 // All slow paths lead to one piece of code (label S) that writes everything back as it was before the instruction,
-// lets the handler do the instruction, and leaves; all exits to another (label E). Flags are symbolic inside a block: what nobody looks at is computed on slow paths alone.
+// lets the handler do the instruction, and leaves; all exits to another (label E). Flags are
+// symbolic inside a block: what nobody looks at is computed on slow paths alone.
 // The names the source uses freely are those of the Environment in instantiate.ts.
 
 import { CC_EFLAGS } from '../../src/core/state/flags.ts';

@@ -1,4 +1,5 @@
 // ADD OR ADC SBB AND SUB XOR CMP TEST INC DEC NOT NEG XADD CMPXCHG, SDM 2. AF of logical operations is 0.
+// Flags stay lazy: the same three words as state/flags.ts, with the kind known statically.
 
 import type { OpName } from '../../src/core/isa/ops.ts';
 import { KIND_REGISTER } from '../../src/core/isa/record.ts';

@@ -1,4 +1,5 @@
 // Near control transfer in flat 32-bit code: Jcc JMP CALL RET LOOPcc JCXZ, SDM 2. Each sets the block's exit.
+// Far transfers and everything with limits to check are left to the handlers.
 
 import type { OpName } from '../../src/core/isa/ops.ts';
 import { META_ADDRSIZE_32, SIZE_32 } from '../../src/core/isa/record.ts';
