@@ -105,10 +105,10 @@ export async function coverage(witness: Witness | null, seed: number, casesPerFo
     const tests = named.get(row.name) ?? [];
     if (tests.length > 0) notes.push(`named by ${tests.slice(0, 3).join(', ')}${tests.length > 3 ? ' …' : ''}`);
     if (tests.length === 0 && !silicon.has(row.name) && inVectors === 0) notes.push('decoder tests only');
-    lines.push(
-      `${row.name.padEnd(14)} ${String(forms.length).padStart(2)} forms  silicon ${show(silicon.get(row.name) ?? empty())}` +
-        `  vectors ${show(vectors.get(row.name) ?? empty())}, ${inVectors}/${forms.length} forms  ${notes.filter(Boolean).join('; ')}`.trimEnd(),
-    );
+    const inSilicon = show(silicon.get(row.name) ?? empty());
+    const inFiles = `${show(vectors.get(row.name) ?? empty())}, ${inVectors}/${forms.length} forms`;
+    const head = `${row.name.padEnd(14)} ${String(forms.length).padStart(2)} forms`;
+    lines.push(`${head}  silicon ${inSilicon}  vectors ${inFiles}  ${notes.filter(Boolean).join('; ')}`.trimEnd());
   }
   const rowsWith = (map: Map<string, Counts>) => ROWS.filter((row) => map.has(row.name)).length;
   const completed = ROWS.filter((row) => (silicon.get(row.name)?.completed ?? 0) > 0).length;
