@@ -1,6 +1,6 @@
 /**
- * What two emulators must agree on after a case, and the differences as text. Which differences are excused, and why,
- * stands in verdicts.ts; nothing is judged here.
+ * What two emulators must agree on after a case: how it ended, every field that the monitor prints, every doubleword of
+ * the arena that changed. Not compared: arithmetic flags of the monitor's own, and what an empty port reads.
  */
 import { FIELDS, type Field } from './layout.ts';
 import type { Outcome } from './emulators.ts';

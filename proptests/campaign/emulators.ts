@@ -1,6 +1,7 @@
 /**
  * Runs a batch of cases on one emulator, as a ROM that starts at the reset vector: a case that resets the machine costs no
- * new start. After one that hangs it the rest of the batch goes into a new image. Reprise is run like the others, as a process. Needs Debian's qemu-system-x86 and bochs.
+ * new start. After one that hangs it the rest of the batch goes into a new image. Reprise is run like the others, as a
+ * process. Needs Debian's packages qemu-system-x86 and bochs.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,9 +24,9 @@ export interface Outcome {
 
 const NO_FIELDS = Object.fromEntries(FIELDS.map((field) => [field, 0])) as Record<Field, number>;
 /** Without a byte of output for so long an emulator hangs; heavily loaded machines need patience. */
-const SILENCE_MS = 6_000;
+const SILENCE_MS = 20_000;
 /** The first byte may take longer: Reprise from a fresh checkout builds itself first. */
-const START_MS = 30_000;
+const START_MS = 120_000;
 
 const reprise = fileURLToPath(new URL('../../src/host/reprise.mjs', import.meta.url));
 const here = fileURLToPath(import.meta.url);

@@ -1,11 +1,15 @@
 /**
- * Random descriptors, gates, selectors and privilege levels for generators, biased to what is nearly right: what is
- * wrong in many ways at once stops at the first check and tests nothing else.
+ * Random descriptors, gates, selectors, stacks, flags and privilege levels for generators, biased to what is nearly
+ * right: a choice that is wrong in one respect says more than noise. Every choice goes into the title of the case.
  */
 import { assemble } from '../../src/core/isa/assemble.ts';
 import type { Random } from '../witness/random.ts';
 import * as at from './layout.ts';
 import { descriptor, type Draft, EFLAGS_V86, gate } from './world.ts';
+
+export type Generator = (draft: Draft, random: Random) => void;
+
+export const hex = (value: number): string => (value >>> 0).toString(16);
 
 const assembled = new Map<string, Uint8Array>();
 
@@ -152,7 +156,8 @@ export function randomCodeSelector(draft: Draft, random: Random, level: number, 
   draft.putPair(at.GDT + at.FREE + 8 * entry, descriptor(base, limit, access & (isAbsent ? 0x7f : 0xff), flags));
   const rpl = random.oneIn(4) ? random.below(4) : level;
   draft.say(
-    `{code access=${access.toString(16)}${isAbsent ? ' absent' : ''} limit=${limit.toString(16)} base=${base.toString(16)} flags=${flags.toString(16)} rpl=${rpl}}`,
+    `{code access=${access.toString(16)}${isAbsent ? ' absent' : ''} limit=${limit.toString(16)}`,
+    `base=${base.toString(16)} flags=${flags.toString(16)} rpl=${rpl}}`,
   );
   return (at.FREE + 8 * entry) | rpl;
 }

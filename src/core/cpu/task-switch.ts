@@ -187,7 +187,8 @@ function loadSegments(cpu: Cpu, state: NewState, ext: number): void {
 
 /**
  * Switch to the task of `d` (from fetchTss). `returnEip` and `savedFlags` go into the old TSS; `ext` into error codes.
- * Sets EIP and nextEip; the caller ends with checkTaskEntry. Returns whether the new TSS is a 32-bit one (the width of a pushed error code).
+ * Sets EIP and nextEip; the caller ends with checkTaskEntry. Returns whether the new TSS is a 32-bit one (the width of a
+ * pushed error code).
  */
 export function switchTask(
   cpu: Cpu,
