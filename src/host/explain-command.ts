@@ -1,9 +1,10 @@
 // `reprise explain HEX`: which row of the instruction table bytes belong to, what they decode to, and how another
-// decoder (iced-x86) spells them.
+// decoder (iced-x86) spells them; with --tiers also what the compiling engines make of them.
 
 import { explainBytes } from '../core/isa/describe.ts';
 import { decodeInstruction } from '../core/isa/decode.ts';
 import { RECORD_WORDS } from '../core/isa/record.ts';
+import { explainTiers } from '../../tiers/explain.ts';
 import { type Arguments, type CommandSpec, UsageError } from './args.ts';
 import { printJson } from './report.ts';
 
@@ -11,7 +12,10 @@ export const EXPLAIN: CommandSpec = {
   name: 'explain',
   positionals: ['HEX'],
   summary: 'Explains the instructions that bytes decode to: row, operands, flags, faults.',
-  options: [{ name: 'bits', value: 'N', choices: ['16', '32'], help: 'code segment of 16 or 32 bits (default 32)' }],
+  options: [
+    { name: 'bits', value: 'N', choices: ['16', '32'], help: 'code segment of 16 or 32 bits (default 32)' },
+    { name: 'tiers', help: 'also the IR, the IR after each pass that changes it, and the JavaScript (32 bits only)' },
+  ],
   notes: 'HEX is bytes as digits, such as 8b4508 or "8b 45 08"; several instructions are explained one after another.',
 };
 
@@ -53,7 +57,18 @@ export async function explainCommand(args: Arguments): Promise<number> {
     offset += length;
   }
   formatter.free();
-  if (args.has('json')) printJson({ bits, instructions: explained });
+  const tiers = args.has('tiers') ? explainTiers(bytes.subarray(0, explainedBytes(explained)), bits) : null;
+  if (args.has('json')) printJson({ bits, instructions: explained, ...(tiers === null ? {} : { tiers }) });
   else process.stdout.write(`${explained.map(({ text, iced }) => `${text}\niced-x86   ${iced}\n`).join('\n')}`);
+  if (tiers !== null && !args.has('json')) {
+    const passes = tiers.passes.map(({ name, text }) => `\nIR after ${name}\n${text}`).join('');
+    process.stdout.write(`\nIR\n${tiers.lifted}${passes}\nJavaScript\n${tiers.javascript}\n`);
+  }
   return 0;
+}
+
+/** Bytes that decoded. */
+function explainedBytes(explained: readonly { offset: number; length: number }[]): number {
+  const last = explained.at(-1);
+  return last === undefined ? 0 : last.offset + last.length;
 }
