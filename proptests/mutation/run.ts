@@ -8,7 +8,8 @@
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { buildGuest, findGuest } from '../../src/host/guest-images.ts';
 import { record, serialText } from '../../src/host/index.ts';
@@ -20,6 +21,8 @@ import { type Mutation, MUTATIONS } from './mutations.ts';
 const PROGRAMS = 4;
 /** Guests that reach what random programs do not: paging, invalidation, interrupts, rights, tasks, strings. */
 const GUESTS = ['smc', 'paging', 'interrupts', 'ring3', 'tasks', 'strings', 'echo'];
+/** Run from the private copy, where the fault is. */
+const CHECK = relative(projectRoot, fileURLToPath(new URL('./check.js', import.meta.url)));
 const GUEST_TICKS = 60_000;
 /** By the folder of the mutated file. The tiers are held against the interpreter, it against stepping. */
 const ENGINES_OF_TIERS = [
@@ -69,7 +72,7 @@ function tryOne(root: string, logs: string, mutation: Mutation, timeoutMs: numbe
   try {
     const isTier = !/^(tiers\/interp|src)\//.test(mutation.file);
     const engines = isTier ? ENGINES_OF_TIERS : ENGINES_OF_INTERPRETER;
-    const check = join(root, 'dist/proptests/mutation/check.js');
+    const check = join(root, CHECK);
     const ended = spawnSync(process.execPath, [check, logs, ...engines], { encoding: 'utf8', timeout: timeoutMs });
     if (ended.status === 0) return { mutation, outcome: 'survived', by: '' };
     if (ended.signal !== null) return { mutation, outcome: 'caught', by: `no end within ${timeoutMs / 1000} s` };
@@ -117,7 +120,7 @@ async function main(): Promise<number> {
     const logs = join(root, 'logs');
     mkdirSync(logs);
     await recordLogs(logs, seed);
-    const check = join(root, 'dist/proptests/mutation/check.js');
+    const check = join(root, CHECK);
     for (const engines of [ENGINES_OF_TIERS, ENGINES_OF_INTERPRETER]) {
       const sound = spawnSync(process.execPath, [check, logs, ...engines], { encoding: 'utf8' });
       if (sound.status === 0) continue;
