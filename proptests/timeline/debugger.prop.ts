@@ -14,7 +14,7 @@ import { finish } from '../../src/core/replay/timeline.ts';
 import { EIP } from '../../src/core/state/layout.ts';
 import { splitScript } from '../../src/host/debug-command.ts';
 import { assembleGuest, buildGuest } from '../../src/host/guest-images.ts';
-import { openLog, record, replay } from '../../src/host/index.ts';
+import { logEvents, openLog, record, replay } from '../../src/host/index.ts';
 import { inFolder, reprise } from '../cli/command.ts';
 import { hashOf, recordGuest, timelineOf } from './fixture.ts';
 
@@ -31,7 +31,7 @@ async function inLog<T>(work: (path: string) => Promise<T>): Promise<T> {
 
 /** One object a command. */
 async function script(path: string, commands: string): Promise<Record<string, unknown>[]> {
-  const ended = await reprise(['debug', path, '--json', '--exec', commands]);
+  const ended = await reprise(['debug', path, '--json', '--exec', commands], { timeoutMs: 200_000 });
   assert.equal(ended.status, 0, ended.stderr);
   return ended.stdout
     .trim()
@@ -74,6 +74,15 @@ test('bookmarks are frames of the log, survive, are replaced and taken away; the
     const replayed = await replay(file);
     assert.equal(replayed.divergence, null);
     assert.equal(replayed.hash, recording.hash);
+    const what = `${path}.branch`;
+    const [, branched] = await script(
+      path,
+      `seek 5000; branch ${what} 100 eax = 5, byte[0x3f0000] = 90h; bookmark here`,
+    );
+    const branch = await replay(readFileSync(what), {});
+    assert.equal(branch.divergence, null);
+    assert.equal(branch.hash, branched.hash);
+    assert.equal(branch.tick, 5100);
     await script(path, 'seek end; bookmark here');
     const [moved, there] = await script(path, 'seek mark:here; seek mark:there');
     assert.equal(moved.tick, recording.tick);
@@ -98,7 +107,10 @@ test('what cannot be done is one sentence and status 2', async () => {
       ['delete 9', /no breakpoint/],
       ['step x', /no count/],
     ] as const;
-    const piped = await reprise(['debug', path], { input: bad.map(([command]) => `${command}\n`).join('') });
+    const piped = await reprise(['debug', path], {
+      timeoutMs: 200_000,
+      input: bad.map(([command]) => `${command}\n`).join(''),
+    });
     const lines = piped.stderr.trim().split('\n');
     assert.equal(lines.length, bad.length, piped.stderr);
     bad.forEach(([, wanted], i) => assert.match(lines[i], wanted));
@@ -107,6 +119,45 @@ test('what cannot be done is one sentence and status 2', async () => {
     assert.equal(status, 2);
     assert.match(stderr, /^reprise: seek 99999999: Tick 99999999 is beyond the end/i);
     assert.equal(stdout, '');
+  });
+});
+
+test('a trace is Trace Event JSON, and its counts are those of the log', async () => {
+  await inLog(async (path) => {
+    const file = `${path}.json`;
+    const ended = await reprise(['trace', path, file, '--functions', '--io', '--json']);
+    assert.equal(ended.status, 0, ended.stderr);
+    const { events } = JSON.parse(ended.stdout) as { events: Record<string, number> };
+    const list = JSON.parse(readFileSync(file, 'utf8')) as {
+      ph: string;
+      ts: number;
+      dur?: number;
+      cat?: string;
+      pid: number;
+      tid: number;
+      name: string;
+    }[];
+    const counted: Record<string, number> = {};
+    for (const { ph, ts, dur, cat, pid, tid, name } of list) {
+      assert.ok(
+        ['X', 'i', 'M'].includes(ph) &&
+          Number.isFinite(ts) &&
+          ts >= 0 &&
+          pid === 1 &&
+          Number.isInteger(tid) &&
+          name !== '',
+      );
+      assert.ok(ph !== 'X' || (dur !== undefined && dur > 0));
+      if (cat !== undefined) counted[cat] = (counted[cat] ?? 0) + 1;
+    }
+    assert.deepEqual(counted, events);
+    const logged: Record<string, number> = {};
+    for (const { event } of logEvents(openLog(recording.log))) logged[event.kind] = (logged[event.kind] ?? 0) + 1;
+    for (const kind of ['interrupt', 'timer', 'port-read', 'serial'])
+      assert.equal(events[kind] ?? 0, logged[kind] ?? 0, kind);
+    assert.ok(events.exception > 0 && events.function > 0);
+    assert.ok(list.some(({ name }) => name === 'on_page_fault'));
+    assert.equal((await reprise(['trace', path, file])).status, 2, 'an existing file is kept');
   });
 });
 

@@ -16,7 +16,7 @@ import { SymbolTable } from '../../src/host/debugger/symbols.ts';
 import { encodePacket, PacketReader } from '../../src/host/gdb/packets.ts';
 import { serveGdb } from '../../src/host/gdb/server.ts';
 import { GdbStub } from '../../src/host/gdb/stub.ts';
-import { go, hashOf, recordGuest, timelineOf } from './fixture.ts';
+import { go, hashOf, makeEngine, recordGuest, timelineOf } from './fixture.ts';
 
 const run = await recordGuest('sort', { append: '1', maxTicks: 120_000 });
 const { symbols } = assembleGuest('sort');
@@ -24,7 +24,15 @@ const quicksort = symbols.get('quicksort') ?? 0;
 
 function debuggerOf(): Debugger {
   const disassemble = () => ({ text: '?', length: 1 });
-  const options = { commands: COMMANDS, symbols: new SymbolTable(), disassemble, logName: 'test', appendFrame: null };
+  const options = {
+    commands: COMMANDS,
+    symbols: new SymbolTable(),
+    disassemble,
+    logName: 'test',
+    images: run.images,
+    makeEngine,
+    appendFrame: null,
+  };
   return new Debugger({ timeline: timelineOf(run), ...options });
 }
 

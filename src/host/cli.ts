@@ -75,6 +75,14 @@ const VERBS: Readonly<Record<string, Verb>> = {
       return { spec: DEBUG, run: debugCommand };
     },
   },
+  trace: {
+    usage: 'trace LOG FILE',
+    summary: 'a recorded run as Trace Event JSON, for Perfetto',
+    load: async () => {
+      const { TRACE, traceCommand } = await import('./trace-command.ts');
+      return { spec: TRACE, run: traceCommand };
+    },
+  },
   explain: {
     usage: 'explain HEX',
     summary: 'bytes, the row they belong to, what they decode to',

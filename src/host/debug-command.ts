@@ -113,6 +113,8 @@ async function debugLog(args: Arguments, path: string, log: LogReader): Promise<
     symbols,
     disassemble: await loadListing(),
     logName: path,
+    images,
+    makeEngine,
     appendFrame: isWhole ? (frame) => appendTo(path, frame) : null,
   });
   const scripts = args.list('exec');

@@ -37,6 +37,7 @@ import {
 } from '../state/layout.ts';
 import { type Board, type BoardOptions, createBoard } from './board.ts';
 import { TickClock } from './clock.ts';
+import { applyEdit } from './edit.ts';
 import { BoardErrorPins, ERROR_PORT, ERROR_PORT_COUNT } from './error-pins.ts';
 import { SerialTap } from '../replay/serial-tap.ts';
 import { StateHasher } from './state-hash.ts';
@@ -392,7 +393,7 @@ export class Machine {
       this.dueTick = tick;
       if (event.kind === 'nmi') this.cpu.m32[NMI_PENDING] = 1;
       else if (event.kind === 'reset') this.resetRequested = true;
-      else this.board.input(event);
+      else if (!applyEdit(this.cpu, event)) this.board.input(event);
     }
     if (clock.nextDue() > tick) return;
     this.dueTick = tick;
@@ -406,6 +407,7 @@ export class Machine {
       if (event === null) break;
       if (event.kind === 'nmi') cpu.m32[NMI_PENDING] = 1;
       else if (event.kind === 'reset' && !this.options.reboot) this.resetRequested = true;
+      else applyEdit(cpu, event);
     }
     for (let next = port.nextDelivery(); next !== null && next.event.kind !== 'interrupt'; next = port.nextDelivery()) {
       const event = port.takeDelivery(tick);

@@ -27,6 +27,10 @@ export function encodeInput(event: InputEvent): Packed[] {
       return [kind, event.seconds];
     case 'end-of-input':
       return [kind, event.port];
+    case 'edit-memory':
+      return [kind, event.address, new Uint8Array(event.bytes)];
+    case 'edit-register':
+      return [kind, event.register, event.value];
     case 'power-button':
     case 'reset':
     case 'nmi':
@@ -56,6 +60,12 @@ export function decodeInput(row: readonly Packed[]): InputEvent | null | 'unknow
       return isSafe(a) ? { kind: 'epoch', seconds: a } : null;
     case INPUT_KIND['end-of-input']:
       return isUnsigned(a, 255) ? { kind: 'end-of-input', port: a } : null;
+    case INPUT_KIND['edit-memory']:
+      return isUnsigned(a, UINT32_MAX) && isBytes(b)
+        ? { kind: 'edit-memory', address: a, bytes: new Uint8Array(b) }
+        : null;
+    case INPUT_KIND['edit-register']:
+      return isName(a) && isUnsigned(b, UINT32_MAX) ? { kind: 'edit-register', register: a, value: b } : null;
     case INPUT_KIND['power-button']:
       return { kind: 'power-button' };
     case INPUT_KIND.reset:

@@ -49,6 +49,18 @@ export interface EndOfInput {
   readonly kind: 'end-of-input';
   readonly port: number;
 }
+/** A branch changes RAM: what a debugger wrote at a physical address. */
+export interface EditMemoryInput {
+  readonly kind: 'edit-memory';
+  readonly address: number;
+  readonly bytes: Uint8Array;
+}
+/** A branch changes a register, by its SDM name: a general register, EIP or EFLAGS. */
+export interface EditRegisterInput {
+  readonly kind: 'edit-register';
+  readonly register: string;
+  readonly value: number;
+}
 export interface PlainInput {
   readonly kind: 'power-button' | 'reset' | 'nmi';
 }
@@ -61,6 +73,8 @@ export type InputEvent =
   | EntropyInput
   | EpochInput
   | EndOfInput
+  | EditMemoryInput
+  | EditRegisterInput
   | PlainInput;
 
 export interface InterruptCheck {
@@ -169,6 +183,8 @@ export const INPUT_KIND = {
   'power-button': 9,
   reset: 10,
   nmi: 11,
+  'edit-memory': 12,
+  'edit-register': 13,
 } as const satisfies Record<InputEvent['kind'], number>;
 
 /** Numbers of checks. Those of four columns (tick, kind, operand, value) come first, the others are rows. */
@@ -224,6 +240,10 @@ export function eventToText(event: InputEvent | CheckEvent): string {
       return `epoch ${event.seconds}`;
     case 'end-of-input':
       return `end-of-input serial${event.port}`;
+    case 'edit-memory':
+      return `edit-memory ${event.address.toString(16)}h ${hex(event.bytes)}`;
+    case 'edit-register':
+      return `edit-register ${event.register} = ${event.value.toString(16)}h`;
     case 'power-button':
     case 'reset':
     case 'nmi':

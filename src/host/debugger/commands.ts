@@ -10,6 +10,7 @@ import { engineNames, loadEngine } from '../engines.ts';
 import { whyUnreadable } from '../images.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
+import { BRANCH } from './branch.ts';
 import { QUESTIONS } from './questions.ts';
 import { readElfSymbols, readSystemMap } from './symbols.ts';
 import {
@@ -457,4 +458,4 @@ const OTHERS: readonly Command[] = [
   },
 ];
 
-export const COMMANDS: readonly Command[] = [...MOVES, ...STOPS, ...QUESTIONS, ...LOOKS, ...OTHERS];
+export const COMMANDS: readonly Command[] = [...MOVES, ...STOPS, ...QUESTIONS, BRANCH, ...LOOKS, ...OTHERS];

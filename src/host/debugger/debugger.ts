@@ -7,6 +7,7 @@ import { encodeBookmark, readBookmarks } from '../../core/replay/bookmarks.ts';
 import type { Bookmark } from '../../core/replay/bookmarks.ts';
 import { describePosition, goTo, parsePosition, PositionError } from '../../core/replay/positions.ts';
 import { comparePositions } from '../../core/replay/timeline.ts';
+import type { EngineFactory, Images } from '../../core/replay/session.ts';
 import type { Position, Stop, Timeline, Way } from '../../core/replay/timeline.ts';
 import { nearest } from '../args.ts';
 import { count } from '../progress.ts';
@@ -34,6 +35,9 @@ export interface DebuggerOptions {
   readonly symbols: SymbolTable;
   readonly disassemble: Disassembler;
   readonly logName: string;
+  /** What a branch is made from. */
+  readonly images: Images;
+  readonly makeEngine: EngineFactory;
   /** Appends a frame to the log file; null when it cannot be written. Throws DebuggerError. */
   readonly appendFrame: ((frame: Uint8Array) => void) | null;
 }
@@ -56,6 +60,8 @@ export class Debugger {
   isInterrupted = false;
   bookmarks: Bookmark[];
   readonly commands: readonly Command[];
+  readonly images: Images;
+  readonly makeEngine: EngineFactory;
   private readonly appendFrame: DebuggerOptions['appendFrame'];
   private frameCount: number;
   private readonly visited: Position[] = [];
@@ -64,6 +70,8 @@ export class Debugger {
   constructor(options: DebuggerOptions) {
     this.timeline = options.timeline;
     this.commands = options.commands;
+    this.images = options.images;
+    this.makeEngine = options.makeEngine;
     this.symbols = options.symbols;
     this.disassemble = options.disassemble;
     this.logName = options.logName;

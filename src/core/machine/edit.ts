@@ -1,0 +1,30 @@
+// What a debugger changes in a branch of a recording: registers and RAM, between two instructions, as inputs in the
+// log of the branch, so that it replays like any other. What the rest of the state depends on (segments, control
+// registers, devices) is not offered: a guest sets those by its own instructions.
+
+import type { InputEvent } from '../replay/events.ts';
+import type { Cpu } from '../state/cpu.ts';
+import { foldFlags } from '../state/flags.ts';
+import { ARITHMETIC_FLAGS, DF, EFLAGS, EIP, IF } from '../state/layout.ts';
+
+/** Names of registers that an edit can set. */
+export const EDITABLE_REGISTERS = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi', 'eip', 'eflags'] as const;
+
+/** Flags that an edit sets; the others (mode, privilege, traps) stay. */
+const EDITABLE_FLAGS = ARITHMETIC_FLAGS | DF | IF;
+
+/** True when the event was an edit, which is then done. An unknown register is passed over: a log is untrusted. */
+export function applyEdit(cpu: Cpu, event: InputEvent): boolean {
+  if (event.kind === 'edit-memory') {
+    cpu.space.writeBytes(event.address, event.bytes);
+    return true;
+  }
+  if (event.kind !== 'edit-register') return false;
+  const index = EDITABLE_REGISTERS.findIndex((name) => event.register === name);
+  if (event.register === 'eip') cpu.m32[EIP] = event.value;
+  else if (event.register === 'eflags') {
+    foldFlags(cpu);
+    cpu.m32[EFLAGS] = (cpu.m32[EFLAGS] & ~EDITABLE_FLAGS) | (event.value & EDITABLE_FLAGS);
+  } else if (index >= 0) cpu.m32[index] = event.value;
+  return true;
+}

@@ -1,0 +1,192 @@
+// `reprise trace LOG`: a stretch of a recorded run as Trace Event JSON, for chrome://tracing and Perfetto: interrupts,
+// timers, inputs, resets and, if asked for, accesses to devices, all from the log; with --functions the run is made
+// again and shows exceptions and in which function each moment was spent. Times are guest time: ticks times the
+// nanoseconds of a tick. (Trace Event Format: phases X, i and M; timestamps in microseconds.)
+
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { eventToText } from '../core/replay/events.ts';
+import type { LoggedEvent } from '../core/replay/events.ts';
+import { LogError } from '../core/replay/log-error.ts';
+import { type LogReader, logEvents } from '../core/replay/log.ts';
+import { goTo, parsePosition, PositionError } from '../core/replay/positions.ts';
+import { SessionError } from '../core/replay/session.ts';
+import { finish, Timeline } from '../core/replay/timeline.ts';
+import { type Arguments, CommandError, type CommandSpec } from './args.ts';
+import { readElfSymbols, readSystemMap, symbolsOfImages } from './debugger/symbols.ts';
+import { linearEip } from './debugger/views.ts';
+import { DEFAULT_ENGINE, loadEngine } from './engines.ts';
+import { findImages, readGivenFile, whyUnreadable } from './images.ts';
+import { logProblem, openLogFile } from './log-file.ts';
+import { count } from './progress.ts';
+import { givenImages, IMAGE_OPTIONS } from './replay-command.ts';
+import { EXIT, printJson, say } from './report.ts';
+
+const TICK_MAX = Number.MAX_SAFE_INTEGER;
+
+export const TRACE: CommandSpec = {
+  name: 'trace',
+  positionals: ['LOG', 'FILE'],
+  summary: 'Writes a recorded run as Trace Event JSON, for Perfetto and chrome://tracing.',
+  options: [
+    { name: 'from', value: 'TICK', range: [0, TICK_MAX], help: 'begin at this tick' },
+    { name: 'to', value: 'TICK', range: [0, TICK_MAX], help: 'end at this tick' },
+    { name: 'io', help: 'also every value that was read from a port or a device' },
+    { name: 'functions', help: 'run the window again: exceptions, and the function of every moment (needs symbols)' },
+    { name: 'symbols', value: 'FILE', repeat: true, help: 'an ELF file, System.map or listing of /proc/kallsyms' },
+    { name: 'salvage', help: 'use what is before the damaged part of a damaged log' },
+    ...IMAGE_OPTIONS,
+  ],
+  notes: 'FILE must not exist yet. Images are needed for --functions only.',
+};
+
+/** One event of the format; `tid` is a row of the picture. */
+interface TraceEvent {
+  readonly name: string;
+  readonly ph: 'X' | 'i' | 'M';
+  readonly ts: number;
+  readonly dur?: number;
+  readonly pid: 1;
+  readonly tid: number;
+  readonly s?: 't';
+  readonly cat?: string;
+  readonly args?: Readonly<Record<string, unknown>>;
+}
+
+const ROWS = { functions: 1, interrupts: 2, exceptions: 3, timers: 4, inputs: 5, io: 6, machine: 7 } as const;
+
+function rowOf({ class: className, event }: LoggedEvent): number {
+  if (className === 'input') return ROWS.inputs;
+  if (event.kind === 'interrupt') return ROWS.interrupts;
+  if (event.kind === 'timer') return ROWS.timers;
+  return event.kind === 'port-read' || event.kind === 'mmio-read' ? ROWS.io : ROWS.machine;
+}
+
+/** Writes events as they come; the file is a whole JSON array only when it has been closed. */
+class TraceFile {
+  eventCount = 0;
+  private readonly file: number;
+  private readonly nsPerTick: number;
+  private parts: string[] = ['[\n'];
+
+  constructor(path: string, nsPerTick: number) {
+    this.nsPerTick = nsPerTick;
+    try {
+      this.file = openSync(path, 'wx');
+    } catch (error) {
+      const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+      throw new CommandError(
+        `${path} cannot be written, ${isThere ? 'it exists already' : whyUnreadable(error)}: name another file.`,
+      );
+    }
+    this.add({ name: 'process_name', ph: 'M', ts: 0, pid: 1, tid: 0, args: { name: 'guest' } });
+    for (const [name, tid] of Object.entries(ROWS)) {
+      this.add({ name: 'thread_name', ph: 'M', ts: 0, pid: 1, tid, args: { name } });
+    }
+  }
+
+  private add(event: TraceEvent): void {
+    this.parts.push(`${this.eventCount++ === 0 ? '' : ',\n'}${JSON.stringify(event)}`);
+    if (this.parts.length >= 4096) this.flush();
+  }
+
+  private flush(): void {
+    writeSync(this.file, this.parts.join(''));
+    this.parts = [];
+  }
+
+  instant(tid: number, tick: number, name: string, cat: string, args: Readonly<Record<string, unknown>>): void {
+    this.add({ name, ph: 'i', ts: (tick * this.nsPerTick) / 1000, pid: 1, tid, s: 't', cat, args: { tick, ...args } });
+  }
+
+  span(tid: number, fromTick: number, toTick: number, name: string): void {
+    const [ts, end] = [(fromTick * this.nsPerTick) / 1000, (toTick * this.nsPerTick) / 1000];
+    this.add({ name, ph: 'X', ts, dur: end - ts, pid: 1, tid, cat: 'function', args: { tick: fromTick } });
+  }
+
+  close(): void {
+    this.parts.push('\n]\n');
+    this.flush();
+    closeSync(this.file);
+  }
+}
+
+export async function traceCommand(args: Arguments): Promise<number> {
+  const [path, target] = args.positionals;
+  const log = openLogFile(path, args.has('salvage'));
+  try {
+    return await traceLog(args, path, log, target);
+  } catch (error) {
+    if (error instanceof LogError) throw logProblem(path, error);
+    if (error instanceof SessionError || error instanceof PositionError)
+      throw new CommandError(`${path}: ${error.message}`);
+    throw error;
+  }
+}
+
+async function traceLog(args: Arguments, path: string, log: LogReader, target: string): Promise<number> {
+  const fromTick = args.number('from') ?? 0;
+  const toTick = Math.min(args.number('to') ?? TICK_MAX, log.lastTick);
+  if (toTick < fromTick)
+    throw new CommandError(`No tick lies between ${fromTick} and ${toTick}: the run ends at tick ${log.lastTick}.`);
+  const makeEngine = await loadEngine(DEFAULT_ENGINE);
+  const images = args.has('functions') ? findImages(log, givenImages(args)) : null;
+  const trace = new TraceFile(target, log.header.machine.nsPerTick);
+  const counts: Record<string, number> = {};
+  for (const logged of logEvents(log, { fromTick, toTick })) {
+    const { kind } = logged.event;
+    if ((kind === 'port-read' || kind === 'mmio-read') && !args.has('io')) continue;
+    if (kind === 'state-hash' || kind === 'digest') continue;
+    counts[kind] = (counts[kind] ?? 0) + 1;
+    trace.instant(rowOf(logged), logged.tick, eventToText(logged.event), kind, { seq: logged.seq });
+  }
+  if (images !== null) {
+    const timeline = new Timeline({ log, images, makeEngine });
+    const symbols = symbolsOfImages(images);
+    for (const file of args.list('symbols')) {
+      const bytes = readGivenFile(file, 'symbol file', 'give an ELF file or a System.map');
+      symbols.add(readElfSymbols(bytes));
+      symbols.add(readSystemMap(Buffer.from(bytes).toString('latin1')));
+    }
+    counts.function = 0;
+    counts.exception = 0;
+    finish(goTo(timeline, parsePosition(String(fromTick))));
+    let name = '';
+    let since = fromTick;
+    const end = (tick: number): void => {
+      if (name !== '' && tick > since) {
+        trace.span(ROWS.functions, since, tick, name);
+        counts.function++;
+      }
+      since = tick;
+    };
+    const { machine } = timeline;
+    machine.watcher = {
+      delivered: (kind, vector) => {
+        const tick = machine.cpu.now();
+        if ((kind !== 'fault' && kind !== 'trap') || tick > toTick) return;
+        counts.exception++;
+        trace.instant(ROWS.exceptions, tick, `${kind} ${vector}`, 'exception', { eip: linearEip(machine.cpu) });
+      },
+    };
+    finish(
+      timeline.continueUntil((cpu) => {
+        const tick = cpu.now();
+        if (tick >= toTick) return 1;
+        const here = symbols.nearest(linearEip(cpu))?.[1] ?? '?';
+        if (here !== name) {
+          end(tick);
+          name = here;
+        }
+        return 0;
+      }),
+    );
+    end(Math.min(timeline.position.tick, toTick));
+  }
+  trace.close();
+  if (args.has('json')) printJson({ command: 'trace', log: path, file: target, fromTick, toTick, events: counts });
+  else {
+    const listed = Object.entries(counts).map(([kind, number]) => `${count(number)} ${kind}`);
+    say(`trace: ticks ${count(fromTick)} to ${count(toTick)} in ${target}: ${listed.join(', ') || 'nothing happened'}`);
+  }
+  return EXIT.ok;
+}
