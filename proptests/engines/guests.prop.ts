@@ -1,0 +1,41 @@
+/**
+ * Whole built-in guests (interrupts, paging, privilege, tasks, self-modifying code, strings) end at the same tick with
+ * the same hash of the whole state on the interpreter and on compiling engines that compile nearly everything.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { buildGuest } from '../../src/host/guest-images.ts';
+import { createMachine } from '../../src/host/index.ts';
+
+const TICKS_MAX = 3e6;
+
+async function ending(guest: string, engine: string): Promise<string> {
+  const machine = await createMachine({
+    images: { kernel: buildGuest(guest) },
+    memoryMegabytes: 8,
+    hashEveryTicks: 0,
+    epochSeconds: 1e9,
+    engine,
+  });
+  const reason = machine.run(TICKS_MAX);
+  return `${reason} at ${machine.tick}: ${machine.hash()}`;
+}
+
+const CASES: readonly [string, readonly string[]][] = [
+  ['smc', ['js:threshold=1,ahead=1', 'tiered:threshold=5']],
+  ['paging', ['js:threshold=1']],
+  ['tasks', ['js:threshold=2']],
+  ['ring3', ['js:threshold=1', 'js:threshold=1,region=1']],
+  ['interrupts', ['tiered:threshold=3']],
+  ['strings', ['js:threshold=1']],
+  ['race', ['js:threshold=1,evict=100,seed=9', 'tiered:threshold=50,cache=4']],
+  ['sha256', ['js:threshold=8']],
+  ['mix', ['js:threshold=8,region=24,instructions=250']],
+];
+
+for (const [guest, engines] of CASES) {
+  test(`${guest} ends alike on ${engines.join(' and ')}`, async () => {
+    const expected = await ending(guest, 'interp');
+    for (const engine of engines) assert.equal(await ending(guest, engine), expected, engine);
+  });
+}
