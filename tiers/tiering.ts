@@ -48,7 +48,7 @@ export const JS_POLICY: TierPolicy = {
 };
 
 /** The threshold is where a function of its own has paid for itself on short guests (ARCHITECTURE.md). */
-export const TIERED_POLICY: TierPolicy = { ...JS_POLICY, threshold: 2000, cache: 2048 };
+export const TIERED_POLICY: TierPolicy = { ...JS_POLICY, threshold: 500, cache: 2048 };
 
 export class TierPolicyError extends Error {}
 
