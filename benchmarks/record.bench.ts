@@ -66,7 +66,9 @@ for (const name of GUESTS) {
   const plain = (): (() => void) => live(prepared, new LivePort());
   const percent = (value: number): string => `${((value - 1) * 100).toFixed(1)} %`;
   for (const profile of PROFILES) {
-    console.log(`${name}: recording ${profile} costs ${percent(ratio(plain, () => recording(prepared, profile)))} over run`);
+    console.log(
+      `${name}: recording ${profile} costs ${percent(ratio(plain, () => recording(prepared, profile)))} over run`,
+    );
   }
   const full = (): (() => void) => recording(prepared, 'full');
   console.log(`${name}: replay costs ${percent(ratio(full, () => replaying(prepared)))} over recording full\n`);

@@ -27,7 +27,14 @@ import {
 } from '../state/layout.ts';
 import { EXIT_MODE, EXIT_WINDOW, raise, type Cpu } from '../state/cpu.ts';
 import { setFlags } from '../state/flags.ts';
-import { systemCheckRead, systemCheckWrite, systemLoad16, systemLoad32, systemStore16, systemStore32 } from '../memory/access.ts';
+import {
+  systemCheckRead,
+  systemCheckWrite,
+  systemLoad16,
+  systemLoad32,
+  systemStore16,
+  systemStore32,
+} from '../memory/access.ts';
 import {
   attributes,
   base,
