@@ -44,10 +44,10 @@ export class FaultyAtTick implements Engine {
   }
 }
 
-const PIECE_INSTRUCTIONS = 24;
+const PIECE_INSTRUCTIONS = 64;
 
 /**
- * A compiler with a fault in one instruction. It compiles straight pieces of up to 24 instructions when it meets their
+ * A compiler with a fault in one instruction. It compiles straight pieces of up to 64 instructions when it meets their
  * start for the second time, and runs a piece whole or, when the budget does not cover it, not at all; then, and at first
  * sight, it does instruction by instruction, rightly. The damage shows at the end of a piece that has `op` in it.
  */
@@ -57,6 +57,8 @@ export class FaultyInPieces implements Engine {
   private readonly op: number;
   private readonly damage: Damage;
   private readonly seen = new Set<number>();
+  /** By linear address of the start; the guests here do not change their code. */
+  private readonly pieces = new Map<number, number[]>();
   constructor(cpu: Cpu, op: keyof typeof OP, damage: Damage) {
     this.inner = new Interpreter(cpu);
     this.op = OP[op];
@@ -77,7 +79,8 @@ export class FaultyInPieces implements Engine {
   run(cpu: Cpu): void {
     while (cpu.left > 0 && cpu.exitRequest === 0) {
       const start = (cpu.m32[EIP] + cpu.m32[SEG_BASE + CS]) | 0;
-      const ops = pieceAt(cpu, PIECE_INSTRUCTIONS);
+      const ops = this.pieces.get(start) ?? pieceAt(cpu, PIECE_INSTRUCTIONS);
+      this.pieces.set(start, ops);
       const isCompiled = this.seen.has(start) && ops.length > 1 && ops.length <= cpu.left;
       this.seen.add(start);
       const count = isCompiled ? ops.length : 1;
@@ -101,7 +104,8 @@ function pieceAt(cpu: Cpu, countMax: number): number[] {
     const op = code[R_META] & META_OP_MASK;
     ops.push(op);
     at += length;
-    if (rowOf(op).kind === 'branch' || rowOf(op).endsBlock) break;
+    // What repeats takes more ticks than one, so it ends a piece too.
+    if (rowOf(op).kind === 'branch' || rowOf(op).endsBlock || /^(MOVS|STOS)$/.test(rowOf(op).name)) break;
   }
   return ops;
 }

