@@ -27,6 +27,7 @@ import {
   ATTR_PRESENT,
   ATTR_S,
   ATTR_WRITABLE,
+  CS,
   FS,
   GS,
   MODE_FLAT_DATA,
@@ -128,6 +129,8 @@ export function effectiveOffset(l: Lift): Temp {
 export function linear(l: Lift, offset: Temp, bytes: number): Temp {
   const { b } = l;
   const segment = (l.code[l.pc + R_EA] >> 12) & 7;
+  // A code segment is never writable and not always readable: its type is for the handler to check.
+  if (segment === CS) throw NOT_LIFTED;
   if (segment !== FS && segment !== GS) {
     if ((l.mode & MODE_FLAT_DATA) === 0) throw NOT_LIFTED;
     return offset;
