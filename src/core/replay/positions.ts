@@ -8,6 +8,7 @@
  *   serial:"text"  serial1:"text"   just after that text was sent, the first time; `#3` behind it: the third time
  *   reset                           after the next reset from here
  *   irq:20h  fault:14  nmi          before the next interrupt of this vector, exception, NMI from here
+ *   irq  fault                      the same, of any vector
  *   eax == 5 && [esp] > 7           before the next instruction from here at which that holds (expression.ts)
  *   mark:NAME                       a bookmark
  *
@@ -68,7 +69,8 @@ export function parsePosition(text: string, symbols?: SymbolLookup): PositionQue
   if (trimmed === 'end') return { kind: 'end' };
   if (trimmed === 'now') return { kind: 'relative', ticks: 0 };
   if (trimmed === 'reset') return { kind: 'delivery', what: 'reset', vector: null };
-  if (trimmed === 'nmi') return { kind: 'delivery', what: 'nmi', vector: null };
+  if (trimmed === 'nmi' || trimmed === 'fault') return { kind: 'delivery', what: trimmed, vector: null };
+  if (trimmed === 'irq') return { kind: 'delivery', what: 'interrupt', vector: null };
   const named = /^([a-z]+)(\d?):(.*)$/is.exec(trimmed);
   if (named !== null) return parseNamed(named[1].toLowerCase(), named[2], named[3].trim());
   if (trimmed === '') throw new PositionError(`The position is empty: ${EXAMPLES}.`);

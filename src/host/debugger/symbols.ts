@@ -12,6 +12,8 @@ export class SymbolTable {
   private readonly byName = new Map<string, number>();
   /** Ascending by address. */
   private sorted: [address: number, name: string][] = [];
+  /** Values that have a name without being a place in the code: for expressions alone. */
+  private readonly numbers = new Map<string, number>();
 
   get count(): number {
     return this.byName.size;
@@ -26,8 +28,13 @@ export class SymbolTable {
     this.sorted.sort((a, b) => a[0] - b[0] || (a[1] < b[1] ? -1 : 1));
   }
 
+  /** Names that expressions know and listings do not. */
+  addNumbers(numbers: Iterable<readonly [name: string, value: number]>): void {
+    for (const [name, value] of numbers) this.numbers.set(name, value >>> 0);
+  }
+
   address(name: string): number | undefined {
-    return this.byName.get(name);
+    return this.byName.get(name) ?? this.numbers.get(name);
   }
 
   names(): Iterable<string> {
@@ -71,8 +78,10 @@ export function symbolsOfImages(images: Images): SymbolTable {
     const image = buildGuest(name);
     if (image.length !== kernel.length || !image.every((byte, i) => byte === kernel[i])) continue;
     const { symbols, bytes, origin } = assembleGuest(name);
-    // Names of numbers (equ) are no places.
-    table.add([...symbols].filter(([, address]) => address >= origin && address < origin + bytes.length));
+    const isPlace = (address: number): boolean => address >= origin && address < origin + bytes.length;
+    table.add([...symbols].filter(([, value]) => isPlace(value)));
+    // Data of the built-in guests has its names by equ.
+    table.addNumbers([...symbols].filter(([, value]) => !isPlace(value)));
   }
   return table;
 }
