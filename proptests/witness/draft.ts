@@ -123,11 +123,28 @@ function dataSegment(
   return { index, base, limit, kind: 'data', open, big, granular: false, present: true };
 }
 
+/** A page 64 KiB below the data pages, for segments that start in it: what wraps at FFFFh comes from there. */
+const WRAPPED = DATA - 0x10000;
+
+/** A data segment whose offset FFFFh lies at the start of the data pages, and offset 0 in a page of its own. */
+function wrappingSegment(draft: Draft, index: number): LdtDescriptor {
+  const { random, machineCase: c } = draft;
+  draft.notes.push('wrap');
+  const fill = c.regions[1].fill;
+  c.regions.push({ address: WRAPPED, pageCount: 1, writable: !random.oneIn(8), executable: true, fill });
+  const base = WRAPPED + random.pick([0, 0, 4, 8, 12, random.below(64), random.below(0xe00)]);
+  const limit = random.pick([0xffff, 0xfffff, 0xfffff]);
+  return { index, base, limit, kind: 'data', open: true, big: random.oneIn(2), granular: false, present: true };
+}
+
+const isWrapping = (descriptor: LdtDescriptor): boolean =>
+  descriptor.base >= WRAPPED && descriptor.base < WRAPPED + PAGE_BYTES && descriptor.index === LDT_DS;
+
 function useLocalSegments(draft: Draft): void {
   const { random, machineCase: c } = draft;
   const [ds, es] = random.oneIn(2) ? [DATA, DATA] : [DATA, MIXED];
   c.descriptors.push(
-    dataSegment(random, LDT_DS, ds, DATA_BYTES, false),
+    random.oneIn(10) ? wrappingSegment(draft, LDT_DS) : dataSegment(random, LDT_DS, ds, DATA_BYTES, false),
     dataSegment(random, LDT_ES, es, DATA_BYTES, false),
     dataSegment(random, LDT_SS, STACK, STACK_BYTES, true),
     dataSegment(random, LDT_FS, random.pick([DATA, MIXED, STACK]), STACK_BYTES, false),
@@ -197,6 +214,10 @@ export function chooseTarget(draft: Draft, segment: SegmentName, byteLength: num
   const across = (edge: number) => edge - 1 - random.below(Math.max(1, byteLength - 1));
   const descriptor = descriptorOf(c, segment);
   const home = segmentHome(c, segment);
+  if (descriptor && isWrapping(descriptor) && !random.oneIn(6)) {
+    const before = align * (1 + random.below(Math.max(1, byteLength / align)));
+    return descriptor.base + 0x10000 - (random.oneIn(4) ? random.below(byteLength + 2) : before);
+  }
   if (descriptor && random.oneIn(5)) {
     draft.notes.push('limit-edge');
     const last = descriptor.granular ? descriptor.limit * PAGE_BYTES + PAGE_BYTES - 1 : descriptor.limit;
@@ -248,6 +269,8 @@ export interface MemoryOperand {
   override: number;
   /** The linear address it was made to have (before any bit offset). */
   linear: number;
+  /** Bytes of it that lie below offset 64 KiB, where a 16-bit address wraps to 0; Infinity for a 32-bit one. */
+  wrapsAt: number;
 }
 
 export function littleEndian(value: number, byteCount: number): number[] {
@@ -256,7 +279,9 @@ export function littleEndian(value: number, byteCount: number): number[] {
 
 /** Memory operand by ModRM in the given address size, pointing at a chosen target. */
 export function memoryOperand(draft: Draft, addressBits: 16 | 32, byteLength: number, adjust = 0): MemoryOperand {
-  return addressBits === 32 ? operand32(draft, byteLength, adjust) : operand16(draft, byteLength, adjust);
+  return addressBits === 32
+    ? { ...operand32(draft, byteLength, adjust), wrapsAt: Number.POSITIVE_INFINITY }
+    : operand16(draft, byteLength, adjust);
 }
 
 function chooseSegment(draft: Draft, byDefault: SegmentName): { segment: SegmentName; override: number } {
@@ -269,7 +294,7 @@ function chooseSegment(draft: Draft, byDefault: SegmentName): { segment: Segment
 }
 
 /** `adjust` is added by the instruction itself (a bit offset): the operand points that much lower. */
-function operand32(draft: Draft, byteLength: number, adjust: number): MemoryOperand {
+function operand32(draft: Draft, byteLength: number, adjust: number): Omit<MemoryOperand, 'wrapsAt'> {
   const { random, machineCase: c } = draft;
   const base = random.oneIn(6) ? -1 : random.below(8);
   const useSib = base === ESP || random.oneIn(3);
@@ -320,16 +345,18 @@ function operand16(draft: Draft, byteLength: number, adjust: number): MemoryOper
   const { segment, override } = chooseSegment(draft, byDefault);
   const linear = chooseTarget(draft, segment, byteLength);
   const offset = (linear - segmentBase(c, segment) - adjust) & 0xffff;
-  if (direct) return { bytes: [6, ...littleEndian(offset, 2)], override, linear };
+  const wrapsAt = 0x10000 - offset;
+  if (direct) return { bytes: [6, ...littleEndian(offset, 2)], override, linear, wrapsAt };
   const sum = c.registers[base] + (index < 0 ? 0 : c.registers[index]);
   if ((draft.pinned >>> base) & 1 || random.oneIn(3))
-    return { bytes: [0x80 | rm, ...littleEndian(offset - sum, 2)], override, linear };
+    return { bytes: [0x80 | rm, ...littleEndian(offset - sum, 2)], override, linear, wrapsAt };
   const short = rm === 6 || random.oneIn(2);
   const displacement = short ? (random.word() << 24) >> 24 : 0;
   const low = (offset - displacement - (index < 0 ? 0 : c.registers[index])) & 0xffff;
   c.registers[base] = ((c.registers[base] & 0xffff0000) | low) >>> 0;
   draft.pinned |= (1 << base) | (index < 0 ? 0 : 1 << index);
-  return short ? { bytes: [0x40 | rm, displacement & 0xff], override, linear } : { bytes: [rm], override, linear };
+  const bytes = short ? [0x40 | rm, displacement & 0xff] : [rm];
+  return { bytes, override, linear, wrapsAt };
 }
 
 /** Points a register of an implied operand (string instructions, XLAT, MASKMOV) at a target of the segment. */
@@ -351,7 +378,9 @@ export function pointRegister(
 export function offsetOperand(draft: Draft, addressBits: 16 | 32, byteLength: number): MemoryOperand {
   const { segment, override } = chooseSegment(draft, 'ds');
   const linear = chooseTarget(draft, segment, byteLength);
-  return { bytes: littleEndian(linear - segmentBase(draft.machineCase, segment), addressBits / 8), override, linear };
+  const offset = linear - segmentBase(draft.machineCase, segment);
+  const wrapsAt = addressBits === 16 ? 0x10000 - (offset & 0xffff) : Number.POSITIVE_INFINITY;
+  return { bytes: littleEndian(offset, addressBits / 8), override, linear, wrapsAt };
 }
 
 /** Base plus offset, as a linear address. */

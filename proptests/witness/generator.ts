@@ -84,6 +84,7 @@ function newInstruction(draft: Draft, form: Form): Instruction {
     repeat: 0,
     memoryLinear: -1,
     memoryByteLength: 0,
+    memoryWrapsAt: Number.POSITIVE_INFINITY,
     bitAdjust: 0,
     shiftCount: -1,
     branchDisplacement: 0,
@@ -204,6 +205,7 @@ function modrmBytes(draft: Draft, it: Instruction): number[] {
   it.memoryByteLength = sizeInBytes(rmOperand(form)?.size ?? 'b', it.operandBits, form.row.name);
   const operand = memoryOperand(draft, it.addressBits, it.memoryByteLength, it.bitAdjust);
   it.memoryLinear = operand.linear;
+  it.memoryWrapsAt = operand.wrapsAt;
   it.override = operand.override;
   fillOperand(draft, it);
   const [first, ...rest] = operand.bytes;
@@ -213,6 +215,7 @@ function modrmBytes(draft: Draft, it: Instruction): number[] {
 function offsetBytes(draft: Draft, it: Instruction, byteLength: number): number[] {
   const operand = offsetOperand(draft, it.addressBits, byteLength);
   it.memoryLinear = operand.linear;
+  it.memoryWrapsAt = operand.wrapsAt;
   it.memoryByteLength = byteLength;
   it.override = operand.override;
   fillOperand(draft, it);

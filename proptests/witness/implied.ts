@@ -44,6 +44,8 @@ export interface Instruction {
   /** The explicit memory operand: linear address (−1 without one) and size. */
   memoryLinear: number;
   memoryByteLength: number;
+  /** Bytes of it below the wrap of a 16-bit address. */
+  memoryWrapsAt: number;
   /** Added to the address by the instruction itself. */
   bitAdjust: number;
   /** Masked to five bits; −1 for what is no shift. */
@@ -506,4 +508,6 @@ export function fillOperand(draft: Draft, it: Instruction): void {
   else if (it.form.area === 'simd') bytes = vectorOperand(random, it.memoryByteLength);
   else bytes = integerOperand(random, it.memoryByteLength);
   patchMapped(c, it.memoryLinear, bytes);
+  if (it.memoryWrapsAt < bytes.length)
+    patchMapped(c, it.memoryLinear + it.memoryWrapsAt - 0x10000, bytes.slice(it.memoryWrapsAt));
 }

@@ -72,11 +72,18 @@ export function toleranceOf(draft: Draft, it: Instruction, undefinedFlags: numbe
   if (name === 'FXSAVE') {
     // Pointers are stored on AMD only while an exception is pending; MXCSR_MASK is the host's.
     tolerance.memory.push(
-      { address: it.memoryLinear + 6, byteLength: 18 },
-      { address: it.memoryLinear + 28, byteLength: 4 },
+      { address: pieceAddress(it, 4) + 2, byteLength: 2 },
+      { address: pieceAddress(it, 8), byteLength: 8 },
+      { address: pieceAddress(it, 16), byteLength: 8 },
+      { address: pieceAddress(it, 28), byteLength: 4 },
     );
   }
   return tolerance;
+}
+
+/** Linear address of what the instruction moves as a piece of its own, `skip` bytes into its operand. */
+function pieceAddress(it: Instruction, skip: number): number {
+  return it.memoryLinear + skip - (skip >= it.memoryWrapsAt ? 0x10000 : 0);
 }
 
 /** The operand of a trigonometric instruction is about 1/2 or more. */

@@ -83,6 +83,12 @@ export function effectiveOffset(cpu: Cpu, code: Int32Array, pc: number): number 
   return (ea & EA_16) === 0 ? offset | 0 : offset & 0xffff;
 }
 
+/** Offset of what lies `skip` bytes on in the memory operand: a 16-bit address wraps to 0 there, as on silicon. */
+export function offsetPast(cpu: Cpu, code: Int32Array, pc: number, skip: number): number {
+  const offset = (effectiveOffset(cpu, code, pc) + skip) | 0;
+  return (code[pc + R_EA] & EA_16) === 0 ? offset : offset & 0xffff;
+}
+
 /** Linear address of an offset in a segment for an access of `bytes`; raises #GP(0) or #SS(0). */
 export function linearOf(cpu: Cpu, segment: number, offset: number, bytes: number, write: boolean): number {
   if ((cpu.m32[MODE_KEY] & MODE_FLAT_DATA) !== 0 && ((FLAT_SEGMENTS >> segment) & 1) !== 0) return offset;
@@ -106,7 +112,7 @@ export function addressPast(
   bytes: number,
   write: boolean,
 ): number {
-  return linearOf(cpu, (code[pc + R_EA] >> 12) & 7, (effectiveOffset(cpu, code, pc) + skip) | 0, bytes, write);
+  return linearOf(cpu, (code[pc + R_EA] >> 12) & 7, offsetPast(cpu, code, pc, skip), bytes, write);
 }
 
 export function readRegister(cpu: Cpu, register: number, size: number): number {

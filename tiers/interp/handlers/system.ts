@@ -41,7 +41,7 @@ import {
   SEG_BASE,
 } from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
-import { addressOf, effectiveOffset, readA, segmentOf, writeA } from '../operands.ts';
+import { addressOf, addressPast, effectiveOffset, readA, segmentOf, writeA } from '../operands.ts';
 
 const operandBytes = (code: Int32Array, pc: number): number => ((code[pc + R_META] & META_OPSIZE_32) !== 0 ? 4 : 2);
 
@@ -60,9 +60,8 @@ function privileged(handler: Handler): Handler {
 /** LGDT, LIDT: with a 16-bit operand the base has 24 bits. */
 function loadTable(baseWord: number, limitWord: number): Handler {
   return privileged((cpu, code, pc) => {
-    const at = addressOf(cpu, code, pc, 6, false);
-    const limit = load16(cpu, at);
-    const base = load32(cpu, (at + 2) | 0);
+    const limit = load16(cpu, addressOf(cpu, code, pc, 2, false));
+    const base = load32(cpu, addressPast(cpu, code, pc, 2, 4, false));
     cpu.m32[limitWord] = limit;
     cpu.m32[baseWord] = operandBytes(code, pc) === 2 ? base & 0xffffff : base;
   });
@@ -71,10 +70,12 @@ function loadTable(baseWord: number, limitWord: number): Handler {
 /** SGDT, SIDT. The manual zeroes the top byte of the base for a 16-bit operand; silicon since the 386 stores all of it. */
 function storeTable(baseWord: number, limitWord: number): Handler {
   return (cpu, code, pc) => {
-    const at = addressOf(cpu, code, pc, 6, true);
-    checkWrite(cpu, at, 6);
-    store16(cpu, at, cpu.m32[limitWord]);
-    store32(cpu, (at + 2) | 0, cpu.m32[baseWord]);
+    const limitAt = addressOf(cpu, code, pc, 2, true);
+    checkWrite(cpu, limitAt, 2);
+    const baseAt = addressPast(cpu, code, pc, 2, 4, true);
+    checkWrite(cpu, baseAt, 4);
+    store16(cpu, limitAt, cpu.m32[limitWord]);
+    store32(cpu, baseAt, cpu.m32[baseWord]);
   };
 }
 

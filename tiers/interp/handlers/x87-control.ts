@@ -5,6 +5,7 @@
 import {
   fxRestore,
   fxSave,
+  type Image,
   loadEnvironment,
   loadState,
   saveBytes,
@@ -22,12 +23,12 @@ import {
   setControl,
 } from '../../../src/core/cpu/fpu/status.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
-import { META_OPSIZE_32, R_META } from '../../../src/core/isa/record.ts';
+import { EA_16, META_OPSIZE_32, R_EA, R_META } from '../../../src/core/isa/record.ts';
 import { checkAlignment, checkRead, checkWrite, load16, store16 } from '../../../src/core/memory/access.ts';
 import { type Cpu, raise } from '../../../src/core/state/cpu.ts';
-import { EAX, FP_CONTROL, FP_STATUS, SEG_BASE } from '../../../src/core/state/layout.ts';
+import { EAX, FP_CONTROL, FP_STATUS } from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
-import { addressOf, effectiveOffset, linearOf, segmentOf } from '../operands.ts';
+import { addressOf, addressPast, effectiveOffset, segmentOf } from '../operands.ts';
 
 /** Six exception masks. */
 const ALL_MASKED = 0x3f;
@@ -39,31 +40,41 @@ function check(cpu: Cpu, address: number, bytes: number, write: boolean): void {
   else checkRead(cpu, address, bytes);
 }
 
-/** Linear address of the last of `bytes`, checked. An image lies in two pages at most: with its first byte that is all. */
+/** Linear address of the last of `bytes`, checked. */
 function checkLast(cpu: Cpu, code: Int32Array, pc: number, bytes: number, write: boolean): void {
-  const offset = (effectiveOffset(cpu, code, pc) + bytes - 1) | 0;
-  check(cpu, linearOf(cpu, segmentOf(code, pc), offset, 1, write), 1, write);
+  check(cpu, addressPast(cpu, code, pc, bytes - 1, 1, write), 1, write);
 }
 
-/** Linear address of an image of FNSTENV or FNSAVE, all checks done in silicon's order: first word, last byte. */
-function imageAddress(cpu: Cpu, code: Int32Array, pc: number, bytes: number, write: boolean): number {
+/** The image in hand: one instruction at a time has one. */
+const image: Image = { at: 0, segment: 0, offset: 0, wrapsAt: 0, write: false };
+
+function placeImage(cpu: Cpu, code: Int32Array, pc: number, at: number, write: boolean): Image {
+  image.at = at;
+  image.segment = segmentOf(code, pc);
+  image.offset = effectiveOffset(cpu, code, pc);
+  image.wrapsAt = (code[pc + R_EA] & EA_16) === 0 ? Number.MAX_SAFE_INTEGER : 0x10000 - image.offset;
+  image.write = write;
+  return image;
+}
+
+/** Where the image of FNSTENV or FNSAVE lies, first word and last byte checked, in silicon's order. */
+function stateImage(cpu: Cpu, code: Int32Array, pc: number, bytes: number, write: boolean): Image {
   const word = isWide(code, pc) ? 4 : 2;
   const at = addressOf(cpu, code, pc, word, write);
   checkAlignment(cpu, at, word);
   check(cpu, at, word, write);
   checkLast(cpu, code, pc, bytes, write);
-  return at;
+  return placeImage(cpu, code, pc, at, write);
 }
 
-/** Linear address of an image of FXSAVE: alignment (#AC where it applies and not even 4 divides), last byte, first byte. */
-function fxAddress(cpu: Cpu, code: Int32Array, pc: number, write: boolean): number {
-  const unchecked = (cpu.m32[SEG_BASE + segmentOf(code, pc)] + effectiveOffset(cpu, code, pc)) | 0;
-  checkAlignment(cpu, unchecked, 4);
+/** Where the image of FXSAVE lies: alignment (#AC where it applies and not even 4 divides), last byte, first byte. */
+function fxImage(cpu: Cpu, code: Int32Array, pc: number, write: boolean): Image {
   const at = addressOf(cpu, code, pc, 1, write);
+  checkAlignment(cpu, at, 4);
   if ((at & 15) !== 0) raise(cpu, 13, 0);
   checkLast(cpu, code, pc, FX_IMAGE_BYTES, write);
   check(cpu, at, 1, write);
-  return at;
+  return placeImage(cpu, code, pc, at, write);
 }
 
 function loadControl(cpu: Cpu, code: Int32Array, pc: number): void {
@@ -100,37 +111,37 @@ function init(cpu: Cpu): void {
 function fnstenv(cpu: Cpu, code: Int32Array, pc: number): void {
   checkAvailable(cpu);
   const wide = isWide(code, pc);
-  storeEnvironment(cpu, imageAddress(cpu, code, pc, environmentBytes(wide), true), wide);
+  storeEnvironment(cpu, stateImage(cpu, code, pc, environmentBytes(wide), true), wide);
   setControl(cpu, cpu.m32[FP_CONTROL] | ALL_MASKED);
 }
 
 function fldenv(cpu: Cpu, code: Int32Array, pc: number): void {
   if (!enter(cpu)) return;
   const wide = isWide(code, pc);
-  loadEnvironment(cpu, imageAddress(cpu, code, pc, environmentBytes(wide), false), wide);
+  loadEnvironment(cpu, stateImage(cpu, code, pc, environmentBytes(wide), false), wide);
 }
 
 function fnsave(cpu: Cpu, code: Int32Array, pc: number): void {
   checkAvailable(cpu);
   const wide = isWide(code, pc);
-  storeState(cpu, imageAddress(cpu, code, pc, saveBytes(wide), true), wide);
+  storeState(cpu, stateImage(cpu, code, pc, saveBytes(wide), true), wide);
   initialise(cpu);
 }
 
 function frstor(cpu: Cpu, code: Int32Array, pc: number): void {
   if (!enter(cpu)) return;
   const wide = isWide(code, pc);
-  loadState(cpu, imageAddress(cpu, code, pc, saveBytes(wide), false), wide);
+  loadState(cpu, stateImage(cpu, code, pc, saveBytes(wide), false), wide);
 }
 
 function fxsave(cpu: Cpu, code: Int32Array, pc: number): void {
   checkAvailable(cpu);
-  fxSave(cpu, fxAddress(cpu, code, pc, true));
+  fxSave(cpu, fxImage(cpu, code, pc, true));
 }
 
 function fxrstor(cpu: Cpu, code: Int32Array, pc: number): void {
   checkAvailable(cpu);
-  fxRestore(cpu, fxAddress(cpu, code, pc, false));
+  fxRestore(cpu, fxImage(cpu, code, pc, false));
 }
 
 /** FNENI, FNDISI, FNSETPM: meant something to the 8087 and 80287 alone. */

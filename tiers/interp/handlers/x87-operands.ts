@@ -7,7 +7,7 @@ import { R_IMM } from '../../../src/core/isa/record.ts';
 import { checkAlignment, checkWrite, load16, load32, store16, store32 } from '../../../src/core/memory/access.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
 import { CS, EIP, FP_CS, FP_DP, FP_DS, FP_IP, FP_OPCODE, SEG_SELECTOR } from '../../../src/core/state/layout.ts';
-import { effectiveOffset, linearOf, segmentOf } from '../operands.ts';
+import { addressPast, effectiveOffset, linearOf, segmentOf } from '../operands.ts';
 
 /** Operands and results. */
 export const first: F80 = makeF80();
@@ -64,8 +64,11 @@ export function store64(cpu: Cpu, at: number, lo: number, hi: number): void {
 /** Offset of the last two bytes of a ten-byte operand: silicon checks the first eight, paging and all, before them. */
 const TAIL = 8;
 
+/** Linear address of the last two bytes of what address80 found: 64 KiB below the rest where a 16-bit address wraps. */
+let tailAt = 0;
+
 function tailAddress(cpu: Cpu, code: Int32Array, pc: number, write: boolean): number {
-  return linearOf(cpu, segmentOf(code, pc), (operandOffset + TAIL) | 0, 2, write);
+  return addressPast(cpu, code, pc, TAIL, 2, write);
 }
 
 /** Read a ten-byte operand. */
@@ -81,7 +84,8 @@ export function address80(cpu: Cpu, code: Int32Array, pc: number): number {
   const at = operandAddress(cpu, code, pc, TAIL, true);
   if ((at & 7) !== 0) checkAlignment(cpu, at, 8);
   checkWrite(cpu, at, TAIL);
-  checkWrite(cpu, tailAddress(cpu, code, pc, true), 2);
+  tailAt = tailAddress(cpu, code, pc, true);
+  checkWrite(cpu, tailAt, 2);
   return at;
 }
 
@@ -89,5 +93,5 @@ export function address80(cpu: Cpu, code: Int32Array, pc: number): number {
 export function store80(cpu: Cpu, at: number, lo: number, hi: number, se: number): void {
   store32(cpu, at, lo);
   store32(cpu, (at + 4) | 0, hi);
-  store16(cpu, (at + TAIL) | 0, se);
+  store16(cpu, tailAt, se);
 }

@@ -1,6 +1,7 @@
 // The images that FNSTENV, FNSAVE, FLDENV, FRSTOR, FXSAVE and FXRSTOR move. SDM 1 §8.1.10 (figures 8-9 to 8-12: the
-// four layouts of the environment), §10.5 (table 10-2: FXSAVE). The caller has checked the whole access: nothing here
-// faults but FXRSTOR for MXCSR. Words above 16-bit fields are stored as ones, as silicon does.
+// four layouts of the environment), §10.5 (table 10-2: FXSAVE). The caller has checked the first and the last byte:
+// nothing here faults but FXRSTOR for MXCSR, and the middle of an image that wraps at the end of a 16-bit address, which
+// silicon moves in pieces of 2, 4 and 8 bytes, each with its own offset. Words above 16-bit fields are stored as ones, as silicon does.
 // FXSAVE keeps the pointers always, as Intel's processors do (AMD's only while an exception is pending).
 
 import type { F80 } from '../float/f80.ts';
@@ -21,7 +22,7 @@ import {
   MXCSR,
   XMM,
 } from '../../state/layout.ts';
-import { isRealAddressing } from '../segmentation.ts';
+import { isRealAddressing, linear } from '../segmentation.ts';
 import { fullTagWord, physical, readPhysical, setFullTagWord, writePhysical } from './registers.ts';
 import { setControl, setStatus } from './status.ts';
 
@@ -34,13 +35,47 @@ export const FX_IMAGE_BYTES = 512;
 export const environmentBytes = (wide: boolean): number => (wide ? 28 : 14);
 export const saveBytes = (wide: boolean): number => environmentBytes(wide) + 80;
 
+/** Where an image lies: from `wrapsAt` bytes on (16-bit addresses) at the start of the segment again. */
+export type Image = { at: number; segment: number; offset: number; wrapsAt: number; write: boolean };
+
+/** Linear address of the piece of `bytes` bytes at `skip`. */
+function piece(cpu: Cpu, image: Image, skip: number, bytes: number): number {
+  if (skip + bytes <= image.wrapsAt) return (image.at + skip) | 0;
+  return linear(cpu, image.segment, (image.offset + skip) & 0xffff, bytes, image.write);
+}
+
+const get16 = (cpu: Cpu, image: Image, skip: number): number => load16(cpu, piece(cpu, image, skip, 2));
+const get32 = (cpu: Cpu, image: Image, skip: number): number => load32(cpu, piece(cpu, image, skip, 4));
+
+function put16(cpu: Cpu, image: Image, skip: number, value: number): void {
+  store16(cpu, piece(cpu, image, skip, 2), value);
+}
+
+function put32(cpu: Cpu, image: Image, skip: number, value: number): void {
+  store32(cpu, piece(cpu, image, skip, 4), value);
+}
+
+/** In halves: the registers of FNSAVE lie at even addresses, and only the first word of an image is checked for #AC. */
+function put32At(cpu: Cpu, at: number, value: number): void {
+  store16(cpu, at, value & 0xffff);
+  store16(cpu, (at + 2) | 0, value >>> 16);
+}
+
+const get32At = (cpu: Cpu, at: number): number => load16(cpu, at) | (load16(cpu, (at + 2) | 0) << 16);
+
+function put64(cpu: Cpu, image: Image, skip: number, lo: number, hi: number): void {
+  const at = piece(cpu, image, skip, 8);
+  put32At(cpu, at, lo);
+  put32At(cpu, (at + 4) | 0, hi);
+}
+
 const scratch: F80 = makeF80();
 
 /** In real and virtual-8086 mode the pointers are stored as linear addresses. */
 const linearPointer = (selector: number, offset: number): number => ((selector << 4) + offset) | 0;
 
 /** FNSTENV without its masking of the exceptions. */
-export function storeEnvironment(cpu: Cpu, at: number, wide: boolean): void {
+export function storeEnvironment(cpu: Cpu, image: Image, wide: boolean): void {
   const m32 = cpu.m32;
   const real = isRealAddressing(cpu);
   const ip = real ? linearPointer(m32[FP_CS], m32[FP_IP]) : m32[FP_IP];
@@ -48,35 +83,35 @@ export function storeEnvironment(cpu: Cpu, at: number, wide: boolean): void {
   const tags = fullTagWord(cpu);
   if (wide) {
     const ones = 0xffff0000;
-    store32(cpu, at, ones | m32[FP_CONTROL]);
-    store32(cpu, at + 4, ones | m32[FP_STATUS]);
-    store32(cpu, at + 8, ones | tags);
-    store32(cpu, at + 12, real ? ones | (ip & 0xffff) : ip);
-    store32(cpu, at + 16, real ? ((ip >>> 16) << 12) | m32[FP_OPCODE] : (m32[FP_OPCODE] << 16) | m32[FP_CS]);
-    store32(cpu, at + 20, real ? ones | (dp & 0xffff) : dp);
-    store32(cpu, at + 24, real ? (dp >>> 16) << 12 : ones | m32[FP_DS]);
+    put32(cpu, image, 0, ones | m32[FP_CONTROL]);
+    put32(cpu, image, 4, ones | m32[FP_STATUS]);
+    put32(cpu, image, 8, ones | tags);
+    put32(cpu, image, 12, real ? ones | (ip & 0xffff) : ip);
+    put32(cpu, image, 16, real ? ((ip >>> 16) << 12) | m32[FP_OPCODE] : (m32[FP_OPCODE] << 16) | m32[FP_CS]);
+    put32(cpu, image, 20, real ? ones | (dp & 0xffff) : dp);
+    put32(cpu, image, 24, real ? (dp >>> 16) << 12 : ones | m32[FP_DS]);
     return;
   }
-  store16(cpu, at, m32[FP_CONTROL]);
-  store16(cpu, at + 2, m32[FP_STATUS]);
-  store16(cpu, at + 4, tags);
-  store16(cpu, at + 6, ip & 0xffff);
-  store16(cpu, at + 8, real ? (((ip >>> 16) & 15) << 12) | m32[FP_OPCODE] : m32[FP_CS]);
-  store16(cpu, at + 10, dp & 0xffff);
-  store16(cpu, at + 12, real ? ((dp >>> 16) & 15) << 12 : m32[FP_DS]);
+  put16(cpu, image, 0, m32[FP_CONTROL]);
+  put16(cpu, image, 2, m32[FP_STATUS]);
+  put16(cpu, image, 4, tags);
+  put16(cpu, image, 6, ip & 0xffff);
+  put16(cpu, image, 8, real ? (((ip >>> 16) & 15) << 12) | m32[FP_OPCODE] : m32[FP_CS]);
+  put16(cpu, image, 10, dp & 0xffff);
+  put16(cpu, image, 12, real ? ((dp >>> 16) & 15) << 12 : m32[FP_DS]);
 }
 
 /** FLDENV. */
-export function loadEnvironment(cpu: Cpu, at: number, wide: boolean): void {
+export function loadEnvironment(cpu: Cpu, image: Image, wide: boolean): void {
   const m32 = cpu.m32;
   const step = wide ? 4 : 2;
-  const control = load16(cpu, at);
-  const status = load16(cpu, at + step);
-  const tags = load16(cpu, at + 2 * step);
-  let ip = wide ? load32(cpu, at + 12) : load16(cpu, at + 6);
-  const middle = wide ? load32(cpu, at + 16) : load16(cpu, at + 8);
-  let dp = wide ? load32(cpu, at + 20) : load16(cpu, at + 10);
-  const last = wide ? load32(cpu, at + 24) : load16(cpu, at + 12);
+  const control = get16(cpu, image, 0);
+  const status = get16(cpu, image, step);
+  const tags = get16(cpu, image, 2 * step);
+  let ip = wide ? get32(cpu, image, 12) : get16(cpu, image, 6);
+  const middle = wide ? get32(cpu, image, 16) : get16(cpu, image, 8);
+  let dp = wide ? get32(cpu, image, 20) : get16(cpu, image, 10);
+  const last = wide ? get32(cpu, image, 24) : get16(cpu, image, 12);
   let cs = 0;
   let ds = 0;
   let opcode = 0;
@@ -101,78 +136,75 @@ export function loadEnvironment(cpu: Cpu, at: number, wide: boolean): void {
 }
 
 /** FNSAVE without its initialisation: the environment and ST(0) to ST(7), ten bytes each. */
-export function storeState(cpu: Cpu, at: number, wide: boolean): void {
-  storeEnvironment(cpu, at, wide);
-  let to = at + environmentBytes(wide);
+export function storeState(cpu: Cpu, image: Image, wide: boolean): void {
+  storeEnvironment(cpu, image, wide);
+  let to = environmentBytes(wide);
   for (let index = 0; index < 8; index++) {
     readPhysical(cpu, physical(cpu, index), scratch);
-    store16(cpu, to, scratch.lo & 0xffff);
-    store16(cpu, to + 2, scratch.lo >>> 16);
-    store16(cpu, to + 4, scratch.hi & 0xffff);
-    store16(cpu, to + 6, scratch.hi >>> 16);
-    store16(cpu, to + 8, scratch.se);
+    put64(cpu, image, to, scratch.lo, scratch.hi);
+    put16(cpu, image, to + 8, scratch.se);
     to += 10;
   }
 }
 
 /** FRSTOR. */
-export function loadState(cpu: Cpu, at: number, wide: boolean): void {
-  loadEnvironment(cpu, at, wide);
-  let from = at + environmentBytes(wide);
+export function loadState(cpu: Cpu, image: Image, wide: boolean): void {
+  loadEnvironment(cpu, image, wide);
+  let from = environmentBytes(wide);
   for (let index = 0; index < 8; index++) {
-    scratch.lo = load16(cpu, from) | (load16(cpu, from + 2) << 16);
-    scratch.hi = load16(cpu, from + 4) | (load16(cpu, from + 6) << 16);
-    scratch.se = load16(cpu, from + 8);
+    const significand = piece(cpu, image, from, 8);
+    scratch.lo = get32At(cpu, significand);
+    scratch.hi = get32At(cpu, (significand + 4) | 0);
+    scratch.se = get16(cpu, image, from + 8);
     writePhysical(cpu, physical(cpu, index), scratch);
     from += 10;
   }
 }
 
 /** FXSAVE: bytes 288 to 511 are not written. XMM registers and MXCSR only with CR4.OSFXSR. */
-export function fxSave(cpu: Cpu, at: number): void {
+export function fxSave(cpu: Cpu, image: Image): void {
   const m32 = cpu.m32;
-  store32(cpu, at, m32[FP_CONTROL] | (m32[FP_STATUS] << 16));
-  store32(cpu, at + 4, (~m32[FP_TAG] & 0xff) | (m32[FP_OPCODE] << 16));
-  store32(cpu, at + 8, m32[FP_IP]);
-  store32(cpu, at + 12, m32[FP_CS]);
-  store32(cpu, at + 16, m32[FP_DP]);
-  store32(cpu, at + 20, m32[FP_DS]);
+  put32(cpu, image, 0, m32[FP_CONTROL] | (m32[FP_STATUS] << 16));
+  put32(cpu, image, 4, (~m32[FP_TAG] & 0xff) | (m32[FP_OPCODE] << 16));
+  put64(cpu, image, 8, m32[FP_IP], m32[FP_CS]);
+  put64(cpu, image, 16, m32[FP_DP], m32[FP_DS]);
   for (let index = 0; index < 8; index++) {
     readPhysical(cpu, physical(cpu, index), scratch);
-    const to = at + 32 + 16 * index;
-    store32(cpu, to, scratch.lo);
-    store32(cpu, to + 4, scratch.hi);
-    store32(cpu, to + 8, scratch.se);
-    store32(cpu, to + 12, 0);
+    put64(cpu, image, 32 + 16 * index, scratch.lo, scratch.hi);
+    put64(cpu, image, 40 + 16 * index, scratch.se, 0);
   }
   if ((m32[CR4] & CR4_OSFXSR) === 0) return;
-  store32(cpu, at + 24, m32[MXCSR]);
-  store32(cpu, at + 28, MXCSR_MASK);
-  for (let k = 0; k < 32; k++) store32(cpu, at + 160 + 4 * k, m32[XMM + k]);
+  put32(cpu, image, 24, m32[MXCSR]);
+  put32(cpu, image, 28, MXCSR_MASK);
+  for (let k = 0; k < 32; k += 2) put64(cpu, image, 160 + 4 * k, m32[XMM + k], m32[XMM + k + 1]);
 }
 
 /** FXRSTOR. A reserved bit of MXCSR is #GP(0), before anything has changed. */
-export function fxRestore(cpu: Cpu, at: number): void {
+export function fxRestore(cpu: Cpu, image: Image): void {
   const m32 = cpu.m32;
   const withSse = (m32[CR4] & CR4_OSFXSR) !== 0;
-  const mxcsr = load32(cpu, at + 24);
+  const mxcsr = get32(cpu, image, 24);
   if (withSse && (mxcsr & ~MXCSR_MASK) !== 0) raise(cpu, 13, 0);
-  setControl(cpu, load16(cpu, at));
-  setStatus(cpu, load16(cpu, at + 2));
-  m32[FP_TAG] = ~load16(cpu, at + 4) & 0xff;
-  m32[FP_OPCODE] = load16(cpu, at + 6) & 0x7ff;
-  m32[FP_IP] = load32(cpu, at + 8);
-  m32[FP_CS] = load16(cpu, at + 12);
-  m32[FP_DP] = load32(cpu, at + 16);
-  m32[FP_DS] = load16(cpu, at + 20);
+  setControl(cpu, get16(cpu, image, 0));
+  setStatus(cpu, get16(cpu, image, 2));
+  m32[FP_TAG] = ~get16(cpu, image, 4) & 0xff;
+  m32[FP_OPCODE] = get16(cpu, image, 6) & 0x7ff;
+  m32[FP_IP] = get32(cpu, image, 8);
+  m32[FP_CS] = get16(cpu, image, 12);
+  m32[FP_DP] = get32(cpu, image, 16);
+  m32[FP_DS] = get16(cpu, image, 20);
   for (let index = 0; index < 8; index++) {
-    const from = at + 32 + 16 * index;
+    const from = piece(cpu, image, 32 + 16 * index, 8);
     scratch.lo = load32(cpu, from);
-    scratch.hi = load32(cpu, from + 4);
-    scratch.se = load16(cpu, from + 8);
+    scratch.hi = load32(cpu, (from + 4) | 0);
+    scratch.se = get16(cpu, image, 40 + 16 * index);
     writePhysical(cpu, physical(cpu, index), scratch);
   }
   if (!withSse) return;
   m32[MXCSR] = mxcsr;
-  for (let k = 0; k < 32; k++) m32[XMM + k] = load32(cpu, at + 160 + 4 * k);
+  for (let k = 0; k < 32; k += 2) {
+    const from = piece(cpu, image, 160 + 4 * k, 8);
+    m32[XMM + k] = load32(cpu, from);
+    m32[XMM + k + 1] = load32(cpu, (from + 4) | 0);
+  }
 }
