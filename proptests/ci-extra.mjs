@@ -35,6 +35,12 @@ const steps = [
     run: 'node proptests/debian/boot.mjs $TMP quick',
   },
   {
+    name: 'gdb: the reverse-debugging scenario at random places',
+    packages: ['gdb'],
+    probe: 'gdb --version',
+    run: 'node src/host/bootstrap.mjs && node dist/proptests/timeline/gdb-scenario.js --repeat 8',
+  },
+  {
     name: 'silicon witness: the host processor against the engines',
     packages: ['gcc'],
     probe: 'command -v gcc && npm run --silent witness -- --cases 0',

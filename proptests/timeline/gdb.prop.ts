@@ -152,6 +152,17 @@ test('the protocol answers in both directions and refuses every change', async (
   );
 });
 
+test('a step over a breakpoint that runs out of history ends plainly, since gdb would wait for ever', async () => {
+  const debug = debuggerOf();
+  go(debug.timeline.seek({ tick: debug.timeline.endTick, seq: 0 }));
+  const eip = (debug.timeline.machine.cpu.eip >>> 0).toString(16);
+  const plain = 'T05thread:01;';
+  const atEnd = 'T05thread:01;replaylog:end;';
+  // What gdb sends: at a stop it takes its breakpoints away, and puts in all but the one that it steps over.
+  const answers = await talk(debug, ['s', `Z0,${eip},1`, 's', `z0,${eip},1`, 'Z0,1,1', 's', 'c', 'vCont;s:1']);
+  assert.deepEqual(answers, [atEnd, 'OK', atEnd, 'OK', 'OK', plain, atEnd, plain]);
+});
+
 test('malformed packets get an answer, an error or nothing, and change nothing', async () => {
   const debug = debuggerOf();
   go(debug.timeline.seek({ tick: 1000, seq: 0 }));

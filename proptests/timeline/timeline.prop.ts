@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { comparePositions, type Position } from '../../src/core/replay/timeline.ts';
-import { EIP, SEG_BASE, CS } from '../../src/core/state/layout.ts';
+import { CS, EIP, HALTED, SEG_BASE } from '../../src/core/state/layout.ts';
 import { assembleGuest } from '../../src/host/guest-images.ts';
 import { Dice, wildRun } from '../replay/wild.ts';
 import { go, hashOf, plainHashes, recordGuest, recordRun, type Recorded, timelineOf } from './fixture.ts';
@@ -81,6 +81,35 @@ test('steps back lead through the states of the steps forward', () => {
   }
 });
 
+test('steps by instructions pass idle time in both directions, through the same states', async () => {
+  const idle = await recordGuest('interrupts', { maxTicks: 2_500_000, hashEveryTicks: 1 << 20 });
+  const timeline = timelineOf(idle);
+  let passed = 0;
+  const isHalted = (): boolean => timeline.machine.cpu.m32[HALTED] !== 0;
+  let places = 0;
+  for (let part = 1; part < 32 && places < 2; part++) {
+    go(timeline.seek({ tick: Math.floor((timeline.endTick * part) / 32), seq: 0 }));
+    if (!isHalted()) continue;
+    places++;
+    // To the instruction before the idle time; from within, steps do not lead back to where they began.
+    while (isHalted()) go(timeline.stepInstructionBack());
+    const seen: [Position, string][] = [[timeline.position, hashOf(timeline)]];
+    for (let i = 0; i < 16; i++) {
+      if (go(timeline.stepInstruction()).kind === 'end') break;
+      if (timeline.isAtEnd) break;
+      if (timeline.position.tick > seen[seen.length - 1][0].tick + 1) passed++;
+      seen.push([timeline.position, hashOf(timeline)]);
+    }
+    go(timeline.seek(seen.pop()?.[0] ?? timeline.position));
+    for (const [position, hash] of seen.reverse()) {
+      go(timeline.stepInstructionBack());
+      assert.deepEqual(timeline.position, position);
+      assert.equal(hashOf(timeline), hash, `tick ${position.tick}`);
+    }
+  }
+  assert.ok(passed > 0, 'some idle time was passed');
+});
+
 /** Ticks by the address of the instruction that begins at them, by single steps: the slow and obvious way. */
 function ticksByAddress(run: Recorded, limit: number): Map<number, number[]> {
   const timeline = timelineOf(run);
@@ -122,6 +151,26 @@ test('breakpoints are hit backwards in reverse order, at the same states, and wh
     if (hitCount > 40) break;
   }
   assert.ok(hitCount > 20, `${hitCount} hits`);
+});
+
+test('a breakpoint on a repeated instruction is hit at every iteration, in both directions', async () => {
+  const run = await recordGuest('strings', { maxTicks: 60_000 });
+  const timeline = timelineOf(run);
+  const { m32 } = timeline.machine.cpu;
+  // An instruction that takes several ticks without leaving its place.
+  let tick = 2000;
+  for (let eip = -1; eip !== m32[EIP]; tick += 3) {
+    go(timeline.seek({ tick, seq: 0 }));
+    eip = m32[EIP];
+    go(timeline.step());
+  }
+  timeline.addBreakpoint((m32[EIP] + m32[SEG_BASE + CS]) >>> 0);
+  const found: Position[] = [];
+  for (let i = 0; i < 8; i++) found.push(go(timeline.continueForward()).position);
+  assert.equal(found[1].tick, found[0].tick + 1);
+  for (const position of found.slice(0, -1).reverse()) {
+    assert.deepEqual(go(timeline.continueBackward()).position, position);
+  }
 });
 
 test('handlers of interrupts and exceptions can be stopped at, and found again', () => {

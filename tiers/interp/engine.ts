@@ -7,7 +7,15 @@ import { B_COUNT, BLOCK_HEADER_WORDS, BlockCache } from './blocks.ts';
 import { runHot } from './hot.ts';
 import { warmUp } from './warm-up.ts';
 import { DECODE_GP, DECODE_UD, decodeInstruction } from '../../src/core/isa/decode.ts';
-import { META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
+import {
+  META_OP_MASK,
+  META_REP,
+  META_REPNE,
+  R_HOT,
+  R_META,
+  R_POSITION,
+  RECORD_WORDS,
+} from '../../src/core/isa/record.ts';
 import { translateFetch } from '../../src/core/memory/access.ts';
 import {
   CPU_BLOCK_SIZE,
@@ -24,6 +32,8 @@ import { EXIT_FAULT, EXIT_STOP, GUEST_FAULT, setFault, type Cpu } from '../../sr
 import type { Engine } from '../../src/core/machine/engine.ts';
 
 const INSTRUCTION_BYTES_MAX = 15;
+
+const META_REPEATS = META_REP | META_REPNE;
 
 export class Interpreter implements Engine {
   readonly name = 'interp';
@@ -60,6 +70,11 @@ export class Interpreter implements Engine {
         }
         const block = this.lookup(cpu);
         if ((cpu.exitRequest & EXIT_FAULT) !== 0) return;
+        if (isLookedAt && (block === 0 || (code[block + BLOCK_HEADER_WORDS + R_META] & META_REPEATS) !== 0)) {
+          // Each iteration of a REP is looked at, so that it does not matter where slices end.
+          cpu.deadlineTick -= cpu.left - 1;
+          cpu.left = 1;
+        }
         if (block === 0) this.stepAlone(cpu);
         else if (isLookedAt) this.stepBlock(cpu, code, block + BLOCK_HEADER_WORDS, 1);
         // Longer than the rest of the slice, or the loop got nowhere: each instruction by its handler.

@@ -16,6 +16,7 @@ import { DevicelessPort, ReplayingPort } from '../machine/input-port.ts';
 import type { DeliveryWatcher, Machine, StopReason } from '../machine/machine.ts';
 import { PageStore } from '../machine/snapshot.ts';
 import { DIRTY_INTERVAL, PAGE_WATCH_READ, PAGE_WATCH_WRITE } from '../memory/address-space.ts';
+import { HALTED } from '../state/layout.ts';
 import { CheckpointStore } from './checkpoints.ts';
 import type { Checkpoint } from './checkpoints.ts';
 import type { Divergence } from './divergence.ts';
@@ -281,6 +282,60 @@ export class Timeline {
     return target < 0 ? this.stopped('start') : stop;
   }
 
+  private get isHalted(): boolean {
+    return this.machine.cpu.m32[HALTED] !== 0;
+  }
+
+  /** One instruction on; from a halted processor through the idle time and the first instruction after it. */
+  *stepInstruction(): Way<Stop> {
+    if (!this.isHalted) return yield* this.step();
+    if (this.isAtEnd) return this.stopped('end');
+    const woken = yield* this.continueToDelivery(() => true);
+    if (woken.kind !== 'delivery' || !this.isHalted) return woken;
+    return yield* this.seek({ tick: woken.position.tick + 1, seq: 0 });
+  }
+
+  /** One instruction back, the inverse of `stepInstruction`: idle time is passed to its beginning. */
+  *stepInstructionBack(): Way<Stop> {
+    const stop = yield* this.stepBack();
+    if (!this.isHalted) return stop;
+    const idle = this.position;
+    const delivery = yield* this.lastDelivery(idle);
+    // Between the last delivery and here the processor has been halted once, and not woken.
+    let low = delivery === null ? 0 : delivery.tick + 1;
+    let high = idle.tick;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      yield* this.seek({ tick: middle, seq: 0 });
+      if (this.isHalted) high = middle;
+      else low = middle + 1;
+    }
+    return yield* this.seek({ tick: low, seq: 0 });
+  }
+
+  /** The last interrupt, exception or reset before a position; leaves the machine somewhere. */
+  private *lastDelivery(before: Position): Way<Position | null> {
+    const { machine, intervalTicks } = this;
+    for (let interval = Math.floor(before.tick / intervalTicks); interval >= 0; interval--) {
+      const begin = interval * intervalTicks;
+      yield* this.seek({ tick: begin, seq: 0 });
+      let last: Position | null = null;
+      machine.watcher = {
+        delivered: () => {
+          const position = this.positionInRun();
+          if (comparePositions(position, before) < 0) last = position;
+        },
+      };
+      try {
+        yield* this.runTo(Math.min(begin + intervalTicks, before.tick));
+      } finally {
+        machine.watcher = null;
+      }
+      if (last !== null) return last;
+    }
+    return null;
+  }
+
   /** The last position before `tick`, when tick − 1 is none. */
   private *seekBefore(tick: number): Way<Stop> {
     let distance = 1 << 16;
@@ -300,7 +355,7 @@ export class Timeline {
     return yield* this.seek({ tick: low, seq: 0 });
   }
 
-  private get isAtEnd(): boolean {
+  get isAtEnd(): boolean {
     return this.machine.tick >= this.lastTick || this.port.divergence !== null;
   }
 

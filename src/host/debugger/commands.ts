@@ -3,6 +3,7 @@
 
 import { readFileSync } from 'node:fs';
 import { eventToText, eventToJson } from '../../core/replay/events.ts';
+import { describePosition } from '../../core/replay/positions.ts';
 import { logEvents } from '../../core/replay/log.ts';
 import { peekBytes, peekPhysical, peekPhysicalBytes } from '../../core/memory/peek.ts';
 import type { WatchKind, Way } from '../../core/replay/timeline.ts';
@@ -385,6 +386,17 @@ const LOOKS: readonly Command[] = [
     summary: 'more about one thing',
     group: 'look',
     run: info,
+  },
+  {
+    names: ['hash'],
+    usage: '[LABEL]',
+    summary: 'digest of the whole state here, to compare moments and machines',
+    group: 'look',
+    run: ({ timeline }, rest) => {
+      const { root } = timeline.machine.hash();
+      const label = rest === '' ? '' : `${rest} `;
+      return plain(`hash ${label}${describePosition(timeline.position)} ${root}`, { label: rest, hash: root });
+    },
   },
   { names: ['when'], usage: '', summary: 'where we are', group: 'look', run: (debug) => debug.status() },
 ];

@@ -30,12 +30,13 @@ import {
   SEG_BASE,
   SEG_SELECTOR,
   SS,
+  TICK_F64,
   XMM,
 } from '../../core/state/layout.ts';
 
 interface Register {
   readonly name: string;
-  readonly bits: 32 | 80 | 128;
+  readonly bits: 32 | 64 | 80 | 128;
   readonly type: string;
   readonly group?: string;
   readonly read: (cpu: Cpu, view: DataView) => void;
@@ -128,6 +129,14 @@ const SYSTEM: readonly Register[] = [
       ['efer', EFER],
     ] as const
   ).map(([name, index]) => word(name, 'int32', (cpu) => cpu.m32[index], 'system')),
+  // Where the recording stands, so that gdb's conditions and scripts can look at it.
+  {
+    name: 'tick',
+    bits: 64,
+    type: 'uint64',
+    group: 'system',
+    read: (cpu, view) => view.setBigUint64(0, BigInt(cpu.f64[TICK_F64]), true),
+  },
 ];
 
 export const REGISTERS: readonly Register[] = [...CORE, ...SSE, ...SYSTEM];

@@ -3,6 +3,7 @@
 // wrong ones an error, and nothing that a client sends can throw or change the recording.
 
 import { peekBytes, peekPhysical, peekPhysicalBytes } from '../../core/memory/peek.ts';
+import { CS, EIP, SEG_BASE } from '../../core/state/layout.ts';
 import type { Stop, WatchKind, Way } from '../../core/replay/timeline.ts';
 import type { Debugger } from '../debugger/debugger.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
@@ -12,6 +13,7 @@ import { readRegister, REGISTERS, TARGET_XML } from './registers.ts';
 const READ_ONLY = 'a recording cannot be changed: what has happened has happened';
 const MEMORY_BYTES_MAX = PACKET_BYTES_MAX / 2 - 16;
 const CONSOLE_BYTES = PACKET_BYTES_MAX / 2 - 16;
+const LIFTED_MAX = 4096;
 const SIGINT = '02';
 const SIGTRAP = '05';
 
@@ -37,6 +39,8 @@ export class GdbStub {
   private lastStop = `T${SIGTRAP}thread:01;`;
   /** Ids in the timeline by the text of the Z packet. */
   private readonly points = new Map<string, { id: number; type: string; address: number }>();
+  /** Where the client took breakpoints away and has none now: gdb does so at every stop. */
+  private readonly lifted = new Set<number>();
 
   constructor(debug: Debugger, output: StubOutput) {
     this.debug = debug;
@@ -82,9 +86,9 @@ export class GdbStub {
         return await this.resume(this.debug.timeline.continueForward(), 'stay');
       case 's':
       case 'S':
-        return await this.resume(this.debug.timeline.step());
+        return this.stepped(await this.resume(this.debug.timeline.stepInstruction()));
       case 'b':
-        if (rest === 's') return await this.resume(this.debug.timeline.stepBack());
+        if (rest === 's') return this.stepped(await this.resume(this.debug.timeline.stepInstructionBack()));
         if (rest === 'c') return await this.resume(this.debug.timeline.continueBackward());
         return '';
       case 'Z':
@@ -143,6 +147,7 @@ export class GdbStub {
     const address = Number.parseInt(match[2], 16);
     const { timeline } = this.debug;
     if (match[1] === '0' || match[1] === '1') {
+      this.lifted.delete(address);
       this.points.set(key, { id: timeline.addBreakpoint(address).id, type: match[1], address });
       return 'OK';
     }
@@ -162,7 +167,11 @@ export class GdbStub {
     const match = /^([0-4]),([0-9a-f]{1,8}),([0-9a-f]{1,4})/i.exec(rest);
     if (match === null) return /^[0-4],/.test(rest) ? 'E22' : '';
     const point = this.points.get(match[0]);
-    if (point !== undefined) this.debug.timeline.remove(point.id);
+    if (point !== undefined) {
+      this.debug.timeline.remove(point.id);
+      if (point.type === '0' || point.type === '1') this.lifted.add(point.address);
+      if (this.lifted.size > LIFTED_MAX) this.lifted.clear();
+    }
     this.points.delete(match[0]);
     return 'OK';
   }
@@ -177,6 +186,15 @@ export class GdbStub {
       this.lastStop = `T${SIGINT}thread:01;`;
     }
     return this.lastStop;
+  }
+
+  /**
+   * gdb (13) steps over a breakpoint at the program counter before it continues, and when that step runs out of history
+   * it never takes the step for done: the next command waits for ever. Such a step ends plainly, where it began.
+   */
+  private stepped(reply: string): string {
+    const eip = (this.cpu.m32[EIP] + this.cpu.m32[SEG_BASE + CS]) >>> 0;
+    return reply.includes('replaylog') && this.lifted.has(eip) ? `T${SIGTRAP}thread:01;` : reply;
   }
 
   private stopReply(stop: Stop): string {
@@ -211,7 +229,8 @@ export class GdbStub {
     if (packet.startsWith('vCont;')) {
       const action = packet[6];
       if (action === 'c' || action === 'C') return await this.resume(this.debug.timeline.continueForward(), 'stay');
-      if (action === 's' || action === 'S') return await this.resume(this.debug.timeline.step());
+      if (action === 's' || action === 'S')
+        return this.stepped(await this.resume(this.debug.timeline.stepInstruction()));
       return 'E22';
     }
     if (packet.startsWith('vKill')) {
