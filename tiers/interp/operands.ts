@@ -4,7 +4,23 @@
 // computed once, and a fault reports a write and comes before anything has changed.
 
 import { linear } from '../../src/core/cpu/segmentation.ts';
+import * as record from '../../src/core/isa/record.ts';
 import {
+  load16,
+  load32,
+  load8,
+  loadForWrite16,
+  loadForWrite32,
+  loadForWrite8,
+  store16,
+  store32,
+  store8,
+} from '../../src/core/memory/access.ts';
+import type { Cpu } from '../../src/core/state/cpu.ts';
+import * as layout from '../../src/core/state/layout.ts';
+
+// Constants of this module rather than imported ones: see hot.ts.
+const {
   EA_16,
   KIND_IMMEDIATE,
   KIND_REGISTER,
@@ -20,20 +36,8 @@ import {
   R_META,
   SIZE_16,
   SIZE_32,
-} from '../../src/core/isa/record.ts';
-import {
-  load16,
-  load32,
-  load8,
-  loadForWrite16,
-  loadForWrite32,
-  loadForWrite8,
-  store16,
-  store32,
-  store8,
-} from '../../src/core/memory/access.ts';
-import type { Cpu } from '../../src/core/state/cpu.ts';
-import { DS, ES, MODE_FLAT_DATA, MODE_KEY, SS } from '../../src/core/state/layout.ts';
+} = record;
+const { DS, ES, MODE_FLAT_DATA, MODE_KEY, SS } = layout;
 
 /** The segments that MODE_FLAT_DATA vouches for, as a set of bits. */
 const FLAT_SEGMENTS = (1 << ES) | (1 << SS) | (1 << DS);

@@ -142,6 +142,10 @@ by_handler:
     'cmp al, 0x85',
     'inc eax',
     'shl eax, 1',
+    'sahf',
+    'adc eax, esi',
+    'sbb al, 0x85',
+    'dec eax',
   ]
     .map(conditions)
     .join('')}

@@ -3,12 +3,18 @@
 // write to a clean page, writes to code and page tables, watchpoints. SDM 3 §4.6 (access rights), §6.15.
 // `load*`/`store*` throw GUEST_FAULT; `slow*` set the fault fields and return 0 instead (hot loops).
 
-import { AC, CPU_BLOCK_SIZE, CR0, CR0_AM, CR0_PG, EFLAGS, MODE_CPL3, MODE_KEY } from '../state/layout.ts';
-import { EXIT_FAULT, GUEST_FAULT, setFault, type Cpu } from '../state/cpu.ts';
+import * as layout from '../state/layout.ts';
+import * as cpuState from '../state/cpu.ts';
+import { GUEST_FAULT, setFault, type Cpu } from '../state/cpu.ts';
 import { walk } from '../cpu/paging.ts';
 import { matchDataBreakpoint } from '../cpu/debug.ts';
-import {
-  fillTlb,
+import * as tlbBits from './tlb.ts';
+import { fillTlb } from './tlb.ts';
+
+// Constants of this module rather than imported ones: see tiers/interp/hot.ts.
+const { AC, CPU_BLOCK_SIZE, CR0, CR0_AM, CR0_PG, EFLAGS, MODE_CPL3, MODE_KEY } = layout;
+const { EXIT_FAULT } = cpuState;
+const {
   TLB_GLOBAL,
   TLB_INVALID,
   TLB_NO_SUPER_FETCH,
@@ -19,7 +25,7 @@ import {
   TLB_NO_USER_WRITE,
   TLB_SUPER_WRITABLE,
   TLB_USER_WRITABLE,
-} from './tlb.ts';
+} = tlbBits;
 
 /** translate() results that are no host address (host addresses are at least CPU_BLOCK_SIZE). */
 const FAULTED = 0;

@@ -9,7 +9,10 @@
 // While ccOp is not CC_EFLAGS the arithmetic bits of the eflags word mean nothing.
 
 import type { Cpu } from './cpu.ts';
-import { AF, ARITHMETIC_FLAGS, CC_DST, CC_OP, CC_SRC, CF, EFLAGS, OF, PF, SF, ZF } from './layout.ts';
+import * as layout from './layout.ts';
+
+// Constants of this module rather than imported ones: see tiers/interp/hot.ts.
+const { AF, ARITHMETIC_FLAGS, CC_DST, CC_OP, CC_SRC, CF, EFLAGS, OF, PF, SF, ZF } = layout;
 
 export const CC_EFLAGS = 0;
 /** ADD, XADD, and ADC with carry 0. */
@@ -53,6 +56,18 @@ export const CC_INC = CC_INC8;
 export const CC_DEC = CC_DEC8;
 export const CC_SZP = CC_SZP8;
 
+// Exported numbers are read from the module each time, as imported ones are: these are not.
+const EFLAGS_KIND = CC_EFLAGS;
+const ADC_KIND = CC_ADC;
+const SUB_KIND = CC_SUB;
+const SBB_KIND = CC_SBB;
+const LOGIC_KIND = CC_LOGIC;
+const INC_KIND = CC_INC;
+const DEC_KIND = CC_DEC;
+const SZP_KIND = CC_SZP;
+const SUB32_KIND = CC_SUB32;
+const LOGIC32_KIND = CC_LOGIC32;
+
 /** Left shift that brings the operand's sign bit to bit 31, by ccOp. */
 const SIGN_SHIFT = new Int32Array(25);
 for (let kind = 0; kind < 8; kind++) SIGN_SHIFT.set([24, 16, 0], kind * 3 + 1);
@@ -72,9 +87,9 @@ export function setLazy(cpu: Cpu, op: number, dst: number, src: number): void {
 
 /** The first operand, low bits exact (bits above the size are not), of ADD ADC SUB SBB. */
 function firstOperand(op: number, dst: number, src: number): number {
-  if (op < CC_ADC) return (dst - src) | 0;
-  if (op < CC_SUB) return (dst - src - 1) | 0;
-  if (op < CC_SBB) return (dst + src) | 0;
+  if (op < ADC_KIND) return (dst - src) | 0;
+  if (op < SUB_KIND) return (dst - src - 1) | 0;
+  if (op < SBB_KIND) return (dst + src) | 0;
   return (dst + src + 1) | 0;
 }
 
@@ -85,32 +100,34 @@ export function carry(cpu: Cpu): 0 | 1 {
   const dst = m32[CC_DST];
   const src = m32[CC_SRC];
   switch (op) {
-    case CC_EFLAGS:
+    case 0: // EFLAGS
       return (m32[EFLAGS] & CF) as 0 | 1;
-    case CC_ADD8:
-    case CC_ADD16:
-    case CC_ADD32:
+    case 1: // ADD8
+    case 2: // ADD16
+    case 3: // ADD32
       return dst >>> 0 < src >>> 0 ? 1 : 0;
-    case CC_ADC8:
-    case CC_ADC16:
-    case CC_ADC32:
+    case 4: // ADC8
+    case 5: // ADC16
+    case 6: // ADC32
       return dst >>> 0 <= src >>> 0 ? 1 : 0;
-    case CC_SUB32:
+    case 9: // SUB32
       return (dst + src) >>> 0 < src >>> 0 ? 1 : 0;
-    case CC_SUB8:
-    case CC_SUB16: {
+    case 7: // SUB8
+    case 8: {
+      // SUB16
       const shift = SIGN_SHIFT[op];
       return ((dst + src) << shift) >>> 0 < (src << shift) >>> 0 ? 1 : 0;
     }
-    case CC_SBB8:
-    case CC_SBB16:
-    case CC_SBB32: {
+    case 10: // SBB8
+    case 11: // SBB16
+    case 12: {
+      // SBB32
       const shift = SIGN_SHIFT[op];
       return ((dst + src + 1) << shift) >>> 0 <= (src << shift) >>> 0 ? 1 : 0;
     }
-    case CC_LOGIC8:
-    case CC_LOGIC16:
-    case CC_LOGIC32:
+    case 13: // LOGIC8
+    case 14: // LOGIC16
+    case 15: // LOGIC32
       return 0;
     default: // INC, DEC, SZP
       return (src & CF) as 0 | 1;
@@ -121,18 +138,18 @@ export function carry(cpu: Cpu): 0 | 1 {
 function overflow(cpu: Cpu): boolean {
   const m32 = cpu.m32;
   const op = m32[CC_OP];
-  if (op === CC_EFLAGS) return (m32[EFLAGS] & OF) !== 0;
+  if (op === EFLAGS_KIND) return (m32[EFLAGS] & OF) !== 0;
   const dst = m32[CC_DST];
   const src = m32[CC_SRC];
-  if (op < CC_LOGIC) {
+  if (op < LOGIC_KIND) {
     const first = firstOperand(op, dst, src);
-    const signs = op < CC_SUB ? (first ^ dst) & (src ^ dst) : (first ^ src) & (first ^ dst);
+    const signs = op < SUB_KIND ? (first ^ dst) & (src ^ dst) : (first ^ src) & (first ^ dst);
     return signs << SIGN_SHIFT[op] < 0;
   }
-  if (op < CC_INC) return false;
+  if (op < INC_KIND) return false;
   const lowest = 0x80000000 >> SIGN_SHIFT[op];
-  if (op < CC_DEC) return dst === lowest;
-  if (op < CC_SZP) return dst === ~lowest;
+  if (op < DEC_KIND) return dst === lowest;
+  if (op < SZP_KIND) return dst === ~lowest;
   return (src & OF) !== 0;
 }
 
@@ -143,40 +160,40 @@ function arithmeticFlags(cpu: Cpu): number {
   const dst = m32[CC_DST];
   const src = m32[CC_SRC];
   let flags = parity(dst) | (dst === 0 ? ZF : 0) | (dst < 0 ? SF : 0);
-  if (op >= CC_SZP) return flags | (src & (CF | AF | OF));
+  if (op >= SZP_KIND) return flags | (src & (CF | AF | OF));
   flags |= carry(cpu);
   if (overflow(cpu)) flags |= OF;
-  if (op < CC_LOGIC) flags |= (firstOperand(op, dst, src) ^ src ^ dst) & AF;
-  else if (op >= CC_DEC) flags |= (dst & 15) === 15 ? AF : 0;
-  else if (op >= CC_INC) flags |= (dst & 15) === 0 ? AF : 0;
+  if (op < LOGIC_KIND) flags |= (firstOperand(op, dst, src) ^ src ^ dst) & AF;
+  else if (op >= DEC_KIND) flags |= (dst & 15) === 15 ? AF : 0;
+  else if (op >= INC_KIND) flags |= (dst & 15) === 0 ? AF : 0;
   return flags;
 }
 
 /** All of EFLAGS, without changing the lazy state. */
 export function getFlags(cpu: Cpu): number {
   const eflags = cpu.m32[EFLAGS];
-  if (cpu.m32[CC_OP] === CC_EFLAGS) return eflags;
+  if (cpu.m32[CC_OP] === EFLAGS_KIND) return eflags;
   return (eflags & ~ARITHMETIC_FLAGS) | arithmeticFlags(cpu);
 }
 
 /** Bring the arithmetic flags into the eflags word (before a snapshot, a hash, an edit of single bits). */
 export function foldFlags(cpu: Cpu): void {
-  if (cpu.m32[CC_OP] === CC_EFLAGS) return;
+  if (cpu.m32[CC_OP] === EFLAGS_KIND) return;
   cpu.m32[EFLAGS] = getFlags(cpu);
-  cpu.m32[CC_OP] = CC_EFLAGS;
+  cpu.m32[CC_OP] = EFLAGS_KIND;
 }
 
 /** Set CF PF AF ZF SF OF from `bits`; other bits of `bits` are ignored and of EFLAGS kept. */
 export function setArithmeticFlags(cpu: Cpu, bits: number): void {
   const m32 = cpu.m32;
   m32[EFLAGS] = (m32[EFLAGS] & ~ARITHMETIC_FLAGS) | (bits & ARITHMETIC_FLAGS);
-  m32[CC_OP] = CC_EFLAGS;
+  m32[CC_OP] = EFLAGS_KIND;
 }
 
 /** Replace the whole of EFLAGS; the caller has masked what may change. */
 export function setFlags(cpu: Cpu, eflags: number): void {
   cpu.m32[EFLAGS] = eflags;
-  cpu.m32[CC_OP] = CC_EFLAGS;
+  cpu.m32[CC_OP] = EFLAGS_KIND;
 }
 
 /** Replace the arithmetic flags in `mask` (others keep their value). */
@@ -187,25 +204,25 @@ export function changeFlags(cpu: Cpu, mask: number, bits: number): void {
 
 function isZero(cpu: Cpu): boolean {
   const m32 = cpu.m32;
-  return m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & ZF) !== 0 : m32[CC_DST] === 0;
+  return m32[CC_OP] === EFLAGS_KIND ? (m32[EFLAGS] & ZF) !== 0 : m32[CC_DST] === 0;
 }
 
 function isNegative(cpu: Cpu): boolean {
   const m32 = cpu.m32;
-  return m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & SF) !== 0 : m32[CC_DST] < 0;
+  return m32[CC_OP] === EFLAGS_KIND ? (m32[EFLAGS] & SF) !== 0 : m32[CC_DST] < 0;
 }
 
 function isParityEven(cpu: Cpu): boolean {
   const m32 = cpu.m32;
-  return (m32[CC_OP] === CC_EFLAGS ? m32[EFLAGS] & PF : parity(m32[CC_DST])) !== 0;
+  return (m32[CC_OP] === EFLAGS_KIND ? m32[EFLAGS] & PF : parity(m32[CC_DST])) !== 0;
 }
 
 /** SF ≠ OF. */
 function isLess(cpu: Cpu): boolean {
   const m32 = cpu.m32;
   const op = m32[CC_OP];
-  if (op === CC_SUB32) return ((m32[CC_DST] + m32[CC_SRC]) | 0) < m32[CC_SRC];
-  if (op >= CC_LOGIC && op <= CC_LOGIC32) return m32[CC_DST] < 0;
+  if (op === SUB32_KIND) return ((m32[CC_DST] + m32[CC_SRC]) | 0) < m32[CC_SRC];
+  if (op >= LOGIC_KIND && op <= LOGIC32_KIND) return m32[CC_DST] < 0;
   return isNegative(cpu) !== overflow(cpu);
 }
 
