@@ -1,21 +1,23 @@
 /**
  * How long time travel takes: after one pass over a recording, seeks to random positions, steps back near a visited
  * place, the last write of random words of memory. Times are of the whole operation, median and worst, with the memory
- * that checkpoints took. Recordings: the path in SEEK_LOG (its images in SEEK_IMAGES), else a built-in guest.
+ * that checkpoints took. Recordings: the path in SEEK_LOG (its images in SEEK_IMAGES), else a built-in guest. The last
+ * writes are those of random words in pages that are not empty. SEEK_PAUSE: waits for a byte after the first pass.
  */
 import { performance } from 'node:perf_hooks';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readSync } from 'node:fs';
 import type { LogReader } from '../src/core/replay/log.ts';
 import type { Images } from '../src/core/replay/session.ts';
 import { finish, Timeline } from '../src/core/replay/timeline.ts';
-import { loadEngine } from '../src/host/engines.ts';
+import { RAM_BASE } from '../src/core/state/layout.ts';
+import { DEFAULT_ENGINE, loadEngine } from '../src/host/engines.ts';
 import { buildGuest } from '../src/host/guest-images.ts';
 import { findImages } from '../src/host/images.ts';
 import { openLog, record } from '../src/host/index.ts';
 
-const SEEKS = 15;
+const SEEKS = 40;
 const STEPS = 20;
-const WRITES = 5;
+const WRITES = 10;
 const BUILT_IN = 'mix';
 
 async function recording(): Promise<{ name: string; log: LogReader; images: Images }> {
@@ -48,7 +50,7 @@ function times(count: number, work: () => void): string {
 }
 
 const { name, log, images } = await recording();
-const makeEngine = await loadEngine('interp');
+const makeEngine = await loadEngine(DEFAULT_ENGINE);
 const timeline = new Timeline({ log, images, makeEngine });
 const start = performance.now();
 finish(timeline.seek({ tick: timeline.endTick, seq: 0 }));
@@ -58,8 +60,19 @@ console.log(`${name}: ${timeline.endTick} ticks, first pass ${seconds.toFixed(1)
 console.log(
   `checkpoints: ${timeline.checkpoints.count}, ${megabytes} MiB, intervals of ${timeline.intervalTicks} ticks`,
 );
+const ticks = timeline.checkpoints.ticks();
+const gaps = ticks.map((tick, i) => (ticks[i + 1] ?? timeline.endTick) - tick);
+console.log(`longest gap between checkpoints: ${Math.max(...gaps)} ticks`);
+if (process.env.SEEK_PAUSE !== undefined) readSync(0, new Uint8Array(1));
 console.log(`random seek:  ${times(SEEKS, () => finish(timeline.seek({ tick: random(timeline.endTick), seq: 0 })))}`);
 console.log(`reverse step: ${times(STEPS, () => finish(timeline.stepBack()))}`);
 finish(timeline.seek({ tick: timeline.endTick, seq: 0 }));
-const { ramSize } = timeline.machine.cpu;
-console.log(`last write:   ${times(WRITES, () => finish(timeline.lastWrite(random(ramSize) & ~3, 4)))}`);
+const { m32, ramSize } = timeline.machine.cpu;
+function usedWord(): number {
+  for (;;) {
+    const page = random(ramSize >>> 12) * 4096;
+    const first = (RAM_BASE + page) >>> 2;
+    if (m32.subarray(first, first + 1024).some((word) => word !== 0)) return page + random(1024) * 4;
+  }
+}
+console.log(`last write:   ${times(WRITES, () => finish(timeline.lastWrite(usedWord(), 4)))}`);

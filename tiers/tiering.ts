@@ -104,6 +104,7 @@ export class CompilingEngine implements Engine {
   /** By host address of the entry. */
   private readonly losses = new Map<number, number>();
   private random: number;
+  isHeld = false;
 
   constructor(cpu: Cpu, name: string, policy: TierPolicy, passes: readonly Pass[] = PASSES) {
     this.name = name;
@@ -151,6 +152,10 @@ export class CompilingEngine implements Engine {
 
   private compile(block: number): void {
     const { blocks, policy } = this;
+    if (this.isHeld) {
+      blocks.code[block + B_HEAT] = blocks.hotAfter;
+      return;
+    }
     const host = blocks.code[block + B_HOST];
     if ((this.losses.get(host) ?? 0) >= policy.losses) return;
     if (policy.evict !== 0) this.maybeEvict();

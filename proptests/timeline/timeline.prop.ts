@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { comparePositions, type Position } from '../../src/core/replay/timeline.ts';
 import { CS, EIP, HALTED, SEG_BASE } from '../../src/core/state/layout.ts';
+import { loadEngine } from '../../src/host/engines.ts';
 import { assembleGuest } from '../../src/host/guest-images.ts';
 import { Dice, wildRun } from '../replay/wild.ts';
 import { go, hashOf, plainHashes, recordGuest, recordRun, type Recorded, timelineOf } from './fixture.ts';
@@ -39,6 +40,31 @@ test('seeks in any order lead to the states of a replay from zero, whatever the 
         assert.equal(position.seq, 0);
       }
       assert.equal(timeline.divergence, null, run.name);
+    }
+  }
+});
+
+test('code that stays compiled over seeks is the code that is there', async () => {
+  for (const [engine, own] of [
+    ['js:threshold=1', runs.filter((_, i) => i % 2 === 0)],
+    ['tiered:threshold=20,cache=16', runs.filter((_, i) => i % 2 !== 0)],
+  ] as const) {
+    const compiling = await loadEngine(engine);
+    for (const run of own) {
+      const dice = new Dice(3 + run.log.lastTick);
+      const timeline = timelineOf(run, { makeEngine: compiling, makeStepper: compiling, holdTicks: 0 });
+      go(timeline.seek({ tick: timeline.endTick, seq: 0 }));
+      const ticks = Array.from({ length: 4 }, () => dice.next(timeline.endTick));
+      const sorted = [...ticks].sort((a, b) => a - b);
+      const expected = new Map(plainHashes(run, sorted).map((hash, i) => [sorted[i], hash]));
+      for (const tick of ticks) {
+        go(timeline.seek({ tick, seq: 0 }));
+        const actual = timeline.position.tick === tick ? hashOf(timeline) : `tick ${timeline.position.tick}`;
+        assert.equal(actual, expected.get(tick), `${run.name}, ${engine}, tick ${tick}`);
+        // On with what is compiled, and checked against the log.
+        go(timeline.step(500));
+      }
+      assert.equal(timeline.divergence, null, `${run.name}, ${engine}`);
     }
   }
 });

@@ -13,6 +13,8 @@ export interface Engine {
   run(cpu: Cpu): void;
   /** Drop all derived state (decoded blocks, compiled code, heat). Never visible to the guest. */
   drop(): void;
+  /** Set for short runs: what is compiled is used, nothing is compiled anew, which would take longer than it saves. */
+  isHeld?: boolean;
   /** What the engine makes of the code at EIP, for reports: intermediate form, compiled text. Changes nothing. */
   explain?(cpu: Cpu): string;
 }

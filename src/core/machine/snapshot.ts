@@ -1,17 +1,24 @@
 // Snapshots of a whole machine, copy-on-write at page granularity: a PageStore remembers the last copy
 // of each RAM page, and a new snapshot copies only pages written since (dirty tracking); snapshots
-// share the rest. Restoring copies only pages that differ from what the machine holds.
+// share the rest, and whole groups of pages in which nothing was written. Restoring copies only pages that differ
+// from what the machine holds, and drops only code whose bytes differ.
 // A snapshot is plain data and belongs to machines of the same manifest; the input port is not in it.
 
 import type { DeviceState } from '../devices/device.ts';
 import { updateWatch } from '../cpu/debug.ts';
 import { updateMode } from '../cpu/segmentation.ts';
 import { DIRTY_CHECKPOINT } from '../memory/address-space.ts';
-import { RAM_BASE, TICK_F64 } from '../state/layout.ts';
+import { A20, RAM_BASE, TICK_F64 } from '../state/layout.ts';
 import type { Machine } from './machine.ts';
 import { cpuBytes, loadCpuBytes } from './state-hash.ts';
 
 const PAGE_SIZE = 4096;
+/** Pages of a group: 1 MiB. */
+const GROUP_SHIFT = 8;
+export const GROUP_PAGES = 1 << GROUP_SHIFT;
+
+/** One entry a page; null = all zero. Shared between snapshots, never written. */
+export type PageGroup = readonly (Uint8Array | null)[];
 
 export interface Snapshot {
   readonly tick: number;
@@ -19,34 +26,55 @@ export interface Snapshot {
   readonly loop: DeviceState;
   readonly clock: DeviceState;
   readonly devices: readonly (readonly [string, DeviceState])[];
-  /** One entry a RAM page; null = all zero. Shared between snapshots, never written. */
-  readonly pages: readonly (Uint8Array | null)[];
+  /** All of RAM; page `n` is entry `n % GROUP_PAGES` of group `n / GROUP_PAGES`. */
+  readonly groups: readonly PageGroup[];
+}
+
+/** The pages of a snapshot, in order. */
+export function snapshotPages(snapshot: Snapshot): (Uint8Array | null)[] {
+  return snapshot.groups.flat();
 }
 
 export class PageStore {
   private readonly machine: Machine;
   /** What the machine's clean pages hold; undefined = not known (the page is to be written in any case). */
-  private readonly current: (Uint8Array | null | undefined)[];
+  private readonly groups: (Uint8Array | null | undefined)[][] = [];
+  /** By group: a snapshot has it, so that it must be copied before it changes. */
+  private readonly isShared: boolean[] = [];
   /** Pages copied by the last take(): what it cost. */
   copiedPages = 0;
 
   /** Takes over the machine's checkpoint dirty bits: one store a machine. */
   constructor(machine: Machine) {
     this.machine = machine;
-    this.current = new Array<Uint8Array | null | undefined>(machine.space.ramPages).fill(null);
+    const { ramPages } = machine.space;
+    for (let page = 0; page < ramPages; page += GROUP_PAGES) {
+      this.groups.push(new Array<Uint8Array | null>(Math.min(GROUP_PAGES, ramPages - page)).fill(null));
+      this.isShared.push(false);
+    }
+  }
+
+  private know(page: number, bytes: Uint8Array | null | undefined): void {
+    const group = page >>> GROUP_SHIFT;
+    if (this.isShared[group]) {
+      this.groups[group] = this.groups[group].slice();
+      this.isShared[group] = false;
+    }
+    this.groups[group][page & (GROUP_PAGES - 1)] = bytes;
   }
 
   /** The machine between slices, as it is now. Cost: the pages written since the last one. */
   take(): Snapshot {
     const { machine } = this;
     this.refresh();
+    this.isShared.fill(true);
     return {
       tick: machine.tick,
       cpu: cpuBytes(machine.cpu),
       loop: machine.saveLoop(),
       clock: machine.clock.save(),
       devices: machine.board.devices.map((device) => [device.name, device.save()] as const),
-      pages: this.current.slice() as (Uint8Array | null)[],
+      groups: this.groups.slice() as PageGroup[],
     };
   }
 
@@ -59,33 +87,33 @@ export class PageStore {
       let end = word;
       while (end < word + 1024 && m32[end] === 0) end++;
       const isZero = end === word + 1024;
-      this.current[page] = isZero ? null : m8.slice(start, start + PAGE_SIZE);
+      this.know(page, isZero ? null : m8.slice(start, start + PAGE_SIZE));
       if (!isZero) this.copiedPages++;
     }
   }
 
   /**
    * Make the machine what it was. Derived state is dropped; with `keepCode` the engine keeps what it made of code
-   * bytes that stay the same, so that code which only runs once it is warm can be run again from here. That is for
-   * snapshots a few instructions away, with the same memory map.
+   * bytes that stay the same, so that code which is warm stays warm.
    */
   restore(snapshot: Snapshot, keepCode = false): void {
-    const { machine } = this;
+    const { machine, groups } = this;
     const { cpu, space } = machine;
-    if (snapshot.pages.length !== space.ramPages) throw new Error('the snapshot is of a machine with other memory');
-    for (const page of space.takeDirty(DIRTY_CHECKPOINT)) this.current[page] = undefined;
-    for (let page = 0; page < snapshot.pages.length; page++) {
-      const wanted = snapshot.pages[page];
-      if (wanted === this.current[page]) continue;
-      const start = RAM_BASE + page * PAGE_SIZE;
-      if (keepCode) this.touchDifferences(start, wanted);
-      if (wanted === null) cpu.m8.fill(0, start, start + PAGE_SIZE);
-      else cpu.m8.set(wanted, start);
-      space.markDirty(start);
-      // It holds the very bytes of the snapshot: to the store it is clean.
-      this.current[page] = wanted;
-      space.dirty[page] &= ~DIRTY_CHECKPOINT;
+    if (snapshot.groups.length !== groups.length || snapshot.groups.at(-1)?.length !== groups.at(-1)?.length) {
+      throw new Error('the snapshot is of a machine with other memory');
     }
+    for (const page of space.takeDirty(DIRTY_CHECKPOINT)) this.know(page, undefined);
+    for (let group = 0; group < groups.length; group++) {
+      const wanted = snapshot.groups[group];
+      const current = groups[group];
+      if (wanted === current) continue;
+      for (let i = 0; i < wanted.length; i++) {
+        if (wanted[i] !== current[i]) this.loadPage(group * GROUP_PAGES + i, wanted[i], keepCode);
+      }
+      groups[group] = wanted as (Uint8Array | null)[];
+      this.isShared[group] = true;
+    }
+    const a20 = cpu.m32[A20];
     loadCpuBytes(cpu, snapshot.cpu);
     cpu.f64[TICK_F64] = snapshot.tick;
     updateMode(cpu);
@@ -96,20 +124,31 @@ export class PageStore {
     });
     machine.clock.load(snapshot.clock);
     machine.loadLoop(snapshot.loop);
-    if (keepCode) space.touchDerived();
+    const isMapSame = cpu.m32[A20] === a20;
+    if (keepCode && isMapSame) space.touchDerived();
     else space.flatten();
     updateWatch(cpu);
     if (!keepCode) machine.engine.drop();
     machine.loadLoop(snapshot.loop);
   }
 
+  /** The page then holds the very bytes of the snapshot: to the store it is clean. */
+  private loadPage(page: number, wanted: Uint8Array | null, keepCode: boolean): void {
+    const { space, cpu } = this.machine;
+    const start = RAM_BASE + page * PAGE_SIZE;
+    if (keepCode && space.codeBytes[page] !== undefined) this.touchDifferences(start, wanted);
+    if (wanted === null) cpu.m8.fill(0, start, start + PAGE_SIZE);
+    else cpu.m8.set(wanted, start);
+    space.markDirty(start);
+    space.dirty[page] &= ~DIRTY_CHECKPOINT;
+  }
+
   /** Words of a page that are about to change: blocks made from them are invalid. */
   private touchDifferences(start: number, wanted: Uint8Array | null): void {
-    const { m8 } = this.machine.cpu;
-    for (let at = 0; at < PAGE_SIZE; at += 4) {
-      let differs = false;
-      for (let i = at; i < at + 4; i++) differs ||= m8[start + i] !== (wanted === null ? 0 : wanted[i]);
-      if (differs) this.machine.space.touch(start + at, 4);
+    const { m32 } = this.machine.cpu;
+    const words = wanted === null ? null : new Int32Array(wanted.buffer, wanted.byteOffset, PAGE_SIZE >> 2);
+    for (let i = 0; i < PAGE_SIZE >> 2; i++) {
+      if (m32[(start >> 2) + i] !== (words === null ? 0 : words[i])) this.machine.space.touch(start + i * 4, 4);
     }
   }
 }

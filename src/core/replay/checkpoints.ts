@@ -2,11 +2,11 @@
  * The checkpoints of a timeline: snapshots with the place of the port, ordered by tick, within a budget of memory.
  * When the budget is used up the one whose loss costs least is given up: the gap that it leaves is compared with its
  * distance from the present, so that checkpoints lie dense around where one works and thin exponentially away from
- * it, with a bound that keeps far seeks short. Pages are shared between snapshots; a checkpoint is charged for the
- * pages that its neighbours do not have.
+ * it. No gap grows beyond GAP_PARTS of the run while there is another choice: that bounds the longest seek. Pages are
+ * shared between snapshots; a checkpoint is charged for the pages that its neighbours do not have.
  */
 import type { PortPlace } from '../machine/input-port.ts';
-import type { Snapshot } from '../machine/snapshot.ts';
+import { GROUP_PAGES, type Snapshot } from '../machine/snapshot.ts';
 
 export interface Checkpoint {
   readonly snapshot: Snapshot;
@@ -14,10 +14,12 @@ export interface Checkpoint {
 }
 
 const PAGE_BYTES = 4096;
-/** A page's slot in a snapshot's list. */
+/** A page's slot in a group, and a group's in a snapshot. */
 const SLOT_BYTES = 8;
 /** Distances below this part of the run count as this: no gap far away grows beyond a few parts of it. */
 const FAR_PARTS = 12;
+/** A seek runs at most this part of the run: two seconds' worth of a Debian boot, at 100 M ticks/s. */
+const GAP_PARTS = 32;
 
 export class CheckpointStore {
   readonly bytesMax: number;
@@ -50,7 +52,9 @@ export class CheckpointStore {
       known.set(page, result);
       return result;
     };
-    return this.list.filter(({ snapshot }) => snapshot.pages.some(passes)).map(({ snapshot }) => snapshot.tick);
+    return this.list
+      .filter(({ snapshot }) => snapshot.groups.some((group) => group.some(passes)))
+      .map(({ snapshot }) => snapshot.tick);
   }
 
   /** The last checkpoint at or before `tick`. */
@@ -80,28 +84,36 @@ export class CheckpointStore {
 
   /** Memory that only this checkpoint holds. */
   private ownBytes(at: number): number {
-    const { pages } = this.list[at].snapshot;
-    const previous = this.list[at - 1]?.snapshot.pages;
-    const next = this.list[at + 1]?.snapshot.pages;
-    let own = 0;
-    for (let page = 0; page < pages.length; page++) {
-      const bytes = pages[page];
-      if (bytes !== null && bytes !== previous?.[page] && bytes !== next?.[page]) own++;
+    const { groups } = this.list[at].snapshot;
+    const previous = this.list[at - 1]?.snapshot.groups;
+    const next = this.list[at + 1]?.snapshot.groups;
+    let bytes = groups.length * SLOT_BYTES;
+    for (let i = 0; i < groups.length; i++) {
+      const group = groups[i];
+      const [before, after] = [previous?.[i], next?.[i]];
+      if (group === before || group === after) continue;
+      bytes += GROUP_PAGES * SLOT_BYTES;
+      for (let k = 0; k < group.length; k++) {
+        const page = group[k];
+        if (page !== null && page !== before?.[k] && page !== after?.[k]) bytes += PAGE_BYTES;
+      }
     }
-    return own * PAGE_BYTES + pages.length * SLOT_BYTES;
+    return bytes;
   }
 
   private giveUpOne(presentTick: number): void {
     const { list } = this;
     const tick = (index: number): number => list[index].snapshot.tick;
     const floor = this.runTicks / FAR_PARTS;
+    const gapMax = this.runTicks / GAP_PARTS;
     let chosen = -1;
     let lowest = Number.POSITIVE_INFINITY;
     for (let i = 1; i < list.length; i++) {
       if (tick(i) === presentTick) continue;
       const gapEnd = i + 1 < list.length ? tick(i + 1) : Math.max(tick(i), this.runTicks);
       const distance = Math.min(Math.abs(presentTick - tick(i)), floor) + 1;
-      const cost = (gapEnd - tick(i - 1)) / distance;
+      const gap = gapEnd - tick(i - 1);
+      const cost = gap / distance + (gap > gapMax ? this.runTicks : 0);
       if (cost < lowest) {
         lowest = cost;
         chosen = i;

@@ -3,7 +3,7 @@
  * devices that differ. Rows are data; `rowsToText` prints them with a star where the two differ.
  */
 import type { DeviceState, DeviceValue } from '../devices/device.ts';
-import type { Snapshot } from '../machine/snapshot.ts';
+import { type Snapshot, snapshotPages } from '../machine/snapshot.ts';
 import { encodeState, HASHED } from '../machine/state-hash.ts';
 import { hashBytesHex } from '../base/hash.ts';
 import type { PlacedField } from '../state/layout.ts';
@@ -83,10 +83,11 @@ const ZERO_PAGE = new Uint8Array(4096);
 function memoryRows(left: Snapshot, right: Snapshot): { rows: MemoryRow[]; bytes: number } {
   const rows: MemoryRow[] = [];
   let bytes = 0;
-  left.pages.forEach((page, number) => {
-    if (page === right.pages[number]) return;
+  const rightPages = snapshotPages(right);
+  snapshotPages(left).forEach((page, number) => {
+    if (page === rightPages[number]) return;
     const a = page ?? ZERO_PAGE;
-    const b = right.pages[number] ?? ZERO_PAGE;
+    const b = rightPages[number] ?? ZERO_PAGE;
     for (let at = 0; at < a.length; at++) {
       if (a[at] === b[at]) continue;
       let end = at + 1;
