@@ -137,7 +137,7 @@ function wrappingSegment(draft: Draft, index: number): LdtDescriptor {
   return { index, base, limit, kind: 'data', open: true, big: random.oneIn(2), granular: false, present: true };
 }
 
-const isWrapping = (descriptor: LdtDescriptor): boolean =>
+export const isWrapping = (descriptor: LdtDescriptor): boolean =>
   descriptor.base >= WRAPPED && descriptor.base < WRAPPED + PAGE_BYTES && descriptor.index === LDT_DS;
 
 function useLocalSegments(draft: Draft): void {
@@ -343,8 +343,10 @@ function operand16(draft: Draft, byteLength: number, adjust: number): MemoryOper
   const [base, index] = direct ? [-1, -1] : FORMS_16[rm];
   const byDefault: SegmentName = base === EBP ? 'ss' : 'ds';
   const { segment, override } = chooseSegment(draft, byDefault);
-  const linear = chooseTarget(draft, segment, byteLength);
-  const offset = (linear - segmentBase(c, segment) - adjust) & 0xffff;
+  const segmentStart = segmentBase(c, segment);
+  const target = (chooseTarget(draft, segment, byteLength) - segmentStart) & 0xffff;
+  const linear = (segmentStart + target) >>> 0;
+  const offset = (target - adjust) & 0xffff;
   const wrapsAt = 0x10000 - offset;
   if (direct) return { bytes: [6, ...littleEndian(offset, 2)], override, linear, wrapsAt };
   const sum = c.registers[base] + (index < 0 ? 0 : c.registers[index]);

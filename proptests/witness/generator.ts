@@ -8,6 +8,7 @@ import { flagMask } from '../../src/core/isa/ops.ts';
 import { OBSERVED_ENVIRONMENT } from './background.ts';
 import { type MachineCase, SELECTOR_NAMES } from './case.ts';
 import {
+  isWrapping,
   type Draft,
   littleEndian,
   memoryOperand,
@@ -207,9 +208,17 @@ function modrmBytes(draft: Draft, it: Instruction): number[] {
   it.memoryLinear = operand.linear;
   it.memoryWrapsAt = operand.wrapsAt;
   it.override = operand.override;
+  if (STATE_IMAGE.test(form.row.name) && it.memoryWrapsAt < it.memoryByteLength) liftLimits(draft);
   fillOperand(draft, it);
   const [first, ...rest] = operand.bytes;
   return [first | (it.reg << 3), ...rest];
+}
+
+const STATE_IMAGE = /^(FXSAVE|FXRSTOR|FNSAVE|FRSTOR|FNSTENV|FLDENV)$/;
+
+/** No limit within an image that wraps: what a fault in its middle leaves behind is each implementation's own. */
+function liftLimits({ machineCase: c }: Draft): void {
+  for (const descriptor of c.descriptors) if (isWrapping(descriptor)) descriptor.limit = 0xfffff;
 }
 
 function offsetBytes(draft: Draft, it: Instruction, byteLength: number): number[] {

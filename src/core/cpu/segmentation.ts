@@ -75,6 +75,12 @@ export function outsideLimit(segAttributes: number, segLimit: number, offset: nu
   return last > segLimit >>> 0 && segLimit !== -1;
 }
 
+/** #SS(0) or #GP(0) for an offset beyond the limit, whatever else may be wrong with the segment. */
+export function checkLimit(cpu: Cpu, seg: number, offset: number, size: number): void {
+  if (outsideLimit(cpu.m32[SEG_ATTRIBUTES + seg], cpu.m32[SEG_LIMIT + seg], offset, size))
+    raise(cpu, seg === SS ? 12 : 13, 0);
+}
+
 /** Linear address of a data access through `seg`, all checks done: #SS(0) for SS, else #GP(0). */
 export function linear(cpu: Cpu, seg: number, offset: number, size: number, write: boolean): number {
   const a = cpu.m32[SEG_ATTRIBUTES + seg];

@@ -3,12 +3,15 @@
 
 import { MXCSR_MASK } from '../../../src/core/cpu/fpu/images.ts';
 import { emptyMmx, enterMmx, enterSse } from '../../../src/core/cpu/fpu/simd.ts';
+import { checkLimit } from '../../../src/core/cpu/segmentation.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { checkRead, load32, store32 } from '../../../src/core/memory/access.ts';
 import { type Cpu, raise } from '../../../src/core/state/cpu.ts';
-import { MXCSR } from '../../../src/core/state/layout.ts';
+import { ATTR_CODE, ATTR_PRESENT, MXCSR, SEG_ATTRIBUTES, SEG_BASE } from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
-import { addressOf } from '../operands.ts';
+import { addressOf, effectiveOffset, segmentOf } from '../operands.ts';
+
+const EXECUTABLE = ATTR_PRESENT | ATTR_CODE;
 
 function ldmxcsr(cpu: Cpu, code: Int32Array, pc: number): void {
   enterSse(cpu);
@@ -26,8 +29,16 @@ function emms(cpu: Cpu): void {
   if (enterMmx(cpu)) emptyMmx(cpu);
 }
 
+/** Checked as a load of the byte, but a code segment need not be readable (SDM 2, CLFLUSH). */
 function clflush(cpu: Cpu, code: Int32Array, pc: number): void {
-  checkRead(cpu, addressOf(cpu, code, pc, 1, false), 1);
+  const segment = segmentOf(code, pc);
+  let at: number;
+  if ((cpu.m32[SEG_ATTRIBUTES + segment] & EXECUTABLE) === EXECUTABLE) {
+    const offset = effectiveOffset(cpu, code, pc);
+    checkLimit(cpu, segment, offset, 1);
+    at = (cpu.m32[SEG_BASE + segment] + offset) | 0;
+  } else at = addressOf(cpu, code, pc, 1, false);
+  checkRead(cpu, at, 1);
 }
 
 const fence: Handler = () => {};

@@ -22,11 +22,12 @@ import {
   initialise,
   setControl,
 } from '../../../src/core/cpu/fpu/status.ts';
+import { checkLimit } from '../../../src/core/cpu/segmentation.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { EA_16, META_OPSIZE_32, R_EA, R_META } from '../../../src/core/isa/record.ts';
 import { checkAlignment, checkRead, checkWrite, load16, store16 } from '../../../src/core/memory/access.ts';
 import { type Cpu, raise } from '../../../src/core/state/cpu.ts';
-import { EAX, FP_CONTROL, FP_STATUS } from '../../../src/core/state/layout.ts';
+import { EAX, FP_CONTROL, FP_STATUS, SEG_BASE } from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
 import { addressOf, addressPast, effectiveOffset, segmentOf } from '../operands.ts';
 
@@ -67,10 +68,15 @@ function stateImage(cpu: Cpu, code: Int32Array, pc: number, bytes: number, write
   return placeImage(cpu, code, pc, at, write);
 }
 
-/** Where the image of FXSAVE lies: alignment (#AC where it applies and not even 4 divides), last byte, first byte. */
+/**
+ * Where the image of FXSAVE lies, checked in silicon's order: limit, alignment (#AC where it applies and not even 4
+ * divides), that the segment may be written, last byte, first byte.
+ */
 function fxImage(cpu: Cpu, code: Int32Array, pc: number, write: boolean): Image {
+  const offset = effectiveOffset(cpu, code, pc);
+  checkLimit(cpu, segmentOf(code, pc), offset, 1);
+  checkAlignment(cpu, (cpu.m32[SEG_BASE + segmentOf(code, pc)] + offset) | 0, 4);
   const at = addressOf(cpu, code, pc, 1, write);
-  checkAlignment(cpu, at, 4);
   if ((at & 15) !== 0) raise(cpu, 13, 0);
   checkLast(cpu, code, pc, FX_IMAGE_BYTES, write);
   check(cpu, at, 1, write);

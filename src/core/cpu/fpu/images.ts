@@ -1,12 +1,12 @@
 // The images that FNSTENV, FNSAVE, FLDENV, FRSTOR, FXSAVE and FXRSTOR move. SDM 1 §8.1.10 (figures 8-9 to 8-12: the
 // four layouts of the environment), §10.5 (table 10-2: FXSAVE). The caller has checked the first and the last byte:
 // nothing here faults but FXRSTOR for MXCSR, and the middle of an image that wraps at the end of a 16-bit address, which
-// silicon moves in pieces of 2, 4 and 8 bytes, each with its own offset. Words above 16-bit fields are stored as ones, as silicon does.
+// silicon moves in pieces of 2 to 16 bytes, each with its own offset. Words above 16-bit fields are stored as ones, as silicon does.
 // FXSAVE keeps the pointers always, as Intel's processors do (AMD's only while an exception is pending).
 
 import type { F80 } from '../float/f80.ts';
 import { makeF80 } from '../float/f80.ts';
-import { load16, load32, store16, store32 } from '../../memory/access.ts';
+import { checkRead, load16, load32, store16, store32 } from '../../memory/access.ts';
 import { type Cpu, raise } from '../../state/cpu.ts';
 import {
   CR4,
@@ -147,8 +147,14 @@ export function storeState(cpu: Cpu, image: Image, wide: boolean): void {
   }
 }
 
-/** FRSTOR. */
+/** FRSTOR. Nothing changes when a piece of a wrapped image faults. */
 export function loadState(cpu: Cpu, image: Image, wide: boolean): void {
+  if (image.wrapsAt < saveBytes(wide)) {
+    for (let skip = environmentBytes(wide); skip < saveBytes(wide); skip += 10) {
+      checkRead(cpu, piece(cpu, image, skip, 8), 8);
+      checkRead(cpu, piece(cpu, image, skip + 8, 2), 2);
+    }
+  }
   loadEnvironment(cpu, image, wide);
   let from = environmentBytes(wide);
   for (let index = 0; index < 8; index++) {
@@ -164,8 +170,10 @@ export function loadState(cpu: Cpu, image: Image, wide: boolean): void {
 /** FXSAVE: bytes 288 to 511 are not written. XMM registers and MXCSR only with CR4.OSFXSR. */
 export function fxSave(cpu: Cpu, image: Image): void {
   const m32 = cpu.m32;
-  put32(cpu, image, 0, m32[FP_CONTROL] | (m32[FP_STATUS] << 16));
-  put32(cpu, image, 4, (~m32[FP_TAG] & 0xff) | (m32[FP_OPCODE] << 16));
+  put16(cpu, image, 0, m32[FP_CONTROL]);
+  put16(cpu, image, 2, m32[FP_STATUS]);
+  put16(cpu, image, 4, ~m32[FP_TAG] & 0xff);
+  put16(cpu, image, 6, m32[FP_OPCODE]);
   put64(cpu, image, 8, m32[FP_IP], m32[FP_CS]);
   put64(cpu, image, 16, m32[FP_DP], m32[FP_DS]);
   for (let index = 0; index < 8; index++) {
@@ -176,7 +184,11 @@ export function fxSave(cpu: Cpu, image: Image): void {
   if ((m32[CR4] & CR4_OSFXSR) === 0) return;
   put32(cpu, image, 24, m32[MXCSR]);
   put32(cpu, image, 28, MXCSR_MASK);
-  for (let k = 0; k < 32; k += 2) put64(cpu, image, 160 + 4 * k, m32[XMM + k], m32[XMM + k + 1]);
+  // The last register first: seen on silicon where a limit cuts the image.
+  for (let k = 28; k >= 0; k -= 4) {
+    const at = piece(cpu, image, 160 + 4 * k, 16);
+    for (let i = 0; i < 4; i++) store32(cpu, (at + 4 * i) | 0, m32[XMM + k + i]);
+  }
 }
 
 /** FXRSTOR. A reserved bit of MXCSR is #GP(0), before anything has changed. */
@@ -202,9 +214,8 @@ export function fxRestore(cpu: Cpu, image: Image): void {
   }
   if (!withSse) return;
   m32[MXCSR] = mxcsr;
-  for (let k = 0; k < 32; k += 2) {
-    const from = piece(cpu, image, 160 + 4 * k, 8);
-    m32[XMM + k] = load32(cpu, from);
-    m32[XMM + k + 1] = load32(cpu, (from + 4) | 0);
+  for (let k = 28; k >= 0; k -= 4) {
+    const from = piece(cpu, image, 160 + 4 * k, 16);
+    for (let i = 0; i < 4; i++) m32[XMM + k + i] = load32(cpu, (from + 4 * i) | 0);
   }
 }
