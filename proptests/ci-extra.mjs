@@ -35,6 +35,12 @@ const steps = [
     run: 'node proptests/debian/boot.mjs $TMP quick',
   },
   {
+    name: 'Debian session: typed at a terminal, Ctrl-C too, recorded and replayed',
+    packages: ['apt', 'bsdutils'],
+    probe: 'command -v apt-get && command -v dpkg-deb && command -v script',
+    run: 'node proptests/debian/session.mjs $TMP',
+  },
+  {
     name: 'gdb: the reverse-debugging scenario at random places',
     packages: ['gdb'],
     probe: 'gdb --version',

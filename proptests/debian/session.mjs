@@ -35,7 +35,7 @@ if (!existsSync(join(guest, 'vmlinuz'))) {
   if (built.status !== 0) process.exit(1);
 }
 const images = ['--kernel', join(guest, 'vmlinuz'), '--initrd', join(guest, 'initrd.gz')];
-const PROMPT = 'root # ';
+const PROMPT = '/root # ';
 
 /**
  * What the guest must have printed since the last keys, and the keys then typed. The echo of keys counts as printed;
