@@ -4,7 +4,7 @@
 
 import { canLiftMode, liftBlock } from './lift/lift.ts';
 import { type Block, type IrFunction, successors } from './ir/ir.ts';
-import { B_COUNT, B_HEAT, B_HOST, B_MODE, BLOCK_HEADER_WORDS, type BlockCache } from './interp/blocks.ts';
+import { B_ARMED, B_COUNT, B_HEAT, B_HOST, B_MODE, BLOCK_HEADER_WORDS, type BlockCache } from './interp/blocks.ts';
 import { OP } from '../src/core/isa/ops.ts';
 import { META_OP_MASK, R_META, R_POSITION, RECORD_WORDS } from '../src/core/isa/record.ts';
 
@@ -13,6 +13,8 @@ export interface RegionLimits {
   readonly instructions: number;
   /** Decode blocks that have not run yet. */
   readonly ahead: boolean;
+  /** How often the entry ran. */
+  readonly threshold: number;
   /** A block joins when it ran at least 1/coldest as often as the threshold. */
   readonly coldest: number;
 }
@@ -57,8 +59,8 @@ export function formRegion(blocks: BlockCache, entry: number, limits: RegionLimi
     const count = code[block + B_COUNT];
     if (delta !== 0) {
       if (instructions + count > limits.instructions) continue;
-      const runs = blocks.hotAfter - code[block + B_HEAT];
-      if (!limits.ahead && runs * limits.coldest < blocks.hotAfter) continue;
+      const runs = code[block + B_ARMED] - code[block + B_HEAT];
+      if (!limits.ahead && runs * limits.coldest < limits.threshold) continue;
     }
     instructions += count;
     const one = liftBlock(code, block + BLOCK_HEADER_WORDS, count, delta, mode);

@@ -31,7 +31,7 @@ async function loadWitness(name: string): Promise<Witness> {
     name,
     policy: text.join(','),
     makeEngine,
-    makeEager: await loadEngine(`${name}${separator}threshold=1,evict=0`),
+    makeEager: await loadEngine(`${name}${separator}threshold=1,ramp=0,evict=0`),
   };
 }
 
@@ -41,6 +41,7 @@ function randomPolicy(seed: number, index: number): string {
     choices[scheduleNumber(seed, index, purpose) % choices.length];
   const knobs = {
     threshold: choose(11, [1, 1, 2, 3, 20, 500, 999_999_999]),
+    ramp: choose(20, [0, 0, 1, 50]),
     region: choose(12, [1, 1, 2, 4, 10, 24]),
     instructions: choose(13, [1, 2, 5, 30, 120, 300]),
     cache: choose(14, [2, 8, 64, 4096]),

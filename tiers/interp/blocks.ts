@@ -26,6 +26,8 @@ export const B_NEXT = 4;
 export const B_HEAT = 5;
 /** Index into BlockCache.compiled of the function to call instead, 0 = none. */
 export const B_COMPILED = 6;
+/** Executions that B_HEAT was last set to count, added up: B_ARMED − B_HEAT is how often the block ran. */
+export const B_ARMED = 7;
 export const BLOCK_HEADER_WORDS = 8;
 
 const BLOCK_INSTRUCTIONS_MAX = 64;
@@ -129,6 +131,7 @@ export class BlockCache implements CodeInvalidator {
     code[block + B_NEXT] = this.pageBlocks[hostPage] ?? 0;
     code[block + B_HEAT] = this.hotAfter;
     code[block + B_COMPILED] = 0;
+    code[block + B_ARMED] = this.hotAfter;
     this.pageBlocks[hostPage] = block;
     this.tableOf(mode, hostPage)[host & 0xfff] = block;
     const ramPage = (host - RAM_BASE) >>> 12;
