@@ -164,7 +164,7 @@ export class CompilingEngine implements Engine {
     const { threshold, ramp, steepest } = this.policy;
     if (ramp === 0) return threshold;
     const doublings = Math.min(20, Math.floor(this.figures.compiled / ramp));
-    return Math.max(threshold, Math.min(steepest, threshold * 2 ** doublings));
+    return Math.max(threshold, Math.min(steepest, threshold * (1 << doublings)));
   }
 
   /** Call onHot again after so many more executions. */
