@@ -15,7 +15,7 @@ import type { IrFunction } from './ir/ir.ts';
 import { formRegion } from './region.ts';
 
 export interface TierPolicy {
-  /** Executions of a block before it is compiled, at first. */
+  /** Entry into a block at which it is compiled, at first; 0, as 1: the first. Beyond what a run reaches: never. */
   readonly threshold: number;
   /** Functions after which the threshold doubles, and again after as many: each costs what few blocks are worth. 0: never. */
   readonly ramp: number;
@@ -59,6 +59,22 @@ export const JS_POLICY: TierPolicy = {
  */
 export const TIERED_POLICY: TierPolicy = { ...JS_POLICY, threshold: 64, ramp: 25, steepest: 50_000, cache: 2048 };
 
+const COUNT_MAX = 999_999_999;
+/** Least and greatest value of each knob. */
+const RANGES: Readonly<Record<keyof TierPolicy, readonly [min: number, max: number]>> = {
+  threshold: [0, COUNT_MAX],
+  ramp: [0, COUNT_MAX],
+  steepest: [0, COUNT_MAX],
+  region: [1, COUNT_MAX],
+  instructions: [1, COUNT_MAX],
+  cache: [1, COUNT_MAX],
+  ahead: [0, 1],
+  losses: [0, COUNT_MAX],
+  optimise: [0, 1],
+  evict: [0, 1000],
+  seed: [0, COUNT_MAX],
+};
+
 export class TierPolicyError extends Error {}
 
 /** Read `name=number,…` over a base policy; throws TierPolicyError. */
@@ -72,7 +88,12 @@ export function parseTierPolicy(text: string, base: TierPolicy): TierPolicy {
     if (!/^\d{1,9}$/.test(value)) {
       throw new TierPolicyError(`The tier policy ${name} wants a whole number, as in ${name}=10, not "${value}".`);
     }
-    policy[name] = Number(value);
+    const [min, max] = RANGES[name as keyof TierPolicy];
+    const number = Number(value);
+    if (number < min || number > max) {
+      throw new TierPolicyError(`The tier policy ${name} goes from ${min} to ${max}: ${number} is outside.`);
+    }
+    policy[name] = number;
   }
   return policy as unknown as TierPolicy;
 }
@@ -123,7 +144,7 @@ export class CompilingEngine implements Engine {
     this.interpreter = new Interpreter(cpu);
     this.blocks = this.interpreter.blocks;
     this.environment = makeEnvironment(cpu, this.blocks.code, HANDLER_TABLE);
-    this.blocks.hotAfter = policy.threshold;
+    this.blocks.hotAfter = Math.max(1, policy.threshold);
     this.blocks.onHot = (block) => this.compile(block);
     this.blocks.onDrop = (dropped) => this.unlink(dropped);
   }

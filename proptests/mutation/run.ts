@@ -18,7 +18,7 @@ import { projectRoot } from '../support/poison.ts';
 import { randomKernel } from '../verify/programs.ts';
 import { type Mutation, MUTATIONS } from './mutations.ts';
 
-const PROGRAMS = 8;
+const PROGRAMS = 24;
 /** Guests that reach what random programs do not: paging, invalidation, interrupts, rights, tasks, strings. */
 const GUESTS = ['smc', 'paging', 'interrupts', 'ring3', 'tasks', 'strings', 'echo'];
 /** Run from the private copy, where the fault is. */
@@ -41,11 +41,11 @@ interface Result {
 }
 
 async function recordLogs(folder: string, seed: number): Promise<void> {
-  const settings = { memoryMegabytes: 2, reboot: false, embed: true, hashEveryTicks: 4096 };
+  const settings = { memoryMegabytes: 2, reboot: false, embed: true, hashEveryTicks: 65_536 };
   for (let i = 0; i < PROGRAMS; i++) {
-    const kernel = randomKernel(seed * 1000 + i, 600, 5);
+    const kernel = randomKernel(seed * 1000 + i, 300, 4);
     const { log } = await record({ ...settings, images: { kernel }, maxTicks: 60_000 });
-    writeFileSync(join(folder, `a-program-${i}.rlog`), log);
+    writeFileSync(join(folder, `a-program-${String(i).padStart(2, '0')}.rlog`), log);
   }
   for (const name of GUESTS) {
     const { input } = findGuest(name);

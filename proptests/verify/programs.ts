@@ -1,7 +1,9 @@
 /**
  * Random programs out of the instructions that engines have special cases for: every ALU, move, shift, stack and branch
  * form, on registers, on aligned and crooked addresses, near code, in loops that make them warm. A program is a
- * multiboot guest from one seed; it ends by the debug-exit port.
+ * multiboot guest from one seed; it ends by the debug-exit port. What an instruction leaves is soon overwritten by the
+ * next ones, so every third line is followed by one that keeps a register or the flags at a place of its own; operands
+ * come from a table of corner values as often as not, since that is where flags differ.
  */
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { Dice } from '../replay/wild.ts';
@@ -19,12 +21,16 @@ const NUMBERS = [
 /** Data lies here; DATA_BYTES of it are used. */
 const DATA = 0x180000;
 const DATA_BYTES = 0x2400;
+/** Where what lines leave is kept, a word for each; and the corner values. */
+const TRACE = 0x190000;
+const CORNERS = 0x188000;
 
 class Program {
   private readonly dice: Dice;
   readonly lines: string[] = [];
   private labels = 0;
   private callees = 0;
+  private kept = 0;
   readonly functions: string[] = [];
 
   constructor(dice: Dice) {
@@ -54,6 +60,127 @@ class Program {
   }
 
   line(): void {
+    const { dice } = this;
+    if (dice.next(3) === 0) {
+      for (let i = dice.next(2); i >= 0; i--) {
+        this.lines.push(`mov ${this.register()}, [${CORNERS + 4 * dice.next(NUMBERS.length)}]`);
+      }
+    }
+    if (dice.next(4) === 0) this.pair();
+    else this.single();
+    if (dice.next(3) !== 0) return;
+    const place = TRACE + 4 * this.kept++;
+    if (dice.next(2) === 0) this.lines.push(`mov [${place}], ${this.register()}`);
+    else this.lines.push(`pushfd\npop dword [${place}]`);
+  }
+
+  /** Something that reads the flags; `condition`: which, or a random one. */
+  private reader(condition = this.dice.pick(CONDITIONS)): void {
+    const { dice } = this;
+    const [a, b] = [this.register(), this.register()];
+    const kind = dice.next(6);
+    if (kind === 0) this.lines.push(`set${condition} ${dice.pick(BYTES)}`);
+    else if (kind === 1) this.lines.push(`cmov${condition} ${a}, ${b}`);
+    else if (kind === 2)
+      this.lines.push(`${dice.pick(['adc', 'sbb'])} ${a}, ${dice.next(2) === 0 ? b : this.number()}`);
+    else if (kind === 3) this.lines.push(`${dice.pick(['rcl', 'rcr'])} ${a}, 1`);
+    else {
+      const label = `way${this.labels++}`;
+      this.lines.push(`j${condition} ${label}\ninc dword [${TRACE + 4 * this.kept++}]\n${label}:`);
+    }
+  }
+
+  /** Two or three instructions of which the second looks at a corner of what the first did. */
+  private pair(): void {
+    const { dice } = this;
+    const [a, b] = [this.register(), this.register()];
+    const push = (text: string): number => this.lines.push(text);
+    const kind = dice.next(15);
+    if (kind < 4) {
+      // Equal, next to each other, or corners of the signed and of the unsigned range.
+      if (dice.next(2) === 0) push(`mov ${a}, ${b}`);
+      if (dice.next(3) === 0) push(`${dice.pick(['inc', 'dec'])} ${a}`);
+      const equal = ['z', 'nz', 'be', 'nbe', 'le', 'nle', 'b', 'nb', 'l', 'nl'];
+      const op = dice.pick(['cmp', 'cmp', 'sub', 'add', 'adc', 'sbb']);
+      if (dice.next(4) === 0) push(`${op} ${dice.pick(BYTES)}, ${dice.pick(BYTES)}`);
+      else push(`${op} ${a}, ${dice.next(4) === 0 ? this.number() : b}`);
+      this.reader(dice.pick(equal));
+    } else if (kind === 4) {
+      // The carry comes in at the ends of the range, and is looked at.
+      push(dice.pick(['stc', 'clc', 'stc']));
+      push(`${dice.pick(['adc', 'sbb'])} ${a}, ${dice.next(2) === 0 ? b : this.number()}`);
+      this.reader(dice.pick(['b', 'nb', 'be', 'o', 's', 'z']));
+    } else if (kind === 5) {
+      // Narrow values are read at another width.
+      const wide = dice.pick([0, 1, 2, 3]);
+      const load = dice.pick(['movzx', 'movsx']);
+      push(`${load} ${REGISTERS[wide]}, ${dice.pick(['byte', 'word'])} ${this.address()}`);
+      push(
+        dice.pick([
+          `movzx ${a}, ${BYTES[wide]}`,
+          `and ${REGISTERS[wide]}, ${dice.pick([0xff, 0xffff, 0x7f, 0x1ff, 0xff00])}`,
+          `mov ${dice.pick(BYTES)}, ${BYTES[wide + 4 * dice.next(2)]}`,
+          `movsx ${a}, ${WORDS[wide]}`,
+          `add ${dice.pick(BYTES)}, ${BYTES[wide]}`,
+        ]),
+      );
+    } else if (kind === 6) {
+      // Bits that a shift leaves are masked.
+      push(`${dice.pick(['shr', 'shl', 'sar'])} ${a}, ${dice.next(32)}`);
+      push(`and ${a}, ${dice.pick([0xff, 0xffff, 1, 0x1ff, 0x7fffffff, (2 ** (1 + dice.next(31)) - 1) >>> 0])}`);
+    } else if (kind === 7) {
+      // Shifts on signed values, all counts, flags looked at.
+      push(`mov ${a}, [${CORNERS + 4 * dice.next(NUMBERS.length)}]`);
+      push(`${dice.pick(SHIFTS)} ${a}, ${dice.pick([1, 1, 2, 7, 31, dice.next(40)])}`);
+      this.reader(dice.pick(['b', 'nb', 'o', 'z', 's', 'p']));
+    } else if (kind === 8) {
+      const op = dice.pick(SHIFTS);
+      push(`mov cl, ${dice.pick([0, 1, 8, 15, 16, 17, 31, 32, 33, 0xff])}`);
+      push(`${op} ${dice.next(3) === 0 ? dice.pick([...BYTES, ...WORDS]) : a}, cl`);
+      this.reader(dice.pick(['b', 'nb', 'o', 'z', 's', 'p']));
+    } else if (kind === 9) {
+      // A register is written, the memory access goes the slow way, the register is written again.
+      push(`mov ${a}, ${this.number()}`);
+      const place = DATA + 4 * dice.next(256) + dice.pick([1, 2, 3]);
+      push(dice.pick([`mov [${place}], ${a}`, `add [${place}], ${a}`, `xor ${b}, [${place}]`]));
+      push(dice.pick([`lea ${b}, [${b} + ${a}]`, `xchg ${a}, ${b}`, `mov ${a}, ${b}`]));
+    } else if (kind === 10) {
+      // Read, then written at the same address; near each other and at another alignment.
+      const place = DATA + 4 * dice.next(256);
+      push(`mov ${a}, ${place + dice.pick([0, 0, 2])}`);
+      push(`mov ${b}, [${a}]\n${dice.pick(['add', 'mov', 'sub'])} [${a}], ${this.register()}`);
+      push(`mov word [${a}], ${dice.pick(WORDS)}\nmov dword [${a}], ${b}`);
+    } else if (kind === 11) {
+      // Code that changes: the immediate of an instruction that has run before.
+      const label = `patch${this.labels++}`;
+      push(`add dword [${label} + 1], ${1 + dice.next(255)}\njmp ${label}`);
+      push(`${label}: mov eax, ${dice.next(0x1_0000_0000)}`);
+      push(`mov [${TRACE + 4 * this.kept++}], eax`);
+    } else if (kind === 12) {
+      // Quotients that fit.
+      push(`mov ebx, ${dice.pick([1, 3, 7, 10, 0xffff, 0x7fffffff])}`);
+      push(dice.next(2) === 0 ? 'xor edx, edx\ndiv ebx' : 'cdq\nidiv ebx');
+    } else if (kind === 13) {
+      push(
+        dice.pick([
+          `bt ${a}, ${dice.next(32)}`,
+          `${dice.pick(['bts', 'btr', 'btc'])} ${a}, ${dice.next(2) === 0 ? b : dice.next(32)}`,
+          `${dice.pick(['bsf', 'bsr'])} ${a}, ${b}`,
+          `bswap ${a}`,
+          `xadd ${a}, ${b}`,
+          `cmpxchg ${a}, ${b}`,
+          `cmpxchg ${this.address()}, ${b}`,
+          `${dice.pick(['shld', 'shrd'])} ${a}, ${b}, ${dice.pick(['cl', String(dice.next(34))])}`,
+        ]),
+      );
+      this.reader(dice.pick(['b', 'z', 's', 'o']));
+    } else {
+      // The time stamp: a lost or doubled tick.
+      push(`rdtsc\nmov [${TRACE + 4 * this.kept++}], eax`);
+    }
+  }
+
+  private single(): void {
     const { dice } = this;
     const kind = dice.next(30);
     const [a, b] = [this.register(), this.register()];
@@ -117,9 +244,12 @@ class Program {
       push(`${label}:`);
     } else if (kind === 26) {
       const name = `leaf${this.callees++}`;
+      const bytes = dice.pick([0, 0, 4, 8]);
+      const frame = `push ebp\nmov ebp, esp\nxor ${a}, ebp\nleave`.replace('xor ebp', 'xor eax');
       this.functions.push(
-        `${name}: ${dice.next(2) === 0 ? `push ebp\nmov ebp, esp\nxor ${a}, ebp\nleave`.replace('xor ebp', 'xor eax') : `add ${a}, ${b}`}\nret`,
+        `${name}: ${dice.next(2) === 0 ? frame : `add ${a}, ${b}`}\nret${bytes === 0 ? '' : ` ${bytes}`}`,
       );
+      for (let i = 0; i < bytes; i += 4) push(`push ${this.register()}`);
       const form = dice.next(3);
       if (form === 0) push(`call ${name}`);
       else if (form === 1) push(`mov ${a}, ${name}\ncall ${a}`);
@@ -149,11 +279,12 @@ class Program {
 }
 
 /** Source of the program of a seed: `count` random lines, done `turns` times. */
-export function randomProgram(seed: number, count = 150, turns = 40): string {
+export function randomProgram(seed: number, count = 150, turns = 80): string {
   const dice = new Dice(seed);
   const program = new Program(dice);
   while (program.lines.length < count) program.line();
   const starts = REGISTERS.map((name) => `mov ${name}, ${dice.next(0x1_0000_0000)}`).join('\n');
+  const corners = NUMBERS.map((n, i) => `mov dword [${CORNERS + 4 * i}], ${n}`).join('\n');
   return `
 bits 32
 org 0x100000
@@ -161,12 +292,16 @@ header: dd 0x1badb002, 0x00010003, 0xe4514ffb, header, 0x100000, 0, 0, start
 start:  mov esp, 0x170000
         mov dword [0x160000], ${turns}
         mov edi, ${DATA}
-        mov ecx, ${DATA_BYTES >> 2}
+        mov ecx, 256
         mov eax, ${dice.next(0x1_0000_0000)}
 fill:   imul eax, eax, 1103515245
         add eax, 12345
         stosd
         loop fill
+        mov esi, ${DATA}
+        mov ecx, ${(DATA_BYTES >> 2) - 256}
+        rep movsd
+${corners}
 ${starts}
 again:
 ${program.lines.join('\n')}

@@ -2,7 +2,7 @@
 // An engine is added in one line of LOADERS.
 
 import type { EngineFactory } from '../core/replay/session.ts';
-import { UsageError } from './args.ts';
+import { type Arguments, UsageError } from './args.ts';
 
 /** How each engine is loaded; an engine is added in one line. `policy`: what stands behind a colon, as in js:threshold=1. */
 const LOADERS: Readonly<Record<string, (policy: string) => Promise<EngineFactory>>> = {
@@ -40,6 +40,30 @@ export const DEFAULT_ENGINE = 'tiered';
 /** Names of the engines that this build has. */
 export function engineNames(): string[] {
   return Object.keys(LOADERS);
+}
+
+/** Engines that have a tier policy. */
+export const COMPILING: readonly string[] = ['js', 'tiered'];
+
+/** `js:threshold=1` → `js`. */
+export const baseName = (name: string): string => name.split(':')[0];
+
+/** The engine with --tier-policy put behind its name; what stands there already has the last word. */
+export function withTierPolicy(name: string, knobs: string): string {
+  if (knobs.trim() === '') throw new UsageError('--tier-policy wants knobs, as in --tier-policy threshold=1,region=2.');
+  const base = baseName(name);
+  if (!COMPILING.includes(base)) {
+    throw new UsageError(`The engine ${base} has no tiers: --tier-policy goes with ${COMPILING.join(' or ')}.`);
+  }
+  const own = name.slice(base.length + 1);
+  return own === '' ? `${base}:${knobs}` : `${base}:${knobs},${own}`;
+}
+
+/** The engine that --engine and --tier-policy ask for, as loadEngine takes it. */
+export function chosenEngine(args: Arguments): string {
+  const name = args.text('engine') ?? DEFAULT_ENGINE;
+  const knobs = args.text('tier-policy');
+  return knobs === undefined ? name : withTierPolicy(name, knobs);
 }
 
 /** `name` or `name:policy` (tiers/tiering.ts). Throws UsageError for a name that is none. */

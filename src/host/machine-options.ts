@@ -83,6 +83,13 @@ export const ENGINE_OPTION: OptionSpec = {
   help: `what executes the instructions; the guest cannot tell (default ${DEFAULT_ENGINE})`,
 };
 
+export const TIER_POLICY_OPTION: OptionSpec = {
+  group: 'Running',
+  name: 'tier-policy',
+  value: 'KNOBS',
+  help: `when and what js and tiered compile, as in threshold=500,region=10; also instructions, cache, ahead, losses, optimise, evict, seed`,
+};
+
 export const SERIAL_OPTIONS: readonly OptionSpec[] = [
   {
     group: OUTPUT,
@@ -96,6 +103,7 @@ export const SERIAL_OPTIONS: readonly OptionSpec[] = [
 
 export const RUN_OPTIONS: readonly OptionSpec[] = [
   ENGINE_OPTION,
+  TIER_POLICY_OPTION,
   {
     group: 'Running',
     name: 'max-ticks',

@@ -9,7 +9,7 @@ import type { LogProfile } from '../core/replay/manifest.ts';
 import type { SessionEnd } from '../core/replay/session.ts';
 import { Shadow, ShadowedPort } from '../core/replay/shadow.ts';
 import { type Arguments, CommandError, type CommandSpec } from './args.ts';
-import { DEFAULT_ENGINE, loadEngine } from './engines.ts';
+import { chosenEngine, loadEngine } from './engines.ts';
 import { whyUnreadable } from './images.ts';
 import { MACHINE_OPTIONS, RUN_OPTIONS } from './machine-options.ts';
 import { driveLive, LIVE_NOTES, prepareLive } from './run-command.ts';
@@ -119,7 +119,7 @@ export async function recordCommand(args: Arguments): Promise<number> {
   });
   const flushLog = (): void => writer?.flush();
   const { manifest, images } = live.setup;
-  const engine = args.text('engine') ?? DEFAULT_ENGINE;
+  const engine = chosenEngine(args);
   const other = engine === 'interp' ? 'step' : 'interp';
   const shadow = shadowed === null ? null : new Shadow(shadowed, manifest, images, await loadEngine(other));
   file.open();

@@ -7,11 +7,11 @@ import { describeDivergence } from '../core/replay/divergence.ts';
 import { createReplay, SessionError } from '../core/replay/session.ts';
 import { type Arguments, CommandError, type CommandSpec, type OptionSpec } from './args.ts';
 import { drive } from './drive.ts';
-import { DEFAULT_ENGINE, loadEngine } from './engines.ts';
+import { chosenEngine, loadEngine } from './engines.ts';
 import { GuestOutput } from './guest-output.ts';
 import { findImages, type GivenImages } from './images.ts';
 import { logProblem, openLogFile } from './log-file.ts';
-import { ENGINE_OPTION, SERIAL_OPTIONS } from './machine-options.ts';
+import { ENGINE_OPTION, SERIAL_OPTIONS, TIER_POLICY_OPTION } from './machine-options.ts';
 import { count, Progress } from './progress.ts';
 import { endToJson, EXIT, loadColors, printJson, runFigures, say } from './report.ts';
 
@@ -43,7 +43,8 @@ export const REPLAY: CommandSpec = {
       help: 'model (default): devices run and are checked; log: no device runs, all they did comes from the log',
     },
     { group: 'Replay', name: 'salvage', help: 'replay what is before the damaged part of a damaged log' },
-    { group: 'Replay', ...ENGINE_OPTION },
+    { ...ENGINE_OPTION, group: 'Replay' },
+    { ...TIER_POLICY_OPTION, group: 'Replay' },
     ...IMAGE_OPTIONS,
     ...SERIAL_OPTIONS,
   ],
@@ -59,7 +60,7 @@ export function givenImages(args: Arguments): GivenImages {
 
 export async function replayCommand(args: Arguments): Promise<number> {
   const [path] = args.positionals;
-  const makeEngine = await loadEngine(args.text('engine') ?? DEFAULT_ENGINE);
+  const makeEngine = await loadEngine(chosenEngine(args));
   const log = openLogFile(path, args.has('salvage'));
   try {
     return await replayLog(args, path, log, makeEngine);

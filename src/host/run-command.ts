@@ -6,7 +6,7 @@ import { LivePort } from '../core/machine/input-port.ts';
 import { Session, type SessionEnd } from '../core/replay/session.ts';
 import { type Arguments, CommandError, type CommandSpec } from './args.ts';
 import { drive } from './drive.ts';
-import { DEFAULT_ENGINE, loadEngine } from './engines.ts';
+import { chosenEngine, loadEngine } from './engines.ts';
 import { GuestOutput } from './guest-output.ts';
 import { readGivenFile } from './images.ts';
 import { buildMachine, MACHINE_OPTIONS, RUN_OPTIONS, type MachineSetup } from './machine-options.ts';
@@ -38,7 +38,7 @@ export interface Live {
 
 /** Everything of a live run but its log: `makePort` is where run and record differ. */
 export async function prepareLive(args: Arguments, makePort: (setup: MachineSetup) => LivePort): Promise<Live> {
-  const makeEngine = await loadEngine(args.text('engine') ?? DEFAULT_ENGINE);
+  const makeEngine = await loadEngine(chosenEngine(args));
   const steps = readScript(args.text('input'));
   const setup = buildMachine(args);
   const port = makePort(setup);

@@ -9,10 +9,11 @@ import { reproductionTest } from '../core/replay/reproduction.ts';
 import { SessionError } from '../core/replay/session.ts';
 import { INTERVAL_TICKS_DEFAULT } from '../core/replay/verify.ts';
 import { type Arguments, CommandError, type CommandSpec, UsageError } from './args.ts';
-import { engineNames } from './engines.ts';
+import { baseName, COMPILING, engineNames, withTierPolicy } from './engines.ts';
 import { findImages } from './images.ts';
 import { logProblem, openLogFile } from './log-file.ts';
 import { count, Progress } from './progress.ts';
+import { TIER_POLICY_OPTION } from './machine-options.ts';
 import { givenImages, IMAGE_OPTIONS } from './replay-command.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
 import { type Verified, verifyLog } from './verify.ts';
@@ -30,8 +31,9 @@ export const VERIFY: CommandSpec = {
       group: GROUP,
       name: 'engines',
       value: 'A,B,...',
-      help: 'the engines, two or more (one with --schedules); the first is the reference (default interp,js); a tier policy may follow a name, as in js:threshold=1,region=2',
+      help: 'the engines, two or more (one with --schedules); the first is the reference (default interp,js); a tier policy of its own may follow a name, as in js:threshold=1,region=2',
     },
+    { ...TIER_POLICY_OPTION, group: GROUP },
     {
       group: GROUP,
       name: 'schedules',
@@ -92,7 +94,16 @@ function readEngineNames(args: Arguments): string[] {
       `One engine alone has nothing to differ from: give two of ${known.join(', ')} with --engines, or --schedules N.`,
     );
   }
-  return names;
+  return withKnobs(names, args.text('tier-policy'));
+}
+
+/** --tier-policy holds for every engine that compiles; what stands behind its name has the last word. */
+function withKnobs(names: readonly string[], knobs: string | undefined): string[] {
+  if (knobs === undefined) return [...names];
+  const compiling = names.filter((name) => COMPILING.includes(baseName(name)));
+  // None at all: the error is the one for a single engine.
+  if (compiling.length === 0) withTierPolicy(names[0], knobs);
+  return names.map((name) => (compiling.includes(name) ? withTierPolicy(name, knobs) : name));
 }
 
 export async function verifyCommand(args: Arguments): Promise<number> {

@@ -5,12 +5,7 @@
 import { type FirstDifference, type InstructionPlace, showsDifference } from '../core/replay/narrow.ts';
 import { ScheduledEngine, scheduleNumber, scheduleOf, scheduleToText } from '../core/replay/schedule.ts';
 import type { Lockstep, Witness } from '../core/replay/verify.ts';
-import { loadEngine } from './engines.ts';
-
-/** Engines whose tier policy can be written behind their name. */
-const COMPILING = ['js', 'tiered'];
-
-const baseName = (name: string): string => name.split(':')[0];
+import { baseName, COMPILING, loadEngine } from './engines.ts';
 
 /** Witnesses by name of engine, `name` or `name:policy`. Throws UsageError for a name or a policy that is none. */
 export async function loadWitnesses(names: readonly string[]): Promise<Witness[]> {
@@ -30,6 +25,7 @@ async function loadWitness(name: string): Promise<Witness> {
   return {
     name,
     policy: text.join(','),
+    family: 'compiling',
     makeEngine,
     makeEager: await loadEngine(`${name}${separator}threshold=1,ramp=0,evict=0`),
   };
@@ -65,6 +61,7 @@ export async function scheduledWitness(witness: Witness, seed: number, index: nu
   return {
     name: `${base} (schedule ${index})`,
     policy: plain.policy === '' ? text : `${plain.policy}; ${text}`,
+    family: plain.family ?? base,
     makeEngine: (cpu) => new ScheduledEngine(plain.makeEngine(cpu), schedule),
     ...(plain.makeEager === undefined ? {} : { makeEager: plain.makeEager }),
   };

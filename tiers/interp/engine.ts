@@ -53,6 +53,7 @@ export class Interpreter implements Engine {
 
   run(cpu: Cpu): void {
     const code = this.blocks.code;
+    let isStuck = false;
     try {
       while (cpu.left > 0 && cpu.exitRequest === 0) {
         const before = cpu.left;
@@ -77,10 +78,15 @@ export class Interpreter implements Engine {
         }
         if (block === 0) this.stepAlone(cpu);
         else if (isLookedAt) this.stepBlock(cpu, code, block + BLOCK_HEADER_WORDS, 1);
-        // Longer than the rest of the slice, or the loop got nowhere: each instruction by its handler.
-        else if (code[block + B_COUNT] > cpu.left || cpu.left === before) {
+        // Longer than the rest of the slice, or the loop got nowhere though all it needs is there: each instruction by
+        // its handler. When block or translation were missing it gets another try.
+        else if (code[block + B_COUNT] > cpu.left || (cpu.left === before && isStuck)) {
           this.stepBlock(cpu, code, block + BLOCK_HEADER_WORDS, Math.min(code[block + B_COUNT], cpu.left));
+        } else {
+          isStuck = cpu.left === before;
+          continue;
         }
+        isStuck = false;
       }
     } catch (error) {
       if (error !== GUEST_FAULT) throw error;

@@ -9,6 +9,7 @@ import { instructionText } from '../isa/describe.ts';
 import { decodeInstruction } from '../isa/decode.ts';
 import { RECORD_WORDS } from '../isa/record.ts';
 import type { Snapshot } from '../machine/snapshot.ts';
+import { type HeldPage, heldPages, refillTlb } from '../memory/refill.ts';
 import { peekLinear8 } from '../cpu/probe.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { CS, EIP, MODE_CS32, MODE_KEY, SEG_BASE } from '../state/layout.ts';
@@ -25,8 +26,14 @@ import {
 
 /** Instructions before the differing tick among which the culprit is looked for; a block has 64 at most. */
 const WINDOW_TICKS = 160;
-/** Runs of a window: the first decodes, the second finds the code warm, the others let a compiler come in. */
+/** Instructions that a block has at most. */
+const PIECE_TICKS_MAX = 64;
+/**
+ * Runs of a window: the first decodes, the second finds the code warm, the others let a compiler come in. The last ones
+ * find translations too: without them the first access to a page is a slow path, and what follows it is interpreted.
+ */
 const WARM_RUNS = 4;
+const RUNS_WITHOUT_TRANSLATIONS = 2;
 
 export interface InstructionPlace {
   readonly tick: number;
@@ -56,6 +63,8 @@ export interface FirstDifference {
   readonly noticedTick: number;
   /** What the suspect runs in one piece, from `instruction` on. */
   readonly piece: readonly InstructionPlace[];
+  /** Translations that the reference had used by then. */
+  readonly held: readonly HeldPage[];
   /** Both at `tick`: reference left, suspect right. */
   readonly differences: StateDifferences;
   /** Registers before, reference left and right. */
@@ -74,7 +83,10 @@ export function narrow(
   step: Different,
   onProgress: (agreedTick: number, tick: number) => void = () => {},
 ): FirstDifference {
-  const [referenceIndex, suspectIndex] = choosePair(step.outcomes);
+  const [referenceIndex, suspectIndex] = choosePair(
+    step.outcomes,
+    lockstep.runners.map(({ witness }) => witness.family ?? witness.name),
+  );
   const reference = lockstep.runners[referenceIndex];
   const suspect = lockstep.runners[suspectIndex];
   const search = new Search(reference, suspect, lockstep.agreed, step.tick, onProgress);
@@ -98,14 +110,31 @@ export function showsDifference(lockstep: Lockstep, found: FirstDifference, witn
   const runner = lockstep.createRunner(witness);
   for (let turn = 0; turn < WARM_RUNS; turn++) {
     runner.restore(found.before, turn > 0);
+    if (turn >= RUNS_WITHOUT_TRANSLATIONS) warmTlb(runner, found.before, found.held);
     if (!isSameState(runner.runTo(found.tick), found.referenceOutcome)) return true;
   }
   return false;
 }
 
-/** The majority against the first that stands apart; without a majority the first witness is the reference. */
-function choosePair(outcomes: readonly Outcome[]): [number, number] {
-  const votes = outcomes.map((outcome) => outcomes.filter((other) => isSameOutcome(outcome, other)).length);
+/** Bring translations back, unless that is visible: then the state is as it was without them. */
+function warmTlb(runner: Runner, snapshot: Snapshot, held: readonly HeldPage[]): void {
+  const { machine } = runner.session;
+  const { root } = machine.hash();
+  refillTlb(machine.cpu, held);
+  // Hashing makes writes slow again.
+  if (machine.hash().root === root) refillTlb(machine.cpu, held);
+  else runner.restore(snapshot, true);
+}
+
+/**
+ * The majority of families against the first that stands apart; without a majority the first witness is the reference.
+ * Two compiling engines that agree are no majority: what they share can be wrong.
+ */
+function choosePair(outcomes: readonly Outcome[], families: readonly string[]): [number, number] {
+  const votes = outcomes.map((outcome) => {
+    const alike = families.filter((_, i) => isSameOutcome(outcome, outcomes[i]));
+    return new Set(alike).size;
+  });
   const referenceIndex = votes.indexOf(Math.max(...votes));
   const suspectIndex = outcomes.findIndex((outcome) => !isSameOutcome(outcome, outcomes[referenceIndex]));
   return suspectIndex < 0 || suspectIndex === referenceIndex
@@ -118,9 +147,11 @@ type Found = Omit<
   'reference' | 'suspect' | 'agreeing' | 'referencePolicy' | 'suspectPolicy' | 'noticedTick'
 >;
 
+/** A state of the reference. */
 interface Moment {
   readonly snapshot: Snapshot;
   readonly place: InstructionPlace;
+  readonly outcome: Outcome;
 }
 
 class Search {
@@ -128,8 +159,11 @@ class Search {
   private suspect: Runner;
   /** Equal on both; the runs start here. */
   private base: Snapshot;
+  private readonly origin: Snapshot;
   private low: number;
   private high: number;
+  /** Translations that the reference has used up to the interval's end; null: the suspect starts without any. */
+  private held: readonly HeldPage[] | null = null;
   private readonly onProgress: (agreedTick: number, tick: number) => void;
 
   constructor(
@@ -142,6 +176,7 @@ class Search {
     this.reference = reference;
     this.suspect = suspect;
     this.base = base;
+    this.origin = base;
     this.low = base.tick;
     this.high = tick;
     this.onProgress = onProgress;
@@ -149,20 +184,42 @@ class Search {
 
   run(lockstep: Lockstep): Found {
     // From the snapshot both start cold; a fault that needs what the run before had compiled does not come again.
-    if (!this.differsFrom(this.base, this.high)) {
-      const eager = this.suspect.witness.makeEager;
-      if (eager === undefined) return this.give(lockstep);
-      this.suspect = lockstep.createRunner({ ...this.suspect.witness, makeEngine: eager });
-      if (!this.differsFrom(this.base, this.high)) return this.give(lockstep);
-    }
+    if (!this.differsFrom(this.base, this.high) && !this.showsWarm(lockstep)) return this.give(lockstep);
     this.halve();
     return this.shorten(lockstep) ?? this.atTick();
+  }
+
+  /** Whether it shows with translations, with everything compiled at first sight, or with both; so it goes on then. */
+  private showsWarm(lockstep: Lockstep): boolean {
+    const held = this.translations();
+    this.held = held;
+    if (this.differsFrom(this.base, this.high)) return true;
+    const eager = this.suspect.witness.makeEager;
+    if (eager === undefined) return false;
+    this.suspect = lockstep.createRunner({ ...this.suspect.witness, makeEngine: eager });
+    this.held = null;
+    if (this.differsFrom(this.base, this.high)) return true;
+    this.held = held;
+    return this.differsFrom(this.base, this.high);
+  }
+
+  /** What the reference has translated from the last equal moment to `high`, in one run: digests drop translations. */
+  private translations(): HeldPage[] {
+    const { reference } = this;
+    reference.restore(this.origin);
+    reference.session.advance(this.high);
+    return heldPages(reference.session.machine.cpu);
+  }
+
+  private restoreSuspect(base: Snapshot): void {
+    this.suspect.restore(base);
+    if (this.held !== null) warmTlb(this.suspect, base, this.held);
   }
 
   private differsFrom(base: Snapshot, tick: number): boolean {
     const { reference, suspect } = this;
     reference.restore(base);
-    suspect.restore(base);
+    this.restoreSuspect(base);
     return !isSameOutcome(reference.runTo(tick), suspect.runTo(tick));
   }
 
@@ -184,46 +241,90 @@ class Search {
     this.onProgress(this.low, this.high);
   }
 
-  /** States of the reference, tick by tick, from the window's start to `high` or the end of the run. */
-  private trace(): { moments: Moment[]; outcome: Outcome } {
+  /**
+   * States of the reference, tick by tick, from the window's start to as far behind `high` as a block reaches, or to the
+   * end of the run; each with the outcome there.
+   */
+  private trace(lockstep: Lockstep): Moment[] {
     const { reference } = this;
     const { machine } = reference.session;
+    const until = Math.min(this.high + PIECE_TICKS_MAX, lockstep.endTick);
     reference.restore(this.base);
     let outcome = reference.runTo(Math.max(this.base.tick, this.high - WINDOW_TICKS));
     const moments: Moment[] = [];
-    for (let isOver = false; ; isOver = outcome.reason !== 'tick' || machine.tick >= this.high) {
-      moments.push(this.momentOf(reference));
-      if (isOver) return { moments, outcome };
+    for (let isOver = false; ; isOver = outcome.reason !== 'tick' || machine.tick >= until) {
+      moments.push({ ...this.momentOf(reference), outcome });
+      if (isOver) return moments;
       outcome = reference.runTo(machine.tick + 1);
     }
   }
 
+  /** How the suspect does from `start` to `end` when that is not as the reference did; null when it is. */
+  private failureOf(suspect: Runner, start: Moment, end: Moment, held: readonly HeldPage[]): Outcome | null {
+    for (let turn = 0; turn < WARM_RUNS; turn++) {
+      suspect.restore(start.snapshot, turn > 0);
+      if (turn >= RUNS_WITHOUT_TRANSLATIONS) warmTlb(suspect, start.snapshot, held);
+      const outcome = suspect.runTo(end.snapshot.tick);
+      if (!isSameState(outcome, end.outcome)) return outcome;
+    }
+    return null;
+  }
+
   private shorten(lockstep: Lockstep): Found | null {
-    const { moments, outcome: expected } = this.trace();
-    const last = moments.pop();
-    if (last === undefined || expected.failure !== null) return null;
-    const end = last.snapshot.tick;
+    const moments = this.trace(lockstep);
+    const held = this.translations();
+    const found = moments.findIndex(({ snapshot }) => snapshot.tick >= this.high);
+    const endIndex = found < 0 ? moments.length - 1 : found;
+    const end = moments[endIndex];
+    if (end.outcome.failure !== null) return null;
     const { makeEager } = this.suspect.witness;
     const suspects = [this.suspect];
     if (makeEager !== undefined && this.suspect.witness.makeEngine !== makeEager) {
       suspects.push(lockstep.createRunner({ ...this.suspect.witness, makeEngine: makeEager }));
     }
     for (const suspect of suspects) {
-      for (let i = moments.length - 1; i >= 0; i--) {
-        const { snapshot, place } = moments[i];
-        for (let turn = 0; turn < WARM_RUNS; turn++) {
-          suspect.restore(snapshot, turn > 0);
-          const outcome = suspect.runTo(end);
-          if (isSameState(outcome, expected)) continue;
-          return this.describe({
-            start: { snapshot, place },
-            end: last.snapshot,
-            suspect,
-            outcomes: [expected, outcome],
-            piece: moments.slice(i).map((moment) => moment.place),
-            precision: 'instruction',
-          });
-        }
+      for (let i = endIndex - 1; i >= 0; i--) {
+        const outcome = this.failureOf(suspect, moments[i], end, held);
+        if (outcome === null) continue;
+        const later = this.later(suspect, moments, i, endIndex, held);
+        const [from, to, failed] = later ?? [i, endIndex, outcome];
+        return this.describe({
+          start: moments[from],
+          end: moments[to].snapshot,
+          suspect,
+          outcomes: [moments[to].outcome, failed],
+          piece: moments.slice(from, to).map((moment) => moment.place),
+          precision: 'instruction',
+          held,
+        });
+      }
+    }
+    return null;
+  }
+
+  /**
+   * A block that begins behind moment `first` may be longer than what is left to `end`, and is not run in one piece then.
+   * So the end is moved back, as far as nothing else goes wrong in between, and a later start is looked for.
+   */
+  private later(
+    suspect: Runner,
+    moments: readonly Moment[],
+    first: number,
+    end: number,
+    held: readonly HeldPage[],
+  ): [from: number, to: number, failed: Outcome] | null {
+    if (end - first < 2) return null;
+    for (const more of [PIECE_TICKS_MAX, 24, 8, 3]) {
+      const to = end + more;
+      if (to >= moments.length || moments[to].outcome.failure !== null) continue;
+      let isClear = true;
+      for (let i = to - 1; i >= end && isClear; i--) {
+        isClear = this.failureOf(suspect, moments[i], moments[to], held) === null;
+      }
+      if (!isClear) continue;
+      for (let i = end - 1; i > first; i--) {
+        const failed = this.failureOf(suspect, moments[i], moments[to], held);
+        if (failed !== null) return [i, to, failed];
       }
     }
     return null;
@@ -236,12 +337,13 @@ class Search {
     reference.runTo(this.low);
     const start = this.momentOf(reference);
     reference.restore(this.base);
-    suspect.restore(this.base);
+    this.restoreSuspect(this.base);
     const outcomes: [Outcome, Outcome] = [reference.runTo(this.high), suspect.runTo(this.high)];
     const end = reference.store.take();
     const isExact = this.high - this.low === 1;
     const precision = isExact ? 'instruction' : 'interval';
-    return this.describe({ start, end, suspect, outcomes, piece: [start.place], precision });
+    const held = this.held ?? [];
+    return this.describe({ start, end, suspect, outcomes, piece: [start.place], precision, held });
   }
 
   /** Not found again: the interval is all there is. The lockstep's machines are run again from the start to show it. */
@@ -256,29 +358,32 @@ class Search {
     const start = this.momentOf(reference);
     const outcomes: [Outcome, Outcome] = [reference.runTo(this.high), suspect.runTo(this.high)];
     const end = reference.store.take();
-    return this.describe({ start, end, suspect, outcomes, piece: [start.place], precision: 'interval' });
+    const piece = [start.place];
+    return this.describe({ start, end, suspect, outcomes, piece, precision: 'interval', held: [] });
   }
 
-  private momentOf(runner: Runner): Moment {
+  private momentOf(runner: Runner): Omit<Moment, 'outcome'> {
     const { machine } = runner.session;
     return { snapshot: runner.store.take(), place: placeOf(machine.cpu, machine.tick) };
   }
 
   private describe(found: {
-    readonly start: Moment;
+    readonly start: Omit<Moment, 'outcome'>;
     readonly end: Snapshot;
     readonly suspect: Runner;
     readonly outcomes: readonly [Outcome, Outcome];
     readonly piece: readonly InstructionPlace[];
     readonly precision: FirstDifference['precision'];
+    readonly held: readonly HeldPage[];
   }): Found {
-    const { start, end, suspect, outcomes, piece, precision } = found;
+    const { start, end, suspect, outcomes, piece, precision, held } = found;
     const differences = compareSnapshots(end, suspect.store.take());
     return {
       instruction: start.place,
       precision,
       tick: end.tick,
       piece,
+      held,
       differences,
       before: start.snapshot,
       referenceOutcome: outcomes[0],
