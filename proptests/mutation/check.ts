@@ -1,11 +1,13 @@
 /**
- * What must notice an injected fault, as a process of its own: node check.js FOLDER [ENGINE...]
- * Verifies every log in FOLDER, recorded by the sound program, on the engines given, first in lockstep and then under a
- * schedule too, and lets the first difference end it with status 1 and one line of JSON (Noticed). When all engines leave the
- * log alike, a replay says where. Status 0: nothing noticed.
+ * What must notice an injected fault, as a process of its own: node check.js LOGS SOUND ENGINE...
+ * Verifies every log in the folder LOGS, recorded by the sound program, on the engines given: first in lockstep, then,
+ * when SOUND (the root of a build without fault) is not empty, by replay, and last under a schedule. The first difference
+ * ends it with status 1 and one line of JSON (Noticed). Where all engines share the fault only the log can tell; then the
+ * sound build, run beside this one, says at which instruction. Status 0: nothing noticed.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { describeDivergence } from '../../src/core/replay/divergence.ts';
 import { replay, verify } from '../../src/host/index.ts';
 
@@ -13,7 +15,7 @@ import { replay, verify } from '../../src/host/index.ts';
 export interface Noticed {
   readonly log: string;
   readonly by: 'verify' | 'schedule' | 'replay' | 'failure';
-  /** `verify`: the instruction in this project's words; empty when it was not found. */
+  /** The instruction in this project's words; empty when it was not found. */
   readonly instruction: string;
   /** What the suspect runs in one piece from there on. */
   readonly piece: readonly string[];
@@ -23,8 +25,8 @@ export interface Noticed {
   readonly text: string;
 }
 
-/** Random programs: short, so that little of what was wrong has been overwritten again. Guests: less often. */
-const intervalOf = (log: string): number => (log.startsWith('a') ? 499 : 4096);
+/** Random programs and worlds: short, so that little of what was wrong has been overwritten again. Guests: less often. */
+const intervalOf = (log: string): number => (log.startsWith('a') ? 499 : log.startsWith('b') ? 1499 : 4096);
 
 function notice(noticed: Partial<Noticed> & { log: string; by: Noticed['by'] }): never {
   const all: Noticed = { instruction: '', piece: [], differs: [], text: '', ...noticed };
@@ -32,8 +34,7 @@ function notice(noticed: Partial<Noticed> & { log: string; by: Noticed['by'] }):
   process.exit(1);
 }
 
-async function look(folder: string, name: string, engines: readonly string[], schedules: number): Promise<void> {
-  const log = readFileSync(join(folder, name));
+async function lookByVerify(log: Uint8Array, name: string, engines: readonly string[], schedules: number) {
   let verified: Awaited<ReturnType<typeof verify>>;
   try {
     verified = await verify(log, { engines, intervalTicks: intervalOf(name), schedules, seed: 1 });
@@ -41,28 +42,81 @@ async function look(folder: string, name: string, engines: readonly string[], sc
     notice({ log: name, by: 'failure', text: String(error) });
   }
   const { difference } = verified;
-  if (difference !== null) {
-    const { registers, memoryBytes, devices } = difference.differences;
-    notice({
-      log: name,
-      by: verified.schedules.length < schedules && / \(schedule /.test(difference.suspect) ? 'schedule' : 'verify',
-      instruction: difference.precision === 'instruction' ? difference.instruction.text : '',
-      piece: difference.piece.map(({ text }) => text),
-      differs: [
-        ...registers.filter(({ differs }) => differs).map((row) => row.name),
-        ...(memoryBytes > 0 ? ['memory'] : []),
-        ...devices.map(({ device }) => device),
-      ],
-      text: difference.suspectOutcome.failure ?? '',
-    });
-  }
-  if (verified.log === null) return;
-  const { divergence } = await replay(log, { engine: 'interp' });
-  notice({ log: name, by: 'replay', text: divergence === null ? '' : describeDivergence(divergence) });
+  if (difference === null) return;
+  const { registers, memoryBytes, devices } = difference.differences;
+  notice({
+    log: name,
+    by: / \(schedule /.test(difference.suspect) ? 'schedule' : 'verify',
+    instruction: difference.precision === 'instruction' ? difference.instruction.text : '',
+    piece: difference.piece.map(({ text }) => text),
+    differs: [
+      ...registers.filter(({ differs }) => differs).map((row) => row.name),
+      ...(memoryBytes > 0 ? ['memory'] : []),
+      ...devices.map(({ device }) => device),
+    ],
+    text: difference.suspectOutcome.failure ?? '',
+  });
 }
 
-const [folder, ...engines] = process.argv.slice(2);
+async function lookByReplay(log: Uint8Array, name: string, sound: string) {
+  const { divergence } = await replay(log, { engine: 'interp' });
+  if (divergence === null) return;
+  const instruction = await instructionBesideSound(log, sound);
+  notice({ log: name, by: 'replay', instruction, text: describeDivergence(divergence) });
+}
+
+/** The parts of a build that run a log. */
+interface Build {
+  readonly verify: typeof import('../../src/core/replay/verify.ts');
+  readonly narrow: typeof import('../../src/core/replay/narrow.ts');
+  readonly log: typeof import('../../src/core/replay/log.ts');
+  readonly images: typeof import('../../src/core/replay/log-images.ts');
+  readonly port: typeof import('../../src/core/replay/witness-port.ts');
+  readonly witnesses: typeof import('../../src/host/witnesses.ts');
+}
+
+async function loadBuild(root: string): Promise<Build> {
+  const load = (path: string) => import(pathToFileURL(join(root, 'dist/src', path)).href);
+  const [verifying, narrow, log, images, port, witnesses] = await Promise.all([
+    load('core/replay/verify.js'),
+    load('core/replay/narrow.js'),
+    load('core/replay/log.js'),
+    load('core/replay/log-images.js'),
+    load('core/replay/witness-port.js'),
+    load('host/witnesses.js'),
+  ]);
+  return { verify: verifying, narrow, log, images, port, witnesses };
+}
+
+/** The last instruction before which this build and the sound one agree: both run from the start to ever closer ticks. */
+async function instructionBesideSound(log: Uint8Array, sound: string): Promise<string> {
+  const builds = [await loadBuild(sound), await loadBuild(process.cwd())];
+  const runTo = async (build: Build, tick: number) => {
+    const reader = build.log.openLog(log);
+    const images = new Map(
+      reader.header.machine.images.map(({ role }, i) => [role, build.images.readImage(reader, i)] as const),
+    );
+    const [witness] = await build.witnesses.loadWitnesses(['interp']);
+    const inputs = build.port.inputsOf(reader);
+    const runner = new build.verify.Runner(witness, reader, images, inputs, reader.lastTick);
+    return { outcome: runner.runTo(tick), machine: runner.session.machine };
+  };
+  let [low, high] = [0, builds[0].log.openLog(log).lastTick];
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1;
+    const [a, b] = [await runTo(builds[0], middle), await runTo(builds[1], middle)];
+    if (builds[0].verify.isSameOutcome(a.outcome, b.outcome)) low = middle;
+    else high = middle;
+  }
+  const { machine } = await runTo(builds[0], low);
+  return builds[0].narrow.placeOf(machine.cpu, machine.tick).text;
+}
+
+const [folder, sound, ...engines] = process.argv.slice(2);
 if (folder !== undefined) {
   const logs = readdirSync(folder).sort();
-  for (const schedules of [0, 1]) for (const name of logs) await look(folder, name, engines, schedules);
+  const read = (name: string): Uint8Array => readFileSync(join(folder, name));
+  for (const name of logs) await lookByVerify(read(name), name, engines, 0);
+  if (sound !== '') for (const name of logs) await lookByReplay(read(name), name, sound);
+  for (const name of logs) await lookByVerify(read(name), name, engines, 1);
 }

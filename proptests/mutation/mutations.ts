@@ -1,9 +1,9 @@
 /**
  * Faults to inject, one a line: the emitted file, a text that stands before the place ('' for the file's start), the text
- * to replace (its first occurrence behind that) and its replacement, and what that breaks. They are the faults that
- * people make in emulators: a wrong flag, a shift count off by one, swapped operands, a missed extension, a stale
- * translation, a missed invalidation, a lost tick. Each must be distinct in effect; one that cannot be seen at all is
- * no mutation and does not belong here.
+ * to replace (its first occurrence behind that), its replacement, what that breaks, and what a right report says. They
+ * are the faults that people make in emulators: a wrong flag, a shift count off by one, swapped operands, a missed
+ * extension, a stale translation, a missed invalidation, a lost tick. Each must be distinct in effect; one that cannot be
+ * seen at all is no mutation and does not belong here.
  */
 export interface Mutation {
   readonly file: string;
@@ -11,70 +11,176 @@ export interface Mutation {
   readonly find: string;
   readonly replace: string;
   readonly breaks: string;
+  readonly right: Answer;
 }
 
-type Row = readonly [after: string, find: string, replace: string, breaks: string];
+/** What the report of a fault must say to have named the right instruction. Everything given must hold. */
+export interface Answer {
+  /** The instruction named, in this project's words: `ADC eax, ebp`. */
+  readonly names?: RegExp;
+  /**
+   * Some instruction of the piece from there on. For faults between two instructions: the flags that one leaves and
+   * another reads, a write that is dropped because of what stands behind it, code that a store changes.
+   */
+  readonly shows?: RegExp;
+  /** Something that differs: a register, `tick`, `memory`. */
+  readonly differs?: RegExp;
+  /** For what all engines share, so that only the log tells: words of the replay's report. */
+  readonly says?: RegExp;
+}
+
+type Row = readonly [after: string, find: string, replace: string, breaks: string, right: Answer];
 
 const inFile = (file: string, rows: readonly Row[]): Mutation[] =>
-  rows.map(([after, find, replace, breaks]) => ({ file, after, find, replace, breaks }));
+  rows.map(([after, find, replace, breaks, right]) => ({ file, after, find, replace, breaks, right }));
+
+/** The instruction alone. */
+const at = (names: RegExp): Answer => ({ names });
+/** Leaves lazy flags; what reads them shows the fault. A restored state has none, so the fault begins here. */
+const SETS_FLAGS =
+  /^(ADD|SUB|ADC|SBB|CMP|AND|OR|XOR|TEST|INC|DEC|NEG|SHL|SHR|SAR|ROL|ROR|RCL|RCR|SHLD|SHRD|IMUL|IMUL1|IMUL3|MUL|DIV|IDIV|XADD|CMPXCHG|BT|BTS|BTR|BTC|BSF|BSR|STC|CLC|CMC)\b/;
+const flagsReadBy = (shows: RegExp): Answer => ({ names: SETS_FLAGS, shows });
+/** A tick more or less for each block: a block of one instruction shows it, the last one of a longer one. */
+const ENDS_BLOCK: Answer = {
+  names: /^(JCC|JMP|LOOP|CALL|RET|JCXZ|IRET|STI|CLI|HLT|OUT|IN|POPF|MOV_TO_CR|INT|MOV_TO_SEG|REP)/,
+  differs: /tick|eip/,
+};
+const NARROW = '([abcd][lh]|[abcd]x|[sd]i|[bs]p|byte|word)';
+/** A store into code, or what was made of the code before. */
+const CHANGES_CODE: Answer = {
+  shows: /^(MOV|ADD|SUB|XOR|AND|OR|INC|DEC|XCHG|REP MOVS|REP STOS|STOS|MOVS|PUSH|POP|CALL)\b/,
+};
 
 export const MUTATIONS: readonly Mutation[] = [
   ...inFile('tiers/interp/hot.js', [
-    ['// ADD_R_S', 'CC_ADD32', 'CC_SUB32', 'ADD leaves the flags of SUB'],
-    ['// SUB_R_S', '- source', '+ source', 'SUB adds'],
-    ['// SUB_R_S', 'm32[CC_SRC] = source', 'm32[CC_SRC] = result', 'SUB loses its second operand: CF is wrong'],
-    ['// AND_R_S', '& source', '| source', 'AND does OR'],
-    ['// CMP_R_S', 'm32[code[pc + R_A]] - source', 'source - m32[code[pc + R_A]]', 'CMP with swapped operands'],
-    ['// ADC_R_S', '+ source + carryIn', '+ source', 'ADC forgets the carry'],
-    ['// ADC_R_S', 'carryIn === 0 ? CC_ADD32 : CC_ADC32', 'CC_ADD32', 'ADC: CF wrong when the carry came in'],
-    ['// SBB_R_S', '- source - carryIn', '- source', 'SBB forgets the borrow'],
-    ['// MOVZX_R_M16', 'm16[', '(-65536) | m16[', 'MOVZX does not clear the high half'],
-    ['// MOVSX_R_M8', '<< 24) >> 24', '<< 24) >>> 24', 'MOVSX of a byte extends with zeros'],
-    ['// MOVSX_R_R16', '<< 16) >> 16', '<< 16) >>> 16', 'MOVSX of a word extends with zeros'],
-    ['// LEA', '>> 8) & 3', '>> 8) & 1', 'LEA: scales 4 and 8 are taken for 1 and 2'],
-    ['// MOV_R8_R8', '(code[pc + R_B] >> 2)', '0', 'AH CH DH BH read as AL CL DL BL'],
-    ['// PUSH_S', 'm32[ESP] = address', 'm32[ESP] = address + 4', 'PUSH leaves ESP'],
-    ['// POP_R', 'address + 4', 'address + 2', 'POP moves ESP by a word'],
-    ['// LEAVE', 'm32[ESP] = address + 4', 'm32[ESP] = address', 'LEAVE forgets the popped word'],
-    ['// CALL\n', 'code[pc + R_A]', 'code[pc + R_A] + 1', 'CALL pushes a wrong return address'],
-    ['// RET', '+ code[pc + R_IMM]', '', 'RET n leaves the parameters'],
-    ['// CDQ', '>> 31', '>>> 31', 'CDQ of a negative number gives 1'],
-    ['// IMUL3_R_R', 'm32[code[pc + R_B]]', 'm32[code[pc + R_A]]', 'IMUL with three operands multiplies the wrong one'],
-    ['// CMOVCC_R_R', 'condition(cpu, code[pc + R_IMM])', 'condition(cpu, code[pc + R_IMM] ^ 1)', 'CMOVcc inverted'],
-    ['// SETCC_R8', '? 1 : 0', '? -1 : 0', 'SETcc gives FFh'],
-    ['// JB', ': carry(cpu) !== 0', ': carry(cpu) === 0', 'JB inverted unless after CMP'],
-    ['// JLE', '<= m32[CC_SRC]', '< m32[CC_SRC]', 'JLE does not jump when equal'],
-    ['// JBE', '<= m32[CC_SRC]', '< m32[CC_SRC]', 'JBE does not jump when equal'],
-    ['function shiftLeft', '32 - count', '31 - count', 'SHL: CF is the neighbour of the bit shifted out'],
-    ['function shiftRight', 'count - 1', 'count', 'SHR: CF is the bit after the last shifted out'],
-    ['function shiftArithmetic', 'value >> count', 'value >>> count', 'SAR shifts in zeros'],
-    ['// SHL_R_CL', '& 31', '& 15', 'SHL by CL: counts over 15'],
-    ['enter: for', 'left -= count;', 'left -= count + 1;', 'a block costs a tick too many'],
+    ['// ADD_R_S', 'CC_ADD32', 'CC_SUB32', 'ADD leaves the flags of SUB', at(/^ADD /)],
+    ['// SUB_R_S', '- source', '+ source', 'SUB adds', at(/^SUB /)],
+    [
+      '// SUB_R_S',
+      'm32[CC_SRC] = source',
+      'm32[CC_SRC] = result',
+      'SUB loses its second operand: CF is wrong',
+      at(/^SUB /),
+    ],
+    ['// AND_R_S', '& source', '| source', 'AND does OR', at(/^AND /)],
+    [
+      '// CMP_R_S',
+      'm32[code[pc + R_A]] - source',
+      'source - m32[code[pc + R_A]]',
+      'CMP with swapped operands',
+      at(/^CMP /),
+    ],
+    ['// ADC_R_S', '+ source + carryIn', '+ source', 'ADC forgets the carry', at(/^ADC /)],
+    [
+      '// ADC_R_S',
+      'carryIn === 0 ? CC_ADD32 : CC_ADC32',
+      'CC_ADD32',
+      'ADC: CF wrong when the carry came in',
+      at(/^ADC /),
+    ],
+    ['// SBB_R_S', '- source - carryIn', '- source', 'SBB forgets the borrow', at(/^SBB /)],
+    ['// MOVZX_R_M16', 'm16[', '(-65536) | m16[', 'MOVZX does not clear the high half', at(/^MOVZX \w+, word \[/)],
+    ['// MOVSX_R_M8', '<< 24) >> 24', '<< 24) >>> 24', 'MOVSX of a byte extends with zeros', at(/^MOVSX \w+, byte \[/)],
+    ['// MOVSX_R_R16', '<< 16) >> 16', '<< 16) >>> 16', 'MOVSX of a word extends with zeros', at(/^MOVSX \w+, \w+$/)],
+    ['// LEA', '>> 8) & 3', '>> 8) & 1', 'LEA: scales 4 and 8 are taken for 1 and 2', at(/^LEA /)],
+    ['// MOV_R8_R8', '(code[pc + R_B] >> 2)', '0', 'AH CH DH BH read as AL CL DL BL', at(/^MOV [abcd][lh], [abcd]h$/)],
+    ['// PUSH_S', 'm32[ESP] = address', 'm32[ESP] = address + 4', 'PUSH leaves ESP', at(/^PUSH /)],
+    ['// POP_R', 'address + 4', 'address + 2', 'POP moves ESP by a word', at(/^POP e/)],
+    ['// LEAVE', 'm32[ESP] = address + 4', 'm32[ESP] = address', 'LEAVE forgets the popped word', at(/^LEAVE/)],
+    ['// CALL\n', 'code[pc + R_A]', 'code[pc + R_A] + 1', 'CALL pushes a wrong return address', at(/^CALL /)],
+    ['// RET', '+ code[pc + R_IMM]', '', 'RET n leaves the parameters', at(/^RET 0x/)],
+    ['// CDQ', '>> 31', '>>> 31', 'CDQ of a negative number gives 1', at(/^CWD/)],
+    [
+      '// IMUL3_R_R',
+      'm32[code[pc + R_B]]',
+      'm32[code[pc + R_A]]',
+      'IMUL with three operands multiplies the wrong one',
+      at(/^IMUL3 /),
+    ],
+    [
+      '// CMOVCC_R_R',
+      'condition(cpu, code[pc + R_IMM])',
+      'condition(cpu, code[pc + R_IMM] ^ 1)',
+      'CMOVcc inverted',
+      at(/^CMOVCC/),
+    ],
+    ['// SETCC_R8', '? 1 : 0', '? -1 : 0', 'SETcc gives FFh', at(/^SETCC/)],
+    ['// JB', ': carry(cpu) !== 0', ': carry(cpu) === 0', 'JB inverted unless after CMP', at(/^JCC\.b /)],
+    ['// JLE', '<= m32[CC_SRC]', '< m32[CC_SRC]', 'JLE does not jump when equal', flagsReadBy(/^JCC\.le /)],
+    ['// JBE', '<= m32[CC_SRC]', '< m32[CC_SRC]', 'JBE does not jump when equal', flagsReadBy(/^JCC\.be /)],
+    ['function shiftLeft', '32 - count', '31 - count', 'SHL: CF is the neighbour of the bit shifted out', at(/^SHL /)],
+    ['function shiftRight', 'count - 1', 'count', 'SHR: CF is the bit after the last shifted out', at(/^SHR /)],
+    ['function shiftArithmetic', 'value >> count', 'value >>> count', 'SAR shifts in zeros', at(/^SAR /)],
+    ['// SHL_R_CL', '& 31', '& 15', 'SHL by CL: counts over 15', at(/^SHL \w+, cl$/)],
+    ['enter: for', 'left -= count;', 'left -= count + 1;', 'a block costs a tick too many', ENDS_BLOCK],
     [
       'The row',
       'left = exactLeft - reserve - 1 - cpu.extraTicks',
       'left = exactLeft - reserve - cpu.extraTicks',
       'an instruction that branches by its handler costs no tick',
+      { names: /^(LOOP|JCXZ|REP|STOS|MOVS|CALL|RET|IRET|POP|MOV_TO|STI|INT|JMP|HLT|OUT)/ },
     ],
-    ['// MOV_M_S', 'entry & writeDeny', 'entry & readDeny', 'stores do not look at the right to write'],
-    ['// MOV_M_S', 'address & 3', 'address & 1', 'a crooked store goes to the word below'],
-    ['// MOV_R_M', 'address & 3', 'address & 0', 'a crooked load reads the word below'],
+    [
+      '// MOV_M_S',
+      'entry & writeDeny',
+      'entry & readDeny',
+      'stores do not look at the right to write',
+      { shows: /^MOV dword \[/, differs: /memory/ },
+    ],
+    ['// MOV_M_S', 'address & 3', 'address & 1', 'a crooked store goes to the word below', at(/^MOV dword \[/)],
+    ['// MOV_R_M', 'address & 3', 'address & 0', 'a crooked load reads the word below', at(/^MOV \w+, dword \[/)],
   ]),
   ...inFile('tiers/interp/blocks.js', [
-    ['invalidate(', 'host < end', 'host + 1 < start', 'changed code is not invalidated'],
-    ['build(', '(length << 16)', '((length + 1) << 16)', 'instructions are taken for longer than they are'],
+    ['invalidate(', 'host < end', 'host + 1 < start', 'changed code is not invalidated', CHANGES_CODE],
+    [
+      'build(',
+      '(length << 16)',
+      '((length + 1) << 16)',
+      'instructions are taken for longer than they are',
+      { differs: /eip/ },
+    ],
   ]),
   ...inFile('tiers/interp/specialise.js', [
-    ['', 'MODE_FLAT_DATA', 'MODE_FLAT_CODE', 'segment bases are ignored when only the code is flat'],
+    [
+      'memory',
+      '(mode & MODE_FLAT_DATA) === 0',
+      '(mode & MODE_FLAT_CODE) === 0',
+      'segment bases are ignored when only the code is flat',
+      at(/^\w+ .*\[[ds]s:/),
+    ],
   ]),
   ...inFile('src/core/memory/address-space.js', [
-    ['touchCode(', 'offset + size; at++', 'offset + size - 1; at++', 'a write to the last byte of code goes unnoticed'],
-    ['touchTable(', 'offset >>> shift', '(offset >>> shift) + 1', 'a page table write drops the next page'],
-    ['markDirty(', 'DIRTY_ALL', '0', 'writes are not noted: pages keep their old digest'],
+    [
+      'touchCode(',
+      'offset + size; at++',
+      'offset + size - 1; at++',
+      'a write to the last byte of code goes unnoticed',
+      CHANGES_CODE,
+    ],
+    [
+      'touchTable(',
+      'offset >>> shift',
+      '(offset >>> shift) + 1',
+      'a page table write drops the next page',
+      { names: /^\w+ .*\[/, shows: /^MOV dword \[ds:0x1a/ },
+    ],
+    ['markDirty(', 'DIRTY_ALL', '0', 'writes are not noted: pages keep their old digest', { says: /page \d+/ }],
   ]),
   ...inFile('src/core/memory/tlb.js', [
-    ['function dropPages', 'pageCount', 'pageCount - 1', 'INVLPG leaves the translation'],
-    ['function denyWrites', 'TLB_NO_SUPER_WRITE', '0', 'pages that come to hold code stay writable unseen'],
+    [
+      'tlb.fill(TLB_INVALID, firstPage',
+      'firstPage + pageCount',
+      'firstPage + pageCount - 1',
+      'INVLPG leaves the translation',
+      { names: /^\w+ .*\[|^INVLPG/ },
+    ],
+    [
+      'function denyWrites',
+      'TLB_NO_SUPER_WRITE',
+      '0',
+      'pages that come to hold code stay writable unseen',
+      CHANGES_CODE,
+    ],
   ]),
   ...inFile('src/core/machine/machine.js', [
     [
@@ -82,34 +188,71 @@ export const MUTATIONS: readonly Mutation[] = [
       'cpu.deadlineTick - cpu.left',
       'cpu.deadlineTick - cpu.left + 1',
       'a slice takes a tick more than it ran',
+      { differs: /tick/ },
     ],
-    ['runSingle(', 'm32[INTERRUPT_SHADOW] = 0', 'm32[INTERRUPT_SHADOW] = shadow', 'the shadow of STI never ends'],
-    ['deliverPending(', '&& shadow === 0', '', 'an interrupt comes in the shadow of STI'],
-    ['takeDue(', 'nextDue() > tick', 'nextDue() >= tick', 'timers fire a tick late'],
+    [
+      'runSingle(',
+      'm32[INTERRUPT_SHADOW] = 0',
+      'm32[INTERRUPT_SHADOW] = shadow',
+      'the shadow of STI never ends',
+      { says: /interrupt/ },
+    ],
+    ['deliverPending(', '&& shadow === 0', '', 'an interrupt comes in the shadow of STI', { says: /interrupt/ }],
+    ['takeDue(', 'nextDue() > tick', 'nextDue() >= tick', 'timers fire a tick late', { says: /timer|interrupt/ }],
   ]),
   ...inFile('tiers/lift/alu.js', [
-    ['', 'b.binary(how, plain, carry)', 'plain', 'compiled ADC and SBB forget the carry'],
-    ['function cmp', 'source, left);', 'left, source);', 'compiled CMP with swapped operands'],
-    ['function logic', 'CC_LOGIC + size', 'CC_LOGIC + 2', 'flags of narrow AND OR XOR as of 32 bits'],
-    ['function step', 'result, carry, left', 'result, left, left', 'INC and DEC change CF'],
-    ['function neg', "b.binary('sub', zero, source)", "b.binary('xor', zero, source)", 'NEG changes nothing'],
-    ['function addOrSubtract', 'extend(l, readB(l), size)', 'readB(l)', 'narrow ADD and SUB without sign extension'],
+    ['', 'b.binary(how, plain, carry)', 'plain', 'compiled ADC and SBB forget the carry', at(/^(ADC|SBB) /)],
+    ['function cmp', 'source, left);', 'left, source);', 'compiled CMP with swapped operands', at(/^CMP /)],
+    [
+      'function logic',
+      'extend(l, b.binary(how, target.value, source), size)',
+      'b.binary(how, target.value, source)',
+      'SF of narrow AND OR XOR is bit 31',
+      at(new RegExp(`^(AND|OR|XOR) ${NARROW}`)),
+    ],
+    ['function step', 'result, carry, left', 'result, left, left', 'INC and DEC change CF', at(/^(INC|DEC) /)],
+    [
+      'function neg',
+      "b.binary('sub', zero, source)",
+      "b.binary('xor', zero, source)",
+      'NEG changes nothing',
+      at(/^NEG /),
+    ],
+    [
+      'function addOrSubtract',
+      'extend(l, readB(l), size)',
+      'readB(l)',
+      'narrow ADD and SUB without sign extension',
+      at(new RegExp(`^(ADD|SUB|ADC|SBB) ${NARROW}`)),
+    ],
   ]),
   ...inFile('tiers/lift/shift.js', [
-    ['const staticCount', '& 31', '& 63', 'compiled shifts by 32 and more'],
-    ['function shl', 'b.constant(bits), count', 'b.constant(bits - 1), count', 'compiled SHL: wrong CF'],
-    ['function shr', "'sub', count, 1", "'sub', count, 0", 'compiled SHR: CF one bit too far'],
-    ['function sar', "b.binary('sar', value, count)", "b.binary('shr', value, count)", 'compiled SAR shifts in zeros'],
-    ['function shiftFlags', 'if (fixed === 0)', 'if (fixed === 99)', 'a count of 0 changes flags'],
-    ['function rotate(', 'left ? turns : back', 'left ? back : turns', 'ROL turns right'],
-    ['function rcr', '- 1)', '- 2)', 'RCR puts the carry one bit too low'],
+    ['const staticCount', '& 31', '& 63', 'compiled shifts by 32 and more', at(/^(SHL|SHR|SAR|ROL|ROR) .*, 0x2\d$/)],
+    ['function shl', 'b.constant(bits), count', 'b.constant(bits - 1), count', 'compiled SHL: wrong CF', at(/^SHL /)],
+    ['function shr', "'sub', count, 1", "'sub', count, 0", 'compiled SHR: CF one bit too far', at(/^SHR /)],
+    [
+      'function sar',
+      "b.binary('sar', value, count)",
+      "b.binary('shr', value, count)",
+      'compiled SAR shifts in zeros',
+      at(/^SAR /),
+    ],
+    [
+      'function shiftFlags',
+      'if (fixed === 0)',
+      'if (fixed === 99)',
+      'a count of 0 changes flags',
+      at(/^(SHL|SHR|SAR|SHLD|SHRD|SHLD_CL|SHRD_CL) /),
+    ],
+    ['function rotate(', 'left ? turns : back', 'left ? back : turns', 'ROL turns right', at(/^(ROL|ROR) /)],
+    ['function rcr', '- 1)', '- 2)', 'RCR puts the carry one bit too low', at(/^RCR .*, 0x1$/)],
   ]),
   ...inFile('tiers/lift/move.js', [
-    ['function movsx', 'extend(l, readB(l), sizeB(l))', 'readB(l)', 'compiled MOVSX extends with zeros'],
-    ['function cmovcc', 'value, old', 'old, value', 'compiled CMOVcc inverted'],
-    ['function cwd', '31', '30', 'compiled CDQ takes bit 30'],
-    ['function leave', "'add', frame, 4", "'add', frame, 0", 'compiled LEAVE: ESP is off by 4'],
-    ['function xchg', 'target.value);', 'value);', 'XCHG loses a register'],
+    ['function movsx', 'extend(l, readB(l), sizeB(l))', 'readB(l)', 'compiled MOVSX extends with zeros', at(/^MOVSX /)],
+    ['function cmovcc', 'value, old', 'old, value', 'compiled CMOVcc inverted', at(/^CMOVCC/)],
+    ['function cwd', '31', '30', 'compiled CDQ takes bit 30', at(/^CWD/)],
+    ['function leave', "'add', frame, 4", "'add', frame, 0", 'compiled LEAVE: ESP is off by 4', at(/^LEAVE/)],
+    ['function xchg', 'target.value);', 'value);', 'XCHG loses a register', at(/^XCHG /)],
   ]),
   ...inFile('tiers/lift/flow.js', [
     [
@@ -117,14 +260,21 @@ export const MUTATIONS: readonly Mutation[] = [
       'taken: targetOf(l), next: l.following',
       'taken: l.following, next: targetOf(l)',
       'compiled Jcc inverted',
+      at(/^(JCC|LOOP|JCXZ)/),
     ],
-    ['function pushReturn', 'l.following', 'l.following - 1', 'compiled CALL pushes a wrong address'],
-    ['function ret', '4 + immediate(l)', '4', 'compiled RET n leaves the parameters'],
-    ['function loop', "'ne', count, 0", "'ne', count, 1", 'LOOP ends one turn early'],
+    ['function pushReturn', 'l.following', 'l.following - 1', 'compiled CALL pushes a wrong address', at(/^CALL/)],
+    ['function ret', '4 + immediate(l)', '4', 'compiled RET n leaves the parameters', at(/^RET 0x/)],
+    ['function loop', "'ne', count, 0", "'ne', count, 1", 'LOOP ends one turn early', at(/^LOOP/)],
   ]),
   ...inFile('tiers/lift/multiply.js', [
-    ['function multiplyInto', "'mulhs', x, y", "'mulhu', x, y", 'IMUL: overflow as of unsigned numbers'],
-    ['function mul(', 'b.set(EDX, high)', 'b.set(EDX, low)', 'MUL: EDX gets the low half'],
+    [
+      'function multiplyInto',
+      "'mulhs', x, y",
+      "'mulhu', x, y",
+      'IMUL: overflow as of unsigned numbers',
+      at(/^(IMUL|IMUL3) /),
+    ],
+    ['function mul(', 'b.set(EDX, high)', 'b.set(EDX, low)', 'MUL: EDX gets the low half', at(/^MUL /)],
   ]),
   ...inFile('tiers/opt/dead.js', [
     [
@@ -132,13 +282,24 @@ export const MUTATIONS: readonly Mutation[] = [
       'registersSeen = 0xff',
       'registersSeen = 0xfe',
       'a write of EAX is dropped before a slow path: lost spill',
+      {
+        names: /^\w+ (eax|ax|al|ah)\b|^(MUL|IMUL1|DIV|IDIV|CMPXCHG|XADD|XCHG|CBW|POP|RDTSC)/,
+        shows: /\[|^(PUSH|POP|CALL|RET|LEAVE)/,
+      },
     ],
-    ['', "op.op === 'condition' || op.op === 'carry'", "op.op === 'condition'", 'flags that ADC reads are dropped'],
     [
-      "op.op === 'get'",
-      'registersSeen |= 1 << op.register',
-      'registersSeen |= 2 << op.register',
-      'register writes that are read are dropped',
+      '',
+      "op.op === 'condition' || op.op === 'carry'",
+      "op.op === 'condition'",
+      'flags that ADC reads are dropped',
+      flagsReadBy(/^(ADC|SBB|RCL|RCR|INC|DEC|CMC)/),
+    ],
+    [
+      'function removeDead',
+      'registersSeen = 0xff',
+      'registersSeen = 0x7f',
+      'the last write of EDI in a block is dropped',
+      { names: /^\w+(\.\w+)? (edi|di)\b|^(XADD|XCHG|CMPXCHG|POP|REP|STOS|MOVS)/ },
     ],
   ]),
   ...inFile('tiers/opt/flags.js', [
@@ -147,48 +308,123 @@ export const MUTATIONS: readonly Mutation[] = [
       "b.binary('ltu', state.left, state.source)",
       "b.binary('leu', state.left, state.source)",
       'lowered CF after CMP: equal counts as below',
+      flagsReadBy(/\.(b|nb|be|nbe)\b|^(ADC|SBB|RCL|RCR|INC|DEC|CMC)/),
     ],
     [
       'function carryOf',
       "b.binary('ltu', state.result, state.source)",
       "b.binary('ltu', state.source, state.result)",
       'lowered CF after ADD inverted',
+      flagsReadBy(/\.(b|nb|be|nbe)\b|^(ADC|SBB|RCL|RCR|INC|DEC|CMC)/),
     ],
-    ['function lessOf', "orEqual ? 'le' : 'lt'", "orEqual ? 'lt' : 'lt'", 'lowered JLE does not jump when equal'],
-    ["if (op.op === 'handler')", 'state = null', 'state = state', 'flags survive an instruction that changes them'],
+    [
+      'function lessOf',
+      "orEqual ? 'le' : 'lt'",
+      "orEqual ? 'lt' : 'lt'",
+      'lowered JLE does not jump when equal',
+      flagsReadBy(/\.(le|nle)\b/),
+    ],
+    [
+      "if (op.op === 'handler')",
+      'state = null',
+      'state = state',
+      'flags survive an instruction that changes them',
+      { names: /^\w+/, shows: /^(ADC|SBB|RCL|RCR|CMC|INC|DEC|\w+\.\w+)\b/ },
+    ],
   ]),
   ...inFile('tiers/opt/fold.js', [
-    ["how === 'sub' && y !== null", '-y | 0', 'y | 0', 'x − c folds to x + c'],
-    ['const INVERSE', "lt: ['le', true]", "lt: ['le', false]", 'a negated < becomes <='],
-    ["y === 0 && (how === 'and'", 'value: 0', 'value: 1', 'x & 0 folds to 1'],
+    [
+      "how === 'sub' && y !== null",
+      '-y | 0',
+      'y | 0',
+      'x − c folds to x + c',
+      at(/^(SUB|DEC|CMP|PUSH|CALL|CALL_IND|LOOP|SBB|SHL|SHR|SAR|SHLD|SHRD|PUSHF|NEG) ?/),
+    ],
+    ['const INVERSE', "lt: ['le', true]", "lt: ['le', false]", 'a negated < becomes <=', flagsReadBy(/\.nl\b/)],
+    ["y === 0 && (how === 'and'", 'value: 0', 'value: 1', 'x & 0 folds to 1', at(/ 0x0$/)],
   ]),
   ...inFile('tiers/opt/known-bits.js', [
-    ["case 'load'", '0xffff : 0xff', '0xff : 0xff', 'a word load is taken for a byte'],
-    ["case 'shr'", '>>> by', '>>> (by + 1)', 'a bit is forgotten after SHR'],
+    ["case 'load'", '0xffff : 0xff', '0xff : 0xff', 'a word load is taken for a byte', at(/word \[/)],
+    ["case 'shr'", '>>> by', '>>> (by + 1)', 'a bit is forgotten after SHR', at(/^SHR |, [abcd]h$/)],
   ]),
   ...inFile('tiers/opt/forward.js', [
-    ["op.op === 'handler'", 'known.clear()', 'known.size', 'registers are not read again after a handler'],
+    [
+      "op.op === 'handler'",
+      'known.clear()',
+      'known.size',
+      'registers are not read again after a handler',
+      { shows: /^(LOOP|RCL|RCR|REP|MOVS|STOS|PUSHF|XADD|DIV|SHLD|SHRD|RDTSC|BS[FR]|POP|CMPXCHG)/ },
+    ],
   ]),
   ...inFile('tiers/opt/checks.js', [
-    ["op.op === 'handler'", 'proven.clear()', 'proven.size', 'translations are trusted over a handler'],
-    ['const found', '(!needsWrite || found.write)', 'true', 'a read proves the right to write'],
+    [
+      "op.op === 'handler'",
+      'proven.clear()',
+      'proven.size',
+      'translations are trusted over a handler',
+      { shows: /\[/ },
+    ],
+    [
+      'const found',
+      '(!needsWrite || found.write)',
+      'true',
+      'a read proves the right to write',
+      at(/^(MOV|ADD|SUB|AND|OR|XOR|XCHG|PUSH|INC|DEC|ADC|SBB|CALL|NOT|NEG|SETCC|POP|CMPXCHG).*|^LEAVE/),
+    ],
   ]),
   ...inFile('tiers/js/emit.js', [
-    ['body() {', 'left - ${block.count} | 0', 'left - ${block.count - 1} | 0', 'a compiled block costs a tick too few'],
-    ['slow() {', 'this.block.count - index', 'this.block.count - index - 1', 'a slow path counts a tick twice'],
-    ['body() {', 'left < ${block.count}', 'left < ${block.count - 1}', 'a compiled block overruns its budget'],
-    ["case 'sar':", '>> ${b}', '>>> ${b}', 'emitted SAR shifts in zeros'],
+    [
+      'body() {',
+      'left - ${block.count} | 0',
+      'left - ${block.count - 1} | 0',
+      'a compiled block costs a tick too few',
+      ENDS_BLOCK,
+    ],
+    [
+      'slow() {',
+      'this.block.count - index',
+      'this.block.count - index - 1',
+      'a slow path counts a tick twice',
+      at(/\[|^(PUSH|POP|CALL|RET|LEAVE)/),
+    ],
+    [
+      'body() {',
+      'left < ${block.count}',
+      'left < ${block.count - 1}',
+      'a compiled block overruns its budget',
+      { differs: /tick|eip/ },
+    ],
+    ["case 'sar':", '>> ${b}', '>>> ${b}', 'emitted SAR shifts in zeros', at(/^SAR |^SH[LR] |^[A-Z]+/)],
     [
       'access(op)',
       'deny |= user ? TLB_NO_USER_WRITE : TLB_NO_SUPER_WRITE',
       'deny |= 0',
       'compiled stores do not look at the right to write',
+      { shows: /\[|^(PUSH|CALL)/ },
     ],
-    ['function spill', 'all.dirty.map', 'all.dirty.slice(1).map', 'one register is not spilled'],
-    ['settle() {', 'co = 0; ', '', 'folded flags are taken for lazy ones'],
-    ['handler(writes)', 'if (writes)', 'if (!writes)', 'registers are not reloaded after a handler'],
+    [
+      'function spill',
+      'all.dirty.map',
+      'all.dirty.slice(1).map',
+      'one register is not spilled',
+      { differs: /^e(ax|cx|dx|bx|sp|bp|si|di)$/m },
+    ],
+    [
+      'settle() {',
+      'co = 0; ',
+      '',
+      'folded flags are taken for lazy ones',
+      at(/^(STC|CLC|CMC|BT|IMUL|IMUL1|IMUL3|MUL|ROL|ROR|RCL|RCR|SHL|SHR|SAR|SHLD|SHRD|DIV|IDIV)/),
+    ],
+    [
+      'handler(writes)',
+      'if (writes)',
+      'if (!writes)',
+      'registers are not reloaded after a handler',
+      { shows: /^(LOOP|RCL|RCR|REP|MOVS|STOS|PUSHF|XADD|DIV|SHLD|SHRD|RDTSC|BS[FR]|POP|CMPXCHG)/ },
+    ],
   ]),
   ...inFile('tiers/tiering.js', [
-    ['unlink(dropped)', 'this.remove(unit)', 'unit.slot', 'functions of overwritten code are kept'],
+    ['unlink(dropped)', 'this.remove(unit)', 'unit.slot', 'functions of overwritten code are kept', CHANGES_CODE],
   ]),
 ];

@@ -2,8 +2,9 @@
  * npm run mutation -- [--only TEXT] [--minutes M] [--seconds-each S] [--seed N] [--list] [--json]
  *
  * Injects faults (mutations.ts) one at a time into a private copy of the built program and shows that the checks notice
- * each (check.ts). Survivors are defects of the tests; status 1 when there are any. --seed chooses the random programs and
- * the order; --minutes ends it early and says what was not tried; --only keeps mutations whose file or effect has TEXT.
+ * each (check.ts) and that their report names a right instruction. Survivors are defects of the tests; status 1 when there
+ * are any. --seed chooses the random programs and the order; --minutes ends it early and says what was not tried; --only
+ * keeps mutations whose file or effect has TEXT, or those of the numbers A-B in the list.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -12,18 +13,22 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { buildGuest, findGuest } from '../../src/host/guest-images.ts';
-import { record, serialText } from '../../src/host/index.ts';
+import { type RecordSettings, record, serialText } from '../../src/host/index.ts';
 import { Dice } from '../replay/wild.ts';
 import { projectRoot } from '../support/poison.ts';
 import { randomKernel } from '../verify/programs.ts';
+import { randomWorld } from '../verify/worlds.ts';
+import type { Noticed } from './check.ts';
 import { type Mutation, MUTATIONS } from './mutations.ts';
 
 const PROGRAMS = 24;
-/** Guests that reach what random programs do not: paging, invalidation, interrupts, rights, tasks, strings. */
+const WORLDS = 8;
+/** Guests that reach what random ones do not: invalidation of all kinds, rights, tasks, strings. */
 const GUESTS = ['smc', 'paging', 'interrupts', 'ring3', 'tasks', 'strings', 'echo'];
 /** Run from the private copy, where the fault is. */
 const CHECK = relative(projectRoot, fileURLToPath(new URL('./check.js', import.meta.url)));
 const GUEST_TICKS = 60_000;
+const isOfTiers = ({ file }: Mutation): boolean => !/^(tiers\/interp|src)\//.test(file);
 /** By the folder of the mutated file. The tiers are held against the interpreter, it against stepping. */
 const ENGINES_OF_TIERS = [
   'interp',
@@ -35,25 +40,45 @@ const ENGINES_OF_INTERPRETER = ['step', 'interp'];
 
 interface Result {
   readonly mutation: Mutation;
-  /** `stale`: the text to replace is not there any more. */
-  readonly outcome: 'caught' | 'survived' | 'stale';
-  readonly by: string;
+  /**
+   * `caught`: noticed, and the report names a right instruction; `misnamed`: noticed, but it does not; `endless`: the check
+   * did not end; `stale`: the text to replace is not there any more.
+   */
+  readonly outcome: 'caught' | 'misnamed' | 'survived' | 'endless' | 'stale';
+  readonly noticed: Noticed | null;
+  readonly seconds: number;
 }
 
+/** In the order of their names: what shows most in the shortest time first. */
 async function recordLogs(folder: string, seed: number): Promise<void> {
   const settings = { memoryMegabytes: 2, reboot: false, embed: true, hashEveryTicks: 65_536 };
+  const keep = async (name: string, more: Partial<RecordSettings> & Pick<RecordSettings, 'images'>): Promise<void> => {
+    writeFileSync(join(folder, `${name}.rlog`), (await record({ ...settings, maxTicks: 100_000, ...more })).log);
+  };
+  const number = (i: number): string => String(i).padStart(2, '0');
   for (let i = 0; i < PROGRAMS; i++) {
-    const kernel = randomKernel(seed * 1000 + i, 300, 4);
-    const { log } = await record({ ...settings, images: { kernel }, maxTicks: 60_000 });
-    writeFileSync(join(folder, `a-program-${String(i).padStart(2, '0')}.rlog`), log);
+    await keep(`a-program-${number(i)}`, { images: { kernel: randomKernel(seed * 1000 + i, 300, 4) } });
+  }
+  for (let i = 0; i < WORLDS; i++) {
+    await keep(`b-world-${number(i)}`, { images: { kernel: randomWorld(seed * 1000 + i) } });
   }
   for (const name of GUESTS) {
     const { input } = findGuest(name);
     const inputs = input === undefined ? [] : [{ tick: 30_000, event: serialText(input) }];
     const images = { kernel: buildGuest(name) };
-    const { log } = await record({ ...settings, memoryMegabytes: 8, images, inputs, maxTicks: GUEST_TICKS });
-    writeFileSync(join(folder, `b-${name}.rlog`), log);
+    await keep(`c-${name}`, { memoryMegabytes: 8, images, inputs, maxTicks: GUEST_TICKS });
   }
+}
+
+function isRight({ right }: Mutation, { instruction, piece, differs, text, by }: Noticed): boolean {
+  const { names, shows, differs: what, says } = right;
+  if (says !== undefined) return says.test(text);
+  if (instruction === '') return false;
+  if (names !== undefined && !names.test(instruction)) return false;
+  // What all engines do alike has no piece: the sound build beside it names the instruction alone.
+  if (by === 'replay') return true;
+  if (shows !== undefined && !piece.some((one) => shows.test(one))) return false;
+  return what === undefined || differs.some((name) => what.test(name));
 }
 
 /** The text with the fault in it, or null when the place is not found. */
@@ -67,23 +92,36 @@ function tryOne(root: string, logs: string, mutation: Mutation, timeoutMs: numbe
   const path = join(root, 'dist', mutation.file);
   const sound = readFileSync(path, 'utf8');
   const faulty = mutate(sound, mutation);
-  if (faulty === null) return { mutation, outcome: 'stale', by: 'the text is not there: mend mutations.ts' };
+  if (faulty === null) return { mutation, outcome: 'stale', noticed: null, seconds: 0 };
   writeFileSync(path, faulty);
+  const startMs = performance.now();
+  const result = (outcome: Result['outcome'], noticed: Noticed | null = null): Result => {
+    return { mutation, outcome, noticed, seconds: (performance.now() - startMs) / 1000 };
+  };
   try {
-    const isTier = !/^(tiers\/interp|src)\//.test(mutation.file);
-    const engines = isTier ? ENGINES_OF_TIERS : ENGINES_OF_INTERPRETER;
-    const check = join(root, CHECK);
-    const ended = spawnSync(process.execPath, [check, logs, ...engines], { encoding: 'utf8', timeout: timeoutMs });
-    if (ended.status === 0) return { mutation, outcome: 'survived', by: '' };
-    if (ended.signal !== null) return { mutation, outcome: 'caught', by: `no end within ${timeoutMs / 1000} s` };
+    const isTier = isOfTiers(mutation);
+    const words = isTier ? ['', ...ENGINES_OF_TIERS] : [projectRoot, ...ENGINES_OF_INTERPRETER];
+    const options = { encoding: 'utf8', timeout: timeoutMs, cwd: root } as const;
+    const ended = spawnSync(process.execPath, [join(root, CHECK), logs, ...words], options);
+    if (ended.signal !== null) return result('endless');
+    if (ended.status === 0) return result('survived');
     const line = ended.stdout.trim();
-    if (!line.startsWith('{'))
-      return { mutation, outcome: 'caught', by: ended.stderr.trim().split('\n').at(-1) ?? 'a crash' };
-    const { log, what } = JSON.parse(line) as { log: string; what: string };
-    return { mutation, outcome: 'caught', by: `${log}: ${what}` };
+    // Not even loaded, as after a syntax error: that is no fault of the kind that is meant.
+    if (!line.startsWith('{')) return result('stale');
+    const noticed = JSON.parse(line) as Noticed;
+    return result(isRight(mutation, noticed) ? 'caught' : 'misnamed', noticed);
   } finally {
     writeFileSync(path, sound);
   }
+}
+
+function lineOf({ mutation, outcome, noticed, seconds }: Result): string {
+  const what = `${outcome.padEnd(9)} ${seconds.toFixed(1).padStart(5)} s  ${mutation.file}: ${mutation.breaks}`;
+  if (noticed === null) return outcome === 'stale' ? `${what} [the text is not there: mend mutations.ts]` : what;
+  const { by, log, instruction, piece, text } = noticed;
+  const named = instruction === '' ? (text.split('\n').at(by === 'replay' ? 1 : 0) ?? '') : instruction;
+  const more = piece.length > 1 ? `, then ${piece.slice(1, outcome === 'misnamed' ? 12 : 3).join('; ')}` : '';
+  return `${what} [${by}, ${log.replace('.rlog', '')}: ${named}${more}]`;
 }
 
 async function main(): Promise<number> {
@@ -91,14 +129,18 @@ async function main(): Promise<number> {
     options: {
       only: { type: 'string' },
       minutes: { type: 'string', default: '60' },
-      'seconds-each': { type: 'string', default: '120' },
+      'seconds-each': { type: 'string', default: '300' },
       seed: { type: 'string', default: '1' },
       list: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
     },
   });
   const { only } = values;
-  const chosen = MUTATIONS.filter(({ file, breaks }) => only === undefined || `${file} ${breaks}`.includes(only));
+  const range = /^(\d+)-(\d+)$/.exec(only ?? '');
+  const chosen = MUTATIONS.filter(({ file, breaks }, index) => {
+    if (range !== null) return index >= Number(range[1]) && index <= Number(range[2]);
+    return only === undefined || `${file} ${breaks}`.includes(only);
+  });
   if (values.list) {
     for (const { file, breaks } of chosen) console.log(`${file}: ${breaks}`);
     return 0;
@@ -120,9 +162,17 @@ async function main(): Promise<number> {
     const logs = join(root, 'logs');
     mkdirSync(logs);
     await recordLogs(logs, seed);
-    const check = join(root, CHECK);
-    for (const engines of [ENGINES_OF_TIERS, ENGINES_OF_INTERPRETER]) {
-      const sound = spawnSync(process.execPath, [check, logs, ...engines], { encoding: 'utf8' });
+    // Only when all are meant: it takes as long as two survivors.
+    const wordLists =
+      only === undefined
+        ? [
+            ['', ...ENGINES_OF_TIERS],
+            [projectRoot, ...ENGINES_OF_INTERPRETER],
+          ]
+        : [];
+    for (const words of wordLists) {
+      const options = { encoding: 'utf8', cwd: root } as const;
+      const sound = spawnSync(process.execPath, [join(root, CHECK), logs, ...words], options);
       if (sound.status === 0) continue;
       console.error(`The program without any fault fails the check already: ${sound.stdout}${sound.stderr}`);
       return 2;
@@ -131,22 +181,23 @@ async function main(): Promise<number> {
       if (Date.now() > endMs) break;
       const result = tryOne(root, logs, mutation, Number(values['seconds-each']) * 1000);
       results.push(result);
-      if (!values.json)
-        console.log(
-          `${result.outcome.padEnd(9)} ${mutation.file}: ${mutation.breaks}${result.by === '' ? '' : ` [${result.by}]`}`,
-        );
+      if (!values.json) console.log(lineOf(result));
     }
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
   const count = (outcome: Result['outcome']): number => results.filter((result) => result.outcome === outcome).length;
   if (values.json)
-    console.log(JSON.stringify(results.map(({ mutation, outcome, by }) => ({ ...mutation, outcome, by }))));
+    console.log(JSON.stringify(results, (_, value) => (value instanceof RegExp ? String(value) : value)));
   const untried = order.length - results.length;
+  const others = (['misnamed', 'survived', 'endless', 'stale'] as const)
+    .filter((outcome) => count(outcome) > 0)
+    .map((outcome) => `, ${count(outcome)} ${outcome}`);
   console.log(
-    `${count('caught')} of ${results.length} caught, ${count('survived')} survived, ${count('stale')} stale${untried === 0 ? '' : `, ${untried} not tried`}; again: --seed ${seed}`,
+    `${count('caught')} of ${results.length} caught with the right instruction${others.join('')}` +
+      `${untried === 0 ? '' : `, ${untried} not tried`}; again: --seed ${seed}`,
   );
-  return count('survived') + count('stale') === 0 ? 0 : 1;
+  return count('caught') === results.length ? 0 : 1;
 }
 
 process.exitCode = await main();

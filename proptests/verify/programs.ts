@@ -8,24 +8,25 @@
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { Dice } from '../replay/wild.ts';
 
-const REGISTERS = ['eax', 'ecx', 'edx', 'ebx', 'ebp', 'esi', 'edi'];
+export const REGISTERS = ['eax', 'ecx', 'edx', 'ebx', 'ebp', 'esi', 'edi'];
 const BYTES = ['al', 'cl', 'dl', 'bl', 'ah', 'ch', 'dh', 'bh'];
 const WORDS = ['ax', 'cx', 'dx', 'bx', 'bp', 'si', 'di'];
 const ALU = ['add', 'sub', 'and', 'or', 'xor', 'cmp', 'adc', 'sbb', 'test'];
 const CONDITIONS = ['o', 'no', 'b', 'nb', 'z', 'nz', 'be', 'nbe', 's', 'ns', 'p', 'np', 'l', 'nl', 'le', 'nle'];
 const SHIFTS = ['shl', 'shr', 'sar', 'rol', 'ror', 'rcl', 'rcr'];
-const NUMBERS = [
+export const NUMBERS = [
   0, 1, 2, 3, 7, 15, 31, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
 ];
 
 /** Data lies here; DATA_BYTES of it are used. */
-const DATA = 0x180000;
-const DATA_BYTES = 0x2400;
+export const DATA = 0x180000;
+export const DATA_BYTES = 0x2400;
 /** Where what lines leave is kept, a word for each; and the corner values. */
 const TRACE = 0x190000;
-const CORNERS = 0x188000;
+export const CORNERS = 0x188000;
 
-class Program {
+/** Lines of source that can be put into a guest; `functions` go behind its code. */
+export class Program {
   private readonly dice: Dice;
   readonly lines: string[] = [];
   private labels = 0;
@@ -131,7 +132,7 @@ class Program {
     } else if (kind === 7) {
       // Shifts on signed values, all counts, flags looked at.
       push(`mov ${a}, [${CORNERS + 4 * dice.next(NUMBERS.length)}]`);
-      push(`${dice.pick(SHIFTS)} ${a}, ${dice.pick([1, 1, 2, 7, 31, dice.next(40)])}`);
+      push(`${dice.pick(SHIFTS)} ${a}, ${dice.pick([1, 1, 2, 7, 31, 32, 33, dice.next(40)])}`);
       this.reader(dice.pick(['b', 'nb', 'o', 'z', 's', 'p']));
     } else if (kind === 8) {
       const op = dice.pick(SHIFTS);
@@ -147,9 +148,10 @@ class Program {
     } else if (kind === 10) {
       // Read, then written at the same address; near each other and at another alignment.
       const place = DATA + 4 * dice.next(256);
+      const other = a === b ? (a === 'eax' ? 'ecx' : 'eax') : b;
       push(`mov ${a}, ${place + dice.pick([0, 0, 2])}`);
-      push(`mov ${b}, [${a}]\n${dice.pick(['add', 'mov', 'sub'])} [${a}], ${this.register()}`);
-      push(`mov word [${a}], ${dice.pick(WORDS)}\nmov dword [${a}], ${b}`);
+      push(`mov ${other}, [${a}]\n${dice.pick(['add', 'mov', 'sub'])} [${a}], ${this.register()}`);
+      push(`mov word [${a}], ${dice.pick(WORDS)}\nmov dword [${a}], ${other}`);
     } else if (kind === 11) {
       // Code that changes: the immediate of an instruction that has run before.
       const label = `patch${this.labels++}`;
