@@ -108,6 +108,7 @@ export class Program {
       this.reader(dice.pick(equal));
     } else if (kind === 4) {
       // The carry comes in at the ends of the range, and is looked at.
+      if (dice.next(2) === 0) push(`mov ${a}, ${dice.pick([0xffffffff, 0xffffffff, 0, 0x7fffffff, 0x80000000])}`);
       push(dice.pick(['stc', 'clc', 'stc']));
       push(`${dice.pick(['adc', 'sbb'])} ${a}, ${dice.next(2) === 0 ? b : this.number()}`);
       this.reader(dice.pick(['b', 'nb', 'be', 'o', 's', 'z']));

@@ -29,11 +29,11 @@ const WINDOW_TICKS = 160;
 /** Instructions that a block has at most. */
 const PIECE_TICKS_MAX = 64;
 /**
- * Runs of a window: the first decodes, the second finds the code warm, the others let a compiler come in. The last ones
+ * Runs of a window: the first decodes, the second finds the code warm, the third lets a compiler come in. The last ones
  * find translations too: without them the first access to a page is a slow path, and what follows it is interpreted.
  */
-const WARM_RUNS = 4;
-const RUNS_WITHOUT_TRANSLATIONS = 2;
+const WARM_RUNS = 3;
+const RUNS_WITHOUT_TRANSLATIONS = 1;
 
 export interface InstructionPlace {
   readonly tick: number;
@@ -314,7 +314,7 @@ class Search {
     held: readonly HeldPage[],
   ): [from: number, to: number, failed: Outcome] | null {
     if (end - first < 2) return null;
-    for (const more of [PIECE_TICKS_MAX, 24, 8, 3]) {
+    for (const more of [PIECE_TICKS_MAX, 12]) {
       const to = end + more;
       if (to >= moments.length || moments[to].outcome.failure !== null) continue;
       let isClear = true;
