@@ -47,7 +47,7 @@ export function liftBytes(bytes: Uint8Array, mode = FLAT_MODE): IrFunction {
 }
 
 /** `bits`: 16 gives null, since only 32-bit code is compiled; so do bytes that decode to nothing. */
-export function explainTiers(bytes: Uint8Array, bits: 16 | 32): TierExplanation | null {
+export function explainTiers(bytes: Uint8Array, bits: 16 | 32, all = PASSES): TierExplanation | null {
   if (bits !== 32) return null;
   let fn = liftBytes(bytes);
   if (fn.blocks.length === 0) return null;
@@ -55,7 +55,7 @@ export function explainTiers(bytes: Uint8Array, bits: 16 | 32): TierExplanation 
   const lifted = print(fn);
   const passes: { name: string; text: string }[] = [];
   let before = lifted;
-  for (const pass of PASSES) {
+  for (const pass of all) {
     fn = optimise(fn, [pass], true);
     const text = print(fn);
     if (text !== before) passes.push({ name: pass.name, text });

@@ -125,7 +125,7 @@ export class CompilingEngine implements Engine {
   private readonly interpreter: Interpreter;
   protected readonly environment: Environment;
   /** The passes that functions go through. */
-  private readonly passes: readonly Pass[];
+  readonly passes: readonly Pass[];
   /** In order of making. */
   private readonly units = new Map<number, Unit>();
   /** Units that contain a block. */

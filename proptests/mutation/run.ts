@@ -57,7 +57,7 @@ async function recordLogs(folder: string, seed: number): Promise<void> {
   };
   const number = (i: number): string => String(i).padStart(2, '0');
   for (let i = 0; i < PROGRAMS; i++) {
-    await keep(`a-program-${number(i)}`, { images: { kernel: randomKernel(seed * 1000 + i, 300, 4) } });
+    await keep(`a-program-${number(i)}`, { images: { kernel: randomKernel(seed * 1000 + i, 700, 2) } });
   }
   for (let i = 0; i < WORLDS; i++) {
     await keep(`b-world-${number(i)}`, { images: { kernel: randomWorld(seed * 1000 + i) } });

@@ -2,7 +2,7 @@
  * Random programs out of the instructions that engines have special cases for: every ALU, move, shift, stack and branch
  * form, on registers, on aligned and crooked addresses, near code, in loops that make them warm. A program is a
  * multiboot guest from one seed; it ends by the debug-exit port. What an instruction leaves is soon overwritten by the
- * next ones, so every third line is followed by one that keeps a register or the flags at a place of its own; operands
+ * next ones, so half of the lines are followed by one that keeps a register or the flags at a place of its own; operands
  * come from a table of corner values as often as not, since that is where flags differ.
  */
 import { assemble } from '../../src/core/isa/assemble.ts';
@@ -24,6 +24,9 @@ export const DATA_BYTES = 0x2400;
 /** Where what lines leave is kept, a word for each; and the corner values. */
 const TRACE = 0x190000;
 export const CORNERS = 0x188000;
+/** Random words that nothing changes: copies of what `fill` made. */
+export const CONSTANTS = 0x189000;
+export const CONSTANT_COUNT = 64;
 
 /** Lines of source that can be put into a guest; `functions` go behind its code. */
 export class Program {
@@ -62,17 +65,32 @@ export class Program {
 
   line(): void {
     const { dice } = this;
-    if (dice.next(3) === 0) {
-      for (let i = dice.next(2); i >= 0; i--) {
-        this.lines.push(`mov ${this.register()}, [${CORNERS + 4 * dice.next(NUMBERS.length)}]`);
-      }
-    }
+    // Masks, addresses and counts make registers small and positive; half of the lines begin with something else in one.
+    if (dice.next(2) === 0) this.load(this.register());
     if (dice.next(4) === 0) this.pair();
     else this.single();
-    if (dice.next(3) !== 0) return;
+    if (dice.next(5) > 2) return;
     const place = TRACE + 4 * this.kept++;
-    if (dice.next(2) === 0) this.lines.push(`mov [${place}], ${this.register()}`);
-    else this.lines.push(`pushfd\npop dword [${place}]`);
+    if (dice.next(3) === 0) this.lines.push(`pushfd\npop dword [${place}]`);
+    else this.lines.push(`mov [${place}], ${this.written()}`);
+  }
+
+  /** Any number, or a corner. */
+  private load(register: string): void {
+    const { dice } = this;
+    const place =
+      dice.next(2) === 0 ? CORNERS + 4 * dice.next(NUMBERS.length) : CONSTANTS + 4 * dice.next(CONSTANT_COUNT);
+    this.lines.push(`mov ${register}, [${place}]`);
+  }
+
+  /** The register that the last lines wrote, if one of them did. */
+  private written(): string {
+    const words = this.lines.slice(-3).join('\n').split('\n').reverse();
+    for (const text of words) {
+      const [, name] = /^(?!cmp|test|push|j|bt )\w+ (e[a-ds][xpi])\b/.exec(text) ?? [];
+      if (name !== undefined && name !== 'esp') return name;
+    }
+    return this.register();
   }
 
   /** Something that reads the flags; `condition`: which, or a random one. */
@@ -236,9 +254,11 @@ export class Program {
         ]),
       );
     else if (kind === 21) push(`push ${dice.pick([a, `dword ${this.address()}`, String(this.number())])}\npop ${b}`);
-    else if (kind === 22) push(`${dice.pick(SHIFTS)} ${a}, ${dice.next(3) === 0 ? 1 : dice.next(33)}`);
-    else if (kind === 23) push(`mov cl, ${dice.next(40)}\n${dice.pick(SHIFTS)} ${a}, cl`);
-    else if (kind === 24) push(`pushfd\npop ${a}\nand ${a}, 0x8d5`);
+    else if (kind === 22 || kind === 23) {
+      this.load(a);
+      if (kind === 22) push(`${dice.pick(SHIFTS)} ${a}, ${dice.next(3) === 0 ? 1 : dice.next(33)}`);
+      else push(`mov cl, ${dice.next(40)}\n${dice.pick(SHIFTS)} ${a}, cl`);
+    } else if (kind === 24) push(`pushfd\npop ${a}\nand ${a}, 0x8d5`);
     else if (kind === 25) {
       // A short forward jump: both ways happen, by flags.
       const label = `skip${this.labels++}`;
@@ -303,6 +323,10 @@ fill:   imul eax, eax, 1103515245
         loop fill
         mov esi, ${DATA}
         mov ecx, ${(DATA_BYTES >> 2) - 256}
+        rep movsd
+        mov esi, ${DATA}
+        mov edi, ${CONSTANTS}
+        mov ecx, ${CONSTANT_COUNT}
         rep movsd
 ${corners}
 ${starts}

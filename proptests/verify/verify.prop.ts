@@ -12,10 +12,13 @@ import { scheduleOf, scheduleToText } from '../../src/core/replay/schedule.ts';
 import type { Witness } from '../../src/core/replay/verify.ts';
 import { setArithmeticFlags, getFlags } from '../../src/core/state/flags.ts';
 import { DR, RAM_BASE } from '../../src/core/state/layout.ts';
+import { withTierPolicy } from '../../src/host/engines.ts';
 import { buildGuest, listGuests } from '../../src/host/guest-images.ts';
 import { record, replay, serialText, verify } from '../../src/host/index.ts';
+import { TIER_POLICY_OPTION } from '../../src/host/machine-options.ts';
 import { type Verified, verifyLog } from '../../src/host/verify.ts';
 import { loadWitnesses } from '../../src/host/witnesses.ts';
+import { JS_POLICY } from '../../tiers/tiering.ts';
 import { Dice, wildRun } from '../replay/wild.ts';
 import { type Damage, FaultyAtTick, FaultyInPieces } from './faulty.ts';
 import { randomKernel } from './programs.ts';
@@ -202,6 +205,37 @@ test('a log that was cut off is verified to its end', async () => {
   });
   assert.equal(verified.report, '');
   assert.equal(verified.log, null);
+});
+
+test('--tier-policy stands in for what is behind the name, which has the last word', async () => {
+  assert.equal(withTierPolicy('tiered', 'threshold=3,cache=8'), 'tiered:threshold=3,cache=8');
+  const names = ['js', 'js:region=2', 'js:threshold=9'].map((name) => withTierPolicy(name, 'threshold=3,evict=100'));
+  const [plain, more, own] = await loadWitnesses(names);
+  assert.match(plain.policy, /threshold=3,region=10,.*evict=100/);
+  assert.match(more.policy, /threshold=3,region=2,.*evict=100/);
+  assert.match(own.policy, /threshold=9,region=10,.*evict=100/);
+  // The help names every knob.
+  for (const knob of Object.keys(JS_POLICY)) assert.match(TIER_POLICY_OPTION.help, new RegExp(`\\b${knob}\\b`));
+  // A threshold of 0 is the first entry, and not one that a counter never comes to.
+  const log = await recordProgram(2);
+  const verified = await verify(log, { engines: ['interp', 'js:threshold=0'], intervalTicks: 5003 });
+  assert.equal(verified.report, '');
+});
+
+test('engines of one family have one vote: two that compile alike do not outvote the interpreter', async () => {
+  const log = await recordProgram(3);
+  const damage = DAMAGES['a register'];
+  const makeEngine = (cpu: ConstructorParameters<typeof FaultyAtTick>[0]) => new FaultyAtTick(cpu, 5_000, damage);
+  const [interp] = await loadWitnesses(['interp']);
+  const alike = ['js', 'tiered'].map((name) => ({ name: `${name} like`, policy: '', family: 'alike', makeEngine }));
+  const reader = openLog(log);
+  const images = new Map([['kernel', readImage(reader, 0)]]);
+  const verified = await verifyLog({ log: reader, images, witnesses: [...alike, interp], intervalTicks: 5003 });
+  // Without a majority the first witness is the reference; with the interpreter first it is the interpreter.
+  assert.equal(verified.difference?.suspect, 'interp');
+  const again = await verifyLog({ log: reader, images, witnesses: [interp, ...alike], intervalTicks: 5003 });
+  assert.equal(again.difference?.reference, 'interp');
+  assert.equal(again.difference?.instruction.tick, 5_000);
 });
 
 test('schedules of one seed are the same, and of all kinds', () => {

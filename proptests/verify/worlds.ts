@@ -6,7 +6,7 @@
  */
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { Dice } from '../replay/wild.ts';
-import { CORNERS, DATA, DATA_BYTES, NUMBERS, Program, REGISTERS } from './programs.ts';
+import { CONSTANT_COUNT, CONSTANTS, CORNERS, DATA, DATA_BYTES, NUMBERS, Program, REGISTERS } from './programs.ts';
 
 const KERNEL_STACK = 0x170000;
 const INNER_STACK = 0x174000;
@@ -281,6 +281,10 @@ fill:   imul eax, eax, 1103515245
         loop fill
         mov esi, ${DATA}
         mov ecx, ${((DATA_BYTES + 0xc00) >> 2) - 256}
+        rep movsd
+        mov esi, ${DATA}
+        mov edi, ${CONSTANTS}
+        mov ecx, ${CONSTANT_COUNT}
         rep movsd
 ${corners}
         ; 64 gates: exceptions end the run, but for page faults; line 0 is the timer; 30h and 31h come from ring 3.

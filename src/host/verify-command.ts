@@ -31,7 +31,9 @@ export const VERIFY: CommandSpec = {
       group: GROUP,
       name: 'engines',
       value: 'A,B,...',
-      help: 'the engines, two or more (one with --schedules); the first is the reference (default interp,js); a tier policy of its own may follow a name, as in js:threshold=1,region=2',
+      help:
+        'the engines, two or more (one with --schedules); the first is the reference (default interp,js); ' +
+        'a tier policy of its own may follow a name, as in js:threshold=1,region=2',
     },
     { ...TIER_POLICY_OPTION, group: GROUP },
     {

@@ -76,24 +76,27 @@ export async function explainSuspect(lockstep: Lockstep, found: FirstDifference)
     import('../../tiers/opt/pipeline.ts'),
     import('../../tiers/explain.ts'),
   ]);
+  // The suspect's own passes, where they can be had: a build may have others.
+  const engine = lockstep.runners.find(({ witness }) => witness.name === found.suspect)?.engine;
+  const passes = engine instanceof CompilingEngine && engine.passes.length > 0 ? engine.passes : PASSES;
   const lines: string[] = [];
   const showsWith = (count: number): boolean =>
     showsDifference(lockstep, found, {
       name: base,
       policy: '',
       makeEngine: (cpu) =>
-        new CompilingEngine(cpu, base, { ...JS_POLICY, threshold: 1, instructions: 300 }, PASSES.slice(0, count)),
+        new CompilingEngine(cpu, base, { ...JS_POLICY, threshold: 1, instructions: 300 }, passes.slice(0, count)),
     });
-  if (showsWith(PASSES.length)) {
+  if (showsWith(passes.length)) {
     let count = 0;
     while (!showsWith(count)) count++;
     lines.push(
       count === 0
         ? 'It shows without any pass: lifting or emitting.'
-        : `It shows once the pass ${PASSES[count - 1].name} has run (pass ${count} of ${PASSES.length}).`,
+        : `It shows once the pass ${passes[count - 1].name} has run (pass ${count} of ${passes.length}).`,
     );
   } else lines.push('It does not show in code that is compiled at first sight: the passes cannot be told apart.');
-  const explained = explainTiers(bytesOf(found.piece), found.instruction.bits);
+  const explained = explainTiers(bytesOf(found.piece), found.instruction.bits, passes);
   if (explained === null) return lines.join('\n');
   lines.push('', '-- IR as lifted', explained.lifted.trimEnd());
   for (const { name, text } of explained.passes) lines.push('', `-- IR after ${name}`, text.trimEnd());

@@ -1,0 +1,130 @@
+/**
+ * Faults where they hurt: in a pass of the compiler, which verification names; in the engine of a recording, which a
+ * shadow stops at the first difference, and which without a shadow leaves a log that is whole and shows the divergence on the
+ * interpreter.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type LivePort, RecordingPort } from '../../src/core/machine/input-port.ts';
+import { LogWriter, openLog } from '../../src/core/replay/log.ts';
+import { type EngineFactory, Session } from '../../src/core/replay/session.ts';
+import { Shadow, ShadowedPort } from '../../src/core/replay/shadow.ts';
+import { EAX, EBX } from '../../src/core/state/layout.ts';
+import { record, replay } from '../../src/host/index.ts';
+import { verifyLog } from '../../src/host/verify.ts';
+import { loadWitnesses } from '../../src/host/witnesses.ts';
+import { Interpreter } from '../../tiers/interp/engine.ts';
+import type { Block } from '../../tiers/ir/ir.ts';
+import { type Pass, PASSES } from '../../tiers/opt/pipeline.ts';
+import { CompilingEngine, JS_POLICY } from '../../tiers/tiering.ts';
+import { FaultyAtTick } from './faulty.ts';
+import { randomKernel } from './programs.ts';
+
+/** Does what the pass does, and then takes every XOR of two values for an OR. */
+function faulty(pass: Pass): Pass {
+  const run = (block: Block): Block => {
+    const done = pass.run(block);
+    const ops = done.ops.map((op) => (op.op === 'binary' && op.how === 'xor' ? ({ ...op, how: 'or' } as const) : op));
+    return { ...done, ops };
+  };
+  return { name: pass.name, run };
+}
+
+const PROGRAM = randomKernel(31, 300, 4);
+const SETTINGS = { images: { kernel: PROGRAM }, memoryMegabytes: 2, reboot: false, embed: true } as const;
+
+test('a fault in a pass is pinned on the instruction and on the pass', async () => {
+  const { log } = await record({ ...SETTINGS, maxTicks: 20_000 });
+  for (const name of ['forward', 'known-bits']) {
+    const passes = PASSES.map((pass) => (pass.name === name ? faulty(pass) : pass));
+    const policy = { ...JS_POLICY, threshold: 1 };
+    const makeEngine: EngineFactory = (cpu) => new CompilingEngine(cpu, 'js', policy, passes);
+    const witnesses = [
+      ...(await loadWitnesses(['interp'])),
+      { name: 'js', policy: '', family: 'compiling', makeEngine },
+    ];
+    const images = new Map([['kernel', PROGRAM]]);
+    const verified = await verifyLog({ log: openLog(log), images, witnesses, intervalTicks: 97 });
+    assert.ok(verified.difference !== null, `the fault in ${name} is found`);
+    const { instruction, precision, reference } = verified.difference;
+    assert.equal(reference, 'interp');
+    assert.equal(precision, 'instruction', verified.report);
+    // What lifts to an XOR: the instruction itself, NOT, and flags and conditions made of one.
+    assert.match(instruction.text, /^(XOR|NOT|SET|CMOV|J|SHL|SHR|SAR|RO|RC|SHLD|SHRD|CMC|CMP|SUB|TEST|ADD|AND|B)/);
+    const number = PASSES.findIndex((pass) => pass.name === name) + 1;
+    assert.ok(
+      verified.report.includes(`It shows once the pass ${name} has run (pass ${number} of ${PASSES.length}).`),
+      verified.report,
+    );
+    assert.match(verified.report, /-- IR as lifted/);
+    assert.match(verified.report, /-- JavaScript/);
+  }
+});
+
+const FAULT_TICK = 3_000;
+const HASH_EVERY_TICKS = 512;
+/** An engine that damages EBX, once, behind the instruction at FAULT_TICK. */
+const makeFaulty: EngineFactory = (cpu) =>
+  new FaultyAtTick(cpu, FAULT_TICK, () => {
+    cpu.m32[EBX] ^= 0x4000;
+    cpu.m32[EAX] ^= 0x10;
+  });
+
+interface Recorded {
+  readonly log: Uint8Array;
+  readonly shadow: Shadow | null;
+  readonly tick: number;
+}
+
+/** Records with an engine that has a fault, as the command does: in slices, the shadow behind each. */
+async function recordWithFault(isShadowed: boolean): Promise<Recorded> {
+  const sound = await record({ ...SETTINGS, hashEveryTicks: HASH_EVERY_TICKS, maxTicks: 100 });
+  const images = new Map([['kernel', PROGRAM]]);
+  const frames: Uint8Array[] = [];
+  const header = { creator: 'a test', profile: 'full', machine: sound.manifest } as const;
+  const writer = new LogWriter((frame) => frames.push(frame), header);
+  const shadowed = isShadowed ? new ShadowedPort(writer) : null;
+  const port: LivePort = shadowed ?? new RecordingPort(writer);
+  const nothing = (): void => {};
+  const output = { serial: nothing, debugConsole: nothing, debugExit: nothing, powerOff: nothing };
+  const session = new Session({ manifest: sound.manifest, images, makeEngine: makeFaulty, port, output });
+  const makeEngine: EngineFactory = (cpu) => new Interpreter(cpu);
+  const shadow = shadowed === null ? null : new Shadow(shadowed, sound.manifest, images, makeEngine);
+  let reason = session.advance(1000);
+  while (reason === 'tick' && session.tick < 8_000 && shadow?.catchUp(session.tick) !== false) {
+    reason = session.advance(session.tick + 1000);
+  }
+  const { tick } = session.end(reason === 'tick' ? 'max-ticks' : reason);
+  return { log: Buffer.concat(frames), shadow, tick };
+}
+
+test('a shadow stops a recording at the first difference', async () => {
+  const { shadow, tick } = await recordWithFault(true);
+  const difference = shadow?.difference ?? null;
+  assert.ok(difference !== null, 'the shadow notices');
+  assert.ok(difference.agreedTick <= FAULT_TICK && difference.tick > FAULT_TICK, JSON.stringify(difference));
+  assert.ok(difference.tick - difference.agreedTick <= HASH_EVERY_TICKS, JSON.stringify(difference));
+  assert.ok(tick <= FAULT_TICK + 1000 + HASH_EVERY_TICKS, `it goes no further than its slice: ${tick}`);
+});
+
+test('a fault while recording without a shadow leaves a whole log that shows it on the interpreter', async () => {
+  const { log, tick } = await recordWithFault(false);
+  const reader = openLog(log);
+  assert.equal(reader.truncated, false);
+  assert.equal(reader.lastTick, tick);
+  const images = { kernel: PROGRAM };
+  const replayed = await replay(log, { images, engine: 'interp' });
+  assert.ok(replayed.divergence !== null, 'the replay leaves the log');
+  const { agreedTick, tick: shownTick } = replayed.divergence;
+  assert.ok(agreedTick <= FAULT_TICK && shownTick > FAULT_TICK, `${agreedTick} to ${shownTick}`);
+  assert.ok(shownTick - agreedTick <= HASH_EVERY_TICKS, `${agreedTick} to ${shownTick}`);
+  // The engine with the fault beside the interpreter: the log is enough to find the instruction.
+  const witnesses = [...(await loadWitnesses(['interp'])), { name: 'faulty', policy: '', makeEngine: makeFaulty }];
+  const verified = await verifyLog({
+    log: reader,
+    images: new Map([['kernel', PROGRAM]]),
+    witnesses,
+    intervalTicks: 101,
+  });
+  assert.equal(verified.difference?.instruction.tick, FAULT_TICK, verified.report);
+});
