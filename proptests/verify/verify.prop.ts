@@ -128,7 +128,7 @@ test('a fault that later code wipes out is found when an interval ends in betwee
 test('a fault in code that only runs in whole pieces is pinned on its instruction', async () => {
   const cases = [
     ['IMUL', DAMAGES['a register'], 11],
-    ['MOVZX', DAMAGES['a register'], 14],
+    ['MOVZX', DAMAGES['a register'], 16],
   ] as const;
   for (const [op, damage, seed] of cases) {
     const log = await recordProgram(seed);
