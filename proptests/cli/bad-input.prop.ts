@@ -75,7 +75,7 @@ const CASES: readonly (readonly [words: string, says: RegExp])[] = [
   ['run --kernel kernel.bin --ns-per-tick 3', /power of two/],
   ['run --kernel kernel.bin --epoch tomorrow', /--epoch wants a date.*"tomorrow"/],
   ['run --kernel kernel.bin --engine warp', /no engine "warp".*interp/],
-  ['run --kernel kernel.bin --tier-policy speed=9', /no tier policy "speed".*threshold, region/],
+  ['run --kernel kernel.bin --tier-policy speed=9', /no tier policy "speed".*threshold.*region/],
   ['run --kernel kernel.bin --tier-policy threshold', /threshold wants a whole number/],
   ['run --kernel kernel.bin --tier-policy region=0', /region goes from 1/],
   ['run --kernel kernel.bin --tier-policy=', /--tier-policy wants knobs/],
