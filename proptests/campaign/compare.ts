@@ -1,52 +1,67 @@
 /**
  * What two emulators must agree on after a case: how it ended, every field that the monitor prints, every doubleword of
- * the arena that changed. Not compared: arithmetic flags of the monitor's own, and what an empty port reads.
+ * the arena. Not compared: arithmetic flags of the monitor's own, and what an empty port reads.
  */
-import { FIELDS, type Field } from './layout.ts';
+import { ARENA, FIELDS, type Field } from './layout.ts';
 import type { Outcome } from './emulators.ts';
 import type { CampaignCase } from './world.ts';
 
-/** Not compared: what a board or model may choose. */
-const arithmetic = 0x8d5;
+/** Not compared: the monitor's own arithmetic has changed them. */
+const ARITHMETIC = 0x8d5;
+
+const ENDS = ['done', 'reset', 'hang', 'stop'] as const;
+
+/** A field, `end` (how the case ended; no values), or the address of a doubleword of the arena. */
+export type Place = Field | 'end' | number;
 
 export interface Difference {
-  /** A field, `memory`, or `end`. */
-  readonly what: Field | 'memory' | 'end';
-  readonly address?: number;
-  readonly ours: number | string;
-  readonly theirs: number | string;
+  readonly place: Place;
+  readonly ours: number;
+  readonly theirs: number;
 }
 
-export function compareOutcomes(c: CampaignCase, ours: Outcome, theirs: Outcome): Difference[] {
-  if (ours.end !== theirs.end) return [{ what: 'end', ours: ours.end, theirs: theirs.end }];
-  const differences: Difference[] = [];
-  for (const field of FIELDS) {
-    let a = ours.fields[field];
-    let b = theirs.fields[field];
-    if (field === 'flags') {
-      a &= ~arithmetic;
-      b &= ~arithmetic;
-    }
-    // An empty port floats.
-    if (field === 'eax' && c.tags.has('io')) continue;
-    if (a !== b) differences.push({ what: field, ours: a, theirs: b });
-  }
+/** A doubleword of the arena when the case began. */
+export function before(c: CampaignCase, template: DataView, address: number): number {
+  const offset = address - ARENA;
+  if (offset < 0 || offset + 4 > template.byteLength) return 0;
+  return c.patches.get(address) ?? template.getUint32(offset, true);
+}
+
+/** What is comparable of an outcome at a place. */
+export function valueAt(c: CampaignCase, template: DataView, outcome: Outcome, place: Place): number {
+  if (place === 'end') return ENDS.indexOf(outcome.end);
+  if (typeof place === 'number') return outcome.memory.get(place) ?? before(c, template, place);
+  const value = outcome.fields[place];
+  if (place === 'flags') return (value & ~ARITHMETIC) >>> 0;
+  // An empty port floats.
+  return place === 'eax' && c.tags.has('io') ? 0 : value;
+}
+
+/** Every place that must agree: all fields, and the doublewords that either has changed. */
+export function placesOf(ours: Outcome, theirs: Outcome): Place[] {
   const addresses = new Set([...ours.memory.keys(), ...theirs.memory.keys()]);
-  for (const address of [...addresses].sort((x, y) => x - y)) {
-    const a = ours.memory.get(address);
-    const b = theirs.memory.get(address);
-    if (a !== b) differences.push({ what: 'memory', address, ours: a ?? 'unchanged', theirs: b ?? 'unchanged' });
-  }
-  return differences;
+  return [...FIELDS, ...[...addresses].sort((x, y) => x - y)];
 }
 
-const show = (value: number | string): string => (typeof value === 'number' ? (value >>> 0).toString(16) : value);
+export function compareOutcomes(c: CampaignCase, template: DataView, ours: Outcome, theirs: Outcome): Difference[] {
+  const difference = (place: Place): Difference => ({
+    place,
+    ours: valueAt(c, template, ours, place),
+    theirs: valueAt(c, template, theirs, place),
+  });
+  if (ours.end !== theirs.end) return [difference('end')];
+  return placesOf(ours, theirs)
+    .map(difference)
+    .filter((d) => d.ours !== d.theirs);
+}
+
+const show = (value: number): string => (value >>> 0).toString(16);
 
 export function showDifferences(differences: readonly Difference[]): string {
   return differences
-    .map(({ what, address, ours, theirs }) => {
-      const where = address === undefined ? what : `[${address.toString(16)}]`;
-      return `${where}: ${show(ours)} / ${show(theirs)}`;
+    .map(({ place, ours, theirs }) => {
+      if (place === 'end') return `end: ${ENDS[ours]} / ${ENDS[theirs]}`;
+      return `${typeof place === 'number' ? `[${show(place)}]` : place}: ${show(ours)} / ${show(theirs)}`;
     })
     .join(', ');
 }

@@ -4,7 +4,7 @@
  * process. Needs Debian's packages qemu-system-x86 and bochs.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,10 +23,17 @@ export interface Outcome {
 }
 
 const NO_FIELDS = Object.fromEntries(FIELDS.map((field) => [field, 0])) as Record<Field, number>;
-/** Without a byte of output for so long an emulator hangs; heavily loaded machines need patience. */
-const SILENCE_MS = 20_000;
+/**
+ * A case takes far less than a millisecond, so an emulator hangs when it has computed for so long without a byte of
+ * output, or slept for so long. Counted in processor time, so that a loaded machine makes no hang.
+ */
+const HANG_COMPUTING_MS = 1500;
+const HANG_SLEEPING_POLLS = 6;
+const POLL_MS = 500;
 /** The first byte may take longer: Reprise from a fresh checkout builds itself first. */
 const START_MS = 120_000;
+/** Where the system does not tell processor time. */
+const HANG_ELAPSED_MS = 20_000;
 
 const reprise = fileURLToPath(new URL('../../src/host/reprise.mjs', import.meta.url));
 const here = fileURLToPath(import.meta.url);
@@ -79,6 +86,20 @@ export function whyMissing(name: EmulatorName): string | null {
   return error === undefined ? null : `${command} is not installed`;
 }
 
+/** Processor time that a process has used, in milliseconds; undefined where /proc does not say. */
+function processorTimeMs(pid: number | undefined): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    const [user, system] = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .slice(11, 13);
+    return (Number(user) + Number(system)) * 10; // Linux counts in hundredths of a second
+  } catch {
+    return undefined;
+  }
+}
+
 function parseOutcome(lines: readonly string[]): Outcome {
   const numbers = (line: string): number[] =>
     line
@@ -107,15 +128,23 @@ function launch(name: EmulatorName, image: Uint8Array): Promise<Outcome[]> {
     let ended = false;
     let hangs = false;
     let trouble = '';
-    let timer = setTimeout(() => {}, 0);
-    const wait = (patienceMs: number): void => {
-      clearTimeout(timer);
-      timer = setTimeout(() => {
-        hangs = true;
-        child.kill('SIGKILL');
-      }, patienceMs);
-    };
-    wait(START_MS);
+    let lastOutputMs = 0;
+    let elapsedMs = 0;
+    let computedMs = 0;
+    let computedAtOutputMs = 0;
+    let sleepingPolls = 0;
+    let hasSpoken = false;
+    const poll = setInterval(() => {
+      elapsedMs += POLL_MS;
+      const now = processorTimeMs(child.pid);
+      sleepingPolls = now === computedMs ? sleepingPolls + 1 : 0;
+      computedMs = now ?? 0;
+      const silentMs = elapsedMs - lastOutputMs;
+      if (!hasSpoken) hangs = silentMs > START_MS;
+      else if (now === undefined) hangs = silentMs > HANG_ELAPSED_MS;
+      else hangs = computedMs - computedAtOutputMs > HANG_COMPUTING_MS || sleepingPolls >= HANG_SLEEPING_POLLS;
+      if (hangs) child.kill('SIGKILL');
+    }, POLL_MS);
     const take = (line: string): void => {
       if (line.startsWith('C ')) {
         isOpen = true;
@@ -134,7 +163,10 @@ function launch(name: EmulatorName, image: Uint8Array): Promise<Outcome[]> {
       } else if (line.startsWith('!')) trouble += `${line}\n`;
     };
     child.stdout.on('data', (chunk: Buffer) => {
-      wait(SILENCE_MS);
+      hasSpoken = true;
+      lastOutputMs = elapsedMs;
+      computedAtOutputMs = processorTimeMs(child.pid) ?? 0;
+      sleepingPolls = 0;
       const lines = (partial + chunk.toString('latin1')).split('\n');
       partial = lines.pop() ?? '';
       lines.forEach(take);
@@ -143,7 +175,7 @@ function launch(name: EmulatorName, image: Uint8Array): Promise<Outcome[]> {
       trouble += chunk.toString('latin1');
     });
     child.on('close', () => {
-      clearTimeout(timer);
+      clearInterval(poll);
       if (isOpen) outcomes.push({ end: hangs ? 'hang' : 'stop', fields: NO_FIELDS, memory: new Map() });
       if (outcomes.length > 0 || ended) rmSync(folder, { recursive: true, force: true });
       if (outcomes.length === 0 && !ended)

@@ -121,7 +121,7 @@ export const paging: Generator = (draft, random) => {
   const inLarge = large && (pae || (s.cr4 & 0x10) !== 0);
   const offset = random.oneIn(3) ? random.pick([0xffe, 0xfff, 0xffd, 0xffc]) : random.below(1024) * 4;
   draft.registers.ebx = at.WINDOW + (inLarge ? at.PAGES : 0) + offset;
-  if (random.oneIn(20)) draft.registers.ebx = random.pick([0x800000, 0xc0000000, 0xfffffffe, 0x10000]);
+  if (random.oneIn(20)) draft.registers.ebx = random.pick([0x800000, 0xc0000000, 0xfffffffe, at.MONITOR]);
   draft.say(`cr0=${hex(s.cr0)} cr4=${hex(s.cr4)} efer=${hex(s.efer)} ebx=${hex(draft.registers.ebx)}`);
   draft.registers.eax = random.pick([5, 0x20, 0xffffffe0, at.DATA3, 0xcccccccc]);
   if (random.oneIn(6)) {
@@ -249,7 +249,8 @@ export const control: Generator = (draft, random) => {
       ]);
   let text = random.pick(CONTROL);
   if (text === 'hlt' && where < 5) text = 'clts'; // would wait for ever
-  if (text.startsWith('mov cr4')) r.eax = (r.eax & ~0x2000) >>> 0; // VMXE: one peer has VMX
+  // VMXE: one peer has VMX. Reserved bits: the other peer hangs, which takes a while to see.
+  if (text.startsWith('mov cr4')) r.eax = (r.eax & (random.oneIn(6) ? ~0x2000 : 0x7ff)) >>> 0;
   // Paging without page tables only ends in a reset.
   if (text.startsWith('mov cr0') && r.eax !== 0x80000010) r.eax = ((r.eax & 0x7fffffff) | 1) >>> 0;
   if (text.startsWith('mov dr7')) s.dr = [0xffffff00, 0xffffff10, 0xffffff20, 0xffffff30];
@@ -322,7 +323,7 @@ const DEBUG_USES = [
   'mov ss, [0x23000];nop;nop',
   'int 0x21',
   'int3',
-  'in al, 0x80;nop',
+  'in al, 0x80;mov al, 0',
   'out 0x80, al;nop',
   'ud2',
   'pushfd;nop',
@@ -391,7 +392,7 @@ export const fastCalls: Generator = (draft, random) => {
   r.eflags = randomFlags(random, random.oneIn(8)) & ~0x4000;
   if (isV86) enterV86(draft, random.below(4));
   else enterLevel(draft, random.oneIn(3) ? 0 : random.below(4));
-  s.sysenter = [random.pick([0, 3, 8, 0x48, 0x4b, 0xa0, 0xfff0]), random.pick([at.STACK0, 0x22202]), at.TARGET_A];
+  s.sysenter = [random.pick([0, 3, 8, 0x48, 0x4b, 0xa0, 0xfff0]), random.pick([at.STACK0, 0x22204]), at.TARGET_A];
   r.edx = at.TARGET_B;
   r.ecx = at.STACK2;
   draft.say(`sysenter_cs=${hex(s.sysenter[0])} flags=${hex(r.eflags)}`);
@@ -534,7 +535,7 @@ export const real: Generator = (draft, random) => {
   const stack = 0x20000 + (r.esp & 0xffff);
   if (stack + 12 < 0x23000 && (stack & 1) === 0) {
     if (random.oneIn(2))
-      [random.pick([0x1400, 0x11400]), 0x2000, image].forEach((value, k) => {
+      [isV86 ? 0x1400 : random.pick([0x1400, 0x11400]), 0x2000, image].forEach((value, k) => {
         draft.put32(stack + k * 4, value);
       });
     else

@@ -116,9 +116,15 @@ export const limits: Generator = (draft, random) => {
   draft.putPair(at.GDT + at.FREE, descriptor(base, limit, random.oneIn(8) ? access & ~2 : access, flags));
   draft.registers.fs = at.FREE | level;
   const edge = granular ? ((limit << 12) | 0xfff) >>> 0 : limit;
-  const [text, size] = random.pick(ACCESSES);
+  const [picked, size] = random.pick(ACCESSES);
+  let text = picked;
   const offset =
     (edge + 1 - random.below(size + 2) + (random.oneIn(6) ? random.pick([0x10000 - edge, -edge]) : 0)) >>> 0;
+  // A jump goes somewhere known, also where the limit is not heeded.
+  const operand = (base + offset) >>> 0;
+  const isInData = operand >= at.DATA && operand < at.DATA + 0xffc;
+  if (/^(call|jmp)/.test(text) && !isInData) text = 'mov eax, [fs:ebx]';
+  if (isInData) draft.put32(operand, at.TARGET_A);
   draft.registers.ebx = offset;
   draft.registers.esi = offset;
   draft.registers.edi = 0x23f00;
@@ -163,13 +169,15 @@ export const stacks: Generator = (draft, random) => {
     ? random.pick([0, 0xff, 0x2bff, 0x2c00, 0xfffe])
     : random.pick([0xff, 0x2bff, 0x2c03, 0xffff, 0xfffff]);
   const access = 0x93 | (level << 5) | (isDown ? 4 : 0);
-  draft.putPair(at.GDT + at.FREE, descriptor(0x21000, limit, access, big ? 4 : 0));
+  // Small stack pointers lead to the breakpoints behind the code.
+  const base = 0x21100;
+  draft.putPair(at.GDT + at.FREE, descriptor(base, limit, access, big ? 4 : 0));
   draft.registers.ss = at.FREE | level;
   const sp = random.pick([0x2c00, 0x2c00, 0x2c02, 0x100, 0x102, 0xfffe, 0, 1, 2, 4, 0x12c00, 0x10000, 0x10002]);
   draft.registers.esp = (sp + (big ? 0 : random.pick([0, 0x50000]))) >>> 0;
   draft.registers.ebp = random.pick([0x2c00, 0x12c00, 2, 0, 0x30]);
-  draft.put32(0x23c00, 0x21400);
-  draft.put32(0x23c04, 0x21600);
+  draft.put32(base + 0x2c00, 0x21400);
+  draft.put32(base + 0x2c04, 0x21600);
   // Ring 0 has no other stack: whatever happens comes back through a task.
   if (level === 0) for (const vector of [3, 12]) draft.putPair(at.IDT + vector * 8, gate(at.RECOVER2, 0, 0xe5));
   draft.say(
@@ -177,7 +185,8 @@ export const stacks: Generator = (draft, random) => {
   );
   draft.tag('limit');
   const text = random.pick(STACK_USES);
-  if (text.startsWith('ret')) draft.registers.esp = 0x2c00; // elsewhere it would return to nowhere
+  // Elsewhere RET would return to nowhere; a selector may be pushed as two bytes or four, which shows at a limit.
+  if (/^ret|^push [cs]s/.test(text)) draft.registers.esp = 0x2c00;
   program(draft, text);
 };
 
@@ -220,7 +229,7 @@ export const far: Generator = (draft, random) => {
   const level = random.below(4);
   enterLevel(draft, level);
   const selector = randomTarget(draft, random, level);
-  const offset = random.oneIn(5) ? random.pick([0, 0xffff, 0x10000, 0x1400, 0x1600]) : at.TARGET_A;
+  const offset = random.oneIn(5) ? random.pick([0x1500, 0xffff, 0x11400, 0x1400, 0x1600]) : at.TARGET_A;
   randomInnerStacks(draft, random);
   draft.put32(0x23010, offset);
   draft.put16(0x23014, selector);
@@ -246,7 +255,7 @@ export const farReturns: Generator = (draft, random) => {
   enterLevel(draft, level);
   const newLevel = random.oneIn(4) ? random.below(4) : level + random.below(4 - level);
   const cs = randomCodeSelector(draft, random, newLevel, 0);
-  const eip = random.oneIn(5) ? random.pick([0, 0x1400, 0xffff, 0x10000]) : at.TARGET_A;
+  const eip = random.oneIn(5) ? random.pick([0x1500, 0x1400, 0xffff, 0x11400]) : at.TARGET_A;
   const ss = random.oneIn(2) ? [at.DATA0, at.DATA1, at.DATA2, at.DATA3][newLevel] : randomSelector(draft, random, 1);
   const isNarrow = random.oneIn(4);
   const release = random.pick([0, 0, 4, 8]);
@@ -284,14 +293,14 @@ export const interruptReturns: Generator = (draft, random) => {
   const newLevel = random.oneIn(4) ? random.below(4) : level + random.below(4 - level);
   const isNarrow = random.oneIn(3);
   let cs = isV86 ? 0x2000 : randomCodeSelector(draft, random, newLevel, 0);
-  let eip = isV86 ? 0x1400 : random.oneIn(5) ? random.pick([0, 0x1400, 0xffff, 0x10000, 0x11400]) : at.TARGET_A;
+  let eip = isV86 ? 0x1400 : random.oneIn(5) ? random.pick([0x1500, 0x1400, 0xffff, 0x11400]) : at.TARGET_A;
   let flags = randomFlags(random, random.oneIn(4));
   if (random.oneIn(5)) {
     flags |= 0x20000;
     draft.tag('tov86');
     if (random.oneIn(2)) {
       cs = 0x2000;
-      eip = random.pick([0x1400, 0x1400, 0x11400]);
+      eip = isV86 ? 0x1400 : random.pick([0x1400, 0x1400, 0x11400]);
     }
   }
   const ss = random.oneIn(2) ? [at.DATA0, at.DATA1, at.DATA2, at.DATA3][newLevel] : randomSelector(draft, random, 1);
@@ -388,7 +397,7 @@ export const tasks: Generator = (draft, random) => {
   const newLevel = random.below(4);
   const data = [at.DATA0, at.DATA1, at.DATA2, at.DATA3][newLevel];
   if (!isNarrow) {
-    draft.put32(tss + 0x20, random.oneIn(6) ? random.pick([0, 0x1400, 0x10000]) : at.TARGET_A);
+    draft.put32(tss + 0x20, random.oneIn(6) ? random.pick([0x1500, 0x1400, 0x11400]) : at.TARGET_A);
     let flags = randomFlags(random, random.oneIn(5));
     const toV86 = random.oneIn(8);
     if (toV86) flags |= 0x20000;

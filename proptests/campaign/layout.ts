@@ -1,22 +1,22 @@
 /**
- * Where things are for the guest that runs campaign cases: the monitor below 64 KiB + 64 KiB, the arena that a case
- * owns, the cases above 1 MiB. Addresses are physical; the page tables of a case map the first 4 MiB to themselves.
+ * Where things are for the guest that runs campaign cases: the monitor in a segment of its own where no case's jump
+ * leads, the arena that a case owns, the cases above 1 MiB. Addresses are physical; the page tables of a case map the first 4 MiB to themselves.
  * Selectors are those of the GDT that every case starts from (world.ts fills it).
  */
 
 /** The monitor runs here; the boot loader puts the image at LOAD and the first instructions copy it. */
-export const MONITOR = 0x10000;
+export const MONITOR = 0x50000;
 export const MONITOR_SIZE = 0x8000;
-export const STUBS32 = 0x16000;
-export const STUBS16 = 0x16800;
-export const STUBS_REAL = 0x17000;
+export const STUBS32 = MONITOR + 0x6000;
+export const STUBS16 = MONITOR + 0x6800;
+export const STUBS_REAL = MONITOR + 0x7000;
 export const LOAD = 0x100000;
 export const TEMPLATE = LOAD + MONITOR_SIZE;
 
 /** What a case may change; restored before each, compared after each. */
 export const ARENA = 0x20000;
 export const ARENA_SIZE = 0x4000;
-/** Page tables and their pages: only restored and compared for cases that say so. */
+/** Page tables and their pages: only compared for cases that say so. */
 export const PAGED_SIZE = 0x9000;
 /** Copy of the arena as it was when the case began. */
 export const SHADOW = 0x30000;

@@ -14,8 +14,8 @@ const SOURCE = `
 bits 32
 org ${hex(at.MONITOR)}
 B       equ ${hex(at.MONITOR)}
-STACK   equ 0x1f000
-MON_IDT equ 0x1e000
+STACK   equ ${hex(at.MONITOR + 0xf000)}
+MON_IDT equ ${hex(at.MONITOR + 0xe000)}
 case_at equ ${hex(at.PROGRESS + 4)}
 case_index equ ${hex(at.PROGRESS + 8)}
 header: dd 0x1badb002, 0x00010003, 0xe4514ffb, ${hex(at.LOAD)}, ${hex(at.LOAD)}, 0, 0, ${hex(at.LOAD + 0x20)}
@@ -58,6 +58,11 @@ make_gate:
         loop make_gate
         mov eax, on_debug
         mov [MON_IDT + 8], ax
+        mov eax, cleared
+        mov [MON_IDT + 0x20 * 8], ax
+        mov byte [MON_IDT + 0x20 * 8 + 5], 0xee
+        mov dword [mon_tss + 4], STACK
+        mov dword [mon_tss + 8], 0x10
         lidt [idtr]
         mov ax, 0x38
         ltr ax
@@ -69,10 +74,13 @@ make_gate:
         ; breakpoints wherever a case may stray; vectors of redirected interrupts lead to TARGET_A
         mov eax, 0xcccccccc
         xor edi, edi
-        mov ecx, 0x4000
+        mov ecx, 0x8000
         rep stosd
         mov edi, 0x40000
-        mov ecx, 0x16000
+        mov ecx, 0x4000
+        rep stosd
+        mov edi, 0x60000
+        mov ecx, 0xe000
         rep stosd
         mov eax, 0x20001400
         xor edi, edi
@@ -102,6 +110,7 @@ next:   mov ebp, [case_at]
         jz sized
         mov ebx, ${hex((at.ARENA_SIZE + at.PAGED_SIZE) / 4)}
 sized:  mov [words], ebx
+        mov ebx, ${hex((at.ARENA_SIZE + at.PAGED_SIZE) / 4)}
         mov ecx, ebx
         mov esi, ${hex(at.TEMPLATE)}
         mov edi, ${hex(at.SHADOW)}
@@ -119,8 +128,14 @@ patched:
         mov esi, ${hex(at.SHADOW)}
         mov edi, ${hex(at.ARENA)}
         rep movsd
+        ; Stacks of 64 KiB wrap around to here.
+        mov eax, 0x14001400
+        mov edi, 0x2ff00
+        mov ecx, 0x40
+        rep stosd
         mov dword [s_kind], 0
         mov dword [s_vector], 0
+        fninit
         xor eax, eax
         mov cr2, eax
         mov eax, 0xffff0ff0
@@ -131,6 +146,9 @@ patched:
         rep movsd
         ; model-specific registers
         xor edx, edx
+        mov ecx, 0x2ff
+        xor eax, eax
+        wrmsr
         mov ecx, 0x174
         mov eax, [ebp + 68]
         wrmsr
@@ -344,6 +362,25 @@ plain:  mov eax, 0x10
         ltr ax
         push dword 2
         popfd
+        ; Through virtual-8086 mode and back: the one way to clear VIF and VIP on every peer.
+        xor eax, eax
+        push eax
+        push eax
+        push eax
+        push eax
+        push dword ${hex(at.MONITOR >> 4)}
+        push dword 0xe000
+        push dword 0x23002
+        push dword ${hex(at.MONITOR >> 4)}
+        push dword from_v86 - B
+        iretd
+cleared:
+        mov eax, 0x10
+        mov ds, ax
+        mov es, ax
+        mov fs, ax
+        mov gs, ax
+        mov esp, STACK
         ; the limit and base of the tables, apart
         movzx eax, word [s_gdt]
         mov [s_gdtl], eax
@@ -427,7 +464,7 @@ gdt:    dd 0, 0
         dd 0x0000ffff, 0x00cf9a00
         dd 0x0000ffff, 0x00cf9200
         dd 0, 0, 0, 0
-        dd 0x0000ffff, 0x00009a01
+        dd (B & 0xffff) << 16 | 0xffff, 0x00009a00 | B >> 16
         dd 0x0000ffff, 0x00009200
         dd (mon_tss & 0xffff) << 16 | 0x67, 0x00008900 | mon_tss >> 16
 gdt_end:
@@ -447,6 +484,8 @@ s_gdt:  dd 0, 0
 s_idt:  dd 0, 0
 ${at.FIELDS.map((name) => `s_${FIELD_LABELS(name)}: dd 0`).join('\n')}
 bits 16
+from_v86:
+        int 0x20
 real16: mov bx, 0x30
         mov ds, bx
         mov es, bx

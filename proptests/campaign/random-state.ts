@@ -26,6 +26,7 @@ export function code(text: string, bits: 16 | 32 = 32): Uint8Array {
 
 /** Put `text` (lines parted by semicolons) where the case starts. */
 export function program(draft: Draft, text: string, bits: 16 | 32 = 32): void {
+  draft.program = text;
   draft.say(`[${text}]`);
   draft.putBytes(at.CODE, code(text, bits));
 }
@@ -84,7 +85,7 @@ export function enablePaging(draft: Draft, pae: boolean): void {
 }
 
 const LIMITS = [0, 1, 3, 0x2b, 0x67, 0xff, 0xfff, 0x1000, 0x7fff, 0xffff, 0x10000, 0x22fff, 0x23000, 0xfffff];
-const BASES = [0, 0, 0, 1, 0x10, 0x20000, 0x21000, 0x22000, 0x23000, 0x2300f, 0xffff0000];
+const BASES = [0, 0, 0, 1, 0x10, 0x20000, 0x21000, 0x22000, 0x23000, 0x2300f, 0xfffe0000];
 
 /** Any access byte, most of them present code or data. */
 export function randomAccess(random: Random): number {
@@ -210,7 +211,7 @@ export function randomIdtGate(draft: Draft, random: Random, vector: number, leve
     text = 'taskgate';
   } else if (kind < 9) {
     const selector = randomCodeSelector(draft, random, random.below(level + 1), 5);
-    const offset = random.pick([at.TARGET_A, at.TARGET_A, at.TARGET_A & 0xffff, 0, 0x1400, 0x1600]);
+    const offset = random.pick([at.TARGET_A, at.TARGET_A, at.TARGET_A & 0xffff, 0x1500, 0x1400, 0x1600]);
     pair = gate(selector, offset, access | random.pick([0xe, 0xf, 6, 7]));
     text = `gate to ${selector.toString(16)}:${offset.toString(16)} type=${((pair[1] >>> 8) & 15).toString(16)}`;
   } else {
@@ -221,11 +222,13 @@ export function randomIdtGate(draft: Draft, random: Random, vector: number, leve
   draft.say(`idt[${vector}]={${text} dpl=${dpl}${present === 0 ? ' absent' : ''}}`);
 }
 
-const FLAG_CHOICES = [0x100, 0x200, 0x4000, 0x10000, 0x40000, 0x80000, 0x100000, 0x200000, 0x400, 0x8d5];
+const FLAG_CHOICES = [0x100, 0x200, 0x4000, 0x10000, 0x40000, 0x200000, 0x400, 0x8d5];
+const VIF_VIP_CHOICES = [0x80000, 0x100000, 0x180000];
 
 /** Some of IOPL, IF, NT, RF, AC, VIF, VIP, ID, DF and the arithmetic flags; TF only when asked for. */
 export function randomFlags(random: Random, withTrap = false): number {
   let flags = random.below(4) << 12;
   for (const flag of FLAG_CHOICES) if ((flag !== 0x100 || withTrap) && random.oneIn(4)) flags |= flag;
+  if (random.oneIn(6)) flags |= random.pick(VIF_VIP_CHOICES);
   return flags | 2;
 }

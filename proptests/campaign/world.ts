@@ -47,6 +47,8 @@ export interface CampaignCase {
   /** What it does, for people and for verdicts: instructions and choices. */
   readonly title: string;
   readonly tags: ReadonlySet<string>;
+  /** Its instructions in our assembler's notation, parted by semicolons. */
+  readonly program: string;
   readonly isPaged: boolean;
   readonly isReal: boolean;
   readonly registers: Registers;
@@ -148,7 +150,7 @@ export function buildTemplate(monitor: Monitor): DataView {
   put(at.PAE_DIRECTORY, at.PAE_TABLE0 | 0x27);
   put(at.PAE_DIRECTORY + 16, at.PAE_TABLE2 | 7);
   for (let page = 0; page < 1024; page++) {
-    const isMonitor = page >= 0x10 && page < 0x20;
+    const isMonitor = page >= at.MONITOR >> 12 && page < (at.MONITOR >> 12) + 0x10;
     const entry = (page << 12) | (isMonitor ? 0x63 : 0x67);
     put(at.PAGE_TABLE0 + page * 4, entry);
     if (page < 512) put(at.PAE_TABLE0 + page * 8, entry);
@@ -163,6 +165,7 @@ export class Draft {
   readonly tags = new Set<string>();
   readonly titles: string[] = [];
   readonly patches = new Map<number, number>();
+  program = '';
   isPaged = false;
   isReal = false;
   registers: Registers = {
@@ -247,8 +250,8 @@ export class Draft {
   }
 
   finish(): CampaignCase {
-    const { area, tags, isPaged, isReal, registers, system, patches } = this;
-    return { area, title: this.titles.join(' '), tags, isPaged, isReal, registers, system, patches };
+    const { area, tags, program, isPaged, isReal, registers, system, patches } = this;
+    return { area, title: this.titles.join(' '), tags, program, isPaged, isReal, registers, system, patches };
   }
 }
 

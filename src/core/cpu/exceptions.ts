@@ -69,7 +69,7 @@ import {
 import { checkRoom, commitStack, currentStack, innerStack, push } from './stack.ts';
 import { innerStackPointer, isRedirectionBitSet } from './tss.ts';
 import { checkTaskEntry, fetchTss, switchTask } from './task-switch.ts';
-import { clearGeneralDetect, DR6_BT, recordDebugReason } from './debug.ts';
+import { clearGeneralDetect, recordDebugReason } from './debug.ts';
 import { virtualFlags } from './eflags.ts';
 
 /** What is being delivered. */
@@ -290,7 +290,7 @@ function makeInterrupt(cpu: Cpu, vector: number, flagBits: number): Event {
  */
 export function deliverFault(cpu: Cpu): void {
   const { vector, errorCode } = takeFault(cpu);
-  cpu.m32[PENDING_DEBUG] &= DR6_BT; // the T bit of a task switch that has happened stays due
+  cpu.m32[PENDING_DEBUG] = 0; // the T bit too, of a task whose entry failed: it has no first instruction
   const hits = cpu.faultDebug;
   cpu.faultDebug = 0;
   if (vector === 1 && hits !== 0) {

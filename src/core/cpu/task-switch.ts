@@ -1,6 +1,6 @@
 // The task switch. SDM 3 §7.3 gives the steps and table 7-1 the checks: what fails before the commit point raises
 // in the old task, what fails while segment registers are loaded raises in the new one (registers, TR, CR3 and EIP
-// are then already those of the new task). 16- and 32-bit TSS; SDM 3 §7.2.1 and §7.6 have the layouts.
+// are then already those of the new task; its T bit is forgotten). 16- and 32-bit TSS; §7.2.1 and §7.6 have the layouts.
 
 import {
   ATTR_TYPE,
@@ -46,6 +46,7 @@ import {
   isConforming,
   isNull,
   isPresent,
+  isWritableData,
   limit,
   markAccessed,
   setBusy,
@@ -58,7 +59,6 @@ import {
 } from './descriptors.ts';
 import {
   fetchDataDescriptor,
-  fetchStackDescriptor,
   outsideLimit,
   setCodeSegment,
   setFromDescriptor,
@@ -149,46 +149,67 @@ export function fetchTss(cpu: Cpu, selector: number, kind: SwitchKind, vector: n
   return d;
 }
 
-function loadLdtr(cpu: Cpu, selector: number, ext: number): void {
-  setNull(cpu, LDTR, selector);
-  if (isNull(selector)) return;
+/** The LDT of the new task if its selector is valid; it may still be absent. */
+function loadLdtr(cpu: Cpu, selector: number, ext: number): Descriptor | null {
+  if (isNull(selector)) return null;
   const code = (selector & 0xfffc) | ext;
   if ((selector & 4) !== 0) raise(cpu, 10, code);
   const d = fetchDescriptor(cpu, selector, 10, ext);
-  if (typeOf(d) !== TYPE_LDT || !isPresent(d)) raise(cpu, 10, code);
+  if (typeOf(d) !== TYPE_LDT) raise(cpu, 10, code);
   setFromDescriptor(cpu, LDTR, selector, d);
+  return d;
 }
 
-function loadCode(cpu: Cpu, selector: number, ext: number): void {
-  const level = selector & 3;
-  const code = (selector & 0xfffc) | ext;
-  const d = fetchDescriptor(cpu, selector, 10, ext);
-  const a = attributes(d);
-  if (!isCode(a) || (isConforming(a) ? dplOf(d) > level : dplOf(d) !== level)) raise(cpu, 10, code);
-  if (!isPresent(d)) raise(cpu, 11, code);
-  markAccessed(cpu, d);
-  setCodeSegment(cpu, selector, level, d);
-}
-
-/** Step 13 of §7.3: qualify the selectors of the new task, in its own context. */
+/**
+ * Qualify the selectors of the new task, in its own context. SDM 3 table 7-1 has the checks, in the order of the P6
+ * family: the privilege of CS before SS, SS before the rest of CS. Until SS is there CPL counts as 3, so that a handler
+ * comes in on the inner stack of the new TSS; the manual only says that SS may not be usable.
+ */
 function loadSegments(cpu: Cpu, state: NewState, ext: number): void {
   const level = state.segments[CS] & 3;
-  loadLdtr(cpu, state.ldt, ext);
+  const ldt = loadLdtr(cpu, state.ldt, ext);
+  const cs = state.segments[CS];
+  const csCode = (cs & 0xfffc) | ext;
+  const ss = state.segments[SS];
+  const checkLdtPresent = (): void => {
+    if (ldt === null || isPresent(ldt)) return;
+    setNull(cpu, LDTR, state.ldt);
+    raise(cpu, 10, (state.ldt & 0xfffc) | ext);
+  };
   if ((state.eflags & VM) !== 0) {
+    checkLdtPresent();
     for (let seg = ES; seg <= 5; seg++) setVm86Segment(cpu, seg, state.segments[seg]);
     return;
   }
-  loadCode(cpu, state.segments[CS], ext);
-  const ss = state.segments[SS];
-  const stack = fetchStackDescriptor(cpu, ss, level, 10, ext);
-  markAccessed(cpu, stack);
-  setFromDescriptor(cpu, SS, ss, stack);
+  const early = isNull(cs) ? null : findDescriptor(cpu, cs);
+  if (early !== null) {
+    const a = attributes(early);
+    if (isCode(a) && !isConforming(a) && dplOf(early) !== level) raise(cpu, 10, csCode);
+  }
+  const stack = fetchDescriptor(cpu, ss, 10, ext);
+  const ssCode = (ss & 0xfffc) | ext;
+  if (!isWritableData(attributes(stack))) raise(cpu, 10, ssCode);
+  if (!isPresent(stack)) raise(cpu, 12, ssCode);
+  if (dplOf(stack) !== level) raise(cpu, 10, ssCode);
+  checkLdtPresent();
+  const isMatching = (ss & 3) === level;
+  if (isMatching) {
+    markAccessed(cpu, stack);
+    setFromDescriptor(cpu, SS, ss, stack);
+  }
+  const d = fetchDescriptor(cpu, cs, 10, ext);
+  const a = attributes(d);
+  if (!isCode(a) || (isConforming(a) && dplOf(d) > level)) raise(cpu, 10, csCode);
+  if (!isPresent(d)) raise(cpu, 11, csCode);
+  if (!isMatching) raise(cpu, 10, ssCode);
+  markAccessed(cpu, d);
+  setCodeSegment(cpu, cs, level, d);
   for (const seg of [DS, ES, 4, 5]) {
     const selector = state.segments[seg];
     if (isNull(selector)) continue;
-    const d = fetchDataDescriptor(cpu, selector, level, 10, ext);
-    markAccessed(cpu, d);
-    setFromDescriptor(cpu, seg, selector, d);
+    const data = fetchDataDescriptor(cpu, selector, level, 10, ext);
+    markAccessed(cpu, data);
+    setFromDescriptor(cpu, seg, selector, data);
   }
 }
 
@@ -215,7 +236,6 @@ export function switchTask(
   }
   // Everything that paging could refuse is tried before the first change; the whole new TSS must be there (§7.3).
   systemCheckRead(cpu, newTss, (wide ? TSS32_LIMIT : TSS16_LIMIT) + 1);
-  const state = readState(cpu, newTss, wide);
   systemCheckWrite(cpu, oldWide ? (oldTss + TSS32.eip) | 0 : (oldTss + TSS16.ip) | 0, oldWide ? 0x40 : 0x1c);
   if (kind === 'call') systemCheckWrite(cpu, newTss, 2);
   const oldDescriptor = kind === 'call' ? null : findDescriptor(cpu, oldSelector);
@@ -224,6 +244,8 @@ export function switchTask(
 
   if (oldDescriptor !== null) setBusy(cpu, oldDescriptor, false);
   saveState(cpu, oldTss, oldWide, returnEip, kind === 'return' ? savedFlags & ~NT : savedFlags);
+  // Loaded after the old state is saved (the order of §7.3): IRET may return to its own task.
+  const state = readState(cpu, newTss, wide);
   if (kind === 'call') {
     systemStore16(cpu, newTss, oldSelector);
     state.eflags |= NT;
@@ -234,9 +256,8 @@ export function switchTask(
   cpu.m32[CR0] |= CR0_TS;
 
   // The commit point: from here faults belong to the new task.
-  const level = (state.eflags & VM) !== 0 ? 3 : state.segments[CS] & 3;
   for (let r = 0; r < 8; r++) cpu.m32[EAX + r] = state.registers[r];
-  for (let seg = ES; seg <= 5; seg++) setNull(cpu, seg, state.segments[seg], seg === SS ? level : 0);
+  for (let seg = ES; seg <= 5; seg++) setNull(cpu, seg, state.segments[seg], seg === SS ? 3 : 0);
   setNull(cpu, LDTR, state.ldt);
   setFlags(cpu, (state.eflags & EFLAGS_WRITABLE) | EFLAGS_ALWAYS_ONE);
   cpu.m32[EIP] = state.eip;

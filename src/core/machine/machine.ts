@@ -28,10 +28,12 @@ import {
   PENDING_DEBUG,
   RF,
   SEG_BASE,
+  SEG_SELECTOR,
   SHADOW_MOV_SS,
   SHUTDOWN,
   TF,
   TICK_F64,
+  TR,
   VIF,
   VIP,
 } from '../state/layout.ts';
@@ -520,6 +522,7 @@ export class Machine {
         return;
       }
     }
+    const task = m32[SEG_SELECTOR + TR];
     m32[INTERRUPT_SHADOW] = 0;
     m32[EFLAGS] = flags & ~RF;
     cpu.trapInhibit = false;
@@ -529,6 +532,8 @@ export class Machine {
     this.engine.run(cpu);
     cpu.f64[TICK_F64] = cpu.deadlineTick - cpu.left;
     if ((cpu.exitRequest & EXIT_FAULT) !== 0) {
+      // RF goes when the instruction has completed; a double fault saves it as it is.
+      if (m32[SEG_SELECTOR + TR] === task) m32[EFLAGS] |= flags & RF;
       this.deliverFault();
       return;
     }

@@ -1,0 +1,225 @@
+/**
+ * What Bochs 2.7 does otherwise than the manual, and in what condition exactly. See verdicts.ts for what an entry says and
+ * what the judge demands besides.
+ */
+import { before } from './compare.ts';
+import {
+  changed,
+  DB,
+  errorCode,
+  frameFlagsAt,
+  GP,
+  isIn,
+  isLongV86Return,
+  isOnly,
+  isUpperHalfOfTask16,
+  ourMemory,
+  ourVector,
+  RF,
+  SS,
+  theirVector,
+  UD,
+  VIF_VIP,
+} from './facts.ts';
+import * as at from './layout.ts';
+import type { Verdict } from './verdicts.ts';
+
+const wrong = 'bochs';
+const GD = 0x2000;
+const ACCESSED = 0x20;
+
+export const BOCHS_VERDICTS: readonly Verdict[] = [
+  {
+    name: 'RF of general detect',
+    reason: 'SDM 3, General-Detect Exception Condition: a fault, and no instruction breakpoint, so RF is pushed as 1.',
+    wrong,
+    knowsValue: true,
+    explains: (d, e) =>
+      ourVector(e) === DB &&
+      (e.ours.fields.dr6 & GD) !== 0 &&
+      d.place === frameFlagsAt(e) &&
+      changed(d) === RF &&
+      (d.ours & RF) !== 0,
+  },
+  {
+    name: 'RF of a double fault',
+    reason:
+      'SDM 3, Instruction-Breakpoint Exception Condition: #DF is an abort, so RF is saved as it is; Bochs has set it for the first fault.',
+    wrong,
+    knowsValue: true,
+    explains: (d, e) =>
+      ourVector(e) === 0x100 &&
+      [at.TSS + 0x24, at.TSS_B + 0x24].some((place) => place === d.place) &&
+      changed(d) === RF &&
+      (d.ours & RF) === 0 &&
+      ((e.c.registers.eflags & RF) === 0 || ourMemory(e, (d.place as number) - 4) > e.c.registers.eip),
+  },
+  {
+    name: 'POPFD in virtual-8086 mode under VME beyond the limit',
+    reason:
+      'SDM 2, POPF: with IOPL < 3 and a 32-bit operand #GP(0), which needs no look at the stack; Bochs reads it first.',
+    wrong,
+    departs: (e) =>
+      e.c.tags.has('v86') &&
+      /^o32 popf/.test(e.c.program) &&
+      (e.c.registers.eflags & 0x3000) !== 0x3000 &&
+      ourVector(e) === GP &&
+      theirVector(e) === SS,
+  },
+  {
+    name: 'part of an operand beyond the limit is stored',
+    reason: 'SDM 2, FSTP and SGDT: they fault on any part of the operand, and then nothing is stored.',
+    wrong,
+    knowsValue: true,
+    explains: (d, e) =>
+      /fstp tword|sgdt|sidt/.test(e.c.program) &&
+      e.c.tags.has('limit') &&
+      ourVector(e) === GP &&
+      isIn(d, at.DATA, 0x1000) &&
+      d.ours === before(e.c, e.template, d.place as number),
+  },
+  {
+    name: 'accessed bit of CS when a later segment of the new task is refused',
+    reason: 'SDM 3, Code- and Data-Segment Descriptor Types: set when the selector is loaded; Bochs loads CS last.',
+    wrong,
+    knowsValue: true,
+    explains: (d, e) =>
+      e.c.tags.has('task') &&
+      isIn(d, at.GDT, 0x300) &&
+      changed(d) === 0x100 &&
+      d.ours === (before(e.c, e.template, d.place as number) | 0x100) >>> 0 &&
+      (d.ours & 0x1800) === 0x1800,
+  },
+  {
+    name: 'general detect after INT1',
+    reason:
+      'SDM 3, Debug Control Register: GD is cleared on entry to a debug handler; Bochs leaves it for INT1, and the monitor meets it.',
+    wrong,
+    knowsValue: true,
+    explains: (d, e) =>
+      /0xf1/.test(e.c.program) &&
+      d.place === 'dr6' &&
+      changed(d) === GD &&
+      (d.ours & GD) === 0 &&
+      (e.c.system.dr7 & GD) !== 0,
+  },
+  {
+    name: 'busy bit when saving to the old TSS faults',
+    reason: 'SDM 3, Task Switching: that both TSSs are there is found before the busy bit of the old task is cleared.',
+    wrong,
+    knowsValue: true,
+    explains: (d, e) =>
+      e.c.tags.has('pagedtables') &&
+      d.place === at.GDT + at.TSS_SELECTOR + 4 &&
+      changed(d) === 0x200 &&
+      (d.ours & 0x200) !== 0,
+  },
+  {
+    name: 'CR2 for a TSS that is not there',
+    reason:
+      'SDM 3, Task Switching: the TSS must be in memory; which byte is touched first is not said. Ours is the first of the page.',
+    wrong,
+    knowsValue: true,
+    explains: (d, e) =>
+      e.c.tags.has('pagedtables') &&
+      /\btss \[/.test(e.c.title) &&
+      d.place === 'cr2' &&
+      isOnly(d, 0xfff) &&
+      (d.ours & 0xfff) === 0,
+  },
+  {
+    name: 'EIP beyond 64 KiB on IRET to virtual-8086 mode',
+    reason:
+      'SDM 2, IRET, RETURN-TO-VIRTUAL-8086-MODE: #GP(0) if EIP is not within the limit; both peers cut it to 16 bits.',
+    wrong,
+    knowsValue: true,
+    explains: (_, e) => isLongV86Return(e),
+  },
+  {
+    name: 'return address below the stack pointer when the target is beyond the limit',
+    reason: 'SDM 2, CALL: EIP is checked before the return address is pushed; Bochs pushes first and takes ESP back.',
+    wrong,
+    knowsValue: true,
+    explains: (d, e) =>
+      /call far/.test(e.c.program) &&
+      ourVector(e) === GP &&
+      theirVector(e) === GP &&
+      isIn(d, e.c.registers.esp - 8, 8) &&
+      d.ours === before(e.c, e.template, d.place as number),
+  },
+  {
+    name: 'PUSH of a segment register with a 32-bit operand',
+    reason:
+      'SDM 2, PUSH: the selector is zero-extended or only 16 bits are written, as the processor likes. Ours is the former.',
+    wrong,
+    knowsValue: true,
+    explains: (d, e) =>
+      /push (cs|ss)/.test(e.c.program) &&
+      typeof d.place === 'number' &&
+      isOnly(d, 0xffff0000) &&
+      d.ours === (/push cs/.test(e.c.program) ? e.c.registers.cs : e.c.registers.ss) &&
+      d.theirs >>> 16 === before(e.c, e.template, d.place) >>> 16,
+  },
+  {
+    name: 'MOV DRn: general detect and DR4/DR5 before privilege',
+    reason:
+      'SDM 2, MOV DRn names #GP(0), #UD and #DB without an order; we check privilege first, as for every privileged instruction.',
+    wrong,
+    departs: (e) =>
+      /dr|0x2[13]/.test(e.c.program) && ourVector(e) === GP && errorCode(e) === 0 && [DB, UD].includes(theirVector(e)),
+  },
+  {
+    name: 'bit 11 of DR7 is kept',
+    reason: 'SDM 3, Debug Control Register: bit 11 is RTM on processors that have it and else reserved and 0.',
+    wrong,
+    knowsValue: true,
+    explains: (d, e) =>
+      /dr7|0x23, 0xe8/.test(e.c.program) &&
+      (d.place === 'dr7' || d.place === 'ecx') &&
+      changed(d) === 0x800 &&
+      (d.ours & 0x800) === 0,
+  },
+  {
+    name: 'VIF with VIP in virtual-8086 mode under PVI alone',
+    reason:
+      'SDM 3, Protected-Mode Virtual Interrupts: PVI is for protected mode (VM = 0); Bochs raises #GP(0) in virtual-8086 mode too.',
+    wrong,
+    departs: (e) =>
+      e.c.tags.has('v86') &&
+      (e.c.system.cr4 & 3) === 2 &&
+      (e.c.registers.eflags & VIF_VIP) === VIF_VIP &&
+      theirVector(e) === GP,
+  },
+  {
+    name: 'accessed flag of the directory entry when the table entry refuses',
+    reason:
+      'SDM 3, Accessed and Dirty Flags: set whenever an entry is used in a translation; Bochs sets it when the walk succeeds.',
+    wrong,
+    knowsValue: true,
+    explains: (d, e) =>
+      (isIn(d, at.PAGE_DIRECTORY, 0x1000) || isIn(d, at.PAE_DIRECTORY, 0x1000)) &&
+      changed(d) === ACCESSED &&
+      d.ours === (before(e.c, e.template, d.place as number) | ACCESSED) >>> 0 &&
+      (d.ours & 1) !== 0,
+  },
+  {
+    name: 'upper halves of registers from a 16-bit TSS',
+    reason:
+      'SDM 3, 16-Bit Task-State Segment: it holds no upper halves; what they become is not said. Bochs sets FFFFh, ours are 0.',
+    wrong,
+    knowsValue: true,
+    explains: (d, e) => isUpperHalfOfTask16(d, e) && (d.theirs >>> 16 === 0xffff || d.place === at.TSS16),
+  },
+  {
+    name: 'ESP of a task whose entry check fails after its error code was pushed',
+    reason:
+      'SDM 2, INT, TASK-GATE: the error code is pushed before EIP is checked; ESP has moved. Bochs takes that back.',
+    wrong,
+    knowsValue: true,
+    explains: (d, e) =>
+      e.c.tags.has('task') &&
+      d.place === at.TSS_B + 0x38 &&
+      ourVector(e) === 0x100 &&
+      ((d.theirs - d.ours) & 0xffff) === 4,
+  },
+];
