@@ -53,6 +53,12 @@ const steps = [
     run: 'npm run --silent witness -- --seed 1 --cases 200000 && npm run --silent witness -- --seed 1 --cases 50000 --engine js:threshold=1',
   },
   {
+    name: 'system campaign: random system states on Reprise, QEMU and Bochs',
+    packages: ['qemu-system-x86', 'bochs', 'bochsbios', 'vgabios'],
+    probe: 'node src/host/bootstrap.mjs && node dist/proptests/campaign/run.js --probe',
+    run: 'npm run --silent campaign -- --seed 7 --cases 4000',
+  },
+  {
     name: 'programs: the same output natively and in the Debian guest',
     packages: ['gcc-multilib', 'libc6-dev-i386'],
     probe: "test $(uname -m) = x86_64 && echo 'int main(void) { return 0; }' | gcc -m32 -static -x c -o /dev/null -",

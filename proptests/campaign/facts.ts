@@ -80,7 +80,10 @@ export const theirVector = (e: Evidence): number => (e.theirs.end === 'done' ? e
 export function isUpperHalfOfTask16(d: Difference, { c }: Evidence): boolean {
   const isRegister = typeof d.place === 'number' || /^(e(ax|cx|dx|bx|sp|bp|si|di)|flags)$/.test(d.place);
   return (
-    (c.tags.has('tss16') || c.tags.has('task')) && isRegister && (changed(d) & 0xffff) === 0 && d.ours >>> 16 === 0
+    (c.tags.has('tss16') || c.tags.has('task') || /taskgate/.test(c.title)) &&
+    isRegister &&
+    (changed(d) & 0xffff) === 0 &&
+    d.ours >>> 16 === 0
   );
 }
 
@@ -152,4 +155,41 @@ export function isLongV86Return(e: Evidence): boolean {
     before(c, template, at.STACK3) > 0xffff &&
     isCleanFault(e, GP, 0)
   );
+}
+
+/** DR6 after a debug trap: theirs has, beyond ours, B bits of instruction breakpoints at the instruction that follows. */
+export function isNextBreakpoint(d: Difference, e: Evidence): boolean {
+  const frame = frameAt(e);
+  if (d.place !== 'dr6' || ourVector(e) !== DB || frame === undefined) return false;
+  if (!isOnly(d, 15) || (changed(d) & d.ours) !== 0) return false;
+  const { dr, dr7 } = e.c.system;
+  const next = ourMemory(e, frame);
+  return [0, 1, 2, 3].every(
+    (k) => ((changed(d) >>> k) & 1) === 0 || (dr[k] === next && ((dr7 >>> (16 + 4 * k)) & 3) === 0),
+  );
+}
+
+/** SGDT or SIDT over the end of a page into one that refuses; ours has stored nothing there. */
+export function isPartOfTableStore(d: Difference, e: Evidence): boolean {
+  return (
+    /^s[gi]dt/.test(e.c.program) &&
+    e.c.tags.has('paged') &&
+    [PF, 0x101].includes(ourVector(e)) &&
+    isIn(d, at.PAGES + 0xff8, 8) &&
+    d.ours === before(e.c, e.template, d.place as number)
+  );
+}
+
+/** The EFLAGS of the task that a double fault has left (RECOVER is its task gate's); undefined when we ended otherwise. */
+export function savedByDoubleFault(e: Evidence): number | undefined {
+  if (ourVector(e) !== 0x100) return undefined;
+  // Another vector may lead to that gate as well.
+  for (const [address, value] of e.c.patches) {
+    const isGate = address >= at.IDT && address < at.IDT + 0x800 && (address & 7) === 4;
+    if (isGate && (value & 0x1f00) === 0x500 && (((e.c.patches.get(address - 4) ?? 0) >>> 16) & 0xfff8) === at.RECOVER)
+      return undefined;
+  }
+  const left = ourMemory(e, at.TSS_RECOVER) & 0xffff;
+  if ((left & 0xfff8) === (at.TSS_SELECTOR & 0xfff8)) return at.TSS + 0x24;
+  return (left & 0xfff8) === (at.TSS_B_SELECTOR & 0xfff8) ? at.TSS_B + 0x24 : undefined;
 }

@@ -71,20 +71,13 @@ make_gate:
         cmp dword [${hex(at.PROGRESS)}], 0x52505253
         je resumed
         mov dword [${hex(at.PROGRESS)}], 0x52505253
-        ; breakpoints wherever a case may stray; vectors of redirected interrupts lead to TARGET_A
+        ; breakpoints wherever a case may stray
         mov eax, 0xcccccccc
-        xor edi, edi
-        mov ecx, 0x8000
-        rep stosd
         mov edi, 0x40000
         mov ecx, 0x4000
         rep stosd
         mov edi, 0x60000
         mov ecx, 0xe000
-        rep stosd
-        mov eax, 0x20001400
-        xor edi, edi
-        mov ecx, 256
         rep stosd
         mov dword [case_at], ${hex(at.CASES)}
         mov dword [case_index], 0
@@ -128,8 +121,15 @@ patched:
         mov esi, ${hex(at.SHADOW)}
         mov edi, ${hex(at.ARENA)}
         rep movsd
+        ; The same below the arena; vectors of redirected interrupts lead to TARGET_A.
+        mov eax, 0x20001400
+        xor edi, edi
+        mov ecx, 256
+        rep stosd
+        mov eax, 0xcccccccc
+        mov ecx, 0x7f00
+        rep stosd
         ; Stacks of 64 KiB wrap around to here.
-        mov eax, 0x14001400
         mov edi, 0x2ff00
         mov ecx, 0x40
         rep stosd

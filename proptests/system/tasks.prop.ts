@@ -56,6 +56,7 @@ import {
   segmentsOf,
   setEflags,
   setGate,
+  STACK0,
   STACK_B,
   step,
   TSS,
@@ -220,6 +221,55 @@ test('such a fault is delivered on the new stack', () => {
   assert.equal(cpu.m32[EIP], handlerOf(11));
   assert.deepEqual(frame(cpu, 3), [ABSENT_DATA, ENTRY_B, CODE0].map(hex));
   assert.equal(cpu.m32[ESP], STACK_B - 16);
+});
+
+test('the segments of a new task are checked in the order of the P6: level of CS, SS, then the rest of CS', () => {
+  for (const [options, vector, error] of [
+    [{ cs: CODE3 & ~3, ss: 0 }, 10, CODE3 & ~3], // DPL 3, RPL 0
+    [{ cs: DATA0, ss: 0 }, 10, 0],
+    [{ cs: ABSENT_CODE, ss: ABSENT_DATA }, 12, ABSENT_DATA],
+    [{ cs: ABSENT_CODE, ds: ABSENT_DATA }, 11, ABSENT_CODE],
+  ] as const) {
+    const bench = protectedBench();
+    prepareB(bench, options);
+    assert.ok(step(bench, farTo(JMP, TSS_B_SELECTOR)), `${JSON.stringify(options)} was accepted`);
+    assertFault(bench.cpu, vector, error);
+  }
+});
+
+test('a fault before the new task has a stack is delivered on its inner one', () => {
+  const bench = protectedBench();
+  const { cpu } = bench;
+  prepareB(bench, { ldt: DATA0 });
+  write32(cpu, TSS_B + 4, STACK0);
+  write32(cpu, TSS_B + 8, DATA0);
+  assert.ok(step(bench, farTo(JMP, TSS_B_SELECTOR)));
+  deliver(bench);
+  assert.equal(cpu.m32[EIP], handlerOf(10));
+  assert.deepEqual(frame(cpu, 3), [DATA0, ENTRY_B, CODE0].map(hex));
+  assert.equal(cpu.m32[ESP], STACK0 - 24);
+});
+
+test('IRET to the task it leaves comes back with what it has saved', () => {
+  const bench = protectedBench();
+  const { cpu } = bench;
+  setEflags(cpu, NT);
+  write16(cpu, TSS, TSS_SELECTOR);
+  cpu.m32[EBX] = 0x1234567;
+  runs(bench, [0xcf]);
+  assert.equal(cpu.m32[EBX], 0x1234567);
+  assert.equal(cpu.m32[EIP], CODE + 1);
+  assert.equal(flagsOf(cpu) & NT, 0);
+});
+
+test('the T bit of a task that could not be entered is forgotten', () => {
+  const bench = protectedBench();
+  const { cpu } = bench;
+  prepareB(bench, { cs: CODE0_16, eip: 0x12345, trap: true });
+  assert.ok(step(bench, farTo(JMP, TSS_B_SELECTOR)));
+  deliver(bench);
+  assert.equal(cpu.m32[EIP], handlerOf(13));
+  assert.equal(cpu.m32[PENDING_DEBUG], 0);
 });
 
 test('the LDT, the level 3 segments and the T bit of the new task', () => {

@@ -69,7 +69,7 @@ import {
 import { checkRoom, commitStack, currentStack, innerStack, push } from './stack.ts';
 import { innerStackPointer, isRedirectionBitSet } from './tss.ts';
 import { checkTaskEntry, fetchTss, switchTask } from './task-switch.ts';
-import { clearGeneralDetect, recordDebugReason } from './debug.ts';
+import { clearGeneralDetect, DR6_BT, recordDebugReason } from './debug.ts';
 import { virtualFlags } from './eflags.ts';
 
 /** What is being delivered. */
@@ -263,6 +263,7 @@ function deliverWithNesting(cpu: Cpu, event: Event): void {
     } catch (thrown) {
       if (thrown !== GUEST_FAULT) throw thrown;
     }
+    cpu.m32[PENDING_DEBUG] &= ~DR6_BT; // of a task gate whose task could not be entered
     const raised = takeFault(cpu);
     const vector = escalate(event.vector, raised.vector);
     if (vector === TRIPLE_FAULT) break;
