@@ -222,7 +222,7 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
       ourVector(e) === GP &&
       theirVector(e) === GP &&
       errorCode(e) === 0 &&
-      ourMemory(e, frameAt(e) ?? 0) === e.c.registers.eip &&
+      ((frameAt(e) ?? 0) < at.ARENA || ourMemory(e, frameAt(e) ?? 0) === e.c.registers.eip) &&
       isIn(d, e.c.registers.esp - 8, 8) &&
       d.ours === before(e.c, e.template, d.place as number),
   },

@@ -163,7 +163,7 @@ const ALL: readonly Verdict[] = [
           (changed(d) & VIF_VIP) !== 0 &&
           (changed(d) & VIF_VIP & d.theirs) === 0 &&
           (d.place !== savedByDoubleFault(e) || (d.theirs & RF) !== 0)) ||
-        (isOnly(d, VIF_VIP >>> 16) && (changed(d) & d.theirs) === 0)), // of an image at an odd word
+        (isOnly(d, (VIF_VIP | RF) >>> 16) && (changed(d) & d.theirs) === 0)), // of an image at an odd word
   },
   {
     name: 'no VME and no PVI',

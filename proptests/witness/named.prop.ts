@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { resetCpu } from '../../src/core/cpu/reset.ts';
-import { setRealSegment, updateMode } from '../../src/core/cpu/segmentation.ts';
+import { setFlatSegment, setRealSegment, updateMode } from '../../src/core/cpu/segmentation.ts';
 import { LivePort } from '../../src/core/machine/input-port.ts';
 import { Machine } from '../../src/core/machine/machine.ts';
 import * as at from '../../src/core/state/layout.ts';
@@ -280,6 +280,35 @@ for (const engine of engineNames()) {
   test(`LIDT with limit 0, then UD2, shuts the processor down (${engine})`, async () => {
     const machine = await realMode(engine, LIDT_NOTHING_UD2, false);
     assert.equal(machine.run(1000), 'shutdown');
+  });
+
+  test(`a double fault pushes the RF that its first instruction had, not the RF = 1 of faults (${engine})`, async () => {
+    for (const flags of [2, RF | 2]) {
+      const machine = await realMode(engine, [0x8e, 0xd8], false); // MOV DS, AX: #GP, whose gate is absent
+      const { m32 } = machine.cpu;
+      const words = [0, 0, 0xffff, 0xcf9a00, 0xffff, 0xcf9200];
+      words.forEach((word, k) => {
+        machine.space.write32(0x1000 + k * 4, word);
+      });
+      machine.space.write32(0x2000 + 8 * 8, (8 << 16) | 0x6000);
+      machine.space.write32(0x2000 + 8 * 8 + 4, 0x8e00);
+      m32[at.GDTR_BASE] = 0x1000;
+      m32[at.GDTR_LIMIT] = words.length * 4 - 1;
+      m32[at.IDTR_BASE] = 0x2000;
+      m32[at.IDTR_LIMIT] = 0xff;
+      m32[at.CR0] = 0x11;
+      setFlatSegment(machine.cpu, at.CS, 8, 0xc09b);
+      setFlatSegment(machine.cpu, at.SS, 0x10, 0xc093);
+      updateMode(machine.cpu);
+      m32[at.EAX] = 0x1230;
+      m32[at.EFLAGS] = flags;
+      machine.space.writeBytes(0x6000, Uint8Array.of(0x90));
+      machine.run(1);
+      assert.equal(m32[at.EIP], 0x6001);
+      assert.equal(machine.space.read32(m32[at.ESP]), 0, 'error code');
+      assert.equal(machine.space.read32(m32[at.ESP] + 4), REAL_CODE);
+      assert.equal(machine.space.read32(m32[at.ESP] + 12) & RF, flags & RF);
+    }
   });
 
   test(`LIDT with limit 0, then UD2, resets (${engine})`, async () => {
