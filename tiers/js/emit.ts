@@ -23,6 +23,7 @@ import {
   type Temp,
   usesOf,
 } from '../ir/ir.ts';
+import { MISS_UNALIGNED, MISS_WALK, MISS_WRITE } from './miss.ts';
 import { type Structure, structure } from './structure.ts';
 
 const COMPARISONS: Readonly<Record<string, [string, boolean]>> = {
@@ -99,6 +100,10 @@ class BlockEmitter {
   private readonly flagsAt = new Map<Temp, Flags>();
   private readonly isStrict: boolean[];
   private readonly hosts = new Map<Temp, string>();
+  /** Addresses that a checked access uses again: their host address must be the real one. */
+  private readonly isShared = new Set<Temp>();
+  /** Number of different addresses by instruction. */
+  private readonly addressesIn = new Map<number, number>();
   private readonly block: Block;
   private readonly all: FunctionFacts;
   private insn: Extract<Op, { op: 'insn' }> | null = null;
@@ -115,7 +120,16 @@ class BlockEmitter {
     const { ops, exit } = this.block;
     const cost = new Array<number>(this.block.temps).fill(0);
     let flags: Flags = null;
+    const addresses = new Set<Temp>();
+    let instruction = -1;
     for (const op of ops) {
+      if (op.op === 'insn') {
+        instruction = op.index;
+        addresses.clear();
+      } else if (op.op === 'load' || op.op === 'store') {
+        this.addressesIn.set(instruction, addresses.add(op.address).size);
+        if (op.checked) this.isShared.add(op.address);
+      }
       const to = resultOf(op);
       if (op.op === 'cc' || op.op === 'bits') flags = op;
       else if (op.op === 'handler') flags = null;
@@ -307,6 +321,15 @@ class BlockEmitter {
     this.line(`const t${temp} = ${text};`);
   }
 
+  /** The call that may make an access plain. */
+  private miss(op: Extract<Op, { op: 'load' | 'store' }>, address: string): string {
+    let how: number = op.size;
+    if (this.addressesIn.get(this.inside().index) === 1) how |= MISS_WALK;
+    if (op.op === 'load' && op.write) how |= MISS_WRITE;
+    if (op.size > 0 && !this.isShared.has(op.address)) how |= MISS_UNALIGNED;
+    return op.op === 'load' ? `loadMiss(${address}, ${how})` : `storeMiss(${address}, ${how}, ${this.value(op.value)})`;
+  }
+
   private access(op: Extract<Op, { op: 'load' | 'store' }>): string {
     const address = this.value(op.address);
     const known = this.hosts.get(op.address);
@@ -318,14 +341,16 @@ class BlockEmitter {
       if (op.op === 'store' || op.write) deny |= user ? TLB_NO_USER_WRITE : TLB_NO_SUPER_WRITE;
       const name = `${this.lines.length}`;
       this.line(`const e${name} = tlb[${address} >>> 12];`);
-      if (!op.checked) {
+      host = `h${name}`;
+      const place = `h${name} = (e${name} & -4096) + ${address} | 0;`;
+      if (op.checked) this.line(`const ${place}`);
+      else {
+        this.line(`let ${place}`);
         const aligned = (1 << op.size) - 1;
         const denied = `e${name} & ${deny}`;
         const test = aligned === 0 ? `(${denied})` : `(${denied} | ${address} & ${aligned})`;
-        this.line(`if (${test} !== 0) ${this.slow()}`);
+        this.line(`if (${test} !== 0 && (h${name} = ${this.miss(op, address)}) === 0) ${this.slow()}`);
       }
-      host = `h${name}`;
-      this.line(`const h${name} = (e${name} & -4096) + ${address} | 0;`);
       this.hosts.set(op.address, host);
     }
     return op.size === 2 ? `m32[${host} >>> 2]` : op.size === 1 ? `m16[${host} >>> 1]` : `m8[${host}]`;

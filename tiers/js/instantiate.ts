@@ -4,6 +4,7 @@
 import { META_OP_MASK, R_META, R_POSITION } from '../../src/core/isa/record.ts';
 import { EIP, MODE_KEY } from '../../src/core/state/layout.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
+import { makeMiss, type Miss } from './miss.ts';
 import { carryOf, conditionOf, flagsOf, multiplyHigh, multiplyHighSigned, parityFlag } from '../ir/arithmetic.ts';
 
 export type Compiled = (cpu: Cpu) => void;
@@ -11,7 +12,7 @@ export type Compiled = (cpu: Cpu) => void;
 export type HandlerTable = readonly ((cpu: Cpu, code: Int32Array, pc: number) => void)[];
 
 /** What emitted code calls and reads besides its parameter. */
-export interface Environment {
+export interface Environment extends Miss {
   readonly m8: Uint8Array;
   readonly m16: Uint16Array;
   readonly m32: Int32Array;
@@ -37,9 +38,11 @@ export function makeEnvironment(cpu: Cpu, code: Int32Array, handlers: HandlerTab
     processor.extraTicks = 0;
     m32[EIP] = processor.nextEip;
     processor.left = left - 1 - extra;
-    return (processor.exitRequest | extra) !== 0 || processor.nextEip !== following || m32[MODE_KEY] !== mode;
+    // A REP string that is done may have used up what the rest of the block was promised.
+    const isShort = extra !== 0 && processor.left < rest;
+    return isShort || processor.exitRequest !== 0 || processor.nextEip !== following || m32[MODE_KEY] !== mode;
   };
-  return { m8, m16, m32, tlb, step };
+  return { m8, m16, m32, tlb, step, ...makeMiss(cpu) };
 }
 
 const NAMES = [
@@ -48,6 +51,8 @@ const NAMES = [
   'm32',
   'tlb',
   'step',
+  'loadMiss',
+  'storeMiss',
   'carryOf',
   'flagsOf',
   'conditionOf',
@@ -65,6 +70,8 @@ export function instantiate(environment: Environment, body: string): Compiled {
     environment.m32,
     environment.tlb,
     environment.step,
+    environment.loadMiss,
+    environment.storeMiss,
     carryOf,
     flagsOf,
     conditionOf,

@@ -112,8 +112,7 @@ function locate(cpu: Cpu, linear: number, write: boolean, user: boolean): number
 
 /** #AC applies to this access: CR0.AM, EFLAGS.AC and CPL 3 (SDM 3 §6.15, interrupt 17). */
 function alignmentFault(cpu: Cpu, linear: number, size: number): boolean {
-  if ((linear & (size - 1)) === 0) return false;
-  if ((cpu.m32[EFLAGS] & AC) === 0 || (cpu.m32[CR0] & CR0_AM) === 0 || !isUser(cpu)) return false;
+  if (!wouldFaultOnAlignment(cpu, linear, size)) return false;
   setFault(cpu, 17, 0);
   return true;
 }
@@ -353,4 +352,19 @@ export function hostSpan(cpu: Cpu, linear: number, write: boolean): number {
   const user = isUser(cpu);
   if ((entry & (write ? writeDeny(user) : readDeny(user))) !== 0) return -1;
   return ((entry & -4096) + linear) | 0;
+}
+
+/**
+ * Translate for an access of the running code without making it: the host address of `linear`, or a number below
+ * CPU_BLOCK_SIZE when it is a device's or faults (EXIT_FAULT is set then). Fills the TLB and does to the page tables what
+ * the access would do. Entries of other
+ * pages change when a page table is read for the first time (AddressSpace.tableCount).
+ */
+export function locateExplicit(cpu: Cpu, linear: number, write: boolean): number {
+  return locate(cpu, linear, write, isUser(cpu));
+}
+
+/** An access of `size` bytes would raise #AC; no fault is recorded. */
+export function wouldFaultOnAlignment(cpu: Cpu, linear: number, size: number): boolean {
+  return (linear & (size - 1)) !== 0 && (cpu.m32[EFLAGS] & AC) !== 0 && (cpu.m32[CR0] & CR0_AM) !== 0 && isUser(cpu);
 }

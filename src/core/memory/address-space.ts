@@ -320,6 +320,11 @@ export class AddressSpace {
     this.noted.push(page);
   }
 
+  /** Pages known to be page tables. */
+  get tableCount(): number {
+    return this.tablePages.length;
+  }
+
   /** Bytes [offset, offset + size) of RAM page `page` are the source of a decoded block. */
   markCode(page: number, offset: number, size: number): void {
     let bits = this.codeBytes[page];

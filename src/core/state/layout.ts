@@ -93,6 +93,7 @@ export const FIELDS: readonly Field[] = [
   field('nmiPending', 'i32', 1, 'control'),
   field('pendingDebug', 'i32', 1, 'control'), // DR6 bits of a #DB trap due before the next instruction
   field('a20', 'i32', 1, 'control'), // 1 = address line 20 passes
+  field('scratch', 'i32', 1, 'derived'), // where compiled code leaves a value that lies unaligned in memory
   field('modeKey', 'i32', 1, 'derived'), // MODE_*: what decoded code depends on; see state/mode.ts
   field('tick', 'f64', 1, 'control'), // retired instructions plus idle ticks, exact below 2^53
 ];
@@ -201,6 +202,7 @@ export const NMI_PENDING = word('nmiPending');
 export const PENDING_DEBUG = word('pendingDebug');
 export const A20 = word('a20');
 export const MODE_KEY = word('modeKey');
+export const SCRATCH = word('scratch');
 /** Index into the 64-bit float view. */
 export const TICK_F64 = byteOffset('tick') >> 3;
 

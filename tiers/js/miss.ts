@@ -1,0 +1,89 @@
+// What compiled code asks when an access is not plain: make it plain, so that the function goes on. A page that is not
+// in the TLB yet is looked up, a clean one is marked written, and a value that lies unaligned inside one page is moved
+// through a scratch word. Everything else is answered with 0, and the instruction goes the slow way: devices, faults,
+// code, page tables, page ends, #AC, watchpoints, and whatever asks the function to leave.
+// What the page tables are marked with is what the handler would mark: only instructions with one address ask for it.
+
+import * as access from '../../src/core/memory/access.ts';
+import * as tlbBits from '../../src/core/memory/tlb.ts';
+import * as cpuState from '../../src/core/state/cpu.ts';
+import type { Cpu } from '../../src/core/state/cpu.ts';
+import * as layout from '../../src/core/state/layout.ts';
+
+const { CPU_BLOCK_SIZE, MODE_CPL3, MODE_KEY, SCRATCH } = layout;
+const { EXIT_FAULT } = cpuState;
+
+/** How a load may be made plain: log2 of its bytes, and these. */
+export const MISS_SIZE_MASK = 3;
+/** A store to the same place follows: the page must be writable. */
+export const MISS_WRITE = 4;
+/** The page tables may be read. */
+export const MISS_WALK = 8;
+/** Nothing else relies on the host address: it may be the scratch word's. */
+export const MISS_UNALIGNED = 16;
+const SIZE = MISS_SIZE_MASK;
+const WRITE = MISS_WRITE;
+const WALK = MISS_WALK;
+const UNALIGNED = MISS_UNALIGNED;
+
+export interface Miss {
+  /** Host address where the value can be loaded by a plain access, or 0. */
+  readonly loadMiss: (linear: number, how: number) => number;
+  /** Host address where the value can be stored by a plain access (the scratch word: it has been stored), or 0. */
+  readonly storeMiss: (linear: number, how: number, value: number) => number;
+}
+
+export function makeMiss(cpu: Cpu): Miss {
+  const { tlb, m32, view } = cpu;
+  const { locateExplicit, wouldFaultOnAlignment } = access;
+
+  /** Host address of an access that is plain but for its alignment, or 0. */
+  const plain = (linear: number, how: number, read: boolean, write: boolean): number => {
+    if (cpu.watchActive) return 0;
+    const user = (m32[MODE_KEY] & MODE_CPL3) !== 0;
+    let deny = 0;
+    if (read) deny |= user ? tlbBits.TLB_NO_USER_READ : tlbBits.TLB_NO_SUPER_READ;
+    if (write) deny |= user ? tlbBits.TLB_NO_USER_WRITE : tlbBits.TLB_NO_SUPER_WRITE;
+    const page = linear >>> 12;
+    if ((tlb[page] & deny) !== 0) {
+      if ((how & WALK) === 0) return 0;
+      const tables = cpu.space.tableCount;
+      const host = locateExplicit(cpu, linear, write);
+      if (cpu.exitRequest !== 0) {
+        // The handler meets the same fault again.
+        cpu.exitRequest &= ~EXIT_FAULT;
+        return 0;
+      }
+      if (host < CPU_BLOCK_SIZE || cpu.space.tableCount !== tables || (tlb[page] & deny) !== 0) return 0;
+    }
+    return ((tlb[page] & -4096) + linear) | 0;
+  };
+
+  /** Whether the access is aligned, or may be moved through the scratch word. */
+  const mayMove = (linear: number, how: number): boolean => {
+    const bytes = 1 << (how & SIZE);
+    if ((linear & (bytes - 1)) === 0) return true;
+    return (how & UNALIGNED) !== 0 && (linear & 0xfff) + bytes <= 4096 && !wouldFaultOnAlignment(cpu, linear, bytes);
+  };
+
+  const loadMiss = (linear: number, how: number): number => {
+    if (!mayMove(linear, how)) return 0;
+    const host = plain(linear, how, true, (how & WRITE) !== 0);
+    const size = how & SIZE;
+    if (host === 0 || (host & ((1 << size) - 1)) === 0) return host;
+    m32[SCRATCH] = size === 2 ? view.getInt32(host, true) : view.getUint16(host, true);
+    return SCRATCH << 2;
+  };
+
+  const storeMiss = (linear: number, how: number, value: number): number => {
+    if (!mayMove(linear, how)) return 0;
+    const host = plain(linear, how, false, true);
+    const size = how & SIZE;
+    if (host === 0 || (host & ((1 << size) - 1)) === 0) return host;
+    if (size === 2) view.setInt32(host, value, true);
+    else view.setInt16(host, value, true);
+    return SCRATCH << 2;
+  };
+
+  return { loadMiss, storeMiss };
+}
