@@ -105,6 +105,9 @@ interface Unit {
   readonly members: readonly number[];
 }
 
+/** While nothing is compiled, a block that is over its threshold asks again after so many executions at least. */
+const HELD_EXECUTIONS = 64;
+
 /** Losses are forgotten after so many compilations: pages come to hold other programs. */
 const LOSSES_FORGOTTEN = 256;
 
@@ -198,7 +201,7 @@ export class CompilingEngine implements Engine {
   private compile(block: number): void {
     const { blocks, policy } = this;
     if (this.isHeld) {
-      this.count(block, blocks.hotAfter);
+      this.count(block, Math.max(HELD_EXECUTIONS, blocks.hotAfter));
       return;
     }
     const threshold = this.threshold();

@@ -21,7 +21,7 @@ import { randomWorld } from '../verify/worlds.ts';
 import type { Noticed } from './check.ts';
 import { type Mutation, MUTATIONS } from './mutations.ts';
 
-const PROGRAMS = 24;
+const PROGRAMS = 32;
 const WORLDS = 8;
 /** Guests that reach what random ones do not: invalidation of all kinds, rights, tasks, strings. */
 const GUESTS = ['smc', 'paging', 'interrupts', 'ring3', 'tasks', 'strings', 'echo'];
@@ -57,7 +57,7 @@ async function recordLogs(folder: string, seed: number): Promise<void> {
   };
   const number = (i: number): string => String(i).padStart(2, '0');
   for (let i = 0; i < PROGRAMS; i++) {
-    await keep(`a-program-${number(i)}`, { images: { kernel: randomKernel(seed * 1000 + i, 700, 2) } });
+    await keep(`a-program-${number(i)}`, { images: { kernel: randomKernel(seed * 1000 + i, 300, 4) } });
   }
   for (let i = 0; i < WORLDS; i++) {
     await keep(`b-world-${number(i)}`, { images: { kernel: randomWorld(seed * 1000 + i) } });

@@ -99,7 +99,7 @@ class World {
         const linear = ALIAS + page * 0x1000;
         if (how === 0) lines.push(`invlpg [${linear}]`);
         else if (how === 1) lines.push('mov eax, cr3\nmov cr3, eax');
-        lines.push(`mov ${register}, [${linear + 16}]\nadd [${linear + 20}], ${register}`);
+        lines.push(`mov ${register}, [${linear + 16}]\nadd [${linear + 4 * (4 + dice.next(2))}], ${register}`);
       }
     }
     return `${lines.join('\n')}\ndec dword [turns]\njnz near ${top}`;

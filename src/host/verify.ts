@@ -79,7 +79,7 @@ class Verification {
     if (step.kind !== 'end') return this.ended(all, step);
     for (let index = 1; index <= schedules; index++) {
       const plain = witnesses[(index - 1) % witnesses.length];
-      const scheduled = await scheduledWitness(plain, seed, index);
+      const scheduled = await scheduledWitness(plain, seed, index, all.endTick);
       const one = this.lockstep([scheduled]);
       const result = await this.advance(one, `schedule ${index} of ${schedules}`, all.chain);
       if (result.kind === 'equal') return this.ended(one, result);

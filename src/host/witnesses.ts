@@ -52,9 +52,14 @@ function randomPolicy(seed: number, index: number): string {
     .join(',');
 }
 
-/** A witness under schedule `index` of a seed. */
-export async function scheduledWitness(witness: Witness, seed: number, index: number): Promise<Witness> {
-  const schedule = scheduleOf(seed, index);
+/** A witness under schedule `index` of a seed, for a run of `runTicks`. */
+export async function scheduledWitness(
+  witness: Witness,
+  seed: number,
+  index: number,
+  runTicks: number,
+): Promise<Witness> {
+  const schedule = scheduleOf(seed, index, runTicks);
   const base = baseName(witness.name);
   const plain = COMPILING.includes(base) ? await loadWitness(`${base}:${randomPolicy(seed, index)}`) : witness;
   const text = scheduleToText(schedule);

@@ -12,7 +12,7 @@ import type { Snapshot } from '../machine/snapshot.ts';
 import { type HeldPage, heldPages, refillTlb } from '../memory/refill.ts';
 import { peekLinear8 } from '../cpu/probe.ts';
 import type { Cpu } from '../state/cpu.ts';
-import { CS, EIP, MODE_CS32, MODE_KEY, SEG_BASE } from '../state/layout.ts';
+import { CR0, CR0_PG, CS, EIP, MODE_CS32, MODE_KEY, SEG_BASE } from '../state/layout.ts';
 import { compareSnapshots, type StateDifferences } from './state-rows.ts';
 import {
   isSameOutcome,
@@ -119,6 +119,11 @@ export function showsDifference(lockstep: Lockstep, found: FirstDifference, witn
 /** Bring translations back, unless that is visible: then the state is as it was without them. */
 function warmTlb(runner: Runner, snapshot: Snapshot, held: readonly HeldPage[]): void {
   const { machine } = runner.session;
+  // Without paging there is nothing that a translation could leave in memory.
+  if ((machine.cpu.m32[CR0] & CR0_PG) === 0) {
+    refillTlb(machine.cpu, held);
+    return;
+  }
   const { root } = machine.hash();
   refillTlb(machine.cpu, held);
   // Hashing makes writes slow again.

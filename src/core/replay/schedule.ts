@@ -16,7 +16,16 @@ export interface Schedule {
   readonly dropEveryTicks: number;
   /** Translations are; 0: never. */
   readonly flushEveryTicks: number;
+  /** One window in so many is like this; in the others nothing is dropped and nothing new is compiled. 1: all. */
+  readonly windowOneIn: number;
 }
+
+/**
+ * A schedule that drops and compiles all the time comes to some hundred thousand ticks a second; a boot has billions. So a
+ * long run is disturbed in windows, spread over all of it, that add up to this. Measured on a Debian boot of 6.5 G ticks.
+ */
+const DISTURBED_TICKS_MAX = 2 ** 25;
+const WINDOW_TICKS = 2 ** 19;
 
 /** Long slices are cut too, so that drops come as often in a guest that nothing interrupts. */
 const LONG_TICKS_MAX = 1 << 15;
@@ -29,8 +38,8 @@ export function scheduleNumber(seed: number, tick: number, purpose: number): num
   return (word ^ (word >>> 16)) >>> 0;
 }
 
-/** Schedule `index` of a seed. Short slices are rarer the shorter they are, drops rarer than slices: time is finite. */
-export function scheduleOf(seed: number, index: number): Schedule {
+/** Schedule `index` of a seed for a run of `runTicks`. Short slices are rarer the shorter they are, drops rarer than slices: time is finite. */
+export function scheduleOf(seed: number, index: number, runTicks = 0): Schedule {
   const choose = (purpose: number, choices: readonly number[]): number =>
     choices[scheduleNumber(seed, index, purpose) % choices.length];
   return {
@@ -39,15 +48,17 @@ export function scheduleOf(seed: number, index: number): Schedule {
     shortOneIn: choose(2, [2, 2, 3, 5, 16]),
     dropEveryTicks: choose(3, [0, 30_011, 100_003, 1_000_003]),
     flushEveryTicks: choose(4, [0, 1009, 10_007, 200_003]),
+    windowOneIn: Math.max(1, Math.ceil(runTicks / DISTURBED_TICKS_MAX)),
   };
 }
 
 export function scheduleToText(schedule: Schedule): string {
-  const { shortTicksMax, shortOneIn, dropEveryTicks, flushEveryTicks } = schedule;
+  const { shortTicksMax, shortOneIn, dropEveryTicks, flushEveryTicks, windowOneIn } = schedule;
   const often = (what: string, ticks: number): string =>
     ticks === 0 ? `${what} never` : `${what} every ${ticks} ticks`;
   const drops = `${often('code dropped', dropEveryTicks)}, ${often('translations dropped', flushEveryTicks)}`;
-  return `1 slice in ${shortOneIn} of 1 to ${shortTicksMax} ticks; ${drops}`;
+  const windows = windowOneIn === 1 ? '' : `; in 1 of ${windowOneIn} windows of ${WINDOW_TICKS} ticks`;
+  return `1 slice in ${shortOneIn} of 1 to ${shortTicksMax} ticks; ${drops}${windows}`;
 }
 
 /** An engine under a schedule. */
@@ -73,8 +84,16 @@ export class ScheduledEngine implements Engine {
   }
 
   run(cpu: Cpu): void {
-    const { seed, shortTicksMax, shortOneIn, dropEveryTicks, flushEveryTicks } = this.schedule;
+    const { seed, shortTicksMax, shortOneIn, dropEveryTicks, flushEveryTicks, windowOneIn } = this.schedule;
     const tick = cpu.now();
+    const isDisturbed = scheduleNumber(seed, Math.floor(tick / WINDOW_TICKS), 5) % windowOneIn === 0;
+    this.inner.isHeld = !isDisturbed;
+    if (!isDisturbed) {
+      this.lastTick = tick;
+      cpu.exitRequest = 0;
+      this.slice(cpu, WINDOW_TICKS - (tick % WINDOW_TICKS));
+      return;
+    }
     const hasPassed = (ticks: number): boolean =>
       ticks > 0 && Math.floor(tick / ticks) !== Math.floor(this.lastTick / ticks);
     if (hasPassed(dropEveryTicks)) this.inner.drop();
@@ -83,7 +102,10 @@ export class ScheduledEngine implements Engine {
     // Dropping asks engines to leave; one that left before its first instruction would break the loop's single steps.
     cpu.exitRequest = 0;
     const isShort = scheduleNumber(seed, tick, 3) % shortOneIn === 0;
-    const most = isShort ? 1 + (scheduleNumber(seed, tick, 4) % shortTicksMax) : LONG_TICKS_MAX;
+    this.slice(cpu, isShort ? 1 + (scheduleNumber(seed, tick, 4) % shortTicksMax) : LONG_TICKS_MAX);
+  }
+
+  private slice(cpu: Cpu, most: number): void {
     // The slice ends early; the loop sees an engine that left before its time, which any may do.
     const rest = Math.max(0, cpu.left - most);
     cpu.left -= rest;
