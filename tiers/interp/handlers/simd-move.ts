@@ -238,20 +238,21 @@ function movnti(cpu: Cpu, code: Int32Array, pc: number): void {
   writeA(cpu, code, pc, cpu.m32[code[pc + R_B]]);
 }
 
-/** Bytes of register `word` whose mask byte in `source` is negative go to DS:eDI (or the segment of the prefix). */
+/**
+ * Bytes of register `word` whose mask byte in `source` is negative go to DS:eDI (or the segment of the prefix). Silicon
+ * checks eight bytes at a time, whatever the mask says, and stores each by itself: with a 16-bit address each wraps.
+ */
 function storeMasked(cpu: Cpu, code: Int32Array, pc: number, word: number, bytes: number): void {
-  const edi = cpu.m32[EDI];
-  const offset = (code[pc + R_META] & META_ADDRSIZE_32) !== 0 ? edi : edi & 0xffff;
+  const offsetMask = (code[pc + R_META] & META_ADDRSIZE_32) !== 0 ? -1 : 0xffff;
+  const offset = cpu.m32[EDI] & offsetMask;
   const segment = segmentOf(code, pc);
-  // Silicon checks eight bytes at a time, whatever the mask says.
   const at = linearOf(cpu, segment, offset, 8, true);
   checkAlignment(cpu, at, 8);
   checkWrite(cpu, at, 8);
-  if (bytes > 8) {
-    checkWrite(cpu, linearOf(cpu, segment, (offset + 8) | 0, 8, true), 8);
-  }
+  if (bytes > 8) checkWrite(cpu, linearOf(cpu, segment, (offset + 8) & offsetMask, 8, true), 8);
+  const start = (at - offset) | 0;
   for (let k = 0; k < bytes; k++) {
-    if ((sourceBytes[k] & 0x80) !== 0) store8(cpu, (at + k) | 0, cpu.m8[4 * word + k]);
+    if ((sourceBytes[k] & 0x80) !== 0) store8(cpu, (start + ((offset + k) & offsetMask)) | 0, cpu.m8[4 * word + k]);
   }
 }
 
