@@ -17,7 +17,7 @@ import { formRegion } from './region.ts';
 export interface TierPolicy {
   /** Entry into a block at which it is compiled, at first; 0, as 1: the first. Beyond what a run reaches: never. */
   readonly threshold: number;
-  /** Functions after which the threshold doubles, and again after as many: each costs what few blocks are worth. 0: never. */
+  /** Functions after which the threshold doubles, and again after as many: each costs what few blocks are worth. 0: never, as with a threshold that is asked for. */
   readonly ramp: number;
   /** What the threshold does not grow beyond. */
   readonly steepest: number;
@@ -80,6 +80,8 @@ export class TierPolicyError extends Error {}
 /** Read `name=number,…` over a base policy; throws TierPolicyError. */
 export function parseTierPolicy(text: string, base: TierPolicy): TierPolicy {
   const policy: Record<string, number> = { ...base };
+  // A threshold that is asked for stays what it is, unless a ramp is asked for too.
+  if (/(^|,)\s*threshold\s*=/.test(text)) policy.ramp = 0;
   for (const part of text.split(',').filter((piece) => piece.trim() !== '')) {
     const [name, value = ''] = part.split('=').map((piece) => piece.trim());
     if (!Object.hasOwn(policy, name)) {

@@ -27,7 +27,7 @@ async function loadWitness(name: string): Promise<Witness> {
     policy: text.join(','),
     family: 'compiling',
     makeEngine,
-    makeEager: await loadEngine(`${name}${separator}threshold=1,ramp=0,evict=0`),
+    makeEager: await loadEngine(`${name}${separator}threshold=1,evict=0`),
   };
 }
 
