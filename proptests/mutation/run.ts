@@ -32,7 +32,7 @@ const isOfTiers = ({ file }: Mutation): boolean => !/^(tiers\/interp|src)\//.tes
 /** By the folder of the mutated file. The tiers are held against the interpreter, it against stepping. */
 const ENGINES_OF_TIERS = [
   'interp',
-  'js:threshold=1',
+  'js:threshold=1,ahead=1',
   'js:threshold=1,optimise=0,region=1',
   'js:threshold=2,instructions=1',
 ];
