@@ -424,6 +424,22 @@ export const MUTATIONS: readonly Mutation[] = [
       { shows: /^(LOOP|RCL|RCR|REP|MOVS|STOS|PUSHF|XADD|DIV|SHLD|SHRD|RDTSC|BS[FR]|POP|CMPXCHG)/ },
     ],
   ]),
+  ...inFile('tiers/js/miss.js', [
+    [
+      'const loadMiss',
+      'return SCRATCH << 2',
+      'return host',
+      'an unaligned load in compiled code takes the aligned word',
+      at(/\[|^(POP|RET|LEAVE)/),
+    ],
+    [
+      'const storeMiss',
+      'view.setInt32(host, value, true)',
+      'view.setInt16(host, value, true)',
+      'an unaligned store in compiled code loses its upper half',
+      { shows: /\[|^(PUSH|CALL)/ },
+    ],
+  ]),
   ...inFile('tiers/tiering.js', [
     ['unlink(dropped)', 'this.remove(unit)', 'unit.slot', 'functions of overwritten code are kept', CHANGES_CODE],
   ]),
