@@ -74,6 +74,9 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
       if (changed(d) !== RF || (d.ours & RF) !== 0) return false;
       // In a frame when vector 8 has a plain gate; INT 8 itself pushes RF = 0 too.
       if (ourVector(e) === 8) return typeof d.place === 'number' && (e.c.registers.eflags & RF) === 0;
+      // The TSS that is left may lie behind pages.
+      if (e.c.tags.has('pagedtables') && isIn(d, at.PAGES, 0x2000))
+        return ourVector(e) === 0x100 && (e.c.registers.eflags & RF) === 0;
       if (typeof d.place !== 'number' || d.place !== savedByDoubleFault(e)) return false;
       const isFirst = d.place === at.TSS + 0x24;
       const was = isFirst ? e.c.registers.eflags : before(e.c, e.template, d.place);
@@ -105,7 +108,7 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
       const register = typeof d.place === 'number' ? (d.place - at.TSS - 0x28) / 4 : NAMES.indexOf(d.place);
       if (register < 0 || register > 7 || register === 4 || register !== Math.floor(register)) return false;
       const { registers: r } = e.c;
-      const wide = e.c.program === 'popad';
+      const wide = e.c.program === 'popad' || e.c.area === 'stacks';
       const entry = [r.eax, r.ecx, r.edx, r.ebx, r.esp, r.ebp, r.esi, r.edi][register] >>> 0;
       const popped = stackDoubleword(
         e,
@@ -221,7 +224,7 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
       /call far/.test(e.c.program) &&
       ourVector(e) === GP &&
       theirVector(e) === GP &&
-      errorCode(e) === 0 &&
+      (errorCode(e) ?? 0) === 0 &&
       ((frameAt(e) ?? 0) < at.ARENA || ourMemory(e, frameAt(e) ?? 0) === e.c.registers.eip) &&
       isIn(d, e.c.registers.esp - 8, 8) &&
       d.ours === before(e.c, e.template, d.place as number),
@@ -281,6 +284,7 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
     knowsValue: true,
     explains: (d, e) =>
       (isIn(d, at.PAGE_DIRECTORY, 0x1000) || isIn(d, at.PAE_DIRECTORY, 0x1000)) &&
+      ((d.ours & 0x80) === 0 || (e.c.system.cr4 & 0x30) === 0) && // a large page has no table entry
       changed(d) === ACCESSED &&
       d.ours === (before(e.c, e.template, d.place as number) | ACCESSED) >>> 0 &&
       (d.ours & 1) !== 0,

@@ -229,7 +229,11 @@ const ALL: readonly Verdict[] = [
     name: 'no general detect',
     reason: 'SDM 3, Debug Control Register: with DR7.GD, MOV from or to a debug register is #DB with DR6.BD.',
     wrong,
-    departs: (e) => (e.c.system.dr7 & GD) !== 0 && ourVector(e) === DB && (e.ours.fields.dr6 & GD) !== 0,
+    departs: (e) =>
+      (e.c.system.dr7 & GD) !== 0 &&
+      (ourMemory(e, frameFlagsAt(e) ?? 0) & RF) !== 0 &&
+      ourVector(e) === DB &&
+      (e.ours.fields.dr6 & GD) !== 0,
   },
   {
     name: 'general detect where the monitor reads the debug registers',
@@ -248,6 +252,7 @@ const ALL: readonly Verdict[] = [
     departs: (e) =>
       (e.c.registers.eax & GD) !== 0 &&
       /mov dr7|0x23, 0xe8/.test(e.c.program) &&
+      (ourMemory(e, frameFlagsAt(e) ?? 0) & RF) !== 0 &&
       ourVector(e) === DB &&
       (e.ours.fields.dr7 & DR7_RESERVED) === 0 &&
       (e.ours.fields.dr6 & GD) !== 0,
@@ -423,7 +428,10 @@ const ALL: readonly Verdict[] = [
       isPageFault(e) &&
       isPageFault({ ...e, ours: e.theirs }) &&
       (d.place === 'cr2' ||
-        (isPageTable(d) && !isDirectory(d) && changed(d) === ACCESSED && (d.theirs & ACCESSED) !== 0)),
+        (isPageTable(d) &&
+          (!isDirectory(d) || (d.ours & 0x80) !== 0) &&
+          changed(d) === ACCESSED &&
+          (d.theirs & ACCESSED) !== 0)),
   },
   {
     name: 'an instruction that reads and writes faults on what it reads first',
@@ -518,7 +526,7 @@ const ALL: readonly Verdict[] = [
     departs: (e) =>
       e.c.tags.has('pagedtables') &&
       (e.ours.end === 'reset' || hasUsedDirectory(e)) &&
-      (isPageFault(e) || isPageFault({ ...e, ours: e.theirs }) || e.ours.end === 'reset') &&
+      (isPageFault(e) || isPageFault({ ...e, ours: e.theirs }) || ourVector(e) === 0x100 || e.ours.end === 'reset') &&
       (/\btss \[/.test(e.c.title) || /pushad|enter|jmp far/.test(e.c.program)),
   },
   {
@@ -638,7 +646,7 @@ const ALL: readonly Verdict[] = [
     reason:
       'SDM 2, JMP, CALL, RET, IRET: #GP(0) if the new EIP is beyond the limit, before anything changes; QEMU goes there.',
     wrong,
-    departs: (e) => (e.c.tags.has('far') || e.c.tags.has('iret')) && ourVector(e) === GP && errorCode(e) === 0,
+    departs: (e) => (e.c.tags.has('far') || e.c.tags.has('iret')) && ourVector(e) === GP && (errorCode(e) ?? 0) === 0,
   },
   {
     name: 'general-protection and stack faults of a far transfer after it has stored',
