@@ -179,6 +179,39 @@ test('breakpoints are hit backwards in reverse order, at the same states, and wh
   assert.ok(hitCount > 20, `${hitCount} hits`);
 });
 
+test('a search backwards runs only intervals that execute the page, and finds what a search through all finds', () => {
+  for (const run of [runs[0], runs[2], runs[5]]) {
+    const known = timelineOf(run, { intervalTicks: 2048 });
+    go(known.seek({ tick: known.endTick, seq: 0 }));
+    const dice = new Dice(17 + run.log.lastTick);
+    for (let round = 0; round < 2; round++) {
+      go(known.seek({ tick: dice.next(known.endTick), seq: 0 }));
+      const { m32 } = known.machine.cpu;
+      const address = (m32[EIP] + m32[SEG_BASE + CS]) >>> 0;
+      // One interval: it is the last one, about which nothing is known.
+      const fresh = timelineOf(run, { intervalTicks: 2 ** 30 });
+      for (const timeline of [known, fresh]) {
+        go(timeline.seek({ tick: known.endTick, seq: 0 }));
+        timeline.searchedIntervals = 0;
+      }
+      known.addBreakpoint(address);
+      fresh.addBreakpoint(address);
+      for (let i = 0; i < 3; i++) {
+        const [a, b] = [known, fresh].map((timeline) => go(timeline.continueBackward()));
+        assert.deepEqual(a.position, b.position, `${run.name}, ${address.toString(16)}`);
+        assert.equal(hashOf(known), hashOf(fresh));
+      }
+      for (const { id } of [...known.breakpoints]) known.remove(id);
+    }
+    // Nowhere executed: nothing is run.
+    known.addBreakpoint(0xfee1_d000);
+    known.searchedIntervals = 0;
+    go(known.seek({ tick: known.endTick, seq: 0 }));
+    assert.equal(go(known.continueBackward()).kind, 'start');
+    assert.ok(known.searchedIntervals <= 1, `${run.name}: ${known.searchedIntervals} intervals`);
+  }
+});
+
 test('a breakpoint on a repeated instruction is hit at every iteration, in both directions', async () => {
   const run = await recordGuest('strings', { maxTicks: 60_000 });
   const timeline = timelineOf(run);

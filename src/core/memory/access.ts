@@ -48,6 +48,7 @@ function translate(cpu: Cpu, linear: number, write: boolean, user: boolean, fetc
   const page = linear >>> 12;
   let deny = 0;
   let global = false;
+  if (fetch) cpu.fetchedPages?.add(page);
   if ((cpu.m32[CR0] & CR0_PG) !== 0) {
     const entry = cpu.tlb[page];
     if (write && entry !== TLB_INVALID && (entry & (user ? TLB_USER_WRITABLE : TLB_SUPER_WRITABLE)) !== 0) {
@@ -77,6 +78,8 @@ function translate(cpu: Cpu, linear: number, write: boolean, user: boolean, fetc
     entry |= TLB_NO_USER_READ | TLB_NO_SUPER_READ | TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE;
   }
   if (cpu.fetchStops !== null && cpu.fetchStops.hasPage(page)) entry |= TLB_NO_USER_FETCH | TLB_NO_SUPER_FETCH;
+  // The first fetch must come by here to be noted.
+  if (cpu.fetchedPages !== null && !fetch) entry |= TLB_NO_USER_FETCH | TLB_NO_SUPER_FETCH;
   if (cpu.space.isReadWatched(host)) entry |= TLB_NO_USER_READ | TLB_NO_SUPER_READ;
   fillTlb(cpu, page, entry);
   if (write && rom) return DEVICE;

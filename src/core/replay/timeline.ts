@@ -8,8 +8,8 @@
  * give up; `finish` runs one to its end. Breakpoints are linear addresses and stop before the instruction; engines
  * look at instructions one by one only in pages that hold one. Watchpoints are RAM bytes (the memory, not the address
  * that a page table gives it) and see whoever writes them, DMA too. Forwards they stop after the access, backwards
- * before it, as debuggers expect. The run is cut into intervals, each with a list of the RAM pages written in it, so
- * that a search backwards for a write runs only the intervals that matter.
+ * before it, as debuggers expect. The run is cut into intervals, each with a list of the RAM pages written in it and of
+ * the linear pages executed in it, so that a search backwards runs only the intervals that matter.
  */
 import type { CodeInvalidator, Engine } from '../machine/engine.ts';
 import { DevicelessPort, ReplayingPort } from '../machine/input-port.ts';
@@ -148,6 +148,10 @@ export class Timeline {
   private nextId = 1;
   /** RAM pages written in each interval, ascending; undefined where the run has not been. */
   private readonly written: (Uint32Array | undefined)[] = [];
+  /** Linear pages from which instructions were fetched, likewise. */
+  private readonly executed: (Uint32Array | undefined)[] = [];
+  /** Intervals run by searches backwards, for figures. */
+  searchedIntervals = 0;
   /** The interval that has been run from its beginning without a gap, or −1. */
   private openInterval = -1;
   private hit: Hit | null = null;
@@ -173,7 +177,7 @@ export class Timeline {
     this.store = new PageStore(this.machine);
     this.checkpoints = new CheckpointStore(options.checkpointBytesMax ?? CHECKPOINT_BYTES_DEFAULT, this.lastTick);
     this.machine.space.takeDirty(DIRTY_INTERVAL);
-    this.openInterval = 0;
+    this.beginInterval(0);
     this.checkpoint();
   }
 
@@ -411,10 +415,21 @@ export class Timeline {
     const pages = Uint32Array.from(machine.space.takeDirty(DIRTY_INTERVAL));
     if (this.openInterval >= 0) {
       // Several at once only when a reset spans them.
-      for (let i = this.openInterval; i < interval; i++) this.written[i] = pages;
+      const executed = Uint32Array.from(machine.cpu.fetchedPages ?? []).sort();
+      for (let i = this.openInterval; i < interval; i++) {
+        this.written[i] = pages;
+        this.executed[i] = executed;
+      }
     }
-    this.openInterval = interval;
+    this.beginInterval(interval);
     if (this.checkpoints.before(machine.tick).snapshot.tick < interval * intervalTicks) this.checkpoint();
+  }
+
+  /** From here on pages are noted; −1: no interval begins here. */
+  private beginInterval(interval: number): void {
+    this.openInterval = interval;
+    this.machine.cpu.fetchedPages = interval < 0 ? null : new Set();
+    this.machine.space.touchDerived();
   }
 
   /** Only at a position of seq 0, before anything that is due. */
@@ -433,7 +448,7 @@ export class Timeline {
     this.serial.rewind(snapshot.tick);
     machine.space.takeDirty(DIRTY_INTERVAL);
     const interval = Math.floor(snapshot.tick / this.intervalTicks);
-    this.openInterval = snapshot.tick === interval * this.intervalTicks ? interval : -1;
+    this.beginInterval(snapshot.tick === interval * this.intervalTicks ? interval : -1);
   }
 
   /** At `tick`: on until so many interrupts and exceptions have come at it. */
@@ -553,6 +568,7 @@ export class Timeline {
     for (let interval = Math.floor(before.tick / intervalTicks); interval >= 0; interval--) {
       if (this.canSkip(interval, search)) continue;
       const begin = interval * intervalTicks;
+      this.searchedIntervals++;
       yield* this.seek({ tick: begin, seq: 0 });
       const endTick = Math.min(begin + intervalTicks, before.tick);
       this.hit = null;
@@ -570,10 +586,12 @@ export class Timeline {
     return null;
   }
 
-  /** Nothing that is searched for can be in the interval: it is known which pages it wrote, and none is watched. */
+  /** Nothing that is searched for can be in the interval: it wrote no page that is watched, and executed none with a breakpoint. */
   private canSkip(interval: number, { breakpoints, watchpoints }: Search): boolean {
     const pages = this.written[interval];
-    if (pages === undefined || breakpoints.length > 0) return false;
+    const executed = this.executed[interval];
+    if (pages === undefined || executed === undefined) return false;
+    if (breakpoints.some(({ address }) => includesSorted(executed, address >>> 12))) return false;
     return watchpoints.every(({ kind, physical, sizeBytes }) => {
       if (kind !== 'write') return false;
       for (let page = physical >>> 12; page <= (physical + sizeBytes - 1) >>> 12; page++) {

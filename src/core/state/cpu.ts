@@ -103,6 +103,8 @@ export class Cpu {
 
   /** Set by debuggers only, between slices; the TLB denies fetches from its pages, so that engines ask. */
   fetchStops: FetchStops | null = null;
+  /** Linear pages from which instructions are fetched are entered here, for a debugger: each at least once a TLB flush. */
+  fetchedPages: Set<number> | null = null;
 
   /** Result registers of the page walk (cpu/paging.ts): page-aligned physical address, TLB deny bits, global. */
   walkPhysical = DOUBLE;
