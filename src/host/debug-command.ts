@@ -97,6 +97,7 @@ async function debugLog(args: Arguments, path: string, log: LogReader): Promise<
     makeEngine,
     makeStepper,
     devices: args.text('devices') === 'log' ? 'log' : 'model',
+    warn: (text) => say(`debug: ${text}`),
     ...(megabytes === undefined ? {} : { checkpointBytesMax: megabytes * 2 ** 20 }),
   });
   const symbols = symbolsOfImages(images);

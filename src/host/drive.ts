@@ -29,6 +29,8 @@ export interface DriveOptions {
   readonly progress?: Progress | null;
   /** Called between slices; false ends the run. */
   readonly watch?: (tick: number) => boolean;
+  /** Called between slices when the run just stopped at its tick, of which nothing has happened yet. */
+  readonly passed?: () => void;
   /** Called about once a second while a person may be typing. */
   readonly flushLog?: () => void;
 }
@@ -108,6 +110,7 @@ class Driver {
       const sliceEnd = (Math.floor(session.tick / SLICE_TICKS) + 1) * SLICE_TICKS;
       const reason = session.advance(Math.min(maxTick, sliceEnd));
       if (this.options.watch?.(session.tick) === false) return this.over('stopped');
+      if (reason === 'tick') this.options.passed?.();
       if (reason === 'idle') {
         if (!(await this.waitForInput())) return this.over('idle');
       } else if (reason !== 'tick') return this.over(reason);

@@ -13,6 +13,7 @@ import type { Machine } from '../core/machine/machine.ts';
 import type { InputEvent, SerialInput } from '../core/replay/events.ts';
 import { parseInputScript, ScriptPlayer } from '../core/replay/input-script.ts';
 import { embedImages, hasImage, readImage } from '../core/replay/log-images.ts';
+import { CheckpointRecorder } from '../core/replay/stored-checkpoints.ts';
 import { LogWriter, openLog } from '../core/replay/log.ts';
 import type { LogReader } from '../core/replay/log.ts';
 import type { ImageRecord, LogProfile, MachineManifest } from '../core/replay/manifest.ts';
@@ -130,6 +131,8 @@ export interface RecordSettings extends MachineSettings {
   readonly script?: string;
   /** The run ends at this tick at the latest; default 2^32. */
   readonly maxTicks?: number;
+  /** A checkpoint is stored in the log about every so many ticks. */
+  readonly checkpointEveryTicks?: number;
 }
 
 export interface Recording extends SessionEnd {
@@ -162,8 +165,12 @@ export async function record(settings: RecordSettings): Promise<Recording> {
     player?.serialOutput(session === null ? 0 : session.machine.cpu.now(), line, byte);
     settings.onSerial?.(line, byte);
   });
-  session = new Session({ manifest, images, makeEngine, port, output });
-  const end = session.end(runLive(session, settings.maxTicks ?? 2 ** 32));
+  const every = settings.checkpointEveryTicks;
+  const recorder = every === undefined ? null : new CheckpointRecorder(writer, every);
+  session = new Session({ manifest, images, makeEngine, port, output: recorder?.listen(output) ?? output });
+  recorder?.attach(session.machine);
+  const lookTicks = Math.min(every ?? DEAD_LOOK_TICKS, DEAD_LOOK_TICKS);
+  const end = session.end(runLive(session, settings.maxTicks ?? 2 ** 32, lookTicks, () => recorder?.passed()));
   return { ...end, log: concatenate(frames), manifest, serial: Uint8Array.from(serial) };
 }
 
@@ -234,12 +241,13 @@ export async function verify(log: Uint8Array | LogReader, settings: VerifySettin
 const DEAD_NANOSECONDS = 1e9;
 const DEAD_LOOK_TICKS = 1 << 19;
 
-function runLive(session: Session, maxTicks: number): EndReason {
+function runLive(session: Session, maxTicks: number, lookTicks: number, passed: () => void): EndReason {
   const patienceTicks = DEAD_NANOSECONDS / session.machine.options.nsPerTick;
   let deadTick = -1;
   while (session.tick < maxTicks) {
-    const reason = session.advance(Math.min(maxTicks, session.tick + DEAD_LOOK_TICKS));
+    const reason = session.advance(Math.min(maxTicks, session.tick + lookTicks));
     if (reason !== 'tick') return reason;
+    passed();
     if (!session.isDead || session.port.nextTick() !== Number.POSITIVE_INFINITY) deadTick = -1;
     else if (deadTick < 0) deadTick = session.tick;
     else if (session.tick - deadTick >= patienceTicks) return 'idle';

@@ -6,6 +6,7 @@ import { RecordingPort } from '../core/machine/input-port.ts';
 import { FRAME_TICKS_DEFAULT, LogWriter } from '../core/replay/log.ts';
 import { embedImages } from '../core/replay/log-images.ts';
 import type { LogProfile } from '../core/replay/manifest.ts';
+import { CheckpointRecorder } from '../core/replay/stored-checkpoints.ts';
 import type { SessionEnd } from '../core/replay/session.ts';
 import { Shadow, ShadowedPort } from '../core/replay/shadow.ts';
 import { type Arguments, CommandError, type CommandSpec } from './args.ts';
@@ -36,6 +37,13 @@ export const RECORD: CommandSpec = {
       value: 'N',
       range: [1, Number.MAX_SAFE_INTEGER],
       help: 'ticks after which a frame is written: what a kill can lose (default 2^25)',
+    },
+    {
+      group: LOG_GROUP,
+      name: 'checkpoint-every',
+      value: 'N',
+      range: [1, Number.MAX_SAFE_INTEGER],
+      help: 'store a checkpoint about every N ticks, so that reprise debug opens the log fast (not with --profile checked)',
     },
     {
       group: LOG_GROUP,
@@ -104,19 +112,33 @@ export async function recordCommand(args: Arguments): Promise<number> {
   const file = new LogFile(path);
   let writer: LogWriter | null = null;
   let shadowed: ShadowedPort | null = null;
-  const live = await prepareLive(args, ({ manifest, images }) => {
-    const header = { creator: `reprise ${VERSION}`, profile: profileOf(args), machine: manifest };
-    writer = new LogWriter(file.sink, header, { frameTicks: args.number('frame-ticks') ?? FRAME_TICKS_DEFAULT });
-    if (args.has('embed')) {
-      embedImages(
-        writer,
-        manifest.images.map(({ role }) => images.get(role) ?? new Uint8Array(0)),
-      );
-    }
-    if (!args.has('shadow')) return new RecordingPort(writer);
-    shadowed = new ShadowedPort(writer);
-    return shadowed;
-  });
+  let recorder: CheckpointRecorder | null = null;
+  const every = args.number('checkpoint-every');
+  if (every !== undefined && profileOf(args) === 'checked') {
+    throw new CommandError(
+      '--checkpoint-every cannot be had with --profile checked, whose digests span checkpoints: use --profile full.',
+    );
+  }
+  const live = await prepareLive(
+    args,
+    ({ manifest, images }) => {
+      const header = { creator: `reprise ${VERSION}`, profile: profileOf(args), machine: manifest };
+      writer = new LogWriter(file.sink, header, { frameTicks: args.number('frame-ticks') ?? FRAME_TICKS_DEFAULT });
+      if (args.has('embed')) {
+        embedImages(
+          writer,
+          manifest.images.map(({ role }) => images.get(role) ?? new Uint8Array(0)),
+        );
+      }
+      if (every !== undefined) recorder = new CheckpointRecorder(writer, every);
+      if (!args.has('shadow')) return new RecordingPort(writer);
+      shadowed = new ShadowedPort(writer);
+      return shadowed;
+    },
+    (output) => recorder?.listen(output) ?? output,
+  );
+  const checkpoints = recorder as CheckpointRecorder | null;
+  checkpoints?.attach(live.session.machine);
   const flushLog = (): void => writer?.flush();
   const { manifest, images } = live.setup;
   const engine = chosenEngine(args);
@@ -125,12 +147,14 @@ export async function recordCommand(args: Arguments): Promise<number> {
   file.open();
   let status: number;
   try {
+    const passed = (): void => checkpoints?.passed();
     const watching = {
       flushLog,
+      passed,
       watch: (tick: number) => shadow?.catchUp(tick) !== false,
       ended: ({ tick, hash }: SessionEnd) => shadow?.finish(tick, hash),
     };
-    status = await driveLive(args, live, 'record', shadow === null ? { flushLog } : watching);
+    status = await driveLive(args, live, 'record', shadow === null ? { flushLog, passed } : watching);
   } finally {
     file.close();
   }

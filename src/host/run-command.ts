@@ -1,6 +1,7 @@
 // `reprise run`: boots a guest and records nothing. Also what run and record share: script, terminal, output, pace,
 // and how a run's end becomes a sentence and a status.
 
+import type { OutputPort } from '../core/devices/device.ts';
 import { InputScriptError, parseInputScript, ScriptPlayer } from '../core/replay/input-script.ts';
 import { LivePort } from '../core/machine/input-port.ts';
 import { Session, type SessionEnd } from '../core/replay/session.ts';
@@ -37,7 +38,11 @@ export interface Live {
 }
 
 /** Everything of a live run but its log: `makePort` is where run and record differ. */
-export async function prepareLive(args: Arguments, makePort: (setup: MachineSetup) => LivePort): Promise<Live> {
+export async function prepareLive(
+  args: Arguments,
+  makePort: (setup: MachineSetup) => LivePort,
+  listen: (output: OutputPort) => OutputPort = (output) => output,
+): Promise<Live> {
   const makeEngine = await loadEngine(chosenEngine(args));
   const steps = readScript(args.text('input'));
   const setup = buildMachine(args);
@@ -54,7 +59,7 @@ export async function prepareLive(args: Arguments, makePort: (setup: MachineSetu
           onSerial: (line, byte) => player.serialOutput(session === null ? 0 : session.machine.cpu.now(), line, byte),
         }),
   });
-  session = new Session({ ...setup, makeEngine, port, output });
+  session = new Session({ ...setup, makeEngine, port, output: listen(output) });
   // A script is the whole input unless the terminal is asked for, so that it gives the same log every time.
   const usesStdin = serial[0] === 'stdio' && (steps === null || args.has('serial'));
   return { setup, output, session, terminal: usesStdin ? new Terminal() : null };
@@ -74,6 +79,8 @@ function readScript(path: string | undefined) {
 /** What a recording adds to a run. */
 export interface LiveHooks {
   readonly flushLog?: () => void;
+  /** Between slices, at a tick of which nothing has happened yet. */
+  readonly passed?: () => void;
   /** Between slices; false ends the run. */
   readonly watch?: (tick: number) => boolean;
   /** The run is over; before it is said how. */
@@ -96,6 +103,7 @@ export async function driveLive(args: Arguments, live: Live, label: string, hook
     progress: Progress.isWanted() && !args.has('json') ? new Progress({ label, nsPerTick, endTick: maxTick }) : null,
     ...(hooks.flushLog === undefined || terminal === null ? {} : { flushLog: hooks.flushLog }),
     ...(hooks.watch === undefined ? {} : { watch: hooks.watch }),
+    ...(hooks.passed === undefined ? {} : { passed: hooks.passed }),
   });
   const end = session.end(driven.reason);
   hooks.ended?.(end);

@@ -59,6 +59,8 @@ export interface FrameInfo {
   readonly firstTick: number;
   readonly payloadBytes: number;
   readonly rawBytes: number;
+  /** A checkpoint whose checksum does not agree: nothing needs it. */
+  readonly isDamaged?: true;
 }
 
 const NAME_BY_KIND = new Map<number, FrameKindName>(
@@ -117,7 +119,10 @@ export function readFrame(file: Uint8Array, offset: number, expectedSeq: number)
   const payloadBytes = view.getUint32(20, true);
   const end = offset + FRAME_HEADER_BYTES + payloadBytes;
   if (end > file.length) return null;
-  if (crc32c(file, offset + FRAME_HEADER_BYTES, end, crc32c(file, offset, offset + 32)) !== view.getUint32(32, true)) {
+  const isWhole =
+    crc32c(file, offset + FRAME_HEADER_BYTES, end, crc32c(file, offset, offset + 32)) === view.getUint32(32, true);
+  const isNeeded = file[offset + 4] !== FRAME_KIND.checkpoint || (file[offset + 5] & FRAME_FLAG.maySkip) === 0;
+  if (!isWhole && isNeeded) {
     throw damaged('payload', expectedSeq, offset);
   }
   const format = view.getUint16(6, true);
@@ -139,7 +144,8 @@ export function readFrame(file: Uint8Array, offset: number, expectedSeq: number)
   if ((flags & FRAME_FLAG.deflated) === 0 && rawBytes !== payloadBytes) throw malformed('length', seq, offset);
   const firstTick = view.getUint32(16, true) * 0x100000000 + view.getUint32(12, true);
   if (!Number.isSafeInteger(firstTick)) throw malformed('first tick', seq, offset);
-  return { seq, offset, kind: file[offset + 4], flags, firstTick, payloadBytes, rawBytes };
+  const frame = { seq, offset, kind: file[offset + 4], flags, firstTick, payloadBytes, rawBytes };
+  return isWhole ? frame : { ...frame, isDamaged: true };
 }
 
 /** The payload of a frame that `readFrame` accepted. Throws `malformed`. */

@@ -7,6 +7,12 @@
 export const SERIAL_LINES = 5;
 export const DEBUG_CONSOLE_LINE = 4;
 
+/** What was sent on a line in some stretch of ticks. */
+export interface SerialPart {
+  readonly bytes: Uint8Array;
+  readonly ticks: readonly number[];
+}
+
 interface LineHistory {
   bytes: Uint8Array;
   ticks: Float64Array;
@@ -38,6 +44,29 @@ export class SerialHistory {
     }
     history.bytes[history.count] = byte;
     history.ticks[history.count++] = tick;
+  }
+
+  /** What each line has sent at or after a tick. */
+  partsSince(tick: number): SerialPart[] {
+    return this.lines.map(({ bytes, ticks, count }) => {
+      let first = 0;
+      while (first < count && ticks[first] < tick) first++;
+      return { bytes: bytes.slice(first, count), ticks: [...ticks.subarray(first, count)] };
+    });
+  }
+
+  /** Takes over what is not known yet of a history that begins where this one does. */
+  learn(parts: readonly SerialPart[]): void {
+    parts.forEach(({ bytes, ticks }, line) => {
+      const history = this.lines[line];
+      if (history === undefined) return;
+      const { sent } = history;
+      for (let i = history.count; i < bytes.length; i++) {
+        history.sent = history.count;
+        this.add(line, bytes[i], ticks[i]);
+      }
+      history.sent = sent;
+    });
   }
 
   /** The replay is at `tick` again, before anything that happens at it. */

@@ -23,7 +23,9 @@ import type { Divergence } from './divergence.ts';
 import type { Evaluator } from './expression.ts';
 import type { LogReader } from './log.ts';
 import { DEBUG_CONSOLE_LINE, SerialHistory } from './serial-history.ts';
+import { PageRecords } from './page-records.ts';
 import { createReplay } from './session.ts';
+import { StoredCheckpoints } from './stored-checkpoints.ts';
 import type { EngineFactory, Images } from './session.ts';
 
 export interface Position {
@@ -86,6 +88,8 @@ export interface TimelineOptions {
   readonly checkpointBytesMax?: number;
   /** Ticks of an interval, which begins with a checkpoint while there is memory for it. */
   readonly intervalTicks?: number;
+  /** What is wrong with checkpoints of the log, in sentences. */
+  readonly warn?: (text: string) => void;
   /** On shorter ways than this nothing is compiled. */
   readonly holdTicks?: number;
 }
@@ -135,6 +139,8 @@ export class Timeline {
   private readonly port: ReplayingPort;
   private readonly store: PageStore;
   private readonly holdTicks: number;
+  /** What the recording left in the log. */
+  readonly stored: StoredCheckpoints | null;
   private makeEngine: EngineFactory;
   private readonly makeStepper: EngineFactory;
   /** The factory of the engine in use. */
@@ -146,10 +152,7 @@ export class Timeline {
   private breakpointList: Breakpoint[] = [];
   private watchpointList: Watchpoint[] = [];
   private nextId = 1;
-  /** RAM pages written in each interval, ascending; undefined where the run has not been. */
-  private readonly written: (Uint32Array | undefined)[] = [];
-  /** Linear pages from which instructions were fetched, likewise. */
-  private readonly executed: (Uint32Array | undefined)[] = [];
+  private readonly records = new PageRecords();
   /** Intervals run by searches backwards, for figures. */
   searchedIntervals = 0;
   /** The interval that has been run from its beginning without a gap, or −1. */
@@ -173,6 +176,8 @@ export class Timeline {
     this.current = makeEngine;
     this.lastTick = this.port.endTick;
     this.intervalTicks = options.intervalTicks ?? chooseInterval(this.lastTick);
+    // In the places of checks a log without devices has more than a stored checkpoint knows.
+    this.stored = devices === 'log' ? null : new StoredCheckpoints(log, this.machine, options.warn ?? (() => {}));
     this.holdTicks = options.holdTicks ?? HOLD_TICKS;
     this.store = new PageStore(this.machine);
     this.checkpoints = new CheckpointStore(options.checkpointBytesMax ?? CHECKPOINT_BYTES_DEFAULT, this.lastTick);
@@ -261,8 +266,8 @@ export class Timeline {
     const tick = Math.max(0, Math.min(target.tick, this.lastTick));
     const wanted = { tick, seq: tick === target.tick ? target.seq : 0 };
     const here = this.position;
-    const base = this.checkpoints.before(tick);
     const isAhead = comparePositions(here, wanted) <= 0;
+    const base = this.checkpointBefore(tick, isAhead ? here.tick : -1);
     if (!isAhead || base.snapshot.tick > here.tick) this.restore(base);
     for (const distance of NEAR_TICKS) {
       const mark = tick - distance;
@@ -274,6 +279,17 @@ export class Timeline {
     yield* this.runTo(tick);
     if (wanted.seq > 0 && this.machine.tick === tick) this.passDeliveries(tick, wanted.seq);
     return this.stopped('position');
+  }
+
+  /** The nearest, from memory or, where that saves an interval, from the log; `reachedTick` can be gone on from. */
+  private checkpointBefore(tick: number, reachedTick: number): Checkpoint {
+    const base = this.checkpoints.before(tick);
+    const near = Math.max(base.snapshot.tick, reachedTick) + this.intervalTicks;
+    const found = tick > near ? (this.stored?.before(tick, near) ?? null) : null;
+    if (found === null) return base;
+    this.serial.learn(found.serial);
+    this.checkpoints.add(found.checkpoint);
+    return found.checkpoint;
   }
 
   /** `count` ticks on: instructions, iterations of a REP, or idle ticks. */
@@ -416,10 +432,7 @@ export class Timeline {
     if (this.openInterval >= 0) {
       // Several at once only when a reset spans them.
       const executed = Uint32Array.from(machine.cpu.fetchedPages ?? []).sort();
-      for (let i = this.openInterval; i < interval; i++) {
-        this.written[i] = pages;
-        this.executed[i] = executed;
-      }
+      for (let i = this.openInterval; i < interval; i++) this.records.note(i, pages, executed);
     }
     this.beginInterval(interval);
     if (this.checkpoints.before(machine.tick).snapshot.tick < interval * intervalTicks) this.checkpoint();
@@ -566,7 +579,7 @@ export class Timeline {
     const search: Search = { breakpoints, watchpoints, condition: null, from: null, before };
     const { intervalTicks } = this;
     for (let interval = Math.floor(before.tick / intervalTicks); interval >= 0; interval--) {
-      if (this.canSkip(interval, search)) continue;
+      if (this.records.canSkip(interval, search)) continue;
       const begin = interval * intervalTicks;
       this.searchedIntervals++;
       yield* this.seek({ tick: begin, seq: 0 });
@@ -584,21 +597,6 @@ export class Timeline {
       yield undefined;
     }
     return null;
-  }
-
-  /** Nothing that is searched for can be in the interval: it wrote no page that is watched, and executed none with a breakpoint. */
-  private canSkip(interval: number, { breakpoints, watchpoints }: Search): boolean {
-    const pages = this.written[interval];
-    const executed = this.executed[interval];
-    if (pages === undefined || executed === undefined) return false;
-    if (breakpoints.some(({ address }) => includesSorted(executed, address >>> 12))) return false;
-    return watchpoints.every(({ kind, physical, sizeBytes }) => {
-      if (kind !== 'write') return false;
-      for (let page = physical >>> 12; page <= (physical + sizeBytes - 1) >>> 12; page++) {
-        if (includesSorted(pages, page)) return false;
-      }
-      return true;
-    });
   }
 
   private arm(search: Search): void {
@@ -688,15 +686,4 @@ function chooseInterval(runTicks: number): number {
   let ticks = INTERVAL_TICKS_MIN;
   while (ticks < INTERVAL_TICKS_MAX && ticks * INTERVAL_COUNT < runTicks) ticks *= 2;
   return ticks;
-}
-
-function includesSorted(list: Uint32Array, wanted: number): boolean {
-  let low = 0;
-  let high = list.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (list[middle] < wanted) low = middle + 1;
-    else high = middle;
-  }
-  return list[low] === wanted;
 }

@@ -1,0 +1,49 @@
+/**
+ * What each interval of a timeline did to pages: the RAM pages that were written in it and the linear pages from which
+ * instructions were fetched. A search backwards asks here which intervals it need not run. An interval without a
+ * record is one where the run has not been from its beginning to its end.
+ */
+import type { Breakpoint, Watchpoint } from './timeline.ts';
+
+interface Wanted {
+  readonly breakpoints: readonly Breakpoint[];
+  readonly watchpoints: readonly Watchpoint[];
+}
+
+export class PageRecords {
+  /** By interval, ascending page numbers. */
+  private readonly written: (Uint32Array | undefined)[] = [];
+  private readonly executed: (Uint32Array | undefined)[] = [];
+
+  /** Both lists ascend. */
+  note(interval: number, written: Uint32Array, executed: Uint32Array): void {
+    this.written[interval] = written;
+    this.executed[interval] = executed;
+  }
+
+  /** Nothing that is wanted is in the interval: it wrote no page that is watched and executed none with a breakpoint. */
+  canSkip(interval: number, { breakpoints, watchpoints }: Wanted): boolean {
+    const written = this.written[interval];
+    const executed = this.executed[interval];
+    if (written === undefined || executed === undefined) return false;
+    if (breakpoints.some(({ address }) => includesSorted(executed, address >>> 12))) return false;
+    return watchpoints.every(({ kind, physical, sizeBytes }) => {
+      if (kind !== 'write') return false;
+      for (let page = physical >>> 12; page <= (physical + sizeBytes - 1) >>> 12; page++) {
+        if (includesSorted(written, page)) return false;
+      }
+      return true;
+    });
+  }
+}
+
+function includesSorted(list: Uint32Array, wanted: number): boolean {
+  let low = 0;
+  let high = list.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (list[middle] < wanted) low = middle + 1;
+    else high = middle;
+  }
+  return list[low] === wanted;
+}
