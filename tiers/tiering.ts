@@ -5,6 +5,7 @@
 
 import type { Engine } from '../src/core/machine/engine.ts';
 import type { Cpu } from '../src/core/state/cpu.ts';
+import { RAM_BASE } from '../src/core/state/layout.ts';
 import { Interpreter } from './interp/engine.ts';
 import { B_ARMED, B_COMPILED, B_HEAT, B_HOST, type BlockCache } from './interp/blocks.ts';
 import { HANDLER_TABLE } from './interp/handlers.ts';
@@ -140,6 +141,7 @@ export class CompilingEngine implements Engine {
   private readonly losses = new Map<number, number>();
   private random: number;
   isHeld = false;
+  onUnit: Engine['onUnit'] = null;
 
   constructor(cpu: Cpu, name: string, policy: TierPolicy, passes: readonly Pass[] = PASSES) {
     this.name = name;
@@ -236,6 +238,7 @@ export class CompilingEngine implements Engine {
       else users.add(unit);
     }
     this.figures.compiled++;
+    this.onUnit?.('compile', host - RAM_BASE, region.members.length);
     if (this.figures.compiled % LOSSES_FORGOTTEN === 0) this.losses.clear();
   }
 
@@ -259,6 +262,7 @@ export class CompilingEngine implements Engine {
   private remove(unit: Unit): void {
     const { blocks } = this;
     const entry = unit.members[0];
+    this.onUnit?.('drop', blocks.code[entry + B_HOST] - RAM_BASE, unit.members.length);
     if (blocks.code[entry + B_COMPILED] === unit.slot) {
       blocks.code[entry + B_COMPILED] = 0;
       blocks.code[entry + B_HEAT] = blocks.hotAfter;

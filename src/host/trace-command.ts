@@ -9,10 +9,10 @@ import type { LoggedEvent } from '../core/replay/events.ts';
 import { LogError } from '../core/replay/log-error.ts';
 import { type LogReader, logEvents } from '../core/replay/log.ts';
 import { goTo, parsePosition, PositionError } from '../core/replay/positions.ts';
-import { SessionError } from '../core/replay/session.ts';
+import { type Images, SessionError } from '../core/replay/session.ts';
 import { finish, Timeline } from '../core/replay/timeline.ts';
 import { type Arguments, CommandError, type CommandSpec } from './args.ts';
-import { readElfSymbols, readSystemMap, symbolsOfImages } from './debugger/symbols.ts';
+import { readElfSymbols, readSystemMap, SymbolTable, symbolsOfImages } from './debugger/symbols.ts';
 import { linearEip } from './debugger/views.ts';
 import { DEFAULT_ENGINE, loadEngine } from './engines.ts';
 import { findImages, readGivenFile, whyUnreadable } from './images.ts';
@@ -20,6 +20,7 @@ import { logProblem, openLogFile } from './log-file.ts';
 import { count } from './progress.ts';
 import { givenImages, IMAGE_OPTIONS } from './replay-command.ts';
 import { EXIT, printJson, say } from './report.ts';
+import { type Counts, type Window, writeCoverage, writeDeviceAccesses, writeMemoryAccesses } from './trace-formats.ts';
 
 const TICK_MAX = Number.MAX_SAFE_INTEGER;
 
@@ -30,13 +31,25 @@ export const TRACE: CommandSpec = {
   options: [
     { name: 'from', value: 'TICK', range: [0, TICK_MAX], help: 'begin at this tick' },
     { name: 'to', value: 'TICK', range: [0, TICK_MAX], help: 'end at this tick' },
+    {
+      name: 'format',
+      value: 'NAME',
+      choices: ['events', 'coverage', 'memory', 'io'],
+      help: 'events (default): Trace Event JSON; by running the window again: coverage (in the manner of lcov, by address and symbol), memory (accesses to --range) and io (ports and devices) as JSON lines',
+    },
+    {
+      name: 'range',
+      value: 'FROM-TO',
+      help: 'physical addresses for --format memory, the second one behind the last byte',
+    },
+    { name: 'engine-events', help: 'run the window again: what the engine compiles and drops, by tick' },
     { name: 'io', help: 'also every value that was read from a port or a device' },
     { name: 'functions', help: 'run the window again: exceptions, and the function of every moment (needs symbols)' },
     { name: 'symbols', value: 'FILE', repeat: true, help: 'an ELF file, System.map or listing of /proc/kallsyms' },
     { name: 'salvage', help: 'use what is before the damaged part of a damaged log' },
     ...IMAGE_OPTIONS,
   ],
-  notes: 'FILE must not exist yet. Images are needed for --functions only.',
+  notes: 'FILE must not exist yet. Images are needed where the window is run again.',
 };
 
 /** One event of the format; `tid` is a row of the picture. */
@@ -52,7 +65,16 @@ interface TraceEvent {
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
-const ROWS = { functions: 1, interrupts: 2, exceptions: 3, timers: 4, inputs: 5, io: 6, machine: 7 } as const;
+const ROWS = {
+  functions: 1,
+  interrupts: 2,
+  exceptions: 3,
+  timers: 4,
+  inputs: 5,
+  io: 6,
+  machine: 7,
+  engine: 8,
+} as const;
 
 function rowOf({ class: className, event }: LoggedEvent): number {
   if (className === 'input') return ROWS.inputs;
@@ -70,14 +92,7 @@ class TraceFile {
 
   constructor(path: string, nsPerTick: number) {
     this.nsPerTick = nsPerTick;
-    try {
-      this.file = openSync(path, 'wx');
-    } catch (error) {
-      const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-      throw new CommandError(
-        `${path} cannot be written, ${isThere ? 'it exists already' : whyUnreadable(error)}: name another file.`,
-      );
-    }
+    this.file = openTarget(path);
     this.add({ name: 'process_name', ph: 'M', ts: 0, pid: 1, tid: 0, args: { name: 'guest' } });
     for (const [name, tid] of Object.entries(ROWS)) {
       this.add({ name: 'thread_name', ph: 'M', ts: 0, pid: 1, tid, args: { name } });
@@ -129,7 +144,19 @@ async function traceLog(args: Arguments, path: string, log: LogReader, target: s
   if (toTick < fromTick)
     throw new CommandError(`No tick lies between ${fromTick} and ${toTick}: the run ends at tick ${log.lastTick}.`);
   const makeEngine = await loadEngine(DEFAULT_ENGINE);
-  const images = args.has('functions') ? findImages(log, givenImages(args)) : null;
+  const format = args.text('format') ?? 'events';
+  if (args.has('functions') && args.has('engine-events')) {
+    throw new CommandError(
+      '--functions looks at every instruction, and nothing is compiled: leave --engine-events out.',
+    );
+  }
+  const runsAgain = format !== 'events' || args.has('functions') || args.has('engine-events');
+  const images = runsAgain ? findImages(log, givenImages(args)) : null;
+  const symbols = images === null ? new SymbolTable() : symbolsOf(args, images);
+  if (images !== null && format !== 'events') {
+    const timeline = new Timeline({ log, images, makeEngine });
+    return traceLines(args, path, format, { timeline, symbols, fromTick, toTick }, target);
+  }
   const trace = new TraceFile(target, log.header.machine.nsPerTick);
   const counts: Record<string, number> = {};
   for (const logged of logEvents(log, { fromTick, toTick })) {
@@ -140,53 +167,138 @@ async function traceLog(args: Arguments, path: string, log: LogReader, target: s
     trace.instant(rowOf(logged), logged.tick, eventToText(logged.event), kind, { seq: logged.seq });
   }
   if (images !== null) {
-    const timeline = new Timeline({ log, images, makeEngine });
-    const symbols = symbolsOfImages(images);
-    for (const file of args.list('symbols')) {
-      const bytes = readGivenFile(file, 'symbol file', 'give an ELF file or a System.map');
-      symbols.add(readElfSymbols(bytes));
-      symbols.add(readSystemMap(Buffer.from(bytes).toString('latin1')));
-    }
-    counts.function = 0;
-    counts.exception = 0;
+    // Nothing is held back from being compiled because the way is short.
+    const timeline = new Timeline({ log, images, makeEngine, holdTicks: 0 });
     finish(goTo(timeline, parsePosition(String(fromTick))));
-    let name = '';
-    let since = fromTick;
-    const end = (tick: number): void => {
-      if (name !== '' && tick > since) {
-        trace.span(ROWS.functions, since, tick, name);
-        counts.function++;
-      }
-      since = tick;
-    };
-    const { machine } = timeline;
-    machine.watcher = {
-      delivered: (kind, vector) => {
-        const tick = machine.cpu.now();
-        if ((kind !== 'fault' && kind !== 'trap') || tick > toTick) return;
-        counts.exception++;
-        trace.instant(ROWS.exceptions, tick, `${kind} ${vector}`, 'exception', { eip: linearEip(machine.cpu) });
-      },
-    };
-    finish(
-      timeline.continueUntil((cpu) => {
-        const tick = cpu.now();
-        if (tick >= toTick) return 1;
-        const here = symbols.nearest(linearEip(cpu))?.[1] ?? '?';
-        if (here !== name) {
-          end(tick);
-          name = here;
-        }
-        return 0;
-      }),
-    );
-    end(Math.min(timeline.position.tick, toTick));
+    if (args.has('functions')) traceFunctions(timeline, symbols, trace, counts, fromTick, toTick);
+    else traceEngine(timeline, trace, counts, toTick);
   }
   trace.close();
+  report(args, path, target, fromTick, toTick, counts);
+  return EXIT.ok;
+}
+
+function symbolsOf(args: Arguments, images: Images): SymbolTable {
+  const symbols = symbolsOfImages(images);
+  for (const file of args.list('symbols')) {
+    const bytes = readGivenFile(file, 'symbol file', 'give an ELF file or a System.map');
+    symbols.add(readElfSymbols(bytes));
+    symbols.add(readSystemMap(Buffer.from(bytes).toString('latin1')));
+  }
+  return symbols;
+}
+
+/** Exceptions, and the function of every moment. */
+function traceFunctions(
+  timeline: Timeline,
+  symbols: SymbolTable,
+  trace: TraceFile,
+  counts: Record<string, number>,
+  fromTick: number,
+  toTick: number,
+): void {
+  counts.function = 0;
+  counts.exception = 0;
+  let name = '';
+  let since = fromTick;
+  const end = (tick: number): void => {
+    if (name !== '' && tick > since) {
+      trace.span(ROWS.functions, since, tick, name);
+      counts.function++;
+    }
+    since = tick;
+  };
+  const { machine } = timeline;
+  machine.watcher = {
+    delivered: (kind, vector) => {
+      const tick = machine.cpu.now();
+      if ((kind !== 'fault' && kind !== 'trap') || tick > toTick) return;
+      counts.exception++;
+      trace.instant(ROWS.exceptions, tick, `${kind} ${vector}`, 'exception', { eip: linearEip(machine.cpu) });
+    },
+  };
+  finish(
+    timeline.continueUntil((cpu) => {
+      const tick = cpu.now();
+      if (tick >= toTick) return 1;
+      const here = symbols.nearest(linearEip(cpu))?.[1] ?? '?';
+      if (here !== name) {
+        end(tick);
+        name = here;
+      }
+      return 0;
+    }),
+  );
+  end(Math.min(timeline.position.tick, toTick));
+}
+
+/** What the engine compiles and drops; without the held engine of short ways. */
+function traceEngine(timeline: Timeline, trace: TraceFile, counts: Record<string, number>, toTick: number): void {
+  const { machine, engine } = timeline;
+  engine.onUnit = (what, physical, blocks) => {
+    const kind = `engine-${what}`;
+    counts[kind] = (counts[kind] ?? 0) + 1;
+    trace.instant(ROWS.engine, machine.cpu.now(), `${what} ${physical.toString(16)}h`, kind, { physical, blocks });
+  };
+  finish(timeline.runOn(toTick));
+  engine.onUnit = null;
+}
+
+/** The formats that are lines. */
+function traceLines(
+  args: Arguments,
+  path: string,
+  format: string,
+  window: Omit<Window, 'write'>,
+  target: string,
+): number {
+  const range = args.text('range');
+  const match = /^(\d+|0x[0-9a-f]+)-(\d+|0x[0-9a-f]+)$/i.exec(range ?? '');
+  const [from, to] = match === null ? [0, 0] : [Number(match[1]), Number(match[2])];
+  const ramBytes = window.timeline.machine.cpu.ramSize;
+  if (format === 'memory' && (from >= to || to > ramBytes)) {
+    throw new CommandError(
+      `--format memory wants --range FROM-TO inside the ${ramBytes} bytes of memory, such as 0x1000-0x2000.`,
+    );
+  }
+  const file = openTarget(target);
+  let lines: string[] = [];
+  const flush = (): void => {
+    writeSync(file, lines.join(''));
+    lines = [];
+  };
+  const write = (line: string): void => {
+    lines.push(`${line}\n`);
+    if (lines.length >= 4096) flush();
+  };
+  const all = { ...window, write };
+  const counts =
+    format === 'coverage'
+      ? writeCoverage(all)
+      : format === 'memory'
+        ? writeMemoryAccesses(all, from, to)
+        : writeDeviceAccesses(all);
+  flush();
+  closeSync(file);
+  report(args, path, target, window.fromTick, window.toTick, counts);
+  return EXIT.ok;
+}
+
+function openTarget(path: string): number {
+  try {
+    return openSync(path, 'wx');
+  } catch (error) {
+    const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    throw new CommandError(
+      `${path} cannot be written, ${isThere ? 'it exists already' : whyUnreadable(error)}: name another file.`,
+    );
+  }
+}
+
+function report(args: Arguments, path: string, target: string, fromTick: number, toTick: number, counts: Counts): void {
   if (args.has('json')) printJson({ command: 'trace', log: path, file: target, fromTick, toTick, events: counts });
   else {
     const listed = Object.entries(counts).map(([kind, number]) => `${count(number)} ${kind}`);
     say(`trace: ticks ${count(fromTick)} to ${count(toTick)} in ${target}: ${listed.join(', ') || 'nothing happened'}`);
   }
-  return EXIT.ok;
 }

@@ -15,6 +15,8 @@ export interface Engine {
   drop(): void;
   /** Set for short runs: what is compiled is used, nothing is compiled anew, which would take longer than it saves. */
   isHeld?: boolean;
+  /** Told of functions as they are compiled and dropped: physical address of the code and number of its blocks. */
+  onUnit?: ((what: 'compile' | 'drop', physical: number, blocks: number) => void) | null;
   /** What the engine makes of the code at EIP, for reports: intermediate form, compiled text. Changes nothing. */
   explain?(cpu: Cpu): string;
 }

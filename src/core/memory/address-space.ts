@@ -189,6 +189,9 @@ export class AddressSpace {
   /** The input port's view of an MMIO read (recorded, asserted or replaced). Set by the machine. */
   onMmioRead: (physical: number, size: number, value: number) => number = (_physical, _size, value) => value;
 
+  /** A debugger's view of a write to a device. */
+  onMmioWrite: (physical: number, size: number, value: number) => void = () => {};
+
   /** Write 1, 2 or 4 bytes that lie within one page. */
   write(physical: number, size: number, value: number): void {
     if (physical >= 0x1_0000_0000) return;
@@ -202,6 +205,7 @@ export class AddressSpace {
       else this.cpu.m8[host] = value;
     } else if (mapped < 0) {
       const region = this.mmios[-mapped - 1];
+      this.onMmioWrite(physical, size, value);
       region.handler.write((physical >>> 0) - region.address, size, size === 4 ? value >>> 0 : value);
     }
   }

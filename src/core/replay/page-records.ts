@@ -5,6 +5,12 @@
  */
 import type { Breakpoint, Watchpoint } from './timeline.ts';
 
+/** An interval is run again in some 0.2 s by the interpreter. */
+const INTERVAL_TICKS_MAX = 1 << 24;
+const INTERVAL_TICKS_MIN = 1 << 13;
+/** Short runs are cut into so many. */
+const INTERVAL_COUNT = 64;
+
 interface Wanted {
   readonly breakpoints: readonly Breakpoint[];
   readonly watchpoints: readonly Watchpoint[];
@@ -35,6 +41,13 @@ export class PageRecords {
       return true;
     });
   }
+}
+
+/** Ticks of the intervals of a run. */
+export function chooseInterval(runTicks: number): number {
+  let ticks = INTERVAL_TICKS_MIN;
+  while (ticks < INTERVAL_TICKS_MAX && ticks * INTERVAL_COUNT < runTicks) ticks *= 2;
+  return ticks;
 }
 
 function includesSorted(list: Uint32Array, wanted: number): boolean {

@@ -23,7 +23,7 @@ import type { Divergence } from './divergence.ts';
 import type { Evaluator } from './expression.ts';
 import type { LogReader } from './log.ts';
 import { DEBUG_CONSOLE_LINE, SerialHistory } from './serial-history.ts';
-import { PageRecords } from './page-records.ts';
+import { chooseInterval, PageRecords } from './page-records.ts';
 import { createReplay } from './session.ts';
 import { StoredCheckpoints } from './stored-checkpoints.ts';
 import type { EngineFactory, Images } from './session.ts';
@@ -95,11 +95,6 @@ export interface TimelineOptions {
 }
 
 export const CHECKPOINT_BYTES_DEFAULT = 512 << 20;
-/** An interval is run again in some 0.2 s by the interpreter. */
-const INTERVAL_TICKS_MAX = 1 << 24;
-const INTERVAL_TICKS_MIN = 1 << 13;
-/** Short runs are cut into so many. */
-const INTERVAL_COUNT = 64;
 /** Ticks between two yields: some 40 ms. */
 const CHUNK_TICKS = 1 << 22;
 /**
@@ -676,14 +671,27 @@ export class Timeline {
     if (search.before === null) this.machine.breakIn();
   }
 
+  /** On to `tick` without taking a shorter way through a checkpoint, for those who listen. */
+  *runOn(tick: number): Way<Stop> {
+    yield* this.runTo(Math.min(tick, this.lastTick));
+    return this.stopped('position');
+  }
+
+  /** Tells of every access to RAM pages from here on, until called with none (`last` below `first`); no search meanwhile. */
+  listenToPages(
+    first: number,
+    last: number,
+    note: (physical: number, sizeBytes: number, isWrite: boolean) => void,
+  ): void {
+    const { space } = this.machine;
+    const pages = new Map<number, number>();
+    for (let page = first; page <= last; page++) pages.set(page, PAGE_WATCH_READ | PAGE_WATCH_WRITE);
+    space.onWatched = note;
+    space.watchPages(pages);
+  }
+
   /** The engine in use. */
   get engine(): Engine {
     return this.machine.engine;
   }
-}
-
-function chooseInterval(runTicks: number): number {
-  let ticks = INTERVAL_TICKS_MIN;
-  while (ticks < INTERVAL_TICKS_MAX && ticks * INTERVAL_COUNT < runTicks) ticks *= 2;
-  return ticks;
 }
