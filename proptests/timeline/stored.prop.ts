@@ -29,6 +29,11 @@ function settingsOf(name: string) {
   };
 }
 
+const emptyRun = {
+  kernel: buildGuest('sort'),
+  log: (await record({ images: { kernel: buildGuest('sort') }, memoryMegabytes: 4, maxTicks: 10 })).log,
+};
+
 const RUNS = [
   { name: 'echo', settings: settingsOf('echo') },
   { name: 'interrupts', settings: { ...settingsOf('interrupts'), maxTicks: 200_000 } },
@@ -141,6 +146,14 @@ test('a damaged checkpoint, or one of another machine, is passed over with a war
     const file = Buffer.concat([recording.log.subarray(0, last.offset), bytes, recording.log.subarray(end)]);
     assert.equal(comesThere(file).length, 1, `field ${field}`);
   }
+});
+
+test('timers may be armed that are not now, but only those that there are', () => {
+  const timeline = timelineOf(recordedOf('none', emptyRun.log, emptyRun.kernel));
+  const { clock } = timeline.machine;
+  const armed = clock.save();
+  assert.ok(clock.accepts(armed) && clock.accepts({}) && clock.accepts({ ...armed, pit: 77 }));
+  assert.ok(!clock.accepts({ steam: 1 }) && !clock.accepts({ pit: 'soon' }));
 });
 
 test('the command line stores them, and says where it cannot', async () => {

@@ -35,7 +35,9 @@ export const TRACE: CommandSpec = {
       name: 'format',
       value: 'NAME',
       choices: ['events', 'coverage', 'memory', 'io'],
-      help: 'events (default): Trace Event JSON; by running the window again: coverage (in the manner of lcov, by address and symbol), memory (accesses to --range) and io (ports and devices) as JSON lines',
+      help:
+        'events (default): Trace Event JSON; by running the window again: coverage (in the manner of lcov), ' +
+        'memory (accesses to --range) and io (ports and devices) as JSON lines',
     },
     {
       name: 'range',

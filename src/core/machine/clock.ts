@@ -139,6 +139,13 @@ export class TickClock implements Clock {
     return state;
   }
 
+  /** Whether a value can be loaded: what is armed differs from moment to moment. */
+  accepts(state: { readonly [key: string]: unknown }): boolean {
+    return Object.keys(state).every((id) => {
+      return typeof state[id] === 'number' && this.#timers.some((timer) => timer.id === id);
+    });
+  }
+
   /** Every timer not named is disarmed. */
   load(state: DeviceState): void {
     for (const id of Object.keys(state)) {
