@@ -311,6 +311,25 @@ for (const engine of engineNames()) {
     }
   });
 
+  test(`an I/O breakpoint traps after OUT and IN, with CR4.DE alone (${engine})`, async () => {
+    for (const [code, cr4] of [
+      [[0xe6, 0x80], 8],
+      [[0xe4, 0x80], 8],
+      [[0xe6, 0x80], 0],
+    ] as const) {
+      const machine = await realMode(engine, [...code, 0x90], false);
+      machine.space.writeBytes(0x800, Uint8Array.of(0x90));
+      machine.space.writeBytes(4, Uint8Array.of(0x00, 0x08, 0, 0));
+      const { m32 } = machine.cpu;
+      m32[at.CR4] = cr4;
+      m32[at.DR] = 0x80;
+      m32[at.DR + 7] = 0x20402;
+      machine.run(2);
+      assert.equal(m32[at.EIP], cr4 === 0 ? REAL_CODE + 3 : 0x801);
+      assert.equal(m32[at.DR + 6] & 15, cr4 === 0 ? 0 : 1);
+    }
+  });
+
   test(`LIDT with limit 0, then UD2, resets (${engine})`, async () => {
     const machine = await realMode(engine, LIDT_NOTHING_UD2, true);
     machine.run(2);

@@ -2,6 +2,7 @@
 // first, also when a count of zero leaves nothing to do; INS proves its destination writable before it reads the
 // port, so that a fault has no side effect.
 
+import { matchIoBreakpoint } from '../../../src/core/cpu/debug.ts';
 import { checkIo } from '../../../src/core/cpu/tss.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { KIND_IMMEDIATE, R_IMM } from '../../../src/core/isa/record.ts';
@@ -18,6 +19,7 @@ function input(cpu: Cpu, code: Int32Array, pc: number): void {
   const port = kindB(code, pc) === KIND_IMMEDIATE ? code[pc + R_IMM] & 0xff : cpu.m16[EDX << 1];
   checkIo(cpu, port, 1 << size);
   writeRegister(cpu, EAX, size, cpu.ports.read(port, 1 << size));
+  matchIoBreakpoint(cpu, port, 1 << size);
 }
 
 function output(cpu: Cpu, code: Int32Array, pc: number): void {
@@ -26,6 +28,7 @@ function output(cpu: Cpu, code: Int32Array, pc: number): void {
   checkIo(cpu, port, 1 << size);
   // Port values are zero-extended numbers.
   cpu.ports.write(port, 1 << size, readRegister(cpu, EAX, size) >>> 0);
+  matchIoBreakpoint(cpu, port, 1 << size);
 }
 
 function inputOne(cpu: Cpu, code: Int32Array, pc: number): void {
@@ -35,6 +38,7 @@ function inputOne(cpu: Cpu, code: Int32Array, pc: number): void {
   checkAlignment(cpu, address, 1 << size);
   checkWrite(cpu, address, 1 << size);
   storeSized(cpu, address, size, cpu.ports.read(port, 1 << size));
+  matchIoBreakpoint(cpu, port, 1 << size);
   advance(cpu, code, pc, EDI, 1);
 }
 
@@ -48,6 +52,7 @@ function outputOne(cpu: Cpu, code: Int32Array, pc: number): void {
   const port = cpu.m16[EDX << 1];
   const value = loadSized(cpu, sourceAddress(cpu, code, pc), size);
   cpu.ports.write(port, 1 << size, value >>> 0);
+  matchIoBreakpoint(cpu, port, 1 << size);
   advance(cpu, code, pc, ESI, 1);
 }
 
