@@ -169,6 +169,26 @@ export function isNextBreakpoint(d: Difference, e: Evidence): boolean {
   );
 }
 
+/**
+ * EFLAGS in the frame of a debug trap between two iterations of REP MOVSD that began with RF = 1: ours has kept it, which
+ * is what the manual has there.
+ */
+export function isResumeFlagBetweenIterations(d: Difference, e: Evidence): boolean {
+  const frame = frameAt(e);
+  const { registers: r } = e.c;
+  return (
+    e.c.program === 'rep movsd' &&
+    (r.eflags & RF) !== 0 &&
+    ourVector(e) === DB &&
+    frame !== undefined &&
+    ourMemory(e, frame) === r.eip &&
+    e.ours.fields.ecx > 0 &&
+    e.ours.fields.ecx < r.ecx &&
+    d.place === frame + 8 &&
+    d.ours === (r.eflags | 2) >>> 0 // MOVS changes no flag
+  );
+}
+
 /** SGDT or SIDT over the end of a page into one that refuses; ours has stored nothing there. */
 export function isPartOfTableStore(d: Difference, e: Evidence): boolean {
   return (

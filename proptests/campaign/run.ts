@@ -1,9 +1,9 @@
 /**
- * node dist/proptests/campaign/run.js --seed S --cases N [--area NAME,…] [--show N] [--only K] [--probe]
+ * node dist/proptests/campaign/run.js --seed S --cases N [--from K] [--area NAME,…] [--show N] [--only K] [--probe]
  *
  * Random system states and short guests on Reprise and on two independent emulators. Agreement of all three is a pass;
  * every difference wants a verdict (verdicts.ts) or the run fails. Each failure prints the case with both sides; `--only K`
- * with the same seed and area runs case K alone. Each settled case is judged again with our result spoilt in one place
+ * with the same seed and area runs case K alone, `--from K` begins there. Each settled case is judged again with our result spoilt in one place
  * after the other: a spoilt result that still passes would be a verdict too broad, and fails the run too. `--probe`
  * only tells whether both emulators are there.
  */
@@ -29,6 +29,7 @@ const { values } = parseArgs({
     area: { type: 'string' },
     show: { type: 'string', default: '20' },
     only: { type: 'string' },
+    from: { type: 'string', default: '0' },
     probe: { type: 'boolean', default: false },
   },
 });
@@ -66,7 +67,7 @@ function showOutcome(outcome: Outcome): string {
 }
 
 const total = values.only === undefined ? Number(values.cases) : 1;
-const first = values.only === undefined ? 0 : Number(values.only);
+const first = Number(values.only ?? values.from);
 const showMax = Number(values.show);
 const startMs = Date.now();
 const counts = { agreed: 0, settled: 0, unsettled: 0 };
@@ -132,7 +133,7 @@ for (const [name, count] of most(byArea)) process.stdout.write(`unsettled in ${n
 const { agreed, settled, unsettled } = counts;
 const seconds = (Date.now() - startMs) / 1000;
 process.stdout.write(
-  `${total} cases, seed ${seed}: ${agreed} agreed, ${settled} settled by the manual, ${unsettled} unsettled, ` +
+  `${total} cases${first > 0 ? ` from ${first} on` : ''}, seed ${seed}: ${agreed} agreed, ${settled} settled by the manual, ${unsettled} unsettled, ` +
     `${slipped} settled too easily; ${seconds.toFixed(0)} s\n`,
 );
 process.exitCode = unsettled > 0 || slipped > 0 ? 1 : 0;

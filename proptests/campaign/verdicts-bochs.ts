@@ -15,6 +15,7 @@ import {
   isNextBreakpoint,
   isOnly,
   isPartOfTableStore,
+  isResumeFlagBetweenIterations,
   isUpperHalfOfTask16,
   ourMemory,
   ourVector,
@@ -63,6 +64,14 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
       d.place === frameFlagsAt(e) &&
       changed(d) === RF &&
       (d.ours & RF) !== 0,
+  },
+  {
+    name: 'RF of a trap between iterations',
+    reason:
+      'SDM 3, Instruction-Breakpoint Exception Condition: a trap after any iteration but the last pushes RF = 1; the silicon here does when the instruction began with it.',
+    wrong,
+    knowsValue: true,
+    explains: isResumeFlagBetweenIterations,
   },
   {
     name: 'RF of a double fault',

@@ -4,6 +4,7 @@
  */
 import { before, type Difference } from './compare.ts';
 import {
+  BP,
   changed,
   DB,
   errorCode,
@@ -12,7 +13,6 @@ import {
   GP,
   isDone,
   isLongV86Return,
-  isNextBreakpoint,
   isFault,
   isIn,
   isOnly,
@@ -33,6 +33,7 @@ import {
 } from './facts.ts';
 import * as at from './layout.ts';
 import type { Evidence, Verdict } from './verdicts.ts';
+import { QEMU_DEBUG_VERDICTS } from './verdicts-qemu-debug.ts';
 
 const wrong = 'qemu';
 const ACCESSED = 0x20;
@@ -66,6 +67,21 @@ const hasUsedDirectory = (e: Evidence): boolean => {
   const entry = ourMemory(e, e.c.tags.has('pae') ? at.PAE_DIRECTORY + 16 : at.PAGE_DIRECTORY + 4);
   return (entry & 1) === 0 || (entry & ACCESSED) !== 0;
 };
+
+/** The task that we ended in is busy, as a task that runs always is. */
+const isTaskBusy = (e: Evidence): boolean => (ourMemory(e, at.GDT + (e.ours.fields.tr & 0xfff8) + 4) & 0x200) !== 0;
+
+/** We stopped at a breakpoint where the low half of the offset of a patched 16-bit gate leads, whose upper half is not 0. */
+function isAtLowHalfOfGate16(e: Evidence): boolean {
+  const frame = frameAt(e);
+  if (frame === undefined || ourVector(e) !== BP) return false;
+  const target = (ourMemory(e, frame) - 1) >>> 0;
+  for (const [address, high] of e.c.patches) {
+    const isGate16 = address >= at.IDT && address < at.IDT + 0x800 && (address & 7) === 4 && (high & 0x9e00) === 0x8600;
+    if (isGate16 && high >>> 16 !== 0 && ((e.c.patches.get(address - 4) ?? 0) & 0xffff) === target) return true;
+  }
+  return false;
+}
 
 const isDirectory = (d: Difference): boolean => isIn(d, at.PAGE_DIRECTORY, 0x1000) || isIn(d, at.PAE_DIRECTORY, 0x1000);
 
@@ -325,6 +341,12 @@ const ALL: readonly Verdict[] = [
     departs: (e) => /callgate16[^}]*:[0-9a-f]{5}/.test(e.c.title),
   },
   {
+    name: 'a 16-bit interrupt gate whose upper half is not 0',
+    reason: 'SDM 3, IDT Descriptors: these bits are reserved in a 16-bit gate; QEMU goes to an offset of 32 bits.',
+    wrong,
+    departs: isAtLowHalfOfGate16,
+  },
+  {
     name: 'RPL of CS after a gate',
     reason: 'SDM 2, CALL and INT: the RPL of CS becomes CPL; QEMU keeps that of the gate’s selector.',
     wrong,
@@ -343,12 +365,6 @@ const ALL: readonly Verdict[] = [
     wrong,
     knowsValue: true,
     explains: (_, e) => isLongV86Return(e),
-  },
-  {
-    name: 'TF after STI',
-    reason: 'SDM 2, STI: it delays interrupts, not debug traps; QEMU leaves the single-step trap out.',
-    wrong,
-    departs: (e) => /\bsti\b/.test(e.c.program) && ourVector(e) === DB && (e.ours.fields.dr6 & 0x4000) !== 0,
   },
   {
     name: 'upper half of EBP after ENTER on a 16-bit stack that wraps',
@@ -429,7 +445,7 @@ const ALL: readonly Verdict[] = [
       isPageFault({ ...e, ours: e.theirs }) &&
       (d.place === 'cr2' ||
         (isPageTable(d) &&
-          (!isDirectory(d) || (d.ours & 0x80) !== 0) &&
+          (!isDirectory(d) || ((d.ours & 0x80) !== 0 && (e.c.system.cr4 & 0x30) !== 0)) && // a large page
           changed(d) === ACCESSED &&
           (d.theirs & ACCESSED) !== 0)),
   },
@@ -479,37 +495,11 @@ const ALL: readonly Verdict[] = [
     explains: (d, e) => e.c.tags.has('pagedtables') && /\btss \[/.test(e.c.title) && isPageTable(d) && isOnly(d, 0x60),
   },
   {
-    name: 'the breakpoint of the next instruction on a single step',
-    reason:
-      'SDM 3, Debug Status Register: B0–B3 may be set for conditions that raise nothing; ours are those of the trap.',
-    wrong,
-    knowsValue: true,
-    explains: isNextBreakpoint,
-  },
-  {
     name: 'VIF and VIP outlive a task switch',
     reason: 'SDM 3, Task Switching: EFLAGS is loaded from the TSS; QEMU keeps VIF and VIP of the old task.',
     wrong,
     explains: (d, e) =>
       e.ours.fields.kind === at.KIND_TASK && mayHoldFlags(d) && isOnly(d, VIF_VIP) && (changed(d) & d.ours) === 0,
-  },
-  {
-    name: 'breakpoint for I/O without CR4.DE',
-    reason: 'SDM 3, Debug Control Register: R/W = 10b is undefined without CR4.DE; ours never hits.',
-    wrong,
-    departs: (e) =>
-      e.c.tags.has('debug') &&
-      (e.c.system.cr4 & 8) === 0 &&
-      /^out/.test(e.c.program) &&
-      [0, 1, 2].some((k) => ((e.c.system.dr7 >>> (16 + 4 * k)) & 3) === 2) &&
-      theirVector(e) === DB,
-  },
-  {
-    name: 'one debug exception twice',
-    reason: 'SDM 3, Debug Status Register: TF and a data breakpoint of one instruction are one #DB; QEMU raises two.',
-    wrong,
-    departs: (e) =>
-      e.c.tags.has('debug') && (e.c.registers.eflags & 0x100) !== 0 && ourVector(e) === DB && theirVector(e) === DB,
   },
   {
     name: 'accessed and dirty flags of a page whose descriptor gets no accessed bit',
@@ -525,28 +515,9 @@ const ALL: readonly Verdict[] = [
     wrong,
     departs: (e) =>
       e.c.tags.has('pagedtables') &&
-      (e.ours.end === 'reset' || hasUsedDirectory(e)) &&
+      (e.ours.end === 'reset' || (hasUsedDirectory(e) && isTaskBusy(e))) &&
       (isPageFault(e) || isPageFault({ ...e, ours: e.theirs }) || ourVector(e) === 0x100 || e.ours.end === 'reset') &&
       (/\btss \[/.test(e.c.title) || /pushad|enter|jmp far/.test(e.c.program)),
-  },
-  {
-    name: 'data breakpoint of an instruction that faults',
-    reason: 'SDM 3, Data Memory Breakpoint: a trap after the instruction; one that faults has none.',
-    wrong,
-    departs: (e) => e.c.tags.has('debug') && isFault(e) && theirVector(e) === DB,
-  },
-  {
-    name: 'breakpoint after MOV SS',
-    reason:
-      'SDM 3, Masking Exceptions and Interrupts When Switching Stacks: breakpoints are held off for one instruction.',
-    wrong,
-    departs: (e) => e.c.tags.has('debug') && /\bmov ss/.test(e.c.program) && theirVector(e) === DB,
-  },
-  {
-    name: 'breakpoint bits of DR6',
-    reason: 'SDM 3, Debug Status Register: every enabled breakpoint that an access hits; QEMU looks at one.',
-    wrong,
-    explains: (d, e) => e.c.tags.has('debug') && d.place === 'dr6' && ourVector(e) === DB && isOnly(d, 15),
   },
   {
     name: 'EIP after a data breakpoint of a repeated string instruction',
@@ -654,26 +625,9 @@ const ALL: readonly Verdict[] = [
     wrong,
     departs: (e) => e.c.tags.has('far') && ([TS, NP, SS, 0x100].includes(ourVector(e)) || e.ours.end === 'reset'),
   },
-  {
-    name: 'aborts on a data breakpoint in a complex instruction',
-    reason:
-      'SDM 3, Data Memory Breakpoint: a trap after the instruction; QEMU fails an assertion of its own or waits for ever.',
-    wrong,
-    departs: (e) =>
-      e.c.tags.has('debug') &&
-      ['stop', 'hang'].includes(e.theirs.end) &&
-      ourVector(e) === DB &&
-      (e.ours.fields.dr6 & 15) !== 0,
-  },
-  {
-    name: 'INT1 is an invalid opcode',
-    reason: 'SDM 2, INT n/INTO/INT3/INT1: F1h raises #DB without a DR6 bit.',
-    wrong,
-    departs: (e) => /0xf1/.test(e.c.program) && theirVector(e) === UD,
-  },
 ];
 
-export const QEMU_VERDICTS: readonly Verdict[] = ALL.map((verdict) => {
+export const QEMU_VERDICTS: readonly Verdict[] = [...ALL, ...QEMU_DEBUG_VERDICTS].map((verdict) => {
   const { departs } = verdict;
   return departs === undefined ? verdict : { ...verdict, departs: (e) => isSavedResumeFlagRight(e) && departs(e) };
 });

@@ -5,6 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { updateWatch } from '../../src/core/cpu/debug.ts';
 import { resetCpu } from '../../src/core/cpu/reset.ts';
 import { setFlatSegment, setRealSegment, updateMode } from '../../src/core/cpu/segmentation.ts';
 import { LivePort } from '../../src/core/machine/input-port.ts';
@@ -327,6 +328,36 @@ for (const engine of engineNames()) {
       machine.run(2);
       assert.equal(m32[at.EIP], cr4 === 0 ? REAL_CODE + 3 : 0x801);
       assert.equal(m32[at.DR + 6] & 15, cr4 === 0 ? 0 : 1);
+    }
+  });
+
+  test(`RF stays until the last iteration of a REP, whose breakpoint hits once (${engine})`, async () => {
+    for (const [flags, dr7] of [
+      [2, 0x402],
+      [RF | 2, 0x402],
+      [RF | 2, 0x400],
+      [2, 0x400],
+    ]) {
+      const machine = await realMode(engine, [0xf3, 0xa4, 0x90, 0x90], false);
+      machine.space.writeBytes(0x800, Uint8Array.of(0x90));
+      machine.space.writeBytes(4, Uint8Array.of(0x00, 0x08, 0, 0));
+      const { m32 } = machine.cpu;
+      m32[at.EFLAGS] = flags;
+      m32[at.ECX] = 4;
+      m32[at.ESI] = 0x900;
+      m32[at.EDI] = 0x980;
+      m32[at.DR] = REAL_CODE;
+      m32[at.DR + 7] = dr7;
+      updateWatch(machine.cpu);
+      machine.run(2);
+      const isHit = flags === 2 && dr7 !== 0x400;
+      assert.deepEqual([m32[at.ECX], m32[at.EFLAGS] & RF], isHit ? [4, 0] : [2, flags & RF]);
+      if (isHit) continue;
+      machine.run(3);
+      assert.deepEqual([m32[at.EIP], m32[at.ECX], m32[at.EFLAGS] & RF], [REAL_CODE, 1, flags & RF]);
+      machine.run(5);
+      assert.deepEqual([m32[at.EIP], m32[at.ECX], m32[at.EFLAGS] & RF], [REAL_CODE + 3, 0, 0]);
+      assert.equal(m32[at.DR + 6] & 15, 0);
     }
   });
 

@@ -279,9 +279,13 @@ function makeFault(cpu: Cpu, vector: number, errorCode: number | undefined): Eve
   return { vector, errorCode, returnEip: cpu.m32[EIP], flagBits, ext: EXT, checkDpl: false };
 }
 
-/** An event that is neither a fault nor a software interrupt: EIP is the next instruction. */
-function makeInterrupt(cpu: Cpu, vector: number, flagBits: number): Event {
-  return { vector, errorCode: undefined, returnEip: cpu.m32[EIP], flagBits, ext: EXT, checkDpl: false };
+/**
+ * An event that is neither a fault nor a software interrupt: EIP is the next instruction, RF is pushed as it is. That
+ * holds between the iterations of a REP too: RF stays what it was before the first. (SDM 3, Instruction-Breakpoint
+ * Exception Condition, has 1 there in any case; AMD's processors, which the witness was, do not.)
+ */
+function makeInterrupt(cpu: Cpu, vector: number): Event {
+  return { vector, errorCode: undefined, returnEip: cpu.m32[EIP], flagBits: 0, ext: EXT, checkDpl: false };
 }
 
 /**
@@ -296,30 +300,27 @@ export function deliverFault(cpu: Cpu): void {
   cpu.faultDebug = 0;
   if (vector === 1 && hits !== 0) {
     recordDebugReason(cpu, hits);
-    deliverWithNesting(cpu, makeInterrupt(cpu, 1, 0));
+    deliverWithNesting(cpu, makeInterrupt(cpu, 1));
   } else deliverWithNesting(cpu, makeFault(cpu, vector, errorCode));
 }
 
-/**
- * Deliver external interrupt `vector` between instructions. `midString`: a REP instruction is unfinished, so the pushed
- * RF is 1 (SDM 3 §17.3.1.1).
- */
-export function deliverInterrupt(cpu: Cpu, vector: number, midString = false): void {
-  deliverWithNesting(cpu, makeInterrupt(cpu, vector, midString ? RF : 0));
+/** Deliver external interrupt `vector` between instructions, or between iterations of a REP. */
+export function deliverInterrupt(cpu: Cpu, vector: number): void {
+  deliverWithNesting(cpu, makeInterrupt(cpu, vector));
 }
 
 /** Deliver the pending NMI; further ones are blocked until IRET. SDM 3 §6.7. */
-export function deliverNmi(cpu: Cpu, midString = false): void {
+export function deliverNmi(cpu: Cpu): void {
   cpu.m32[NMI_PENDING] = 0;
   cpu.m32[NMI_BLOCKED] = 1;
-  deliverWithNesting(cpu, makeInterrupt(cpu, 2, midString ? RF : 0));
+  deliverWithNesting(cpu, makeInterrupt(cpu, 2));
 }
 
 /** Deliver the debug traps in PENDING_DEBUG: EIP is the next instruction. SDM 3 §17.3.1. */
-export function deliverDebugTrap(cpu: Cpu, midString = false): void {
+export function deliverDebugTrap(cpu: Cpu): void {
   recordDebugReason(cpu, cpu.m32[PENDING_DEBUG]);
   cpu.m32[PENDING_DEBUG] = 0;
-  deliverWithNesting(cpu, makeInterrupt(cpu, 1, midString ? RF : 0));
+  deliverWithNesting(cpu, makeInterrupt(cpu, 1));
 }
 
 /** VME: INT n within the virtual-8086 program, through the vector table at linear 0. SDM 3 §20.3.3, methods 5 and 6. */

@@ -14,7 +14,10 @@ const TSS32_MIN_LIMIT = 0x67;
 
 const is32 = (cpu: Cpu): boolean => (cpu.m32[SEG_ATTRIBUTES + TR] & ATTR_TYPE & TYPE_32) !== 0;
 
-/** SSn and ESPn for privilege `level` (0–2); #TS(TR) when they lie beyond the TSS limit. SDM 2, INT n. */
+/**
+ * SSn and ESPn for privilege `level` (0–2); #TS(TR) when they lie beyond the TSS limit. Read in the order of SDM 2,
+ * INT n: it shows in CR2 where they lie in a page that is not there.
+ */
 export function innerStackPointer(cpu: Cpu, level: number, ext: number): { ss: number; esp: number } {
   const tss = cpu.m32[SEG_BASE + TR];
   const wide = is32(cpu);
@@ -23,7 +26,7 @@ export function innerStackPointer(cpu: Cpu, level: number, ext: number): { ss: n
     raise(cpu, 10, (cpu.m32[SEG_SELECTOR + TR] & 0xfffc) | ext);
   }
   const at = (tss + offset) | 0;
-  if (wide) return { esp: systemLoad32(cpu, at), ss: systemLoad16(cpu, (at + 4) | 0) };
+  if (wide) return { ss: systemLoad16(cpu, (at + 4) | 0), esp: systemLoad32(cpu, at) };
   return { esp: systemLoad16(cpu, at), ss: systemLoad16(cpu, (at + 2) | 0) };
 }
 

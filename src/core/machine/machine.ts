@@ -474,7 +474,7 @@ export class Machine {
     }
     const single = (m32[EFLAGS] & (TF | RF)) | m32[INTERRUPT_SHADOW];
     if (single !== 0 || cpu.breakActive) {
-      this.runSingle(tick);
+      this.runSingle(tick, budget);
     } else {
       cpu.deadlineTick = tick + budget;
       cpu.left = budget;
@@ -502,8 +502,11 @@ export class Machine {
     }
   }
 
-  /** One instruction (or REP iteration) with the rules that apply at instruction boundaries: shadows, RF, TF, DR0–3. */
-  private runSingle(tick: number): void {
+  /**
+   * One instruction with the rules that apply at instruction boundaries: shadows, RF, TF, DR0–3. Of a REP one iteration,
+   * or up to `budget` in plain memory when it is run alone for its RF only, as after a page fault.
+   */
+  private runSingle(tick: number, budget: number): void {
     const { cpu } = this;
     const m32 = cpu.m32;
     const flags = m32[EFLAGS];
@@ -529,7 +532,11 @@ export class Machine {
     cpu.deadlineTick = tick + 1;
     cpu.left = 1;
     cpu.exitRequest = 0;
+    cpu.isUnfinished = false;
+    const isForResumeOnly = (flags & TF) === 0 && shadow === 0 && !cpu.breakActive && cpu.fetchStops === null;
+    cpu.repeatTicks = isForResumeOnly ? budget - 1 : 0;
     this.engine.run(cpu);
+    cpu.repeatTicks = 0;
     cpu.f64[TICK_F64] = cpu.deadlineTick - cpu.left;
     if ((cpu.exitRequest & EXIT_FAULT) !== 0) {
       // RF goes when the instruction has completed; a double fault saves it as it is.
@@ -537,6 +544,8 @@ export class Machine {
       this.deliverFault();
       return;
     }
+    // Between iterations it stays, and is in the frames of traps and interrupts.
+    if (cpu.isUnfinished) m32[EFLAGS] |= flags & RF;
     if ((flags & TF) !== 0 && !cpu.trapInhibit) m32[PENDING_DEBUG] |= DR6_BS;
   }
 

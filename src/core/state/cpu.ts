@@ -95,6 +95,10 @@ export class Cpu {
   nextEip = 0;
   /** Extra ticks of the instruction in hand: REP iterations beyond the first. */
   extraTicks = 0;
+  /** Set by a REP instruction that has not come to its end; the loop clears it before single instructions. */
+  isUnfinished = false;
+  /** Ticks beyond `left` that iterations of a REP in plain memory may take, when one instruction is run by itself. */
+  repeatTicks = 0;
 
   /** DR7 has enabled data breakpoints: no TLB entry gives direct data access. */
   watchActive = false;

@@ -70,7 +70,7 @@ export function repeat(
     do {
       cpu.left = left - done;
       cpu.extraTicks = done;
-      let n = bulk === undefined ? 0 : bulk(cpu, code, pc, budget - done);
+      let n = bulk === undefined ? 0 : bulk(cpu, code, pc, Math.min(count, left + cpu.repeatTicks - done));
       if (n === 0) {
         iterate(cpu, code, pc);
         n = 1;
@@ -85,7 +85,9 @@ export function repeat(
     cpu.left = left;
   }
   cpu.extraTicks = done - 1;
-  if (count !== 0 && !ended) cpu.nextEip = cpu.m32[EIP];
+  if (count === 0 || ended) return;
+  cpu.nextEip = cpu.m32[EIP];
+  cpu.isUnfinished = true;
 }
 
 /**
