@@ -22,6 +22,7 @@ import { COMMANDS } from '../../src/host/debugger/commands.ts';
 import { Debugger } from '../../src/host/debugger/debugger.ts';
 import { SymbolTable } from '../../src/host/debugger/symbols.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../src/host/engines.ts';
+import { RecordingTarget } from '../../src/host/gdb/recording-target.ts';
 import { serveGdb } from '../../src/host/gdb/server.ts';
 import { findImages } from '../../src/host/images.ts';
 import { openLog } from '../../src/host/index.ts';
@@ -220,7 +221,7 @@ async function visit(name: string, log: LogReader, images: Images, places: reado
     }
     awake.push({ number, tick: timeline.position.tick });
   }
-  const server = await serveGdb({ debug, port: 0, isOnce: true });
+  const server = await serveGdb({ target: new RecordingTarget(debug), port: 0, isOnce: true });
   const folder = mkdtempSync(join(tmpdir(), 'reprise-gdb-'));
   const script = join(folder, 'commands');
   const commands = [

@@ -5,7 +5,6 @@
  * itself is tested below with packets, among them a thousand malformed ones.
  */
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -14,8 +13,10 @@ import { COMMANDS } from '../../src/host/debugger/commands.ts';
 import { Debugger } from '../../src/host/debugger/debugger.ts';
 import { SymbolTable } from '../../src/host/debugger/symbols.ts';
 import { encodePacket, PacketReader } from '../../src/host/gdb/packets.ts';
+import { RecordingTarget } from '../../src/host/gdb/recording-target.ts';
 import { serveGdb } from '../../src/host/gdb/server.ts';
 import { GdbStub } from '../../src/host/gdb/stub.ts';
+import { runGdb, skipGdb } from './gdb-client.ts';
 import { go, hashOf, makeEngine, recordGuest, timelineOf } from './fixture.ts';
 
 const run = await recordGuest('sort', { append: '1', maxTicks: 120_000 });
@@ -36,32 +37,15 @@ function debuggerOf(): Debugger {
   return new Debugger({ timeline: timelineOf(run), ...options });
 }
 
-const hasGdb = spawnSync('gdb', ['--version']).status === 0;
-const skip = hasGdb ? false : 'gdb is not installed';
-
 /** Runs gdb commands against a fresh server; gives the lines that begin with `@`. */
 async function withGdb(commands: readonly string[]): Promise<string[]> {
-  const server = await serveGdb({ debug: debuggerOf(), port: 0, isOnce: true });
-  const all = ['set debuginfod enabled off', 'set confirm off', `target remote :${server.port}`, ...commands, 'detach'];
-  const child = spawn('gdb', ['-nx', '-batch', ...all.flatMap((command) => ['-ex', command])], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let text = '';
-  for (const stream of [child.stdout, child.stderr])
-    stream.setEncoding('utf8').on('data', (part: string) => (text += part));
-  const timer = setTimeout(() => child.kill(), 120_000);
-  await new Promise((resolve) => child.once('close', resolve));
-  clearTimeout(timer);
-  server.close();
-  await server.closed;
-  const lines = text.split('\n').filter((line) => line.startsWith('@'));
-  assert.ok(lines.length > 0, text);
-  return lines;
+  const target = new RecordingTarget(debuggerOf());
+  return runGdb(await serveGdb({ target, port: 0, isOnce: true }), [...commands, 'detach']);
 }
 
 const STATE = 'printf "@ %x %x %x %x %x %x\\n", $eip, $eax, $ecx, $esp, $esi, $eflags';
 
-test('gdb steps ten forward and ten back through the same states', { skip }, async () => {
+test('gdb steps ten forward and ten back through the same states', { skip: skipGdb }, async () => {
   const forward = Array.from({ length: 10 }, () => [STATE, 'stepi']).flat();
   const backward = Array.from({ length: 10 }, () => ['reverse-stepi', STATE]).flat();
   for (const start of ['start', '40%']) {
@@ -72,7 +56,7 @@ test('gdb steps ten forward and ten back through the same states', { skip }, asy
 });
 
 test('gdb hits breakpoints again in reverse order, and comes to the start and to the last of several hits', {
-  skip,
+  skip: skipGdb,
 }, async () => {
   const hits = await withGdb([
     `hbreak *${quicksort}`,
@@ -96,7 +80,7 @@ test('gdb hits breakpoints again in reverse order, and comes to the start and to
   assert.match(hits[11], new RegExp(`^@ ${quicksort.toString(16)} `));
 });
 
-test('gdb walks a watchpoint back onto the writing instruction', { skip }, async () => {
+test('gdb walks a watchpoint back onto the writing instruction', { skip: skipGdb }, async () => {
   const timeline = timelineOf(run);
   go(timeline.seek({ tick: timeline.endTick, seq: 0 }));
   const address = 0x1efff8;
@@ -117,7 +101,7 @@ test('gdb walks a watchpoint back onto the writing instruction', { skip }, async
 
 /** Sends packets one after another, gives the answers. */
 async function talk(debug: Debugger, packets: readonly string[]): Promise<(string | null)[]> {
-  const stub = new GdbStub(debug, { console: () => {} });
+  const stub = new GdbStub(new RecordingTarget(debug), { console: () => {} });
   const answers: (string | null)[] = [];
   for (const packet of packets) answers.push(await stub.answer(packet));
   return answers;
@@ -230,7 +214,7 @@ test('packets survive their way, whole or in pieces, among noise', () => {
 
 test('a dropped connection leaves the server for the next client, and a second client is turned away', async () => {
   const debug = debuggerOf();
-  const server = await serveGdb({ debug, port: 0 });
+  const server = await serveGdb({ target: new RecordingTarget(debug), port: 0 });
   const first = connect(server.port, '127.0.0.1');
   const answers = (socket: ReturnType<typeof connect>): Promise<string> =>
     new Promise((resolve) => {

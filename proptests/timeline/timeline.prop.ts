@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { comparePositions, type Position } from '../../src/core/replay/timeline.ts';
+import { comparePositions, type Position } from '../../src/core/replay/lookout.ts';
 import { CS, EIP, HALTED, SEG_BASE } from '../../src/core/state/layout.ts';
 import { loadEngine } from '../../src/host/engines.ts';
 import { assembleGuest } from '../../src/host/guest-images.ts';

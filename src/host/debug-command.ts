@@ -15,10 +15,11 @@ import { loadListing } from './debugger/disassemble.ts';
 import { readElfSymbols, readSystemMap, symbolsOfImages } from './debugger/symbols.ts';
 import { runTerminal } from './debugger/terminal.ts';
 import { DEFAULT_ENGINE, loadEngine } from './engines.ts';
-import { serveGdb } from './gdb/server.ts';
+import { RecordingTarget } from './gdb/recording-target.ts';
+import { listenForGdb } from './gdb/listen.ts';
 import { findImages, readGivenFile, whyUnreadable } from './images.ts';
 import { logProblem, openLogFile } from './log-file.ts';
-import { ENGINE_OPTION } from './machine-options.ts';
+import { ENGINE_OPTION, GDB_OPTION } from './machine-options.ts';
 import { givenImages, IMAGE_OPTIONS } from './replay-command.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
 
@@ -36,13 +37,7 @@ export const DEBUG: CommandSpec = {
       repeat: true,
       help: 'run these commands, separated by ; and leave',
     },
-    {
-      group: 'Debug',
-      name: 'gdb',
-      value: 'PORT',
-      range: [0, 65535],
-      help: 'serve gdb on this port of the loopback interface (0: any free one)',
-    },
+    { group: 'Debug', ...GDB_OPTION },
     {
       group: 'Debug',
       name: 'symbols',
@@ -162,19 +157,11 @@ async function runScript(debug: Debugger, scripts: readonly string[], isJson: bo
 async function serve(args: Arguments, debug: Debugger): Promise<number> {
   for (const line of args.list('exec').flatMap(splitScript)) await debug.execute(line);
   const wanted = args.number('gdb') ?? 0;
-  try {
-    const server = await serveGdb({ debug, port: wanted, isOnce: true, say });
-    if (args.has('json')) printJson({ command: 'debug', gdb: server.port });
-    say(`debug: gdb can connect with: target remote :${server.port}`);
-    process.once('SIGINT', server.close);
-    process.once('SIGTERM', server.close);
-    await server.closed;
-    return EXIT.ok;
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (code === 'EADDRINUSE')
-      throw new CommandError(`Port ${wanted} is in use: choose another one, or 0 for any free one.`);
-    if (code === 'EACCES') throw new CommandError(`Port ${wanted} is not allowed: choose one above 1023.`);
-    throw error;
-  }
+  const server = await listenForGdb({ target: new RecordingTarget(debug), port: wanted, isOnce: true, say });
+  if (args.has('json')) printJson({ command: 'debug', gdb: server.port });
+  say(`debug: gdb can connect with: target remote :${server.port}`);
+  process.once('SIGINT', server.close);
+  process.once('SIGTERM', server.close);
+  await server.closed;
+  return EXIT.ok;
 }

@@ -3,6 +3,7 @@
 // that the host's speed decides can reach a log; only what people type does, and that is input.
 
 import { performance } from 'node:perf_hooks';
+import type { StopReason } from '../core/machine/machine.ts';
 import type { EndReason, Session } from '../core/replay/session.ts';
 import type { GuestOutput } from './guest-output.ts';
 import type { Progress } from './progress.ts';
@@ -18,6 +19,20 @@ const SLEEP_MS_MAX = 100;
 /** A guest that halted with interrupts off ends the run after this much guest time: bytes on the line have left by then. */
 const DEAD_NANOSECONDS = 1e9;
 
+/** A debugger that holds a live run and lets it go on. What it does between slices leaves no trace in a log. */
+export interface DriveControl {
+  /** The run may not go on now. */
+  readonly isHeld: boolean;
+  /** The debugger ended the run. */
+  readonly isKilled: boolean;
+  /** Set by the driver: called when one of the two has changed, or `poll` is wanted. */
+  wake: () => void;
+  /** Between slices: the moment at which a wish to stop is heard. */
+  poll(): void;
+  /** Runs to `untilTick` at most; stops earlier with `break`, or with `tick` after a step. */
+  advance(untilTick: number): StopReason;
+}
+
 export interface DriveOptions {
   readonly session: Session;
   readonly output: GuestOutput;
@@ -31,6 +46,7 @@ export interface DriveOptions {
   readonly watch?: (tick: number) => boolean;
   /** Called between slices when the run just stopped at its tick, of which nothing has happened yet. */
   readonly passed?: () => void;
+  readonly control?: DriveControl | null;
   /** Called about once a second while a person may be typing. */
   readonly flushLog?: () => void;
 }
@@ -73,6 +89,7 @@ class Driver {
   constructor(options: DriveOptions) {
     this.options = options;
     this.isLive = options.session.port.endTick === Number.POSITIVE_INFINITY;
+    if (options.control) options.control.wake = () => this.wake();
     for (const signal of SIGNALS) process.on(signal, this.onSignal);
     options.terminal?.start({
       bytes: (bytes) => {
@@ -101,14 +118,18 @@ class Driver {
   };
 
   async run(): Promise<DriveEnd> {
-    const { session, output } = this.options;
+    const { session, output, control } = this.options;
     const maxTick = this.options.maxTick ?? Number.POSITIVE_INFINITY;
     let turnMs = performance.now();
     for (;;) {
-      if (this.isStopped || output.isClosed) return this.over('stopped');
+      if (control) await this.hold(control);
+      if (this.isStopped || output.isClosed || control?.isKilled) return this.over('stopped');
       if (session.tick >= maxTick) return this.over('max-ticks');
       const sliceEnd = (Math.floor(session.tick / SLICE_TICKS) + 1) * SLICE_TICKS;
-      const reason = session.advance(Math.min(maxTick, sliceEnd));
+      const untilTick = Math.min(maxTick, sliceEnd);
+      const reason = control ? control.advance(untilTick) : session.advance(untilTick);
+      // Stopped by the debugger: what is done between slices is done where it would be without one.
+      if (reason === 'break' || (reason === 'tick' && session.tick < untilTick)) continue;
       if (this.options.watch?.(session.tick) === false) return this.over('stopped');
       if (reason === 'tick') this.options.passed?.();
       if (reason === 'idle') {
@@ -122,6 +143,17 @@ class Driver {
       }
       this.pushTyped(0);
     }
+  }
+
+  /** Waits while the debugger holds the run; for how long. */
+  private async hold(control: DriveControl): Promise<number> {
+    control.poll();
+    if (!control.isHeld) return 0;
+    this.writeOutput();
+    const startMs = performance.now();
+    while (control.isHeld && !control.isKilled && !this.isStopped) await this.sleep(1000);
+    this.pacedMs = performance.now();
+    return this.pacedMs - startMs;
   }
 
   private over(reason: EndReason): DriveEnd {
@@ -170,13 +202,15 @@ class Driver {
 
   /** Idle with nothing armed: waits until somebody types. False: nobody can, or nothing could wake the guest. */
   private async waitForInput(): Promise<boolean> {
-    const { session, terminal, nsPerTick, pace, flushLog } = this.options;
+    const { session, terminal, nsPerTick, pace, flushLog, control } = this.options;
     if (terminal === undefined || terminal === null || session.isDead) return false;
     this.writeOutput();
     flushLog?.();
-    const startMs = performance.now();
+    let startMs = performance.now();
     while (this.typed.length === 0 && !this.isStopped) {
       if (terminal.hasEnded) return false;
+      if (control) startMs += await this.hold(control);
+      if (control?.isKilled) return true;
       await this.sleep(1000);
     }
     // The wait becomes guest time, where guest time is meant to be real.

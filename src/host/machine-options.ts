@@ -101,9 +101,17 @@ export const SERIAL_OPTIONS: readonly OptionSpec[] = [
   { group: OUTPUT, name: 'debugcon', value: 'WHERE', help: 'the same for the debug console, port E9h (default none)' },
 ];
 
+export const GDB_OPTION = {
+  name: 'gdb',
+  value: 'PORT',
+  range: [0, 65535],
+  help: 'serve gdb on this port of the loopback interface (0: any free one)',
+} as const;
+
 export const RUN_OPTIONS: readonly OptionSpec[] = [
   ENGINE_OPTION,
   TIER_POLICY_OPTION,
+  { group: 'Running', ...GDB_OPTION },
   {
     group: 'Running',
     name: 'max-ticks',

@@ -3,11 +3,12 @@
 
 import type { OutputPort } from '../core/devices/device.ts';
 import { InputScriptError, parseInputScript, ScriptPlayer } from '../core/replay/input-script.ts';
-import { LivePort } from '../core/machine/input-port.ts';
+import { LivePort, RecordingPort } from '../core/machine/input-port.ts';
 import { Session, type SessionEnd } from '../core/replay/session.ts';
 import { type Arguments, CommandError, type CommandSpec } from './args.ts';
 import { drive } from './drive.ts';
 import { chosenEngine, loadEngine } from './engines.ts';
+import { type LiveGdb, prepareLiveGdb } from './gdb/listen.ts';
 import { GuestOutput } from './guest-output.ts';
 import { readGivenFile } from './images.ts';
 import { buildMachine, MACHINE_OPTIONS, RUN_OPTIONS, type MachineSetup } from './machine-options.ts';
@@ -18,6 +19,8 @@ import { ESCAPE_HELP, Terminal } from './terminal.ts';
 const STATUS_NOTES = `Exit status: (v << 1) | 1 when the guest writes v to the debug-exit port F4h; 0 when it powers off, when it halts
 and nothing can wake it, and after --max-ticks; 3 for a triple fault or reset with --no-reboot; 2 for wrong usage;
 128 + number of the signal when stopped by one (the log is whole then).
+With --gdb the guest waits for gdb's first continue; stops leave no trace in a recording, and what gdb writes to
+registers and memory is an input of it.
 At a terminal keys go to the guest. ${ESCAPE_HELP}`;
 
 export const RUN: CommandSpec = {
@@ -35,6 +38,7 @@ export interface Live {
   readonly output: GuestOutput;
   readonly session: Session;
   readonly terminal: Terminal | null;
+  readonly gdb: LiveGdb | null;
 }
 
 /** Everything of a live run but its log: `makePort` is where run and record differ. */
@@ -62,7 +66,9 @@ export async function prepareLive(
   session = new Session({ ...setup, makeEngine, port, output: listen(output) });
   // A script is the whole input unless the terminal is asked for, so that it gives the same log every time.
   const usesStdin = serial[0] === 'stdio' && (steps === null || args.has('serial'));
-  return { setup, output, session, terminal: usesStdin ? new Terminal() : null };
+  const isRecorded = port instanceof RecordingPort;
+  const gdb = await prepareLiveGdb(args, isRecorded ? 'record' : 'run', session, isRecorded);
+  return { setup, output, session, terminal: usesStdin ? new Terminal() : null, gdb };
 }
 
 function readScript(path: string | undefined) {
@@ -89,7 +95,7 @@ export interface LiveHooks {
 
 /** Runs it to its end and says how it ended; the exit status. */
 export async function driveLive(args: Arguments, live: Live, label: string, hooks: LiveHooks = {}): Promise<number> {
-  const { setup, output, session, terminal } = live;
+  const { setup, output, session, terminal, gdb } = live;
   const { nsPerTick } = setup.manifest;
   const maxTick = args.number('max-ticks') ?? Number.POSITIVE_INFINITY;
   const pace = args.text('pace') ?? (terminal?.isTerminal === true ? 'real' : 'none');
@@ -99,6 +105,7 @@ export async function driveLive(args: Arguments, live: Live, label: string, hook
     nsPerTick,
     maxTick,
     terminal,
+    control: gdb?.target ?? null,
     pace: pace === 'real' ? 'real' : 'none',
     progress: Progress.isWanted() && !args.has('json') ? new Progress({ label, nsPerTick, endTick: maxTick }) : null,
     ...(hooks.flushLog === undefined || terminal === null ? {} : { flushLog: hooks.flushLog }),
@@ -109,6 +116,8 @@ export async function driveLive(args: Arguments, live: Live, label: string, hook
   hooks.ended?.(end);
   output.flush();
   const status = exitStatus(end, driven);
+  gdb?.target.end(status);
+  gdb?.server.finish();
   const log = args.positionals[0];
   if (args.has('json')) {
     printJson({

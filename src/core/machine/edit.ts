@@ -1,5 +1,5 @@
-// What a debugger changes in a branch of a recording: registers and RAM, between two instructions, as inputs in the
-// log of the branch, so that it replays like any other. What the rest of the state depends on (segments, control
+// What a debugger changes in a branch of a recording or in a live run: registers and RAM, between two instructions, as inputs in the
+// log, so that it replays like any other. What the rest of the state depends on (segments, control
 // registers, devices) is not offered: a guest sets those by its own instructions.
 
 import type { InputEvent } from '../replay/events.ts';
@@ -11,7 +11,7 @@ import { ARITHMETIC_FLAGS, DF, EFLAGS, EIP, IF } from '../state/layout.ts';
 export const EDITABLE_REGISTERS = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi', 'eip', 'eflags'] as const;
 
 /** Flags that an edit sets; the others (mode, privilege, traps) stay. */
-const EDITABLE_FLAGS = ARITHMETIC_FLAGS | DF | IF;
+export const EDITABLE_FLAGS = ARITHMETIC_FLAGS | DF | IF;
 
 /** True when the event was an edit, which is then done. An unknown register is passed over: a log is untrusted. */
 export function applyEdit(cpu: Cpu, event: InputEvent): boolean {

@@ -4,7 +4,7 @@
 // debug traps, NMI, external interrupts. It never knows whether it is live, recording or replaying.
 
 import type { DeviceState, MmioHandler, OutputPort } from '../devices/device.ts';
-import type { StateHash } from '../replay/events.ts';
+import type { InputEvent, StateHash } from '../replay/events.ts';
 import type { InputPort } from './input-port.ts';
 import type { Engine } from './engine.ts';
 import { AddressSpace } from '../memory/address-space.ts';
@@ -114,6 +114,8 @@ export class Machine {
   /** Ticks that passed while the CPU was halted: for the host's pacing and its statistics, not state. */
   idleTicks = 0;
   private nextHashTick: number;
+  /** Tick of the last state hash that was reported. */
+  private hashedTick = -1;
   /** Exceptions delivered at `stallTick` after the first. */
   private stalledFaults = 0;
   private stallTick = -1;
@@ -389,17 +391,38 @@ export class Machine {
       this.takeDeliveries(tick);
       return;
     }
+    if (this.takeInputs(tick)) this.dueTick = tick;
+    if (clock.nextDue() > tick) return;
+    this.dueTick = tick;
+    clock.runDue(tick);
+  }
+
+  /** True when there were any. */
+  private takeInputs(tick: number): boolean {
+    const { port } = this;
+    let isAny = false;
     while (port.nextTick() <= tick) {
       const event = port.take(tick);
       if (event === null) break;
-      this.dueTick = tick;
+      isAny = true;
       if (event.kind === 'nmi') this.cpu.m32[NMI_PENDING] = 1;
       else if (event.kind === 'reset') this.resetRequested = true;
       else if (!applyEdit(this.cpu, event)) this.board.input(event);
     }
-    if (clock.nextDue() > tick) return;
-    this.dueTick = tick;
-    clock.runDue(tick);
+    return isAny;
+  }
+
+  /**
+   * Live runs: a debugger's change of registers or memory at once, as an input of this tick. False, and nothing done,
+   * where something has happened at this tick already: a replay takes inputs before everything else that a tick has.
+   */
+  edit(event: InputEvent): boolean {
+    const { tick } = this;
+    if (this.dueTick === tick || this.deliveryTick === tick || this.hashedTick === tick) return false;
+    this.isInTick = false;
+    this.port.push(event, tick);
+    this.takeInputs(tick);
+    return true;
   }
 
   private takeDeliveries(tick: number): void {
@@ -551,6 +574,7 @@ export class Machine {
 
   private reportHash(tick: number): void {
     this.nextHashTick += this.options.hashEveryTicks;
+    this.hashedTick = tick;
     this.port.stateHash(tick, this.hash());
   }
 
@@ -593,6 +617,7 @@ export class Machine {
     this.isInTick = false;
     this.deliveryTick = -1;
     this.dueTick = -1;
+    this.hashedTick = -1;
     this.settle(this.tick);
   }
 

@@ -8,7 +8,7 @@ import { encodeFrame, FRAME_FLAG, FRAME_KIND, readPayload } from './frames.ts';
 import type { LogReader } from './log.ts';
 import { LogError } from './log-error.ts';
 import type { Packed } from './payload.ts';
-import type { Position } from './timeline.ts';
+import type { Position } from './lookout.ts';
 
 export interface Bookmark {
   readonly name: string;

@@ -3,7 +3,7 @@
  * instructions were fetched. A search backwards asks here which intervals it need not run. An interval without a
  * record is one where the run has not been from its beginning to its end.
  */
-import type { Breakpoint, Watchpoint } from './timeline.ts';
+import type { Breakpoint, Watchpoint } from './lookout.ts';
 
 /** An interval is run again in some 0.2 s by the interpreter. */
 const INTERVAL_TICKS_MAX = 1 << 24;

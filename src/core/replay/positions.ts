@@ -18,7 +18,8 @@
 import { compileExpression, ExpressionError } from './expression.ts';
 import type { Evaluator, SymbolLookup } from './expression.ts';
 import { logEvents } from './log.ts';
-import type { Position, Stop, Timeline, Way } from './timeline.ts';
+import type { Position } from './lookout.ts';
+import type { Stop, Timeline, Way } from './timeline.ts';
 
 export class PositionError extends Error {
   override readonly name = 'PositionError';

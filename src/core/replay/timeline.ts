@@ -22,40 +22,13 @@ import type { Checkpoint } from './checkpoints.ts';
 import type { Divergence } from './divergence.ts';
 import type { Evaluator } from './expression.ts';
 import type { LogReader } from './log.ts';
+import { comparePositions, Lookout, positionAtRest, positionInRun } from './lookout.ts';
+import type { Breakpoint, Hit, Position, Search, Watchpoint, WatchKind } from './lookout.ts';
 import { DEBUG_CONSOLE_LINE, SerialHistory } from './serial-history.ts';
 import { chooseInterval, PageRecords } from './page-records.ts';
 import { createReplay } from './session.ts';
 import { StoredCheckpoints } from './stored-checkpoints.ts';
 import type { EngineFactory, Images } from './session.ts';
-
-export interface Position {
-  readonly tick: number;
-  /** Interrupts and exceptions delivered at this tick before the position. */
-  readonly seq: number;
-}
-
-/** Below 0 when `a` is earlier. */
-export function comparePositions(a: Position, b: Position): number {
-  return a.tick === b.tick ? a.seq - b.seq : a.tick - b.tick;
-}
-
-export interface Breakpoint {
-  readonly id: number;
-  /** Linear address of an instruction, unsigned. */
-  readonly address: number;
-  readonly condition: Evaluator | null;
-}
-
-export type WatchKind = 'write' | 'read' | 'access';
-
-export interface Watchpoint {
-  readonly id: number;
-  readonly physical: number;
-  readonly sizeBytes: number;
-  readonly kind: WatchKind;
-  /** Looked at in the instruction that makes the access, before it is made. */
-  readonly condition: Evaluator | null;
-}
 
 export interface Stop {
   readonly kind: 'position' | 'breakpoint' | 'watchpoint' | 'condition' | 'delivery' | 'start' | 'end' | 'divergence';
@@ -105,24 +78,6 @@ const HOLD_TICKS = 1 << 26;
 /** On the way to a target, checkpoints are left so far before it: the next steps back begin there. */
 const NEAR_TICKS = [1 << 20, 1 << 16, 1 << 12];
 
-interface Hit {
-  readonly position: Position;
-  readonly breakpoint: Breakpoint | null;
-  readonly watchpoint: Watchpoint | null;
-  readonly access: Stop['access'];
-}
-
-/** What the machine is asked to look for while it runs. */
-interface Search {
-  readonly breakpoints: readonly Breakpoint[];
-  readonly watchpoints: readonly Watchpoint[];
-  /** Looked at before every instruction. */
-  readonly condition: Evaluator | null;
-  /** Stop at the first hit after `from`, or go on and remember the last one before `before`. */
-  readonly from: Position | null;
-  readonly before: Position | null;
-}
-
 export class Timeline {
   readonly machine: Machine;
   readonly log: LogReader;
@@ -152,7 +107,7 @@ export class Timeline {
   searchedIntervals = 0;
   /** The interval that has been run from its beginning without a gap, or −1. */
   private openInterval = -1;
-  private hit: Hit | null = null;
+  private readonly lookout: Lookout;
 
   constructor(options: TimelineOptions) {
     const { log, images, makeEngine, devices = 'model' } = options;
@@ -166,6 +121,7 @@ export class Timeline {
       powerOff: () => {},
     };
     this.machine = createReplay({ log, images, makeEngine, output, devices, port: this.port }).machine;
+    this.lookout = new Lookout(this.machine);
     this.makeEngine = makeEngine;
     this.makeStepper = options.makeStepper ?? makeEngine;
     this.current = makeEngine;
@@ -192,8 +148,7 @@ export class Timeline {
   }
 
   get position(): Position {
-    const { machine } = this;
-    return { tick: machine.tick, seq: machine.deliveryTick === machine.tick ? machine.deliveryCount : 0 };
+    return positionAtRest(this.machine);
   }
 
   /** What the replay has found to differ from the recording, up to the position. */
@@ -346,7 +301,7 @@ export class Timeline {
       let last: Position | null = null;
       machine.watcher = {
         delivered: () => {
-          const position = this.positionInRun();
+          const position = positionInRun(this.machine);
           if (comparePositions(position, before) < 0) last = position;
         },
       };
@@ -522,14 +477,13 @@ export class Timeline {
 
   private *searchForward(search: Search): Way<Stop> {
     if (this.isAtEnd) return this.stopped('end');
-    this.hit = null;
     try {
       this.arm(search);
       yield* this.runTo(this.lastTick);
     } finally {
-      this.disarm();
+      this.lookout.disarm();
     }
-    const hit = this.takeHit();
+    const hit = this.lookout.take();
     if (hit === null) return this.stopped(this.port.divergence === null ? 'end' : 'divergence');
     // What was due at this tick has happened already: the position is the moment before it, or after its access.
     const { machine } = this;
@@ -538,12 +492,6 @@ export class Timeline {
     }
     const kind = hit.watchpoint !== null ? 'watchpoint' : hit.breakpoint !== null ? 'breakpoint' : 'condition';
     return this.stopped(kind, hit);
-  }
-
-  private takeHit(): Hit | null {
-    const { hit } = this;
-    this.hit = null;
-    return hit;
   }
 
   /** Back to the last hit of a breakpoint or watchpoint before here, or to the start. */
@@ -579,15 +527,14 @@ export class Timeline {
       this.searchedIntervals++;
       yield* this.seek({ tick: begin, seq: 0 });
       const endTick = Math.min(begin + intervalTicks, before.tick);
-      this.hit = null;
       try {
         this.arm(search);
         yield* this.runTo(endTick);
         if (endTick === before.tick && before.seq > 0) this.passDeliveries(endTick, before.seq);
       } finally {
-        this.disarm();
+        this.lookout.disarm();
       }
-      const hit = this.takeHit();
+      const hit = this.lookout.take();
       if (hit !== null) return hit;
       yield undefined;
     }
@@ -595,80 +542,8 @@ export class Timeline {
   }
 
   private arm(search: Search): void {
-    const { machine } = this;
-    const { cpu, space } = machine;
-    const { breakpoints, condition, watchpoints } = search;
-    if (breakpoints.length > 0 || condition !== null) {
-      this.setEngine(this.makeStepper);
-      cpu.fetchStops = this.fetchStops(search);
-    }
-    const pages = new Map<number, number>();
-    for (const { kind, physical, sizeBytes } of watchpoints) {
-      const bits =
-        kind === 'write' ? PAGE_WATCH_WRITE : kind === 'read' ? PAGE_WATCH_READ : PAGE_WATCH_WRITE | PAGE_WATCH_READ;
-      for (let page = physical >>> 12; page <= (physical + sizeBytes - 1) >>> 12; page++) {
-        pages.set(page, (pages.get(page) ?? 0) | bits);
-      }
-    }
-    if (pages.size > 0) space.onWatched = (at, size, isWrite) => this.accessed(search, at, size, isWrite);
-    space.watchPages(pages);
-  }
-
-  private disarm(): void {
-    const { cpu, space } = this.machine;
-    cpu.fetchStops = null;
-    space.onWatched = () => {};
-    space.watchPages(new Map());
-  }
-
-  private fetchStops(search: Search) {
-    const { breakpoints, condition, from, before } = search;
-    const { machine } = this;
-    const { cpu } = machine;
-    const byAddress = new Map<number, Breakpoint[]>();
-    const pages = new Set<number>();
-    for (const breakpoint of breakpoints) {
-      byAddress.set(breakpoint.address, [...(byAddress.get(breakpoint.address) ?? []), breakpoint]);
-      pages.add(breakpoint.address >>> 12);
-    }
-    const reached = (linear: number): boolean => {
-      const candidates = byAddress.get(linear >>> 0);
-      if (candidates === undefined && condition === null) return false;
-      const position = this.positionInRun();
-      if (from !== null && comparePositions(position, from) <= 0) return false;
-      if (before !== null && comparePositions(position, before) >= 0) return false;
-      const isConditionMet = condition !== null && condition(cpu) !== 0;
-      const breakpoint = candidates?.find((each) => each.condition === null || each.condition(cpu) !== 0) ?? null;
-      if (!isConditionMet && breakpoint === null) return false;
-      this.hit = { position, breakpoint, watchpoint: null, access: null };
-      if (before !== null) return false;
-      machine.breakIn();
-      return true;
-    };
-    return { hasPage: condition === null ? (page: number) => pages.has(page) : () => true, reached };
-  }
-
-  /** While the machine runs, between two instructions or inside one. */
-  private positionInRun(): Position {
-    const { machine } = this;
-    const tick = machine.cpu.now();
-    return { tick, seq: machine.deliveryTick === tick ? machine.deliveryCount : 0 };
-  }
-
-  private accessed(search: Search, physical: number, sizeBytes: number, isWrite: boolean): void {
-    const position = this.positionInRun();
-    if (search.before !== null && comparePositions(position, search.before) >= 0) return;
-    if (search.before === null && this.hit !== null) return;
-    const watchpoint = search.watchpoints.find(
-      (each) =>
-        physical < each.physical + each.sizeBytes &&
-        each.physical < physical + sizeBytes &&
-        (each.kind === 'access' || (each.kind === 'write') === isWrite) &&
-        (each.condition === null || each.condition(this.machine.cpu) !== 0),
-    );
-    if (watchpoint === undefined) return;
-    this.hit = { position, breakpoint: null, watchpoint, access: { physical, sizeBytes, isWrite } };
-    if (search.before === null) this.machine.breakIn();
+    if (search.breakpoints.length > 0 || search.condition !== null) this.setEngine(this.makeStepper);
+    this.lookout.arm(search);
   }
 
   /** On to `tick` without taking a shorter way through a checkpoint, for those who listen. */

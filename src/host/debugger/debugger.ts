@@ -6,9 +6,10 @@ import { compileExpression, ExpressionError } from '../../core/replay/expression
 import { encodeBookmark, readBookmarks } from '../../core/replay/bookmarks.ts';
 import type { Bookmark } from '../../core/replay/bookmarks.ts';
 import { describePosition, goTo, parsePosition, PositionError } from '../../core/replay/positions.ts';
-import { comparePositions } from '../../core/replay/timeline.ts';
+import { comparePositions } from '../../core/replay/lookout.ts';
 import type { EngineFactory, Images } from '../../core/replay/session.ts';
-import type { Position, Stop, Timeline, Way } from '../../core/replay/timeline.ts';
+import type { Position } from '../../core/replay/lookout.ts';
+import type { Stop, Timeline, Way } from '../../core/replay/timeline.ts';
 import { nearest } from '../args.ts';
 import { count } from '../progress.ts';
 import { DebuggerError } from './debugger-error.ts';

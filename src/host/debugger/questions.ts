@@ -2,7 +2,8 @@
 // and when were these bytes. Those that travel come back to where they were asked.
 
 import { describePosition } from '../../core/replay/positions.ts';
-import type { Position, Way } from '../../core/replay/timeline.ts';
+import type { Position } from '../../core/replay/lookout.ts';
+import type { Way } from '../../core/replay/timeline.ts';
 import { peekNumber, peekPhysical } from '../../core/memory/peek.ts';
 import { RAM_BASE } from '../../core/state/layout.ts';
 import type { Command, Debugger, Output } from './debugger.ts';

@@ -1,34 +1,41 @@
 // The socket of the gdb server: one client at a time on the loopback interface, packets in their order, Ctrl-C at any
-// time. A client that goes away leaves the timeline where it is, without its breakpoints, for the next one.
+// time. A client that goes away leaves a recording where it is, without its breakpoints, for the next one;
+// a live run goes on.
 
 import { createServer, type Server, type Socket } from 'node:net';
-import type { Debugger } from '../debugger/debugger.ts';
 import { encodePacket, PacketReader } from './packets.ts';
 import { GdbStub } from './stub.ts';
+import type { GdbTarget } from './target.ts';
 
 /** Packets that wait while one is being answered; a client that sends more without listening is dropped. */
 const QUEUE_MAX = 64;
+/** For a client that does not go by itself when the run is over. */
+const LAST_WORD_MS = 1000;
 
 export interface GdbServer {
   readonly port: number;
   /** Resolves when the server has been closed. */
   readonly closed: Promise<void>;
   readonly close: () => void;
+  /** Says nothing more and closes, once what was said has been sent. */
+  readonly finish: () => void;
 }
 
 export interface GdbServerOptions {
-  readonly debug: Debugger;
+  readonly target: GdbTarget;
   /** 0: any free one. */
   readonly port: number;
   readonly host?: string;
   /** Close when the first client has gone. */
   readonly isOnce?: boolean;
+  /** The server alone keeps no process running. */
+  readonly isUnreferenced?: boolean;
   readonly say?: (line: string) => void;
 }
 
 /** Resolves when it listens; rejects when it cannot. */
 export function serveGdb(options: GdbServerOptions): Promise<GdbServer> {
-  const { debug, port, host = '127.0.0.1', isOnce = false, say = () => {} } = options;
+  const { target, port, host = '127.0.0.1', isOnce = false, isUnreferenced = false, say = () => {} } = options;
   let current: Client | null = null;
   const server: Server = createServer((socket) => {
     socket.setNoDelay(true);
@@ -40,7 +47,7 @@ export function serveGdb(options: GdbServerOptions): Promise<GdbServer> {
       return;
     }
     say('gdb: connected');
-    current = new Client(socket, debug, () => {
+    current = new Client(socket, target, () => {
       say('gdb: disconnected');
       current = null;
       if (isOnce) server.close();
@@ -48,6 +55,7 @@ export function serveGdb(options: GdbServerOptions): Promise<GdbServer> {
   });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
+    if (isUnreferenced) server.unref();
     server.listen(port, host, () => {
       server.off('error', reject);
       const address = server.address();
@@ -56,14 +64,17 @@ export function serveGdb(options: GdbServerOptions): Promise<GdbServer> {
         current?.drop();
         server.close();
       };
-      resolve({ port: typeof address === 'object' && address !== null ? address.port : port, closed, close });
+      const finish = (): void => {
+        current?.finishTalk();
+        server.close();
+      };
+      resolve({ port: typeof address === 'object' && address !== null ? address.port : port, closed, close, finish });
     });
   });
 }
 
 class Client {
   private readonly socket: Socket;
-  private readonly debug: Debugger;
   private readonly reader = new PacketReader();
   private readonly stub: GdbStub;
   private readonly queue: string[] = [];
@@ -72,11 +83,10 @@ class Client {
   private isGone = false;
   private last: Uint8Array | null = null;
 
-  constructor(socket: Socket, debug: Debugger, gone: () => void) {
+  constructor(socket: Socket, target: GdbTarget, gone: () => void) {
     this.socket = socket;
-    this.debug = debug;
     this.gone = gone;
-    this.stub = new GdbStub(debug, { console: (packet) => this.send(packet) });
+    this.stub = new GdbStub(target, { console: (packet) => this.send(packet) });
     socket.on('data', (bytes) => this.take(bytes));
     socket.on('error', () => this.drop());
     socket.on('close', () => this.leave());
@@ -86,11 +96,17 @@ class Client {
     this.socket.destroy();
   }
 
+  /** The last answer is on its way through promises: it goes out first. */
+  finishTalk(): void {
+    setImmediate(() => this.socket.end());
+    setTimeout(() => this.drop(), LAST_WORD_MS).unref();
+  }
+
   private leave(): void {
     if (this.isGone) return;
     this.isGone = true;
     this.queue.length = 0;
-    if (this.isBusy) this.debug.isInterrupted = true;
+    if (this.isBusy) this.stub.interrupt();
     else this.finish();
   }
 
@@ -113,7 +129,7 @@ class Client {
           if (this.last !== null && !this.stub.isQuiet) this.socket.write(this.last);
           break;
         case 'break':
-          if (this.isBusy || this.queue.length > 0) this.debug.isInterrupted = true;
+          if (this.isBusy || this.queue.length > 0) this.stub.interrupt();
           break;
         case 'ack':
           break;
@@ -141,7 +157,7 @@ class Client {
       }
     } finally {
       this.isBusy = false;
-      this.debug.isInterrupted = false;
+      this.stub.rest();
       if (this.isGone) this.finish();
     }
   }

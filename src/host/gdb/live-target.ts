@@ -1,0 +1,216 @@
+// A live run under gdb: held between two instructions, stepped, watched, and let go on. The driver (drive.ts) runs the
+// slices and asks here before each, so that input, output and log go on as without a debugger. Stops are the host's
+// alone: no tick passes, no input is made, and what the log has is what it would have had. A change of registers or
+// memory is an input of the recording, so that it replays. There is no way back: that is what recordings are for.
+
+import { applyEdit } from '../../core/machine/edit.ts';
+import type { Machine, StopReason } from '../../core/machine/machine.ts';
+import type { InputEvent } from '../../core/replay/events.ts';
+import { type Breakpoint, Lookout, type Watchpoint, type WatchKind } from '../../core/replay/lookout.ts';
+import { positionAtRest } from '../../core/replay/lookout.ts';
+import type { EngineFactory } from '../../core/replay/session.ts';
+import { HALTED } from '../../core/state/layout.ts';
+import { DebuggerError } from '../debugger/debugger-error.ts';
+import type { DriveControl } from '../drive.ts';
+import { type GdbTarget, type MonitorAnswer, type Motion, stopOf, type TargetStop } from './target.ts';
+
+/** Engines that ask for breakpoints themselves; others make room for one that does. */
+const ASKING_ENGINES: readonly string[] = ['interp', 'tiered'];
+
+export interface LiveTargetOptions {
+  readonly machine: Machine;
+  /** Changes become inputs of the log. */
+  readonly isRecorded: boolean;
+  /** An engine that honours breakpoints. */
+  readonly makeStepper: EngineFactory;
+  /** Further monitor commands, by name. */
+  readonly commands?: Readonly<Record<string, () => Promise<MonitorAnswer>>>;
+}
+
+export class LiveTarget implements GdbTarget, DriveControl {
+  readonly machine: Machine;
+  isHeld = true;
+  isKilled = false;
+  wake: () => void = () => {};
+  private readonly options: LiveTargetOptions;
+  private readonly lookout: Lookout;
+  private breakpoints: readonly Breakpoint[] = [];
+  private watchpoints: readonly Watchpoint[] = [];
+  private nextId = 1;
+  private isStepping = false;
+  private isStopWanted = false;
+  /** Tells the client why the run stopped; null while it does not wait for that. */
+  private answer: ((stop: TargetStop) => void) | null = null;
+  private exitStatus: number | null = null;
+
+  constructor(options: LiveTargetOptions) {
+    this.options = options;
+    this.machine = options.machine;
+    this.lookout = new Lookout(options.machine);
+  }
+
+  // --- For the driver ----------------------------------------------------------------------------------------------
+
+  poll(): void {
+    if (this.isStopWanted && !this.isHeld) this.stop(stopOf('interrupted'));
+  }
+
+  advance(untilTick: number): StopReason {
+    const { machine, isStepping } = this;
+    const reason = isStepping ? this.step(untilTick) : machine.run(untilTick);
+    if (reason === 'break') this.stop(this.reasonOfBreak());
+    else if (isStepping && reason === 'tick' && !this.isAsleep) this.stop(stopOf('stopped'));
+    return reason;
+  }
+
+  private get isAsleep(): boolean {
+    return this.machine.cpu.m32[HALTED] !== 0;
+  }
+
+  /** One instruction; from a halted processor through the idle time to the first instruction after it. */
+  private step(untilTick: number): StopReason {
+    const { machine } = this;
+    if (!this.isAsleep) return machine.run(Math.min(untilTick, machine.tick + 1));
+    machine.watcher = { delivered: () => machine.breakIn() };
+    try {
+      return machine.run(untilTick);
+    } finally {
+      machine.watcher = null;
+    }
+  }
+
+  private reasonOfBreak(): TargetStop {
+    const hit = this.lookout.take();
+    if (hit === null) return stopOf('stopped');
+    if (hit.watchpoint !== null) return stopOf('watchpoint', hit.watchpoint.id);
+    return stopOf('breakpoint', hit.breakpoint?.id ?? -1);
+  }
+
+  private stop(why: TargetStop): void {
+    this.lookout.disarm();
+    this.isHeld = true;
+    this.isStepping = false;
+    this.isStopWanted = false;
+    this.reply(why);
+  }
+
+  private reply(why: TargetStop): void {
+    const { answer } = this;
+    this.answer = null;
+    answer?.(why);
+  }
+
+  /** The run is over. */
+  end(status: number): void {
+    this.exitStatus = status;
+    this.isHeld = true;
+    this.reply(stopOf('exited', -1, status));
+  }
+
+  // --- For the stub ------------------------------------------------------------------------------------------------
+
+  addBreakpoint(linear: number): number {
+    this.breakpoints = [...this.breakpoints, { id: this.nextId, address: linear >>> 0, condition: null }];
+    return this.nextId++;
+  }
+
+  addWatchpoint(physical: number, sizeBytes: number, kind: WatchKind): number {
+    this.watchpoints = [...this.watchpoints, { id: this.nextId, physical, sizeBytes, kind, condition: null }];
+    return this.nextId++;
+  }
+
+  remove(id: number): void {
+    this.breakpoints = this.breakpoints.filter((each) => each.id !== id);
+    this.watchpoints = this.watchpoints.filter((each) => each.id !== id);
+  }
+
+  async move(motion: Motion): Promise<TargetStop> {
+    if (this.exitStatus !== null) return stopOf('exited', -1, this.exitStatus);
+    if (motion === 'continue-back' || motion === 'step-back') {
+      throw new DebuggerError('a live run has no way back: record it, and walk back with reprise debug LOG --gdb PORT');
+    }
+    this.isStepping = motion === 'step';
+    // gdb takes the breakpoint at hand away before it steps; a step stops by itself.
+    this.arm(this.isStepping ? [] : this.breakpoints);
+    const stopped = new Promise<TargetStop>((resolve) => (this.answer = resolve));
+    this.release();
+    return await stopped;
+  }
+
+  private arm(breakpoints: readonly Breakpoint[]): void {
+    const { machine, watchpoints } = this;
+    const { engine, space } = machine;
+    if (breakpoints.length + watchpoints.length === 0) return;
+    if (breakpoints.length > 0 && !ASKING_ENGINES.includes(engine.name)) {
+      engine.drop();
+      space.dropCode();
+      space.exchangeInvalidators([]);
+      machine.engine = this.options.makeStepper(machine.cpu);
+    }
+    this.lookout.arm({ breakpoints, watchpoints, condition: null, from: positionAtRest(machine), before: null });
+  }
+
+  private release(): void {
+    this.isHeld = false;
+    this.wake();
+  }
+
+  write(events: readonly InputEvent[]): void {
+    if (this.exitStatus !== null) throw new DebuggerError('the run is over');
+    for (const event of events) {
+      if (this.machine.edit(event)) continue;
+      if (this.options.isRecorded) {
+        throw new DebuggerError(
+          'something has happened at this tick already (an interrupt, a timer), and a recording can take a change only ' +
+            'before it: step once with stepi, then write',
+        );
+      }
+      applyEdit(this.machine.cpu, event);
+    }
+  }
+
+  async monitor(line: string): Promise<MonitorAnswer> {
+    const word = line.trim();
+    const { machine, options } = this;
+    const own = Object.hasOwn(options.commands ?? {}, word) ? options.commands?.[word] : undefined;
+    if (own !== undefined) return await own();
+    switch (word) {
+      case 'when': {
+        const { tick, seq } = positionAtRest(machine);
+        return { text: `tick ${tick}${seq === 0 ? '' : `+${seq}`}, live, engine ${machine.engine.name}` };
+      }
+      case 'hash':
+        return { text: `hash ${machine.tick} ${machine.hash().root}` };
+      case 'help':
+        return { text: ['when', 'hash', ...Object.keys(options.commands ?? {})].join('\n') };
+      default:
+        throw new DebuggerError(
+          `"${word}" is nothing that a live run knows (help lists what is): questions over time need a recording, ` +
+            'see reprise debug.',
+        );
+    }
+  }
+
+  interrupt(): void {
+    this.isStopWanted = true;
+    this.wake();
+  }
+
+  rest(): void {
+    this.isStopWanted = false;
+  }
+
+  /** A client that comes finds the run stopped. */
+  attach(): void {
+    this.isHeld = true;
+  }
+
+  leave(isKill: boolean): void {
+    this.lookout.disarm();
+    this.breakpoints = [];
+    this.watchpoints = [];
+    this.isStepping = false;
+    this.isKilled = isKill;
+    this.release();
+  }
+}
