@@ -10,7 +10,7 @@ import { Interpreter } from './interp/engine.ts';
 import { B_ARMED, B_COMPILED, B_HEAT, B_HOST, type BlockCache } from './interp/blocks.ts';
 import { HANDLER_TABLE } from './interp/handlers.ts';
 import { emitFunction } from './js/emit.ts';
-import { type Compiled, type Environment, instantiate, makeEnvironment } from './js/instantiate.ts';
+import { type Compiled, type Environment, instantiate, makeEnvironment, rehearse } from './js/instantiate.ts';
 import { optimise, type Pass, PASSES } from './opt/pipeline.ts';
 import type { IrFunction } from './ir/ir.ts';
 import { formRegion } from './region.ts';
@@ -143,7 +143,10 @@ export class CompilingEngine implements Engine {
   isHeld = false;
   onUnit: Engine['onUnit'] = null;
 
+  private readonly cpu: Cpu;
+
   constructor(cpu: Cpu, name: string, policy: TierPolicy, passes: readonly Pass[] = PASSES) {
+    this.cpu = cpu;
     this.name = name;
     this.policy = policy;
     this.random = policy.seed | 1;
@@ -246,7 +249,9 @@ export class CompilingEngine implements Engine {
   protected make(fn: IrFunction): Compiled {
     const source = emitFunction(fn);
     this.figures.sourceBytes += source.length;
-    return instantiate(this.environment, source);
+    const made = instantiate(this.environment, source);
+    rehearse(made, this.cpu, source);
+    return made;
   }
 
   private makeRoom(): void {

@@ -1,8 +1,9 @@
 // IR → JavaScript source of one function `(cpu) => void`. Guest registers and the lazy flags are locals, loaded at
 // the entry and written back (spilled) only where the function is left: at exits, before handlers, and on slow paths.
-// All slow paths lead to one piece of code (label S) that writes everything back as it was before the instruction,
-// lets the handler do the instruction, and leaves; all exits to another (label E). Flags are
-// symbolic inside a block: what nobody looks at is computed on slow paths alone.
+// All ways out lead to one piece of code (label E) that writes everything back and leaves; a slow path says which
+// handler has to do the instruction then. What leads there moves values and computes nothing: V8 throws an optimised
+// function away when it meets an operation that was never done before. Flags are symbolic inside a block: what nobody
+// looks at is computed on slow paths alone, unless it is cheap.
 // The names the source uses freely are those of the Environment in instantiate.ts.
 
 import { CC_EFLAGS } from '../../src/core/state/flags.ts';
@@ -14,6 +15,7 @@ import {
   TLB_NO_USER_WRITE,
 } from '../../src/core/memory/tlb.ts';
 import {
+  type Binary,
   type Block,
   exitUse,
   type IrFunction,
@@ -36,6 +38,9 @@ const COMPARISONS: Readonly<Record<string, [string, boolean]>> = {
 };
 /** Longest expression that may be repeated on slow paths; beyond it a value is computed where it is defined. */
 const LAZY_COST_MAX = 24;
+/** Operations that are one machine instruction, and how many a value of the flags may take to be computed at once. */
+const PLAIN_OPERATIONS: ReadonlySet<Binary> = new Set(['add', 'sub', 'and', 'or', 'xor', 'shl', 'shr', 'sar']);
+const EAGER_COST_MAX = 3;
 
 /** Where the flags are: in the locals (or memory, when nothing in the function writes them), or in a cc or bits operation. */
 type Flags = Extract<Op, { op: 'cc' | 'bits' }> | null;
@@ -131,8 +136,10 @@ class BlockEmitter {
         if (op.checked) this.isShared.add(op.address);
       }
       const to = resultOf(op);
-      if (op.op === 'cc' || op.op === 'bits') flags = op;
-      else if (op.op === 'handler') flags = null;
+      if (op.op === 'cc' || op.op === 'bits') {
+        flags = op;
+        for (const temp of usesOf(op)) this.computeIfCheap(temp, cost);
+      } else if (op.op === 'handler') flags = null;
       if (to < 0) continue;
       this.defs[to] = op;
       if (op.op === 'condition' || op.op === 'carry' || op.op === 'flags') {
@@ -169,6 +176,17 @@ class BlockEmitter {
       const read = this.flagsAt.get(to);
       if (read) for (const temp of usesOf(read)) this.isStrict[temp] = true;
     }
+  }
+
+  /**
+   * What flags are made of is computed where it is defined when that is a few plain operations: an operation that a
+   * slow path is the first to do makes V8 throw the optimised function away. V8 moves it to where it is used by itself.
+   */
+  private computeIfCheap(temp: Temp, cost: number[]): void {
+    const op = this.defs[temp];
+    if (op?.op !== 'binary' || !PLAIN_OPERATIONS.has(op.how) || cost[temp] > EAGER_COST_MAX) return;
+    this.isStrict[temp] = true;
+    cost[temp] = 0;
   }
 
   /** Reads of the flag locals may not move across a handler. */
@@ -297,13 +315,13 @@ class BlockEmitter {
     return delta === 0 ? 'base' : `base + ${delta} | 0`;
   }
 
-  /** Leave with EIP = place: the code behind label E writes everything back. */
+  /** Leave with EIP = base + place: the code behind label E writes everything back. */
   exit(place: string): string {
     return `${this.settle()}at = ${place}; break E;`;
   }
 
   leaveTo(delta: number): string {
-    return this.exit(this.at(delta));
+    return this.exit(`${delta}`);
   }
 
   private inside(): Extract<Op, { op: 'insn' }> {
@@ -311,10 +329,10 @@ class BlockEmitter {
     return this.insn;
   }
 
-  /** The handler does the instruction and the function is left: the code behind label S. */
+  /** The handler does the instruction and the function is left: the code behind label E. */
   private slow(): string {
     const { pc, delta, index } = this.inside();
-    return `{ ${this.settle()}pc = ${pc}; at = ${this.at(delta)}; left = left + ${this.block.count - index} | 0; break S; }`;
+    return `{ ${this.settle()}pc = ${pc}; at = ${delta}; back = ${this.block.count - index}; break E; }`;
   }
 
   private define(temp: Temp, text: string): void {
@@ -466,15 +484,15 @@ function emitBlock(all: FunctionFacts, index: number, out: string[]): void {
     go(exit.next);
     out.push('}');
   } else if (exit.exit === 'indirect') {
-    const target = emitter.value(exit.target);
+    out.push(`at = ${emitter.value(exit.target)} - base | 0;`);
     for (const delta of all.returns) {
       const to = shape.indexOf(delta);
       if (!shape.isInside(index, to)) continue;
-      out.push(`if ((${target} - base | 0) === ${delta}) {`);
+      out.push(`if (at === ${delta}) {`);
       go(delta);
       out.push('}');
     }
-    out.push(emitter.exit(target));
+    out.push(emitter.settle(), 'break E;');
   }
   out.push('}');
 }
@@ -482,12 +500,11 @@ function emitBlock(all: FunctionFacts, index: number, out: string[]): void {
 /** Source of the function's body; parameter `cpu`, free names as in Environment. */
 export function emitFunction(fn: IrFunction): string {
   const all = facts(fn);
-  const out: string[] = [`let left = cpu.left | 0, pc = 0, at = 0; const base = m32[${EIP}];`];
+  const out: string[] = [`let left = cpu.left | 0, pc = 0, at = 0, back = 0; const base = m32[${EIP}];`];
   for (const register of all.used) out.push(`let ${REGISTER_NAMES[register]} = m32[${register}];`);
   out.push(`let co = m32[${CC_OP}], cd = m32[${CC_DST}], cs = m32[${CC_SRC}];`);
-  out.push('E: { S: {');
+  out.push('E: {');
   emitTree(all, 0, out);
-  out.push('}', spill(all), 'step(cpu, pc, at, left, 0); return; }');
-  out.push(spill(all), `m32[${EIP}] = at; cpu.left = left;`);
+  out.push('}', spill(all), 'leave(cpu, pc, base + at | 0, left + back | 0);');
   return out.filter((line) => line !== '').join('\n');
 }
