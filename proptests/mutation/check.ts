@@ -28,7 +28,7 @@ export interface Noticed {
 }
 
 /** Random programs and worlds: short, so that little of what was wrong has been overwritten again. Guests: less often. */
-const intervalOf = (log: string): number => (log.startsWith('a') ? 997 : log.startsWith('b') ? 1499 : 4096);
+const intervalOf = (log: string): number => (log.includes('program') ? 997 : log.includes('world') ? 1499 : 4096);
 
 function notice(noticed: Partial<Noticed> & { log: string; by: Noticed['by'] }): never {
   const all: Noticed = { instruction: '', piece: [], differs: [], text: '', ...noticed };

@@ -46,10 +46,22 @@ const ENDS_BLOCK: Answer = {
   differs: /tick|eip/,
 };
 const NARROW = '([abcd][lh]|[abcd]x|[sd]i|[bs]p|byte|word)';
-/** A store into code, or what was made of the code before. */
+/**
+ * What is lifted with a logical shift to the right: these, and bytes 8-15 of a register. By CL the count must be known, so
+ * that the piece begins where CL is set.
+ */
+const RIGHT_SHIFTED = /^(SHR|SHL|ROL|ROR|RCL|RCR|SHLD|SHRD|BTS?|BTR|BTC|BSWAP|MUL|IMUL1)\b|\b[abcd]h\b/;
+const SHIFTS_RIGHT: Answer = { names: new RegExp(`${RIGHT_SHIFTED.source}|^MOV cl, 0x`), shows: RIGHT_SHIFTED };
+/** A store into code that random programs make, or the instruction that they change by it. */
 const CHANGES_CODE: Answer = {
-  shows: /^(MOV|ADD|SUB|XOR|AND|OR|INC|DEC|XCHG|REP MOVS|REP STOS|STOS|MOVS|PUSH|POP|CALL)\b/,
+  shows: /^ADD (byte|dword) \[ds:0x10[0-9a-f]{4}\], 0x|^MOV eax, 0x[0-9a-f]+$/,
 };
+
+/** Writes memory that its operand or the stack pointer names. */
+const STORES = /^(?!CMP |TEST |BT |CALL_)\w+(\.\w+)? (byte|word|dword) \[|^(PUSH|CALL)/;
+/** Its first operand is a general register, or it writes one that it does not name. */
+const WRITES_REGISTER =
+  /^(?!CMP |TEST |BT )\w+(\.\w+)? (e?[abcd]x|[abcd][lh]|e?[sd]i|e?[bs]p)\b|^(PUSH|POP|CALL|RET|LEAVE|LOOP|CWD|CBW|STOS|MOVS|REP|RDTSC|MUL|DIV|IDIV|IMUL1)/;
 
 export const MUTATIONS: readonly Mutation[] = [
   ...inFile('tiers/interp/hot.js', [
@@ -345,7 +357,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ]),
   ...inFile('tiers/opt/known-bits.js', [
     ["case 'load'", '0xffff : 0xff', '0xff : 0xff', 'a word load is taken for a byte', at(/word \[/)],
-    ["case 'shr'", '>>> by', '>>> (by + 1)', 'a bit is forgotten after SHR', at(/^SHR |, [abcd]h$/)],
+    ["case 'shr'", '>>> by', '>>> (by + 1)', 'a bit is forgotten after SHR', SHIFTS_RIGHT],
   ]),
   ...inFile('tiers/opt/forward.js', [
     [
@@ -362,14 +374,16 @@ export const MUTATIONS: readonly Mutation[] = [
       'proven.clear()',
       'proven.size',
       'translations are trusted over a handler',
-      { shows: /\[/ },
+      // The handler walks through a table, whose page is not plain from then on.
+      { names: /\[ds:0x1a/, shows: /^(STOS|MOVS|REP|PUSHF|PUSHA|XADD)/ },
     ],
     [
       'const found',
       '(!needsWrite || found.write)',
       'true',
       'a read proves the right to write',
-      at(/^(MOV|ADD|SUB|AND|OR|XOR|XCHG|PUSH|INC|DEC|ADC|SBB|CALL|NOT|NEG|SETCC|POP|CMPXCHG).*|^LEAVE/),
+      // The store behind the load: of a table entry that changes the page, or of the page itself.
+      { names: /^(?!LEA )\w+(\.\w+)? .*\[|^(PUSH|POP|CALL|RET|LEAVE)/, shows: STORES },
     ],
   ]),
   ...inFile('tiers/js/emit.js', [
@@ -385,7 +399,7 @@ export const MUTATIONS: readonly Mutation[] = [
       'this.block.count - index',
       'this.block.count - index - 1',
       'a slow path counts a tick twice',
-      at(/\[|^(PUSH|POP|CALL|RET|LEAVE)/),
+      { names: /\[|^(PUSH|POP|CALL|RET|LEAVE|DIV|IDIV)/, differs: /^(tick|eip)$/ },
     ],
     [
       'body() {',
@@ -394,27 +408,37 @@ export const MUTATIONS: readonly Mutation[] = [
       'a compiled block overruns its budget',
       { differs: /tick|eip/ },
     ],
-    ["case 'sar':", '>> ${b}', '>>> ${b}', 'emitted SAR shifts in zeros', at(/^SAR |^SH[LR] |^[A-Z]+/)],
+    [
+      "case 'sar':",
+      '>> ${b}',
+      '>>> ${b}',
+      'emitted SAR shifts in zeros',
+      at(/^(SAR|CWD|IDIV|IMUL|IMUL1|IMUL3|SHL|SHR|SHLD|SHRD) ?/),
+    ],
     [
       'access(op)',
       'deny |= user ? TLB_NO_USER_WRITE : TLB_NO_SUPER_WRITE',
       'deny |= 0',
       'compiled stores do not look at the right to write',
-      { shows: /\[|^(PUSH|CALL)/ },
+      at(STORES),
     ],
     [
       'function spill',
       'all.dirty.map',
       'all.dirty.slice(1).map',
       'one register is not spilled',
-      { differs: /^e(ax|cx|dx|bx|sp|bp|si|di)$/m },
+      { names: WRITES_REGISTER, differs: /^(e(ax|cx|dx|bx|sp|bp|si|di)|memory)$/ },
     ],
     [
       'settle() {',
       'co = 0; ',
       '',
       'folded flags are taken for lazy ones',
-      at(/^(STC|CLC|CMC|BT|IMUL|IMUL1|IMUL3|MUL|ROL|ROR|RCL|RCR|SHL|SHR|SAR|SHLD|SHRD|DIV|IDIV)/),
+      // Seen when lazy ones are still in the locals: from an instruction in front of the one that folds them.
+      {
+        names: SETS_FLAGS,
+        shows: /^(STC|CLC|CMC|BT[SRC]?|IMUL|IMUL1|IMUL3|MUL|ROL|ROR|RCL|RCR|SHL|SHR|SAR|SHLD|SHRD|DIV|IDIV)\b/,
+      },
     ],
     [
       'handler(writes)',
@@ -437,7 +461,7 @@ export const MUTATIONS: readonly Mutation[] = [
       'view.setInt32(host, value, true)',
       'view.setInt16(host, value, true)',
       'an unaligned store in compiled code loses its upper half',
-      { shows: /\[|^(PUSH|CALL)/ },
+      at(STORES),
     ],
   ]),
   ...inFile('tiers/tiering.js', [

@@ -4,7 +4,7 @@
  * Injects faults (mutations.ts) one at a time into a private copy of the built program and shows that the checks notice
  * each (check.ts) and that their report names a right instruction. Survivors are defects of the tests; status 1 when there
  * are any. --seed chooses the random programs and the order; --minutes ends it early and says what was not tried; --only
- * keeps mutations whose file or effect has TEXT, or those of the numbers A-B in the list.
+ * keeps mutations whose file or effect has TEXT, or those of the numbers in the list, as 3,7,20-45.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -55,18 +55,19 @@ async function recordLogs(folder: string, seed: number): Promise<void> {
   const keep = async (name: string, more: Partial<RecordSettings> & Pick<RecordSettings, 'images'>): Promise<void> => {
     writeFileSync(join(folder, `${name}.rlog`), (await record({ ...settings, maxTicks: 100_000, ...more })).log);
   };
-  const number = (i: number): string => String(i).padStart(2, '0');
+  // Programs find most and take least; every fourth is followed by a world.
+  const name = (place: number, what: string): string => `${String(place).padStart(3, '0')}-${what}`;
   for (let i = 0; i < PROGRAMS; i++) {
-    await keep(`a-program-${number(i)}`, { images: { kernel: randomKernel(seed * 1000 + i, 300, 4) } });
+    await keep(name(i * 10, 'program'), { images: { kernel: randomKernel(seed * 1000 + i, 300, 4) } });
   }
   for (let i = 0; i < WORLDS; i++) {
-    await keep(`b-world-${number(i)}`, { images: { kernel: randomWorld(seed * 1000 + i) } });
+    await keep(name(i * 40 + 25, 'world'), { images: { kernel: randomWorld(seed * 1000 + i) } });
   }
-  for (const name of GUESTS) {
-    const { input } = findGuest(name);
+  for (const [i, guest] of GUESTS.entries()) {
+    const { input } = findGuest(guest);
     const inputs = input === undefined ? [] : [{ tick: 30_000, event: serialText(input) }];
-    const images = { kernel: buildGuest(name) };
-    await keep(`c-${name}`, { memoryMegabytes: 8, images, inputs, maxTicks: GUEST_TICKS });
+    const images = { kernel: buildGuest(guest) };
+    await keep(name(900 + i, guest), { memoryMegabytes: 8, images, inputs, maxTicks: GUEST_TICKS });
   }
 }
 
@@ -116,13 +117,17 @@ function tryOne(root: string, logs: string, mutation: Mutation, timeoutMs: numbe
 }
 
 function lineOf({ mutation, outcome, noticed, seconds }: Result): string {
-  const what = `${outcome.padEnd(9)} ${seconds.toFixed(1).padStart(5)} s  ${mutation.file}: ${mutation.breaks}`;
+  const number = String(MUTATIONS.indexOf(mutation)).padStart(2);
+  const what = `${number} ${outcome.padEnd(9)} ${seconds.toFixed(1).padStart(5)} s  ${mutation.file}: ${mutation.breaks}`;
   if (noticed === null) return outcome === 'stale' ? `${what} [the text is not there: mend mutations.ts]` : what;
   const { by, log, instruction, piece, text } = noticed;
   const named = instruction === '' ? (text.split('\n').at(by === 'replay' ? 1 : 0) ?? '') : instruction;
   const more = piece.length > 1 ? `, then ${piece.slice(1, outcome === 'misnamed' ? 12 : 3).join('; ')}` : '';
   return `${what} [${by}, ${log.replace('.rlog', '')}: ${named}${more}]`;
 }
+
+const jsonOf = (result: Result): string =>
+  JSON.stringify(result, (_, value) => (value instanceof RegExp ? String(value) : value));
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -136,13 +141,15 @@ async function main(): Promise<number> {
     },
   });
   const { only } = values;
-  const range = /^(\d+)-(\d+)$/.exec(only ?? '');
+  const ranges = /^[\d,-]+$/.test(only ?? '')
+    ? only?.split(',').map((range) => range.split('-').map(Number))
+    : undefined;
   const chosen = MUTATIONS.filter(({ file, breaks }, index) => {
-    if (range !== null) return index >= Number(range[1]) && index <= Number(range[2]);
+    if (ranges !== undefined) return ranges.some(([first, last = first]) => index >= first && index <= last);
     return only === undefined || `${file} ${breaks}`.includes(only);
   });
   if (values.list) {
-    for (const { file, breaks } of chosen) console.log(`${file}: ${breaks}`);
+    for (const one of chosen) console.log(`${MUTATIONS.indexOf(one)} ${one.file}: ${one.breaks}`);
     return 0;
   }
   const seed = Number(values.seed);
@@ -181,14 +188,12 @@ async function main(): Promise<number> {
       if (Date.now() > endMs) break;
       const result = tryOne(root, logs, mutation, Number(values['seconds-each']) * 1000);
       results.push(result);
-      if (!values.json) console.log(lineOf(result));
+      console.log(values.json ? jsonOf(result) : lineOf(result));
     }
   } finally {
     rmSync(root, { recursive: true, force: true });
   }
   const count = (outcome: Result['outcome']): number => results.filter((result) => result.outcome === outcome).length;
-  if (values.json)
-    console.log(JSON.stringify(results, (_, value) => (value instanceof RegExp ? String(value) : value)));
   const untried = order.length - results.length;
   const others = (['misnamed', 'survived', 'endless', 'stale'] as const)
     .filter((outcome) => count(outcome) > 0)

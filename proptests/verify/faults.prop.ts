@@ -9,7 +9,7 @@ import { type LivePort, RecordingPort } from '../../src/core/machine/input-port.
 import { LogWriter, openLog } from '../../src/core/replay/log.ts';
 import { type EngineFactory, Session } from '../../src/core/replay/session.ts';
 import { Shadow, ShadowedPort } from '../../src/core/replay/shadow.ts';
-import { EAX, EBX } from '../../src/core/state/layout.ts';
+import { EAX, EBX, RAM_BASE } from '../../src/core/state/layout.ts';
 import { record, replay } from '../../src/host/index.ts';
 import { verifyLog } from '../../src/host/verify.ts';
 import { loadWitnesses } from '../../src/host/witnesses.ts';
@@ -18,7 +18,7 @@ import type { Block } from '../../tiers/ir/ir.ts';
 import { type Pass, PASSES } from '../../tiers/opt/pipeline.ts';
 import { CompilingEngine, JS_POLICY } from '../../tiers/tiering.ts';
 import { FaultyAtTick } from './faulty.ts';
-import { randomKernel } from './programs.ts';
+import { CONSTANT_COUNT, CONSTANTS, randomKernel } from './programs.ts';
 
 /** Does what the pass does, and then takes every XOR of two values for an OR. */
 function faulty(pass: Pass): Pass {
@@ -59,6 +59,22 @@ test('a fault in a pass is pinned on the instruction and on the pass', async () 
     assert.match(verified.report, /-- IR as lifted/);
     assert.match(verified.report, /-- JavaScript/);
   }
+});
+
+test('a fault that also writes where no snapshot notices is pinned on the instruction', async () => {
+  const { log } = await record({ ...SETTINGS, maxTicks: 20_000 });
+  const tick = 4_500;
+  const makeEngine: EngineFactory = (cpu) =>
+    new FaultyAtTick(cpu, tick, () => {
+      cpu.m32[EBX] ^= 0x4000;
+      // The program reads these all along: a machine that has met the fault once goes wrong long before it.
+      for (let i = 0; i < CONSTANT_COUNT; i++) cpu.m32[((RAM_BASE + CONSTANTS) >>> 2) + i] ^= 0x55;
+    });
+  const witnesses = [...(await loadWitnesses(['interp'])), { name: 'faulty', policy: '', makeEngine }];
+  const images = new Map([['kernel', PROGRAM]]);
+  const { difference, report } = await verifyLog({ log: openLog(log), images, witnesses, intervalTicks: 997 });
+  assert.equal(difference?.instruction.tick, tick, report);
+  assert.equal(difference?.precision, 'instruction', report);
 });
 
 const FAULT_TICK = 3_000;

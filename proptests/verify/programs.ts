@@ -174,7 +174,11 @@ export class Program {
     } else if (kind === 11) {
       // Code that changes: the immediate of an instruction that has run before.
       const label = `patch${this.labels++}`;
-      push(`add dword [${label} + 1], ${1 + dice.next(255)}\njmp ${label}`);
+      // Sometimes entered by a block in front of it, so that a function has it in the middle.
+      const isInside = dice.next(2) === 0;
+      const place = dice.pick([`dword [${label} + 1]`, `byte [${label} + ${1 + dice.next(4)}]`]);
+      push(`add ${place}, ${1 + dice.next(255)}\njmp ${label}${isInside ? 'in' : ''}`);
+      if (isInside) push(`${label}in: test ${a}, ${b}\njz ${label}\ninc ${b}`);
       push(`${label}: mov eax, ${dice.next(0x1_0000_0000)}`);
       push(`mov [${TRACE + 4 * this.kept++}], eax`);
     } else if (kind === 12) {

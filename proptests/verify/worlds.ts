@@ -85,8 +85,9 @@ class World {
       const page = dice.next(ALIAS_PAGES);
       const register = dice.pick(REGISTERS);
       const place = ALIAS + page * 0x1000 + dice.next(0x3fc) * 4 + (dice.next(6) === 0 ? dice.next(4) : 0);
-      const kind = dice.next(8);
-      if (kind < 2) lines.push(`mov ${register}, [${place}]`);
+      const kind = dice.next(9);
+      if (kind === 8) lines.push(this.tableInBlock(table + page * size, ALIAS + page * 0x1000));
+      else if (kind < 2) lines.push(`mov ${register}, [${place}]`);
       else if (kind < 4) lines.push(`mov dword [${place}], ${register}`);
       else if (kind === 4) lines.push(`add dword [${place}], ${register}`);
       else if (kind === 5) lines.push(`mov dword [${ALIAS + page * 0x1000 + 0xffe}], ${register}`);
@@ -103,6 +104,23 @@ class World {
       }
     }
     return `${lines.join('\n')}\ndec dword [turns]\njnz near ${top}`;
+  }
+
+  /** In one block: an entry is written while its table is not in use, used by an instruction in between, written again. */
+  private tableInBlock(entry: number, linear: number): string {
+    const { dice } = this;
+    const [name, register] = [this.label(), dice.pick(['ecx', 'edx', 'ebx'])];
+    const [first, second] = [0, 1].map((n) => (DATA + ((dice.next(2) + n) % 3) * 0x1000) | 7);
+    return `mov eax, cr3
+mov cr3, eax
+mov dword [${(entry & 0xfffff000) | 0xff0}], ${first}
+jmp ${name}
+${name}: mov edi, ${linear + 64}
+mov dword [${entry}], ${first}
+stosd
+mov dword [${entry}], ${second}
+mov ${register}, [${linear + 32}]
+mov [${linear + 48}], ${register}`;
   }
 
   /** To ring 3 and back by a gate; on the way it may call the kernel and return. */
@@ -222,7 +240,16 @@ ${back}: mov ax, 0x10
     if (kind < 9) return this.user();
     if (kind < 10) return this.segment16();
     if (kind < 11) return this.realMode();
-    return dice.pick(['sti\nnop\ncli\nnop\nsti', 'hlt', 'cli\nsti\nhlt', 'std\ncld', 'pushfd\ncli\npopfd']);
+    const quiet = this.label();
+    return dice.pick([
+      'sti\nnop\ncli\nnop\nsti',
+      'hlt',
+      'cli\nsti\nhlt',
+      'std\ncld',
+      'pushfd\ncli\npopfd',
+      // Longer than the timer takes: an interrupt waits for STI and the instruction behind it.
+      `cli\nmov ecx, 1500\n${quiet}: loop ${quiet}\nsti\ninc dword [irqs]\ncli\nsti\nnop`,
+    ]);
   }
 
   functions(): string {

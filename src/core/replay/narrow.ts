@@ -89,8 +89,8 @@ export function narrow(
   );
   const reference = lockstep.runners[referenceIndex];
   const suspect = lockstep.runners[suspectIndex];
-  const search = new Search(reference, suspect, lockstep.agreed, step.tick, onProgress);
-  const found = search.run(lockstep);
+  const search = new Search(lockstep, reference, suspect, lockstep.agreed, step.tick, onProgress);
+  const found = search.run();
   const agreeing = lockstep.runners
     .filter((runner, i) => runner !== reference && isSameOutcome(step.outcomes[i], step.outcomes[referenceIndex]))
     .map(({ witness }) => witness.name);
@@ -152,6 +152,12 @@ type Found = Omit<
   'reference' | 'suspect' | 'agreeing' | 'referencePolicy' | 'suspectPolicy' | 'noticedTick'
 >;
 
+/** How a run ended that should have ended otherwise; the machine is still there. */
+interface Failure {
+  readonly outcome: Outcome;
+  readonly runner: Runner;
+}
+
 /** A state of the reference. */
 interface Moment {
   readonly snapshot: Snapshot;
@@ -160,11 +166,15 @@ interface Moment {
 }
 
 class Search {
+  private readonly lockstep: Lockstep;
   private readonly reference: Runner;
   private suspect: Runner;
   /** Equal on both; the runs start here. */
   private base: Snapshot;
   private readonly origin: Snapshot;
+  private readonly noticedTick: number;
+  /** The suspect writes where no snapshot notices, so that restoring does not mend it: every run needs a new machine. */
+  private isFresh = false;
   private low: number;
   private high: number;
   /** Translations that the reference has used up to the interval's end; null: the suspect starts without any. */
@@ -172,36 +182,62 @@ class Search {
   private readonly onProgress: (agreedTick: number, tick: number) => void;
 
   constructor(
+    lockstep: Lockstep,
     reference: Runner,
     suspect: Runner,
     base: Snapshot,
     tick: number,
     onProgress: (agreedTick: number, tick: number) => void,
   ) {
+    this.lockstep = lockstep;
     this.reference = reference;
     this.suspect = suspect;
     this.base = base;
     this.origin = base;
+    this.noticedTick = tick;
     this.low = base.tick;
     this.high = tick;
     this.onProgress = onProgress;
   }
 
-  run(lockstep: Lockstep): Found {
+  run(): Found {
     // From the snapshot both start cold; a fault that needs what the run before had compiled does not come again.
-    if (!this.differsFrom(this.base, this.high) && !this.showsWarm(lockstep)) return this.give(lockstep);
+    if (!this.differsFrom(this.base, this.high) && !this.showsWarm()) return this.give();
     this.halve();
-    return this.shorten(lockstep) ?? this.atTick();
+    if (!this.isConfirmed()) this.startFresh();
+    return this.shorten() ?? this.atTick();
+  }
+
+  /** Halves again on new machines, when they show it at all: what a schedule needs may have gone by. */
+  private startFresh(): void {
+    const { base, low, high } = this;
+    this.isFresh = true;
+    [this.base, this.low, this.high] = [this.origin, this.origin.tick, this.noticedTick];
+    if (this.differsFrom(this.base, this.high)) {
+      this.halve();
+      return;
+    }
+    this.isFresh = false;
+    [this.base, this.low, this.high] = [base, low, high];
+  }
+
+  /** Whether a machine that has not run yet does as the halving found. */
+  private isConfirmed(): boolean {
+    const { suspect } = this;
+    this.suspect = this.lockstep.createRunner(suspect.witness);
+    const isConfirmed = this.differsFrom(this.base, this.high);
+    this.suspect = suspect;
+    return isConfirmed;
   }
 
   /** Whether it shows with translations, with everything compiled at first sight, or with both; so it goes on then. */
-  private showsWarm(lockstep: Lockstep): boolean {
+  private showsWarm(): boolean {
     const held = this.translations();
     this.held = held;
     if (this.differsFrom(this.base, this.high)) return true;
     const eager = this.suspect.witness.makeEager;
     if (eager === undefined) return false;
-    this.suspect = lockstep.createRunner({ ...this.suspect.witness, makeEngine: eager });
+    this.suspect = this.lockstep.createRunner({ ...this.suspect.witness, makeEngine: eager });
     this.held = null;
     if (this.differsFrom(this.base, this.high)) return true;
     this.held = held;
@@ -217,15 +253,16 @@ class Search {
   }
 
   private restoreSuspect(base: Snapshot): void {
+    if (this.isFresh) this.suspect = this.lockstep.createRunner(this.suspect.witness);
     this.suspect.restore(base);
     if (this.held !== null) warmTlb(this.suspect, base, this.held);
   }
 
   private differsFrom(base: Snapshot, tick: number): boolean {
-    const { reference, suspect } = this;
+    const { reference } = this;
     reference.restore(base);
     this.restoreSuspect(base);
-    return !isSameOutcome(reference.runTo(tick), suspect.runTo(tick));
+    return !isSameOutcome(reference.runTo(tick), this.suspect.runTo(tick));
   }
 
   private halve(): void {
@@ -250,10 +287,10 @@ class Search {
    * States of the reference, tick by tick, from the window's start to as far behind `high` as a block reaches, or to the
    * end of the run; each with the outcome there.
    */
-  private trace(lockstep: Lockstep): Moment[] {
+  private trace(): Moment[] {
     const { reference } = this;
     const { machine } = reference.session;
-    const until = Math.min(this.high + PIECE_TICKS_MAX, lockstep.endTick);
+    const until = Math.min(this.high + PIECE_TICKS_MAX, this.lockstep.endTick);
     reference.restore(this.base);
     let outcome = reference.runTo(Math.max(this.base.tick, this.high - WINDOW_TICKS));
     const moments: Moment[] = [];
@@ -265,18 +302,19 @@ class Search {
   }
 
   /** How the suspect does from `start` to `end` when that is not as the reference did; null when it is. */
-  private failureOf(suspect: Runner, start: Moment, end: Moment, held: readonly HeldPage[]): Outcome | null {
+  private failureOf(suspect: Runner, start: Moment, end: Moment, held: readonly HeldPage[]): Failure | null {
+    const runner = this.isFresh ? this.lockstep.createRunner(suspect.witness) : suspect;
     for (let turn = 0; turn < WARM_RUNS; turn++) {
-      suspect.restore(start.snapshot, turn > 0);
-      if (turn >= RUNS_WITHOUT_TRANSLATIONS) warmTlb(suspect, start.snapshot, held);
-      const outcome = suspect.runTo(end.snapshot.tick);
-      if (!isSameState(outcome, end.outcome)) return outcome;
+      runner.restore(start.snapshot, turn > 0);
+      if (turn >= RUNS_WITHOUT_TRANSLATIONS) warmTlb(runner, start.snapshot, held);
+      const outcome = runner.runTo(end.snapshot.tick);
+      if (!isSameState(outcome, end.outcome)) return { outcome, runner };
     }
     return null;
   }
 
-  private shorten(lockstep: Lockstep): Found | null {
-    const moments = this.trace(lockstep);
+  private shorten(): Found | null {
+    const moments = this.trace();
     const held = this.translations();
     const found = moments.findIndex(({ snapshot }) => snapshot.tick >= this.high);
     const endIndex = found < 0 ? moments.length - 1 : found;
@@ -285,19 +323,20 @@ class Search {
     const { makeEager } = this.suspect.witness;
     const suspects = [this.suspect];
     if (makeEager !== undefined && this.suspect.witness.makeEngine !== makeEager) {
-      suspects.push(lockstep.createRunner({ ...this.suspect.witness, makeEngine: makeEager }));
+      suspects.push(this.lockstep.createRunner({ ...this.suspect.witness, makeEngine: makeEager }));
     }
     for (const suspect of suspects) {
       for (let i = endIndex - 1; i >= 0; i--) {
-        const outcome = this.failureOf(suspect, moments[i], end, held);
-        if (outcome === null) continue;
-        const later = this.later(suspect, moments, i, endIndex, held);
-        const [from, to, failed] = later ?? [i, endIndex, outcome];
+        if (this.failureOf(suspect, moments[i], end, held) === null) continue;
+        const [from, to] = this.later(suspect, moments, i, endIndex, held) ?? [i, endIndex];
+        // Once more: the suspect has run other pieces since.
+        const failure = this.failureOf(suspect, moments[from], moments[to], held);
+        if (failure === null) continue;
         return this.describe({
           start: moments[from],
           end: moments[to].snapshot,
-          suspect,
-          outcomes: [moments[to].outcome, failed],
+          suspect: failure.runner,
+          outcomes: [moments[to].outcome, failure.outcome],
           piece: moments.slice(from, to).map((moment) => moment.place),
           precision: 'instruction',
           held,
@@ -317,7 +356,7 @@ class Search {
     first: number,
     end: number,
     held: readonly HeldPage[],
-  ): [from: number, to: number, failed: Outcome] | null {
+  ): [from: number, to: number] | null {
     if (end - first < 2) return null;
     for (const more of [PIECE_TICKS_MAX, 12]) {
       const to = end + more;
@@ -328,8 +367,7 @@ class Search {
       }
       if (!isClear) continue;
       for (let i = end - 1; i > first; i--) {
-        const failed = this.failureOf(suspect, moments[i], moments[to], held);
-        if (failed !== null) return [i, to, failed];
+        if (this.failureOf(suspect, moments[i], moments[to], held) !== null) return [i, to];
       }
     }
     return null;
@@ -337,12 +375,13 @@ class Search {
 
   /** The machines differ at `high` when run from `base`, and no shorter run shows it. */
   private atTick(): Found {
-    const { reference, suspect } = this;
+    const { reference } = this;
     reference.restore(this.base);
     reference.runTo(this.low);
     const start = this.momentOf(reference);
     reference.restore(this.base);
     this.restoreSuspect(this.base);
+    const { suspect } = this;
     const outcomes: [Outcome, Outcome] = [reference.runTo(this.high), suspect.runTo(this.high)];
     const end = reference.store.take();
     const isExact = this.high - this.low === 1;
@@ -352,10 +391,10 @@ class Search {
   }
 
   /** Not found again: the interval is all there is. The lockstep's machines are run again from the start to show it. */
-  private give(lockstep: Lockstep): Found {
-    const reference = lockstep.createRunner(this.reference.witness);
-    const suspect = lockstep.createRunner(this.suspect.witness);
-    const { intervalTicks } = lockstep;
+  private give(): Found {
+    const reference = this.lockstep.createRunner(this.reference.witness);
+    const suspect = this.lockstep.createRunner(this.suspect.witness);
+    const { intervalTicks } = this.lockstep;
     for (let tick = intervalTicks; tick <= this.low; tick += intervalTicks) {
       reference.runTo(tick);
       suspect.runTo(tick);
