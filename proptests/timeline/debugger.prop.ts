@@ -90,6 +90,15 @@ test('bookmarks are frames of the log, survive, are replaced and taken away; the
   });
 });
 
+test('a checkpoint is made where one asks for it', async () => {
+  await inLog(async (path) => {
+    const [, before, made, after] = await script(path, 'seek 5001; checkpoints; checkpoint; checkpoints');
+    assert.equal(made.value, 5001);
+    assert.ok(!(before.value as number[]).includes(5001));
+    assert.ok((after.value as number[]).includes(5001));
+  });
+});
+
 test('what cannot be done is one sentence and status 2', async () => {
   await inLog(async (path) => {
     const bad = [

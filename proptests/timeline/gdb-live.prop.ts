@@ -4,12 +4,20 @@
  * something was written, and for ways back, there is an explanation. With the real gdb too, where it is installed.
  */
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { logEvents, openLog, replay } from '../../src/host/index.ts';
 import { loadEngine } from '../../src/host/engines.ts';
 import { assembleGuest } from '../../src/host/guest-images.ts';
-import type { GdbStub } from '../../src/host/gdb/stub.ts';
+import { readBranchParent } from '../../src/core/replay/branch.ts';
+import { COMMANDS } from '../../src/host/debugger/commands.ts';
+import { Debugger } from '../../src/host/debugger/debugger.ts';
+import { SymbolTable } from '../../src/host/debugger/symbols.ts';
+import { RecordingTarget } from '../../src/host/gdb/recording-target.ts';
+import { GdbStub } from '../../src/host/gdb/stub.ts';
 import { serveGdb } from '../../src/host/gdb/server.ts';
 import { go, recordGuest, timelineOf } from './fixture.ts';
 import { type Client, liveRun } from './live-fixture.ts';
@@ -39,6 +47,12 @@ function places(name: keyof typeof GUESTS): { code: number[]; data: number[] } {
 }
 
 const hex = (value: number): string => (value >>> 0).toString(16);
+/** A word as packets have it. */
+const hexOf = (value: number): string => {
+  const bytes = Buffer.alloc(4);
+  bytes.writeInt32LE(value | 0);
+  return bytes.toString('hex');
+};
 const say = async (stub: GdbStub, packet: string): Promise<string> => (await stub.answer(packet)) ?? '';
 
 type Deed =
@@ -188,6 +202,68 @@ test('a run that is not recorded takes what is written at any moment', async () 
     },
     { isRecorded: false, maxTick: Number.POSITIVE_INFINITY },
   );
+});
+
+test('monitor branch leaves a recording for a live run that can be written, and comes back to it', async () => {
+  const debug = new Debugger({
+    timeline: timelineOf(sort),
+    commands: COMMANDS,
+    symbols: new SymbolTable(),
+    disassemble: () => ({ text: '?', length: 1 }),
+    logName: 'sort.rlog',
+    images: sort.images,
+    makeEngine: engines.interp,
+    appendFrame: null,
+  });
+  go(debug.timeline.seek({ tick: 30_000, seq: 0 }));
+  const before = debug.timeline.machine.hash().root;
+  let text = '';
+  const stub = new GdbStub(new RecordingTarget(debug), {
+    console: (packet) => (text += Buffer.from(packet.slice(1), 'hex').toString()),
+  });
+  const monitor = (line: string): Promise<string> => say(stub, `qRcmd,${Buffer.from(line).toString('hex')}`);
+  const folder = mkdtempSync(join(tmpdir(), 'reprise-branch-'));
+  try {
+    const path = join(folder, 'what-if.rlog');
+    assert.match(await say(stub, 'P3=78563412'), /^E\.a recording cannot be changed: monitor branch FILE/);
+    const { symbols } = assembleGuest('sort');
+    const quicksort = hex(symbols.get('quicksort') ?? 0);
+    await say(stub, `Z1,${quicksort},1`);
+    await monitor(`branch ${path}`);
+    assert.match(text, /live from tick 30000 on/);
+    assert.equal(await say(stub, `p${hex(8)}`), hexOf(debug.timeline.machine.cpu.eip), 'at the same place');
+    assert.equal(await say(stub, 'P3=78563412'), 'OK');
+    assert.equal(await say(stub, 'M3ff000,2:0102'), 'OK');
+    assert.equal(await say(stub, 'c'), 'T05thread:01;', 'the breakpoint has come along');
+    assert.equal(await say(stub, `p${hex(8)}`), hexOf(symbols.get('quicksort') ?? 0));
+    assert.match(await say(stub, 'bs'), /^E\.a live run has no way back/);
+    await monitor('branch another.rlog');
+    assert.match(text, /nothing that a live run knows/);
+    await monitor('leave');
+    assert.match(text, /branched off at tick 30000, ended at tick 30037: stopped; back in the recording/);
+    assert.equal(debug.timeline.machine.hash().root, before);
+    assert.match(await say(stub, 'P3=78563412'), /^E\.a recording cannot be changed/);
+    assert.equal(await say(stub, 'bs'), 'T05thread:01;');
+    const log = openLog(readFileSync(path));
+    assert.equal(readBranchParent(log)?.tick, 30_000);
+    const edits = [...logEvents(log)].filter(({ event }) => event.kind.startsWith('edit'));
+    assert.deepEqual(
+      edits.map((edit) => edit.tick),
+      [30_000, 30_000],
+    );
+    const replayed = await replay(log, { images: { kernel: sort.images.get('kernel') } });
+    assert.equal(replayed.divergence, null);
+    assert.equal(replayed.tick, 30_037);
+    await monitor(`branch ${path}`);
+    assert.match(text, /exists already/);
+    // A client that goes ends its branch.
+    await monitor(`branch ${join(folder, 'second.rlog')}`);
+    stub.close();
+    for (let i = 0; i < 20; i++) await new Promise((resolve) => setImmediate(resolve));
+    assert.equal(openLog(readFileSync(join(folder, 'second.rlog'))).end?.reason, 'stopped');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test('gdb debugs a live run; the log says what nobody did but what gdb wrote', { skip: skipGdb }, async () => {

@@ -65,7 +65,8 @@ export const DEBUG: CommandSpec = {
   ],
   notes: `The command help inside lists the commands. From a pipe they are read line by line. With --json every command
 gives one line of JSON. Nothing that was recorded is ever changed; bookmarks are appended to the log.
-gdb: target remote :PORT, then also reverse-stepi, reverse-continue, and monitor help.`,
+gdb: target remote :PORT, then also reverse-stepi, reverse-continue, and monitor help. monitor branch FILE leaves the
+recording for a live run in which gdb may write registers and memory; monitor leave leads back.`,
 };
 
 export async function debugCommand(args: Arguments): Promise<number> {

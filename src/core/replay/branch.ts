@@ -17,7 +17,7 @@ import type { EndReason, EngineFactory, Images, SessionEnd } from './session.ts'
 import type { Packed } from './payload.ts';
 import type { Way } from './timeline.ts';
 
-export interface BranchSettings {
+export interface BranchStart {
   readonly parent: LogReader;
   /** What the parent is called, for people. */
   readonly parentName: string;
@@ -28,9 +28,12 @@ export interface BranchSettings {
   readonly tick: number;
   /** Edits and inputs, in order; `tick` at or after the branch. */
   readonly inputs: readonly { readonly tick: number; readonly event: InputEvent }[];
+  readonly sink: LogSink;
+}
+
+export interface BranchSettings extends BranchStart {
   /** Ticks that the branch lives at most. */
   readonly lifeTicks: number;
-  readonly sink: LogSink;
 }
 
 export interface BranchParent {
@@ -64,9 +67,9 @@ export function readBranchParent(log: LogReader): BranchParent | null {
 
 const CHUNK_TICKS = 1 << 22;
 
-/** Records the branch; its log has gone to the sink when this ends. */
-export function* recordBranch(settings: BranchSettings): Way<SessionEnd> {
-  const { parent, images, makeEngine, tick, lifeTicks, sink } = settings;
+/** The parent's run once more, up to the branch: a live machine that records, with nothing done at `tick` yet. */
+export function* beginBranch(settings: BranchStart): Way<Session> {
+  const { parent, images, makeEngine, tick, sink } = settings;
   const { machine: manifest, profile } = parent.header;
   const writer = new LogWriter(sink, { ...parent.header, creator: settings.creator, profile });
   if (hasImage(parent, 0)) {
@@ -85,13 +88,23 @@ export function* recordBranch(settings: BranchSettings): Way<SessionEnd> {
   for (const { tick: at, event } of settings.inputs) port.push(event, Math.max(at, tick));
   const output = { serial: () => {}, debugConsole: () => {}, debugExit: () => {}, powerOff: () => {} };
   const session = new Session({ manifest, images, makeEngine, port, output });
-  const endTick = tick + lifeTicks;
-  let reason: EndReason = 'tick';
-  while (reason === 'tick' && session.tick < endTick) {
-    reason = session.advance(Math.min(endTick, session.tick + CHUNK_TICKS));
+  while (session.tick < tick) {
+    const reason = session.advance(Math.min(tick, session.tick + CHUNK_TICKS));
     if (reason !== 'tick' && session.tick < tick) {
       throw new SessionError(`The recorded run ends before tick ${tick}: branch off before its end.`);
     }
+    yield undefined;
+  }
+  return session;
+}
+
+/** Records the branch; its log has gone to the sink when this ends. */
+export function* recordBranch(settings: BranchSettings): Way<SessionEnd> {
+  const session = yield* beginBranch(settings);
+  const endTick = settings.tick + settings.lifeTicks;
+  let reason: EndReason = 'tick';
+  while (reason === 'tick' && session.tick < endTick) {
+    reason = session.advance(Math.min(endTick, session.tick + CHUNK_TICKS));
     yield undefined;
   }
   return session.end(reason === 'tick' ? 'max-ticks' : reason);

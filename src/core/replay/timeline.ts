@@ -395,12 +395,13 @@ export class Timeline {
     this.machine.space.touchDerived();
   }
 
-  /** Only at a position of seq 0, before anything that is due. */
-  private checkpoint(): void {
+  /** Only at a position of seq 0, before anything that is due: true when there is one here now. */
+  checkpoint(): boolean {
     const { machine } = this;
-    if (this.position.seq !== 0 || machine.dueTick === machine.tick || this.port.divergence !== null) return;
-    if (this.checkpoints.count > 0 && this.checkpoints.before(machine.tick).snapshot.tick === machine.tick) return;
+    if (this.checkpoints.count > 0 && this.checkpoints.before(machine.tick).snapshot.tick === machine.tick) return true;
+    if (this.position.seq !== 0 || machine.dueTick === machine.tick || this.port.divergence !== null) return false;
     this.checkpoints.add({ snapshot: this.store.take(), port: this.port.save() });
+    return true;
   }
 
   private restore({ snapshot, port }: Checkpoint): void {

@@ -58,6 +58,18 @@ function editMemory(debug: Debugger, linear: number, size: string, value: number
   });
 }
 
+/** A file that did not exist, open for writing. */
+export function createLog(path: string): number {
+  try {
+    return openSync(path, 'wx');
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : '';
+    throw new DebuggerError(
+      `${path} cannot be written, ${code === 'EEXIST' ? 'it exists already' : whyUnreadable(error)}: name another file.`,
+    );
+  }
+}
+
 function* branch(debug: Debugger, rest: string): Way<Output> {
   const match = /^(\S+)\s+(\d[\d_]*)(?:\s+(.*))?$/s.exec(rest);
   if (match === null) throw new DebuggerError(`${USAGE}.`);
@@ -70,15 +82,7 @@ function* branch(debug: Debugger, rest: string): Way<Output> {
   const inputs = splitChanges(changes)
     .flatMap((text) => changeOf(debug, text))
     .map((event) => ({ tick, event }));
-  let file: number;
-  try {
-    file = openSync(path, 'wx');
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : '';
-    throw new DebuggerError(
-      `${path} cannot be written, ${code === 'EEXIST' ? 'it exists already' : whyUnreadable(error)}: name another file.`,
-    );
-  }
+  const file = createLog(path);
   let isWhole = false;
   try {
     const settings = {

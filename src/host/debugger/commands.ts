@@ -449,7 +449,23 @@ const OTHERS: readonly Command[] = [
     },
   },
   {
-    names: ['checkpoints', 'checkpoint'],
+    names: ['checkpoint', 'cp'],
+    usage: '',
+    summary: 'make one here, so that coming back is quick',
+    group: 'other',
+    run: (debug) => {
+      const { timeline } = debug;
+      if (!timeline.checkpoint()) {
+        throw new DebuggerError(
+          'Something has happened at this tick already (an interrupt, a timer): a checkpoint can be made one step further.',
+        );
+      }
+      const { tick } = timeline.position;
+      return plain(`checkpoint at tick ${tick}, ${timeline.checkpoints.count} in all`, tick);
+    },
+  },
+  {
+    names: ['checkpoints'],
     usage: '',
     summary: 'where checkpoints are',
     group: 'other',

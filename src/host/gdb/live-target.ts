@@ -21,6 +21,8 @@ export interface LiveTargetOptions {
   readonly machine: Machine;
   /** Changes become inputs of the log. */
   readonly isRecorded: boolean;
+  /** The run is over when the client goes. */
+  readonly endsWithClient?: boolean;
   /** An engine that honours breakpoints. */
   readonly makeStepper: EngineFactory;
   /** Further monitor commands, by name. */
@@ -210,7 +212,7 @@ export class LiveTarget implements GdbTarget, DriveControl {
     this.breakpoints = [];
     this.watchpoints = [];
     this.isStepping = false;
-    this.isKilled = isKill;
+    this.isKilled = isKill || this.options.endsWithClient === true;
     this.release();
   }
 }

@@ -7,9 +7,12 @@ import type { WatchKind } from '../../core/replay/lookout.ts';
 import type { Stop, Way } from '../../core/replay/timeline.ts';
 import type { Debugger } from '../debugger/debugger.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
+import { openBranch } from './branch-target.ts';
 import { type GdbTarget, type MonitorAnswer, type Motion, stopOf, type TargetStop } from './target.ts';
 
-const READ_ONLY = 'a recording cannot be changed: what has happened has happened';
+const READ_ONLY =
+  'a recording cannot be changed: monitor branch FILE leaves it here for a live run with a log of its own, where ' +
+  'registers and memory can be written';
 
 export class RecordingTarget implements GdbTarget {
   private readonly debug: Debugger;
@@ -70,6 +73,8 @@ export class RecordingTarget implements GdbTarget {
   }
 
   async monitor(line: string): Promise<MonitorAnswer> {
+    const branch = /^\s*branch\s+(\S+)\s*$/.exec(line);
+    if (branch !== null) return await openBranch(this.debug, branch[1], this);
     const { text } = await this.debug.execute(line);
     return { text };
   }
