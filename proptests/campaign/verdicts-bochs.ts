@@ -2,7 +2,7 @@
  * What Bochs 2.7 does otherwise than the manual, and in what condition exactly. See verdicts.ts for what an entry says and
  * what the judge demands besides.
  */
-import { before, type Place } from './compare.ts';
+import { before, type Difference, type Place } from './compare.ts';
 import {
   changed,
   DB,
@@ -10,6 +10,7 @@ import {
   frameAt,
   frameFlagsAt,
   GP,
+  isCleanFault,
   isIn,
   isLongV86Return,
   isNextBreakpoint,
@@ -50,6 +51,22 @@ function stackDoubleword({ c, template }: Evidence, address: number): number {
 function isCodeOfOtherLevel({ c, template }: Evidence, selector: number): boolean {
   const high = before(c, template, ((selector & 4) !== 0 ? at.LDT : at.GDT) + (selector & 0xfff8) + 4);
   return (high & 0x1c00) === 0x1800 && ((high >>> 13) & 3) !== (selector & 3);
+}
+
+/** Base of the TSS that TR has at the beginning. */
+function baseOfTask({ c, template }: Evidence): number {
+  const place = at.GDT + (at.TSS_SELECTOR & 0xfff8);
+  const high = before(c, template, place + 4);
+  return ((before(c, template, place) >>> 16) | ((high & 0xff) << 16) | (high & 0xff000000)) >>> 0;
+}
+
+/** Within what a call through a gate would have pushed on one of the inner stacks. */
+function isOnInnerStack({ place }: Difference, { c, template }: Evidence): boolean {
+  const parameters = Number(/callgate32[^}]*count=(\d+)/.exec(c.title)?.[1] ?? Number.NaN);
+  return [0, 1, 2].some((level) => {
+    const top = before(c, template, at.TSS + 4 + level * 8);
+    return typeof place === 'number' && place < top && place >= top - 4 * (4 + parameters);
+  });
 }
 
 export const BOCHS_VERDICTS: readonly Verdict[] = [
@@ -214,7 +231,8 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
       /\btss \[/.test(e.c.title) &&
       d.place === 'cr2' &&
       isOnly(d, 0xfff) &&
-      (d.ours & 0xfff) === 0,
+      (d.ours & 0xfff) === 0 &&
+      d.ours >= baseOfTask(e) + 0x20, // where what is saved begins
   },
   {
     name: 'EIP beyond 64 KiB on IRET to virtual-8086 mode',
@@ -237,6 +255,47 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
       ((frameAt(e) ?? 0) < at.ARENA || ourMemory(e, frameAt(e) ?? 0) === e.c.registers.eip) &&
       isIn(d, e.c.registers.esp - 8, 8) &&
       d.ours === before(e.c, e.template, d.place as number),
+  },
+  {
+    name: 'frame of a call gate whose target is beyond the limit',
+    reason:
+      'SDM 2, CALL, MORE-PRIVILEGE: the offset is checked before anything is pushed; Bochs has filled the inner stack.',
+    wrong,
+    knowsValue: true,
+    explains: (d, e) =>
+      /call far/.test(e.c.program) &&
+      ourVector(e) === GP &&
+      theirVector(e) === GP &&
+      errorCode(e) === 0 &&
+      ourMemory(e, frameAt(e) ?? 0) === e.c.registers.eip &&
+      isOnInnerStack(d, e) &&
+      d.ours === before(e.c, e.template, d.place as number),
+  },
+  {
+    name: 'CR4.VMXE',
+    reason:
+      'SDM 2, MOV CRn: #GP(0) for a reserved bit of CR4, as bit 13 is where CPUID has no VMX; that of Bochs has it.',
+    wrong,
+    knowsValue: true,
+    explains: (_, e) =>
+      /^(mov cr4, eax|db 0x0f, 0x22, 0x20)/.test(e.c.program) &&
+      (e.c.registers.eax & 0x2000) !== 0 &&
+      isCleanFault(e, GP, 0),
+  },
+  {
+    name: 'single step of an instruction that general detect refuses',
+    reason:
+      'SDM 3, General-Detect Exception Condition: a fault before the instruction, after which no step is trapped.',
+    wrong,
+    knowsValue: true,
+    explains: (d, e) =>
+      d.place === 'dr6' &&
+      ourVector(e) === DB &&
+      (e.c.system.dr7 & GD) !== 0 &&
+      (e.c.registers.eflags & 0x100) !== 0 &&
+      ourMemory(e, frameAt(e) ?? 0) === e.c.registers.eip &&
+      d.ours === 0xffff2ff0 &&
+      changed(d) === 0x4000,
   },
   {
     name: 'PUSH of a segment register with a 32-bit operand',
