@@ -13,6 +13,7 @@ import { whyUnreadable } from '../images.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
 import { BRANCH } from './branch.ts';
+import { LINUX } from './linux.ts';
 import { QUESTIONS } from './questions.ts';
 import { readElfSymbols, readSystemMap } from './symbols.ts';
 import {
@@ -378,6 +379,7 @@ const LOOKS: readonly Command[] = [
       return plain(`${value} = 0x${value.toString(16)}${name === '' ? '' : ` = ${name}`}`, value);
     },
   },
+  LINUX,
   { names: ['devices'], usage: '[NAME]', summary: 'state of the devices', group: 'look', run: showDevices },
   { names: ['serial'], usage: '[LINE]', summary: 'what the guest has sent up to now', group: 'look', run: showSerial },
   { names: ['events'], usage: '[N]', summary: 'the next events of the log', group: 'look', run: showEvents },

@@ -157,7 +157,7 @@ export interface StackSlot {
 }
 
 /** Whether the bytes before `address` can be a near CALL. */
-function followsCall(cpu: Cpu, address: number): boolean {
+export function followsCall(cpu: Cpu, address: number): boolean {
   const bytes = new Uint8Array(7);
   if (peekBytes(cpu, (address - 7) >>> 0, bytes) < 7) return false;
   if (bytes[2] === 0xe8) return true; // CALL rel32

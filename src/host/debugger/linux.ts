@@ -1,0 +1,245 @@
+// The command `linux`: what an i386 Linux guest is doing here, by its own data. Which task is current (comm and pid),
+// the call chain, and the modules. Addresses come from the symbol table that was given, or from a listing of
+// /proc/kallsyms that the guest sent on a serial line; offsets in task_struct are found by what init_task is known to
+// hold, since they differ from build to build. What cannot be found is said; nothing is guessed in silence.
+
+import { peekBytes, peekNumber } from '../../core/memory/peek.ts';
+import type { SerialHistory } from '../../core/replay/serial-history.ts';
+import { SERIAL_LINES } from '../../core/replay/serial-history.ts';
+import type { Cpu } from '../../core/state/cpu.ts';
+import { CS, EBP, ESP, FS, SEG_BASE, SEG_SELECTOR } from '../../core/state/layout.ts';
+import type { Command, Debugger, Output } from './debugger.ts';
+import { DebuggerError } from './debugger-error.ts';
+import { readSystemMap, type SymbolTable } from './symbols.ts';
+import { followsCall, hex8, linearEip } from './views.ts';
+
+const BANNER = 'Linux version ';
+/** Kernels that place themselves at random do so in steps of this or a multiple. */
+const SLIDE_STEP = 0x100000;
+const SLIDE_MAX = 0x2000_0000;
+const TASK_BYTES = 0x4000;
+const COMM_BYTES = 16;
+const STACK_BYTES = 0x2000;
+const FRAMES_MAX = 32;
+const MODULES_MAX = 256;
+/** In struct module: enum state, list_head, then the name. */
+const MODULE_LIST = 4;
+const MODULE_NAME = 12;
+/** A listing is one when it has so many lines. */
+const LISTING_LINES_MIN = 20;
+
+export interface LinuxView {
+  /** How far the kernel is from where its symbols say. */
+  readonly slide: number;
+  readonly task: { readonly address: number; readonly comm: string; readonly pid: number | null } | null;
+  readonly frames: readonly { readonly address: number; readonly symbol: string }[];
+  /** How the frames were found. */
+  readonly how: 'frame pointers' | 'stack scan' | 'none';
+  readonly modules: readonly string[];
+  /** What could not be found, and why. */
+  readonly notes: readonly string[];
+}
+
+export function lookAtLinux(cpu: Cpu, symbols: SymbolTable): LinuxView {
+  const notes: string[] = [];
+  const slide = findSlide(cpu, symbols, notes);
+  const at = (name: string): number | null => {
+    const address = symbols.address(name);
+    return address === undefined ? null : (address + slide) >>> 0;
+  };
+  const init = at('init_task');
+  const offsets = init === null ? null : findOffsets(cpu, init);
+  if (init === null) notes.push('the symbols have no init_task, so no task can be named');
+  else if (offsets === null) {
+    notes.push(
+      `at init_task, ${hex8(init)}h, is no task "swapper": these may be symbols of another kernel, or the page tables of ` +
+        'this moment hide the kernel (user mode with page-table isolation): seek a moment in the kernel',
+    );
+  }
+  const task = offsets === null ? null : currentTask(cpu, at, offsets, notes);
+  const { frames, how } = backtrace(cpu, symbols, slide, at, notes);
+  return { slide, task, frames, how, modules: loadedModules(cpu, at('modules')), notes };
+}
+
+function textAt(cpu: Cpu, address: number, length: number): string {
+  const bytes = new Uint8Array(length);
+  return Buffer.from(bytes.subarray(0, peekBytes(cpu, address >>> 0, bytes))).toString('latin1');
+}
+
+const nameAt = (cpu: Cpu, address: number, length: number): string | null =>
+  /^([\x20-\x7e]+)\0/.exec(textAt(cpu, address, length))?.[1] ?? null;
+
+function findSlide(cpu: Cpu, symbols: SymbolTable, notes: string[]): number {
+  const banner = symbols.address('linux_banner');
+  if (banner === undefined) return 0;
+  for (let slide = 0; slide <= SLIDE_MAX; slide += SLIDE_STEP) {
+    for (const signed of slide === 0 ? [0] : [slide, -slide]) {
+      if (textAt(cpu, banner + signed, BANNER.length) === BANNER) return signed;
+    }
+  }
+  notes.push(
+    'linux_banner is not where the symbols say, nor is it near: the kernel is not mapped here, or another one',
+  );
+  return 0;
+}
+
+interface Offsets {
+  readonly comm: number;
+  /** Null: not found. */
+  readonly pid: number | null;
+}
+
+/** init_task is named swapper, and is its own parent and the leader of its group. */
+function findOffsets(cpu: Cpu, init: number): Offsets | null {
+  const comm = textAt(cpu, init, TASK_BYTES).search(/swapper(?:\/0)?\0/);
+  if (comm < 0) return null;
+  const word = (offset: number): number | null => peekNumber(cpu, (init + offset) >>> 0, 4);
+  for (let parent = 12; parent < comm; parent += 4) {
+    // real_parent, parent, children, sibling, group_leader
+    if (word(parent) !== init || word(parent + 4) !== init || word(parent + 24) !== init) continue;
+    // pid and tgid, both 0, stand before; between them and real_parent there may be the canary of the stack protector.
+    const pid = word(parent - 4) === 0 ? parent - 8 : parent - 12;
+    return { comm, pid: word(pid) === 0 && word(pid + 4) === 0 ? pid : null };
+  }
+  return { comm, pid: null };
+}
+
+function currentTask(
+  cpu: Cpu,
+  at: (name: string) => number | null,
+  offsets: Offsets,
+  notes: string[],
+): LinuxView['task'] {
+  // Since Linux 6.2 current_task is the first member of pcpu_hot.
+  const variable = at('current_task') ?? at('pcpu_hot');
+  if (variable === null) {
+    notes.push('the symbols have neither current_task nor pcpu_hot, so the current task is not known');
+    return null;
+  }
+  // Variables of the processor are moved by an offset: the table of them, or the base of FS in the kernel.
+  const table = at('__per_cpu_offset');
+  const isKernel = (cpu.m32[SEG_SELECTOR + CS] & 3) === 0;
+  const candidates = [table === null ? null : peekNumber(cpu, table, 4), isKernel ? cpu.m32[SEG_BASE + FS] : null, 0];
+  for (const base of candidates) {
+    if (base === null) continue;
+    const address = peekNumber(cpu, (variable + base) >>> 0, 4);
+    const comm = address === null || address === 0 ? null : nameAt(cpu, address + offsets.comm, COMM_BYTES);
+    if (address === null || comm === null) continue;
+    const pid = offsets.pid === null ? null : peekNumber(cpu, (address + offsets.pid) >>> 0, 4);
+    if (pid === null) notes.push('where a task has its pid could not be found out');
+    return { address, comm, pid };
+  }
+  notes.push('current_task leads to no task: too early in the boot, or the kernel is not mapped here');
+  return null;
+}
+
+function backtrace(
+  cpu: Cpu,
+  symbols: SymbolTable,
+  slide: number,
+  at: (name: string) => number | null,
+  notes: string[],
+): Pick<LinuxView, 'frames' | 'how'> {
+  const frame = (address: number): LinuxView['frames'][number] => ({
+    address,
+    symbol: symbols.describe((address - slide) >>> 0),
+  });
+  const here = frame(linearEip(cpu));
+  if ((cpu.m32[SEG_SELECTOR + CS] & 3) !== 0) {
+    notes.push('the processor is in user mode: the symbols of the kernel say nothing about this stack');
+    return { frames: [{ address: here.address, symbol: '' }], how: 'none' };
+  }
+  // The kernel's text, the text that it drops after the boot, and what comes behind it: modules.
+  const ranges = [
+    [at('_stext') ?? at('_text') ?? 0, at('_etext') ?? 2 ** 32],
+    [at('_sinittext') ?? 0, at('_einittext') ?? 0],
+    [at('_end') ?? 2 ** 32, 2 ** 32],
+  ];
+  const isCode = (address: number): boolean =>
+    ranges.some(([first, last]) => address >= first && address < last) &&
+    frame(address).symbol !== '' &&
+    followsCall(cpu, address);
+  const esp = cpu.m32[ESP] >>> 0;
+  const limit = ((esp & -STACK_BYTES) >>> 0) + STACK_BYTES;
+  const chained: LinuxView['frames'][number][] = [];
+  for (let ebp = cpu.m32[EBP] >>> 0; ebp >= esp && ebp + 8 <= limit && chained.length < FRAMES_MAX; ) {
+    const [following, address] = [peekNumber(cpu, ebp, 4), peekNumber(cpu, ebp + 4, 4)];
+    if (following === null || address === null || !isCode(address)) break;
+    chained.push(frame(address));
+    if (following <= ebp) break;
+    ebp = following;
+  }
+  if (chained.length > 1) return { frames: [here, ...chained], how: 'frame pointers' };
+  const scanned: LinuxView['frames'][number][] = [];
+  for (let address = esp; address < limit && scanned.length < FRAMES_MAX; address += 4) {
+    const value = peekNumber(cpu, address, 4);
+    if (value !== null && value > 0xfff && isCode(value)) scanned.push(frame(value));
+  }
+  return { frames: [here, ...scanned], how: 'stack scan' };
+}
+
+function loadedModules(cpu: Cpu, list: number | null): string[] {
+  const names: string[] = [];
+  if (list === null) return names;
+  let entry = peekNumber(cpu, list, 4);
+  while (entry !== null && entry !== 0 && entry !== list && names.length < MODULES_MAX) {
+    const name = nameAt(cpu, entry - MODULE_LIST + MODULE_NAME, 56);
+    if (name === null || !/^\w+$/.test(name)) break;
+    names.push(name);
+    entry = peekNumber(cpu, entry, 4);
+  }
+  return names;
+}
+
+/** Symbols of a listing that the guest sent; a reason when there are none. */
+export function symbolsSent(serial: SerialHistory): { symbols: [string, number][]; problem: string } {
+  const parts = serial.partsSince(0);
+  for (let line = 0; line < SERIAL_LINES; line++) {
+    const text = Buffer.from(parts[line]?.bytes ?? []).toString('latin1');
+    const symbols = readSystemMap(text);
+    if (symbols.length >= LISTING_LINES_MIN) return { symbols, problem: '' };
+    if ((text.match(/^00000000 [a-zA-Z] \S+/gm) ?? []).length >= LISTING_LINES_MIN) {
+      const problem =
+        'the listing of /proc/kallsyms in this run has no addresses: only root with kptr_restrict 0 sees them';
+      return { symbols: [], problem };
+    }
+  }
+  return { symbols: [], problem: 'this run has sent no listing of /proc/kallsyms so far' };
+}
+
+function linux(debug: Debugger): Output {
+  const { symbols, timeline } = debug;
+  if (symbols.address('init_task') === undefined) {
+    const { symbols: sent, problem } = symbolsSent(timeline.serial);
+    if (sent.length === 0) {
+      throw new DebuggerError(
+        `The symbols of the kernel are not known, and ${problem}: give a System.map or vmlinux with --symbols FILE, or ` +
+          'let the guest print the listing.',
+      );
+    }
+    symbols.add(sent);
+  }
+  const view = lookAtLinux(timeline.machine.cpu, symbols);
+  const { task, frames, how, modules, notes, slide } = view;
+  const lines = [
+    task === null
+      ? 'current task: not known'
+      : `current task: ${task.comm}, pid ${task.pid ?? 'not known'}, task_struct at ${hex8(task.address)}`,
+    ...(slide === 0
+      ? []
+      : [`the kernel is ${slide > 0 ? '' : '-'}${hex8(Math.abs(slide))}h from where its symbols say`]),
+    `backtrace${how === 'none' ? '' : ` by ${how}`}:`,
+    ...frames.map(({ address, symbol }, i) => `  #${i} ${hex8(address)}${symbol === '' ? '' : `  ${symbol}`}`),
+    ...(modules.length === 0 ? [] : [`modules: ${modules.join(' ')}`]),
+    ...notes.map((note) => `note: ${note}`),
+  ];
+  return { text: lines.join('\n'), data: view };
+}
+
+export const LINUX: Command = {
+  names: ['linux'],
+  usage: '',
+  summary: 'of a Linux guest: current task, backtrace, modules (needs symbols)',
+  group: 'look',
+  run: linux,
+};
