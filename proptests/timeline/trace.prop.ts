@@ -7,6 +7,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { unpackMultiple } from 'msgpackr';
 import { CS, EIP, SEG_BASE } from '../../src/core/state/layout.ts';
 import { assembleGuest } from '../../src/host/guest-images.ts';
 import { logEvents, openLog, record } from '../../src/host/index.ts';
@@ -98,6 +99,23 @@ test('accesses to ports are those of the log, and writes beside them', async () 
   assert.ok(counts['port-write'] > 0);
 });
 
+test('as msgpack accesses are the same, one map after another', async () => {
+  const { lines, counts } = await trace('--format', 'io');
+  await inFolder(async (folder) => {
+    const [path, target] = [join(folder, 'sort.rlog'), join(folder, 'io.msgpack')];
+    writeFileSync(path, recording.log);
+    const ended = await reprise(['trace', path, target, '--json', '--format', 'io', '--msgpack']);
+    assert.equal(ended.status, 0, ended.stderr);
+    assert.deepEqual((JSON.parse(ended.stdout) as { events: unknown }).events, counts);
+    const packed = unpackMultiple(readFileSync(target)) as unknown[];
+    assert.deepEqual(
+      packed,
+      lines.filter((line) => line !== '').map((line) => JSON.parse(line) as unknown),
+    );
+    assert.ok(packed.length > 0);
+  });
+});
+
 test('what the engine compiles is told, and bad wishes are refused', async () => {
   const { lines, counts } = await trace('--engine-events');
   const list = JSON.parse(lines.join('\n')) as { cat?: string; args?: { tick: number; physical: number } }[];
@@ -111,6 +129,7 @@ test('what the engine compiles is told, and bad wishes are refused', async () =>
     for (const [options, wanted] of [
       [['--format', 'memory'], /wants --range FROM-TO/],
       [['--format', 'memory', '--range', '0x10-0x5'], /wants --range FROM-TO/],
+      [['--msgpack'], /--msgpack goes with --format memory or --format io/],
       [['--functions', '--engine-events'], /leave --engine-events out/],
     ] as const) {
       const { status, stderr } = await reprise(['trace', path, join(folder, 'x'), ...options]);

@@ -20,6 +20,7 @@ import { logProblem, openLogFile } from './log-file.ts';
 import { count } from './progress.ts';
 import { givenImages, IMAGE_OPTIONS } from './replay-command.ts';
 import { EXIT, printJson, say } from './report.ts';
+import { packPayload } from '../core/replay/payload.ts';
 import { type Counts, type Window, writeCoverage, writeDeviceAccesses, writeMemoryAccesses } from './trace-formats.ts';
 
 const TICK_MAX = Number.MAX_SAFE_INTEGER;
@@ -44,6 +45,7 @@ export const TRACE: CommandSpec = {
       value: 'FROM-TO',
       help: 'physical addresses for --format memory, the second one behind the last byte',
     },
+    { name: 'msgpack', help: 'memory and io as one msgpack map after another, not as JSON lines' },
     { name: 'engine-events', help: 'run the window again: what the engine compiles and drops, by tick' },
     { name: 'io', help: 'also every value that was read from a port or a device' },
     { name: 'functions', help: 'run the window again: exceptions, and the function of every moment (needs symbols)' },
@@ -152,6 +154,9 @@ async function traceLog(args: Arguments, path: string, log: LogReader, target: s
       '--functions looks at every instruction, and nothing is compiled: leave --engine-events out.',
     );
   }
+  if (args.has('msgpack') && format !== 'memory' && format !== 'io') {
+    throw new CommandError('--msgpack goes with --format memory or --format io: the other formats are text.');
+  }
   const runsAgain = format !== 'events' || args.has('functions') || args.has('engine-events');
   const images = runsAgain ? findImages(log, givenImages(args)) : null;
   const symbols = images === null ? new SymbolTable() : symbolsOf(args, images);
@@ -251,7 +256,7 @@ function traceLines(
   args: Arguments,
   path: string,
   format: string,
-  window: Omit<Window, 'write'>,
+  window: Omit<Window, 'write' | 'writeAccess'>,
   target: string,
 ): number {
   const range = args.text('range');
@@ -264,16 +269,22 @@ function traceLines(
     );
   }
   const file = openTarget(target);
-  let lines: string[] = [];
+  let parts: Uint8Array[] = [];
   const flush = (): void => {
-    writeSync(file, lines.join(''));
-    lines = [];
+    const bytes = Buffer.concat(parts);
+    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+    parts = [];
   };
-  const write = (line: string): void => {
-    lines.push(`${line}\n`);
-    if (lines.length >= 4096) flush();
+  const put = (part: Uint8Array): void => {
+    parts.push(part);
+    if (parts.length >= 4096) flush();
   };
-  const all = { ...window, write };
+  const write = (line: string): void => put(Buffer.from(`${line}\n`));
+  const isPacked = args.has('msgpack');
+  const writeAccess: Window['writeAccess'] = isPacked
+    ? (access) => put(packPayload(access))
+    : (access) => write(JSON.stringify(access));
+  const all = { ...window, write, writeAccess };
   const counts =
     format === 'coverage'
       ? writeCoverage(all)

@@ -16,6 +16,8 @@ export interface Window {
   readonly toTick: number;
   /** Takes whole lines without their ends. */
   readonly write: (line: string) => void;
+  /** Takes an access, for the formats that are lists of them. */
+  readonly writeAccess: (access: Record<string, number | string>) => void;
 }
 
 /** Counts of what was written, for the last word of the command. */
@@ -61,9 +63,9 @@ export function writeCoverage({ timeline, symbols, fromTick, toTick, write }: Wi
   return { function: byFunction.size, instruction: timesAt.size, time: begun };
 }
 
-/** One object a line for every access to the physical range, with what was there before it. */
+/** One object for every access to the physical range, with what was there before it. */
 export function writeMemoryAccesses(window: Window, from: number, to: number): Counts {
-  const { timeline, symbols, fromTick, toTick, write } = window;
+  const { timeline, symbols, fromTick, toTick, writeAccess } = window;
   const { machine } = timeline;
   const counts = { read: 0, write: 0 };
   const note = (physical: number, sizeBytes: number, isWrite: boolean): void => {
@@ -75,7 +77,7 @@ export function writeMemoryAccesses(window: Window, from: number, to: number): C
     const eip = linearEip(machine.cpu);
     const access = isWrite ? 'write' : 'read';
     const before = Buffer.from(bytes).toString('hex');
-    write(JSON.stringify({ tick, eip: hex8(eip), symbol: symbols.describe(eip), access, physical, sizeBytes, before }));
+    writeAccess({ tick, eip: hex8(eip), symbol: symbols.describe(eip), access, physical, sizeBytes, before });
   };
   finish(timeline.seek({ tick: fromTick, seq: 0 }));
   timeline.listenToPages(from >>> 12, (to - 1) >>> 12, note);
@@ -84,8 +86,8 @@ export function writeMemoryAccesses(window: Window, from: number, to: number): C
   return counts;
 }
 
-/** One object a line for every access to a port and every read of a device's memory, by instruction. */
-export function writeDeviceAccesses({ timeline, symbols, fromTick, toTick, write }: Window): Counts {
+/** One object for every access to a port and every read of a device's memory, by instruction. */
+export function writeDeviceAccesses({ timeline, symbols, fromTick, toTick, writeAccess }: Window): Counts {
   const { machine } = timeline;
   const counts: Counts = { 'port-read': 0, 'port-write': 0, 'mmio-read': 0, 'mmio-write': 0 };
   finish(timeline.seek({ tick: fromTick, seq: 0 }));
@@ -94,9 +96,9 @@ export function writeDeviceAccesses({ timeline, symbols, fromTick, toTick, write
     if (tick >= toTick) return;
     counts[access]++;
     const eip = linearEip(machine.cpu);
-    const where = access.startsWith('port') ? { port: place } : { physical: place };
+    const where: Record<string, number> = access.startsWith('port') ? { port: place } : { physical: place };
     const at = { tick, eip: hex8(eip), symbol: symbols.describe(eip) };
-    write(JSON.stringify({ ...at, access, ...where, sizeBytes, value: value >>> 0 }));
+    writeAccess({ ...at, access, ...where, sizeBytes, value: value >>> 0 });
   });
   finish(timeline.runOn(toTick));
   restore();
