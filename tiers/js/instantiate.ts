@@ -76,13 +76,13 @@ const NAMES = [
 const REHEARSED_CHARACTERS = 50;
 
 /**
- * Run a function that loops without a budget: it leaves at once and changes nothing, and V8 has seen its way out before
- * it optimises the loop, which may take it first after a million rounds. EIP is written back as it is.
+ * Run a function that loops with less than no budget: it leaves at once and changes nothing, and V8 has seen its way
+ * out before it optimises the loop, which may take it first after a million rounds. EIP is written back as it is.
  */
 export function rehearse(made: Compiled, cpu: Cpu, source: string): void {
   if (!source.includes('for (;;)')) return;
   const { left } = cpu;
-  cpu.left = 0;
+  cpu.left = -1;
   for (let i = 0; i < source.length; i += REHEARSED_CHARACTERS) made(cpu);
   cpu.left = left;
 }
