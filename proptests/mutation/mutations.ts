@@ -299,12 +299,13 @@ export const MUTATIONS: readonly Mutation[] = [
         shows: /\[|^(PUSH|POP|CALL|RET|LEAVE)/,
       },
     ],
+    // Not the reads of CF: that pass `flags` lowers them all, since every subtraction keeps its left operand.
     [
       '',
       "op.op === 'condition' || op.op === 'carry'",
-      "op.op === 'condition'",
-      'flags that ADC reads are dropped',
-      flagsReadBy(/^(ADC|SBB|RCL|RCR|INC|DEC|CMC)/),
+      "op.op === 'carry'",
+      'flags that SETO reads are dropped',
+      flagsReadBy(/^(SETCC|CMOVCC|JCC)\.(o|no|l|nl|le|nle)\b/),
     ],
     [
       'function removeDead',
@@ -341,7 +342,7 @@ export const MUTATIONS: readonly Mutation[] = [
       'state = null',
       'state = state',
       'flags survive an instruction that changes them',
-      { names: /^\w+/, shows: /^(ADC|SBB|RCL|RCR|CMC|INC|DEC|\w+\.\w+)\b/ },
+      { names: SETS_FLAGS, shows: /^(ADC|SBB|RCL|RCR|CMC|INC|DEC|\w+\.\w+)\b/ },
     ],
   ]),
   ...inFile('tiers/opt/fold.js', [
@@ -465,6 +466,6 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   ]),
   ...inFile('tiers/tiering.js', [
-    ['unlink(dropped)', 'this.remove(unit)', 'unit.slot', 'functions of overwritten code are kept', CHANGES_CODE],
+    ['unlink(dropped) {', 'this.remove(unit)', 'unit.slot', 'functions of overwritten code are kept', CHANGES_CODE],
   ]),
 ];

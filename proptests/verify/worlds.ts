@@ -29,6 +29,9 @@ const ALIAS_PAGES = 8;
 /** 16-bit code is copied here: the base of selector 38h, and segment 800h of real mode. */
 const LOW_CODE = 0x8000;
 
+/** Base of selector 48h. */
+const SHIFT = 0x800;
+
 type Paging = 'off' | 'on' | 'pae';
 
 class World {
@@ -168,12 +171,12 @@ ${back}:`;
     return `mov bp, ${2 + this.dice.next(6)}\n${top}:\n${lines.join('\n')}\ndec bp\njnz ${top}`;
   }
 
-  /** Data through a segment that does not begin at 0, in code that is flat. */
+  /** Data through a segment that begins a little above 0, in code that is flat: the wrong address is a good one too. */
   private dataSegment(): string {
     const { dice } = this;
     const top = this.label();
     const lines = Array.from({ length: 6 }, () => {
-      const place = dice.next(0x800) * 4;
+      const place = DATA + dice.next(0x600) * 4;
       const register = dice.pick(REGISTERS);
       return dice.pick([
         `mov ${register}, [${place}]`,
@@ -279,7 +282,7 @@ gdt:    dd 0, 0, 0x0000ffff, 0x00cf9a00, 0x0000ffff, 0x00cf9200
         dd ${((TSS & 0xffff) << 16) >>> 0} | 103, ${(TSS & 0xff000000) | 0x8900 | ((TSS >> 16) & 0xff)}
 gate:   dd 0, 0
         dd ${((LOW_CODE & 0xffff) << 16) >>> 0} | 0xffff, 0x00009a00, 0x0000ffff, 0x00009200
-        dd ${((DATA & 0xffff) << 16) >>> 0} | 0xffff, ${0x00409200 | ((DATA >> 16) & 0xff)}
+        dd ${SHIFT << 16} | 0xffff, 0x00cf9200
 gdtr:   dw 79
         dd gdt
 idtr:   dw 0x1ff
