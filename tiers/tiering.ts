@@ -142,6 +142,7 @@ export class CompilingEngine implements Engine {
   private random: number;
   isHeld = false;
   onUnit: Engine['onUnit'] = null;
+  onLeave: Engine['onLeave'] = null;
 
   private readonly cpu: Cpu;
 
@@ -228,7 +229,7 @@ export class CompilingEngine implements Engine {
       coldest: 16,
     });
     if (region === null) return;
-    const made = this.make(optimise(region.fn, this.passes));
+    const made = this.watched(this.make(optimise(region.fn, this.passes)));
     if (this.units.size >= policy.cache) this.makeRoom();
     const slot = this.freeSlots.pop() ?? blocks.compiled.length;
     blocks.compiled[slot] = made;
@@ -252,6 +253,15 @@ export class CompilingEngine implements Engine {
     const made = instantiate(this.environment, source);
     rehearse(made, this.cpu, source);
     return made;
+  }
+
+  /** The function itself, unless somebody wants to hear of its exits. */
+  private watched(made: Compiled): Compiled {
+    if (this.onLeave === null) return made;
+    return (cpu) => {
+      made(cpu);
+      this.onLeave?.(cpu.exitRequest !== 0 ? 'request' : cpu.left <= 0 ? 'budget' : 'outside');
+    };
   }
 
   private makeRoom(): void {

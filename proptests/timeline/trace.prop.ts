@@ -116,6 +116,8 @@ test('as msgpack accesses are the same, one map after another', async () => {
   });
 });
 
+type Exits = Readonly<Record<'request' | 'budget' | 'outside', number>>;
+
 test('what the engine compiles is told, and bad wishes are refused', async () => {
   const { lines, counts } = await trace('--engine-events');
   const list = JSON.parse(lines.join('\n')) as { cat?: string; args?: { tick: number; physical: number } }[];
@@ -123,6 +125,11 @@ test('what the engine compiles is told, and bad wishes are refused', async () =>
   assert.equal(compiled.length, counts['engine-compile']);
   assert.ok(compiled.length > 0);
   for (const { args } of compiled) assert.ok(args !== undefined && args.physical >= 0x100000 && args.tick >= 0);
+  const exits = list.filter(({ cat }) => cat === 'engine-exits') as unknown as { ph: string; args: Exits }[];
+  assert.equal(exits.length, counts['engine-exits']);
+  const left = exits.reduce((sum, { args }) => sum + args.request + args.budget + args.outside, 0);
+  assert.ok(left >= compiled.length, `${left} exits of ${compiled.length} functions`);
+  assert.ok(exits.every(({ ph }) => ph === 'C'));
   await inFolder(async (folder) => {
     const path = join(folder, 'sort.rlog');
     writeFileSync(path, recording.log);

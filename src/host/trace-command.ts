@@ -46,7 +46,10 @@ export const TRACE: CommandSpec = {
       help: 'physical addresses for --format memory, the second one behind the last byte',
     },
     { name: 'msgpack', help: 'memory and io as one msgpack map after another, not as JSON lines' },
-    { name: 'engine-events', help: 'run the window again: what the engine compiles and drops, by tick' },
+    {
+      name: 'engine-events',
+      help: 'run the window again: what the engine compiles and drops, by tick, and exits of compiled code',
+    },
     { name: 'io', help: 'also every value that was read from a port or a device' },
     { name: 'functions', help: 'run the window again: exceptions, and the function of every moment (needs symbols)' },
     { name: 'symbols', value: 'FILE', repeat: true, help: 'an ELF file, System.map or listing of /proc/kallsyms' },
@@ -59,11 +62,12 @@ export const TRACE: CommandSpec = {
 /** One event of the format; `tid` is a row of the picture. */
 interface TraceEvent {
   readonly name: string;
-  readonly ph: 'X' | 'i' | 'M';
+  readonly ph: 'C' | 'X' | 'i' | 'M';
   readonly ts: number;
   readonly dur?: number;
   readonly pid: 1;
-  readonly tid: number;
+  /** Not of counters, which belong to the process. */
+  readonly tid?: number;
   readonly s?: 't';
   readonly cat?: string;
   readonly args?: Readonly<Record<string, unknown>>;
@@ -115,6 +119,10 @@ class TraceFile {
 
   instant(tid: number, tick: number, name: string, cat: string, args: Readonly<Record<string, unknown>>): void {
     this.add({ name, ph: 'i', ts: (tick * this.nsPerTick) / 1000, pid: 1, tid, s: 't', cat, args: { tick, ...args } });
+  }
+
+  counter(tick: number, name: string, cat: string, values: Readonly<Record<string, number>>): void {
+    this.add({ name, ph: 'C', ts: (tick * this.nsPerTick) / 1000, pid: 1, cat, args: values });
   }
 
   span(tid: number, fromTick: number, toTick: number, name: string): void {
@@ -239,7 +247,10 @@ function traceFunctions(
   end(Math.min(timeline.position.tick, toTick));
 }
 
-/** What the engine compiles and drops; without the held engine of short ways. */
+/** Ticks that one sample of the exits stands for. */
+const EXIT_SAMPLE_TICKS = 2 ** 20;
+
+/** What the engine compiles and drops, and how often compiled code is left and why, as a counter with samples. */
 function traceEngine(timeline: Timeline, trace: TraceFile, counts: Record<string, number>, toTick: number): void {
   const { machine, engine } = timeline;
   engine.onUnit = (what, physical, blocks) => {
@@ -247,8 +258,24 @@ function traceEngine(timeline: Timeline, trace: TraceFile, counts: Record<string
     counts[kind] = (counts[kind] ?? 0) + 1;
     trace.instant(ROWS.engine, machine.cpu.now(), `${what} ${physical.toString(16)}h`, kind, { physical, blocks });
   };
+  let exits = { request: 0, budget: 0, outside: 0 };
+  let sampleTick = machine.cpu.now();
+  const sample = (): void => {
+    trace.counter(sampleTick, 'exits of compiled code', 'engine-exits', exits);
+    counts['engine-exits'] = (counts['engine-exits'] ?? 0) + 1;
+    exits = { request: 0, budget: 0, outside: 0 };
+    sampleTick = machine.cpu.now();
+  };
+  engine.onLeave = (why) => {
+    exits[why]++;
+    if (machine.cpu.now() - sampleTick >= EXIT_SAMPLE_TICKS) sample();
+  };
+  // What was compiled before nobody hears of.
+  engine.drop();
   finish(timeline.runOn(toTick));
+  sample();
   engine.onUnit = null;
+  engine.onLeave = null;
 }
 
 /** The formats that are lines. */

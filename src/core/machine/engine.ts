@@ -17,6 +17,11 @@ export interface Engine {
   isHeld?: boolean;
   /** Told of functions as they are compiled and dropped: physical address of the code and number of its blocks. */
   onUnit?: ((what: 'compile' | 'drop', physical: number, blocks: number) => void) | null;
+  /**
+   * Told each time that a function compiled since this was set has been left: for the loop's sake (a fault, a change of
+   * mode, a device), with its budget used up, or for code outside it.
+   */
+  onLeave?: ((why: 'request' | 'budget' | 'outside') => void) | null;
   /** What the engine makes of the code at EIP, for reports: intermediate form, compiled text. Changes nothing. */
   explain?(cpu: Cpu): string;
 }
