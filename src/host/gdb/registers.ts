@@ -52,6 +52,16 @@ const word = (name: string, type: string, value: (cpu: Cpu) => number, group?: s
 
 const at = (name: string, index: number, type = 'int32'): Register => word(name, type, (cpu) => cpu.m32[index]);
 
+/** In gdb's order. */
+const SEGMENTS = [
+  ['cs', CS],
+  ['ss', SS],
+  ['ds', DS],
+  ['es', ES],
+  ['fs', FS],
+  ['gs', GS],
+] as const;
+
 const CORE: readonly Register[] = [
   ...['eax', 'ecx', 'edx', 'ebx'].map((name, i) => at(name, i)),
   at('esp', 4, 'data_ptr'),
@@ -60,16 +70,7 @@ const CORE: readonly Register[] = [
   at('edi', 7),
   at('eip', EIP, 'code_ptr'),
   word('eflags', 'i386_eflags', (cpu) => getFlags(cpu)),
-  ...(
-    [
-      ['cs', CS],
-      ['ss', SS],
-      ['ds', DS],
-      ['es', ES],
-      ['fs', FS],
-      ['gs', GS],
-    ] as const
-  ).map(([name, segment]) => at(name, SEG_SELECTOR + segment)),
+  ...SEGMENTS.map(([name, segment]) => at(name, SEG_SELECTOR + segment)),
   ...Array.from(
     { length: 8 },
     (_, i): Register => ({
@@ -110,16 +111,7 @@ const SSE: readonly Register[] = [
 ];
 
 const SYSTEM: readonly Register[] = [
-  ...(
-    [
-      ['cs', CS],
-      ['ss', SS],
-      ['ds', DS],
-      ['es', ES],
-      ['fs', FS],
-      ['gs', GS],
-    ] as const
-  ).map(([name, segment]) => word(`${name}_base`, 'int32', (cpu) => cpu.m32[SEG_BASE + segment], 'system')),
+  ...SEGMENTS.map(([name, segment]) => word(`${name}_base`, 'int32', (cpu) => cpu.m32[SEG_BASE + segment], 'system')),
   ...(
     [
       ['cr0', CR0],

@@ -1,5 +1,6 @@
 // MXCSR, EMMS, fences and CLFLUSH. SDM 2 under each name. Memory is always coherent and in order here, so that a fence
-// has nothing to do; CLFLUSH faults as a load of the byte does and touches nothing.
+// has nothing to do; CLFLUSH faults as a load of the byte does, but for code
+// that cannot be read, and touches nothing.
 
 import { MXCSR_MASK } from '../../../src/core/cpu/fpu/images.ts';
 import { emptyMmx, enterMmx, enterSse } from '../../../src/core/cpu/fpu/simd.ts';
