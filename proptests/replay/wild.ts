@@ -8,6 +8,7 @@ import { assemble } from '../../src/core/isa/assemble.ts';
 import type { InputEvent } from '../../src/core/replay/events.ts';
 import { KEY_NAMES } from '../../src/core/replay/key-names.ts';
 import type { RecordSettings, TimedInput } from '../../src/host/index.ts';
+import { startControllers } from '../support/controllers.ts';
 
 /** xorshift32: the same numbers on every host. */
 export class Dice {
@@ -65,24 +66,7 @@ gate:   mov edx, eax
         add edi, 8
         loop gates
         lidt [idtr]
-        mov al, 0x11
-        out 0x20, al
-        out 0xa0, al
-        mov al, 0x20
-        out 0x21, al
-        mov al, 0x28
-        out 0xa1, al
-        mov al, 4
-        out 0x21, al
-        mov al, 2
-        out 0xa1, al
-        mov al, 1
-        out 0x21, al
-        out 0xa1, al
-        mov al, 0xe8            ; timer, keyboard, cascade, serial
-        out 0x21, al
-        mov al, 0xef            ; mouse
-        out 0xa1, al
+${startControllers(0xe8, 0xef)} ; timer, keyboard, cascade, serial; mouse
         mov al, 0x34
         out 0x43, al
         mov al, 0

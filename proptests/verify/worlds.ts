@@ -7,6 +7,7 @@
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { Dice } from '../replay/wild.ts';
 import { CONSTANT_COUNT, CONSTANTS, CORNERS, DATA, DATA_BYTES, NUMBERS, Program, REGISTERS } from './programs.ts';
+import { startControllers } from '../support/controllers.ts';
 
 const KERNEL_STACK = 0x170000;
 const INNER_STACK = 0x174000;
@@ -378,24 +379,7 @@ map:    mov [${TABLE} + ebx*4], eax
         mov ecx, narrow_end - narrow
         rep movsb
         ; Interrupt controllers and timer.
-        mov al, 0x11
-        out 0x20, al
-        out 0xa0, al
-        mov al, 0x20
-        out 0x21, al
-        mov al, 0x28
-        out 0xa1, al
-        mov al, 4
-        out 0x21, al
-        mov al, 2
-        out 0xa1, al
-        mov al, 1
-        out 0x21, al
-        out 0xa1, al
-        mov al, 0xfe
-        out 0x21, al
-        mov al, 0xff
-        out 0xa1, al
+${startControllers(0xfe, 0xff)}
         call arm_timer
         sti
 ${starts}
