@@ -125,12 +125,12 @@ export interface TierFigures {
 /** What JsEngine and TieredEngine share; tests put other backends in the place of `make`. */
 export class CompilingEngine implements Engine {
   readonly name: string;
-  readonly policy: TierPolicy;
+  policy: TierPolicy;
   readonly figures: TierFigures = { compiled: 0, evicted: 0, invalidated: 0, sourceBytes: 0 };
   readonly blocks: BlockCache;
   private readonly interpreter: Interpreter;
   protected readonly environment: Environment;
-  /** The passes that functions go through. */
+  /** The passes that functions go through when the policy says so. */
   readonly passes: readonly Pass[];
   /** In order of making. */
   private readonly units = new Map<number, Unit>();
@@ -151,7 +151,7 @@ export class CompilingEngine implements Engine {
     this.name = name;
     this.policy = policy;
     this.random = policy.seed | 1;
-    this.passes = policy.optimise !== 0 ? passes : [];
+    this.passes = passes;
     this.interpreter = new Interpreter(cpu);
     this.blocks = this.interpreter.blocks;
     this.environment = makeEnvironment(cpu, this.blocks.code, HANDLER_TABLE);
@@ -167,6 +167,17 @@ export class CompilingEngine implements Engine {
 
   drop(): void {
     this.interpreter.drop();
+    // From here on as an engine that has just been made: a run from a snapshot comes out the same each time.
+    this.losses.clear();
+    this.random = this.policy.seed | 1;
+  }
+
+  /** Go on under another policy. Blocks count down from the threshold they were made under: a lower one starts anew. */
+  setPolicy(policy: TierPolicy): void {
+    const isLower = policy.threshold < this.policy.threshold;
+    this.policy = policy;
+    this.blocks.hotAfter = Math.max(1, policy.threshold);
+    if (isLower) this.drop();
   }
 
   /** Pseudo-random number below `limit` (xorshift32). */
@@ -229,7 +240,7 @@ export class CompilingEngine implements Engine {
       coldest: 16,
     });
     if (region === null) return;
-    const made = this.watched(this.make(optimise(region.fn, this.passes)));
+    const made = this.watched(this.make(policy.optimise !== 0 ? optimise(region.fn, this.passes) : region.fn));
     if (this.units.size >= policy.cache) this.makeRoom();
     const slot = this.freeSlots.pop() ?? blocks.compiled.length;
     blocks.compiled[slot] = made;

@@ -47,11 +47,15 @@ const ENDS_BLOCK: Answer = {
 };
 const NARROW = '([abcd][lh]|[abcd]x|[sd]i|[bs]p|byte|word)';
 /**
- * What is lifted with a logical shift to the right: these, and bytes 8-15 of a register. By CL the count must be known, so
- * that the piece begins where CL is set.
+ * What is lifted with a logical shift to the right: these, and bytes 8-15 of a register. The bits of what is shifted, and
+ * the count in CL, must be known: the piece may begin where they come to be.
  */
 const RIGHT_SHIFTED = /^(SHR|SHL|ROL|ROR|RCL|RCR|SHLD|SHRD|BTS?|BTR|BTC|BSWAP|MUL|IMUL1)\b|\b[abcd]h\b/;
-const SHIFTS_RIGHT: Answer = { names: new RegExp(`${RIGHT_SHIFTED.source}|^MOV cl, 0x`), shows: RIGHT_SHIFTED };
+const KNOWS_BITS = /^(MOV cl, 0x|SETCC|MOVZX|AND|MOV \w+, 0x)/;
+const SHIFTS_RIGHT: Answer = {
+  names: new RegExp(`${RIGHT_SHIFTED.source}|${KNOWS_BITS.source}`),
+  shows: RIGHT_SHIFTED,
+};
 /** A store into code that random programs make, or the instruction that they change by it. */
 const CHANGES_CODE: Answer = {
   shows: /^ADD (byte|dword) \[ds:0x10[0-9a-f]{4}\], 0x|^MOV eax, 0x[0-9a-f]+$/,
@@ -251,10 +255,11 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     [
       'function shiftFlags',
-      'if (fixed === 0)',
-      'if (fixed === 99)',
-      'a count of 0 changes flags',
-      at(/^(SHL|SHR|SAR|SHLD|SHRD|SHLD_CL|SHRD_CL) /),
+      "b.select(count, b.binary('or', signZeroParity(l, result), given), b.flags())",
+      "b.binary('or', signZeroParity(l, result), given)",
+      'a count of 0 in CL changes flags',
+      // Where CL is set before, the count is known: the piece begins there.
+      { names: /^((SHL|SHR|SAR) .*, cl$|SH[LR]D_CL|MOV cl, 0x0$)/, shows: /^((SHL|SHR|SAR) .*, cl$|SH[LR]D_CL)/ },
     ],
     ['function rotate(', 'left ? turns : back', 'left ? back : turns', 'ROL turns right', at(/^(ROL|ROR) /)],
     ['function rcr', '- 1)', '- 2)', 'RCR puts the carry one bit too low', at(/^RCR .*, 0x1$/)],
@@ -296,7 +301,8 @@ export const MUTATIONS: readonly Mutation[] = [
       'a write of EAX is dropped before a slow path: lost spill',
       {
         names: /^\w+ (eax|ax|al|ah)\b|^(MUL|IMUL1|DIV|IDIV|CMPXCHG|XADD|XCHG|CBW|POP|RDTSC)/,
-        shows: /\[|^(PUSH|POP|CALL|RET|LEAVE)/,
+        // A handler looks at all registers too.
+        shows: /\[|^(PUSH|POP|CALL|RET|LEAVE|REP|STOS|MOVS|XADD|CMPXCHG|RDTSC|RCL|RCR)/,
       },
     ],
     // Not the reads of CF: that pass `flags` lowers them all, since every subtraction keeps its left operand.
@@ -353,7 +359,7 @@ export const MUTATIONS: readonly Mutation[] = [
       'x − c folds to x + c',
       at(/^(SUB|DEC|CMP|PUSH|CALL|CALL_IND|LOOP|SBB|SHL|SHR|SAR|SHLD|SHRD|PUSHF|NEG) ?/),
     ],
-    ['const INVERSE', "lt: ['le', true]", "lt: ['le', false]", 'a negated < becomes <=', flagsReadBy(/\.nl\b/)],
+    ['const INVERSE', "lt: ['le', true]", "lt: ['le', false]", 'a negated < becomes <=', flagsReadBy(/\.n[ls]\b/)],
     ["y === 0 && (how === 'and'", 'value: 0', 'value: 1', 'x & 0 folds to 1', at(/ 0x0$/)],
   ]),
   ...inFile('tiers/opt/known-bits.js', [

@@ -67,7 +67,7 @@ export class Program {
     const { dice } = this;
     // Masks, addresses and counts make registers small and positive; half of the lines begin with something else in one.
     if (dice.next(2) === 0) this.load(this.register());
-    if (dice.next(4) === 0) this.pair();
+    if (dice.next(3) === 0) this.pair();
     else this.single();
     if (dice.next(5) > 2) return;
     const place = TRACE + 4 * this.kept++;
@@ -106,7 +106,10 @@ export class Program {
     else {
       const label = `way${this.labels++}`;
       this.lines.push(`j${condition} ${label}\ninc dword [${TRACE + 4 * this.kept++}]\n${label}:`);
+      return;
     }
+    // Other flags come behind them with nothing in between that could go a slow way: the ones read need not be kept.
+    if (dice.next(2) === 0) this.plain();
   }
 
   /** Two or three instructions of which the second looks at a corner of what the first did. */
@@ -117,13 +120,19 @@ export class Program {
     const kind = dice.next(15);
     if (kind < 4) {
       // Equal, next to each other, or corners of the signed and of the unsigned range.
-      if (dice.next(2) === 0) push(`mov ${a}, ${b}`);
+      const values = dice.next(3);
+      if (values === 0) push(`mov ${a}, ${b}`);
+      else if (values === 1) for (const one of [a, b]) push(`mov ${one}, [${CORNERS + 4 * dice.next(NUMBERS.length)}]`);
       if (dice.next(3) === 0) push(`${dice.pick(['inc', 'dec'])} ${a}`);
-      const equal = ['z', 'nz', 'be', 'nbe', 'le', 'nle', 'b', 'nb', 'l', 'nl'];
-      const op = dice.pick(['cmp', 'cmp', 'sub', 'add', 'adc', 'sbb']);
-      if (dice.next(4) === 0) push(`${op} ${dice.pick(BYTES)}, ${dice.pick(BYTES)}`);
-      else push(`${op} ${a}, ${dice.next(4) === 0 ? this.number() : b}`);
-      this.reader(dice.pick(equal));
+      const conditions = ['o', 'no', 'z', 'nz', 'be', 'nbe', 'le', 'nle', 'b', 'nb', 'l', 'nl'];
+      const op = dice.pick(['cmp', 'cmp', 'cmp', 'sub', 'add', 'adc', 'sbb']);
+      const isNarrow = dice.next(4) === 0;
+      // Looked at more than once: CMP leaves what it compares.
+      for (let reads = dice.next(3); reads >= 0; reads--) {
+        if (isNarrow) push(`${op} ${dice.pick(BYTES)}, ${dice.pick(BYTES)}`);
+        else push(`${op} ${a}, ${dice.next(4) === 0 ? this.number() : b}`);
+        this.reader(dice.pick(conditions));
+      }
     } else if (kind === 4) {
       // The carry comes in at the ends of the range, and is looked at.
       if (dice.next(2) === 0) push(`mov ${a}, ${dice.pick([0xffffffff, 0xffffffff, 0, 0x7fffffff, 0x80000000])}`);

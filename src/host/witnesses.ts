@@ -52,7 +52,10 @@ function randomPolicy(seed: number, index: number): string {
     .join(',');
 }
 
-/** A witness under schedule `index` of a seed, for a run of `runTicks`. */
+/**
+ * A witness under schedule `index` of a seed, for a run of `runTicks`. Between disturbed windows an engine that compiles
+ * has its usual policy: with a random one a long run would take hours, and its functions meet the disturbance then.
+ */
 export async function scheduledWitness(
   witness: Witness,
   seed: number,
@@ -63,11 +66,18 @@ export async function scheduledWitness(
   const base = baseName(witness.name);
   const plain = COMPILING.includes(base) ? await loadWitness(`${base}:${randomPolicy(seed, index)}`) : witness;
   const text = scheduleToText(schedule);
+  const { CompilingEngine, TIERED_POLICY } = await import('../../tiers/tiering.ts');
   return {
     name: `${base} (schedule ${index})`,
     policy: plain.policy === '' ? text : `${plain.policy}; ${text}`,
     family: plain.family ?? base,
-    makeEngine: (cpu) => new ScheduledEngine(plain.makeEngine(cpu), schedule),
+    makeEngine: (cpu) => {
+      const engine = plain.makeEngine(cpu);
+      if (!(engine instanceof CompilingEngine)) return new ScheduledEngine(engine, schedule);
+      const { policy } = engine;
+      const setWindow = (isDisturbed: boolean): void => engine.setPolicy(isDisturbed ? policy : TIERED_POLICY);
+      return new ScheduledEngine(engine, schedule, setWindow);
+    },
     ...(plain.makeEager === undefined ? {} : { makeEager: plain.makeEager }),
   };
 }

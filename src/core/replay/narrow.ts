@@ -205,7 +205,7 @@ class Search {
     if (!this.differsFrom(this.base, this.high) && !this.showsWarm()) return this.give();
     this.halve();
     if (!this.isConfirmed()) this.startFresh();
-    return this.shorten() ?? this.atTick();
+    return this.shorten() ?? this.shortenAfterRun() ?? this.atTick();
   }
 
   /** Halves again on new machines, when they show it at all: what a schedule needs may have gone by. */
@@ -369,6 +369,34 @@ class Search {
       for (let i = end - 1; i > first; i--) {
         if (this.failureOf(suspect, moments[i], moments[to], held) !== null) return [i, to];
       }
+    }
+    return null;
+  }
+
+  /**
+   * What shows only with what the suspect compiled before, such as a function of code that has changed since: the run from
+   * `base` is interrupted ever earlier, and what stands between there and `high` is then run in one piece.
+   */
+  private shortenAfterRun(): Found | null {
+    const moments = this.trace();
+    const found = moments.findIndex(({ snapshot }) => snapshot.tick >= this.high);
+    const end = found < 0 ? moments.length - 1 : found;
+    for (let i = end - 1; i >= 0; i--) {
+      const { snapshot, outcome } = moments[i];
+      this.restoreSuspect(this.base);
+      // Cut elsewhere, the run before may show it, or something else.
+      if (!isSameState(this.suspect.runTo(snapshot.tick), outcome)) continue;
+      const suspectOutcome = this.suspect.runTo(moments[end].snapshot.tick);
+      if (isSameState(suspectOutcome, moments[end].outcome)) continue;
+      return this.describe({
+        start: moments[i],
+        end: moments[end].snapshot,
+        suspect: this.suspect,
+        outcomes: [moments[end].outcome, suspectOutcome],
+        piece: moments.slice(i, end).map((moment) => moment.place),
+        precision: 'instruction',
+        held: this.held ?? [],
+      });
     }
     return null;
   }

@@ -1,0 +1,94 @@
+/**
+ * Whole runs, as a user has them: each in a process of its own, from making the machine to its last tick, compiling and
+ * warming up included. `tiered` should not be behind the better of the two others, however short the guest is. All
+ * guests run at their own length, the compute guests also at others (`/10`, `x10`). Engines take turns; medians of
+ * `--rounds=N` (7). `--guest=a,b`, `--engines=a,b`: as in engines.bench.ts; the last engine is held against the others.
+ */
+import { spawnSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { buildGuest, findGuest, listGuests } from '../src/host/guest-images.ts';
+import { createMachine, serialText } from '../src/host/index.ts';
+
+const option = (name: string, otherwise: string): string =>
+  process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise;
+
+const LENGTHS = [
+  ['/100', 0.01],
+  ['/10', 0.1],
+  ['', 1],
+  ['x10', 10],
+] as const;
+const TICKS_MAX = 2 ** 40;
+
+/** One run in this process: prints ms of wall time and of CPU time of all threads, ticks and the final hash. */
+async function runAlone(name: string, engine: string, count: string): Promise<void> {
+  const guest = findGuest(name);
+  const images = { kernel: buildGuest(name) };
+  const { user, system } = process.cpuUsage();
+  const start = performance.now();
+  const settings = { images, append: count, memoryMegabytes: 8, hashEveryTicks: 0, engine };
+  const machine = await createMachine(settings);
+  const { input } = guest;
+  if (input !== undefined) {
+    machine.run(30_000);
+    machine.push(serialText(input));
+  }
+  machine.run(TICKS_MAX);
+  const wall = performance.now() - start;
+  const after = process.cpuUsage();
+  const cpu = (after.user + after.system - user - system) / 1000;
+  console.log(JSON.stringify({ wall, cpu, ticks: machine.tick, hash: machine.hash() }));
+}
+
+interface Run {
+  readonly wall: number;
+  readonly cpu: number;
+  readonly ticks: number;
+  readonly hash: string;
+}
+
+function runApart(name: string, engine: string, count: string): Run {
+  const words = [fileURLToPath(import.meta.url), 'alone', name, engine, count];
+  const ended = spawnSync(process.execPath, words, { encoding: 'utf8' });
+  if (ended.status !== 0) throw new Error(`${name} on ${engine}: ${ended.stderr}`);
+  return JSON.parse(ended.stdout) as Run;
+}
+
+const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
+
+function compare(): void {
+  const rounds = Number(option('rounds', '7'));
+  // A policy is written with + between its parts: js:threshold=1+region=4.
+  const engines = option('engines', 'interp,js,tiered')
+    .split(',')
+    .map((name) => name.replaceAll('+', ','));
+  const wanted = option('guest', '');
+  const guests = listGuests().filter(({ name }) => wanted === '' || wanted.split(',').includes(name));
+  console.log(
+    `${'guest'.padEnd(14)}${'ticks'.padStart(12)}${engines.map((name) => name.padStart(22)).join('')}   last / best other`,
+  );
+  console.log(`${''.padEnd(26)}${engines.map(() => 'wall ms  (cpu ms)'.padStart(22)).join('')}`);
+  for (const guest of guests) {
+    for (const [suffix, factor] of guest.kind === 'benchmark' ? LENGTHS : [['', 1] as const]) {
+      const count = guest.kind === 'benchmark' ? `${Math.max(1, Math.round((guest.defaultCount ?? 1) * factor))}` : '';
+      const runs: Run[][] = engines.map(() => []);
+      for (let round = 0; round < rounds; round++) {
+        for (const [i, engine] of engines.entries()) runs[i].push(runApart(guest.name, engine, count));
+      }
+      const hashes = new Set(runs.flat().map(({ hash }) => hash));
+      const walls = runs.map((one) => median(one.map(({ wall }) => wall)));
+      const cells = runs.map((one, i) =>
+        `${walls[i].toFixed(1)} (${median(one.map(({ cpu }) => cpu)).toFixed(1)})`.padStart(22),
+      );
+      const ratio = walls[walls.length - 1] / Math.min(...walls.slice(0, -1));
+      const differ = hashes.size === 1 ? '' : '   THE STATES DIFFER';
+      if (hashes.size !== 1) process.exitCode = 1;
+      console.log(
+        `${(guest.name + suffix).padEnd(14)}${String(runs[0][0].ticks).padStart(12)}${cells.join('')}   ${ratio.toFixed(2)}${differ}`,
+      );
+    }
+  }
+}
+
+if (process.argv[2] === 'alone') await runAlone(process.argv[3], process.argv[4], process.argv[5]);
+else compare();
