@@ -360,7 +360,14 @@ export const MUTATIONS: readonly Mutation[] = [
       at(/^(SUB|DEC|CMP|PUSH|CALL|CALL_IND|LOOP|SBB|SHL|SHR|SAR|SHLD|SHRD|PUSHF|NEG) ?/),
     ],
     ['const INVERSE', "lt: ['le', true]", "lt: ['le', false]", 'a negated < becomes <=', flagsReadBy(/\.n[ls]\b/)],
-    ["y === 0 && (how === 'and'", 'value: 0', 'value: 1', 'x & 0 folds to 1', at(/ 0x0$/)],
+    [
+      "y === 0 && (how === 'and'",
+      'value: 0',
+      'value: 1',
+      'x & 0 folds to 1',
+      // Where CF is known to be 0, what is added with carry has a carry-in of 0.
+      { names: new RegExp(`${SETS_FLAGS.source}| 0x0$`), shows: / 0x0$|^(ADC|SBB)\b/ },
+    ],
   ]),
   ...inFile('tiers/opt/known-bits.js', [
     ["case 'load'", '0xffff : 0xff', '0xff : 0xff', 'a word load is taken for a byte', at(/word \[/)],

@@ -21,7 +21,7 @@ import { randomWorld } from '../verify/worlds.ts';
 import type { Noticed } from './check.ts';
 import { type Mutation, MUTATIONS } from './mutations.ts';
 
-const PROGRAMS = 32;
+const PROGRAMS = 48;
 const WORLDS = 8;
 /** Guests that reach what random ones do not: invalidation of all kinds, rights, tasks, strings. */
 const GUESTS = ['smc', 'paging', 'interrupts', 'ring3', 'tasks', 'strings', 'echo'];

@@ -160,7 +160,7 @@ export class Program {
     } else if (kind === 7) {
       // Shifts on signed values, all counts, flags looked at.
       push(`mov ${a}, [${CORNERS + 4 * dice.next(NUMBERS.length)}]`);
-      push(`${dice.pick(SHIFTS)} ${a}, ${dice.pick([1, 1, 2, 7, 31, 32, 33, dice.next(40)])}`);
+      push(`${dice.pick(SHIFTS)} ${a}, ${dice.pick([1, 2, 7, 31, 32, 32, 33, dice.next(40)])}`);
       this.reader(dice.pick(['b', 'nb', 'o', 'z', 's', 'p']));
     } else if (kind === 8) {
       const op = dice.pick(SHIFTS);
@@ -269,7 +269,7 @@ export class Program {
     else if (kind === 21) push(`push ${dice.pick([a, `dword ${this.address()}`, String(this.number())])}\npop ${b}`);
     else if (kind === 22 || kind === 23) {
       this.load(a);
-      if (kind === 22) push(`${dice.pick(SHIFTS)} ${a}, ${dice.next(3) === 0 ? 1 : dice.next(33)}`);
+      if (kind === 22) push(`${dice.pick(SHIFTS)} ${a}, ${dice.pick([1, 1, 31, 32, 32, dice.next(33), dice.next(33)])}`);
       else push(`mov cl, ${dice.next(40)}\n${dice.pick(SHIFTS)} ${a}, cl`);
     } else if (kind === 24) push(`pushfd\npop ${a}\nand ${a}, 0x8d5`);
     else if (kind === 25) {
