@@ -14,21 +14,35 @@ import { Cpu, EXIT_FAULT } from '../../src/core/state/cpu.ts';
 import { getFlags, setFlags } from '../../src/core/state/flags.ts';
 import {
   CR0,
+  CR0_EM,
+  CR0_NE,
   CR0_PE,
   CR0_PG,
+  CR0_TS,
   CR0_WP,
   CR3,
+  CR4,
+  CR4_OSFXSR,
+  CR4_OSXMMEXCPT,
   CS,
   DS,
   EIP,
   ES,
+  FP_CONTROL,
+  FP_SIGN_EXPONENT_16,
+  FP_SIGNIFICAND,
+  FP_STATUS,
+  FP_TAG,
   FS,
   GS,
+  MXCSR,
+  PLACED,
   RAM_BASE,
   SEG_ATTRIBUTES,
   SEG_BASE,
   SEG_LIMIT,
   SS,
+  XMM,
 } from '../../src/core/state/layout.ts';
 import { ALIAS, CODE, DATA } from './random-code.ts';
 
@@ -37,6 +51,15 @@ const DIRECTORY = 0x1000;
 const TABLE = 0x2000;
 const STACK = DATA + 0x800;
 const REGISTERS = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi', 'eip', 'flags', 'fault', 'code', 'left'];
+/** Words of the x87's and of SSE's state, in the order of their fields. */
+const FLOATS = [...PLACED.values()]
+  .filter(({ group }) => group === 'fpu' || group === 'sse')
+  .flatMap(({ name, offset, size }) =>
+    Array.from({ length: Math.ceil(size / 4) }, (_, k) => ({ name: `${name}+${k}`, index: (offset >> 2) + k })),
+  );
+const XMM_VALUES = [0, 0x3ff00000, 0xbff80000, 0x40490fdb, 0x7f800000, 0x7ff80000, 1, 0x80000000, 0x41200000, -1];
+const MXCSR_VALUES = [0x1f80, 0x1fa0, 0x1fa0, 0x1fa0, 0x9fe0, 0x7fa0, 0x1f00, 0x3fbf];
+const CONTROL_VALUES = [0x37f, 0x37f, 0x27f, 0x37e, 0x0f7f, 0x340];
 
 export interface Runner {
   readonly name: string;
@@ -83,6 +106,31 @@ function image(seed: number): Uint8Array {
   return bytes;
 }
 
+/** x87 and SSE, mostly usable: registers of all kinds, masks and rounding as the case says. */
+function prepareFloats(cpu: Cpu, { seed, flags }: Start): void {
+  const { m32 } = cpu;
+  let x = seed * 2 + 1;
+  const next = (): number => {
+    x = (Math.imul(x, 1103515245) + 12345) | 0;
+    return (x >>> 16) & 0x7fff;
+  };
+  for (const { index } of FLOATS) m32[index] = 0;
+  for (let k = 0; k < 32; k++) m32[XMM + k] = next() % 3 === 0 ? next() * 0x10001 : XMM_VALUES[next() % 10];
+  m32[MXCSR] = MXCSR_VALUES[seed & 7];
+  m32[FP_CONTROL] = CONTROL_VALUES[seed % 6];
+  m32[FP_STATUS] = (next() & 7) << 11;
+  m32[FP_TAG] = next() % 3 === 0 ? next() & 0xff : 0;
+  for (let k = 0; k < 8; k++) {
+    const isNormal = next() % 4 !== 0;
+    m32[FP_SIGNIFICAND + 2 * k] = next() % 2 === 0 ? 0 : next() * 0x1800;
+    m32[FP_SIGNIFICAND + 2 * k + 1] = isNormal ? 0x80000000 | (next() << 12) | 0 : 0;
+    cpu.m16[FP_SIGN_EXPONENT_16 + k] = isNormal ? 0x3ff0 + (next() % 40) : 0;
+  }
+  m32[CR4] = (flags & 0xf0) === 0x20 ? 0 : CR4_OSFXSR | CR4_OSXMMEXCPT;
+  m32[CR0] |= CR0_NE;
+  if ((flags & 0xf0) === 0x30) m32[CR0] |= (flags & 1) === 0 ? CR0_TS : CR0_EM;
+}
+
 /** Code and data as the case says; the engine keeps what it knows about bytes that do not change. */
 export function prepare(runner: Runner, start: Start): void {
   const { cpu } = runner;
@@ -116,6 +164,7 @@ export function prepare(runner: Runner, start: Start): void {
   });
   m32[4] = STACK;
   setFlags(cpu, (start.flags & 0xcd5) | 2);
+  prepareFloats(cpu, start);
   m32[EIP] = CODE;
   flushTlb(cpu, false);
   updateMode(cpu);
@@ -148,15 +197,18 @@ function stateOf(runner: Runner): number[] {
     fault ? cpu.faultVector : -1,
     fault ? cpu.faultError : 0,
     cpu.extraTicks,
+    ...FLOATS.map(({ index }) => cpu.m32[index]),
   ];
 }
 
 const hex = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
 
 function report(names: [string, string], a: readonly number[], b: readonly number[]): string {
-  return REGISTERS.map(
-    (name, i) => `${a[i] === b[i] ? ' ' : '*'} ${name.padEnd(6)} ${names[0]} ${hex(a[i])}  ${names[1]} ${hex(b[i])}`,
-  ).join('\n');
+  return [...REGISTERS, ...FLOATS.map(({ name }) => name)]
+    .map(
+      (name, i) => `${a[i] === b[i] ? ' ' : '*'} ${name.padEnd(6)} ${names[0]} ${hex(a[i])}  ${names[1]} ${hex(b[i])}`,
+    )
+    .join('\n');
 }
 
 function compareMemory(reference: Runner, runner: Runner, context: string): void {

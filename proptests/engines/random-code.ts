@@ -79,6 +79,49 @@ const imm32 = (d: Draft): number[] =>
 /** Of F6 and F7: divisions, which fault often, are rare. */
 const GROUP3 = [2, 3, 4, 5, 2, 3, 4, 5, 2, 3, 6, 7];
 
+/** Prefix, opcode behind 0F, and whether an immediate follows: SSE, every family of lifters among them. */
+const SSE: readonly (readonly [prefix: number, opcode: number, hasImmediate?: boolean])[] = [
+  ...[0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x28, 0x29, 0x50, 0x54, 0x55, 0x56, 0x57].flatMap(
+    (opcode): [number, number][] => [
+      [0, opcode],
+      [0x66, opcode],
+    ],
+  ),
+  ...[0x10, 0x11, 0x12, 0x2a, 0x2c, 0x2d, 0x51, 0x58, 0x59, 0x5a, 0x5c, 0x5d, 0x5e, 0x5f].flatMap(
+    (opcode): [number, number][] => [
+      [0xf2, opcode],
+      [0xf3, opcode],
+    ],
+  ),
+  ...[0x2e, 0x2f, 0x58, 0x59, 0x5a, 0x5c, 0x5e, 0x5b, 0x51].flatMap((opcode): [number, number][] => [
+    [0, opcode],
+    [0x66, opcode],
+  ]),
+  ...[0x60, 0x62, 0x64, 0x66, 0x6a, 0x6c, 0x6d, 0x6e, 0x6f, 0x74, 0x75, 0x76, 0x7e, 0x7f, 0xd4, 0xd7, 0xda].map(
+    (opcode): [number, number] => [0x66, opcode],
+  ),
+  ...[0xdb, 0xdf, 0xe7, 0xeb, 0xef, 0xf4, 0xf8, 0xf9, 0xfa, 0xfc, 0xfd, 0xfe, 0xd6].map((opcode): [number, number] => [
+    0x66,
+    opcode,
+  ]),
+  ...[0x6f, 0x7e, 0x7f, 0x16].map((opcode): [number, number] => [0xf3, opcode]),
+  [0xf2, 0xf0],
+  [0, 0x2b],
+  [0, 0xc3],
+  [0x66, 0x70, true],
+  [0xf3, 0x70, true],
+  [0, 0xc6, true],
+  [0x66, 0xc6, true],
+  [0x66, 0xc4, true],
+  [0x66, 0xc5, true],
+  [0xf2, 0xc2, true],
+];
+const sse: Template = (d) => {
+  const [prefix, opcode, hasImmediate = false] = SSE[(d.c >>> 8) % SSE.length];
+  const operand = modrm(d, -1, (opcode & 0xf7) === 0xd7 && opcode !== 0xdf);
+  return [...(prefix === 0 ? [] : [prefix]), 0x0f, opcode, ...operand, ...(hasImmediate ? [imm8(d)] : [])];
+};
+
 type Template = (d: Draft) => number[] | Placed;
 
 /** Operand size and segment prefixes by a few bits. */
@@ -166,6 +209,11 @@ const TEMPLATES: readonly Template[] = [
   (d) => ({ bytes: [0xe8, 0, 0, 0, 0], jump: 1, target: d.b }),
   (d) => (d.a & 1 ? [0xc3] : [0xc2, d.b & 12, 0]),
   (d) => (d.c & 0xe ? [0x90] : [0xff, ...modrm(d, d.c & 1 ? 2 : 4)]),
+  // Floats
+  ...Array.from({ length: 10 }, () => sse),
+  ...[0, 1, 2].map((): Template => (d) => [0xd8 + ((d.c >>> 8) & 7), ...modrm(d, -1)]),
+  (d) => [0xd8 + ((d.c >>> 8) & 7), 0xc0 + (d.a & 0x3f)],
+  (d) => [0x9b, 0xdf, 0xe0].slice(d.a & 1),
   // LOOP and JCXZ over a short jump, so that their target can be anywhere
   (d) => ({ bytes: [0xe0 + (d.a & 3), 2, 0xeb, 5, 0xe9, 0, 0, 0, 0], jump: 5, target: d.b }),
 ];

@@ -269,7 +269,8 @@ export class Program {
     else if (kind === 21) push(`push ${dice.pick([a, `dword ${this.address()}`, String(this.number())])}\npop ${b}`);
     else if (kind === 22 || kind === 23) {
       this.load(a);
-      if (kind === 22) push(`${dice.pick(SHIFTS)} ${a}, ${dice.pick([1, 1, 31, 32, 32, dice.next(33), dice.next(33)])}`);
+      if (kind === 22)
+        push(`${dice.pick(SHIFTS)} ${a}, ${dice.pick([1, 1, 31, 32, 32, dice.next(33), dice.next(33)])}`);
       else push(`mov cl, ${dice.next(40)}\n${dice.pick(SHIFTS)} ${a}, cl`);
     } else if (kind === 24) push(`pushfd\npop ${a}\nand ${a}, 0x8d5`);
     else if (kind === 25) {

@@ -1,7 +1,7 @@
 // Makes the operations of one block, in order. Lifters speak to it; passes that expand an operation do too.
 // It numbers temps and folds nothing: simplifying is the work of tiers/opt.
 
-import type { Binary, Exit, Op, Size, Temp, Unary } from './ir.ts';
+import type { Binary, Exit, Op, Size, Temp, Unary, WideName } from './ir.ts';
 
 export class Builder {
   readonly ops: Op[] = [];
@@ -107,5 +107,31 @@ export class Builder {
 
   handler(writes = true): void {
     this.ops.push({ op: 'handler', writes });
+  }
+
+  assist(row: number): void {
+    this.ops.push({ op: 'assist', row });
+  }
+
+  peek(index: number): Temp {
+    const to = this.fresh();
+    this.ops.push({ op: 'peek', to, index });
+    return to;
+  }
+
+  poke(index: number, value: Temp): void {
+    this.ops.push({ op: 'poke', index, value });
+  }
+
+  fetch(words: 2 | 4, index: number, address: Temp, aligned = false): void {
+    this.ops.push({ op: 'fetch', words, index, address, aligned });
+  }
+
+  stash(words: 2 | 4, index: number, address: Temp, aligned = false): void {
+    this.ops.push({ op: 'stash', words, index, address, aligned });
+  }
+
+  attempt(how: WideName, a: number, b: number): void {
+    this.ops.push({ op: 'attempt', how, a, b });
   }
 }

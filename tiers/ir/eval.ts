@@ -10,16 +10,19 @@ import {
 } from '../../src/core/memory/tlb.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { binary, carryOf, conditionOf, flagsOf, unary } from './arithmetic.ts';
+import { makeWide } from './wide.ts';
 import { BASE, type Block, type IrFunction, type Op, type Temp, unknown } from './ir.ts';
 
 /** As Environment.step of the emitted code. */
 export type Step = (cpu: Cpu, pc: number, at: number, left: number, rest: number) => boolean;
+/** The handler of a row on the record at `pc`, as an `assist` of the emitted code calls it. */
+export type Assist = (cpu: Cpu, row: number, pc: number) => void;
 
 /** No delta: those are within a page. */
 const LEFT = 2 ** 33;
 
 /** Where evaluation goes after a block: a delta, or LEFT: the function was left and EIP and cpu.left are exact. */
-function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, step: Step): number {
+function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, step: Step, assist: Assist): number {
   const { m8, m16, m32, tlb } = cpu;
   const values = new Int32Array(block.temps);
   const user = (fn.mode & MODE_CPL3) !== 0;
@@ -115,6 +118,37 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ste
       case 'flags':
         values[op.to] = flagsOf(m32[CC_OP], m32[CC_DST], m32[CC_SRC], m32[EFLAGS]);
         break;
+      case 'assist': {
+        const at = insn;
+        if (at === null) throw new Error('an operation outside any instruction');
+        m32[EIP] = (base + at.delta) | 0;
+        assist(cpu, op.row, at.pc);
+        break;
+      }
+      case 'peek':
+        values[op.to] = m32[op.index];
+        break;
+      case 'poke':
+        m32[op.index] = v(op.value);
+        break;
+      case 'fetch':
+      case 'stash': {
+        const isFetch = op.op === 'fetch';
+        const host = plain(v(op.address), op.words === 2 ? 3 : 4, isFetch ? readDeny : writeDeny, false);
+        if (host < 0) {
+          handle(0);
+          return LEFT;
+        }
+        const [to, from] = isFetch ? [op.index, host >>> 2] : [host >>> 2, op.index];
+        for (let k = 0; k < op.words; k++) m32[to + k] = m32[from + k];
+        break;
+      }
+      case 'attempt':
+        if (makeWide(cpu)[op.how](op.a, op.b) === 0) {
+          handle(0);
+          return LEFT;
+        }
+        break;
       case 'handler': {
         const rest = block.count - (insn?.index ?? 0) - 1;
         const last = block.exit.exit === 'leave' && rest === 0;
@@ -143,7 +177,7 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ste
 }
 
 /** Execute from EIP, which is at the entry, as a compiled function does. Lets GUEST_FAULT of handlers through. */
-export function evaluate(cpu: Cpu, fn: IrFunction, step: Step): void {
+export function evaluate(cpu: Cpu, fn: IrFunction, step: Step, assist: Assist): void {
   const base = cpu.m32[EIP];
   for (let delta = 0; ; ) {
     const block = fn.blocks.find((candidate) => candidate.delta === delta);
@@ -151,7 +185,7 @@ export function evaluate(cpu: Cpu, fn: IrFunction, step: Step): void {
       cpu.m32[EIP] = (base + delta) | 0;
       return;
     }
-    const next = evaluateBlock(cpu, fn, block, base, step);
+    const next = evaluateBlock(cpu, fn, block, base, step, assist);
     if (next === LEFT) return;
     delta = next;
   }

@@ -46,6 +46,35 @@ export const BINARY = [
 ] as const;
 export type Binary = (typeof BINARY)[number];
 
+/** Functions of wide.ts, on words of the CPU block. */
+export const WIDE_NAMES = [
+  'addF32',
+  'subtractF32',
+  'multiplyF32',
+  'divideF32',
+  'addF64',
+  'subtractF64',
+  'multiplyF64',
+  'divideF64',
+  'addPackedF32',
+  'subtractPackedF32',
+  'multiplyPackedF32',
+  'dividePackedF32',
+  'addPackedF64',
+  'subtractPackedF64',
+  'multiplyPackedF64',
+  'dividePackedF64',
+  'compareF32',
+  'compareF64',
+  'fromInt32F32',
+  'fromInt32F64',
+  'truncateF32',
+  'truncateF64',
+  'widenF32',
+  'narrowF64',
+] as const;
+export type WideName = (typeof WIDE_NAMES)[number];
+
 /** Sizes of memory accesses: log2 of the bytes. */
 export type Size = 0 | 1 | 2;
 
@@ -103,7 +132,25 @@ export type Op =
   | { readonly op: 'carry'; readonly to: Temp }
   | { readonly op: 'flags'; readonly to: Temp }
   /** The handler does the current instruction; everything may have changed. `writes`: general registers may have. */
-  | { readonly op: 'handler'; readonly writes: boolean };
+  | { readonly op: 'handler'; readonly writes: boolean }
+  /**
+   * The handler does the current instruction, of which is known that it takes its operands from words of the CPU block
+   * and leaves general registers, flags, memory and EIP alone, and that it cannot fault. `row`: its number.
+   */
+  | { readonly op: 'assist'; readonly row: number }
+  /** A word of the CPU block as it is here: x87, SSE. */
+  | { readonly op: 'peek'; readonly to: Temp; readonly index: number }
+  | { readonly op: 'poke'; readonly index: number; readonly value: Temp }
+  /** Memory to words of the CPU block and back: 2 (64 bits) or 4. `aligned`: another alignment goes the slow way. */
+  | {
+      readonly op: 'fetch' | 'stash';
+      readonly words: 2 | 4;
+      readonly index: number;
+      readonly address: Temp;
+      readonly aligned: boolean;
+    }
+  /** A function on words of the CPU block from `a` and from `b` on (wide.ts). It does all of it, or nothing and the instruction goes the slow way. */
+  | { readonly op: 'attempt'; readonly how: WideName; readonly a: number; readonly b: number };
 
 export type Exit =
   /** To a known place in the same page or beyond it. */
@@ -149,13 +196,20 @@ export function usesOf(op: Op): Temp[] {
     case 'select':
       return [op.test, op.a, op.b];
     case 'load':
+    case 'fetch':
+    case 'stash':
       return [op.address];
     case 'store':
       return [op.address, op.value];
     case 'guard':
       return [op.test];
+    case 'poke':
+      return [op.value];
     case 'cc':
       return [op.result, op.source, op.left, op.carryIn].filter((temp) => temp >= 0);
+    case 'assist':
+    case 'peek':
+    case 'attempt':
     case 'insn':
     case 'const':
     case 'get':
@@ -176,6 +230,7 @@ export function withUses(op: Op, map: (temp: Temp) => Temp): Op {
   switch (op.op) {
     case 'set':
     case 'bits':
+    case 'poke':
       return { ...op, value: map(op.value) };
     case 'unary':
       return { ...op, a: map(op.a) };
@@ -184,6 +239,8 @@ export function withUses(op: Op, map: (temp: Temp) => Temp): Op {
     case 'select':
       return { ...op, test: map(op.test), a: map(op.a), b: map(op.b) };
     case 'load':
+    case 'fetch':
+    case 'stash':
       return { ...op, address: map(op.address) };
     case 'store':
       return { ...op, address: map(op.address), value: map(op.value) };
@@ -225,7 +282,8 @@ export function isPure(op: Op): boolean {
 
 /** Whether the operation can go the slow way. */
 export function canGoSlow(op: Op): boolean {
-  return ((op.op === 'load' || op.op === 'store') && !op.checked) || op.op === 'guard';
+  if (op.op === 'load' || op.op === 'store') return !op.checked;
+  return op.op === 'guard' || op.op === 'fetch' || op.op === 'stash' || op.op === 'attempt';
 }
 
 export function unknown(value: never): never {

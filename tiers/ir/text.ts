@@ -15,6 +15,7 @@ import {
   UNARY,
   type Unary,
   unknown,
+  WIDE_NAMES,
 } from './ir.ts';
 
 const KINDS = ['add', 'adc', 'sub', 'sbb', 'logic', 'inc', 'dec', 'szp'];
@@ -67,6 +68,17 @@ function printOp(op: Op): string {
       return `${t(op.to)} = ${op.op}`;
     case 'handler':
       return op.writes ? 'handler writes' : 'handler';
+    case 'assist':
+      return `assist ${op.row}`;
+    case 'peek':
+      return `${t(op.to)} = peek ${op.index}`;
+    case 'poke':
+      return `poke ${op.index} ${t(op.value)}`;
+    case 'fetch':
+    case 'stash':
+      return `${op.op}${32 * op.words} ${op.index} ${t(op.address)}${op.aligned ? ' aligned' : ''}`;
+    case 'attempt':
+      return `attempt ${op.how} ${op.a} ${op.b}`;
     default:
       return unknown(op);
   }
@@ -181,7 +193,8 @@ function parseValue(to: Temp, line: Line): Op {
     case 'get':
       return { op: 'get', to, register: line.oneOf(REGISTER_NAMES, 'a register') };
     case 'word':
-      return { op: 'word', to, index: line.number32() };
+    case 'peek':
+      return { op: how, to, index: line.number32() };
     case 'select':
       return { op: 'select', to, test: line.temp(), a: line.temp(), b: line.temp() };
     case 'condition':
@@ -228,6 +241,22 @@ function parseOp(first: string, line: Line): Op {
     }
     case 'handler':
       return { op: 'handler', writes: line.is('writes') };
+    case 'assist':
+      return { op: 'assist', row: line.number32() };
+    case 'poke':
+      return { op: 'poke', index: line.number32(), value: line.temp() };
+    case 'fetch64':
+    case 'fetch128':
+    case 'stash64':
+    case 'stash128': {
+      const [index, address] = [line.number32(), line.temp()];
+      const op = first.startsWith('fetch') ? 'fetch' : 'stash';
+      return { op, words: first.endsWith('64') ? 2 : 4, index, address, aligned: line.is('aligned') };
+    }
+    case 'attempt': {
+      const how = WIDE_NAMES[line.oneOf(WIDE_NAMES, 'a function on wide values')];
+      return { op: 'attempt', how, a: line.number32(), b: line.number32() };
+    }
     default:
       return line.fail('an operation');
   }

@@ -2,6 +2,7 @@
 // Temps are assigned once and before they are read; instructions are in order and complete; within an instruction
 // nothing that the guest can see changes before an operation that can go the slow way.
 
+import { WIDE, WIDE_WORDS } from '../../src/core/state/layout.ts';
 import { type Block, canGoSlow, exitUse, type IrFunction, type Op, resultOf, usesOf } from './ir.ts';
 
 function verifyBlock(block: Block, complain: (text: string) => never): void {
@@ -30,7 +31,16 @@ function verifyBlock(block: Block, complain: (text: string) => never): void {
       following = op.delta + op.length;
       changed = null;
       handled = false;
-    } else if (op.op === 'set' || op.op === 'cc' || op.op === 'bits' || op.op === 'store') {
+    } else if (op.op === 'fetch' || op.op === 'attempt' || op.op === 'poke') {
+      if (canGoSlow(op) && changed !== null)
+        complain(`${op.op} can go slow after ${changed.op} in instruction ${index}`);
+      // The scratch words are nobody's.
+      const written = op.op === 'attempt' ? op.a : op.index;
+      if (written < WIDE || written >= WIDE + WIDE_WORDS) changed = op;
+    } else if (op.op === 'assist') {
+      if (changed !== null) complain(`assist after ${changed.op} in instruction ${index}`);
+      changed = op;
+    } else if (op.op === 'set' || op.op === 'cc' || op.op === 'bits' || op.op === 'store' || op.op === 'stash') {
       if (op.op === 'set' && (op.register < 0 || op.register > 7)) complain(`set of register ${op.register}`);
       // A store may be followed by what can go slow only when repeating it does no harm: nothing does that today.
       if (canGoSlow(op) && changed !== null)

@@ -131,9 +131,9 @@ class BlockEmitter {
       if (op.op === 'insn') {
         instruction = op.index;
         addresses.clear();
-      } else if (op.op === 'load' || op.op === 'store') {
+      } else if (op.op === 'load' || op.op === 'store' || op.op === 'fetch' || op.op === 'stash') {
         this.addressesIn.set(instruction, addresses.add(op.address).size);
-        if (op.checked) this.isShared.add(op.address);
+        if ((op.op === 'load' || op.op === 'store') && op.checked) this.isShared.add(op.address);
       }
       const to = resultOf(op);
       if (op.op === 'cc' || op.op === 'bits') {
@@ -203,7 +203,7 @@ class BlockEmitter {
     const op = this.defs[temp];
     if (op === undefined) throw new Error(`t${temp} is read before it is defined`);
     if (op.op === 'const') return op.value < 0 ? `(${op.value})` : `${op.value}`;
-    const kept = this.isStrict[temp] || op.op === 'get' || op.op === 'word' || op.op === 'load';
+    const kept = this.isStrict[temp] || op.op === 'get' || op.op === 'word' || op.op === 'load' || op.op === 'peek';
     return kept ? `t${temp}` : `(${this.expression(op)})`;
   }
 
@@ -223,6 +223,7 @@ class BlockEmitter {
       case 'get':
         return REGISTER_NAMES[op.register];
       case 'word':
+      case 'peek':
         return `m32[${op.index}]`;
       case 'unary':
         if (op.how === 'sext8') return `${v(op.a)} << 24 >> 24`;
@@ -374,6 +375,29 @@ class BlockEmitter {
     return op.size === 2 ? `m32[${host} >>> 2]` : op.size === 1 ? `m16[${host} >>> 1]` : `m8[${host}]`;
   }
 
+  /** Words between memory and the CPU block. */
+  private transfer(op: Extract<Op, { op: 'fetch' | 'stash' }>): void {
+    const address = this.value(op.address);
+    const user = (this.all.fn.mode & MODE_CPL3) !== 0;
+    const isFetch = op.op === 'fetch';
+    const [denyUser, denySuper] = isFetch
+      ? [TLB_NO_USER_READ, TLB_NO_SUPER_READ]
+      : [TLB_NO_USER_WRITE, TLB_NO_SUPER_WRITE];
+    let how = op.words === 2 ? 3 : 4;
+    if (this.addressesIn.get(this.inside().index) === 1) how |= MISS_WALK;
+    if (!op.aligned) how |= MISS_UNALIGNED;
+    const name = `${this.lines.length}`;
+    this.line(`const e${name} = tlb[${address} >>> 12];`);
+    this.line(`if ((e${name} & ${user ? denyUser : denySuper} | ${address} & ${4 * op.words - 1}) !== 0) {`);
+    this.line(`if (${op.op}Miss(${address}, ${how}, ${op.index}) === 0) ${this.slow()}`);
+    this.line(`} else { const h${name} = ((e${name} & -4096) + ${address}) >>> 2;`);
+    for (let k = 0; k < op.words; k++) {
+      const host = `m32[h${name} + ${k}]`;
+      this.line(isFetch ? `m32[${op.index + k}] = ${host};` : `${host} = m32[${op.index + k}];`);
+    }
+    this.line('}');
+  }
+
   /** Everything up to the exit. */
   body(): void {
     const { block } = this;
@@ -406,10 +430,26 @@ class BlockEmitter {
       case 'handler':
         this.handler(op.writes);
         break;
+      case 'assist': {
+        const { pc, delta } = this.inside();
+        this.line(`m32[${EIP}] = ${this.at(delta)}; handlers[${op.row}](cpu, code, ${pc});`);
+        break;
+      }
+      case 'poke':
+        this.line(`m32[${op.index}] = ${this.value(op.value)};`);
+        break;
+      case 'fetch':
+      case 'stash':
+        this.transfer(op);
+        break;
+      case 'attempt':
+        this.line(`if (wide.${op.how}(${op.a}, ${op.b}) === 0) ${this.slow()}`);
+        break;
       case 'const':
         break;
       case 'get':
       case 'word':
+      case 'peek':
         this.define(op.to, this.expression(op));
         break;
       default:

@@ -5,6 +5,7 @@ import { META_OP_MASK, R_META, R_POSITION } from '../../src/core/isa/record.ts';
 import { EIP, MODE_KEY } from '../../src/core/state/layout.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { makeMiss, type Miss } from './miss.ts';
+import { makeWide, type Wide } from '../ir/wide.ts';
 import { carryOf, conditionOf, flagsOf, multiplyHigh, multiplyHighSigned, parityFlag } from '../ir/arithmetic.ts';
 
 export type Compiled = (cpu: Cpu) => void;
@@ -13,6 +14,9 @@ export type HandlerTable = readonly ((cpu: Cpu, code: Int32Array, pc: number) =>
 
 /** What emitted code calls and reads besides its parameter. */
 export interface Environment extends Miss {
+  readonly code: Int32Array;
+  readonly handlers: HandlerTable;
+  readonly wide: Wide;
   readonly m8: Uint8Array;
   readonly m16: Uint16Array;
   readonly m32: Int32Array;
@@ -52,7 +56,7 @@ export function makeEnvironment(cpu: Cpu, code: Int32Array, handlers: HandlerTab
     m32[EIP] = at;
     processor.left = left;
   };
-  return { m8, m16, m32, tlb, step, leave, ...makeMiss(cpu) };
+  return { m8, m16, m32, tlb, code, handlers, wide: makeWide(cpu), step, leave, ...makeMiss(cpu) };
 }
 
 const NAMES = [
@@ -64,6 +68,11 @@ const NAMES = [
   'leave',
   'loadMiss',
   'storeMiss',
+  'fetchMiss',
+  'stashMiss',
+  'code',
+  'handlers',
+  'wide',
   'carryOf',
   'flagsOf',
   'conditionOf',
@@ -99,6 +108,11 @@ export function instantiate(environment: Environment, body: string): Compiled {
     environment.leave,
     environment.loadMiss,
     environment.storeMiss,
+    environment.fetchMiss,
+    environment.stashMiss,
+    environment.code,
+    environment.handlers,
+    environment.wide,
     carryOf,
     flagsOf,
     conditionOf,

@@ -14,13 +14,13 @@ const { CPU_BLOCK_SIZE, MODE_CPL3, MODE_KEY, SCRATCH } = layout;
 const { EXIT_FAULT } = cpuState;
 
 /** How a load may be made plain: log2 of its bytes, and these. */
-export const MISS_SIZE_MASK = 3;
+export const MISS_SIZE_MASK = 7;
 /** A store to the same place follows: the page must be writable. */
-export const MISS_WRITE = 4;
+export const MISS_WRITE = 8;
 /** The page tables may be read. */
-export const MISS_WALK = 8;
-/** Nothing else relies on the host address: it may be the scratch word's. */
-export const MISS_UNALIGNED = 16;
+export const MISS_WALK = 16;
+/** Nothing else relies on the host address: it may be the scratch word's. Fetches and stashes: they may be unaligned. */
+export const MISS_UNALIGNED = 32;
 const SIZE = MISS_SIZE_MASK;
 const WRITE = MISS_WRITE;
 const WALK = MISS_WALK;
@@ -31,6 +31,9 @@ export interface Miss {
   readonly loadMiss: (linear: number, how: number) => number;
   /** Host address where the value can be stored by a plain access (the scratch word: it has been stored), or 0. */
   readonly storeMiss: (linear: number, how: number, value: number) => number;
+  /** Move 8 or 16 bytes to words of the CPU block, or from there: 1 when it has been done, 0 when not. */
+  readonly fetchMiss: (linear: number, how: number, index: number) => number;
+  readonly stashMiss: (linear: number, how: number, index: number) => number;
 }
 
 export function makeMiss(cpu: Cpu): Miss {
@@ -85,5 +88,21 @@ export function makeMiss(cpu: Cpu): Miss {
     return SCRATCH << 2;
   };
 
-  return { loadMiss, storeMiss };
+  const fetchMiss = (linear: number, how: number, index: number): number => {
+    if (!mayMove(linear, how)) return 0;
+    const host = plain(linear, how, true, false);
+    if (host === 0) return 0;
+    for (let k = 0; k < 1 << ((how & SIZE) - 2); k++) m32[index + k] = view.getInt32(host + 4 * k, true);
+    return 1;
+  };
+
+  const stashMiss = (linear: number, how: number, index: number): number => {
+    if (!mayMove(linear, how)) return 0;
+    const host = plain(linear, how, false, true);
+    if (host === 0) return 0;
+    for (let k = 0; k < 1 << ((how & SIZE) - 2); k++) view.setInt32(host + 4 * k, m32[index + k], true);
+    return 1;
+  };
+
+  return { loadMiss, storeMiss, fetchMiss, stashMiss };
 }

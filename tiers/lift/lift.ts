@@ -3,7 +3,16 @@
 // are witnesses of the same rows.
 
 import { type OpName, ROWS } from '../../src/core/isa/ops.ts';
-import { META_OP_MASK, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
+import {
+  KIND_REGISTER,
+  META_KIND_A_SHIFT,
+  META_OP_MASK,
+  R_META,
+  R_POSITION,
+  RECORD_WORDS,
+} from '../../src/core/isa/record.ts';
+import { SIMD_ROWS } from '../../src/core/isa/rows-simd.ts';
+import { X87_ROWS } from '../../src/core/isa/rows-x87.ts';
 import { MODE_CS32, MODE_FLAT_CODE } from '../../src/core/state/layout.ts';
 import { Builder } from '../ir/builder.ts';
 import type { Block } from '../ir/ir.ts';
@@ -15,6 +24,8 @@ import { moveLifters } from './move.ts';
 import { multiplyLifters } from './multiply.ts';
 import { type Lifter, NOT_LIFTED } from './operands.ts';
 import { shiftLifters } from './shift.ts';
+import { simdLifters } from './simd.ts';
+import { x87Lifters } from './x87.ts';
 
 export const LIFTERS: Partial<Record<OpName, Lifter>> = {
   ...aluLifters,
@@ -24,10 +35,20 @@ export const LIFTERS: Partial<Record<OpName, Lifter>> = {
   ...moveLifters,
   ...multiplyLifters,
   ...shiftLifters,
+  ...simdLifters,
+  ...x87Lifters,
 };
 
 const LIFTER_TABLE: readonly (Lifter | undefined)[] = ROWS.map((row) => LIFTERS[row.name]);
 const ENDS_BLOCK: readonly boolean[] = ROWS.map((row) => row.endsBlock || row.kind === 'branch');
+
+/** Rows of the x87 and of SSE: unless operand A is a general register, none of those changes. */
+const LEAVES_REGISTERS: readonly boolean[] = ROWS.map(
+  ({ name, flags }) =>
+    (X87_ROWS.some((row) => row.name === name) || SIMD_ROWS.some((row) => row.name === name)) &&
+    name !== 'FNSTSW_AX' &&
+    flags.written === '',
+);
 
 /** Whether code of this mode is compiled at all: flat and 32 bits wide. The rest is interpreted. */
 export function canLiftMode(mode: number): boolean {
@@ -60,7 +81,7 @@ export function liftBlock(code: Int32Array, first: number, count: number, delta:
         b.ops.length = mark;
       }
     }
-    b.handler();
+    b.handler(!LEAVES_REGISTERS[op] || ((code[pc + R_META] >> META_KIND_A_SHIFT) & 15) === KIND_REGISTER);
     if (ENDS_BLOCK[op]) b.exit = { exit: 'leave' };
   }
   return { delta, count, ops: b.ops, exit: b.exit ?? { exit: 'jump', delta: following }, temps: b.temps };

@@ -1,5 +1,6 @@
 // Redundant TLB checks: an access to an address that was checked before in the block, for at least the same rights and
-// alignment, is plain. Entries change on slow paths alone, which leave the function, and in handlers.
+// alignment, is plain. Entries change on slow paths alone, which leave the function, and in handlers. A value that was
+// guarded before needs no second guard: temps do not change.
 
 import type { Block, Op, Temp } from '../ir/ir.ts';
 
@@ -11,7 +12,14 @@ interface Proven {
 
 export function removeChecks(block: Block): Block {
   const proven = new Map<Temp, Proven>();
-  const ops: Op[] = block.ops.map((op) => {
+  const guarded = new Set<Temp>();
+  const kept = block.ops.filter((op) => {
+    if (op.op !== 'guard') return true;
+    if (guarded.has(op.test)) return false;
+    guarded.add(op.test);
+    return true;
+  });
+  const ops: Op[] = kept.map((op) => {
     if (op.op === 'handler') proven.clear();
     if (op.op !== 'load' && op.op !== 'store') return op;
     const found = proven.get(op.address);

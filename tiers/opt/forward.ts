@@ -18,7 +18,7 @@ export function forwardRegisters(block: Block): Block {
       }
       known.set(op.register, op.to);
     } else if (op.op === 'set') known.set(op.register, op.value);
-    else if (op.op === 'handler') known.clear();
+    else if (op.op === 'handler' && op.writes) known.clear();
     ops.push(op);
   }
   return { ...block, ops, exit: withExitUse(block.exit, map) };

@@ -29,16 +29,19 @@ export interface Field {
   /** Number of elements. */
   readonly count: number;
   readonly group: FieldGroup;
+  /** Bytes; the size of an element when it is left out. */
+  readonly align?: number;
 }
 
-const field = (name: string, type: FieldType, count: number, group: FieldGroup): Field => ({
+const field = (name: string, type: FieldType, count: number, group: FieldGroup, align?: number): Field => ({
   name,
   type,
   count,
   group,
+  ...(align === undefined ? {} : { align }),
 });
 
-/** Order is memory order; each field is aligned to its element size. */
+/** Order is memory order; each field is aligned to its element size, or to what it asks for. */
 export const FIELDS: readonly Field[] = [
   field('gpr', 'i32', 8, 'general'), // eax ecx edx ebx esp ebp esi edi
   field('zero', 'i32', 1, 'derived'), // always 0: "no base" and "no index" are register number 8
@@ -74,7 +77,8 @@ export const FIELDS: readonly Field[] = [
   field('fpCs', 'i32', 1, 'fpu'),
   field('fpDp', 'i32', 1, 'fpu'),
   field('fpDs', 'i32', 1, 'fpu'),
-  field('xmm', 'i32', 32, 'sse'), // XMM0–7, four words each, least significant first
+  field('xmm', 'i32', 32, 'sse', 16), // XMM0–7, four words each, least significant first
+  field('wide', 'i32', 4, 'derived'), // operands and results of compiled SSE and x87 code that are no register
   field('mxcsr', 'i32', 1, 'sse'),
   field('sysenterCs', 'i32', 1, 'msr'),
   field('sysenterEsp', 'i32', 1, 'msr'),
@@ -112,7 +116,8 @@ function place(): Map<string, PlacedField> {
   let offset = 0;
   for (const f of FIELDS) {
     const unit = ELEMENT_BYTES[f.type];
-    offset = Math.ceil(offset / unit) * unit;
+    const align = f.align ?? unit;
+    offset = Math.ceil(offset / align) * align;
     placed.set(f.name, { ...f, offset, size: unit * f.count });
     offset += unit * f.count;
   }
@@ -183,6 +188,9 @@ export const FP_CS = word('fpCs');
 export const FP_DP = word('fpDp');
 export const FP_DS = word('fpDs');
 export const XMM = word('xmm');
+/** Behind the registers, so that it is as aligned as they are. */
+export const WIDE = word('wide');
+export const WIDE_WORDS = 4;
 export const MXCSR = word('mxcsr');
 export const SYSENTER_CS = word('sysenterCs');
 export const SYSENTER_ESP = word('sysenterEsp');
