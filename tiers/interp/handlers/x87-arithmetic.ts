@@ -6,6 +6,7 @@ import { addF80, divideF80, multiplyF80, subtractF80 } from '../../../src/core/c
 import { fromInt32, widenF32, widenF64 } from '../../../src/core/cpu/float/f80-convert.ts';
 import { type FloatEnvironment, keepsRegister } from '../../../src/core/cpu/float/environment.ts';
 import type { F80 } from '../../../src/core/cpu/float/f80.ts';
+import { addPlain, dividePlain, multiplyPlain } from '../../../src/core/cpu/fpu/plain.ts';
 import { isEmpty, pop, readStack, writeStack } from '../../../src/core/cpu/fpu/registers.ts';
 import { enter, finish, fp, prepare, stackFault } from '../../../src/core/cpu/fpu/status.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
@@ -15,6 +16,7 @@ import type { Cpu } from '../../../src/core/state/cpu.ts';
 import type { Handler } from '../handler.ts';
 import { kindB, sizeB } from '../operands.ts';
 import { first, INDEFINITE, load64, note, noteOperand, operandAddress, outcome, pair, second } from './x87-operands.ts';
+import { beginInteger, beginReal, finishPlain, finishPopping } from './x87-plain.ts';
 
 type Operation = (env: FloatEnvironment, a: F80, b: F80, out: F80, memoryDenormal: number) => void;
 
@@ -100,7 +102,8 @@ function integer(operate: Operation, isReversed: boolean): Handler {
   };
 }
 
-export const x87ArithmeticHandlers = {
+/** The general handlers, whatever the operands: what the plain ones fall back to and are tested against. */
+export const generalArithmetic = {
   FADD: real(addF80, false),
   FMUL: real(multiplyF80, false),
   FSUB: real(subtractF80, false),
@@ -119,4 +122,82 @@ export const x87ArithmeticHandlers = {
   FISUBR: integer(subtractF80, true),
   FIDIV: integer(divideF80, false),
   FIDIVR: integer(divideF80, true),
+} satisfies Partial<Record<OpName, Handler>>;
+
+const general: typeof generalArithmetic = generalArithmetic;
+
+// A function written out for each row: closures made by one factory would share what the host engine learns of them.
+export const x87ArithmeticHandlers = {
+  FADD: (cpu, code, pc) => {
+    const register = beginReal(cpu, code, pc);
+    if (register < 0 || !finishPlain(cpu, addPlain(cpu, register, 0, 0))) general.FADD(cpu, code, pc);
+  },
+  FMUL: (cpu, code, pc) => {
+    const register = beginReal(cpu, code, pc);
+    if (register < 0 || !finishPlain(cpu, multiplyPlain(cpu, register))) general.FMUL(cpu, code, pc);
+  },
+  FSUB: (cpu, code, pc) => {
+    const register = beginReal(cpu, code, pc);
+    if (register < 0 || !finishPlain(cpu, addPlain(cpu, register, 0, 0x8000))) general.FSUB(cpu, code, pc);
+  },
+  FSUBR: (cpu, code, pc) => {
+    const register = beginReal(cpu, code, pc);
+    if (register < 0 || !finishPlain(cpu, addPlain(cpu, register, 0x8000, 0))) general.FSUBR(cpu, code, pc);
+  },
+  FDIV: (cpu, code, pc) => {
+    const register = beginReal(cpu, code, pc);
+    if (register < 0 || !finishPlain(cpu, dividePlain(cpu, register, false))) general.FDIV(cpu, code, pc);
+  },
+  FDIVR: (cpu, code, pc) => {
+    const register = beginReal(cpu, code, pc);
+    if (register < 0 || !finishPlain(cpu, dividePlain(cpu, register, true))) general.FDIVR(cpu, code, pc);
+  },
+  FADDP: (cpu, code, pc) => {
+    const register = beginReal(cpu, code, pc);
+    if (register < 0 || !finishPopping(cpu, addPlain(cpu, register, 0, 0))) general.FADDP(cpu, code, pc);
+  },
+  FMULP: (cpu, code, pc) => {
+    const register = beginReal(cpu, code, pc);
+    if (register < 0 || !finishPopping(cpu, multiplyPlain(cpu, register))) general.FMULP(cpu, code, pc);
+  },
+  FSUBP: (cpu, code, pc) => {
+    const register = beginReal(cpu, code, pc);
+    if (register < 0 || !finishPopping(cpu, addPlain(cpu, register, 0, 0x8000))) general.FSUBP(cpu, code, pc);
+  },
+  FSUBRP: (cpu, code, pc) => {
+    const register = beginReal(cpu, code, pc);
+    if (register < 0 || !finishPopping(cpu, addPlain(cpu, register, 0x8000, 0))) general.FSUBRP(cpu, code, pc);
+  },
+  FDIVP: (cpu, code, pc) => {
+    const register = beginReal(cpu, code, pc);
+    if (register < 0 || !finishPopping(cpu, dividePlain(cpu, register, false))) general.FDIVP(cpu, code, pc);
+  },
+  FDIVRP: (cpu, code, pc) => {
+    const register = beginReal(cpu, code, pc);
+    if (register < 0 || !finishPopping(cpu, dividePlain(cpu, register, true))) general.FDIVRP(cpu, code, pc);
+  },
+  FIADD: (cpu, code, pc) => {
+    const register = beginInteger(cpu, code, pc);
+    if (register < 0 || !finishPlain(cpu, addPlain(cpu, register, 0, 0))) general.FIADD(cpu, code, pc);
+  },
+  FIMUL: (cpu, code, pc) => {
+    const register = beginInteger(cpu, code, pc);
+    if (register < 0 || !finishPlain(cpu, multiplyPlain(cpu, register))) general.FIMUL(cpu, code, pc);
+  },
+  FISUB: (cpu, code, pc) => {
+    const register = beginInteger(cpu, code, pc);
+    if (register < 0 || !finishPlain(cpu, addPlain(cpu, register, 0, 0x8000))) general.FISUB(cpu, code, pc);
+  },
+  FISUBR: (cpu, code, pc) => {
+    const register = beginInteger(cpu, code, pc);
+    if (register < 0 || !finishPlain(cpu, addPlain(cpu, register, 0x8000, 0))) general.FISUBR(cpu, code, pc);
+  },
+  FIDIV: (cpu, code, pc) => {
+    const register = beginInteger(cpu, code, pc);
+    if (register < 0 || !finishPlain(cpu, dividePlain(cpu, register, false))) general.FIDIV(cpu, code, pc);
+  },
+  FIDIVR: (cpu, code, pc) => {
+    const register = beginInteger(cpu, code, pc);
+    if (register < 0 || !finishPlain(cpu, dividePlain(cpu, register, true))) general.FIDIVR(cpu, code, pc);
+  },
 } satisfies Partial<Record<OpName, Handler>>;

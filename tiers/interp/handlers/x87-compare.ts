@@ -25,6 +25,7 @@ import { FP_STATUS } from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
 import { kindA, sizeA } from '../operands.ts';
 import { first, load64, note, noteOperand, operandAddress, pair, second } from './x87-operands.ts';
+import { plainCompare, plainCompareInteger, plainCompareStack, plainCompareToFlags } from './x87-plain.ts';
 
 function setCodes(cpu: Cpu, codes: number): void {
   cpu.m32[FP_STATUS] = (cpu.m32[FP_STATUS] & ~CONDITION_CODES) | codes;
@@ -148,7 +149,8 @@ function fxam(cpu: Cpu, code: Int32Array, pc: number): void {
   setCodes(cpu, isEmpty(cpu, 0) ? C3 | C0 | ((first.se & 0x8000) !== 0 ? C1 : 0) : examineF80(first));
 }
 
-export const x87CompareHandlers = {
+/** The general handlers, whatever the operands: what the plain ones fall back to and are tested against. */
+export const generalCompare = {
   FCOM: compare(0),
   FCOMP: compare(1),
   FCOMPP: compareBoth(false),
@@ -162,5 +164,50 @@ export const x87CompareHandlers = {
   FUCOMI: compareToFlags(true, 0),
   FUCOMIP: compareToFlags(true, 1),
   FTST: ftst,
+} satisfies Partial<Record<OpName, Handler>>;
+
+const general: typeof generalCompare = generalCompare;
+
+// A function written out for each row: closures made by one factory would share what the host engine learns of them.
+export const x87CompareHandlers = {
+  FCOM: (cpu, code, pc) => {
+    if (!plainCompare(cpu, code, pc, 0)) general.FCOM(cpu, code, pc);
+  },
+  FCOMP: (cpu, code, pc) => {
+    if (!plainCompare(cpu, code, pc, 1)) general.FCOMP(cpu, code, pc);
+  },
+  FCOMPP: (cpu, code, pc) => {
+    if (!plainCompareStack(cpu, code, pc, 1, 2)) general.FCOMPP(cpu, code, pc);
+  },
+  FICOM: (cpu, code, pc) => {
+    if (!plainCompareInteger(cpu, code, pc, 0)) general.FICOM(cpu, code, pc);
+  },
+  FICOMP: (cpu, code, pc) => {
+    if (!plainCompareInteger(cpu, code, pc, 1)) general.FICOMP(cpu, code, pc);
+  },
+  FUCOM: (cpu, code, pc) => {
+    if (!plainCompare(cpu, code, pc, 0)) general.FUCOM(cpu, code, pc);
+  },
+  FUCOMP: (cpu, code, pc) => {
+    if (!plainCompare(cpu, code, pc, 1)) general.FUCOMP(cpu, code, pc);
+  },
+  FUCOMPP: (cpu, code, pc) => {
+    if (!plainCompareStack(cpu, code, pc, 1, 2)) general.FUCOMPP(cpu, code, pc);
+  },
+  FCOMI: (cpu, code, pc) => {
+    if (!plainCompareToFlags(cpu, code, pc, 0)) general.FCOMI(cpu, code, pc);
+  },
+  FCOMIP: (cpu, code, pc) => {
+    if (!plainCompareToFlags(cpu, code, pc, 1)) general.FCOMIP(cpu, code, pc);
+  },
+  FUCOMI: (cpu, code, pc) => {
+    if (!plainCompareToFlags(cpu, code, pc, 0)) general.FUCOMI(cpu, code, pc);
+  },
+  FUCOMIP: (cpu, code, pc) => {
+    if (!plainCompareToFlags(cpu, code, pc, 1)) general.FUCOMIP(cpu, code, pc);
+  },
+  FTST: (cpu, code, pc) => {
+    if (!plainCompareStack(cpu, code, pc, -1, 0)) general.FTST(cpu, code, pc);
+  },
   FXAM: fxam,
 } satisfies Partial<Record<OpName, Handler>>;

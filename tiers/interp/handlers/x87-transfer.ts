@@ -40,6 +40,14 @@ import {
   store64,
   store80,
 } from './x87-operands.ts';
+import {
+  plainConstant,
+  plainExchange,
+  plainLoad,
+  plainLoadInteger,
+  plainStore,
+  plainStoreInteger,
+} from './x87-plain.ts';
 
 const decimal: Decimal = { lo: 0, middle: 0, top: 0 };
 
@@ -278,17 +286,50 @@ function conditionalMove(tttn: number): Handler {
   };
 }
 
-export const x87TransferHandlers = {
+/** The general handlers, whatever the operands: what the plain ones fall back to and are tested against. */
+export const generalTransfer = {
   FLD: fld,
   FILD: fild,
-  FBLD: fbld,
   FST: fst,
   FSTP: fstp,
   FIST: storeInteger(false, false),
   FISTP: storeInteger(false, true),
   FISTTP: storeInteger(true, true),
-  FBSTP: fbstp,
   FXCH: fxch,
+  FLD1: constant,
+  FLDZ: constant,
+} satisfies Partial<Record<OpName, Handler>>;
+
+const general: typeof generalTransfer = generalTransfer;
+
+// A function written out for each row: closures made by one factory would share what the host engine learns of them.
+export const x87TransferHandlers = {
+  FLD: (cpu, code, pc) => {
+    if (!plainLoad(cpu, code, pc)) general.FLD(cpu, code, pc);
+  },
+  FILD: (cpu, code, pc) => {
+    if (!plainLoadInteger(cpu, code, pc)) general.FILD(cpu, code, pc);
+  },
+  FBLD: fbld,
+  FST: (cpu, code, pc) => {
+    if (!plainStore(cpu, code, pc, 0)) general.FST(cpu, code, pc);
+  },
+  FSTP: (cpu, code, pc) => {
+    if (!plainStore(cpu, code, pc, 1)) general.FSTP(cpu, code, pc);
+  },
+  FIST: (cpu, code, pc) => {
+    if (!plainStoreInteger(cpu, code, pc, false, 0)) general.FIST(cpu, code, pc);
+  },
+  FISTP: (cpu, code, pc) => {
+    if (!plainStoreInteger(cpu, code, pc, false, 1)) general.FISTP(cpu, code, pc);
+  },
+  FISTTP: (cpu, code, pc) => {
+    if (!plainStoreInteger(cpu, code, pc, true, 1)) general.FISTTP(cpu, code, pc);
+  },
+  FBSTP: fbstp,
+  FXCH: (cpu, code, pc) => {
+    if (!plainExchange(cpu, code, pc)) general.FXCH(cpu, code, pc);
+  },
   FCMOVB: conditionalMove(2),
   FCMOVE: conditionalMove(4),
   FCMOVBE: conditionalMove(6),
@@ -297,11 +338,15 @@ export const x87TransferHandlers = {
   FCMOVNE: conditionalMove(5),
   FCMOVNBE: conditionalMove(7),
   FCMOVNU: conditionalMove(11),
-  FLD1: constant,
+  FLD1: (cpu, code, pc) => {
+    if (!plainConstant(cpu, code, pc)) general.FLD1(cpu, code, pc);
+  },
   FLDL2T: constant,
   FLDL2E: constant,
   FLDPI: constant,
   FLDLG2: constant,
   FLDLN2: constant,
-  FLDZ: constant,
+  FLDZ: (cpu, code, pc) => {
+    if (!plainConstant(cpu, code, pc)) general.FLDZ(cpu, code, pc);
+  },
 } satisfies Partial<Record<OpName, Handler>>;

@@ -1,0 +1,459 @@
+// The x87 instructions as programs use them nearly always: no error pending, registers full (or empty where one is
+// pushed), operands in plain memory on a multiple of four, normal numbers and zeros, rounding to nearest. Each function
+// answers false before anything has changed, and its row's general handler then does the instruction from the start;
+// true when it has done all of it, pointers included. SDM 1 chapter 8; arithmetic in src/core/cpu/fpu/plain.ts.
+
+import * as plain from '../../../src/core/cpu/fpu/plain.ts';
+import * as record from '../../../src/core/isa/record.ts';
+import * as tlbBits from '../../../src/core/memory/tlb.ts';
+import type { Cpu } from '../../../src/core/state/cpu.ts';
+import { setArithmeticFlags } from '../../../src/core/state/flags.ts';
+import * as layout from '../../../src/core/state/layout.ts';
+import { linearOf } from '../operands.ts';
+
+// Constants of this module rather than imported ones: see hot.ts.
+const {
+  EA_16,
+  KIND_MEMORY,
+  META_KIND_A_SHIFT,
+  META_KIND_B_SHIFT,
+  META_SIZE_A_SHIFT,
+  META_SIZE_B_SHIFT,
+  R_A,
+  R_B,
+  R_DISP,
+  R_EA,
+  R_IMM,
+  R_META,
+  SIZE_16,
+  SIZE_32,
+  SIZE_64,
+  SIZE_80,
+} = record;
+const {
+  AC,
+  CR0,
+  CR0_EM,
+  CR0_TS,
+  CS,
+  DS,
+  EFLAGS,
+
+  EIP,
+  ES: ES_SEGMENT,
+  FP_CONTROL,
+  FP_CS,
+  FP_DP,
+  FP_DS,
+  FP_IP,
+  FP_OPCODE,
+  FP_SIGN_EXPONENT_16,
+  FP_SIGNIFICAND,
+  FP_STATUS,
+  FP_TAG,
+  MODE_CPL3,
+  MODE_FLAT_DATA,
+  MODE_KEY,
+  SEG_SELECTOR,
+  SS,
+} = layout;
+const { TLB_NO_SUPER_READ, TLB_NO_SUPER_WRITE } = tlbBits;
+const {
+  allowsPlain,
+  comparePlain,
+  narrowed,
+  narrowPlainF32,
+  narrowPlainF64,
+  operand,
+  roundPlain,
+  widenInt32,
+  widenInt64,
+  widenPlainF32,
+  widenPlainF64,
+} = plain;
+
+const UNAVAILABLE = CR0_EM | CR0_TS;
+const ES = 0x80;
+const C1 = 0x200;
+const CONDITION_CODES = 0x4700;
+const TOP_SHIFT = 11;
+const TOP_FIELD = 7 << TOP_SHIFT;
+
+/** The TLB's bits for the supervisor; the user's lie two below them. */
+const DENY_READ = TLB_NO_SUPER_READ;
+const DENY_WRITE = TLB_NO_SUPER_WRITE;
+/** The segments that MODE_FLAT_DATA vouches for, as a set of bits. */
+const FLAT_SEGMENTS = (1 << ES_SEGMENT) | (1 << SS) | (1 << DS);
+
+/** As `note` of x87-operands.ts. */
+function note(cpu: Cpu, code: Int32Array, pc: number): void {
+  const m32 = cpu.m32;
+  m32[FP_IP] = m32[EIP];
+  m32[FP_CS] = m32[SEG_SELECTOR + CS];
+  m32[FP_OPCODE] = code[pc + R_IMM];
+}
+
+/**
+ * Host address of a memory operand of `bytes` that may be read (or written) directly: all in one page, on a multiple of
+ * four or of its size, unable to raise #AC; else −1. `deny` is the TLB's bit for the supervisor. Raises #GP(0) and #SS(0)
+ * as the general way does. Where there is an address nothing can fault any more, so that the instruction and data
+ * pointers are noted here; the general way would note the same.
+ */
+function place(cpu: Cpu, code: Int32Array, pc: number, bytes: number, deny: number): number {
+  const m32 = cpu.m32;
+  const ea = code[pc + R_EA];
+  const segment = (ea >> 12) & 7;
+  const mode = m32[MODE_KEY];
+  let offset = (m32[ea & 15] + (m32[(ea >> 4) & 15] << ((ea >> 8) & 3)) + code[pc + R_DISP]) | 0;
+  if ((ea & EA_16) !== 0) offset &= 0xffff;
+  let linear = offset;
+  if ((mode & MODE_FLAT_DATA) === 0 || ((FLAT_SEGMENTS >> segment) & 1) === 0) {
+    linear = linearOf(cpu, segment, offset, bytes, deny === DENY_WRITE);
+  }
+  if ((linear & (bytes - 1)) !== 0) {
+    if ((linear & 3) !== 0 || (linear & 0xfff) > 0xff8 || (m32[EFLAGS] & AC) !== 0) return -1;
+  }
+  const entry = cpu.tlb[linear >>> 12];
+  // The user's bits lie two below the supervisor's, as many as MODE_CPL3 moved down gives.
+  if ((entry & (deny >> ((mode & MODE_CPL3) >> 1))) !== 0) return -1;
+  m32[FP_IP] = m32[EIP];
+  m32[FP_CS] = m32[SEG_SELECTOR + CS];
+  m32[FP_OPCODE] = code[pc + R_IMM];
+  m32[FP_DP] = offset;
+  m32[FP_DS] = m32[SEG_SELECTOR + segment];
+  return ((entry & -4096) + linear) | 0;
+}
+
+/** As place, for ten bytes at a 32-bit offset in a flat segment. */
+function placeLong(cpu: Cpu, code: Int32Array, pc: number, deny: number): number {
+  const m32 = cpu.m32;
+  const ea = code[pc + R_EA];
+  if ((m32[MODE_KEY] & MODE_FLAT_DATA) === 0 || ((FLAT_SEGMENTS >> ((ea >> 12) & 7)) & 1) === 0) return -1;
+  const offset = m32[ea & 15] + (m32[(ea >> 4) & 15] << ((ea >> 8) & 3)) + code[pc + R_DISP];
+  if ((ea & EA_16) !== 0 || (offset & 0xfff) > 0xff6) return -1;
+  return place(cpu, code, pc, 8, deny);
+}
+
+/** A single or double in memory into `operand`. */
+function fetchReal(cpu: Cpu, code: Int32Array, pc: number, size: number): boolean {
+  if (size === SIZE_64) {
+    const host = place(cpu, code, pc, 8, DENY_READ);
+    return host >= 0 && widenPlainF64(cpu.m32[host >>> 2], cpu.m32[(host >>> 2) + 1]);
+  }
+  const host = place(cpu, code, pc, 4, DENY_READ);
+  return host >= 0 && widenPlainF32(cpu.m32[host >>> 2]);
+}
+
+/** An integer of 16 or 32 bits in memory into `operand`. */
+function fetchInteger(cpu: Cpu, code: Int32Array, pc: number, size: number): boolean {
+  const host = place(cpu, code, pc, size === SIZE_16 ? 2 : 4, DENY_READ);
+  if (host < 0) return false;
+  widenInt32(size === SIZE_16 ? (cpu.m16[host >>> 1] << 16) >> 16 : cpu.m32[host >>> 2]);
+  return true;
+}
+
+/** A register into `operand`. */
+function fetchRegister(cpu: Cpu, register: number): void {
+  const m32 = cpu.m32;
+  operand[0] = cpu.m16[FP_SIGN_EXPONENT_16 + register];
+  operand[1] = m32[FP_SIGNIFICAND + 2 * register + 1];
+  operand[2] = m32[FP_SIGNIFICAND + 2 * register];
+}
+
+/**
+ * FADD and its like: the source in `operand`; gives the destination's physical number, or −1. ST(i) with ST(0), or ST(0)
+ * with a single or double.
+ */
+export function beginReal(cpu: Cpu, code: Int32Array, pc: number): number {
+  const m32 = cpu.m32;
+  const status = m32[FP_STATUS];
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || !allowsPlain(m32[FP_CONTROL])) return -1;
+  const top = (status >> TOP_SHIFT) & 7;
+  const tag = m32[FP_TAG];
+  const meta = code[pc + R_META];
+  if (((meta >> META_KIND_B_SHIFT) & 15) === KIND_MEMORY) {
+    if (((tag >> top) & 1) !== 0) return -1;
+    return fetchReal(cpu, code, pc, (meta >> META_SIZE_B_SHIFT) & 7) ? top : -1;
+  }
+  const register = (top + code[pc + R_A]) & 7;
+  const source = (top + code[pc + R_B]) & 7;
+  if ((((tag >> register) | (tag >> source)) & 1) !== 0) return -1;
+  fetchRegister(cpu, source);
+  note(cpu, code, pc);
+  return register;
+}
+
+/** FIADD and its like: ST(0) with an integer in memory; as beginReal. */
+export function beginInteger(cpu: Cpu, code: Int32Array, pc: number): number {
+  const m32 = cpu.m32;
+  const status = m32[FP_STATUS];
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || !allowsPlain(m32[FP_CONTROL])) return -1;
+  const top = (status >> TOP_SHIFT) & 7;
+  if (((m32[FP_TAG] >> top) & 1) !== 0) return -1;
+  return fetchInteger(cpu, code, pc, (code[pc + R_META] >> META_SIZE_B_SHIFT) & 7) ? top : -1;
+}
+
+/** The status word after arithmetic that answered `bits`; false when it was not plain. */
+export function finishPlain(cpu: Cpu, bits: number): boolean {
+  if (bits < 0) return false;
+  cpu.m32[FP_STATUS] = (cpu.m32[FP_STATUS] & ~C1) | bits;
+  return true;
+}
+
+/** As finishPlain, then pops. */
+export function finishPopping(cpu: Cpu, bits: number): boolean {
+  if (bits < 0) return false;
+  const m32 = cpu.m32;
+  const status = m32[FP_STATUS];
+  m32[FP_TAG] |= 1 << ((status >> TOP_SHIFT) & 7);
+  m32[FP_STATUS] = (status & ~(C1 | TOP_FIELD)) | ((status + (1 << TOP_SHIFT)) & TOP_FIELD) | bits;
+  return true;
+}
+
+/** Pushes `operand`; the register below the top is empty. */
+function push(cpu: Cpu, status: number, top: number): void {
+  const m32 = cpu.m32;
+  m32[FP_SIGNIFICAND + 2 * top] = operand[2];
+  m32[FP_SIGNIFICAND + 2 * top + 1] = operand[1];
+  cpu.m16[FP_SIGN_EXPONENT_16 + top] = operand[0];
+  m32[FP_TAG] &= ~(1 << top);
+  m32[FP_STATUS] = (status & ~(C1 | TOP_FIELD)) | (top << TOP_SHIFT);
+}
+
+/** FLD. */
+export function plainLoad(cpu: Cpu, code: Int32Array, pc: number): boolean {
+  const m32 = cpu.m32;
+  const status = m32[FP_STATUS];
+  const top = ((status >> TOP_SHIFT) + 7) & 7;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) === 0) return false;
+  const meta = code[pc + R_META];
+  if (((meta >> META_KIND_A_SHIFT) & 15) === KIND_MEMORY) {
+    const size = (meta >> META_SIZE_A_SHIFT) & 7;
+    if (size === SIZE_80) {
+      const host = placeLong(cpu, code, pc, DENY_READ);
+      if (host < 0) return false;
+      operand[0] = cpu.m16[(host >>> 1) + 4];
+      operand[1] = m32[(host >>> 2) + 1];
+      operand[2] = m32[host >>> 2];
+    } else if (!fetchReal(cpu, code, pc, size)) return false;
+  } else {
+    const register = (top + 1 + code[pc + R_A]) & 7;
+    if (((m32[FP_TAG] >> register) & 1) !== 0) return false;
+    fetchRegister(cpu, register);
+    note(cpu, code, pc);
+  }
+  push(cpu, status, top);
+  return true;
+}
+
+/** FILD. */
+export function plainLoadInteger(cpu: Cpu, code: Int32Array, pc: number): boolean {
+  const m32 = cpu.m32;
+  const status = m32[FP_STATUS];
+  const top = ((status >> TOP_SHIFT) + 7) & 7;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) === 0) return false;
+  const size = (code[pc + R_META] >> META_SIZE_A_SHIFT) & 7;
+  if (size === SIZE_64) {
+    const host = place(cpu, code, pc, 8, DENY_READ);
+    if (host < 0) return false;
+    widenInt64(m32[host >>> 2], m32[(host >>> 2) + 1]);
+  } else if (!fetchInteger(cpu, code, pc, size)) return false;
+  push(cpu, status, top);
+  return true;
+}
+
+/** The low bits of FLD1's and FLDZ's opcodes; the other constants depend on the rounding. */
+const LOADS_ONE = 0;
+const LOADS_ZERO = 6;
+
+/** FLD1 and FLDZ. */
+export function plainConstant(cpu: Cpu, code: Int32Array, pc: number): boolean {
+  const m32 = cpu.m32;
+  const which = code[pc + R_IMM] & 7;
+  if (which !== LOADS_ONE && which !== LOADS_ZERO) return false;
+  const status = m32[FP_STATUS];
+  const top = ((status >> TOP_SHIFT) + 7) & 7;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) === 0) return false;
+  widenInt32(which === LOADS_ONE ? 1 : 0);
+  note(cpu, code, pc);
+  push(cpu, status, top);
+  return true;
+}
+
+/** FST and, with `pops` 1, FSTP. */
+export function plainStore(cpu: Cpu, code: Int32Array, pc: number, pops: number): boolean {
+  const m32 = cpu.m32;
+  const status = m32[FP_STATUS];
+  const top = (status >> TOP_SHIFT) & 7;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
+  const meta = code[pc + R_META];
+  let bits = 0;
+  if (((meta >> META_KIND_A_SHIFT) & 15) !== KIND_MEMORY) {
+    const register = (top + code[pc + R_A]) & 7;
+    m32[FP_SIGNIFICAND + 2 * register] = m32[FP_SIGNIFICAND + 2 * top];
+    m32[FP_SIGNIFICAND + 2 * register + 1] = m32[FP_SIGNIFICAND + 2 * top + 1];
+    cpu.m16[FP_SIGN_EXPONENT_16 + register] = cpu.m16[FP_SIGN_EXPONENT_16 + top];
+    m32[FP_TAG] &= ~(1 << register);
+    note(cpu, code, pc);
+  } else {
+    const size = (meta >> META_SIZE_A_SHIFT) & 7;
+    if (size === SIZE_64) {
+      const host = place(cpu, code, pc, 8, DENY_WRITE);
+      if (host < 0) return false;
+      bits = narrowPlainF64(cpu, top);
+      if (bits < 0) return false;
+      m32[host >>> 2] = narrowed[0];
+      m32[(host >>> 2) + 1] = narrowed[1];
+    } else if (size === SIZE_32) {
+      const host = place(cpu, code, pc, 4, DENY_WRITE);
+      if (host < 0) return false;
+      bits = narrowPlainF32(cpu, top);
+      if (bits < 0) return false;
+      m32[host >>> 2] = narrowed[0];
+    } else {
+      const host = placeLong(cpu, code, pc, DENY_WRITE);
+      if (host < 0) return false;
+      m32[host >>> 2] = m32[FP_SIGNIFICAND + 2 * top];
+      m32[(host >>> 2) + 1] = m32[FP_SIGNIFICAND + 2 * top + 1];
+      cpu.m16[(host >>> 1) + 4] = cpu.m16[FP_SIGN_EXPONENT_16 + top];
+    }
+  }
+  m32[FP_TAG] |= pops << top;
+  m32[FP_STATUS] = (status & ~(C1 | TOP_FIELD)) | (((top + pops) & 7) << TOP_SHIFT) | bits;
+  return true;
+}
+
+const ROUND_ZERO = 3;
+
+/** FIST, FISTP, FISTTP. */
+export function plainStoreInteger(cpu: Cpu, code: Int32Array, pc: number, truncates: boolean, pops: number): boolean {
+  const m32 = cpu.m32;
+  const status = m32[FP_STATUS];
+  const top = (status >> TOP_SHIFT) & 7;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
+  const size = (code[pc + R_META] >> META_SIZE_A_SHIFT) & 7;
+  const host = place(cpu, code, pc, 1 << size, DENY_WRITE);
+  if (host < 0) return false;
+  const bits = roundPlain(cpu, top, truncates ? ROUND_ZERO : (m32[FP_CONTROL] >> 10) & 3);
+  if (bits < 0) return false;
+  const lo = narrowed[0];
+  if (size === SIZE_64) {
+    m32[host >>> 2] = lo;
+    m32[(host >>> 2) + 1] = narrowed[1];
+  } else {
+    if (narrowed[1] !== lo >> 31) return false;
+    if (size === SIZE_16) {
+      if ((lo << 16) >> 16 !== lo) return false;
+      cpu.m16[host >>> 1] = lo;
+    } else m32[host >>> 2] = lo;
+  }
+  m32[FP_TAG] |= pops << top;
+  m32[FP_STATUS] = (status & ~(C1 | TOP_FIELD)) | (((top + pops) & 7) << TOP_SHIFT) | bits;
+  return true;
+}
+
+/** FXCH. */
+export function plainExchange(cpu: Cpu, code: Int32Array, pc: number): boolean {
+  const m32 = cpu.m32;
+  const status = m32[FP_STATUS];
+  const top = (status >> TOP_SHIFT) & 7;
+  const other = (top + code[pc + R_A]) & 7;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0) return false;
+  if (((m32[FP_TAG] >> top) & 1) !== 0 || ((m32[FP_TAG] >> other) & 1) !== 0) return false;
+  const topAt = FP_SIGNIFICAND + 2 * top;
+  const otherAt = FP_SIGNIFICAND + 2 * other;
+  const lo = m32[topAt];
+  const hi = m32[topAt + 1];
+  const se = cpu.m16[FP_SIGN_EXPONENT_16 + top];
+  m32[topAt] = m32[otherAt];
+  m32[topAt + 1] = m32[otherAt + 1];
+  cpu.m16[FP_SIGN_EXPONENT_16 + top] = cpu.m16[FP_SIGN_EXPONENT_16 + other];
+  m32[otherAt] = lo;
+  m32[otherAt + 1] = hi;
+  cpu.m16[FP_SIGN_EXPONENT_16 + other] = se;
+  m32[FP_STATUS] = status & ~C1;
+  note(cpu, code, pc);
+  return true;
+}
+
+/** The condition codes of a comparison, then `pops` pops (0 to 2). */
+function finishComparison(cpu: Cpu, status: number, top: number, order: number, pops: number): void {
+  const m32 = cpu.m32;
+  const codes = ((order & 4) << 12) | ((order & 1) << 8);
+  if (pops !== 0) m32[FP_TAG] |= (1 << top) | (pops === 2 ? 1 << ((top + 1) & 7) : 0);
+  m32[FP_STATUS] = (status & ~(CONDITION_CODES | TOP_FIELD)) | (((top + pops) & 7) << TOP_SHIFT) | codes;
+}
+
+/** FCOM and FUCOM, FCOMP and FUCOMP, with ST(i), a single or a double; a quiet comparison differs only for NaNs. */
+export function plainCompare(cpu: Cpu, code: Int32Array, pc: number, pops: number): boolean {
+  const m32 = cpu.m32;
+  const status = m32[FP_STATUS];
+  const top = (status >> TOP_SHIFT) & 7;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
+  const meta = code[pc + R_META];
+  if (((meta >> META_KIND_A_SHIFT) & 15) === KIND_MEMORY) {
+    if (!fetchReal(cpu, code, pc, (meta >> META_SIZE_A_SHIFT) & 7)) return false;
+    const order = comparePlain(cpu, top);
+    if (order < 0) return false;
+    finishComparison(cpu, status, top, order, pops);
+    return true;
+  }
+  const register = (top + code[pc + R_A]) & 7;
+  if (((m32[FP_TAG] >> register) & 1) !== 0) return false;
+  fetchRegister(cpu, register);
+  const order = comparePlain(cpu, top);
+  if (order < 0) return false;
+  note(cpu, code, pc);
+  finishComparison(cpu, status, top, order, pops);
+  return true;
+}
+
+/** FICOM and FICOMP. */
+export function plainCompareInteger(cpu: Cpu, code: Int32Array, pc: number, pops: number): boolean {
+  const m32 = cpu.m32;
+  const status = m32[FP_STATUS];
+  const top = (status >> TOP_SHIFT) & 7;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
+  if (!fetchInteger(cpu, code, pc, (code[pc + R_META] >> META_SIZE_A_SHIFT) & 7)) return false;
+  const order = comparePlain(cpu, top);
+  if (order < 0) return false;
+  finishComparison(cpu, status, top, order, pops);
+  return true;
+}
+
+/** FCOMPP and FUCOMPP (`index` 1, two pops), FTST (`index` −1: with zero, no pop). */
+export function plainCompareStack(cpu: Cpu, code: Int32Array, pc: number, index: number, pops: number): boolean {
+  const m32 = cpu.m32;
+  const status = m32[FP_STATUS];
+  const top = (status >> TOP_SHIFT) & 7;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
+  if (index < 0) widenInt32(0);
+  else {
+    const register = (top + index) & 7;
+    if (((m32[FP_TAG] >> register) & 1) !== 0) return false;
+    fetchRegister(cpu, register);
+  }
+  const order = comparePlain(cpu, top);
+  if (order < 0) return false;
+  note(cpu, code, pc);
+  finishComparison(cpu, status, top, order, pops);
+  return true;
+}
+
+/** FCOMI, FUCOMI and their popping forms: ZF, PF, CF; C1 becomes 0, the other condition codes stay. */
+export function plainCompareToFlags(cpu: Cpu, code: Int32Array, pc: number, pops: number): boolean {
+  const m32 = cpu.m32;
+  const status = m32[FP_STATUS];
+  const top = (status >> TOP_SHIFT) & 7;
+  const register = (top + code[pc + R_B]) & 7;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0) return false;
+  if (((m32[FP_TAG] >> top) & 1) !== 0 || ((m32[FP_TAG] >> register) & 1) !== 0) return false;
+  fetchRegister(cpu, register);
+  const order = comparePlain(cpu, top);
+  if (order < 0) return false;
+  note(cpu, code, pc);
+  setArithmeticFlags(cpu, ((order & 4) << 4) | (order & 1));
+  m32[FP_TAG] |= pops << top;
+  m32[FP_STATUS] = (status & ~(C1 | TOP_FIELD)) | (((top + pops) & 7) << TOP_SHIFT);
+  return true;
+}
