@@ -18,6 +18,15 @@ import type { Cpu } from '../../../src/core/state/cpu.ts';
 import type { Handler } from '../handler.ts';
 import { kindB } from '../operands.ts';
 import { commitTarget, loadSource, markMmx, mmxWord, source, target, xmmWord } from './simd-operands.ts';
+import {
+  plainF32ToF64,
+  plainF32ToInteger,
+  plainF64ToF32,
+  plainF64ToInteger,
+  plainIntegersToF32,
+  plainIntegersToF64,
+  plainSinglesToIntegers,
+} from './simd-plain.ts';
 
 const pair: Words = { hi: 0, lo: 0 };
 
@@ -132,7 +141,8 @@ function doublesToSingles(count: number): () => void {
   };
 }
 
-export const simdConvertHandlers = {
+/** The general handlers, whatever the operands: what the plain ones fall back to and are tested against. */
+export const generalConvert = {
   CVTPI2PS: fromMmx(integersToSingles(2), 2),
   CVTPI2PD: fromMmx(integersToDoubles(2), 4),
   CVTSI2SS: toXmm(integersToSingles(1), 1),
@@ -155,4 +165,53 @@ export const simdConvertHandlers = {
   CVTTPD2DQ: toXmm(doublesToIntegers(true), 4),
   CVTDQ2PD: toXmm(integersToDoubles(2), 4),
   CVTPD2DQ: toXmm(doublesToIntegers(false), 4),
+} satisfies Partial<Record<OpName, Handler>>;
+
+const general: typeof generalConvert = generalConvert;
+
+// A function written out for each row: closures made by one factory would share what the host engine learns of them.
+export const simdConvertHandlers = {
+  ...generalConvert,
+  CVTSI2SD: (cpu, code, pc) => {
+    if (!plainIntegersToF64(cpu, code, pc, 1)) general.CVTSI2SD(cpu, code, pc);
+  },
+  CVTDQ2PD: (cpu, code, pc) => {
+    if (!plainIntegersToF64(cpu, code, pc, 2)) general.CVTDQ2PD(cpu, code, pc);
+  },
+  CVTSI2SS: (cpu, code, pc) => {
+    if (!plainIntegersToF32(cpu, code, pc, 1)) general.CVTSI2SS(cpu, code, pc);
+  },
+  CVTDQ2PS: (cpu, code, pc) => {
+    if (!plainIntegersToF32(cpu, code, pc, 4)) general.CVTDQ2PS(cpu, code, pc);
+  },
+  CVTTSD2SI: (cpu, code, pc) => {
+    if (!plainF64ToInteger(cpu, code, pc, true)) general.CVTTSD2SI(cpu, code, pc);
+  },
+  CVTSD2SI: (cpu, code, pc) => {
+    if (!plainF64ToInteger(cpu, code, pc, false)) general.CVTSD2SI(cpu, code, pc);
+  },
+  CVTTSS2SI: (cpu, code, pc) => {
+    if (!plainF32ToInteger(cpu, code, pc, true)) general.CVTTSS2SI(cpu, code, pc);
+  },
+  CVTSS2SI: (cpu, code, pc) => {
+    if (!plainF32ToInteger(cpu, code, pc, false)) general.CVTSS2SI(cpu, code, pc);
+  },
+  CVTTPS2DQ: (cpu, code, pc) => {
+    if (!plainSinglesToIntegers(cpu, code, pc, true)) general.CVTTPS2DQ(cpu, code, pc);
+  },
+  CVTPS2DQ: (cpu, code, pc) => {
+    if (!plainSinglesToIntegers(cpu, code, pc, false)) general.CVTPS2DQ(cpu, code, pc);
+  },
+  CVTSS2SD: (cpu, code, pc) => {
+    if (!plainF32ToF64(cpu, code, pc, 1)) general.CVTSS2SD(cpu, code, pc);
+  },
+  CVTPS2PD: (cpu, code, pc) => {
+    if (!plainF32ToF64(cpu, code, pc, 2)) general.CVTPS2PD(cpu, code, pc);
+  },
+  CVTSD2SS: (cpu, code, pc) => {
+    if (!plainF64ToF32(cpu, code, pc, 1)) general.CVTSD2SS(cpu, code, pc);
+  },
+  CVTPD2PS: (cpu, code, pc) => {
+    if (!plainF64ToF32(cpu, code, pc, 2)) general.CVTPD2PS(cpu, code, pc);
+  },
 } satisfies Partial<Record<OpName, Handler>>;

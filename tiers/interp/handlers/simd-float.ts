@@ -56,6 +56,32 @@ import {
   targetF64,
   xmmWord,
 } from './simd-operands.ts';
+import {
+  ADD,
+  plainAddF32,
+  plainAddF64,
+  plainDivideF32,
+  plainDivideF64,
+  plainMultiplyF32,
+  plainMultiplyF64,
+  plainSubtractF32,
+  plainSubtractF64,
+  DIVIDE,
+  MULTIPLY,
+  plainHorizontalF32,
+  plainHorizontalF64,
+  plainMaskF32,
+  plainMaskF64,
+  plainOrderF32,
+  plainOrderF64,
+  plainPackedF32,
+  plainPackedF64,
+  plainPickF32,
+  plainPickF64,
+  plainRootF32,
+  plainRootF64,
+  SUBTRACT,
+} from './simd-plain.ts';
 
 type Fast = (a: number, b: number) => number;
 type SlowF32 = (env: FloatEnvironment, a: number, b: number) => number;
@@ -269,7 +295,8 @@ function compareScalarF64(isQuiet: boolean): Handler {
   };
 }
 
-export const simdFloatHandlers = {
+/** The general handlers, whatever the operands: what the plain ones fall back to and are tested against. */
+export const generalFloat = {
   ADDPS: packedF32(fastAddF32, addF32),
   ADDPD: packedF64(fastAddF64, addF64),
   ADDSS: scalarF32(fastAddF32, addF32),
@@ -316,4 +343,131 @@ export const simdFloatHandlers = {
   UCOMISD: compareScalarF64(true),
   COMISS: compareScalarF32(false),
   COMISD: compareScalarF64(false),
+} satisfies Partial<Record<OpName, Handler>>;
+
+const general: typeof generalFloat = generalFloat;
+
+// A function written out for each row: closures made by one factory would share what the host engine learns of them.
+export const simdFloatHandlers = {
+  ...generalFloat,
+  ADDPS: (cpu, code, pc) => {
+    if (!plainPackedF32(cpu, code, pc, ADD, ADD)) general.ADDPS(cpu, code, pc);
+  },
+  ADDPD: (cpu, code, pc) => {
+    if (!plainPackedF64(cpu, code, pc, ADD, ADD)) general.ADDPD(cpu, code, pc);
+  },
+  ADDSS: (cpu, code, pc) => {
+    if (!plainAddF32(cpu, code, pc)) general.ADDSS(cpu, code, pc);
+  },
+  ADDSD: (cpu, code, pc) => {
+    if (!plainAddF64(cpu, code, pc)) general.ADDSD(cpu, code, pc);
+  },
+  MULPS: (cpu, code, pc) => {
+    if (!plainPackedF32(cpu, code, pc, MULTIPLY, MULTIPLY)) general.MULPS(cpu, code, pc);
+  },
+  MULPD: (cpu, code, pc) => {
+    if (!plainPackedF64(cpu, code, pc, MULTIPLY, MULTIPLY)) general.MULPD(cpu, code, pc);
+  },
+  MULSS: (cpu, code, pc) => {
+    if (!plainMultiplyF32(cpu, code, pc)) general.MULSS(cpu, code, pc);
+  },
+  MULSD: (cpu, code, pc) => {
+    if (!plainMultiplyF64(cpu, code, pc)) general.MULSD(cpu, code, pc);
+  },
+  SUBPS: (cpu, code, pc) => {
+    if (!plainPackedF32(cpu, code, pc, SUBTRACT, SUBTRACT)) general.SUBPS(cpu, code, pc);
+  },
+  SUBPD: (cpu, code, pc) => {
+    if (!plainPackedF64(cpu, code, pc, SUBTRACT, SUBTRACT)) general.SUBPD(cpu, code, pc);
+  },
+  SUBSS: (cpu, code, pc) => {
+    if (!plainSubtractF32(cpu, code, pc)) general.SUBSS(cpu, code, pc);
+  },
+  SUBSD: (cpu, code, pc) => {
+    if (!plainSubtractF64(cpu, code, pc)) general.SUBSD(cpu, code, pc);
+  },
+  MINPS: (cpu, code, pc) => {
+    if (!plainPickF32(cpu, code, pc, false, 4)) general.MINPS(cpu, code, pc);
+  },
+  MINPD: (cpu, code, pc) => {
+    if (!plainPickF64(cpu, code, pc, false, 2)) general.MINPD(cpu, code, pc);
+  },
+  MINSS: (cpu, code, pc) => {
+    if (!plainPickF32(cpu, code, pc, false, 1)) general.MINSS(cpu, code, pc);
+  },
+  MINSD: (cpu, code, pc) => {
+    if (!plainPickF64(cpu, code, pc, false, 1)) general.MINSD(cpu, code, pc);
+  },
+  DIVPS: (cpu, code, pc) => {
+    if (!plainPackedF32(cpu, code, pc, DIVIDE, DIVIDE)) general.DIVPS(cpu, code, pc);
+  },
+  DIVPD: (cpu, code, pc) => {
+    if (!plainPackedF64(cpu, code, pc, DIVIDE, DIVIDE)) general.DIVPD(cpu, code, pc);
+  },
+  DIVSS: (cpu, code, pc) => {
+    if (!plainDivideF32(cpu, code, pc)) general.DIVSS(cpu, code, pc);
+  },
+  DIVSD: (cpu, code, pc) => {
+    if (!plainDivideF64(cpu, code, pc)) general.DIVSD(cpu, code, pc);
+  },
+  MAXPS: (cpu, code, pc) => {
+    if (!plainPickF32(cpu, code, pc, true, 4)) general.MAXPS(cpu, code, pc);
+  },
+  MAXPD: (cpu, code, pc) => {
+    if (!plainPickF64(cpu, code, pc, true, 2)) general.MAXPD(cpu, code, pc);
+  },
+  MAXSS: (cpu, code, pc) => {
+    if (!plainPickF32(cpu, code, pc, true, 1)) general.MAXSS(cpu, code, pc);
+  },
+  MAXSD: (cpu, code, pc) => {
+    if (!plainPickF64(cpu, code, pc, true, 1)) general.MAXSD(cpu, code, pc);
+  },
+  SQRTSS: (cpu, code, pc) => {
+    if (!plainRootF32(cpu, code, pc)) general.SQRTSS(cpu, code, pc);
+  },
+  SQRTSD: (cpu, code, pc) => {
+    if (!plainRootF64(cpu, code, pc)) general.SQRTSD(cpu, code, pc);
+  },
+  HADDPD: (cpu, code, pc) => {
+    if (!plainHorizontalF64(cpu, code, pc, ADD)) general.HADDPD(cpu, code, pc);
+  },
+  HADDPS: (cpu, code, pc) => {
+    if (!plainHorizontalF32(cpu, code, pc, ADD)) general.HADDPS(cpu, code, pc);
+  },
+  HSUBPD: (cpu, code, pc) => {
+    if (!plainHorizontalF64(cpu, code, pc, SUBTRACT)) general.HSUBPD(cpu, code, pc);
+  },
+  HSUBPS: (cpu, code, pc) => {
+    if (!plainHorizontalF32(cpu, code, pc, SUBTRACT)) general.HSUBPS(cpu, code, pc);
+  },
+  ADDSUBPD: (cpu, code, pc) => {
+    if (!plainPackedF64(cpu, code, pc, SUBTRACT, ADD)) general.ADDSUBPD(cpu, code, pc);
+  },
+  ADDSUBPS: (cpu, code, pc) => {
+    if (!plainPackedF32(cpu, code, pc, SUBTRACT, ADD)) general.ADDSUBPS(cpu, code, pc);
+  },
+  CMPPS: (cpu, code, pc) => {
+    if (!plainMaskF32(cpu, code, pc, 4)) general.CMPPS(cpu, code, pc);
+  },
+  CMPPD: (cpu, code, pc) => {
+    if (!plainMaskF64(cpu, code, pc, 2)) general.CMPPD(cpu, code, pc);
+  },
+  CMPSS: (cpu, code, pc) => {
+    if (!plainMaskF32(cpu, code, pc, 1)) general.CMPSS(cpu, code, pc);
+  },
+  CMPSD: (cpu, code, pc) => {
+    if (!plainMaskF64(cpu, code, pc, 1)) general.CMPSD(cpu, code, pc);
+  },
+  UCOMISS: (cpu, code, pc) => {
+    if (!plainOrderF32(cpu, code, pc)) general.UCOMISS(cpu, code, pc);
+  },
+  UCOMISD: (cpu, code, pc) => {
+    if (!plainOrderF64(cpu, code, pc)) general.UCOMISD(cpu, code, pc);
+  },
+  COMISS: (cpu, code, pc) => {
+    if (!plainOrderF32(cpu, code, pc)) general.COMISS(cpu, code, pc);
+  },
+  COMISD: (cpu, code, pc) => {
+    if (!plainOrderF64(cpu, code, pc)) general.COMISD(cpu, code, pc);
+  },
 } satisfies Partial<Record<OpName, Handler>>;

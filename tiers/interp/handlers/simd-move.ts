@@ -3,10 +3,10 @@
 
 import { enterBoth, enterMmx, enterSse, touchMmx } from '../../../src/core/cpu/fpu/simd.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
-import { KIND_MEMORY, KIND_MMX, KIND_XMM, META_ADDRSIZE_32, R_A, R_B, R_META } from '../../../src/core/isa/record.ts';
+import * as record from '../../../src/core/isa/record.ts';
 import { checkAlignment, checkWrite, store32, store8 } from '../../../src/core/memory/access.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
-import { EDI } from '../../../src/core/state/layout.ts';
+import * as layout from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
 import { addressOf, kindA, kindB, linearOf, segmentOf, writeA } from '../operands.ts';
 import {
@@ -15,13 +15,17 @@ import {
   loadSource,
   markMmx,
   mmxWord,
-  source,
-  sourceBytes,
   store128,
   store64,
   storeAligned128,
   xmmWord,
 } from './simd-operands.ts';
+import * as simdOperands from './simd-operands.ts';
+
+// Constants of this module rather than imported ones: see tiers/interp/hot.ts.
+const { KIND_MEMORY, KIND_MMX, KIND_XMM, META_ADDRSIZE_32, R_A, R_B, R_META } = record;
+const { EDI } = layout;
+const { source, sourceBytes } = simdOperands;
 
 function writeXmm(cpu: Cpu, code: Int32Array, pc: number): void {
   const m32 = cpu.m32;

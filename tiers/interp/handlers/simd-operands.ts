@@ -3,23 +3,16 @@
 // are #GP(0) when 16 does not divide their address, but for the instructions that say otherwise (SDM 1 §10.4.1).
 
 import { enterMmx, enterSse, touchMmx } from '../../../src/core/cpu/fpu/simd.ts';
-import {
-  KIND_IMMEDIATE,
-  KIND_MEMORY,
-  KIND_MMX,
-  KIND_REGISTER,
-  R_A,
-  R_B,
-  R_IMM,
-  SIZE_128,
-  SIZE_16,
-  SIZE_32,
-  SIZE_64,
-} from '../../../src/core/isa/record.ts';
+import * as record from '../../../src/core/isa/record.ts';
 import { checkAlignment, checkWrite, hostSpan, load16, load32, store32 } from '../../../src/core/memory/access.ts';
 import { type Cpu, raise } from '../../../src/core/state/cpu.ts';
-import { FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, SEG_BASE, XMM } from '../../../src/core/state/layout.ts';
+import * as layout from '../../../src/core/state/layout.ts';
 import { addressOf, effectiveOffset, kindA, kindB, linearOf, segmentOf, sizeB } from '../operands.ts';
+
+// Constants of this module rather than imported ones: see tiers/interp/hot.ts.
+const { KIND_IMMEDIATE, KIND_MEMORY, KIND_MMX, KIND_REGISTER, R_A, R_B, R_IMM, SIZE_128, SIZE_16, SIZE_32, SIZE_64 } =
+  record;
+const { FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, SEG_BASE, XMM } = layout;
 
 /** The source operand, least significant word first; words beyond its size are 0 when it came from memory. */
 export const source = new Int32Array(4);

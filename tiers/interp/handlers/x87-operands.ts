@@ -3,11 +3,15 @@
 // masked results of stack faults. Scratch records belong to the instruction in hand.
 
 import { type F80, makeF80, setIndefinite, type Words } from '../../../src/core/cpu/float/f80.ts';
-import { R_IMM } from '../../../src/core/isa/record.ts';
+import * as record from '../../../src/core/isa/record.ts';
 import { checkAlignment, checkWrite, load16, load32, store16, store32 } from '../../../src/core/memory/access.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
-import { CS, EIP, FP_CS, FP_DP, FP_DS, FP_IP, FP_OPCODE, SEG_SELECTOR } from '../../../src/core/state/layout.ts';
+import * as layout from '../../../src/core/state/layout.ts';
 import { addressPast, effectiveOffset, linearOf, segmentOf } from '../operands.ts';
+
+// Constants of this module rather than imported ones: see tiers/interp/hot.ts.
+const { R_IMM } = record;
+const { CS, EIP, FP_CS, FP_DP, FP_DS, FP_IP, FP_OPCODE, SEG_SELECTOR } = layout;
 
 /** Operands and results. */
 export const first: F80 = makeF80();

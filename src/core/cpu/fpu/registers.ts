@@ -4,7 +4,10 @@
 
 import type { F80 } from '../float/f80.ts';
 import type { Cpu } from '../../state/cpu.ts';
-import { FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, FP_STATUS, FP_TAG } from '../../state/layout.ts';
+import * as layout from '../../state/layout.ts';
+
+// Constants of this module rather than imported ones: see tiers/interp/hot.ts.
+const { FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, FP_STATUS, FP_TAG } = layout;
 
 /** TOP's place in the status word. */
 export const TOP_SHIFT = 11;

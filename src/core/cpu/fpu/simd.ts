@@ -5,9 +5,14 @@
 import type { FloatEnvironment } from '../float/environment.ts';
 import { makeFloatEnvironment, useMxcsr } from '../float/environment.ts';
 import { type Cpu, raise } from '../../state/cpu.ts';
-import { CR0, CR0_EM, CR0_TS, CR4, CR4_OSFXSR, CR4_OSXMMEXCPT, FP_STATUS, FP_TAG, MXCSR } from '../../state/layout.ts';
-import { TOP_SHIFT } from './registers.ts';
-import { ES_SUMMARY, reportPending } from './status.ts';
+import * as layout from '../../state/layout.ts';
+import * as registers from './registers.ts';
+import * as status from './status.ts';
+
+// Constants of this module rather than imported ones: see tiers/interp/hot.ts.
+const { CR0, CR0_EM, CR0_TS, CR4, CR4_OSFXSR, CR4_OSXMMEXCPT, FP_STATUS, FP_TAG, MXCSR } = layout;
+const { TOP_SHIFT } = registers;
+const { ES_SUMMARY, reportPending } = status;
 
 const VECTOR_UD = 6;
 const VECTOR_NM = 7;

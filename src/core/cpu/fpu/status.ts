@@ -4,7 +4,10 @@
 import type { FloatEnvironment } from '../float/environment.ts';
 import { IE, makeFloatEnvironment, useControlWord } from '../float/environment.ts';
 import { type Cpu, EXIT_WINDOW, raise } from '../../state/cpu.ts';
-import {
+import * as layout from '../../state/layout.ts';
+
+// Constants of this module rather than imported ones: see tiers/interp/hot.ts.
+const {
   CR0,
   CR0_EM,
   CR0_MP,
@@ -21,7 +24,7 @@ import {
   FP_OPCODE,
   FP_STATUS,
   FP_TAG,
-} from '../../state/layout.ts';
+} = layout;
 
 /** Stack fault: with IE, says that it was one; C1 then tells overflow (1) from underflow (0). */
 export const SF_STACK = 0x40;
