@@ -24,38 +24,17 @@ export function makeWide(cpu: Cpu): Wide {
   const { m32, f64 } = cpu;
   const f32 = new Float32Array(m32.buffer);
   const { allowsFastPath } = fast;
+  const { fastAddF32, fastSubtractF32, fastMultiplyF32, fastDivideF32 } = fast;
+  const { fastAddF64, fastSubtractF64, fastMultiplyF64, fastDivideF64 } = fast;
 
-  const scalarF32 = (compute: (a: number, b: number) => number) => (a: number, b: number) => {
-    const value = compute(f32[a], f32[b]);
-    if (value !== value || !allowsFastPath(m32[MXCSR])) return 0;
-    f32[a] = value;
-    return 1;
-  };
-  const scalarF64 = (compute: (a: number, b: number) => number) => (a: number, b: number) => {
-    const value = compute(f64[a >> 1], f64[b >> 1]);
-    if (value !== value || !allowsFastPath(m32[MXCSR])) return 0;
-    f64[a >> 1] = value;
-    return 1;
-  };
-  const packedF32 = (compute: (a: number, b: number) => number) => (a: number, b: number) => {
-    const first = compute(f32[a], f32[b]);
-    const second = compute(f32[a + 1], f32[b + 1]);
-    const third = compute(f32[a + 2], f32[b + 2]);
-    const fourth = compute(f32[a + 3], f32[b + 3]);
+  /** Four singles at once, unless one of them was not taken. */
+  const settle = (a: number, first: number, second: number, third: number, fourth: number): number => {
     if (first !== first || second !== second || third !== third || fourth !== fourth) return 0;
     if (!allowsFastPath(m32[MXCSR])) return 0;
     f32[a] = first;
     f32[a + 1] = second;
     f32[a + 2] = third;
     f32[a + 3] = fourth;
-    return 1;
-  };
-  const packedF64 = (compute: (a: number, b: number) => number) => (a: number, b: number) => {
-    const low = compute(f64[a >> 1], f64[b >> 1]);
-    const high = compute(f64[(a >> 1) + 1], f64[(b >> 1) + 1]);
-    if (low !== low || high !== high || !allowsFastPath(m32[MXCSR])) return 0;
-    f64[a >> 1] = low;
-    f64[(a >> 1) + 1] = high;
     return 1;
   };
   /** No NaN and no denormal: nothing is reported, and the order is that of numbers. */
@@ -74,23 +53,116 @@ export function makeWide(cpu: Cpu): Wide {
     return 1;
   };
 
+  // Written out one by one: functions made by one factory would share what the host engine learns of them.
   return {
-    addF32: scalarF32(fast.fastAddF32),
-    subtractF32: scalarF32(fast.fastSubtractF32),
-    multiplyF32: scalarF32(fast.fastMultiplyF32),
-    divideF32: scalarF32(fast.fastDivideF32),
-    addF64: scalarF64(fast.fastAddF64),
-    subtractF64: scalarF64(fast.fastSubtractF64),
-    multiplyF64: scalarF64(fast.fastMultiplyF64),
-    divideF64: scalarF64(fast.fastDivideF64),
-    addPackedF32: packedF32(fast.fastAddF32),
-    subtractPackedF32: packedF32(fast.fastSubtractF32),
-    multiplyPackedF32: packedF32(fast.fastMultiplyF32),
-    dividePackedF32: packedF32(fast.fastDivideF32),
-    addPackedF64: packedF64(fast.fastAddF64),
-    subtractPackedF64: packedF64(fast.fastSubtractF64),
-    multiplyPackedF64: packedF64(fast.fastMultiplyF64),
-    dividePackedF64: packedF64(fast.fastDivideF64),
+    addF32: (a, b) => {
+      const value = fastAddF32(f32[a], f32[b]);
+      if (value !== value || !allowsFastPath(m32[MXCSR])) return 0;
+      f32[a] = value;
+      return 1;
+    },
+    subtractF32: (a, b) => {
+      const value = fastSubtractF32(f32[a], f32[b]);
+      if (value !== value || !allowsFastPath(m32[MXCSR])) return 0;
+      f32[a] = value;
+      return 1;
+    },
+    multiplyF32: (a, b) => {
+      const value = fastMultiplyF32(f32[a], f32[b]);
+      if (value !== value || !allowsFastPath(m32[MXCSR])) return 0;
+      f32[a] = value;
+      return 1;
+    },
+    divideF32: (a, b) => {
+      const value = fastDivideF32(f32[a], f32[b]);
+      if (value !== value || !allowsFastPath(m32[MXCSR])) return 0;
+      f32[a] = value;
+      return 1;
+    },
+    addF64: (a, b) => {
+      const value = fastAddF64(f64[a >> 1], f64[b >> 1]);
+      if (value !== value || !allowsFastPath(m32[MXCSR])) return 0;
+      f64[a >> 1] = value;
+      return 1;
+    },
+    subtractF64: (a, b) => {
+      const value = fastSubtractF64(f64[a >> 1], f64[b >> 1]);
+      if (value !== value || !allowsFastPath(m32[MXCSR])) return 0;
+      f64[a >> 1] = value;
+      return 1;
+    },
+    multiplyF64: (a, b) => {
+      const value = fastMultiplyF64(f64[a >> 1], f64[b >> 1]);
+      if (value !== value || !allowsFastPath(m32[MXCSR])) return 0;
+      f64[a >> 1] = value;
+      return 1;
+    },
+    divideF64: (a, b) => {
+      const value = fastDivideF64(f64[a >> 1], f64[b >> 1]);
+      if (value !== value || !allowsFastPath(m32[MXCSR])) return 0;
+      f64[a >> 1] = value;
+      return 1;
+    },
+    addPackedF32: (a, b) => {
+      const first = fastAddF32(f32[a], f32[b]);
+      const second = fastAddF32(f32[a + 1], f32[b + 1]);
+      const third = fastAddF32(f32[a + 2], f32[b + 2]);
+      const fourth = fastAddF32(f32[a + 3], f32[b + 3]);
+      return settle(a, first, second, third, fourth);
+    },
+    subtractPackedF32: (a, b) => {
+      const first = fastSubtractF32(f32[a], f32[b]);
+      const second = fastSubtractF32(f32[a + 1], f32[b + 1]);
+      const third = fastSubtractF32(f32[a + 2], f32[b + 2]);
+      const fourth = fastSubtractF32(f32[a + 3], f32[b + 3]);
+      return settle(a, first, second, third, fourth);
+    },
+    multiplyPackedF32: (a, b) => {
+      const first = fastMultiplyF32(f32[a], f32[b]);
+      const second = fastMultiplyF32(f32[a + 1], f32[b + 1]);
+      const third = fastMultiplyF32(f32[a + 2], f32[b + 2]);
+      const fourth = fastMultiplyF32(f32[a + 3], f32[b + 3]);
+      return settle(a, first, second, third, fourth);
+    },
+    dividePackedF32: (a, b) => {
+      const first = fastDivideF32(f32[a], f32[b]);
+      const second = fastDivideF32(f32[a + 1], f32[b + 1]);
+      const third = fastDivideF32(f32[a + 2], f32[b + 2]);
+      const fourth = fastDivideF32(f32[a + 3], f32[b + 3]);
+      return settle(a, first, second, third, fourth);
+    },
+    addPackedF64: (a, b) => {
+      const low = fastAddF64(f64[a >> 1], f64[b >> 1]);
+      const high = fastAddF64(f64[(a >> 1) + 1], f64[(b >> 1) + 1]);
+      if (low !== low || high !== high || !allowsFastPath(m32[MXCSR])) return 0;
+      f64[a >> 1] = low;
+      f64[(a >> 1) + 1] = high;
+      return 1;
+    },
+    subtractPackedF64: (a, b) => {
+      const low = fastSubtractF64(f64[a >> 1], f64[b >> 1]);
+      const high = fastSubtractF64(f64[(a >> 1) + 1], f64[(b >> 1) + 1]);
+      if (low !== low || high !== high || !allowsFastPath(m32[MXCSR])) return 0;
+      f64[a >> 1] = low;
+      f64[(a >> 1) + 1] = high;
+      return 1;
+    },
+    multiplyPackedF64: (a, b) => {
+      const low = fastMultiplyF64(f64[a >> 1], f64[b >> 1]);
+      const high = fastMultiplyF64(f64[(a >> 1) + 1], f64[(b >> 1) + 1]);
+      if (low !== low || high !== high || !allowsFastPath(m32[MXCSR])) return 0;
+      f64[a >> 1] = low;
+      f64[(a >> 1) + 1] = high;
+      return 1;
+    },
+    dividePackedF64: (a, b) => {
+      const low = fastDivideF64(f64[a >> 1], f64[b >> 1]);
+      const high = fastDivideF64(f64[(a >> 1) + 1], f64[(b >> 1) + 1]);
+      if (low !== low || high !== high || !allowsFastPath(m32[MXCSR])) return 0;
+      f64[a >> 1] = low;
+      f64[(a >> 1) + 1] = high;
+      return 1;
+    },
     compareF32: (a, b) => compare(f32[a], f32[b], LEAST_F32),
     compareF64: (a, b) => compare(f64[a >> 1], f64[b >> 1], LEAST_F64),
     fromInt32F32: (a, b) => {
