@@ -478,6 +478,28 @@ export const MUTATIONS: readonly Mutation[] = [
       at(STORES),
     ],
   ]),
+  ...inFile('tiers/lift/simd.js', [
+    ['const andNot', "'xor', x, -1", "'xor', x, 0", 'compiled PANDN does not complement', at(/^(PANDN|ANDNP[SD]) /)],
+    ['PCMPEQB', '0xff)', '0x7f)', 'compiled PCMPEQB leaves the top bits', at(/^PCMPEQB /)],
+    ['function moveDouble', 'to + 2', 'to + 3', 'a compiled load of MOVSD leaves a word', at(/^(MOVSD|MOVQ) xmm/)],
+    ['MOVHLPS', '6, 7, 2, 3', '6, 7, 4, 5', 'compiled MOVHLPS moves too much', at(/^MOVHLPS /)],
+  ]),
+  ...inFile('tiers/ir/wide.js', [
+    ['const truncate', 'Math.trunc(x)', 'Math.round(x)', 'compiled CVTTSD2SI rounds', at(/^CVTTS[SD]2SI /)],
+    ['const compare', 'x < y', 'x <= y', 'compiled UCOMISD takes equal for below', at(/^U?COMIS[SD] /)],
+  ]),
+  ...inFile('tiers/js/emit.js', [
+    ["case 'assist'", 'm32[${EIP}] = ${this.at(delta)};', '', 'the x87 remembers a wrong instruction', at(/^F\w/)],
+  ]),
+  ...inFile('tiers/js/miss.js', [
+    [
+      'const fetchMiss',
+      'host + 4 * k',
+      'host + 4 * (k & 1)',
+      'an unaligned load of 16 bytes reads its first half twice',
+      at(/^(MOVUP[SD]|MOVDQU|LDDQU) xmm/),
+    ],
+  ]),
   ...inFile('tiers/tiering.js', [
     ['unlink(dropped) {', 'this.remove(unit)', 'unit.slot', 'functions of overwritten code are kept', CHANGES_CODE],
   ]),

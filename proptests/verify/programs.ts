@@ -37,8 +37,12 @@ export class Program {
   private kept = 0;
   readonly functions: string[] = [];
 
-  constructor(dice: Dice) {
+  /** `hasFloats`: the guest has set CR4.OSFXSR and emptied the x87's stack. */
+  private readonly hasFloats: boolean;
+
+  constructor(dice: Dice, hasFloats = false) {
     this.dice = dice;
+    this.hasFloats = hasFloats;
   }
 
   private register(): string {
@@ -67,6 +71,10 @@ export class Program {
     const { dice } = this;
     // Masks, addresses and counts make registers small and positive; half of the lines begin with something else in one.
     if (dice.next(2) === 0) this.load(this.register());
+    if (this.hasFloats && dice.next(8) === 0) {
+      this.floats();
+      return;
+    }
     if (dice.next(3) === 0) this.pair();
     else this.single();
     if (dice.next(5) > 2) return;
@@ -310,6 +318,58 @@ export class Program {
     }
   }
 
+  /** SSE and the x87: what is lifted, what is done in place, what is attempted; then the register is kept. */
+  private floats(): void {
+    const { dice } = this;
+    const push = (text: string): number => this.lines.push(text);
+    const pickXmm = (): string => `xmm${dice.next(8)}`;
+    const [x, y, a] = [pickXmm(), pickXmm(), this.register()];
+    const aligned = `[${DATA + 16 * dice.next(DATA_BYTES >> 4)}]`;
+    const crooked = `[${DATA + dice.next(DATA_BYTES - 16)}]`;
+    const either = dice.pick([y, y, aligned]);
+    const kind = dice.next(7);
+    if (kind === 0) {
+      push(
+        dice.pick([`movaps ${x}, ${aligned}`, `movups ${x}, ${crooked}`, `movsd ${x}, ${crooked}`, `movd ${x}, ${a}`]),
+      );
+      push(
+        dice.pick([`movaps ${aligned}, ${x}`, `movups ${crooked}, ${x}`, `movss ${crooked}, ${x}`, `movd ${a}, ${x}`]),
+      );
+    } else if (kind === 1) {
+      const op = dice.pick(['pxor', 'pand', 'pandn', 'por', 'andps', 'paddd', 'psubd', 'paddb', 'psubw', 'pcmpeqb']);
+      push(`${op} ${x}, ${either}`);
+      push(dice.pick([`pcmpeqw ${x}, ${y}`, `pcmpgtd ${x}, ${y}`, `pminub ${x}, ${y}`, `pmovmskb ${a}, ${x}`]));
+    } else if (kind === 2) {
+      push(`${dice.pick(['pshufd', 'shufps'])} ${x}, ${either}, ${dice.next(256)}`);
+      push(`${dice.pick(['punpckldq', 'unpckhps', 'punpcklqdq', 'movhlps', 'movlhps', 'punpcklbw'])} ${x}, ${y}`);
+    } else if (kind === 3 || kind === 4) {
+      // Numbers of a few bits, so that results are exact and inexact.
+      push(`cvtsi2sd ${x}, ${a}\ncvtsi2sd ${y}, ${this.register()}`);
+      const op = dice.pick(['addsd', 'subsd', 'mulsd', 'divsd', 'addpd', 'mulps', 'subps', 'addss', 'divss']);
+      push(`${op} ${x}, ${y}\n${dice.pick([`cvttsd2si ${a}, ${x}`, `cvtsd2ss ${x}, ${x}`, `ucomisd ${x}, ${y}`])}`);
+      if (dice.next(2) === 0) this.reader(dice.pick(['b', 'nb', 'z', 'be', 'p']));
+    } else {
+      const from = `[${CONSTANTS + 4 * dice.next(CONSTANT_COUNT)}]`;
+      push(`fild dword ${from}\nfild word ${crooked}`);
+      push(
+        `${dice.pick(['fadd', 'fmul', 'fsub', 'fdivr'])} ${dice.pick(['st1', 'dword ' + from, 'qword ' + crooked])}`,
+      );
+      push(dice.pick(['fxch st1', 'fchs', 'fcom st1', 'fucomi st1', 'fabs', 'fld st0\nfstp st2']));
+      if (dice.next(3) === 0) {
+        // Where the last instruction was.
+        push(`fnstenv [${TRACE + 4 * this.kept}]`);
+        this.kept += 7;
+      }
+      push(
+        `fstp qword ${crooked}\n${dice.pick(['fistp dword', 'fstp dword', 'fstp qword'])} [${TRACE + 4 * this.kept}]`,
+      );
+      this.kept += 2;
+      return;
+    }
+    push(`movups [${TRACE + 4 * this.kept}], ${x}`);
+    this.kept += 4;
+  }
+
   private plain(): void {
     this.lines.push(`${this.dice.pick(['add', 'xor', 'sub'])} ${this.register()}, ${this.dice.next(1000)}`);
   }
@@ -318,7 +378,7 @@ export class Program {
 /** Source of the program of a seed: `count` random lines, done `turns` times. */
 export function randomProgram(seed: number, count = 150, turns = 80): string {
   const dice = new Dice(seed);
-  const program = new Program(dice);
+  const program = new Program(dice, true);
   while (program.lines.length < count) program.line();
   const starts = REGISTERS.map((name) => `mov ${name}, ${dice.next(0x1_0000_0000)}`).join('\n');
   const corners = NUMBERS.map((n, i) => `mov dword [${CORNERS + 4 * i}], ${n}`).join('\n');
@@ -328,6 +388,10 @@ org 0x100000
 header: dd 0x1badb002, 0x00010003, 0xe4514ffb, header, 0x100000, 0, 0, start
 start:  mov esp, 0x170000
         mov dword [0x160000], ${turns}
+        mov eax, cr4
+        or eax, 0x600
+        mov cr4, eax
+        fninit
         mov edi, ${DATA}
         mov ecx, 256
         mov eax, ${dice.next(0x1_0000_0000)}
