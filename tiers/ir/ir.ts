@@ -46,8 +46,24 @@ export const BINARY = [
 ] as const;
 export type Binary = (typeof BINARY)[number];
 
-/** Functions of wide.ts, on words of the CPU block. */
+/** What an attempt changes that somebody can see: nothing. They leave their results in scratch. */
+const WIDE_UNSEEN = [
+  'truncateF32',
+  'truncateF64',
+  'operandF32',
+  'operandF64',
+  'operandInt32',
+  'operandInt64',
+  'storeF32',
+  'storeF64',
+  'storeInt16',
+  'storeInt32',
+  'storeInt64',
+] as const;
+
+/** Functions of wide.ts and wide-x87.ts, on words of the CPU block. */
 export const WIDE_NAMES = [
+  ...WIDE_UNSEEN,
   'addF32',
   'subtractF32',
   'multiplyF32',
@@ -68,12 +84,22 @@ export const WIDE_NAMES = [
   'compareF64',
   'fromInt32F32',
   'fromInt32F64',
-  'truncateF32',
-  'truncateF64',
   'widenF32',
   'narrowF64',
+  'pushOperand',
+  'addOperand',
+  'subtractOperand',
+  'subtractFromOperand',
+  'multiplyOperand',
+  'divideOperand',
+  'divideIntoOperand',
+  'compareOperand',
+  'loadControl',
 ] as const;
 export type WideName = (typeof WIDE_NAMES)[number];
+
+/** Whether an attempt changes what the guest can see. */
+export const isSeen = (how: WideName): boolean => !(WIDE_UNSEEN as readonly WideName[]).includes(how);
 
 /** Sizes of memory accesses: log2 of the bytes. */
 export type Size = 0 | 1 | 2;
@@ -149,7 +175,7 @@ export type Op =
       readonly address: Temp;
       readonly aligned: boolean;
     }
-  /** A function on words of the CPU block from `a` and from `b` on (wide.ts). It does all of it, or nothing and the instruction goes the slow way. */
+  /** A function of wide.ts, of `a` and `b`, mostly words of the CPU block. It does all of it, or nothing and the instruction goes the slow way. */
   | { readonly op: 'attempt'; readonly how: WideName; readonly a: number; readonly b: number };
 
 export type Exit =

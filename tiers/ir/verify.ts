@@ -3,7 +3,7 @@
 // nothing that the guest can see changes before an operation that can go the slow way.
 
 import { WIDE, WIDE_WORDS } from '../../src/core/state/layout.ts';
-import { type Block, canGoSlow, exitUse, type IrFunction, type Op, resultOf, usesOf } from './ir.ts';
+import { type Block, canGoSlow, exitUse, type IrFunction, isSeen, type Op, resultOf, usesOf } from './ir.ts';
 
 function verifyBlock(block: Block, complain: (text: string) => never): void {
   const defined = new Array<boolean>(block.temps).fill(false);
@@ -35,8 +35,8 @@ function verifyBlock(block: Block, complain: (text: string) => never): void {
       if (canGoSlow(op) && changed !== null)
         complain(`${op.op} can go slow after ${changed.op} in instruction ${index}`);
       // The scratch words are nobody's.
-      const written = op.op === 'attempt' ? op.a : op.index;
-      if (written < WIDE || written >= WIDE + WIDE_WORDS) changed = op;
+      const isScratch = op.op === 'attempt' ? !isSeen(op.how) : op.index >= WIDE && op.index < WIDE + WIDE_WORDS;
+      if (!isScratch) changed = op;
     } else if (op.op === 'assist') {
       if (changed !== null) complain(`assist after ${changed.op} in instruction ${index}`);
       changed = op;

@@ -7,6 +7,7 @@ import * as fast from '../../src/core/cpu/float/fast-path.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { CF, MXCSR, WIDE, ZF } from '../../src/core/state/layout.ts';
 import type { WideName } from './ir.ts';
+import { makeWideX87 } from './wide-x87.ts';
 
 /** Where comparisons leave EFLAGS bits and truncations their integer. */
 export const WIDE_RESULT = WIDE + 3;
@@ -55,6 +56,7 @@ export function makeWide(cpu: Cpu): Wide {
 
   // Written out one by one: functions made by one factory would share what the host engine learns of them.
   return {
+    ...makeWideX87(cpu),
     addF32: (a, b) => {
       const value = fastAddF32(f32[a], f32[b]);
       if (value !== value || !allowsFastPath(m32[MXCSR])) return 0;

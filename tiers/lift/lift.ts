@@ -74,7 +74,7 @@ export function liftBlock(code: Int32Array, first: number, count: number, delta:
     const mark = b.ops.length;
     if (lifter !== undefined) {
       try {
-        lifter({ b, code, pc, mode, following });
+        lifter({ b, code, pc, mode, at, following });
         continue;
       } catch (error) {
         if (error !== NOT_LIFTED) throw error;

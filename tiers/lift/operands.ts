@@ -50,7 +50,8 @@ export interface Lift {
   readonly code: Int32Array;
   readonly pc: number;
   readonly mode: number;
-  /** Place of the following instruction, relative to the entry. */
+  /** Place of the instruction and of the following one, relative to the entry. */
+  readonly at: number;
   readonly following: number;
 }
 

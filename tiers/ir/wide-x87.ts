@@ -1,0 +1,158 @@
+// What the IR's `attempt` does on the x87: normal numbers and zeros (core/cpu/fpu/plain.ts), registers that are not
+// empty where one is read and empty where one is pushed. As in wide.ts a function does all or nothing. An operand is
+// widened first, which nobody sees; a store gives the bits and the words that the status and tag words become, which the
+// IR writes once memory has been written. Who may execute and what the processor remembers of the instruction is the IR's.
+
+import * as plain from '../../src/core/cpu/fpu/plain.ts';
+import type { Cpu } from '../../src/core/state/cpu.ts';
+import * as layout from '../../src/core/state/layout.ts';
+import type { WideName } from './ir.ts';
+
+const { FP_CONTROL, FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, FP_STATUS, FP_TAG, WIDE } = layout;
+const { addPlain, allowsPlain, comparePlain, dividePlain, multiplyPlain, narrowed, operand } = plain;
+const { narrowPlainF32, narrowPlainF64, roundPlain, widenInt32, widenInt64, widenPlainF32, widenPlainF64 } = plain;
+
+/** Where a store leaves what FP_STATUS and FP_TAG become. */
+export const WIDE_STATUS = WIDE + 2;
+export const WIDE_TAG = WIDE + 3;
+
+const C1 = 0x200;
+const CONDITION_CODES = 0x4700;
+const TOP_SHIFT = 11;
+const TOP_FIELD = 7 << TOP_SHIFT;
+const ROUND_ZERO = 3;
+
+type Attempt = (a: number, b: number) => number;
+
+/** `a` of a store: how many registers it pops, and whether it truncates. */
+export const STORE_TRUNCATES = 2;
+
+export function makeWideX87(cpu: Cpu) {
+  const { m32, m16 } = cpu;
+
+  /** Physical number of ST(0), −1 when it is empty or the control word asks for more than plain arithmetic. */
+  const top = (): number => {
+    const register = (m32[FP_STATUS] >> TOP_SHIFT) & 7;
+    return ((m32[FP_TAG] >> register) & 1) !== 0 || !allowsPlain(m32[FP_CONTROL]) ? -1 : register;
+  };
+  const finish = (bits: number): number => {
+    if (bits < 0) return 0;
+    m32[FP_STATUS] = (m32[FP_STATUS] & ~C1) | bits;
+    return 1;
+  };
+  /** Bits of the status word that a store sets, and what it pops. */
+  const prepareStore = (register: number, bits: number, pops: number): number => {
+    m32[WIDE_TAG] = m32[FP_TAG] | (pops << register);
+    m32[WIDE_STATUS] = (m32[FP_STATUS] & ~(C1 | TOP_FIELD)) | (((register + pops) & 7) << TOP_SHIFT) | bits;
+    return 1;
+  };
+  /** ST(0) as an integer in the words from `to` on; −1, or bits of the status word. */
+  const roundTop = (register: number, how: number, to: number): number => {
+    if (((m32[FP_TAG] >> register) & 1) !== 0) return -1;
+    const rounding = (how & STORE_TRUNCATES) !== 0 ? ROUND_ZERO : (m32[FP_CONTROL] >> 10) & 3;
+    const bits = roundPlain(cpu, register, rounding);
+    m32[to] = narrowed[0];
+    m32[to + 1] = narrowed[1];
+    return bits;
+  };
+
+  return {
+    operandF32: (_, b) => (widenPlainF32(m32[b]) ? 1 : 0),
+    operandF64: (_, b) => (widenPlainF64(m32[b], m32[b + 1]) ? 1 : 0),
+    operandInt32: (_, b) => {
+      widenInt32(m32[b]);
+      return 1;
+    },
+    operandInt64: (_, b) => {
+      widenInt64(m32[b], m32[b + 1]);
+      return 1;
+    },
+    pushOperand: () => {
+      const status = m32[FP_STATUS];
+      const register = ((status >> TOP_SHIFT) + 7) & 7;
+      if (((m32[FP_TAG] >> register) & 1) === 0) return 0;
+      m32[FP_SIGNIFICAND + 2 * register] = operand[2];
+      m32[FP_SIGNIFICAND + 2 * register + 1] = operand[1];
+      m16[FP_SIGN_EXPONENT_16 + register] = operand[0];
+      m32[FP_TAG] &= ~(1 << register);
+      m32[FP_STATUS] = (status & ~(C1 | TOP_FIELD)) | (register << TOP_SHIFT);
+      return 1;
+    },
+    addOperand: () => {
+      const register = top();
+      return register < 0 ? 0 : finish(addPlain(cpu, register, 0, 0));
+    },
+    subtractOperand: () => {
+      const register = top();
+      return register < 0 ? 0 : finish(addPlain(cpu, register, 0, 0x8000));
+    },
+    subtractFromOperand: () => {
+      const register = top();
+      return register < 0 ? 0 : finish(addPlain(cpu, register, 0x8000, 0));
+    },
+    multiplyOperand: () => {
+      const register = top();
+      return register < 0 ? 0 : finish(multiplyPlain(cpu, register));
+    },
+    divideOperand: () => {
+      const register = top();
+      return register < 0 ? 0 : finish(dividePlain(cpu, register, false));
+    },
+    divideIntoOperand: () => {
+      const register = top();
+      return register < 0 ? 0 : finish(dividePlain(cpu, register, true));
+    },
+    compareOperand: (pops) => {
+      const status = m32[FP_STATUS];
+      const register = (status >> TOP_SHIFT) & 7;
+      if (((m32[FP_TAG] >> register) & 1) !== 0) return 0;
+      const order = comparePlain(cpu, register);
+      if (order < 0) return 0;
+      const codes = ((order & 4) << 12) | ((order & 1) << 8);
+      m32[FP_TAG] |= pops << register;
+      m32[FP_STATUS] = (status & ~(CONDITION_CODES | TOP_FIELD)) | (((register + pops) & 7) << TOP_SHIFT) | codes;
+      return 1;
+    },
+    storeF32: (pops, b) => {
+      const register = (m32[FP_STATUS] >> TOP_SHIFT) & 7;
+      if (((m32[FP_TAG] >> register) & 1) !== 0) return 0;
+      const bits = narrowPlainF32(cpu, register);
+      if (bits < 0) return 0;
+      m32[b] = narrowed[0];
+      return prepareStore(register, bits, pops);
+    },
+    storeF64: (pops, b) => {
+      const register = (m32[FP_STATUS] >> TOP_SHIFT) & 7;
+      if (((m32[FP_TAG] >> register) & 1) !== 0) return 0;
+      const bits = narrowPlainF64(cpu, register);
+      if (bits < 0) return 0;
+      m32[b] = narrowed[0];
+      m32[b + 1] = narrowed[1];
+      return prepareStore(register, bits, pops);
+    },
+    storeInt16: (how, b) => {
+      const register = (m32[FP_STATUS] >> TOP_SHIFT) & 7;
+      const bits = roundTop(register, how, b);
+      if (bits < 0 || m32[b + 1] !== m32[b] >> 31 || (m32[b] << 16) >> 16 !== m32[b]) return 0;
+      return prepareStore(register, bits, how & 1);
+    },
+    storeInt32: (how, b) => {
+      const register = (m32[FP_STATUS] >> TOP_SHIFT) & 7;
+      const bits = roundTop(register, how, b);
+      if (bits < 0 || m32[b + 1] !== m32[b] >> 31) return 0;
+      return prepareStore(register, bits, how & 1);
+    },
+    storeInt64: (how, b) => {
+      const register = (m32[FP_STATUS] >> TOP_SHIFT) & 7;
+      const bits = roundTop(register, how, b);
+      return bits < 0 ? 0 : prepareStore(register, bits, how & 1);
+    },
+    /** FLDCW of the word at `b`: not when an exception becomes pending or ceases to be. */
+    loadControl: (_, b) => {
+      const control = (m32[b] & 0x1f7f) | 0x40;
+      if ((m32[FP_STATUS] & (~control & 0x3f)) !== 0) return 0;
+      m32[FP_CONTROL] = control;
+      return 1;
+    },
+  } satisfies Partial<Record<WideName, Attempt>>;
+}
