@@ -69,12 +69,12 @@ function stateImage(cpu: Cpu, code: Int32Array, pc: number, bytes: number, write
 }
 
 /**
- * Where the image of FXSAVE lies, checked in silicon's order: limit, alignment (#AC where it applies and not even 4
+ * Where the image of FXSAVE lies, checked in silicon's order: limit of four bytes, alignment (#AC where it applies and not even 4
  * divides), that the segment may be written, last byte, first byte.
  */
 function fxImage(cpu: Cpu, code: Int32Array, pc: number, write: boolean): Image {
   const offset = effectiveOffset(cpu, code, pc);
-  checkLimit(cpu, segmentOf(code, pc), offset, 1);
+  checkLimit(cpu, segmentOf(code, pc), offset, 4);
   checkAlignment(cpu, (cpu.m32[SEG_BASE + segmentOf(code, pc)] + offset) | 0, 4);
   const at = addressOf(cpu, code, pc, 1, write);
   if ((at & 15) !== 0) raise(cpu, 13, 0);
