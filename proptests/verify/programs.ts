@@ -252,12 +252,9 @@ export class Program {
     else if (kind === 13)
       push(`mov word ${this.address()}, ${dice.next(2) === 0 ? dice.pick(WORDS) : dice.next(65536)}`);
     else if (kind === 14) {
-      const source = dice.pick([
-        `byte ${this.address()}`,
-        `word ${this.address()}`,
-        dice.pick(BYTES),
-        dice.pick(WORDS),
-      ]);
+      const size = dice.pick(['byte', 'word']);
+      // One address alone: a second one could overwrite the index of the first.
+      const source = dice.next(2) === 0 ? `${size} ${this.address()}` : dice.pick(size === 'byte' ? BYTES : WORDS);
       push(`${dice.pick(['movzx', 'movsx'])} ${a}, ${source}`);
     } else if (kind === 15)
       push(`lea ${a}, [${b} + ${this.register()}*${dice.pick([1, 2, 4, 8])} + ${dice.next(200)}]`);
