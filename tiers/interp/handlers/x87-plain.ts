@@ -9,7 +9,7 @@ import * as tlbBits from '../../../src/core/memory/tlb.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
 import { setArithmeticFlags } from '../../../src/core/state/flags.ts';
 import * as layout from '../../../src/core/state/layout.ts';
-import { linearOf } from '../operands.ts';
+import { effectiveOffset, linearOf } from '../operands.ts';
 
 // Constants of this module rather than imported ones: see hot.ts.
 const {
@@ -79,6 +79,15 @@ const CONDITION_CODES = 0x4700;
 const TOP_SHIFT = 11;
 const TOP_FIELD = 7 << TOP_SHIFT;
 
+/** Kind and size of operands A and B in R_META. A register of the stack has another kind. */
+const SHAPE_A = (15 << META_KIND_A_SHIFT) | (7 << META_SIZE_A_SHIFT);
+const MEMORY_32 = (KIND_MEMORY << META_KIND_A_SHIFT) | (SIZE_32 << META_SIZE_A_SHIFT);
+const MEMORY_64 = (KIND_MEMORY << META_KIND_A_SHIFT) | (SIZE_64 << META_SIZE_A_SHIFT);
+const MEMORY_80 = (KIND_MEMORY << META_KIND_A_SHIFT) | (SIZE_80 << META_SIZE_A_SHIFT);
+const SHAPE_B = (15 << META_KIND_B_SHIFT) | (7 << META_SIZE_B_SHIFT);
+const MEMORY_32_B = (KIND_MEMORY << META_KIND_B_SHIFT) | (SIZE_32 << META_SIZE_B_SHIFT);
+const MEMORY_64_B = (KIND_MEMORY << META_KIND_B_SHIFT) | (SIZE_64 << META_SIZE_B_SHIFT);
+
 /** The TLB's bits for the supervisor; the user's lie two below them. */
 const DENY_READ = TLB_NO_SUPER_READ;
 const DENY_WRITE = TLB_NO_SUPER_WRITE;
@@ -104,21 +113,33 @@ function place(cpu: Cpu, code: Int32Array, pc: number, bytes: number, deny: numb
   const ea = code[pc + R_EA];
   const segment = (ea >> 12) & 7;
   const mode = m32[MODE_KEY];
-  let offset = (m32[ea & 15] + (m32[(ea >> 4) & 15] << ((ea >> 8) & 3)) + code[pc + R_DISP]) | 0;
-  if ((ea & EA_16) !== 0) offset &= 0xffff;
-  let linear = offset;
-  if ((mode & MODE_FLAT_DATA) === 0 || ((FLAT_SEGMENTS >> segment) & 1) === 0) {
-    linear = linearOf(cpu, segment, offset, bytes, deny === DENY_WRITE);
-  }
-  if ((linear & (bytes - 1)) !== 0) {
-    if ((linear & 3) !== 0 || (linear & 0xfff) > 0xff8 || (m32[EFLAGS] & AC) !== 0) return -1;
-  }
+  const linear = (m32[ea & 15] + (m32[(ea >> 4) & 15] << ((ea >> 8) & 3)) + code[pc + R_DISP]) | 0;
+  // Not flat, a 16-bit address, or not aligned: seldom.
+  const isUsual = (mode & MODE_FLAT_DATA) !== 0 && ((FLAT_SEGMENTS >> segment) & 1) !== 0 && (ea & EA_16) === 0;
+  if (!isUsual || (linear & (bytes - 1)) !== 0) return placeElsewhere(cpu, code, pc, bytes, deny);
   const entry = cpu.tlb[linear >>> 12];
   // The user's bits lie two below the supervisor's, as many as MODE_CPL3 moved down gives.
   if ((entry & (deny >> ((mode & MODE_CPL3) >> 1))) !== 0) return -1;
   m32[FP_IP] = m32[EIP];
   m32[FP_CS] = m32[SEG_SELECTOR + CS];
   m32[FP_OPCODE] = code[pc + R_IMM];
+  m32[FP_DP] = linear;
+  m32[FP_DS] = m32[SEG_SELECTOR + segment];
+  return ((entry & -4096) + linear) | 0;
+}
+
+/** As place, for any segment, address size and alignment. */
+function placeElsewhere(cpu: Cpu, code: Int32Array, pc: number, bytes: number, deny: number): number {
+  const m32 = cpu.m32;
+  const segment = (code[pc + R_EA] >> 12) & 7;
+  const offset = effectiveOffset(cpu, code, pc);
+  const linear = linearOf(cpu, segment, offset, bytes, deny === DENY_WRITE);
+  if ((linear & (bytes - 1)) !== 0) {
+    if ((linear & 3) !== 0 || (linear & 0xfff) > 0xff8 || (m32[EFLAGS] & AC) !== 0) return -1;
+  }
+  const entry = cpu.tlb[linear >>> 12];
+  if ((entry & (deny >> ((m32[MODE_KEY] & MODE_CPL3) >> 1))) !== 0) return -1;
+  note(cpu, code, pc);
   m32[FP_DP] = offset;
   m32[FP_DS] = m32[SEG_SELECTOR + segment];
   return ((entry & -4096) + linear) | 0;
@@ -134,14 +155,35 @@ function placeLong(cpu: Cpu, code: Int32Array, pc: number, deny: number): number
   return place(cpu, code, pc, 8, deny);
 }
 
-/** A single or double in memory into `operand`. */
-function fetchReal(cpu: Cpu, code: Int32Array, pc: number, size: number): boolean {
-  if (size === SIZE_64) {
-    const host = place(cpu, code, pc, 8, DENY_READ);
-    return host >= 0 && widenPlainF64(cpu.m32[host >>> 2], cpu.m32[(host >>> 2) + 1]);
-  }
+/** A double in memory into `operand`. */
+function fetchDouble(cpu: Cpu, code: Int32Array, pc: number): boolean {
+  const host = place(cpu, code, pc, 8, DENY_READ);
+  return host >= 0 && widenPlainF64(cpu.m32[host >>> 2], cpu.m32[(host >>> 2) + 1]);
+}
+
+function fetchSingle(cpu: Cpu, code: Int32Array, pc: number): boolean {
   const host = place(cpu, code, pc, 4, DENY_READ);
   return host >= 0 && widenPlainF32(cpu.m32[host >>> 2]);
+}
+
+/** Ten bytes in memory into `operand`. */
+function fetchLong(cpu: Cpu, code: Int32Array, pc: number): boolean {
+  const host = placeLong(cpu, code, pc, DENY_READ);
+  if (host < 0) return false;
+  operand[0] = cpu.m16[(host >>> 1) + 4];
+  operand[1] = cpu.m32[(host >>> 2) + 1];
+  operand[2] = cpu.m32[host >>> 2];
+  return true;
+}
+
+/** ST(index), which must not be empty, into `operand`. */
+function fetchStack(cpu: Cpu, code: Int32Array, pc: number, index: number): boolean {
+  const m32 = cpu.m32;
+  const register = ((m32[FP_STATUS] >> TOP_SHIFT) + index) & 7;
+  if (((m32[FP_TAG] >> register) & 1) !== 0) return false;
+  fetchRegister(cpu, register);
+  note(cpu, code, pc);
+  return true;
 }
 
 /** An integer of 16 or 32 bits in memory into `operand`. */
@@ -170,11 +212,9 @@ export function beginReal(cpu: Cpu, code: Int32Array, pc: number): number {
   if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || !allowsPlain(m32[FP_CONTROL])) return -1;
   const top = (status >> TOP_SHIFT) & 7;
   const tag = m32[FP_TAG];
-  const meta = code[pc + R_META];
-  if (((meta >> META_KIND_B_SHIFT) & 15) === KIND_MEMORY) {
-    if (((tag >> top) & 1) !== 0) return -1;
-    return fetchReal(cpu, code, pc, (meta >> META_SIZE_B_SHIFT) & 7) ? top : -1;
-  }
+  const shape = code[pc + R_META] & SHAPE_B;
+  if (shape === MEMORY_64_B) return ((tag >> top) & 1) === 0 && fetchDouble(cpu, code, pc) ? top : -1;
+  if (shape === MEMORY_32_B) return ((tag >> top) & 1) === 0 && fetchSingle(cpu, code, pc) ? top : -1;
   const register = (top + code[pc + R_A]) & 7;
   const source = (top + code[pc + R_B]) & 7;
   if ((((tag >> register) | (tag >> source)) & 1) !== 0) return -1;
@@ -226,24 +266,14 @@ export function plainLoad(cpu: Cpu, code: Int32Array, pc: number): boolean {
   const status = m32[FP_STATUS];
   const top = ((status >> TOP_SHIFT) + 7) & 7;
   if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) === 0) return false;
-  const meta = code[pc + R_META];
-  if (((meta >> META_KIND_A_SHIFT) & 15) === KIND_MEMORY) {
-    const size = (meta >> META_SIZE_A_SHIFT) & 7;
-    if (size === SIZE_80) {
-      const host = placeLong(cpu, code, pc, DENY_READ);
-      if (host < 0) return false;
-      operand[0] = cpu.m16[(host >>> 1) + 4];
-      operand[1] = m32[(host >>> 2) + 1];
-      operand[2] = m32[host >>> 2];
-    } else if (!fetchReal(cpu, code, pc, size)) return false;
-  } else {
-    const register = (top + 1 + code[pc + R_A]) & 7;
-    if (((m32[FP_TAG] >> register) & 1) !== 0) return false;
-    fetchRegister(cpu, register);
-    note(cpu, code, pc);
-  }
-  push(cpu, status, top);
-  return true;
+  const shape = code[pc + R_META] & SHAPE_A;
+  let isFetched: boolean;
+  if (shape === MEMORY_64) isFetched = fetchDouble(cpu, code, pc);
+  else if (shape === MEMORY_32) isFetched = fetchSingle(cpu, code, pc);
+  else if (shape === MEMORY_80) isFetched = fetchLong(cpu, code, pc);
+  else isFetched = fetchStack(cpu, code, pc, code[pc + R_A]);
+  if (isFetched) push(cpu, status, top);
+  return isFetched;
 }
 
 /** FILD. */
@@ -286,41 +316,57 @@ export function plainStore(cpu: Cpu, code: Int32Array, pc: number, pops: number)
   const status = m32[FP_STATUS];
   const top = (status >> TOP_SHIFT) & 7;
   if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
-  const meta = code[pc + R_META];
-  let bits = 0;
-  if (((meta >> META_KIND_A_SHIFT) & 15) !== KIND_MEMORY) {
-    const register = (top + code[pc + R_A]) & 7;
-    m32[FP_SIGNIFICAND + 2 * register] = m32[FP_SIGNIFICAND + 2 * top];
-    m32[FP_SIGNIFICAND + 2 * register + 1] = m32[FP_SIGNIFICAND + 2 * top + 1];
-    cpu.m16[FP_SIGN_EXPONENT_16 + register] = cpu.m16[FP_SIGN_EXPONENT_16 + top];
-    m32[FP_TAG] &= ~(1 << register);
-    note(cpu, code, pc);
-  } else {
-    const size = (meta >> META_SIZE_A_SHIFT) & 7;
-    if (size === SIZE_64) {
-      const host = place(cpu, code, pc, 8, DENY_WRITE);
-      if (host < 0) return false;
-      bits = narrowPlainF64(cpu, top);
-      if (bits < 0) return false;
-      m32[host >>> 2] = narrowed[0];
-      m32[(host >>> 2) + 1] = narrowed[1];
-    } else if (size === SIZE_32) {
-      const host = place(cpu, code, pc, 4, DENY_WRITE);
-      if (host < 0) return false;
-      bits = narrowPlainF32(cpu, top);
-      if (bits < 0) return false;
-      m32[host >>> 2] = narrowed[0];
-    } else {
-      const host = placeLong(cpu, code, pc, DENY_WRITE);
-      if (host < 0) return false;
-      m32[host >>> 2] = m32[FP_SIGNIFICAND + 2 * top];
-      m32[(host >>> 2) + 1] = m32[FP_SIGNIFICAND + 2 * top + 1];
-      cpu.m16[(host >>> 1) + 4] = cpu.m16[FP_SIGN_EXPONENT_16 + top];
-    }
-  }
+  const shape = code[pc + R_META] & SHAPE_A;
+  let bits: number;
+  if (shape === MEMORY_64) bits = storeDouble(cpu, code, pc, top);
+  else if (shape === MEMORY_32) bits = storeSingle(cpu, code, pc, top);
+  else if (shape === MEMORY_80) bits = storeLong(cpu, code, pc, top);
+  else bits = storeStack(cpu, code, pc, top);
+  if (bits < 0) return false;
   m32[FP_TAG] |= pops << top;
   m32[FP_STATUS] = (status & ~(C1 | TOP_FIELD)) | (((top + pops) & 7) << TOP_SHIFT) | bits;
   return true;
+}
+
+// A register to memory or to another register: the bits for the status word, or −1.
+
+function storeDouble(cpu: Cpu, code: Int32Array, pc: number, register: number): number {
+  const host = place(cpu, code, pc, 8, DENY_WRITE);
+  if (host < 0) return -1;
+  const bits = narrowPlainF64(cpu, register);
+  if (bits < 0) return -1;
+  cpu.m32[host >>> 2] = narrowed[0];
+  cpu.m32[(host >>> 2) + 1] = narrowed[1];
+  return bits;
+}
+
+function storeSingle(cpu: Cpu, code: Int32Array, pc: number, register: number): number {
+  const host = place(cpu, code, pc, 4, DENY_WRITE);
+  if (host < 0) return -1;
+  const bits = narrowPlainF32(cpu, register);
+  if (bits >= 0) cpu.m32[host >>> 2] = narrowed[0];
+  return bits;
+}
+
+function storeLong(cpu: Cpu, code: Int32Array, pc: number, register: number): number {
+  const m32 = cpu.m32;
+  const host = placeLong(cpu, code, pc, DENY_WRITE);
+  if (host < 0) return -1;
+  m32[host >>> 2] = m32[FP_SIGNIFICAND + 2 * register];
+  m32[(host >>> 2) + 1] = m32[FP_SIGNIFICAND + 2 * register + 1];
+  cpu.m16[(host >>> 1) + 4] = cpu.m16[FP_SIGN_EXPONENT_16 + register];
+  return 0;
+}
+
+function storeStack(cpu: Cpu, code: Int32Array, pc: number, top: number): number {
+  const m32 = cpu.m32;
+  const register = (top + code[pc + R_A]) & 7;
+  m32[FP_SIGNIFICAND + 2 * register] = m32[FP_SIGNIFICAND + 2 * top];
+  m32[FP_SIGNIFICAND + 2 * register + 1] = m32[FP_SIGNIFICAND + 2 * top + 1];
+  cpu.m16[FP_SIGN_EXPONENT_16 + register] = cpu.m16[FP_SIGN_EXPONENT_16 + top];
+  m32[FP_TAG] &= ~(1 << register);
+  note(cpu, code, pc);
+  return 0;
 }
 
 const ROUND_ZERO = 3;
@@ -390,22 +436,15 @@ export function plainCompare(cpu: Cpu, code: Int32Array, pc: number, pops: numbe
   const status = m32[FP_STATUS];
   const top = (status >> TOP_SHIFT) & 7;
   if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
-  const meta = code[pc + R_META];
-  if (((meta >> META_KIND_A_SHIFT) & 15) === KIND_MEMORY) {
-    if (!fetchReal(cpu, code, pc, (meta >> META_SIZE_A_SHIFT) & 7)) return false;
-    const order = comparePlain(cpu, top);
-    if (order < 0) return false;
-    finishComparison(cpu, status, top, order, pops);
-    return true;
-  }
-  const register = (top + code[pc + R_A]) & 7;
-  if (((m32[FP_TAG] >> register) & 1) !== 0) return false;
-  fetchRegister(cpu, register);
+  const shape = code[pc + R_META] & SHAPE_A;
+  let isFetched: boolean;
+  if (shape === MEMORY_64) isFetched = fetchDouble(cpu, code, pc);
+  else if (shape === MEMORY_32) isFetched = fetchSingle(cpu, code, pc);
+  else isFetched = fetchStack(cpu, code, pc, code[pc + R_A]);
+  if (!isFetched) return false;
   const order = comparePlain(cpu, top);
-  if (order < 0) return false;
-  note(cpu, code, pc);
-  finishComparison(cpu, status, top, order, pops);
-  return true;
+  if (order >= 0) finishComparison(cpu, status, top, order, pops);
+  return order >= 0;
 }
 
 /** FICOM and FICOMP. */
@@ -427,15 +466,12 @@ export function plainCompareStack(cpu: Cpu, code: Int32Array, pc: number, index:
   const status = m32[FP_STATUS];
   const top = (status >> TOP_SHIFT) & 7;
   if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
-  if (index < 0) widenInt32(0);
-  else {
-    const register = (top + index) & 7;
-    if (((m32[FP_TAG] >> register) & 1) !== 0) return false;
-    fetchRegister(cpu, register);
-  }
+  if (index < 0) {
+    widenInt32(0);
+    note(cpu, code, pc);
+  } else if (!fetchStack(cpu, code, pc, index)) return false;
   const order = comparePlain(cpu, top);
   if (order < 0) return false;
-  note(cpu, code, pc);
   finishComparison(cpu, status, top, order, pops);
   return true;
 }
