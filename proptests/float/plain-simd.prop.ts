@@ -12,6 +12,7 @@ import { getFlags } from '../../src/core/state/flags.ts';
 import { EAX, MXCSR, XMM } from '../../src/core/state/layout.ts';
 import { generalConvert } from '../../tiers/interp/handlers/simd-convert.ts';
 import { generalFloat } from '../../tiers/interp/handlers/simd-float.ts';
+import { generalMove } from '../../tiers/interp/handlers/simd-move.ts';
 import { hex } from '../system/fixture.ts';
 import { comparePlain, readBytes, writeBytes } from './plain-bench.ts';
 import { putF32, putF64, putInteger, RandomWords } from './values.ts';
@@ -27,6 +28,7 @@ const both = (name: string, size: string, immediate = ''): string[] => [
   `${name} xmm0, xmm1${immediate}`,
   `${name} xmm0, ${size} [ebx]${immediate}`,
 ];
+const moves = (name: string, size: string): string[] => [...both(name, size), `${name} ${size} [ebx], xmm1`];
 const FORMS: readonly string[] = [
   ...['ADD', 'SUB', 'MUL', 'DIV', 'MIN', 'MAX'].flatMap((name) =>
     Object.entries(SIZES).flatMap(([suffix, size]) => both(name + suffix, size)),
@@ -43,6 +45,8 @@ const FORMS: readonly string[] = [
   ...['CVTSS2SD'].flatMap((name) => both(name, 'dword')),
   ...['CVTSD2SS', 'CVTDQ2PD', 'CVTPS2PD'].flatMap((name) => both(name, 'qword')),
   ...['CVTDQ2PS', 'CVTTPS2DQ', 'CVTPS2DQ', 'CVTPD2PS'].flatMap((name) => both(name, 'oword')),
+  ...['MOVAPS', 'MOVAPD', 'MOVDQA', 'MOVUPS', 'MOVUPD', 'MOVDQU'].flatMap((name) => moves(name, 'oword')),
+  ...[...moves('MOVSS', 'dword'), ...moves('MOVSD', 'qword'), ...moves('MOVQ', 'qword'), 'LDDQU xmm0, oword [ebx]'],
 ];
 
 const NEARS_OF_DOUBLE = [1023, 1023, 1023, 0, 1, 2046, 511, 1023 + 52, 1534, 1023 + 31, 1923, 123, 573, 1473, 2040];
@@ -122,7 +126,12 @@ function stateText(cpu: Cpu, at: number): string {
 
 for (const level of [0, 3] as const) {
   test(`the plain SSE handlers do what the general ones do, at CPL ${level}`, () => {
-    const subject = { forms: FORMS, tables: [generalFloat, generalConvert], fill: fillState, show: stateText };
+    const subject = {
+      forms: FORMS,
+      tables: [generalFloat, generalConvert, generalMove],
+      fill: fillState,
+      show: stateText,
+    };
     comparePlain(subject, level, new RandomWords(seed), seed, caseCount);
   });
 }

@@ -20,6 +20,7 @@ import {
 } from '../../src/core/state/layout.ts';
 import { generalArithmetic } from '../../tiers/interp/handlers/x87-arithmetic.ts';
 import { generalCompare } from '../../tiers/interp/handlers/x87-compare.ts';
+import { generalFunctions } from '../../tiers/interp/handlers/x87-functions.ts';
 import { generalTransfer } from '../../tiers/interp/handlers/x87-transfer.ts';
 import { hex } from '../system/fixture.ts';
 import { comparePlain, readBytes, writeBytes } from './plain-bench.ts';
@@ -50,6 +51,7 @@ const FORMS: readonly string[] = [
   ...['FCOMPP', 'FUCOM st1', 'FUCOMP st2', 'FUCOMPP', 'FTST'],
   ...['FICOM word [ebx]', 'FICOM dword [ebx]', 'FICOMP word [ebx]', 'FICOMP dword [ebx]'],
   ...['FCOMI st0, st1', 'FCOMIP st0, st3', 'FUCOMI st0, st1', 'FUCOMIP st0, st2'],
+  ...['FCHS', 'FABS', 'FSQRT'],
 ];
 
 const WORDS = [FP_CONTROL, FP_STATUS, FP_TAG, FP_OPCODE, FP_IP, FP_CS, FP_DP, FP_DS];
@@ -122,7 +124,7 @@ function fillState(random: RandomWords, cpu: Cpu, text: string, at: number): voi
 
 for (const level of [0, 3] as const) {
   test(`the plain x87 handlers do what the general ones do, at CPL ${level}`, () => {
-    const tables = [generalArithmetic, generalTransfer, generalCompare];
+    const tables = [generalArithmetic, generalTransfer, generalCompare, generalFunctions];
     const subject = { forms: FORMS, tables, fill: fillState, show: stateText };
     comparePlain(subject, level, new RandomWords(seed), seed, caseCount);
   });

@@ -26,7 +26,7 @@ import {
   plainIntegersToF32,
   plainIntegersToF64,
   plainSinglesToIntegers,
-} from './simd-plain.ts';
+} from './simd-plain-convert.ts';
 
 const pair: Words = { hi: 0, lo: 0 };
 

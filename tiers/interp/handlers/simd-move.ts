@@ -20,6 +20,7 @@ import {
   storeAligned128,
   xmmWord,
 } from './simd-operands.ts';
+import { plainMove128, plainMove32, plainMove64 } from './simd-plain-convert.ts';
 import * as simdOperands from './simd-operands.ts';
 
 // Constants of this module rather than imported ones: see tiers/interp/hot.ts.
@@ -274,20 +275,57 @@ function maskmovdqu(cpu: Cpu, code: Int32Array, pc: number): void {
   storeMasked(cpu, code, pc, xmmWord(code[pc + R_A]), 16);
 }
 
-export const simdMoveHandlers = {
-  MOVD: movd,
-  MOVQ: movq,
-  MOVQ2DQ: movq2dq,
-  MOVDQ2Q: movdq2q,
+/** The general handlers, whatever the operands: what the plain ones fall back to and are tested against. */
+export const generalMove = {
   MOVUPS: moveUnaligned,
   MOVUPD: moveUnaligned,
   MOVDQU: moveUnaligned,
   LDDQU: moveUnaligned,
-  MOVSS: movss,
-  MOVSD: movsd,
   MOVAPS: moveAligned,
   MOVAPD: moveAligned,
   MOVDQA: moveAligned,
+  MOVSS: movss,
+  MOVSD: movsd,
+  MOVQ: movq,
+} satisfies Partial<Record<OpName, Handler>>;
+
+const general: typeof generalMove = generalMove;
+
+// A function written out for each row: closures made by one factory would share what the host engine learns of them.
+export const simdMoveHandlers = {
+  MOVD: movd,
+  MOVQ: (cpu, code, pc) => {
+    if (!plainMove64(cpu, code, pc, true)) general.MOVQ(cpu, code, pc);
+  },
+  MOVQ2DQ: movq2dq,
+  MOVDQ2Q: movdq2q,
+  MOVUPS: (cpu, code, pc) => {
+    if (!plainMove128(cpu, code, pc)) general.MOVUPS(cpu, code, pc);
+  },
+  MOVUPD: (cpu, code, pc) => {
+    if (!plainMove128(cpu, code, pc)) general.MOVUPD(cpu, code, pc);
+  },
+  MOVDQU: (cpu, code, pc) => {
+    if (!plainMove128(cpu, code, pc)) general.MOVDQU(cpu, code, pc);
+  },
+  LDDQU: (cpu, code, pc) => {
+    if (!plainMove128(cpu, code, pc)) general.LDDQU(cpu, code, pc);
+  },
+  MOVSS: (cpu, code, pc) => {
+    if (!plainMove32(cpu, code, pc)) general.MOVSS(cpu, code, pc);
+  },
+  MOVSD: (cpu, code, pc) => {
+    if (!plainMove64(cpu, code, pc, false)) general.MOVSD(cpu, code, pc);
+  },
+  MOVAPS: (cpu, code, pc) => {
+    if (!plainMove128(cpu, code, pc)) general.MOVAPS(cpu, code, pc);
+  },
+  MOVAPD: (cpu, code, pc) => {
+    if (!plainMove128(cpu, code, pc)) general.MOVAPD(cpu, code, pc);
+  },
+  MOVDQA: (cpu, code, pc) => {
+    if (!plainMove128(cpu, code, pc)) general.MOVDQA(cpu, code, pc);
+  },
   MOVNTPS: moveAligned,
   MOVNTPD: moveAligned,
   MOVNTDQ: moveAligned,

@@ -1,38 +1,19 @@
-// SSE arithmetic, comparisons and conversions as programs use them nearly always: XMM registers available, memory plain
-// and aligned, normal numbers and zeros. Host arithmetic where core/cpu/float/fast-path.ts proves it; PE is set here when
-// a result is inexact. Each function answers false before anything has changed, and the row's general handler then does
-// the instruction from the start; true when it has done all of it. No doubles as arguments or results of calls: the host
-// engine would allocate them. SDM 2 under each name.
+// SSE arithmetic and comparisons as programs use them nearly always: XMM registers available, memory plain and aligned,
+// normal numbers and zeros. Host arithmetic where core/cpu/float/fast-path.ts proves it; PE is set here when a result is
+// inexact. Each function answers false before anything has changed, and the row's general handler then does the
+// instruction from the start; true when it has done all of it. Doubles are arguments and results only of functions small
+// enough to be inlined: the host engine would allocate them. SDM 2 under each name.
 
 import * as fast from '../../../src/core/cpu/float/fast-path.ts';
 import * as record from '../../../src/core/isa/record.ts';
-import * as tlbBits from '../../../src/core/memory/tlb.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
 import { setArithmeticFlags } from '../../../src/core/state/flags.ts';
 import * as layout from '../../../src/core/state/layout.ts';
-import { linearOf } from '../operands.ts';
+import { sourceAt } from './simd-place.ts';
 
 // Constants of this module rather than imported ones: see hot.ts.
-const { EA_16, KIND_MEMORY, KIND_REGISTER, KIND_XMM, META_KIND_B_SHIFT, R_A, R_B, R_DISP, R_EA, R_IMM, R_META } =
-  record;
-const {
-  AC,
-  CR0,
-  CR0_EM,
-  CR0_TS,
-  CR4,
-  CR4_OSFXSR,
-  DS,
-  EFLAGS,
-  ES,
-  MODE_CPL3,
-  MODE_FLAT_DATA,
-  MODE_KEY,
-  MXCSR,
-  SS,
-  XMM,
-} = layout;
-const { TLB_NO_SUPER_READ } = tlbBits;
+const { R_A, R_IMM } = record;
+const { MXCSR, XMM } = layout;
 const {
   exactnessOfProduct,
   exactnessOfQuotient,
@@ -46,11 +27,7 @@ const {
   roundsFreely,
 } = fast;
 
-const UNAVAILABLE = CR0_EM | CR0_TS;
 const PE = 0x20;
-/** The segments that MODE_FLAT_DATA vouches for, as a set of bits. */
-const FLAT_SEGMENTS = (1 << ES) | (1 << SS) | (1 << DS);
-
 const LEAST_F64 = 2.2250738585072014e-308;
 const GREATEST_F64 = 1.7976931348623157e308;
 const LEAST_F32 = 1.1754943508222875e-38;
@@ -65,58 +42,14 @@ export const SUBTRACT: number = OP_SUBTRACT;
 export const MULTIPLY: number = OP_MULTIPLY;
 export const DIVIDE: number = OP_DIVIDE;
 
+/** The XMM registers begin at this byte of the CPU block. */
+const XMM_BYTE = XMM << 2;
+
 /** Results until all are known. */
 const doubles = new Float64Array(2);
 const doubleWords = new Int32Array(doubles.buffer);
 const singles = new Float32Array(4);
 const singleWords = new Int32Array(singles.buffer);
-
-const KIND_B_FIELD = 15 << META_KIND_B_SHIFT;
-const MEMORY_AS_B = KIND_MEMORY << META_KIND_B_SHIFT;
-const REGISTER_AS_B = KIND_REGISTER << META_KIND_B_SHIFT;
-const XMM_AS_B = KIND_XMM << META_KIND_B_SHIFT;
-/** The XMM registers begin at this byte of the CPU block. */
-const XMM_BYTE = XMM << 2;
-
-/** Byte address of a source of 4, 8 or 16 bytes in plain memory, −1: the general way. Raises #GP(0) and #SS(0) as that. */
-function memoryAt(cpu: Cpu, code: Int32Array, pc: number, bytes: number): number {
-  const m32 = cpu.m32;
-  const ea = code[pc + R_EA];
-  const segment = (ea >> 12) & 7;
-  const mode = m32[MODE_KEY];
-  let linear = (m32[ea & 15] + (m32[(ea >> 4) & 15] << ((ea >> 8) & 3)) + code[pc + R_DISP]) | 0;
-  if ((ea & EA_16) !== 0) linear &= 0xffff;
-  if ((mode & MODE_FLAT_DATA) === 0 || ((FLAT_SEGMENTS >> segment) & 1) === 0) {
-    // Of 16 bytes the alignment comes before the limit.
-    if (bytes === 16) return -1;
-    linear = linearOf(cpu, segment, linear, bytes, false);
-  }
-  if ((linear & (bytes - 1)) !== 0) {
-    if (bytes !== 8 || (linear & 3) !== 0 || (linear & 0xfff) > 0xff8 || (m32[EFLAGS] & AC) !== 0) return -1;
-  }
-  const entry = cpu.tlb[linear >>> 12];
-  // The user's bit lies two below the supervisor's, as many as MODE_CPL3 moved down gives.
-  if ((entry & (TLB_NO_SUPER_READ >> ((mode & MODE_CPL3) >> 1))) !== 0) return -1;
-  return ((entry & -4096) + linear) | 0;
-}
-
-/** Byte address of a source of 4, 8 or 16 bytes in XMM (in the CPU block) or memory; −1: the general way. */
-function sourceAt(cpu: Cpu, code: Int32Array, pc: number, bytes: number): number {
-  const m32 = cpu.m32;
-  if (((m32[CR0] & UNAVAILABLE) | (~m32[CR4] & CR4_OSFXSR)) !== 0) return -1;
-  const kind = code[pc + R_META] & KIND_B_FIELD;
-  if (kind === XMM_AS_B) return XMM_BYTE + (code[pc + R_B] << 4);
-  return kind === MEMORY_AS_B ? memoryAt(cpu, code, pc, bytes) : -1;
-}
-
-/** As sourceAt, of a general register or memory. */
-function generalAt(cpu: Cpu, code: Int32Array, pc: number): number {
-  const m32 = cpu.m32;
-  if (((m32[CR0] & UNAVAILABLE) | (~m32[CR4] & CR4_OSFXSR)) !== 0) return -1;
-  const kind = code[pc + R_META] & KIND_B_FIELD;
-  if (kind === REGISTER_AS_B) return code[pc + R_B] << 2;
-  return kind === MEMORY_AS_B ? memoryAt(cpu, code, pc, 4) : -1;
-}
 
 /** Element `k` of `doubles`: a ∘ b, plain. Answers EXACT, INEXACT, or UNKNOWN for what is not plain. */
 function computeF64(operation: number, a: number, b: number, k: number, isSticky: boolean): number {
@@ -552,131 +485,5 @@ export function plainMaskF32(cpu: Cpu, code: Int32Array, pc: number, count: numb
     singleWords[k] = mask(a, b, code[pc + R_IMM] & 7);
   }
   for (let k = 0; k < count; k++) m32[(to >> 2) + k] = singleWords[k];
-  return true;
-}
-
-/** CVTSI2SD (`count` 1) of a general register or memory, CVTDQ2PD (`count` 2): exact. */
-export function plainIntegersToF64(cpu: Cpu, code: Int32Array, pc: number, count: number): boolean {
-  const { m32 } = cpu;
-  const from = count === 1 ? generalAt(cpu, code, pc) : sourceAt(cpu, code, pc, 4 * count);
-  if (from < 0) return false;
-  for (let k = 0; k < count; k++) doubles[k] = m32[(from >> 2) + k];
-  const word = XMM + (code[pc + R_A] << 2);
-  for (let k = 0; k < 2 * count; k++) m32[word + k] = doubleWords[k];
-  return true;
-}
-
-/** CVTSI2SS (`count` 1), CVTDQ2PS (`count` 4). */
-export function plainIntegersToF32(cpu: Cpu, code: Int32Array, pc: number, count: number): boolean {
-  const { m32 } = cpu;
-  const mxcsr = m32[MXCSR];
-  const from = count === 1 ? generalAt(cpu, code, pc) : sourceAt(cpu, code, pc, 4 * count);
-  if (from < 0) return false;
-  let exactness = 0;
-  for (let k = 0; k < count; k++) {
-    const value = m32[(from >> 2) + k];
-    singles[k] = value;
-    if (singles[k] !== value) exactness = 1;
-  }
-  if (exactness !== 0 && !roundsFreely(mxcsr)) return false;
-  m32[MXCSR] = mxcsr | (exactness << 5);
-  const word = XMM + (code[pc + R_A] << 2);
-  for (let k = 0; k < count; k++) m32[word + k] = singleWords[k];
-  return true;
-}
-
-/** Added and taken away, it rounds a double below 2^51 in magnitude to an integer, to nearest even. */
-const TO_INTEGER = 6755399441055744;
-
-/** CVTTSD2SI, CVTSD2SI. A denormal raises no DE here, but is left to the general way for DAZ's sake. */
-export function plainF64ToInteger(cpu: Cpu, code: Int32Array, pc: number, truncates: boolean): boolean {
-  const { m32, view } = cpu;
-  const mxcsr = m32[MXCSR];
-  if (truncates ? (mxcsr & 0x1000) === 0 : !roundsFreely(mxcsr)) return false;
-  const from = sourceAt(cpu, code, pc, 8);
-  if (from < 0) return false;
-  const value = view.getFloat64(from, true);
-  if (!(value > -2147483649 && value < 2147483648 && (Math.abs(value) >= LEAST_F64 || value === 0))) return false;
-  const integer = truncates ? Math.trunc(value) : value + TO_INTEGER - TO_INTEGER;
-  if (integer < -2147483648 || integer > 2147483647) return false;
-  if (integer !== value) m32[MXCSR] = mxcsr | PE;
-  m32[code[pc + R_A]] = integer;
-  return true;
-}
-
-/** CVTTSS2SI, CVTSS2SI. */
-export function plainF32ToInteger(cpu: Cpu, code: Int32Array, pc: number, truncates: boolean): boolean {
-  const { m32, view } = cpu;
-  const mxcsr = m32[MXCSR];
-  if (truncates ? (mxcsr & 0x1000) === 0 : !roundsFreely(mxcsr)) return false;
-  const from = sourceAt(cpu, code, pc, 4);
-  if (from < 0) return false;
-  const value = view.getFloat32(from, true);
-  if (!(value >= -2147483648 && value < 2147483648 && (Math.abs(value) >= LEAST_F32 || value === 0))) return false;
-  const integer = truncates ? Math.trunc(value) : value + TO_INTEGER - TO_INTEGER;
-  if (integer !== value) m32[MXCSR] = mxcsr | PE;
-  m32[code[pc + R_A]] = integer;
-  return true;
-}
-
-/** CVTTPS2DQ, CVTPS2DQ. */
-export function plainSinglesToIntegers(cpu: Cpu, code: Int32Array, pc: number, truncates: boolean): boolean {
-  const { m32, view } = cpu;
-  const mxcsr = m32[MXCSR];
-  if (truncates ? (mxcsr & 0x1000) === 0 : !roundsFreely(mxcsr)) return false;
-  const from = sourceAt(cpu, code, pc, 16);
-  if (from < 0) return false;
-  let exactness = 0;
-  for (let k = 0; k < 4; k++) {
-    const value = view.getFloat32(from + 4 * k, true);
-    if (!(value >= -2147483648 && value < 2147483648 && (Math.abs(value) >= LEAST_F32 || value === 0))) return false;
-    const integer = truncates ? Math.trunc(value) : value + TO_INTEGER - TO_INTEGER;
-    if (integer !== value) exactness = 1;
-    singleWords[k] = integer;
-  }
-  m32[MXCSR] = mxcsr | (exactness << 5);
-  const word = XMM + (code[pc + R_A] << 2);
-  for (let k = 0; k < 4; k++) m32[word + k] = singleWords[k];
-  return true;
-}
-
-/** CVTSS2SD (`count` 1), CVTPS2PD (`count` 2): exact. */
-export function plainF32ToF64(cpu: Cpu, code: Int32Array, pc: number, count: number): boolean {
-  const { m32, view } = cpu;
-  const from = sourceAt(cpu, code, pc, 4 * count);
-  if (from < 0) return false;
-  for (let k = 0; k < count; k++) {
-    const value = view.getFloat32(from + 4 * k, true);
-    if (!(Math.abs(value) >= LEAST_F32 || value === 0)) return false;
-    doubles[k] = value;
-  }
-  const word = XMM + (code[pc + R_A] << 2);
-  for (let k = 0; k < 2 * count; k++) m32[word + k] = doubleWords[k];
-  return true;
-}
-
-/** CVTSD2SS (`count` 1), CVTPD2PS (`count` 2, the upper half becomes 0). */
-export function plainF64ToF32(cpu: Cpu, code: Int32Array, pc: number, count: number): boolean {
-  const { m32, view } = cpu;
-  const mxcsr = m32[MXCSR];
-  if (!roundsFreely(mxcsr)) return false;
-  const from = sourceAt(cpu, code, pc, 8 * count);
-  if (from < 0) return false;
-  let exactness = 0;
-  for (let k = 0; k < count; k++) {
-    const value = view.getFloat64(from + 8 * k, true);
-    const rounded = Math.fround(value);
-    const size = Math.abs(rounded);
-    if (!((size > LEAST_F32 && size <= GREATEST_F32) || value === 0)) return false;
-    singles[k] = rounded;
-    if (rounded !== value) exactness = 1;
-  }
-  m32[MXCSR] = mxcsr | (exactness << 5);
-  const word = XMM + (code[pc + R_A] << 2);
-  m32[word] = singleWords[0];
-  if (count === 1) return true;
-  m32[word + 1] = singleWords[1];
-  m32[word + 2] = 0;
-  m32[word + 3] = 0;
   return true;
 }

@@ -16,6 +16,7 @@ import {
   tangentF80,
 } from '../../../src/core/cpu/float/f80-transcendental.ts';
 import type { F80 } from '../../../src/core/cpu/float/f80.ts';
+import { rootPlain } from '../../../src/core/cpu/fpu/plain.ts';
 import { isEmpty, physical, pop, push, readStack, setTop, writeStack } from '../../../src/core/cpu/fpu/registers.ts';
 import {
   C1,
@@ -33,6 +34,7 @@ import type { Cpu } from '../../../src/core/state/cpu.ts';
 import { FP_STATUS, FP_TAG } from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
 import { beside, first, INDEFINITE, note, outcome, second } from './x87-operands.ts';
+import { beginTop, finishPlain, plainSign } from './x87-plain.ts';
 
 const C2 = 0x400;
 
@@ -221,10 +223,26 @@ function fnop(cpu: Cpu, code: Int32Array, pc: number): void {
   if (enter(cpu)) note(cpu, code, pc);
 }
 
-export const x87FunctionHandlers = {
+/** The general handlers, whatever the operands: what the plain ones fall back to and are tested against. */
+export const generalFunctions = {
   FCHS: changeSign(0xffff, 0x8000),
   FABS: changeSign(0x7fff, 0),
   FSQRT: unary(squareRootF80),
+} satisfies Partial<Record<OpName, Handler>>;
+
+const general: typeof generalFunctions = generalFunctions;
+
+export const x87FunctionHandlers = {
+  FCHS: (cpu, code, pc) => {
+    if (!plainSign(cpu, code, pc, 0xffff, 0x8000)) general.FCHS(cpu, code, pc);
+  },
+  FABS: (cpu, code, pc) => {
+    if (!plainSign(cpu, code, pc, 0x7fff, 0)) general.FABS(cpu, code, pc);
+  },
+  FSQRT: (cpu, code, pc) => {
+    const register = beginTop(cpu, code, pc);
+    if (register < 0 || !finishPlain(cpu, rootPlain(cpu, register))) general.FSQRT(cpu, code, pc);
+  },
   FRNDINT: unary(roundIntegralF80),
   F2XM1: unary(exponentialF80),
   FSCALE: fscale,

@@ -233,6 +233,17 @@ export function beginInteger(cpu: Cpu, code: Int32Array, pc: number): number {
   return fetchInteger(cpu, code, pc, (code[pc + R_META] >> META_SIZE_B_SHIFT) & 7) ? top : -1;
 }
 
+/** FSQRT: ST(0)'s physical number, or −1. */
+export function beginTop(cpu: Cpu, code: Int32Array, pc: number): number {
+  const m32 = cpu.m32;
+  const status = m32[FP_STATUS];
+  const top = (status >> TOP_SHIFT) & 7;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || !allowsPlain(m32[FP_CONTROL])) return -1;
+  if (((m32[FP_TAG] >> top) & 1) !== 0) return -1;
+  note(cpu, code, pc);
+  return top;
+}
+
 /** The status word after arithmetic that answered `bits`; false when it was not plain. */
 export function finishPlain(cpu: Cpu, bits: number): boolean {
   if (bits < 0) return false;
@@ -491,5 +502,17 @@ export function plainCompareToFlags(cpu: Cpu, code: Int32Array, pc: number, pops
   setArithmeticFlags(cpu, ((order & 4) << 4) | (order & 1));
   m32[FP_TAG] |= pops << top;
   m32[FP_STATUS] = (status & ~(C1 | TOP_FIELD)) | (((top + pops) & 7) << TOP_SHIFT);
+  return true;
+}
+
+/** FCHS (`and` all ones, `xor` the sign) and FABS (`and` all but the sign): of any full register, whatever it holds. */
+export function plainSign(cpu: Cpu, code: Int32Array, pc: number, and: number, xor: number): boolean {
+  const m32 = cpu.m32;
+  const status = m32[FP_STATUS];
+  const top = (status >> TOP_SHIFT) & 7;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
+  cpu.m16[FP_SIGN_EXPONENT_16 + top] = (cpu.m16[FP_SIGN_EXPONENT_16 + top] & and) ^ xor;
+  m32[FP_STATUS] = status & ~C1;
+  note(cpu, code, pc);
   return true;
 }

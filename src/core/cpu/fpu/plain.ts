@@ -10,7 +10,7 @@ import * as layout from '../../state/layout.ts';
 
 // Constants of this module rather than imported ones, not exported either: see tiers/interp/hot.ts.
 const { FP_CONTROL, FP_SIGN_EXPONENT_16, FP_SIGNIFICAND } = layout;
-const { divideSignificands, result } = significand;
+const { divideSignificands, result, rootSignificand } = significand;
 
 const TOP_BIT = 0x80000000 | 0;
 const BIAS = 16383;
@@ -302,6 +302,18 @@ export function dividePlain(cpu: Cpu, register: number, isReversed: boolean): nu
   if (isReversed) exponent = exponentB - exponentA + BIAS - divideSignificands(bHi, source[2], aHi, m32[at]);
   else exponent = exponentA - exponentB + BIAS - divideSignificands(aHi, m32[at], bHi, source[2]);
   return settle(cpu, register, sign, exponent, result.hi, result.lo, result.extra);
+}
+
+/** √register, of a positive normal number or a zero of either sign. */
+export function rootPlain(cpu: Cpu, register: number): number {
+  const m32 = cpu.m32;
+  const at = FP_SIGNIFICAND + 2 * register;
+  const se = cpu.m16[FP_SIGN_EXPONENT_16 + register];
+  const hi = m32[at + 1];
+  if (hi >= 0 || (se - 1) >>> 0 >= NORMAL_COUNT) return ((se & 0x7fff) | hi | m32[at]) === 0 ? 0 : MISS;
+  const unbiased = se - BIAS;
+  rootSignificand(hi, m32[at], unbiased & 1);
+  return settle(cpu, register, 0, (unbiased >> 1) + BIAS, result.hi, result.lo, result.extra);
 }
 
 /**
