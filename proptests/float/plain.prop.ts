@@ -3,7 +3,12 @@
  * each other; control words of every rounding, precision and mask; registers that are empty; memory on every alignment,
  * across pages and behind a segment with a base. REPRISE_CASES and REPRISE_SEED.
  */
+import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { makeFloatEnvironment, PE, useControlWord } from '../../src/core/cpu/float/environment.ts';
+import { divideF80, multiplyF80, squareRootF80 } from '../../src/core/cpu/float/f80-arithmetic.ts';
+import { makeF80, setF80 } from '../../src/core/cpu/float/f80.ts';
+import { dividePlain, multiplyPlain, operand, rootPlain } from '../../src/core/cpu/fpu/plain.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { getFlags } from '../../src/core/state/flags.ts';
 import {
@@ -22,7 +27,7 @@ import { generalArithmetic } from '../../tiers/interp/handlers/x87-arithmetic.ts
 import { generalCompare } from '../../tiers/interp/handlers/x87-compare.ts';
 import { generalFunctions } from '../../tiers/interp/handlers/x87-functions.ts';
 import { generalTransfer } from '../../tiers/interp/handlers/x87-transfer.ts';
-import { hex } from '../system/fixture.ts';
+import { hex, protectedBench } from '../system/fixture.ts';
 import { comparePlain, readBytes, writeBytes } from './plain-bench.ts';
 import { putF32, putF64, putF80, putInteger, RandomWords } from './values.ts';
 
@@ -129,3 +134,49 @@ for (const level of [0, 3] as const) {
     comparePlain(subject, level, new RandomWords(seed), seed, caseCount);
   });
 }
+
+/** A word from the edges: zero, ones, runs of ones from either side, powers of two, next to nothing, or anything. */
+function edge(random: RandomWords): number {
+  const at = random.below(32);
+  return pick(random, [0, -1, 1 << at, -1 << at, -1 >>> at, random.below(7) - 4, random.word(), random.word()]) | 0;
+}
+
+test('plain quotients, products and roots of words at the edges, remainders near zero and near the divisor', () => {
+  const random = new RandomWords(seed);
+  const { cpu } = protectedBench();
+  const environment = makeFloatEnvironment();
+  const [a, b, out] = [makeF80(), makeF80(), makeF80()];
+  for (let i = 0; i < 200 * caseCount; i++) {
+    setF80(a, 0x3fff + random.below(4), edge(random) | 0x80000000, edge(random));
+    setF80(b, 0x3fff, edge(random) | 0x80000000, edge(random));
+    if (random.below(6) === 0) {
+      const divisor = (BigInt(b.hi >>> 0) << 32n) | BigInt(b.lo >>> 0);
+      const product = (BigInt(random.word() >>> 0) | 0x80000000n) * divisor + BigInt(random.below(8) - 4);
+      const significand = product >> (product >> 95n === 0n ? 31n : 32n);
+      setF80(a, a.se, Number(significand >> 32n) | 0, Number(significand & 0xffffffffn) | 0);
+    }
+    cpu.m32[FP_CONTROL] = pick(random, [0x37f, 0x27f]);
+    cpu.m32[FP_SIGNIFICAND] = a.lo;
+    cpu.m32[FP_SIGNIFICAND + 1] = a.hi;
+    cpu.m16[FP_SIGN_EXPONENT_16] = a.se;
+    operand.set([b.se, b.hi, b.lo]);
+    useControlWord(environment, cpu.m32[FP_CONTROL]!);
+    const operation = random.below(4);
+    let bits: number;
+    if (operation === 0) {
+      bits = multiplyPlain(cpu, 0);
+      multiplyF80(environment, a, b, out);
+    } else if (operation === 1) {
+      bits = rootPlain(cpu, 0);
+      squareRootF80(environment, a, out);
+    } else {
+      bits = dividePlain(cpu, 0, operation === 3);
+      if (operation === 3) divideF80(environment, b, a, out);
+      else divideF80(environment, a, b, out);
+    }
+    const seen = [cpu.m16[FP_SIGN_EXPONENT_16], cpu.m32[FP_SIGNIFICAND + 1], cpu.m32[FP_SIGNIFICAND], bits];
+    const wanted = [out.se, out.hi, out.lo, (environment.flags & PE) | (environment.roundedUp << 9)];
+    const text = `operation ${operation} of ${hex(a.hi)}'${hex(a.lo)} and ${hex(b.hi)}'${hex(b.lo)}`;
+    assert.deepEqual(seen, wanted, `${text}, case ${i} of seed ${seed}`);
+  }
+});

@@ -24,6 +24,8 @@ const PM = 0x20;
 const PC_FIELD = 0x300;
 const PC_53 = 0x200;
 const MISS = -1;
+/** 2^−16: more than a digit of a quotient is estimated wrong by. */
+const NEAR = 0.0000152587890625;
 
 /** "Take the general path": nothing has changed. */
 export const NOT_PLAIN: number = MISS;
@@ -298,10 +300,68 @@ export function dividePlain(cpu: Cpu, register: number, isReversed: boolean): nu
     const isZero = dividendIsZero && divisorHi < 0 && (divisorExponent - 1) >>> 0 < NORMAL_COUNT;
     return isZero ? setZero(cpu, register, sign) : MISS;
   }
-  let exponent: number;
-  if (isReversed) exponent = exponentB - exponentA + BIAS - divideSignificands(bHi, source[2], aHi, m32[at]);
-  else exponent = exponentA - exponentB + BIAS - divideSignificands(aHi, m32[at], bHi, source[2]);
-  return settle(cpu, register, sign, exponent, result.hi, result.lo, result.extra);
+  const numeratorHi = isReversed ? bHi : aHi;
+  const numeratorLo = isReversed ? source[2] : m32[at];
+  const divisorHi = isReversed ? aHi : bHi;
+  const divisorLo = isReversed ? m32[at] : source[2];
+  let exponent = (isReversed ? exponentB - exponentA : exponentA - exponentB) + BIAS;
+  // The remainder, below the divisor, and the word that follows it: a quotient of 1 or more is halved first.
+  let hi = numeratorHi;
+  let lo = numeratorLo;
+  let next = 0;
+  if (hi >>> 0 > divisorHi >>> 0 || (hi === divisorHi && lo >>> 0 >= divisorLo >>> 0)) {
+    next = lo << 31;
+    lo = (lo >>> 1) | (hi << 31);
+    hi >>>= 1;
+  } else exponent--;
+  const inverse = 4294967296 / ((divisorHi >>> 0) * 4294967296 + (divisorLo >>> 0));
+  const divisorHigh = divisorLo >>> 16;
+  const divisorLow = divisorLo & 0xffff;
+  let first = 0;
+  for (let step = 0; ; step++) {
+    // Next 32 bits of the quotient. The estimate errs by less than 2^−17 and may be too large, but then by so little that
+    // the remainder, known modulo 2^64, is seen to be negative; elsewhere it is right.
+    const estimate = ((hi >>> 0) * 4294967296 + (lo >>> 0)) * inverse + NEAR;
+    if (estimate >= 4294967296) {
+      exponent = (isReversed ? exponentB - exponentA : exponentA - exponentB) + BIAS;
+      exponent -= divideSignificands(numeratorHi, numeratorLo, divisorHi, divisorLo);
+      return settle(cpu, register, sign, exponent, result.hi, result.lo, result.extra);
+    }
+    let digit = estimate >>> 0;
+    const isNear = estimate - digit < NEAR + NEAR;
+    const digitHigh = digit >>> 16;
+    const digitLow = digit & 0xffff;
+    const middle = (Math.imul(digitHigh, divisorLow) + (Math.imul(digitLow, divisorLow) >>> 16)) | 0;
+    const cross = (Math.imul(digitLow, divisorHigh) + (middle & 0xffff)) | 0;
+    const productHi = (Math.imul(digitHigh, divisorHigh) + (middle >>> 16) + (cross >>> 16)) | 0;
+    const productLo = Math.imul(digit, divisorLo);
+    hi = (lo - productHi - Math.imul(digit, divisorHi)) | 0;
+    lo = (next - productLo) | 0;
+    hi = (hi - (((~next & productLo) | ((~next | productLo) & lo)) >>> 31)) | 0;
+    if (isNear && hi < 0) {
+      digit -= 1;
+      const sum = (lo + divisorLo) | 0;
+      hi = (hi + divisorHi + (((lo & divisorLo) | ((lo | divisorLo) & ~sum)) >>> 31)) | 0;
+      lo = sum;
+    }
+    if (step === 0) {
+      first = digit | 0;
+      next = 0;
+      continue;
+    }
+    let extra = 0;
+    if ((hi | lo) !== 0) {
+      // 2R against D decides the next bit; the sticky bit tells an exact half from more than a half.
+      const twiceHi = (hi << 1) | (lo >>> 31);
+      const twiceLo = lo << 1;
+      if (hi >= 0 && twiceHi === divisorHi && twiceLo === divisorLo) extra = TOP_BIT;
+      else {
+        const isAbove = hi < 0 || twiceHi >>> 0 > divisorHi >>> 0;
+        extra = isAbove || (twiceHi === divisorHi && twiceLo >>> 0 > divisorLo >>> 0) ? TOP_BIT | 1 : 1;
+      }
+    }
+    return settle(cpu, register, sign, exponent, first, digit | 0, extra);
+  }
 }
 
 /** √register, of a positive normal number or a zero of either sign. */
