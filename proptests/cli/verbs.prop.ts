@@ -103,6 +103,12 @@ test('info, events and explain say what there is, for people and as JSON', async
       ['mov ax,[ebp+8]'],
     );
     assert.match((await reprise(['explain', 'f00fa2'], { cwd })).stdout, /#UD/);
+    const whole = await reprise(['explain', '83 c0 10 0f 84 10 00 00 00'], { cwd });
+    assert.match(
+      whole.stdout,
+      /row +ADD[^]*row +JCC[^]*\nIR\n[^]*cc add32[^]*\nOptimised IR, after \w+\n[^]*\nJavaScript\n[^]*eax = /,
+    );
+    assert.doesNotMatch((await reprise(['explain', '83 c0 10', '--rows'], { cwd })).stdout, /IR|JavaScript/);
   });
 });
 

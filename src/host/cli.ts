@@ -85,7 +85,7 @@ const VERBS: Readonly<Record<string, Verb>> = {
   },
   explain: {
     usage: 'explain HEX',
-    summary: 'bytes, the row they belong to, what they decode to',
+    summary: 'bytes, their rows, IR and what compiled code they become',
     load: async () => {
       const { EXPLAIN, explainCommand } = await import('./explain-command.ts');
       return { spec: EXPLAIN, run: explainCommand };

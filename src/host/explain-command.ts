@@ -1,5 +1,5 @@
-// `reprise explain HEX`: which row of the instruction table bytes belong to, what they decode to, and how another
-// decoder (iced-x86) spells them; with --tiers also what the compiling engines make of them.
+// `reprise explain HEX`: which row of the instruction table bytes belong to, what they decode to, how another decoder
+// (iced-x86) spells them, and what the compiling engines make of them: IR, IR after each pass, JavaScript.
 
 import { explainBytes } from '../core/isa/describe.ts';
 import { decodeInstruction } from '../core/isa/decode.ts';
@@ -11,10 +11,10 @@ import { printJson } from './report.ts';
 export const EXPLAIN: CommandSpec = {
   name: 'explain',
   positionals: ['HEX'],
-  summary: 'Explains the instructions that bytes decode to: row, operands, flags, faults.',
+  summary: 'Explains the instructions that bytes decode to: row, operands, flags, faults; IR, passes and JavaScript.',
   options: [
     { name: 'bits', value: 'N', choices: ['16', '32'], help: 'code segment of 16 or 32 bits (default 32)' },
-    { name: 'tiers', help: 'also the IR, the IR after each pass that changes it, and the JavaScript (32 bits only)' },
+    { name: 'rows', help: 'the rows alone, without IR and JavaScript (which 16-bit code has not: it is interpreted)' },
   ],
   notes: 'HEX is bytes as digits, such as 8b4508 or "8b 45 08"; several instructions are explained one after another.',
 };
@@ -57,11 +57,14 @@ export async function explainCommand(args: Arguments): Promise<number> {
     offset += length;
   }
   formatter.free();
-  const tiers = args.has('tiers') ? explainTiers(bytes.subarray(0, explainedBytes(explained)), bits) : null;
+  const tiers = args.has('rows') ? null : explainTiers(bytes.subarray(0, explainedBytes(explained)), bits);
   if (args.has('json')) printJson({ bits, instructions: explained, ...(tiers === null ? {} : { tiers }) });
   else process.stdout.write(`${explained.map(({ text, iced }) => `${text}\niced-x86   ${iced}\n`).join('\n')}`);
   if (tiers !== null && !args.has('json')) {
-    const passes = tiers.passes.map(({ name, text }) => `\nIR after ${name}\n${text}`).join('');
+    const last = tiers.passes.length - 1;
+    const passes = tiers.passes
+      .map(({ name, text }, i) => `\n${i === last ? 'Optimised IR, after' : 'IR after'} ${name}\n${text}`)
+      .join('');
     process.stdout.write(`\nIR\n${tiers.lifted}${passes}\nJavaScript\n${tiers.javascript}\n`);
   }
   return 0;
