@@ -38,7 +38,7 @@ const inFile = (file: string, rows: readonly Row[]): Mutation[] =>
 const at = (names: RegExp): Answer => ({ names });
 /** Leaves lazy flags; what reads them shows the fault. A restored state has none, so the fault begins here. */
 const SETS_FLAGS =
-  /^(ADD|SUB|ADC|SBB|CMP|AND|OR|XOR|TEST|INC|DEC|NEG|SHL|SHR|SAR|ROL|ROR|RCL|RCR|SHLD|SHRD|IMUL|IMUL1|IMUL3|MUL|DIV|IDIV|XADD|CMPXCHG|BT|BTS|BTR|BTC|BSF|BSR|STC|CLC|CMC)\b/;
+  /^(ADD|SUB|ADC|SBB|CMP|AND|OR|XOR|TEST|INC|DEC|NEG|SHL|SHR|SAR|ROL|ROR|RCL|RCR|SHLD|SHRD|IMUL|IMUL1|IMUL3|MUL|DIV|IDIV|XADD|CMPXCHG|BT|BTS|BTR|BTC|BSF|BSR|STC|CLC|CMC|U?COMIS[SD]|FU?COMIP?)\b/;
 const flagsReadBy = (shows: RegExp): Answer => ({ names: SETS_FLAGS, shows });
 /** A tick more or less for each block: a block of one instruction shows it, the last one of a longer one. */
 const ENDS_BLOCK: Answer = {
@@ -302,7 +302,7 @@ export const MUTATIONS: readonly Mutation[] = [
       {
         names: /^\w+ (eax|ax|al|ah)\b|^(MUL|IMUL1|DIV|IDIV|CMPXCHG|XADD|XCHG|CBW|POP|RDTSC)/,
         // A handler looks at all registers too.
-        shows: /\[|^(PUSH|POP|CALL|RET|LEAVE|REP|STOS|MOVS|XADD|CMPXCHG|RDTSC|RCL|RCR)/,
+        shows: /\[|^(PUSH|POP|CALL|RET|LEAVE|REP|STOS|MOVS|XADD|CMPXCHG|RDTSC|RCL|RCR|MOV_TO_CR)/,
       },
     ],
     // Not the reads of CF: that pass `flags` lowers them all, since every subtraction keeps its left operand.
@@ -379,7 +379,7 @@ export const MUTATIONS: readonly Mutation[] = [
       'known.clear()',
       'known.size',
       'registers are not read again after a handler',
-      { shows: /^(LOOP|RCL|RCR|REP|MOVS|STOS|PUSHF|XADD|DIV|SHLD|SHRD|RDTSC|BS[FR]|POP|CMPXCHG)/ },
+      { shows: /^(LOOP|RCL|RCR|REP|MOVS|STOS|PUSHF|XADD|DIV|SHLD|SHRD|RDTSC|BS[FR]|POP|CMPXCHG|MOV_FROM_CR)/ },
     ],
   ]),
   ...inFile('tiers/opt/checks.js', [
@@ -413,7 +413,7 @@ export const MUTATIONS: readonly Mutation[] = [
       'this.block.count - index',
       'this.block.count - index - 1',
       'a slow path counts a tick twice',
-      { names: /\[|^(PUSH|POP|CALL|RET|LEAVE|DIV|IDIV)/, differs: /^(tick|eip)$/ },
+      { names: /\[|^(PUSH|POP|CALL|RET|LEAVE|DIV|IDIV|MOV_TO_CR)/, differs: /^(tick|eip)$/ },
     ],
     [
       'body() {',
@@ -459,7 +459,7 @@ export const MUTATIONS: readonly Mutation[] = [
       'if (writes)',
       'if (!writes)',
       'registers are not reloaded after a handler',
-      { shows: /^(LOOP|RCL|RCR|REP|MOVS|STOS|PUSHF|XADD|DIV|SHLD|SHRD|RDTSC|BS[FR]|POP|CMPXCHG)/ },
+      { shows: /^(LOOP|RCL|RCR|REP|MOVS|STOS|PUSHF|XADD|DIV|SHLD|SHRD|RDTSC|BS[FR]|POP|CMPXCHG|MOV_FROM_CR)/ },
     ],
   ]),
   ...inFile('tiers/js/miss.js', [
