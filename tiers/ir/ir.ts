@@ -48,8 +48,6 @@ export type Binary = (typeof BINARY)[number];
 
 /** What an attempt changes that somebody can see: nothing. They leave their results in scratch. */
 const WIDE_UNSEEN = [
-  'truncateF32',
-  'truncateF64',
   'operandF32',
   'operandF64',
   'operandInt32',
@@ -84,6 +82,8 @@ export const WIDE_NAMES = [
   'compareF64',
   'fromInt32F32',
   'fromInt32F64',
+  'truncateF32',
+  'truncateF64',
   'widenF32',
   'narrowF64',
   'pushOperand',
