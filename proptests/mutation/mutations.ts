@@ -37,8 +37,10 @@ const inFile = (file: string, rows: readonly Row[]): Mutation[] =>
 /** The instruction alone. */
 const at = (names: RegExp): Answer => ({ names });
 /** Leaves lazy flags; what reads them shows the fault. A restored state has none, so the fault begins here. */
-const SETS_FLAGS =
-  /^(ADD|SUB|ADC|SBB|CMP|AND|OR|XOR|TEST|INC|DEC|NEG|SHL|SHR|SAR|ROL|ROR|RCL|RCR|SHLD|SHRD|IMUL|IMUL1|IMUL3|MUL|DIV|IDIV|XADD|CMPXCHG|BT|BTS|BTR|BTC|BSF|BSR|STC|CLC|CMC|U?COMIS[SD]|FU?COMIP?)\b/;
+const SETS_FLAGS = new RegExp(
+  `^(ADD|SUB|ADC|SBB|CMP|AND|OR|XOR|TEST|INC|DEC|NEG|SHL|SHR|SAR|ROL|ROR|RCL|RCR|SHLD|SHRD|IMUL|IMUL1|IMUL3|MUL|DIV|IDIV|` +
+    `XADD|CMPXCHG|BT|BTS|BTR|BTC|BSF|BSR|STC|CLC|CMC|U?COMIS[SD]|FU?COMIP?)\\b`,
+);
 const flagsReadBy = (shows: RegExp): Answer => ({ names: SETS_FLAGS, shows });
 /** A tick more or less for each block: a block of one instruction shows it, the last one of a longer one. */
 const ENDS_BLOCK: Answer = {
