@@ -18,6 +18,11 @@ import { formRegion } from './region.ts';
 export interface TierPolicy {
   /** Entry into a block at which it is compiled, at first; 0, as 1: the first. Beyond what a run reaches: never. */
   readonly threshold: number;
+  /**
+   * Ticks of the guest before anything is compiled, unless a threshold is asked for: the compiler, run for the first time,
+   * takes longer than a guest that is over by then.
+   */
+  readonly delay: number;
   /** Functions after which the threshold doubles, and again after as many: each costs what few blocks are worth. 0: never, as with a threshold that is asked for. */
   readonly ramp: number;
   /** What the threshold does not grow beyond. */
@@ -42,6 +47,7 @@ export interface TierPolicy {
 
 export const JS_POLICY: TierPolicy = {
   threshold: 64,
+  delay: 0,
   ramp: 0,
   steepest: 64,
   region: 10,
@@ -58,12 +64,20 @@ export const JS_POLICY: TierPolicy = {
  * The first functions are made as early as those of js: the inner loop itself is slow until V8 has compiled it, and a
  * short guest has no time to lose. Later ones must pay for V8's compiling them too (ARCHITECTURE.md, Measured).
  */
-export const TIERED_POLICY: TierPolicy = { ...JS_POLICY, threshold: 64, ramp: 25, steepest: 50_000, cache: 2048 };
+export const TIERED_POLICY: TierPolicy = {
+  ...JS_POLICY,
+  threshold: 64,
+  delay: 60_000,
+  ramp: 25,
+  steepest: 50_000,
+  cache: 2048,
+};
 
 const COUNT_MAX = 999_999_999;
 /** Least and greatest value of each knob. */
 const RANGES: Readonly<Record<keyof TierPolicy, readonly [min: number, max: number]>> = {
   threshold: [0, COUNT_MAX],
+  delay: [0, COUNT_MAX],
   ramp: [0, COUNT_MAX],
   steepest: [0, COUNT_MAX],
   region: [1, COUNT_MAX],
@@ -81,8 +95,11 @@ export class TierPolicyError extends Error {}
 /** Read `name=number,…` over a base policy; throws TierPolicyError. */
 export function parseTierPolicy(text: string, base: TierPolicy): TierPolicy {
   const policy: Record<string, number> = { ...base };
-  // A threshold that is asked for stays what it is, unless a ramp is asked for too.
-  if (/(^|,)\s*threshold\s*=/.test(text)) policy.ramp = 0;
+  // A threshold that is asked for stays what it is from the start, unless a ramp or a delay is asked for too.
+  if (/(^|,)\s*threshold\s*=/.test(text)) {
+    policy.ramp = 0;
+    policy.delay = 0;
+  }
   for (const part of text.split(',').filter((piece) => piece.trim() !== '')) {
     const [name, value = ''] = part.split('=').map((piece) => piece.trim());
     if (!Object.hasOwn(policy, name)) {
@@ -221,6 +238,10 @@ export class CompilingEngine implements Engine {
     const { blocks, policy } = this;
     if (this.isHeld) {
       this.count(block, Math.max(HELD_EXECUTIONS, blocks.hotAfter));
+      return;
+    }
+    if (policy.delay !== 0 && this.cpu.now() < policy.delay) {
+      this.count(block, Math.max(1, policy.threshold));
       return;
     }
     const threshold = this.threshold();
