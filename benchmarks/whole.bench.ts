@@ -1,7 +1,7 @@
 /**
- * Whole runs, as a user has them: each in a process of its own, from making the machine to its last tick, compiling and
- * warming up included. `tiered` should not be behind the better of the two others, however short the guest is. All
- * guests run at their own length, the compute guests also at others (`/10`, `x10`). Engines take turns; medians of
+ * Whole runs, as a user has them: a process each, from its start to its end, with loading, warming up and compiling; in
+ * parentheses the run alone, from the machine's first tick to its last. `tiered` should not be behind the better of the
+ * two others, however short the guest is. All guests run at their own length, the compute guests also at others (`/10`, `x10`). Engines take turns; medians of
  * `--rounds=N` (7). `--guest=a,b`, `--engines=a,b`: as in engines.bench.ts; the last engine is held against the others.
  */
 import { spawnSync } from 'node:child_process';
@@ -20,38 +20,38 @@ const LENGTHS = [
 ] as const;
 const TICKS_MAX = 2 ** 40;
 
-/** One run in this process: prints ms of wall time and of CPU time of all threads, ticks and the final hash. */
+/** One run in this process: prints ms of the run, ticks and the final hash. */
 async function runAlone(name: string, engine: string, count: string): Promise<void> {
   const guest = findGuest(name);
   const images = { kernel: buildGuest(name) };
-  const { user, system } = process.cpuUsage();
-  const start = performance.now();
   const settings = { images, append: count, memoryMegabytes: 8, hashEveryTicks: 0, engine };
   const machine = await createMachine(settings);
+  const start = performance.now();
   const { input } = guest;
   if (input !== undefined) {
     machine.run(30_000);
     machine.push(serialText(input));
   }
   machine.run(TICKS_MAX);
-  const wall = performance.now() - start;
-  const after = process.cpuUsage();
-  const cpu = (after.user + after.system - user - system) / 1000;
-  console.log(JSON.stringify({ wall, cpu, ticks: machine.tick, hash: machine.hash() }));
+  const running = performance.now() - start;
+  console.log(JSON.stringify({ running, ticks: machine.tick, hash: machine.hash() }));
 }
 
 interface Run {
+  /** Of the whole process, and of the run alone, in ms. */
   readonly wall: number;
-  readonly cpu: number;
+  readonly running: number;
   readonly ticks: number;
   readonly hash: string;
 }
 
 function runApart(name: string, engine: string, count: string): Run {
   const words = [fileURLToPath(import.meta.url), 'alone', name, engine, count];
+  const start = performance.now();
   const ended = spawnSync(process.execPath, words, { encoding: 'utf8' });
+  const wall = performance.now() - start;
   if (ended.status !== 0) throw new Error(`${name} on ${engine}: ${ended.stderr}`);
-  return JSON.parse(ended.stdout) as Run;
+  return { wall, ...(JSON.parse(ended.stdout) as Omit<Run, 'wall'>) };
 }
 
 const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
@@ -67,7 +67,7 @@ function compare(): void {
   console.log(
     `${'guest'.padEnd(14)}${'ticks'.padStart(12)}${engines.map((name) => name.padStart(22)).join('')}   last / best other`,
   );
-  console.log(`${''.padEnd(26)}${engines.map(() => 'wall ms  (cpu ms)'.padStart(22)).join('')}`);
+  console.log(`${''.padEnd(26)}${engines.map(() => 'process (run) ms'.padStart(22)).join('')}`);
   for (const guest of guests) {
     for (const [suffix, factor] of guest.kind === 'benchmark' ? LENGTHS : [['', 1] as const]) {
       const count = guest.kind === 'benchmark' ? `${Math.max(1, Math.round((guest.defaultCount ?? 1) * factor))}` : '';
@@ -78,7 +78,7 @@ function compare(): void {
       const hashes = new Set(runs.flat().map(({ hash }) => hash));
       const walls = runs.map((one) => median(one.map(({ wall }) => wall)));
       const cells = runs.map((one, i) =>
-        `${walls[i].toFixed(1)} (${median(one.map(({ cpu }) => cpu)).toFixed(1)})`.padStart(22),
+        `${walls[i].toFixed(1)} (${median(one.map(({ running }) => running)).toFixed(1)})`.padStart(22),
       );
       const ratio = walls[walls.length - 1] / Math.min(...walls.slice(0, -1));
       const differ = hashes.size === 1 ? '' : '   THE STATES DIFFER';

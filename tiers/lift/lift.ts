@@ -43,11 +43,9 @@ const LIFTER_TABLE: readonly (Lifter | undefined)[] = ROWS.map((row) => LIFTERS[
 const ENDS_BLOCK: readonly boolean[] = ROWS.map((row) => row.endsBlock || row.kind === 'branch');
 
 /** Rows of the x87 and of SSE: unless operand A is a general register, none of those changes. */
+const FLOAT_NAMES: ReadonlySet<string> = new Set([...X87_ROWS, ...SIMD_ROWS].map(({ name }) => name));
 const LEAVES_REGISTERS: readonly boolean[] = ROWS.map(
-  ({ name, flags }) =>
-    (X87_ROWS.some((row) => row.name === name) || SIMD_ROWS.some((row) => row.name === name)) &&
-    name !== 'FNSTSW_AX' &&
-    flags.written === '',
+  ({ name, flags }) => FLOAT_NAMES.has(name) && name !== 'FNSTSW_AX' && flags.written === '',
 );
 
 /** Whether code of this mode is compiled at all: flat and 32 bits wide. The rest is interpreted. */
