@@ -1,22 +1,10 @@
 // SSE, SSE2 and SSE3 floating point arithmetic and comparison. SDM 2 under each name, SDM 1 §11.5 (exceptions: a packed
-// instruction reports those of all elements together and writes nothing when one is unmasked). Host arithmetic is used
-// where fast-path.ts proves that it gives the same bits and changes no flag; everything else goes the integer way.
+// instruction reports those of all elements together and writes nothing when one is unmasked). The general handlers compute
+// with integers alone; in front of most stands a plain one (simd-plain.ts), which uses host arithmetic where that is proven.
 
 import { type FloatEnvironment, settlePacked } from '../../../src/core/cpu/float/environment.ts';
 import type { Words } from '../../../src/core/cpu/float/f80.ts';
 import { comparisonEflags } from '../../../src/core/cpu/float/f80-compare.ts';
-import {
-  allowsFastPath,
-  fastAddF32,
-  fastAddF64,
-  fastDivideF32,
-  fastDivideF64,
-  fastMultiplyF32,
-  fastMultiplyF64,
-  fastSubtractF32,
-  fastSubtractF64,
-  NOT_TAKEN,
-} from '../../../src/core/cpu/float/fast-path.ts';
 import { reciprocalF32, reciprocalRootF32 } from '../../../src/core/cpu/float/sse-approximate.ts';
 import { compareF32, compareF64, compareMaskF32, compareMaskF64 } from '../../../src/core/cpu/float/sse-compare.ts';
 import {
@@ -42,20 +30,8 @@ import type { OpName } from '../../../src/core/isa/ops.ts';
 import { R_A, R_IMM } from '../../../src/core/isa/record.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
 import { setArithmeticFlags } from '../../../src/core/state/flags.ts';
-import { MXCSR } from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
-import {
-  commitTarget,
-  loadSource,
-  loadTarget,
-  source,
-  sourceF32,
-  sourceF64,
-  target,
-  targetF32,
-  targetF64,
-  xmmWord,
-} from './simd-operands.ts';
+import { commitTarget, loadSource, loadTarget, source, target, xmmWord } from './simd-operands.ts';
 import {
   ADD,
   plainAddF32,
@@ -83,9 +59,8 @@ import {
   SUBTRACT,
 } from './simd-plain.ts';
 
-type Fast = (a: number, b: number) => number;
-type SlowF32 = (env: FloatEnvironment, a: number, b: number) => number;
-type SlowF64 = (env: FloatEnvironment, aLo: number, aHi: number, bLo: number, bHi: number, out: Words) => void;
+type ComputeF32 = (env: FloatEnvironment, a: number, b: number) => number;
+type ComputeF64 = (env: FloatEnvironment, aLo: number, aHi: number, bLo: number, bHi: number, out: Words) => void;
 
 const pair: Words = { hi: 0, lo: 0 };
 
@@ -106,50 +81,27 @@ function finishPacked(cpu: Cpu, word: number): void {
   commitTarget(cpu, word, 4);
 }
 
-/** Never taken: operations without a fast path. */
-const slowOnly: Fast = () => NOT_TAKEN;
-
-function scalarF32(fast: Fast, slow: SlowF32): Handler {
+function scalarF32(compute: ComputeF32): Handler {
   return (cpu, code, pc) => {
     enterSse(cpu);
     loadSource(cpu, code, pc);
     const m32 = cpu.m32;
     const word = xmmWord(code[pc + R_A]);
-    if (allowsFastPath(m32[MXCSR])) {
-      target[0] = m32[word];
-      const value = fast(targetF32[0], sourceF32[0]);
-      if (value === value) {
-        targetF32[0] = value;
-        m32[word] = target[0];
-        return;
-      }
-    }
     prepareSimd(cpu);
-    const bits = slow(simd, m32[word], source[0]);
+    const bits = compute(simd, m32[word], source[0]);
     finishSimd(cpu);
     m32[word] = bits;
   };
 }
 
-function scalarF64(fast: Fast, slow: SlowF64): Handler {
+function scalarF64(compute: ComputeF64): Handler {
   return (cpu, code, pc) => {
     enterSse(cpu);
     loadSource(cpu, code, pc);
     const m32 = cpu.m32;
     const word = xmmWord(code[pc + R_A]);
-    if (allowsFastPath(m32[MXCSR])) {
-      target[0] = m32[word];
-      target[1] = m32[word + 1];
-      const value = fast(targetF64[0], sourceF64[0]);
-      if (value === value) {
-        targetF64[0] = value;
-        m32[word] = target[0];
-        m32[word + 1] = target[1];
-        return;
-      }
-    }
     prepareSimd(cpu);
-    slow(simd, m32[word], m32[word + 1], source[0], source[1], pair);
+    compute(simd, m32[word], m32[word + 1], source[0], source[1], pair);
     finishSimd(cpu);
     m32[word] = pair.lo;
     m32[word + 1] = pair.hi;
@@ -157,54 +109,35 @@ function scalarF64(fast: Fast, slow: SlowF64): Handler {
 }
 
 /** Element k of `target`: f(target, source). */
-function elementF32(allowed: boolean, fast: Fast, slow: SlowF32, k: number): void {
-  if (allowed) {
-    const value = fast(targetF32[k], sourceF32[k]);
-    if (value === value) {
-      targetF32[k] = value;
-      return;
-    }
-  }
-  target[k] = slow(simd, target[k], source[k]);
+function elementF32(compute: ComputeF32, k: number): void {
+  target[k] = compute(simd, target[k], source[k]);
 }
 
-function elementF64(allowed: boolean, fast: Fast, slow: SlowF64, k: number): void {
-  if (allowed) {
-    const value = fast(targetF64[k], sourceF64[k]);
-    if (value === value) {
-      targetF64[k] = value;
-      return;
-    }
-  }
-  slow(simd, target[2 * k], target[2 * k + 1], source[2 * k], source[2 * k + 1], pair);
+function elementF64(compute: ComputeF64, k: number): void {
+  compute(simd, target[2 * k], target[2 * k + 1], source[2 * k], source[2 * k + 1], pair);
   target[2 * k] = pair.lo;
   target[2 * k + 1] = pair.hi;
 }
 
-function packedF32(fast: Fast, slow: SlowF32, fastOdd = fast, slowOdd = slow): Handler {
+function packedF32(even: ComputeF32, odd = even): Handler {
   return (cpu, code, pc) => {
     const word = start(cpu, code, pc);
-    const allowed = allowsFastPath(cpu.m32[MXCSR]);
-    elementF32(allowed, fast, slow, 0);
-    elementF32(allowed, fastOdd, slowOdd, 1);
-    elementF32(allowed, fast, slow, 2);
-    elementF32(allowed, fastOdd, slowOdd, 3);
+    for (let k = 0; k < 4; k++) elementF32((k & 1) === 0 ? even : odd, k);
     finishPacked(cpu, word);
   };
 }
 
-function packedF64(fast: Fast, slow: SlowF64, fastOdd = fast, slowOdd = slow): Handler {
+function packedF64(even: ComputeF64, odd = even): Handler {
   return (cpu, code, pc) => {
     const word = start(cpu, code, pc);
-    const allowed = allowsFastPath(cpu.m32[MXCSR]);
-    elementF64(allowed, fast, slow, 0);
-    elementF64(allowed, fastOdd, slowOdd, 1);
+    elementF64(even, 0);
+    elementF64(odd, 1);
     finishPacked(cpu, word);
   };
 }
 
 /** HADDPS and HSUBPS: A0∘A1, A2∘A3, B0∘B1, B2∘B3. The operands change places and the packed operation does the rest. */
-function horizontalF32(fast: Fast, slow: SlowF32): Handler {
+function horizontalF32(compute: ComputeF32): Handler {
   return (cpu, code, pc) => {
     const word = start(cpu, code, pc);
     const [a0, a1, a2, a3] = [target[0], target[1], target[2], target[3]];
@@ -217,14 +150,13 @@ function horizontalF32(fast: Fast, slow: SlowF32): Handler {
     source[2] = b1;
     target[3] = b2;
     source[3] = b3;
-    const allowed = allowsFastPath(cpu.m32[MXCSR]);
-    for (let k = 0; k < 4; k++) elementF32(allowed, fast, slow, k);
+    for (let k = 0; k < 4; k++) elementF32(compute, k);
     finishPacked(cpu, word);
   };
 }
 
 /** HADDPD and HSUBPD: A0∘A1, B0∘B1. */
-function horizontalF64(fast: Fast, slow: SlowF64): Handler {
+function horizontalF64(compute: ComputeF64): Handler {
   return (cpu, code, pc) => {
     const word = start(cpu, code, pc);
     const upperLow = target[2];
@@ -233,15 +165,14 @@ function horizontalF64(fast: Fast, slow: SlowF64): Handler {
     target[3] = source[1];
     source[0] = upperLow;
     source[1] = upperHigh;
-    const allowed = allowsFastPath(cpu.m32[MXCSR]);
-    elementF64(allowed, fast, slow, 0);
-    elementF64(allowed, fast, slow, 1);
+    elementF64(compute, 0);
+    elementF64(compute, 1);
     finishPacked(cpu, word);
   };
 }
 
-const rootF32: SlowF32 = (env, _a, b) => squareRootF32(env, b);
-const rootF64: SlowF64 = (env, _aLo, _aHi, bLo, bHi, out) => squareRootF64(env, bLo, bHi, out);
+const rootF32: ComputeF32 = (env, _a, b) => squareRootF32(env, b);
+const rootF64: ComputeF64 = (env, _aLo, _aHi, bLo, bHi, out) => squareRootF64(env, bLo, bHi, out);
 
 /** RCP and RSQRT: no exceptions, MXCSR does not matter. */
 function approximate(compute: (bits: number) => number, count: number): Handler {
@@ -297,44 +228,44 @@ function compareScalarF64(isQuiet: boolean): Handler {
 
 /** The general handlers, whatever the operands: what the plain ones fall back to and are tested against. */
 export const generalFloat = {
-  ADDPS: packedF32(fastAddF32, addF32),
-  ADDPD: packedF64(fastAddF64, addF64),
-  ADDSS: scalarF32(fastAddF32, addF32),
-  ADDSD: scalarF64(fastAddF64, addF64),
-  MULPS: packedF32(fastMultiplyF32, multiplyF32),
-  MULPD: packedF64(fastMultiplyF64, multiplyF64),
-  MULSS: scalarF32(fastMultiplyF32, multiplyF32),
-  MULSD: scalarF64(fastMultiplyF64, multiplyF64),
-  SUBPS: packedF32(fastSubtractF32, subtractF32),
-  SUBPD: packedF64(fastSubtractF64, subtractF64),
-  SUBSS: scalarF32(fastSubtractF32, subtractF32),
-  SUBSD: scalarF64(fastSubtractF64, subtractF64),
-  MINPS: packedF32(slowOnly, minimumF32),
-  MINPD: packedF64(slowOnly, minimumF64),
-  MINSS: scalarF32(slowOnly, minimumF32),
-  MINSD: scalarF64(slowOnly, minimumF64),
-  DIVPS: packedF32(fastDivideF32, divideF32),
-  DIVPD: packedF64(fastDivideF64, divideF64),
-  DIVSS: scalarF32(fastDivideF32, divideF32),
-  DIVSD: scalarF64(fastDivideF64, divideF64),
-  MAXPS: packedF32(slowOnly, maximumF32),
-  MAXPD: packedF64(slowOnly, maximumF64),
-  MAXSS: scalarF32(slowOnly, maximumF32),
-  MAXSD: scalarF64(slowOnly, maximumF64),
-  SQRTPS: packedF32(slowOnly, rootF32),
-  SQRTPD: packedF64(slowOnly, rootF64),
-  SQRTSS: scalarF32(slowOnly, rootF32),
-  SQRTSD: scalarF64(slowOnly, rootF64),
+  ADDPS: packedF32(addF32),
+  ADDPD: packedF64(addF64),
+  ADDSS: scalarF32(addF32),
+  ADDSD: scalarF64(addF64),
+  MULPS: packedF32(multiplyF32),
+  MULPD: packedF64(multiplyF64),
+  MULSS: scalarF32(multiplyF32),
+  MULSD: scalarF64(multiplyF64),
+  SUBPS: packedF32(subtractF32),
+  SUBPD: packedF64(subtractF64),
+  SUBSS: scalarF32(subtractF32),
+  SUBSD: scalarF64(subtractF64),
+  MINPS: packedF32(minimumF32),
+  MINPD: packedF64(minimumF64),
+  MINSS: scalarF32(minimumF32),
+  MINSD: scalarF64(minimumF64),
+  DIVPS: packedF32(divideF32),
+  DIVPD: packedF64(divideF64),
+  DIVSS: scalarF32(divideF32),
+  DIVSD: scalarF64(divideF64),
+  MAXPS: packedF32(maximumF32),
+  MAXPD: packedF64(maximumF64),
+  MAXSS: scalarF32(maximumF32),
+  MAXSD: scalarF64(maximumF64),
+  SQRTPS: packedF32(rootF32),
+  SQRTPD: packedF64(rootF64),
+  SQRTSS: scalarF32(rootF32),
+  SQRTSD: scalarF64(rootF64),
   RSQRTPS: approximate(reciprocalRootF32, 4),
   RSQRTSS: approximate(reciprocalRootF32, 1),
   RCPPS: approximate(reciprocalF32, 4),
   RCPSS: approximate(reciprocalF32, 1),
-  HADDPD: horizontalF64(fastAddF64, addF64),
-  HADDPS: horizontalF32(fastAddF32, addF32),
-  HSUBPD: horizontalF64(fastSubtractF64, subtractF64),
-  HSUBPS: horizontalF32(fastSubtractF32, subtractF32),
-  ADDSUBPD: packedF64(fastSubtractF64, subtractF64, fastAddF64, addF64),
-  ADDSUBPS: packedF32(fastSubtractF32, subtractF32, fastAddF32, addF32),
+  HADDPD: horizontalF64(addF64),
+  HADDPS: horizontalF32(addF32),
+  HSUBPD: horizontalF64(subtractF64),
+  HSUBPS: horizontalF32(subtractF32),
+  ADDSUBPD: packedF64(subtractF64, addF64),
+  ADDSUBPS: packedF32(subtractF32, addF32),
   CMPPS: compareMasksF32(4),
   CMPPD: compareMasksF64(2),
   CMPSS: compareMasksF32(1),

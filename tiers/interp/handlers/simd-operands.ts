@@ -18,14 +18,10 @@ const { FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, SEG_BASE, XMM } = layout;
 export const source = new Int32Array(4);
 export const sourceBytes = new Uint8Array(source.buffer);
 export const sourceHalves = new Uint16Array(source.buffer);
-export const sourceF32 = new Float32Array(source.buffer);
-export const sourceF64 = new Float64Array(source.buffer);
 /** Copy of the destination's old value, or the result while it is not yet certain. */
 export const target = new Int32Array(4);
 export const targetBytes = new Uint8Array(target.buffer);
 export const targetHalves = new Uint16Array(target.buffer);
-export const targetF32 = new Float32Array(target.buffer);
-export const targetF64 = new Float64Array(target.buffer);
 
 /** Word index of an MMX register: the significand of the physical register of its number. */
 export const mmxWord = (register: number): number => FP_SIGNIFICAND + 2 * register;
