@@ -3,7 +3,7 @@
  * Engines take turns in slices of the same ticks in one process, so that a busy machine disturbs all alike; the
  * first quarter is shown apart (warm-up). `--guest=NAME`, `--engines=a,b`, `--scale=N` (thousandths of the default).
  */
-import { buildGuest, listGuests } from '../src/host/guest-images.ts';
+import { buildGuest, listGuests } from '../src/host/node/guest-images.ts';
 import { type BootedMachine, createMachine } from '../src/host/index.ts';
 
 const option = (name: string, otherwise: string): string =>

@@ -4,12 +4,12 @@
  */
 import { bench, run } from 'mitata';
 import { hashWords } from '../src/core/base/hash.ts';
-import { addF80, multiplyF80 } from '../src/core/cpu/float/f80-arithmetic.ts';
-import { makeFloatEnvironment } from '../src/core/cpu/float/environment.ts';
-import { makeF80, setF80 } from '../src/core/cpu/float/f80.ts';
+import { addF80, multiplyF80 } from '../src/core/cpu/float/x87/f80-arithmetic.ts';
+import { makeFloatEnvironment } from '../src/core/cpu/float/ieee/environment.ts';
+import { makeF80, setF80 } from '../src/core/cpu/float/x87/f80.ts';
 import { decodeInstruction } from '../src/core/isa/decode.ts';
 import { RECORD_WORDS } from '../src/core/isa/record.ts';
-import { buildGuest } from '../src/host/guest-images.ts';
+import { buildGuest } from '../src/host/node/guest-images.ts';
 
 const image = buildGuest('sha256');
 const record = new Int32Array(RECORD_WORDS);

@@ -8,9 +8,9 @@ import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { V86 } from 'v86';
 import { bootMultiboot } from '../src/core/machine/boot/multiboot.ts';
-import { LivePort } from '../src/core/machine/input-port.ts';
+import { LivePort } from '../src/core/session/input-port.ts';
 import { Machine } from '../src/core/machine/machine.ts';
-import { buildGuest, listGuests } from '../src/host/guest-images.ts';
+import { buildGuest, listGuests } from '../src/host/node/guest-images.ts';
 import { Interpreter } from '../tiers/interp/engine.ts';
 
 interface Run {

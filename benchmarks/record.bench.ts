@@ -4,12 +4,12 @@
  * nine, so that a busy host moves both sides. Boot and building the machine are outside of what is measured.
  */
 import { performance } from 'node:perf_hooks';
-import { LivePort, RecordingPort, type InputPort } from '../src/core/machine/input-port.ts';
-import { LogWriter, openLog } from '../src/core/replay/log.ts';
-import type { LogProfile, MachineManifest } from '../src/core/replay/manifest.ts';
-import { createReplay, type EngineFactory, Session } from '../src/core/replay/session.ts';
-import { loadEngine } from '../src/host/engines.ts';
-import { buildGuest } from '../src/host/guest-images.ts';
+import { LivePort, RecordingPort, type InputPort } from '../src/core/session/input-port.ts';
+import { LogWriter, openLog } from '../src/core/log/log.ts';
+import type { LogProfile, MachineManifest } from '../src/core/log/manifest.ts';
+import { createReplay, type EngineFactory, Session } from '../src/core/session/session.ts';
+import { loadEngine } from '../src/host/node/engines.ts';
+import { buildGuest } from '../src/host/node/guest-images.ts';
 import { record } from '../src/host/index.ts';
 
 const GUESTS = ['interrupts', 'mix'];

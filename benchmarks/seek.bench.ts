@@ -6,13 +6,13 @@
  */
 import { performance } from 'node:perf_hooks';
 import { readFileSync, readSync } from 'node:fs';
-import type { LogReader } from '../src/core/replay/log.ts';
-import type { Images } from '../src/core/replay/session.ts';
-import { finish, Timeline } from '../src/core/replay/timeline.ts';
+import type { LogReader } from '../src/core/log/log.ts';
+import type { Images } from '../src/core/session/session.ts';
+import { finish, Timeline } from '../src/core/timeline/timeline.ts';
 import { RAM_BASE } from '../src/core/state/layout.ts';
-import { DEFAULT_ENGINE, loadEngine } from '../src/host/engines.ts';
-import { buildGuest } from '../src/host/guest-images.ts';
-import { findImages } from '../src/host/images.ts';
+import { DEFAULT_ENGINE, loadEngine } from '../src/host/node/engines.ts';
+import { buildGuest } from '../src/host/node/guest-images.ts';
+import { findImages } from '../src/host/node/images.ts';
 import { openLog, record } from '../src/host/index.ts';
 
 const SEEKS = 40;

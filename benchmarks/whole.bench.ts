@@ -6,7 +6,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { buildGuest, findGuest, listGuests } from '../src/host/guest-images.ts';
+import { buildGuest, findGuest, listGuests } from '../src/host/node/guest-images.ts';
 import { createMachine, serialText } from '../src/host/index.ts';
 
 const option = (name: string, otherwise: string): string =>

@@ -26,7 +26,7 @@ const steps = [
     name: 'system: protection rules against QEMU',
     packages: ['gcc', 'qemu-system-x86'],
     probe: 'command -v gcc && command -v qemu-system-i386',
-    run: 'node proptests/system/second-opinion.mjs $TMP',
+    run: 'node proptests/witnesses/emulators/second-opinion.mjs $TMP',
   },
   {
     name: 'Debian: boots, records, replays with and without devices',
@@ -55,14 +55,14 @@ const steps = [
   {
     name: 'system campaign: random system states on Reprise, QEMU and Bochs',
     packages: ['qemu-system-x86', 'bochs', 'bochsbios', 'vgabios'],
-    probe: 'node src/host/bootstrap.mjs && node dist/proptests/campaign/run.js --probe',
+    probe: 'node src/host/bootstrap.mjs && node dist/proptests/witnesses/emulators/run.js --probe',
     run: 'npm run --silent campaign -- --seed 7 --cases 4000',
   },
   {
     name: 'programs: the same output natively and in the Debian guest',
     packages: ['gcc-multilib', 'libc6-dev-i386'],
     probe: "test $(uname -m) = x86_64 && echo 'int main(void) { return 0; }' | gcc -m32 -static -x c -o /dev/null -",
-    run: 'node src/host/bootstrap.mjs && node proptests/programs/compare.mjs $TMP tiered',
+    run: 'node src/host/bootstrap.mjs && node proptests/witnesses/programs/compare.mjs $TMP tiered',
   },
 ];
 

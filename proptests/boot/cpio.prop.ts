@@ -13,8 +13,8 @@ import {
   symbolicLink,
   writeCpio,
   type CpioEntry,
-} from '../../src/host/guests/cpio.ts';
-import { buildInitramfs, busyboxApplets } from '../../src/host/guests/initramfs.ts';
+} from '../../src/host/node/guests/cpio.ts';
+import { buildInitramfs, busyboxApplets } from '../../src/host/node/guests/initramfs.ts';
 
 function readCpio(archive: Uint8Array): { path: string; mode: number; data: Uint8Array; rdev: number[] }[] {
   const entries = [];

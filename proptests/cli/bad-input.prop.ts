@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { buildGuest } from '../../src/host/guest-images.ts';
+import { buildGuest } from '../../src/host/node/guest-images.ts';
 import { record } from '../../src/host/index.ts';
 import { inFolder, reprise } from './command.ts';
 

@@ -3,8 +3,8 @@
  * replays it runs the other image and has to notice.
  */
 import { createHash } from 'node:crypto';
-import { encodeFrame, FRAME_HEADER_BYTES, FRAME_KIND } from '../../src/core/replay/frames.ts';
-import { encodeHeader } from '../../src/core/replay/manifest.ts';
+import { encodeFrame, FRAME_HEADER_BYTES, FRAME_KIND } from '../../src/core/log/frames.ts';
+import { encodeHeader } from '../../src/core/log/manifest.ts';
 import { openLog } from '../../src/host/index.ts';
 
 export function forgeImage(bytes: Uint8Array, kernel: Uint8Array): Uint8Array {

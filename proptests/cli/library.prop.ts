@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { buildGuest } from '../../src/host/guest-images.ts';
+import { buildGuest } from '../../src/host/node/guest-images.ts';
 import { createMachine, openLog, record, replay } from '../../src/host/index.ts';
 import { tour } from './example.ts';
 

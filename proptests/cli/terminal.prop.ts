@@ -8,7 +8,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as later } from 'node:timers/promises';
-import { buildGuest } from '../../src/host/guest-images.ts';
+import { buildGuest } from '../../src/host/node/guest-images.ts';
 import { logEvents, openLog } from '../../src/host/index.ts';
 import { inFolder, reprise, reprisePath } from './command.ts';
 

@@ -8,7 +8,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { assemble } from '../../src/core/isa/assemble.ts';
-import { buildGuest, findGuest } from '../../src/host/guest-images.ts';
+import { buildGuest, findGuest } from '../../src/host/node/guest-images.ts';
 import { openLog, summarizeLog } from '../../src/host/index.ts';
 import { inFolder, reprise, reprisePath } from './command.ts';
 

@@ -33,10 +33,10 @@ function run(args, input) {
   return { status: result.status, output: result.stdout.toString('latin1'), errors: result.stderr.toString() };
 }
 
-const reprise = (...args) => run([join(root, 'dist/src/host/cli.js'), ...args]);
+const reprise = (...args) => run([join(root, 'dist/src/host/cli/cli.js'), ...args]);
 
 if (!existsSync(join(guest, 'vmlinuz'))) {
-  const built = run([join(root, 'dist/src/host/guests.js'), 'debian', '--output', guest]);
+  const built = run([join(root, 'dist/src/host/node/guests/guests.js'), 'debian', '--output', guest]);
   check('the Debian guest is built from its packages', built.status === 0, built.errors.trim());
   if (built.status !== 0) process.exit(1);
 }

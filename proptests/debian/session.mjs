@@ -19,7 +19,7 @@ if (folder === undefined) {
   process.exit(2);
 }
 mkdirSync(folder, { recursive: true });
-const cli = join(root, 'dist/src/host/cli.js');
+const cli = join(root, 'dist/src/host/cli/cli.js');
 const guest = join(folder, 'debian');
 const log = join(folder, 'session.rlog');
 const remarks = join(folder, 'record.txt');
@@ -31,7 +31,12 @@ function check(what, holds, detail = '') {
 }
 
 if (!existsSync(join(guest, 'vmlinuz'))) {
-  const built = spawnSync(process.execPath, [join(root, 'dist/src/host/guests.js'), 'debian', '--output', guest]);
+  const built = spawnSync(process.execPath, [
+    join(root, 'dist/src/host/node/guests/guests.js'),
+    'debian',
+    '--output',
+    guest,
+  ]);
   check('the Debian guest is built from its packages', built.status === 0, String(built.stderr).trim());
   if (built.status !== 0) process.exit(1);
 }

@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import type { PortHandler } from '../../src/core/devices/device.ts';
-import type { Dma8237 } from '../../src/core/devices/dma-8237.ts';
-import { IoBus } from '../../src/core/devices/io-bus.ts';
-import { programLikeFirmware } from '../../src/core/machine/board.ts';
+import type { PortHandler } from '../../src/core/board/device.ts';
+import type { Dma8237 } from '../../src/core/devices/chipset/dma-8237.ts';
+import { IoBus } from '../../src/core/board/io-bus.ts';
+import { programLikeFirmware } from '../../src/core/board/board.ts';
 import { Harness } from './harness.ts';
 
 test('accesses are split as on an ISA bus, and the hooks see each one whole', () => {

@@ -3,11 +3,11 @@
  * and whatever comes out (serial bytes, INTR changes, reset requests …) is written to a trace with its tick. Two
  * boards that behave alike have equal traces; a failing test prints the notation of the actions that led there.
  */
-import type { DeviceState, MmioHandler } from '../../src/core/devices/device.ts';
-import { type Board, type BoardOptions, createBoard } from '../../src/core/machine/board.ts';
+import type { DeviceState, MmioHandler } from '../../src/core/board/device.ts';
+import { type Board, type BoardOptions, createBoard } from '../../src/core/board/board.ts';
 import { TickClock } from '../../src/core/machine/clock.ts';
-import type { InputEvent } from '../../src/core/replay/events.ts';
-import { hex } from '../../src/core/replay/events.ts';
+import type { InputEvent } from '../../src/core/log/events.ts';
+import { hex } from '../../src/core/log/events.ts';
 
 export interface HarnessOptions extends Partial<BoardOptions> {
   readonly nsPerTick?: number;

@@ -4,7 +4,7 @@
  * past an initialisation. state.prop.ts checks that together they reach every field of every device.
  */
 import * as fc from 'fast-check';
-import type { InputEvent } from '../../src/core/replay/events.ts';
+import type { InputEvent } from '../../src/core/log/events.ts';
 import type { Action } from './harness.ts';
 
 const byte = fc.integer({ min: 0, max: 255 });

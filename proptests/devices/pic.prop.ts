@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { Chip8259 } from '../../src/core/devices/pic.ts';
+import { Chip8259 } from '../../src/core/devices/interrupts/pic.ts';
 import { Harness } from './harness.ts';
 
 /** One chip, kept as lists of lines. */

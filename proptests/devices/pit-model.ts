@@ -1,6 +1,6 @@
 /**
  * One 8254 counter as its data sheet describes it, clock pulse by clock pulse: what the computed counter of
- * devices/pit.ts is held against. Registers change between pulses; pulse() is the falling edge of CLK.
+ * devices/timers/pit.ts is held against. Registers change between pulses; pulse() is the falling edge of CLK.
  */
 
 export class NaiveCounter {

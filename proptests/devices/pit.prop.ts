@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { Counter8254, pitHertz } from '../../src/core/devices/pit.ts';
+import { Counter8254, pitHertz } from '../../src/core/devices/timers/pit.ts';
 import { Harness } from './harness.ts';
 import { NaiveCounter } from './pit-model.ts';
 

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { civilFromDays, daysFromCivil, daysInMonth } from '../../src/core/devices/calendar.ts';
+import { civilFromDays, daysFromCivil, daysInMonth } from '../../src/core/devices/timers/calendar.ts';
 import { Harness, type HarnessOptions } from './harness.ts';
 
 const secondTicks = 125_000_000; // at 8 ns

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import type { DeviceState } from '../../src/core/devices/device.ts';
+import type { DeviceState } from '../../src/core/board/device.ts';
 import { Harness, perform, printActions, printValue } from './harness.ts';
 import { actionsFor, neighbourhoods } from './lives.ts';
 

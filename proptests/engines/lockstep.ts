@@ -4,8 +4,8 @@
  * some pages are read-only or absent, FS and GS are small segments, the stack lies in data.
  */
 import assert from 'node:assert/strict';
-import { resetCpu } from '../../src/core/cpu/reset.ts';
-import { setFlatSegment, updateMode } from '../../src/core/cpu/segmentation.ts';
+import { resetCpu } from '../../src/core/cpu/system/reset.ts';
+import { setFlatSegment, updateMode } from '../../src/core/cpu/system/segmentation.ts';
 import type { Engine } from '../../src/core/machine/engine.ts';
 import { AddressSpace } from '../../src/core/memory/address-space.ts';
 import { translateFetch } from '../../src/core/memory/access.ts';

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { makeFloatEnvironment, PE, useMxcsr } from '../../src/core/cpu/float/environment.ts';
+import { makeFloatEnvironment, PE, useMxcsr } from '../../src/core/cpu/float/ieee/environment.ts';
 import {
   allowsFastPath,
   fastAddF32,
@@ -16,9 +16,9 @@ import {
   fastMultiplyF64,
   fastSubtractF32,
   fastSubtractF64,
-} from '../../src/core/cpu/float/fast-path.ts';
-import { addF32, divideF32, multiplyF32, subtractF32 } from '../../src/core/cpu/float/sse-f32.ts';
-import { addF64, divideF64, multiplyF64, subtractF64 } from '../../src/core/cpu/float/sse-f64.ts';
+} from '../../src/core/cpu/float/ieee/fast-path.ts';
+import { addF32, divideF32, multiplyF32, subtractF32 } from '../../src/core/cpu/float/sse/sse-f32.ts';
+import { addF64, divideF64, multiplyF64, subtractF64 } from '../../src/core/cpu/float/sse/sse-f64.ts';
 import { putF32, putF64, RandomWords } from './values.ts';
 
 const caseCount = Number(process.env['REPRISE_CASES'] ?? 40_000);

@@ -3,12 +3,12 @@
  * element for the packed ones, with the destination kept and the fault noted where #XM is raised. The glue that
  * instruction handlers will have, written down once for the tests.
  */
-import { makeFloatEnvironment, raisesSimd, settlePacked, useMxcsr } from '../../src/core/cpu/float/environment.ts';
-import type { FloatEnvironment } from '../../src/core/cpu/float/environment.ts';
-import { comparisonEflags } from '../../src/core/cpu/float/f80-compare.ts';
-import type { Words } from '../../src/core/cpu/float/f80.ts';
-import { reciprocalF32, reciprocalRootF32 } from '../../src/core/cpu/float/sse-approximate.ts';
-import { compareF32, compareF64, compareMaskF32, compareMaskF64 } from '../../src/core/cpu/float/sse-compare.ts';
+import { makeFloatEnvironment, raisesSimd, settlePacked, useMxcsr } from '../../src/core/cpu/float/ieee/environment.ts';
+import type { FloatEnvironment } from '../../src/core/cpu/float/ieee/environment.ts';
+import { comparisonEflags } from '../../src/core/cpu/float/x87/f80-compare.ts';
+import type { Words } from '../../src/core/cpu/float/x87/f80.ts';
+import { reciprocalF32, reciprocalRootF32 } from '../../src/core/cpu/float/sse/sse-approximate.ts';
+import { compareF32, compareF64, compareMaskF32, compareMaskF64 } from '../../src/core/cpu/float/sse/sse-compare.ts';
 import {
   f32ToF64,
   f32ToInt32,
@@ -16,7 +16,7 @@ import {
   f64ToInt32,
   int32ToF32,
   int32ToF64,
-} from '../../src/core/cpu/float/sse-convert.ts';
+} from '../../src/core/cpu/float/sse/sse-convert.ts';
 import {
   addF32,
   divideF32,
@@ -25,7 +25,7 @@ import {
   multiplyF32,
   squareRootF32,
   subtractF32,
-} from '../../src/core/cpu/float/sse-f32.ts';
+} from '../../src/core/cpu/float/sse/sse-f32.ts';
 import {
   addF64,
   divideF64,
@@ -34,7 +34,7 @@ import {
   multiplyF64,
   squareRootF64,
   subtractF64,
-} from '../../src/core/cpu/float/sse-f64.ts';
+} from '../../src/core/cpu/float/sse/sse-f64.ts';
 import type { OperandKind, Operation } from './model-x87.ts';
 import { ANSWER, REQUEST } from './native.ts';
 

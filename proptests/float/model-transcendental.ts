@@ -4,10 +4,10 @@
  * the two may differ by one unit; special cases, exceptions and condition codes other than C1 must be the same.
  * Silicon reduces arguments by a π of 66 bits, and so does the library here, and only here.
  */
-import { PI_OF_66_BITS } from '../../src/core/cpu/float/big-fixed.ts';
-import { keepsRegister, makeFloatEnvironment, useControlWord } from '../../src/core/cpu/float/environment.ts';
-import type { F80 } from '../../src/core/cpu/float/f80.ts';
-import { makeF80 } from '../../src/core/cpu/float/f80.ts';
+import { PI_OF_66_BITS } from '../../src/core/cpu/float/ieee/big-fixed.ts';
+import { keepsRegister, makeFloatEnvironment, useControlWord } from '../../src/core/cpu/float/ieee/environment.ts';
+import type { F80 } from '../../src/core/cpu/float/x87/f80.ts';
+import { makeF80 } from '../../src/core/cpu/float/x87/f80.ts';
 import {
   arcTangentF80,
   cosineF80,
@@ -17,7 +17,7 @@ import {
   sineCosineF80,
   sineF80,
   tangentF80,
-} from '../../src/core/cpu/float/f80-transcendental.ts';
+} from '../../src/core/cpu/float/x87/f80-transcendental.ts';
 import { ANSWER, REQUEST, REQUEST_WORDS } from './native.ts';
 import { putF80, RandomWords } from './values.ts';
 

@@ -2,7 +2,13 @@
  * What the library says an x87 instruction of native-float.c leaves behind, in the layout of its answers: the glue
  * that instruction handlers will have, written down once for the tests.
  */
-import { addF80, divideF80, multiplyF80, squareRootF80, subtractF80 } from '../../src/core/cpu/float/f80-arithmetic.ts';
+import {
+  addF80,
+  divideF80,
+  multiplyF80,
+  squareRootF80,
+  subtractF80,
+} from '../../src/core/cpu/float/x87/f80-arithmetic.ts';
 import {
   compareF80,
   comparisonCodes,
@@ -10,7 +16,7 @@ import {
   examineF80,
   loadConstant,
   testF80,
-} from '../../src/core/cpu/float/f80-compare.ts';
+} from '../../src/core/cpu/float/x87/f80-compare.ts';
 import {
   fromInt32,
   fromInt64,
@@ -24,18 +30,18 @@ import {
   storeInt64,
   widenF32,
   widenF64,
-} from '../../src/core/cpu/float/f80-convert.ts';
-import { loadDecimal, storeDecimal } from '../../src/core/cpu/float/f80-decimal.ts';
-import { extractF80, REMAINDER_INVALID, remainderF80, scaleF80 } from '../../src/core/cpu/float/f80-scale.ts';
-import type { FloatEnvironment } from '../../src/core/cpu/float/environment.ts';
+} from '../../src/core/cpu/float/x87/f80-convert.ts';
+import { loadDecimal, storeDecimal } from '../../src/core/cpu/float/x87/f80-decimal.ts';
+import { extractF80, REMAINDER_INVALID, remainderF80, scaleF80 } from '../../src/core/cpu/float/x87/f80-scale.ts';
+import type { FloatEnvironment } from '../../src/core/cpu/float/ieee/environment.ts';
 import {
   keepsMemory,
   keepsRegister,
   makeFloatEnvironment,
   useControlWord,
-} from '../../src/core/cpu/float/environment.ts';
-import type { F80 } from '../../src/core/cpu/float/f80.ts';
-import { makeF80 } from '../../src/core/cpu/float/f80.ts';
+} from '../../src/core/cpu/float/ieee/environment.ts';
+import type { F80 } from '../../src/core/cpu/float/x87/f80.ts';
+import { makeF80 } from '../../src/core/cpu/float/x87/f80.ts';
 import { ANSWER, REQUEST } from './native.ts';
 
 export type OperandKind = 'f80' | 'f64' | 'f64x2' | 'f32' | 'f32x4' | 'integer' | 'bcd' | 'none';

@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { rootExactnessF32, rootExactnessF64, UNKNOWN } from '../../src/core/cpu/float/fast-path.ts';
+import { rootExactnessF32, rootExactnessF64, UNKNOWN } from '../../src/core/cpu/float/ieee/fast-path.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { getFlags } from '../../src/core/state/flags.ts';
 import { EAX, MXCSR, XMM } from '../../src/core/state/layout.ts';

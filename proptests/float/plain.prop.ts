@@ -5,10 +5,10 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { makeFloatEnvironment, PE, useControlWord } from '../../src/core/cpu/float/environment.ts';
-import { divideF80, multiplyF80, squareRootF80 } from '../../src/core/cpu/float/f80-arithmetic.ts';
-import { makeF80, setF80 } from '../../src/core/cpu/float/f80.ts';
-import { dividePlain, multiplyPlain, operand, rootPlain } from '../../src/core/cpu/fpu/plain.ts';
+import { makeFloatEnvironment, PE, useControlWord } from '../../src/core/cpu/float/ieee/environment.ts';
+import { divideF80, multiplyF80, squareRootF80 } from '../../src/core/cpu/float/x87/f80-arithmetic.ts';
+import { makeF80, setF80 } from '../../src/core/cpu/float/x87/f80.ts';
+import { dividePlain, multiplyPlain, operand, rootPlain } from '../../src/core/cpu/float/plain.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { getFlags } from '../../src/core/state/flags.ts';
 import {

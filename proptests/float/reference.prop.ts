@@ -5,13 +5,19 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bitLength } from '../../src/core/cpu/float/big-fixed.ts';
-import { DE, makeFloatEnvironment, OE, PE, UE } from '../../src/core/cpu/float/environment.ts';
-import type { FloatEnvironment } from '../../src/core/cpu/float/environment.ts';
-import { addF80, divideF80, multiplyF80, squareRootF80, subtractF80 } from '../../src/core/cpu/float/f80-arithmetic.ts';
-import type { F80 } from '../../src/core/cpu/float/f80.ts';
-import { addF32, divideF32, multiplyF32, squareRootF32, subtractF32 } from '../../src/core/cpu/float/sse-f32.ts';
-import { addF64, divideF64, multiplyF64, squareRootF64, subtractF64 } from '../../src/core/cpu/float/sse-f64.ts';
+import { bitLength } from '../../src/core/cpu/float/ieee/big-fixed.ts';
+import { DE, makeFloatEnvironment, OE, PE, UE } from '../../src/core/cpu/float/ieee/environment.ts';
+import type { FloatEnvironment } from '../../src/core/cpu/float/ieee/environment.ts';
+import {
+  addF80,
+  divideF80,
+  multiplyF80,
+  squareRootF80,
+  subtractF80,
+} from '../../src/core/cpu/float/x87/f80-arithmetic.ts';
+import type { F80 } from '../../src/core/cpu/float/x87/f80.ts';
+import { addF32, divideF32, multiplyF32, squareRootF32, subtractF32 } from '../../src/core/cpu/float/sse/sse-f32.ts';
+import { addF64, divideF64, multiplyF64, squareRootF64, subtractF64 } from '../../src/core/cpu/float/sse/sse-f64.ts';
 import { putF32, putF64, putF80, RandomWords } from './values.ts';
 
 /** numerator / denominator, the denominator positive; `above` says that the true value is a little more (a root). */

@@ -13,10 +13,10 @@ import {
   LOGARITHM_BITS,
   PI,
   PI_OF_66_BITS,
-} from '../../src/core/cpu/float/big-fixed.ts';
-import { makeFloatEnvironment, useControlWord } from '../../src/core/cpu/float/environment.ts';
-import type { F80 } from '../../src/core/cpu/float/f80.ts';
-import { makeF80 } from '../../src/core/cpu/float/f80.ts';
+} from '../../src/core/cpu/float/ieee/big-fixed.ts';
+import { makeFloatEnvironment, useControlWord } from '../../src/core/cpu/float/ieee/environment.ts';
+import type { F80 } from '../../src/core/cpu/float/x87/f80.ts';
+import { makeF80 } from '../../src/core/cpu/float/x87/f80.ts';
 import {
   arcTangentF80,
   cosineF80,
@@ -25,7 +25,7 @@ import {
   sineCosineF80,
   sineF80,
   tangentF80,
-} from '../../src/core/cpu/float/f80-transcendental.ts';
+} from '../../src/core/cpu/float/x87/f80-transcendental.ts';
 import { compareTranscendental, makeTranscendentalRequests, transcendentals } from './model-transcendental.ts';
 import { ANSWER_WORDS, askNative, nativeFloat, REQUEST_WORDS } from './native.ts';
 import { RandomWords } from './values.ts';

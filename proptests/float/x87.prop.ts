@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { setFullTagWord } from '../../src/core/cpu/fpu/registers.ts';
+import { setFullTagWord } from '../../src/core/cpu/float/x87/registers.ts';
 import { BoardErrorPins } from '../../src/core/machine/error-pins.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import {

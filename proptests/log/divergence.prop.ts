@@ -6,11 +6,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { combineHashes, hashBytes, hashBytesHex, hashWords } from '../../src/core/base/hash.ts';
-import { ReplayingPort } from '../../src/core/machine/input-port.ts';
-import { crc32c } from '../../src/core/replay/crc32c.ts';
-import { describeDivergence } from '../../src/core/replay/divergence.ts';
-import type { StateHash } from '../../src/core/replay/events.ts';
-import { openLog } from '../../src/core/replay/log.ts';
+import { ReplayingPort } from '../../src/core/session/input-port.ts';
+import { crc32c } from '../../src/core/log/crc32c.ts';
+import { describeDivergence } from '../../src/core/session/divergence.ts';
+import type { StateHash } from '../../src/core/log/events.ts';
+import { openLog } from '../../src/core/log/log.ts';
 import { playSteps, record, seed } from './events.ts';
 import type { Step } from './events.ts';
 

@@ -3,12 +3,12 @@
  * a machine would use. No machine runs here.
  */
 import * as fc from 'fast-check';
-import { RecordingPort } from '../../src/core/machine/input-port.ts';
-import type { InputPort } from '../../src/core/machine/input-port.ts';
-import type { CheckEvent, InputEvent, StateHash } from '../../src/core/replay/events.ts';
-import { KEY_NAMES } from '../../src/core/replay/key-names.ts';
-import { LogWriter } from '../../src/core/replay/log.ts';
-import type { LogHeader, LogProfile } from '../../src/core/replay/manifest.ts';
+import { RecordingPort } from '../../src/core/session/input-port.ts';
+import type { InputPort } from '../../src/core/session/input-port.ts';
+import type { CheckEvent, InputEvent, StateHash } from '../../src/core/log/events.ts';
+import { KEY_NAMES } from '../../src/core/board/key-names.ts';
+import { LogWriter } from '../../src/core/log/log.ts';
+import type { LogHeader, LogProfile } from '../../src/core/log/manifest.ts';
 
 /** Every test of this folder: `FC_SEED=1 node --test dist/proptests/log/…` runs other cases; failures print their path. */
 export const seed = Number(process.env.FC_SEED ?? 20_260_101);

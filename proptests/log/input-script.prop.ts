@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { LivePort, RecordingPort } from '../../src/core/machine/input-port.ts';
-import { InputScriptError, parseInputScript, ScriptPlayer } from '../../src/core/replay/input-script.ts';
-import { KEY_NAMES } from '../../src/core/replay/key-names.ts';
-import { LogWriter } from '../../src/core/replay/log.ts';
+import { LivePort, RecordingPort } from '../../src/core/session/input-port.ts';
+import { InputScriptError, parseInputScript, ScriptPlayer } from '../../src/core/session/input-script.ts';
+import { KEY_NAMES } from '../../src/core/board/key-names.ts';
+import { LogWriter } from '../../src/core/log/log.ts';
 import { concat, header, seed } from './events.ts';
 
 const bytes = (text: string): Uint8Array => new TextEncoder().encode(text);

@@ -5,12 +5,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { DevicelessPort, ReplayingPort } from '../../src/core/machine/input-port.ts';
-import { eventToJson, eventToText } from '../../src/core/replay/events.ts';
-import { FRAME_KIND, readPayload } from '../../src/core/replay/frames.ts';
-import { embedImages, readImage } from '../../src/core/replay/log-images.ts';
-import { summarizeLog } from '../../src/core/replay/log-summary.ts';
-import { logEvents, LogWriter, openLog, rebuildIndex } from '../../src/core/replay/log.ts';
+import { DevicelessPort, ReplayingPort } from '../../src/core/session/input-port.ts';
+import { eventToJson, eventToText } from '../../src/core/log/events.ts';
+import { FRAME_KIND, readPayload } from '../../src/core/log/frames.ts';
+import { embedImages, readImage } from '../../src/core/log/log-images.ts';
+import { summarizeLog } from '../../src/core/log/log-summary.ts';
+import { logEvents, LogWriter, openLog, rebuildIndex } from '../../src/core/log/log.ts';
 import { concat, header, PROFILES, playCheck, playSteps, record, run, seed } from './events.ts';
 import type { Step } from './events.ts';
 

@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RecordingPort, ReplayingPort } from '../../src/core/machine/input-port.ts';
-import type { InputPort } from '../../src/core/machine/input-port.ts';
-import { LogWriter, openLog } from '../../src/core/replay/log.ts';
+import { RecordingPort, ReplayingPort } from '../../src/core/session/input-port.ts';
+import type { InputPort } from '../../src/core/session/input-port.ts';
+import { LogWriter, openLog } from '../../src/core/log/log.ts';
 import { concat, header } from './events.ts';
 
 const READS = 1_000_000;

@@ -8,7 +8,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { describeDivergence } from '../../src/core/replay/divergence.ts';
+import { describeDivergence } from '../../src/core/session/divergence.ts';
 import { replay, verify } from '../../src/host/index.ts';
 
 const [folder, sound = '', ...engines] = process.argv.slice(2);
@@ -71,23 +71,23 @@ async function lookByReplay(log: Uint8Array, name: string) {
 
 /** The parts of a build that run a log. */
 interface Build {
-  readonly verify: typeof import('../../src/core/replay/verify.ts');
-  readonly narrow: typeof import('../../src/core/replay/narrow.ts');
-  readonly log: typeof import('../../src/core/replay/log.ts');
-  readonly images: typeof import('../../src/core/replay/log-images.ts');
-  readonly port: typeof import('../../src/core/replay/witness-port.ts');
-  readonly witnesses: typeof import('../../src/host/witnesses.ts');
+  readonly verify: typeof import('../../src/core/verify/verify.ts');
+  readonly narrow: typeof import('../../src/core/verify/narrow.ts');
+  readonly log: typeof import('../../src/core/log/log.ts');
+  readonly images: typeof import('../../src/core/log/log-images.ts');
+  readonly port: typeof import('../../src/core/verify/witness-port.ts');
+  readonly witnesses: typeof import('../../src/host/node/witnesses.ts');
 }
 
 async function loadBuild(root: string): Promise<Build> {
   const load = (path: string) => import(pathToFileURL(join(root, 'dist/src', path)).href);
   const [verifying, narrow, log, images, port, witnesses] = await Promise.all([
-    load('core/replay/verify.js'),
-    load('core/replay/narrow.js'),
-    load('core/replay/log.js'),
-    load('core/replay/log-images.js'),
-    load('core/replay/witness-port.js'),
-    load('host/witnesses.js'),
+    load('core/verify/verify.js'),
+    load('core/verify/narrow.js'),
+    load('core/log/log.js'),
+    load('core/log/log-images.js'),
+    load('core/verify/witness-port.js'),
+    load('host/node/witnesses.js'),
   ]);
   return { verify: verifying, narrow, log, images, port, witnesses };
 }

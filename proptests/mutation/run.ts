@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { buildGuest, findGuest } from '../../src/host/guest-images.ts';
+import { buildGuest, findGuest } from '../../src/host/node/guest-images.ts';
 import { type RecordSettings, record, serialText } from '../../src/host/index.ts';
 import { Dice } from '../replay/wild.ts';
 import { projectRoot } from '../support/poison.ts';

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { engineNames } from '../../src/host/engines.ts';
+import { engineNames } from '../../src/host/node/engines.ts';
 import { describeDivergence, replay, type Replayed } from '../../src/host/index.ts';
 import { goldenFolder, goldenLogs, sha256 } from './golden.ts';
 

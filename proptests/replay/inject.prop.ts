@@ -6,7 +6,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Device, DeviceState, DeviceValue } from '../../src/core/devices/device.ts';
+import type { Device, DeviceState, DeviceValue } from '../../src/core/board/device.ts';
 import { foldFlags } from '../../src/core/state/flags.ts';
 import {
   CR2,
@@ -23,7 +23,7 @@ import {
   RAM_BASE,
   SEG_SELECTOR,
 } from '../../src/core/state/layout.ts';
-import { buildGuest } from '../../src/host/guest-images.ts';
+import { buildGuest } from '../../src/host/node/guest-images.ts';
 import { describeDivergence, type Machine, record, replay, serialText } from '../../src/host/index.ts';
 import { Dice } from './wild.ts';
 

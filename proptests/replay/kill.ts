@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { buildGuest } from '../../src/host/guest-images.ts';
+import { buildGuest } from '../../src/host/node/guest-images.ts';
 import { describeDivergence, LogError, openLog, replay } from '../../src/host/index.ts';
 import { projectRoot } from '../support/poison.ts';
 import { Dice, wildRun } from './wild.ts';

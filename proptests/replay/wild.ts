@@ -5,8 +5,8 @@
  * power off, halt, hang with interrupts off or rewrite its own code: each is a run that must replay exactly.
  */
 import { assemble } from '../../src/core/isa/assemble.ts';
-import type { InputEvent } from '../../src/core/replay/events.ts';
-import { KEY_NAMES } from '../../src/core/replay/key-names.ts';
+import type { InputEvent } from '../../src/core/log/events.ts';
+import { KEY_NAMES } from '../../src/core/board/key-names.ts';
 import type { RecordSettings, TimedInput } from '../../src/host/index.ts';
 import { startControllers } from '../support/controllers.ts';
 

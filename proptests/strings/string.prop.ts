@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { updateMode } from '../../src/core/cpu/segmentation.ts';
+import { updateMode } from '../../src/core/cpu/system/segmentation.ts';
 import { decodeInstruction } from '../../src/core/isa/decode.ts';
 import { META_OP_MASK, R_META, RECORD_WORDS } from '../../src/core/isa/record.ts';
 import { AddressSpace } from '../../src/core/memory/address-space.ts';

@@ -10,7 +10,7 @@ import {
   matchInstructionBreakpoint,
   matchIoBreakpoint,
   updateWatch,
-} from '../../src/core/cpu/debug.ts';
+} from '../../src/core/cpu/system/debug.ts';
 import {
   AC,
   CR0,

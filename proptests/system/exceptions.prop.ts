@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { deliverInterrupt, deliverNmi, escalate } from '../../src/core/cpu/exceptions.ts';
-import { cpl, updateMode } from '../../src/core/cpu/segmentation.ts';
+import { deliverInterrupt, deliverNmi, escalate } from '../../src/core/cpu/system/exceptions.ts';
+import { cpl, updateMode } from '../../src/core/cpu/system/segmentation.ts';
 import {
   AC,
   CR2,

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cpl, loadSegment, updateMode } from '../../src/core/cpu/segmentation.ts';
+import { cpl, loadSegment, updateMode } from '../../src/core/cpu/system/segmentation.ts';
 import {
   AC,
   CR4,

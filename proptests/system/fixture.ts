@@ -4,10 +4,10 @@
  * devices; the loop's part (delivering a fault) is the call of `deliver`.
  */
 import assert from 'node:assert/strict';
-import { deliverFault } from '../../src/core/cpu/exceptions.ts';
-import { resetCpu } from '../../src/core/cpu/reset.ts';
-import { loadSegment, setFlatSegment, updateMode } from '../../src/core/cpu/segmentation.ts';
-import { loadTaskRegister } from '../../src/core/cpu/selectors.ts';
+import { deliverFault } from '../../src/core/cpu/system/exceptions.ts';
+import { resetCpu } from '../../src/core/cpu/system/reset.ts';
+import { loadSegment, setFlatSegment, updateMode } from '../../src/core/cpu/system/segmentation.ts';
+import { loadTaskRegister } from '../../src/core/cpu/system/selectors.ts';
 import { AddressSpace } from '../../src/core/memory/address-space.ts';
 import { Cpu, EXIT_FAULT, GUEST_FAULT } from '../../src/core/state/cpu.ts';
 import { getFlags, setFlags } from '../../src/core/state/flags.ts';

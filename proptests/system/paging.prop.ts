@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { loadPdptes, walk } from '../../src/core/cpu/paging.ts';
-import { writeCr0, writeCr3, writeCr4 } from '../../src/core/cpu/control.ts';
+import { loadPdptes, walk } from '../../src/core/cpu/system/paging.ts';
+import { writeCr0, writeCr3, writeCr4 } from '../../src/core/cpu/system/control.ts';
 import {
   CR0,
   CR0_PG,

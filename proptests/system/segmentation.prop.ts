@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { linear, loadSegment, outsideLimit, updateMode } from '../../src/core/cpu/segmentation.ts';
-import { loadLdt } from '../../src/core/cpu/selectors.ts';
+import { linear, loadSegment, outsideLimit, updateMode } from '../../src/core/cpu/system/segmentation.ts';
+import { loadLdt } from '../../src/core/cpu/system/selectors.ts';
 import {
   CR0,
   CS,

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { cpl } from '../../src/core/cpu/segmentation.ts';
-import { checkIo } from '../../src/core/cpu/tss.ts';
+import { cpl } from '../../src/core/cpu/system/segmentation.ts';
+import { checkIo } from '../../src/core/cpu/system/tss.ts';
 import {
   CR0,
   CR0_TS,

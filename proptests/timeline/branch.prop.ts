@@ -4,9 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type BranchSettings, logIdentity, readBranchParent, recordBranch } from '../../src/core/replay/branch.ts';
-import type { LogReader } from '../../src/core/replay/log.ts';
-import { finish } from '../../src/core/replay/timeline.ts';
+import { type BranchSettings, logIdentity, readBranchParent, recordBranch } from '../../src/core/timeline/branch.ts';
+import type { LogReader } from '../../src/core/log/log.ts';
+import { finish } from '../../src/core/timeline/timeline.ts';
 import { type InputEvent, logEvents, openLog, replay, serialText } from '../../src/host/index.ts';
 import { go, makeEngine, plainHashes, recordGuest, type Recorded, timelineOf } from './fixture.ts';
 

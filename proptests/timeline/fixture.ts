@@ -2,12 +2,12 @@
  * Recordings of built-in and of wild guests as timelines, and the plain replay that they are held against: one machine
  * that runs from zero and never looks back.
  */
-import { createReplay } from '../../src/core/replay/session.ts';
-import { type Stop, Timeline, type TimelineOptions, type Way } from '../../src/core/replay/timeline.ts';
-import { buildGuest, findGuest } from '../../src/host/guest-images.ts';
+import { createReplay } from '../../src/core/session/session.ts';
+import { type Stop, Timeline, type TimelineOptions, type Way } from '../../src/core/timeline/timeline.ts';
+import { buildGuest, findGuest } from '../../src/host/node/guest-images.ts';
 import { openLog, record, type RecordSettings, serialText } from '../../src/host/index.ts';
-import type { LogReader } from '../../src/core/replay/log.ts';
-import type { Images } from '../../src/core/replay/session.ts';
+import type { LogReader } from '../../src/core/log/log.ts';
+import type { Images } from '../../src/core/session/session.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
 

@@ -8,7 +8,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { assembleGuest } from '../../src/host/guest-images.ts';
+import { assembleGuest } from '../../src/host/node/guest-images.ts';
 import { COMMANDS } from '../../src/host/debugger/commands.ts';
 import { Debugger } from '../../src/host/debugger/debugger.ts';
 import { SymbolTable } from '../../src/host/debugger/symbols.ts';

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { followsCall } from '../../src/host/debugger/views.ts';
 import { lookAtLinux, symbolsSent } from '../../src/host/debugger/linux.ts';
 import { SymbolTable, symbolsOfImages } from '../../src/host/debugger/symbols.ts';
-import { SerialHistory } from '../../src/core/replay/serial-history.ts';
+import { SerialHistory } from '../../src/core/timeline/serial-history.ts';
 import { peekNumber } from '../../src/core/memory/peek.ts';
 import type { InputEvent } from '../../src/host/index.ts';
 import { go, recordGuest, timelineOf } from './fixture.ts';

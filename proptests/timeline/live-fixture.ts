@@ -2,13 +2,13 @@
  * Live runs that a debugger holds: recorded as `record --gdb` does, with the driver, the live target and the stub of the
  * real thing, only the socket left out.
  */
-import { LivePort, RecordingPort } from '../../src/core/machine/input-port.ts';
-import { LogWriter } from '../../src/core/replay/log.ts';
-import { Session, type EngineFactory, type SessionEnd } from '../../src/core/replay/session.ts';
-import { drive } from '../../src/host/drive.ts';
+import { LivePort, RecordingPort } from '../../src/core/session/input-port.ts';
+import { LogWriter } from '../../src/core/log/log.ts';
+import { Session, type EngineFactory, type SessionEnd } from '../../src/core/session/session.ts';
+import { drive } from '../../src/host/node/drive.ts';
 import { LiveTarget } from '../../src/host/gdb/live-target.ts';
 import { GdbStub } from '../../src/host/gdb/stub.ts';
-import { GuestOutput } from '../../src/host/guest-output.ts';
+import { GuestOutput } from '../../src/host/node/guest-output.ts';
 import type { Recorded } from './fixture.ts';
 import { makeEngine } from './fixture.ts';
 

@@ -7,9 +7,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EIP } from '../../src/core/state/layout.ts';
 import { DebuggerError } from '../../src/host/debugger/debugger-error.ts';
-import { assembleGuest } from '../../src/host/guest-images.ts';
+import { assembleGuest } from '../../src/host/node/guest-images.ts';
 import { createMachine, openLog, record, serialText } from '../../src/host/index.ts';
-import { walkBack } from '../../src/host/walk-back.ts';
+import { walkBack } from '../../src/host/cli/walk-back.ts';
 
 const { bytes, symbols } = assembleGuest('race');
 const kernel = new Map([['kernel', bytes]]);

@@ -5,14 +5,14 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type LivePort, RecordingPort } from '../../src/core/machine/input-port.ts';
-import { LogWriter, openLog } from '../../src/core/replay/log.ts';
-import { type EngineFactory, Session } from '../../src/core/replay/session.ts';
-import { Shadow, ShadowedPort } from '../../src/core/replay/shadow.ts';
+import { type LivePort, RecordingPort } from '../../src/core/session/input-port.ts';
+import { LogWriter, openLog } from '../../src/core/log/log.ts';
+import { type EngineFactory, Session } from '../../src/core/session/session.ts';
+import { Shadow, ShadowedPort } from '../../src/core/verify/shadow.ts';
 import { EAX, EBX, RAM_BASE } from '../../src/core/state/layout.ts';
 import { record, replay } from '../../src/host/index.ts';
-import { verifyLog } from '../../src/host/verify.ts';
-import { loadWitnesses } from '../../src/host/witnesses.ts';
+import { verifyLog } from '../../src/host/node/verify.ts';
+import { loadWitnesses } from '../../src/host/node/witnesses.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
 import type { Block } from '../../tiers/ir/ir.ts';
 import { type Pass, PASSES } from '../../tiers/opt/pipeline.ts';

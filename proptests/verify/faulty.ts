@@ -5,7 +5,7 @@
 import { decodeInstruction } from '../../src/core/isa/decode.ts';
 import { OP, rowOf } from '../../src/core/isa/ops.ts';
 import { META_OP_MASK, R_META, RECORD_WORDS } from '../../src/core/isa/record.ts';
-import { peekLinear8 } from '../../src/core/cpu/probe.ts';
+import { peekLinear8 } from '../../src/core/cpu/system/probe.ts';
 import type { Engine } from '../../src/core/machine/engine.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { CS, EIP, MODE_CS32, MODE_KEY, SEG_BASE } from '../../src/core/state/layout.ts';

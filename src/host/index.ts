@@ -7,16 +7,16 @@
  *     again.divergence === null && again.hash === recorded.hash
  */
 import { isLinuxImage } from '../core/machine/boot/linux.ts';
-import { LivePort, RecordingPort } from '../core/machine/input-port.ts';
-import { ReplayingPort } from '../core/machine/input-port.ts';
+import { LivePort, RecordingPort } from '../core/session/input-port.ts';
+import { ReplayingPort } from '../core/session/input-port.ts';
 import type { Machine } from '../core/machine/machine.ts';
-import type { InputEvent, SerialInput } from '../core/replay/events.ts';
-import { parseInputScript, ScriptPlayer } from '../core/replay/input-script.ts';
-import { embedImages, hasImage, readImage } from '../core/replay/log-images.ts';
-import { CheckpointRecorder } from '../core/replay/stored-checkpoints.ts';
-import { LogWriter, openLog } from '../core/replay/log.ts';
-import type { LogReader } from '../core/replay/log.ts';
-import type { ImageRecord, LogProfile, MachineManifest } from '../core/replay/manifest.ts';
+import type { InputEvent, SerialInput } from '../core/log/events.ts';
+import { parseInputScript, ScriptPlayer } from '../core/session/input-script.ts';
+import { embedImages, hasImage, readImage } from '../core/log/log-images.ts';
+import { CheckpointRecorder } from '../core/timeline/stored-checkpoints.ts';
+import { LogWriter, openLog } from '../core/log/log.ts';
+import type { LogReader } from '../core/log/log.ts';
+import type { ImageRecord, LogProfile, MachineManifest } from '../core/log/manifest.ts';
 import {
   CPU_MODEL,
   createReplay,
@@ -24,28 +24,28 @@ import {
   HASH_EVERY_TICKS_DEFAULT,
   NS_PER_TICK_DEFAULT,
   Session,
-} from '../core/replay/session.ts';
-import type { EndReason, Images, SessionEnd } from '../core/replay/session.ts';
-import { DEFAULT_ENGINE, loadEngine } from './engines.ts';
-import { sha256 } from './images.ts';
-import { VERSION } from './version.ts';
-import { type Verified, verifyLog } from './verify.ts';
-import { loadWitnesses } from './witnesses.ts';
+} from '../core/session/session.ts';
+import type { EndReason, Images, SessionEnd } from '../core/session/session.ts';
+import { DEFAULT_ENGINE, loadEngine } from './node/engines.ts';
+import { sha256 } from './node/images.ts';
+import { VERSION } from './node/version.ts';
+import { type Verified, verifyLog } from './node/verify.ts';
+import { loadWitnesses } from './node/witnesses.ts';
 
-export { describeDivergence } from '../core/replay/divergence.ts';
-export type { Divergence } from '../core/replay/divergence.ts';
-export { eventToJson, eventToText } from '../core/replay/events.ts';
-export type { CheckEvent, InputEvent, LoggedEvent } from '../core/replay/events.ts';
-export { LogError } from '../core/replay/log-error.ts';
-export { logEvents, openLog } from '../core/replay/log.ts';
-export type { EventFilter, LogReader } from '../core/replay/log.ts';
-export { summarizeLog } from '../core/replay/log-summary.ts';
-export type { LogSummary } from '../core/replay/log-summary.ts';
-export type { LogProfile, MachineManifest } from '../core/replay/manifest.ts';
-export { SessionError } from '../core/replay/session.ts';
-export type { SessionEnd } from '../core/replay/session.ts';
+export { describeDivergence } from '../core/session/divergence.ts';
+export type { Divergence } from '../core/session/divergence.ts';
+export { eventToJson, eventToText } from '../core/log/events.ts';
+export type { CheckEvent, InputEvent, LoggedEvent } from '../core/log/events.ts';
+export { LogError } from '../core/log/log-error.ts';
+export { logEvents, openLog } from '../core/log/log.ts';
+export type { EventFilter, LogReader } from '../core/log/log.ts';
+export { summarizeLog } from '../core/log/log-summary.ts';
+export type { LogSummary } from '../core/log/log-summary.ts';
+export type { LogProfile, MachineManifest } from '../core/log/manifest.ts';
+export { SessionError } from '../core/session/session.ts';
+export type { SessionEnd } from '../core/session/session.ts';
 export type { Machine } from '../core/machine/machine.ts';
-export type { Verified } from './verify.ts';
+export type { Verified } from './node/verify.ts';
 
 export interface ImageBytes {
   /** A Linux bzImage or a multiboot 1 kernel. */

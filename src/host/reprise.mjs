@@ -8,7 +8,7 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const commandLine = new URL('../../dist/src/host/cli.js', import.meta.url);
+const commandLine = new URL('../../dist/src/host/cli/cli.js', import.meta.url);
 
 const isBuilt = () => existsSync(fileURLToPath(commandLine));
 
@@ -22,6 +22,6 @@ if (!isBuilt()) {
   if (!isCheckout) fail('this installation is incomplete (dist is missing): install the package again.');
   const { bootstrap } = await import('./bootstrap.mjs');
   bootstrap();
-  if (!isBuilt()) fail('the build left no dist/src/host/cli.js: run npm run build and look at its messages.');
+  if (!isBuilt()) fail('the build left no dist/src/host/cli/cli.js: run npm run build and look at its messages.');
 }
 await import(commandLine.href);

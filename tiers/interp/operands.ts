@@ -3,7 +3,7 @@
 // SIZE_16, SIZE_32 unless a name says bytes. Read-modify-write is readAForWrite, then writeBackA: the address is
 // computed once, and a fault reports a write and comes before anything has changed.
 
-import { linear } from '../../src/core/cpu/segmentation.ts';
+import { linear } from '../../src/core/cpu/system/segmentation.ts';
 import * as record from '../../src/core/isa/record.ts';
 import {
   load16,

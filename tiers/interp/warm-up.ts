@@ -6,7 +6,7 @@
 
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { AddressSpace } from '../../src/core/memory/address-space.ts';
-import { resetCpu } from '../../src/core/cpu/reset.ts';
+import { resetCpu } from '../../src/core/cpu/system/reset.ts';
 import { enterFlatMode } from '../../src/core/machine/boot/flat-mode.ts';
 import { Cpu, GUEST_FAULT } from '../../src/core/state/cpu.ts';
 import { EIP, ESP, HALTED } from '../../src/core/state/layout.ts';

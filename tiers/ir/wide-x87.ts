@@ -1,9 +1,9 @@
-// What the IR's `attempt` does on the x87: normal numbers and zeros (core/cpu/fpu/plain.ts), registers that are not
+// What the IR's `attempt` does on the x87: normal numbers and zeros (core/cpu/float/plain.ts), registers that are not
 // empty where one is read and empty where one is pushed. As in wide.ts a function does all or nothing. An operand is
 // widened first, which nobody sees; a store gives the bits and the words that the status and tag words become, which the
 // IR writes once memory has been written. Who may execute and what the processor remembers of the instruction is the IR's.
 
-import * as plain from '../../src/core/cpu/fpu/plain.ts';
+import * as plain from '../../src/core/cpu/float/plain.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import * as layout from '../../src/core/state/layout.ts';
 import type { WideName } from './ir.ts';

@@ -1,9 +1,9 @@
 // What the IR's `attempt` does: SSE arithmetic on words of the CPU block where host arithmetic is provably the
-// guest's (core/cpu/float/fast-path.ts). Each function does all of its work and answers 1, or changes nothing and
+// guest's (core/cpu/float/ieee/fast-path.ts). Each function does all of its work and answers 1, or changes nothing and
 // answers 0: NaNs, denormals, what overflows or might underflow, and #P unmasked are left to the handler.
 // `a` is the destination, `b` the source, as word indices; 64-bit values lie at even ones. SDM 2 under each name.
 
-import * as fast from '../../src/core/cpu/float/fast-path.ts';
+import * as fast from '../../src/core/cpu/float/ieee/fast-path.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { CF, MXCSR, WIDE, ZF } from '../../src/core/state/layout.ts';
 import type { WideName } from './ir.ts';

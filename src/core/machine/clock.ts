@@ -5,7 +5,7 @@
  * All arithmetic is on integers below 2^53: a product that could pass that bound is taken in 13-bit digits with the
  * remainder carried along, so nothing is ever rounded. Tested against BigInt. Knows no device and no CPU.
  */
-import type { Clock, DeviceState, Timer } from '../devices/device.ts';
+import type { Clock, DeviceState, Timer } from '../board/device.ts';
 
 /** ticks · numerator / denominator = cycles, in lowest terms. */
 interface Ratio {

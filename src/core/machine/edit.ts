@@ -2,7 +2,7 @@
 // log, so that it replays like any other. What the rest of the state depends on (segments, control
 // registers, devices) is not offered: a guest sets those by its own instructions.
 
-import type { InputEvent } from '../replay/events.ts';
+import type { InputEvent } from '../log/events.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { foldFlags } from '../state/flags.ts';
 import { ARITHMETIC_FLAGS, DF, EFLAGS, EIP, IF } from '../state/layout.ts';

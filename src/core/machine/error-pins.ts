@@ -4,7 +4,7 @@
  * handler may use waiting instructions. The pins live in the CPU block above the status word: they are saved and
  * hashed with it, and work the same where a replay has no devices.
  */
-import type { IrqLine, PortHandler } from '../devices/device.ts';
+import type { IrqLine, PortHandler } from '../board/device.ts';
 import type { Cpu, ErrorPins } from '../state/cpu.ts';
 import { FP_FERR, FP_IGNNE, FP_STATUS } from '../state/layout.ts';
 

@@ -3,16 +3,16 @@
 // happen, then does in this order what is due before the next instruction: inputs, timers, reset,
 // debug traps, NMI, external interrupts. It never knows whether it is live, recording or replaying.
 
-import type { DeviceState, MmioHandler, OutputPort } from '../devices/device.ts';
-import type { InputEvent, StateHash } from '../replay/events.ts';
-import type { InputPort } from './input-port.ts';
+import type { DeviceState, MmioHandler, OutputPort } from '../board/device.ts';
+import type { InputEvent, StateHash } from '../log/events.ts';
+import type { InputPort } from '../session/input-port.ts';
 import type { Engine } from './engine.ts';
 import { AddressSpace } from '../memory/address-space.ts';
-import { DR6_BS, matchInstructionBreakpoint } from '../cpu/debug.ts';
-import { isVirtualInterruptDue } from '../cpu/eflags.ts';
-import { deliverDebugTrap, deliverFault, deliverInterrupt, deliverNmi } from '../cpu/exceptions.ts';
-import { resetCpu } from '../cpu/reset.ts';
-import { updateMode } from '../cpu/segmentation.ts';
+import { DR6_BS, matchInstructionBreakpoint } from '../cpu/system/debug.ts';
+import { isVirtualInterruptDue } from '../cpu/system/eflags.ts';
+import { deliverDebugTrap, deliverFault, deliverInterrupt, deliverNmi } from '../cpu/system/exceptions.ts';
+import { resetCpu } from '../cpu/system/reset.ts';
+import { updateMode } from '../cpu/system/segmentation.ts';
 import { Cpu, EXIT_FAULT, EXIT_STOP, setFault, type PortBus } from '../state/cpu.ts';
 import {
   A20,
@@ -37,11 +37,11 @@ import {
   VIF,
   VIP,
 } from '../state/layout.ts';
-import { type Board, type BoardOptions, createBoard } from './board.ts';
+import { type Board, type BoardOptions, createBoard } from '../board/board.ts';
 import { TickClock } from './clock.ts';
 import { applyEdit } from './edit.ts';
 import { BoardErrorPins, ERROR_PORT, ERROR_PORT_COUNT } from './error-pins.ts';
-import { SerialTap } from '../replay/serial-tap.ts';
+import { SerialTap } from '../board/serial-tap.ts';
 import { StateHasher } from './state-hash.ts';
 
 export type StopReason =

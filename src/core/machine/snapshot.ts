@@ -4,9 +4,9 @@
 // from what the machine holds, and drops only code whose bytes differ.
 // A snapshot is plain data and belongs to machines of the same manifest; the input port is not in it.
 
-import type { DeviceState } from '../devices/device.ts';
-import { updateWatch } from '../cpu/debug.ts';
-import { updateMode } from '../cpu/segmentation.ts';
+import type { DeviceState } from '../board/device.ts';
+import { updateWatch } from '../cpu/system/debug.ts';
+import { updateMode } from '../cpu/system/segmentation.ts';
 import { DIRTY_CHECKPOINT } from '../memory/address-space.ts';
 import { A20, RAM_BASE, TICK_F64 } from '../state/layout.ts';
 import type { Machine } from './machine.ts';

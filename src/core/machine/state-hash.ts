@@ -3,8 +3,8 @@
 // Any engine, after any tier schedule, with derived state dropped or not, gives the same digest (laws 3, 4).
 
 import { hashBytes, hashToHex, hashWords } from '../base/hash.ts';
-import type { DeviceState, DeviceValue } from '../devices/device.ts';
-import type { StateHash } from '../replay/events.ts';
+import type { DeviceState, DeviceValue } from '../board/device.ts';
+import type { StateHash } from '../log/events.ts';
 import { type AddressSpace, DIRTY_HASH } from '../memory/address-space.ts';
 import { foldFlags } from '../state/flags.ts';
 import {

@@ -6,8 +6,8 @@
 import * as layout from '../state/layout.ts';
 import * as cpuState from '../state/cpu.ts';
 import { GUEST_FAULT, setFault, type Cpu } from '../state/cpu.ts';
-import { walk } from '../cpu/paging.ts';
-import { matchDataBreakpoint } from '../cpu/debug.ts';
+import { walk } from '../cpu/system/paging.ts';
+import { matchDataBreakpoint } from '../cpu/system/debug.ts';
 import * as tlbBits from './tlb.ts';
 import { fillTlb } from './tlb.ts';
 

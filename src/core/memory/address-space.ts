@@ -6,7 +6,7 @@
 
 import { A20, RAM_BASE } from '../state/layout.ts';
 import { EXIT_CODE, type Cpu } from '../state/cpu.ts';
-import type { MmioHandler } from '../devices/device.ts';
+import type { MmioHandler } from '../board/device.ts';
 import type { CodeInvalidator } from '../machine/engine.ts';
 import { denyWrites, dropPages, flushTlb } from './tlb.ts';
 

@@ -110,7 +110,7 @@ export class Cpu {
   /** Linear pages from which instructions are fetched are entered here, for a debugger: each at least once a TLB flush. */
   fetchedPages: Set<number> | null = null;
 
-  /** Result registers of the page walk (cpu/paging.ts): page-aligned physical address, TLB deny bits, global. */
+  /** Result registers of the page walk (cpu/system/paging.ts): page-aligned physical address, TLB deny bits, global. */
   walkPhysical = DOUBLE;
   walkDeny = 0;
   walkGlobal = false;

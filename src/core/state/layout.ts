@@ -86,8 +86,8 @@ export const FIELDS: readonly Field[] = [
   field('apicBase', 'i32', 2, 'msr'),
   field('pat', 'i32', 2, 'msr'),
   field('miscEnable', 'i32', 2, 'msr'),
-  field('mtrr', 'i32', 64, 'msr'), // storage only: cpu/msr.ts says which word is which register
-  field('tscOffset', 'f64', 1, 'msr'), // TSC = tick + tscOffset, modulo 2^64 by cpu/msr.ts
+  field('mtrr', 'i32', 64, 'msr'), // storage only: cpu/system/msr.ts says which word is which register
+  field('tscOffset', 'f64', 1, 'msr'), // TSC = tick + tscOffset, modulo 2^64 by cpu/system/msr.ts
   field('mcg', 'i32', 16, 'msr'),
   // Activity: what the loop needs to know between instructions.
   field('halted', 'i32', 1, 'control'), // 1 after HLT, until an interrupt, NMI, SMI or reset

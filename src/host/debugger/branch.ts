@@ -6,11 +6,11 @@
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { EDITABLE_REGISTERS } from '../../core/machine/edit.ts';
 import { peekPhysical } from '../../core/memory/peek.ts';
-import { recordBranch } from '../../core/replay/branch.ts';
-import type { InputEvent } from '../../core/replay/events.ts';
-import type { Way } from '../../core/replay/timeline.ts';
-import { whyUnreadable } from '../images.ts';
-import { VERSION } from '../version.ts';
+import { recordBranch } from '../../core/timeline/branch.ts';
+import type { InputEvent } from '../../core/log/events.ts';
+import type { Way } from '../../core/timeline/timeline.ts';
+import { whyUnreadable } from '../node/images.ts';
+import { VERSION } from '../node/version.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
 import { hex8 } from './views.ts';

@@ -2,14 +2,14 @@
 // execute() go by. Questions over time (last-write, diff, find …) are in questions.ts.
 
 import { readFileSync } from 'node:fs';
-import { eventToText, eventToJson } from '../../core/replay/events.ts';
-import { describePosition } from '../../core/replay/positions.ts';
-import { logEvents } from '../../core/replay/log.ts';
+import { eventToText, eventToJson } from '../../core/log/events.ts';
+import { describePosition } from '../../core/timeline/positions.ts';
+import { logEvents } from '../../core/log/log.ts';
 import { peekBytes, peekPhysical, peekPhysicalBytes } from '../../core/memory/peek.ts';
-import type { WatchKind } from '../../core/replay/lookout.ts';
-import type { Way } from '../../core/replay/timeline.ts';
-import { engineNames, loadEngine } from '../engines.ts';
-import { whyUnreadable } from '../images.ts';
+import type { WatchKind } from '../../core/timeline/lookout.ts';
+import type { Way } from '../../core/timeline/timeline.ts';
+import { engineNames, loadEngine } from '../node/engines.ts';
+import { whyUnreadable } from '../node/images.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
 import { BRANCH } from './branch.ts';

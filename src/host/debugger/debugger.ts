@@ -2,16 +2,16 @@
 // (commands.ts, questions.ts). The terminal, --exec scripts and gdb's `monitor` all come through execute(). A command
 // gives text for people and plain data for --json; what goes wrong is a DebuggerError, one sentence.
 
-import { compileExpression, ExpressionError } from '../../core/replay/expression.ts';
-import { encodeBookmark, readBookmarks } from '../../core/replay/bookmarks.ts';
-import type { Bookmark } from '../../core/replay/bookmarks.ts';
-import { describePosition, goTo, parsePosition, PositionError } from '../../core/replay/positions.ts';
-import { comparePositions } from '../../core/replay/lookout.ts';
-import type { EngineFactory, Images } from '../../core/replay/session.ts';
-import type { Position } from '../../core/replay/lookout.ts';
-import type { Stop, Timeline, Way } from '../../core/replay/timeline.ts';
-import { nearest } from '../args.ts';
-import { count } from '../progress.ts';
+import { compileExpression, ExpressionError } from '../../core/timeline/expression.ts';
+import { encodeBookmark, readBookmarks } from '../../core/timeline/bookmarks.ts';
+import type { Bookmark } from '../../core/timeline/bookmarks.ts';
+import { describePosition, goTo, parsePosition, PositionError } from '../../core/timeline/positions.ts';
+import { comparePositions } from '../../core/timeline/lookout.ts';
+import type { EngineFactory, Images } from '../../core/session/session.ts';
+import type { Position } from '../../core/timeline/lookout.ts';
+import type { Stop, Timeline, Way } from '../../core/timeline/timeline.ts';
+import { nearest } from '../cli/args.ts';
+import { count } from '../node/progress.ts';
 import { DebuggerError } from './debugger-error.ts';
 import type { SymbolTable } from './symbols.ts';
 import { type Disassembler, instructionLines, instructions, isHalted, linearEip } from './views.ts';

@@ -4,8 +4,8 @@
 // hold, since they differ from build to build. What cannot be found is said; nothing is guessed in silence.
 
 import { peekBytes, peekNumber } from '../../core/memory/peek.ts';
-import type { SerialHistory } from '../../core/replay/serial-history.ts';
-import { SERIAL_LINES } from '../../core/replay/serial-history.ts';
+import type { SerialHistory } from '../../core/timeline/serial-history.ts';
+import { SERIAL_LINES } from '../../core/timeline/serial-history.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
 import { CS, EBP, ESP, FS, SEG_BASE, SEG_SELECTOR } from '../../core/state/layout.ts';
 import type { Command, Debugger, Output } from './debugger.ts';

@@ -1,9 +1,9 @@
 // Questions that need the whole recording: who wrote this, who called this, what changed between two moments, where
 // and when were these bytes. Those that travel come back to where they were asked.
 
-import { describePosition } from '../../core/replay/positions.ts';
-import type { Position } from '../../core/replay/lookout.ts';
-import type { Way } from '../../core/replay/timeline.ts';
+import { describePosition } from '../../core/timeline/positions.ts';
+import type { Position } from '../../core/timeline/lookout.ts';
+import type { Way } from '../../core/timeline/timeline.ts';
 import { peekNumber, peekPhysical } from '../../core/memory/peek.ts';
 import { RAM_BASE } from '../../core/state/layout.ts';
 import type { Command, Debugger, Output } from './debugger.ts';

@@ -1,8 +1,8 @@
 // Names of addresses: from the symbol table of an ELF kernel (System V gABI chapter 4), a System.map or /proc/kallsyms
 // listing, or the assembler of a built-in guest. Only looks at bytes it is given.
 
-import type { Images } from '../../core/replay/session.ts';
-import { assembleGuest, buildGuest, listGuests } from '../guest-images.ts';
+import type { Images } from '../../core/session/session.ts';
+import { assembleGuest, buildGuest, listGuests } from '../node/guest-images.ts';
 
 const SYMBOL_COUNT_MAX = 1 << 20;
 /** Further away than this from the symbol before it an address has no name. */

@@ -3,7 +3,7 @@
 
 import type { Machine } from '../../core/machine/machine.ts';
 import { peekBytes, peekNumber, peekPhysical } from '../../core/memory/peek.ts';
-import type { DeviceState, DeviceValue } from '../../core/devices/device.ts';
+import type { DeviceState, DeviceValue } from '../../core/board/device.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
 import { getFlags } from '../../core/state/flags.ts';
 import {

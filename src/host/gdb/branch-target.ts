@@ -3,15 +3,15 @@
 // and leads back to the recording, which stands where it stood. The debugger's own `branch FILE TICKS …` needs no gdb.
 
 import { closeSync, rmSync, writeSync } from 'node:fs';
-import { beginBranch } from '../../core/replay/branch.ts';
-import { type Session, SessionError } from '../../core/replay/session.ts';
+import { beginBranch } from '../../core/timeline/branch.ts';
+import { type Session, SessionError } from '../../core/session/session.ts';
 import { createLog } from '../debugger/branch.ts';
 import type { Debugger } from '../debugger/debugger.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
-import { drive } from '../drive.ts';
-import { loadEngine } from '../engines.ts';
-import { GuestOutput } from '../guest-output.ts';
-import { VERSION } from '../version.ts';
+import { drive } from '../node/drive.ts';
+import { loadEngine } from '../node/engines.ts';
+import { GuestOutput } from '../node/guest-output.ts';
+import { VERSION } from '../node/version.ts';
 import { LiveTarget } from './live-target.ts';
 import type { GdbTarget, MonitorAnswer } from './target.ts';
 

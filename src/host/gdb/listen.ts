@@ -2,12 +2,12 @@
 // that waits for its first client. Knows nothing of the protocol (stub.ts) or of what a target does (live-target.ts,
 // recording-target.ts).
 
-import type { Session } from '../../core/replay/session.ts';
-import { type Arguments, CommandError } from '../args.ts';
-import { loadEngine } from '../engines.ts';
+import type { Session } from '../../core/session/session.ts';
+import { type Arguments, CommandError } from '../cli/args.ts';
+import { loadEngine } from '../node/engines.ts';
 import { LiveTarget } from './live-target.ts';
 import { type GdbServer, type GdbServerOptions, serveGdb } from './server.ts';
-import { printJson, say } from '../report.ts';
+import { printJson, say } from '../cli/report.ts';
 
 /** serveGdb, with sentences for what is wrong with the port. */
 export async function listenForGdb(options: GdbServerOptions): Promise<GdbServer> {

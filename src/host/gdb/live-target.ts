@@ -5,13 +5,13 @@
 
 import { applyEdit } from '../../core/machine/edit.ts';
 import type { Machine, StopReason } from '../../core/machine/machine.ts';
-import type { InputEvent } from '../../core/replay/events.ts';
-import { type Breakpoint, Lookout, type Watchpoint, type WatchKind } from '../../core/replay/lookout.ts';
-import { positionAtRest } from '../../core/replay/lookout.ts';
-import type { EngineFactory } from '../../core/replay/session.ts';
+import type { InputEvent } from '../../core/log/events.ts';
+import { type Breakpoint, Lookout, type Watchpoint, type WatchKind } from '../../core/timeline/lookout.ts';
+import { positionAtRest } from '../../core/timeline/lookout.ts';
+import type { EngineFactory } from '../../core/session/session.ts';
 import { HALTED } from '../../core/state/layout.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
-import type { DriveControl } from '../drive.ts';
+import type { DriveControl } from '../node/drive.ts';
 import { type GdbTarget, type MonitorAnswer, type Motion, stopOf, type TargetStop } from './target.ts';
 
 /** Engines that ask for breakpoints themselves; others make room for one that does. */

@@ -2,9 +2,9 @@
 // monitor commands the debugger's own (debugger/commands.ts); a way that is interrupted stays where it is when it was
 // going on, and leads back when it was a step.
 
-import type { InputEvent } from '../../core/replay/events.ts';
-import type { WatchKind } from '../../core/replay/lookout.ts';
-import type { Stop, Way } from '../../core/replay/timeline.ts';
+import type { InputEvent } from '../../core/log/events.ts';
+import type { WatchKind } from '../../core/timeline/lookout.ts';
+import type { Stop, Way } from '../../core/timeline/timeline.ts';
 import type { Debugger } from '../debugger/debugger.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
 import { openBranch } from './branch-target.ts';

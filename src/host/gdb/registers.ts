@@ -2,7 +2,7 @@
 // org.gnu.gdb.i386.core and .sse, and one of our own for segment bases and control registers. Values are little-endian
 // bytes. Read only: a recording does not change.
 
-import { fullTagWord, physical } from '../../core/cpu/fpu/registers.ts';
+import { fullTagWord, physical } from '../../core/cpu/float/x87/registers.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
 import { getFlags } from '../../core/state/flags.ts';
 import {

@@ -4,8 +4,8 @@
 
 import { EDITABLE_FLAGS, EDITABLE_REGISTERS } from '../../core/machine/edit.ts';
 import { peekBytes, peekPhysical, peekPhysicalBytes } from '../../core/memory/peek.ts';
-import type { InputEvent } from '../../core/replay/events.ts';
-import type { WatchKind } from '../../core/replay/lookout.ts';
+import type { InputEvent } from '../../core/log/events.ts';
+import type { WatchKind } from '../../core/timeline/lookout.ts';
 import { CS, EIP, SEG_BASE } from '../../core/state/layout.ts';
 import { getFlags } from '../../core/state/flags.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';

@@ -2,8 +2,8 @@
 // (live-target.ts), so that one stub speaks for both.
 
 import type { Machine } from '../../core/machine/machine.ts';
-import type { InputEvent } from '../../core/replay/events.ts';
-import type { WatchKind } from '../../core/replay/lookout.ts';
+import type { InputEvent } from '../../core/log/events.ts';
+import type { WatchKind } from '../../core/timeline/lookout.ts';
 
 export type Motion = 'continue' | 'step' | 'continue-back' | 'step-back';
 

@@ -1,9 +1,9 @@
 // Far flow: JMP, CALL and RET far, IRET, the INT family, BOUND, SYSENTER and SYSEXIT. The work is in src/core/cpu
 // (far.ts, iret.ts, exceptions.ts), which every engine shares; here are only the operands. SDM 2 under each name.
 
-import { debugInterrupt, softwareInterrupt } from '../../../src/core/cpu/exceptions.ts';
-import { farReturn, farTransfer, sysenter, sysexit } from '../../../src/core/cpu/far.ts';
-import { interruptReturn } from '../../../src/core/cpu/iret.ts';
+import { debugInterrupt, softwareInterrupt } from '../../../src/core/cpu/system/exceptions.ts';
+import { farReturn, farTransfer, sysenter, sysexit } from '../../../src/core/cpu/system/far.ts';
+import { interruptReturn } from '../../../src/core/cpu/system/iret.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { META_OPSIZE_32, R_A, R_DISP, R_IMM, R_META, SIZE_32 } from '../../../src/core/isa/record.ts';
 import { load16, load32 } from '../../../src/core/memory/access.ts';

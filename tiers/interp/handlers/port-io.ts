@@ -2,8 +2,8 @@
 // first, also when a count of zero leaves nothing to do; INS proves its destination writable before it reads the
 // port, so that a fault has no side effect.
 
-import { matchIoBreakpoint } from '../../../src/core/cpu/debug.ts';
-import { checkIo } from '../../../src/core/cpu/tss.ts';
+import { matchIoBreakpoint } from '../../../src/core/cpu/system/debug.ts';
+import { checkIo } from '../../../src/core/cpu/system/tss.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { KIND_IMMEDIATE, R_IMM } from '../../../src/core/isa/record.ts';
 import { checkAlignment, checkWrite } from '../../../src/core/memory/access.ts';

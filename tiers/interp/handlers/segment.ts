@@ -2,7 +2,7 @@
 // ARPL, LLDT SLDT LTR STR. SDM 2 under each name; the checks are in src/core/cpu (segmentation.ts, selectors.ts).
 // MOV SS and POP SS hold off interrupts and debug traps until the next instruction is done (SDM 3 §6.8.3).
 
-import { cpl, loadSegment } from '../../../src/core/cpu/segmentation.ts';
+import { cpl, loadSegment } from '../../../src/core/cpu/system/segmentation.ts';
 import {
   accessRights,
   checkProtected,
@@ -11,8 +11,8 @@ import {
   loadLdt,
   loadTaskRegister,
   segmentLimit,
-} from '../../../src/core/cpu/selectors.ts';
-import { peekValue, pushValue, topAfter } from '../../../src/core/cpu/stack.ts';
+} from '../../../src/core/cpu/system/selectors.ts';
+import { peekValue, pushValue, topAfter } from '../../../src/core/cpu/system/stack.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { META_OPSIZE_32, R_A, R_B, R_META } from '../../../src/core/isa/record.ts';
 import { load16, load32 } from '../../../src/core/memory/access.ts';

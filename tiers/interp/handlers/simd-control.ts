@@ -2,9 +2,9 @@
 // has nothing to do; CLFLUSH faults as a load of the byte does, but for code
 // that cannot be read, and touches nothing.
 
-import { MXCSR_MASK } from '../../../src/core/cpu/fpu/images.ts';
-import { emptyMmx, enterMmx, enterSse } from '../../../src/core/cpu/fpu/simd.ts';
-import { checkLimit } from '../../../src/core/cpu/segmentation.ts';
+import { MXCSR_MASK } from '../../../src/core/cpu/float/x87/images.ts';
+import { emptyMmx, enterMmx, enterSse } from '../../../src/core/cpu/float/sse/simd.ts';
+import { checkLimit } from '../../../src/core/cpu/system/segmentation.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { checkRead, load32, store32 } from '../../../src/core/memory/access.ts';
 import { type Cpu, raise } from '../../../src/core/state/cpu.ts';

@@ -1,8 +1,8 @@
 // Conversions between 32-bit integers, singles and doubles in general, MMX and XMM registers. SDM 2 under each name
 // (CVT…). Those with an MMX operand are also MMX instructions: they enter MMX state and look at pending x87 errors.
 
-import { settlePacked } from '../../../src/core/cpu/float/environment.ts';
-import type { Words } from '../../../src/core/cpu/float/f80.ts';
+import { settlePacked } from '../../../src/core/cpu/float/ieee/environment.ts';
+import type { Words } from '../../../src/core/cpu/float/x87/f80.ts';
 import {
   f32ToF64,
   f32ToInt32,
@@ -10,8 +10,8 @@ import {
   f64ToInt32,
   int32ToF32,
   int32ToF64,
-} from '../../../src/core/cpu/float/sse-convert.ts';
-import { enterBoth, enterSse, finishSimd, prepareSimd, simd, touchMmx } from '../../../src/core/cpu/fpu/simd.ts';
+} from '../../../src/core/cpu/float/sse/sse-convert.ts';
+import { enterBoth, enterSse, finishSimd, prepareSimd, simd, touchMmx } from '../../../src/core/cpu/float/sse/simd.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { KIND_MMX, R_A } from '../../../src/core/isa/record.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';

@@ -2,11 +2,11 @@
 // instruction reports those of all elements together and writes nothing when one is unmasked). The general handlers compute
 // with integers alone; in front of most stands a plain one (simd-plain.ts), which uses host arithmetic where that is proven.
 
-import { type FloatEnvironment, settlePacked } from '../../../src/core/cpu/float/environment.ts';
-import type { Words } from '../../../src/core/cpu/float/f80.ts';
-import { comparisonEflags } from '../../../src/core/cpu/float/f80-compare.ts';
-import { reciprocalF32, reciprocalRootF32 } from '../../../src/core/cpu/float/sse-approximate.ts';
-import { compareF32, compareF64, compareMaskF32, compareMaskF64 } from '../../../src/core/cpu/float/sse-compare.ts';
+import { type FloatEnvironment, settlePacked } from '../../../src/core/cpu/float/ieee/environment.ts';
+import type { Words } from '../../../src/core/cpu/float/x87/f80.ts';
+import { comparisonEflags } from '../../../src/core/cpu/float/x87/f80-compare.ts';
+import { reciprocalF32, reciprocalRootF32 } from '../../../src/core/cpu/float/sse/sse-approximate.ts';
+import { compareF32, compareF64, compareMaskF32, compareMaskF64 } from '../../../src/core/cpu/float/sse/sse-compare.ts';
 import {
   addF32,
   divideF32,
@@ -15,7 +15,7 @@ import {
   multiplyF32,
   squareRootF32,
   subtractF32,
-} from '../../../src/core/cpu/float/sse-f32.ts';
+} from '../../../src/core/cpu/float/sse/sse-f32.ts';
 import {
   addF64,
   divideF64,
@@ -24,8 +24,8 @@ import {
   multiplyF64,
   squareRootF64,
   subtractF64,
-} from '../../../src/core/cpu/float/sse-f64.ts';
-import { enterSse, finishSimd, prepareSimd, simd } from '../../../src/core/cpu/fpu/simd.ts';
+} from '../../../src/core/cpu/float/sse/sse-f64.ts';
+import { enterSse, finishSimd, prepareSimd, simd } from '../../../src/core/cpu/float/sse/simd.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { R_A, R_IMM } from '../../../src/core/isa/record.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';

@@ -2,8 +2,8 @@
 // on one 32-bit word of both operands at a time: four bytes, two halves or one doubleword; additions of bytes and
 // halves keep the carries apart by leaving the top bits out and putting them in by exclusive or.
 
-import { multiplyHigh } from '../../../src/core/cpu/float/significand.ts';
-import { enterSse } from '../../../src/core/cpu/fpu/simd.ts';
+import { multiplyHigh } from '../../../src/core/cpu/float/ieee/significand.ts';
+import { enterSse } from '../../../src/core/cpu/float/sse/simd.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { R_A, R_IMM } from '../../../src/core/isa/record.ts';
 import type { Handler } from '../handler.ts';

@@ -1,7 +1,7 @@
 // Moves between memory and MMX and XMM registers, aligned, unaligned, non-temporal and masked; halves, duplicates and
 // sign masks. SDM 2 under each name. Non-temporal stores are plain stores: nothing here is weakly ordered.
 
-import { enterBoth, enterMmx, enterSse, touchMmx } from '../../../src/core/cpu/fpu/simd.ts';
+import { enterBoth, enterMmx, enterSse, touchMmx } from '../../../src/core/cpu/float/sse/simd.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import * as record from '../../../src/core/isa/record.ts';
 import { checkAlignment, checkWrite, store32, store8 } from '../../../src/core/memory/access.ts';

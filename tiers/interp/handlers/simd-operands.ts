@@ -2,7 +2,7 @@
 // as word indices of the CPU block, stores that change nothing when a part of them faults. 128-bit operands in memory
 // are #GP(0) when 16 does not divide their address, but for the instructions that say otherwise (SDM 1 §10.4.1).
 
-import { enterMmx, enterSse, touchMmx } from '../../../src/core/cpu/fpu/simd.ts';
+import { enterMmx, enterSse, touchMmx } from '../../../src/core/cpu/float/sse/simd.ts';
 import * as record from '../../../src/core/isa/record.ts';
 import { checkAlignment, checkWrite, hostSpan, load16, load32, store32 } from '../../../src/core/memory/access.ts';
 import { type Cpu, raise } from '../../../src/core/state/cpu.ts';

@@ -2,7 +2,7 @@
 // plain and aligned, normal numbers and zeros; false before anything has changed, true when all is done. SDM 2 under each
 // name.
 
-import * as fast from '../../../src/core/cpu/float/fast-path.ts';
+import * as fast from '../../../src/core/cpu/float/ieee/fast-path.ts';
 import * as record from '../../../src/core/isa/record.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
 import * as layout from '../../../src/core/state/layout.ts';

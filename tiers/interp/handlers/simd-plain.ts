@@ -1,10 +1,10 @@
 // SSE arithmetic and comparisons as programs use them nearly always: XMM registers available, memory plain and aligned,
-// normal numbers and zeros. Host arithmetic where core/cpu/float/fast-path.ts proves it; PE is set here when a result is
+// normal numbers and zeros. Host arithmetic where core/cpu/float/ieee/fast-path.ts proves it; PE is set here when a result is
 // inexact. Each function answers false before anything has changed, and the row's general handler then does the
 // instruction from the start; true when it has done all of it. Doubles are arguments and results only of functions small
 // enough to be inlined: the host engine would allocate them. SDM 2 under each name.
 
-import * as fast from '../../../src/core/cpu/float/fast-path.ts';
+import * as fast from '../../../src/core/cpu/float/ieee/fast-path.ts';
 import * as record from '../../../src/core/isa/record.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
 import { setArithmeticFlags } from '../../../src/core/state/flags.ts';

@@ -1,7 +1,7 @@
 // Packing with saturation, interleaving, shuffles, single halves. SDM 2 under each name. Both operands are copied
 // before the result is written, since they may be one register.
 
-import { enterMmx, enterSse, touchMmx } from '../../../src/core/cpu/fpu/simd.ts';
+import { enterMmx, enterSse, touchMmx } from '../../../src/core/cpu/float/sse/simd.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { KIND_MMX, R_A, R_B, R_IMM } from '../../../src/core/isa/record.ts';
 import type { Handler } from '../handler.ts';

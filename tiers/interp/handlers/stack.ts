@@ -1,7 +1,7 @@
 // PUSH POP PUSHA POPA ENTER LEAVE (SDM 2) and the near stack accesses of CALL and RET. The width of SP comes
 // from SS.B. ESP changes last: a fault leaves it alone. A fault in the middle of PUSHA, POPA or ENTER leaves
 // the slots written and the registers popped before it, as SDM 3 §6.5 says of POPAD and silicon does; EIP and
-// ESP let it start again. Far transfers use core/cpu/stack.ts.
+// ESP let it start again. Far transfers use core/cpu/system/stack.ts.
 
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { EA_16, KIND_MEMORY, META_OPSIZE_32, R_A, R_EA, R_IMM, R_META } from '../../../src/core/isa/record.ts';

@@ -9,19 +9,19 @@ import {
   writeCr2,
   writeCr3,
   writeCr4,
-} from '../../../src/core/cpu/control.ts';
-import { cpuid } from '../../../src/core/cpu/cpuid.ts';
-import { readDebugRegister, writeDebugRegister } from '../../../src/core/cpu/debug.ts';
+} from '../../../src/core/cpu/system/control.ts';
+import { cpuid } from '../../../src/core/cpu/system/cpuid.ts';
+import { readDebugRegister, writeDebugRegister } from '../../../src/core/cpu/system/debug.ts';
 import {
   checkFlagsInstruction,
   clearInterruptFlag,
   flagsToPush,
   popFlags,
   setInterruptFlag,
-} from '../../../src/core/cpu/eflags.ts';
-import { readMsr, readPerformanceCounter, readTimeStamp, writeMsr } from '../../../src/core/cpu/msr.ts';
-import { cpl } from '../../../src/core/cpu/segmentation.ts';
-import { peekValue, pushValue, topAfter } from '../../../src/core/cpu/stack.ts';
+} from '../../../src/core/cpu/system/eflags.ts';
+import { readMsr, readPerformanceCounter, readTimeStamp, writeMsr } from '../../../src/core/cpu/system/msr.ts';
+import { cpl } from '../../../src/core/cpu/system/segmentation.ts';
+import { peekValue, pushValue, topAfter } from '../../../src/core/cpu/system/stack.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { META_OPSIZE_32, R_A, R_B, R_META } from '../../../src/core/isa/record.ts';
 import { checkWrite, load16, load32, store16, store32 } from '../../../src/core/memory/access.ts';

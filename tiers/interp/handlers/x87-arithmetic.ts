@@ -2,13 +2,13 @@
 // and unmasked responses): an unmasked invalid, denormal or zero-divide exception leaves the stack alone, an unmasked
 // overflow or underflow stores the result with its exponent adjusted.
 
-import { addF80, divideF80, multiplyF80, subtractF80 } from '../../../src/core/cpu/float/f80-arithmetic.ts';
-import { fromInt32, widenF32, widenF64 } from '../../../src/core/cpu/float/f80-convert.ts';
-import { type FloatEnvironment, keepsRegister } from '../../../src/core/cpu/float/environment.ts';
-import type { F80 } from '../../../src/core/cpu/float/f80.ts';
-import { addPlain, dividePlain, multiplyPlain } from '../../../src/core/cpu/fpu/plain.ts';
-import { isEmpty, pop, readStack, writeStack } from '../../../src/core/cpu/fpu/registers.ts';
-import { enter, finish, fp, prepare, stackFault } from '../../../src/core/cpu/fpu/status.ts';
+import { addF80, divideF80, multiplyF80, subtractF80 } from '../../../src/core/cpu/float/x87/f80-arithmetic.ts';
+import { fromInt32, widenF32, widenF64 } from '../../../src/core/cpu/float/x87/f80-convert.ts';
+import { type FloatEnvironment, keepsRegister } from '../../../src/core/cpu/float/ieee/environment.ts';
+import type { F80 } from '../../../src/core/cpu/float/x87/f80.ts';
+import { addPlain, dividePlain, multiplyPlain } from '../../../src/core/cpu/float/plain.ts';
+import { isEmpty, pop, readStack, writeStack } from '../../../src/core/cpu/float/x87/registers.ts';
+import { enter, finish, fp, prepare, stackFault } from '../../../src/core/cpu/float/x87/status.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { KIND_MEMORY, R_A, R_B, SIZE_16, SIZE_32 } from '../../../src/core/isa/record.ts';
 import { load16, load32 } from '../../../src/core/memory/access.ts';

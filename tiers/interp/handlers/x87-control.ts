@@ -13,7 +13,7 @@ import {
   storeEnvironment,
   storeState,
   FX_IMAGE_BYTES,
-} from '../../../src/core/cpu/fpu/images.ts';
+} from '../../../src/core/cpu/float/x87/images.ts';
 import {
   checkAvailable,
   clearExceptions,
@@ -21,8 +21,8 @@ import {
   enterWait,
   initialise,
   setControl,
-} from '../../../src/core/cpu/fpu/status.ts';
-import { checkLimit } from '../../../src/core/cpu/segmentation.ts';
+} from '../../../src/core/cpu/float/x87/status.ts';
+import { checkLimit } from '../../../src/core/cpu/system/segmentation.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { EA_16, META_OPSIZE_32, R_EA, R_META } from '../../../src/core/isa/record.ts';
 import { checkAlignment, checkRead, checkWrite, load16, store16 } from '../../../src/core/memory/access.ts';

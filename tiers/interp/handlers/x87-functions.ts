@@ -1,10 +1,10 @@
 // x87 functions of ST(0) and ST(1): FSQRT, FRNDINT, FSCALE, FXTRACT, FPREM and the transcendental ones; and what moves
 // the stack without looking at it: FNOP, FDECSTP, FINCSTP, FFREE, FFREEP. SDM 2 under each name.
 
-import { type FloatEnvironment, keepsRegister } from '../../../src/core/cpu/float/environment.ts';
-import { squareRootF80 } from '../../../src/core/cpu/float/f80-arithmetic.ts';
-import { roundIntegralF80 } from '../../../src/core/cpu/float/f80-convert.ts';
-import { extractF80, REMAINDER_INVALID, remainderF80, scaleF80 } from '../../../src/core/cpu/float/f80-scale.ts';
+import { type FloatEnvironment, keepsRegister } from '../../../src/core/cpu/float/ieee/environment.ts';
+import { squareRootF80 } from '../../../src/core/cpu/float/x87/f80-arithmetic.ts';
+import { roundIntegralF80 } from '../../../src/core/cpu/float/x87/f80-convert.ts';
+import { extractF80, REMAINDER_INVALID, remainderF80, scaleF80 } from '../../../src/core/cpu/float/x87/f80-scale.ts';
 import {
   arcTangentF80,
   cosineF80,
@@ -14,10 +14,18 @@ import {
   sineCosineF80,
   sineF80,
   tangentF80,
-} from '../../../src/core/cpu/float/f80-transcendental.ts';
-import type { F80 } from '../../../src/core/cpu/float/f80.ts';
-import { rootPlain } from '../../../src/core/cpu/fpu/plain.ts';
-import { isEmpty, physical, pop, push, readStack, setTop, writeStack } from '../../../src/core/cpu/fpu/registers.ts';
+} from '../../../src/core/cpu/float/x87/f80-transcendental.ts';
+import type { F80 } from '../../../src/core/cpu/float/x87/f80.ts';
+import { rootPlain } from '../../../src/core/cpu/float/plain.ts';
+import {
+  isEmpty,
+  physical,
+  pop,
+  push,
+  readStack,
+  setTop,
+  writeStack,
+} from '../../../src/core/cpu/float/x87/registers.ts';
 import {
   C1,
   clearC1,
@@ -27,7 +35,7 @@ import {
   fp,
   prepare,
   stackFault,
-} from '../../../src/core/cpu/fpu/status.ts';
+} from '../../../src/core/cpu/float/x87/status.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { R_A } from '../../../src/core/isa/record.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';

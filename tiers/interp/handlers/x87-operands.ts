@@ -2,7 +2,7 @@
 // the control ones leaves them, once its operand can no longer fault), operands in memory of 32 to 80 bits, and the
 // masked results of stack faults. Scratch records belong to the instruction in hand.
 
-import { type F80, makeF80, setIndefinite, type Words } from '../../../src/core/cpu/float/f80.ts';
+import { type F80, makeF80, setIndefinite, type Words } from '../../../src/core/cpu/float/x87/f80.ts';
 import * as record from '../../../src/core/isa/record.ts';
 import { checkAlignment, checkWrite, load16, load32, store16, store32 } from '../../../src/core/memory/access.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';

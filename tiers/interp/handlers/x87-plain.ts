@@ -1,9 +1,9 @@
 // The x87 instructions as programs use them nearly always: no error pending, registers full (or empty where one is
 // pushed), operands in plain memory on a multiple of four, normal numbers and zeros, rounding to nearest. Each function
 // answers false before anything has changed, and its row's general handler then does the instruction from the start;
-// true when it has done all of it, pointers included. SDM 1 chapter 8; arithmetic in src/core/cpu/fpu/plain.ts.
+// true when it has done all of it, pointers included. SDM 1 chapter 8; arithmetic in src/core/cpu/float/plain.ts.
 
-import * as plain from '../../../src/core/cpu/fpu/plain.ts';
+import * as plain from '../../../src/core/cpu/float/plain.ts';
 import * as record from '../../../src/core/isa/record.ts';
 import * as tlbBits from '../../../src/core/memory/tlb.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';

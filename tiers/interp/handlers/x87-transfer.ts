@@ -1,8 +1,8 @@
 // x87 loads, stores, exchanges, conditional moves and constants. SDM 2 under each name. A store computes, then writes
 // memory, then changes the status word and the stack, so that a fault leaves everything for another try.
 
-import { keepsMemory } from '../../../src/core/cpu/float/environment.ts';
-import { loadConstant } from '../../../src/core/cpu/float/f80-compare.ts';
+import { keepsMemory } from '../../../src/core/cpu/float/ieee/environment.ts';
+import { loadConstant } from '../../../src/core/cpu/float/x87/f80-compare.ts';
 import {
   fromInt32,
   fromInt64,
@@ -13,11 +13,11 @@ import {
   storeInt16,
   storeInt32,
   storeInt64,
-} from '../../../src/core/cpu/float/f80-convert.ts';
-import { type Decimal, loadDecimal, storeDecimal } from '../../../src/core/cpu/float/f80-decimal.ts';
-import type { F80 } from '../../../src/core/cpu/float/f80.ts';
-import { isEmpty, pop, push, readStack, writeStack } from '../../../src/core/cpu/fpu/registers.ts';
-import { clearC1, enter, finish, fp, prepare, stackFault } from '../../../src/core/cpu/fpu/status.ts';
+} from '../../../src/core/cpu/float/x87/f80-convert.ts';
+import { type Decimal, loadDecimal, storeDecimal } from '../../../src/core/cpu/float/x87/f80-decimal.ts';
+import type { F80 } from '../../../src/core/cpu/float/x87/f80.ts';
+import { isEmpty, pop, push, readStack, writeStack } from '../../../src/core/cpu/float/x87/registers.ts';
+import { clearC1, enter, finish, fp, prepare, stackFault } from '../../../src/core/cpu/float/x87/status.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { KIND_MEMORY, R_A, R_B, R_IMM, SIZE_16, SIZE_32, SIZE_64 } from '../../../src/core/isa/record.ts';
 import { checkAlignment, checkWrite, load16, load32, store16, store32 } from '../../../src/core/memory/access.ts';

@@ -5,7 +5,7 @@
 
 import type { Cpu } from '../../state/cpu.ts';
 import type { AddressSpace } from '../../memory/address-space.ts';
-import { resetCpu } from '../../cpu/reset.ts';
+import { resetCpu } from '../../cpu/system/reset.ts';
 import { BootError } from './boot-error.ts';
 
 const SIZES = [0x10000, 0x20000, 0x40000];

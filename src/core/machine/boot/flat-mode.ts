@@ -25,8 +25,8 @@ import {
   SEG_SELECTOR,
   SS,
 } from '../../state/layout.ts';
-import { mtrrWord } from '../../cpu/msr.ts';
-import { updateMode } from '../../cpu/segmentation.ts';
+import { mtrrWord } from '../../cpu/system/msr.ts';
+import { updateMode } from '../../cpu/system/segmentation.ts';
 import { write32 } from './bytes.ts';
 
 /** 4 GiB, 32-bit, present, DPL 0, accessed: execute/read and read/write. */

@@ -6,7 +6,7 @@
 import type { Cpu } from '../../state/cpu.ts';
 import type { AddressSpace } from '../../memory/address-space.ts';
 import { EBP, EBX, EDI, ESI, ESP } from '../../state/layout.ts';
-import { resetCpu } from '../../cpu/reset.ts';
+import { resetCpu } from '../../cpu/system/reset.ts';
 import { BootError } from './boot-error.ts';
 import { hex, mebibytes, memoryAdvice, read16, read32, write16, write32, zeroEnded } from './bytes.ts';
 import { enterFlatMode } from './flat-mode.ts';

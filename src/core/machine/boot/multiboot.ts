@@ -6,7 +6,7 @@
 import type { Cpu } from '../../state/cpu.ts';
 import type { AddressSpace } from '../../memory/address-space.ts';
 import { EAX, EBX } from '../../state/layout.ts';
-import { resetCpu } from '../../cpu/reset.ts';
+import { resetCpu } from '../../cpu/system/reset.ts';
 import { BootError } from './boot-error.ts';
 import { hex, memoryAdvice, read32, write32, zeroEnded } from './bytes.ts';
 import { parseElf, type LoadPlan } from './elf.ts';

@@ -1,0 +1,91 @@
+// What a device is and what it is given. A device is a class in one file, headed by the data sheet it
+// follows; the machine table (board/board.ts) creates it with a DeviceContext and nothing else, so a
+// device can reach the guest only through ports, MMIO, interrupt lines, DMA and timers on the tick clock.
+
+/** Plain data only (msgpack-able): numbers, booleans, strings, null, arrays, Uint8Array, nested objects. */
+export type DeviceState = { [key: string]: DeviceValue };
+export type DeviceValue = number | boolean | string | null | Uint8Array | DeviceValue[] | DeviceState;
+
+export interface Device {
+  /** Unique, stable: names the device in snapshots, hashes and divergence reports. */
+  readonly name: string;
+  /** Raised when the behaviour or the state format changes; stored in the log's manifest. */
+  readonly version: number;
+  /** Power-on and reset line. */
+  reset(): void;
+  save(): DeviceState;
+  load(state: DeviceState): void;
+}
+
+/** size in bytes: 1, 2, 4; values zero-extended. Undecoded ports and sizes read as all ones. */
+export interface PortHandler {
+  /** Widest access the device decodes, in bytes; wider ones arrive as several, as on the ISA bus. 1 when absent. */
+  readonly maxSize?: 1 | 2 | 4;
+  read(port: number, size: number): number;
+  write(port: number, size: number, value: number): void;
+}
+
+/** One armed moment on the tick clock; owned by its device, saved and restored by the clock under the timer's id. */
+export interface Timer {
+  /** Tick at which it fires, Infinity when disarmed. */
+  readonly dueTick: number;
+  arm(tick: number): void;
+  disarm(): void;
+}
+
+export interface Clock {
+  /** Ticks retired before the instruction in hand. */
+  now(): number;
+  /** Nanoseconds of guest time per tick; a power of two (1, 2, 4, …; may be below 1). */
+  readonly nsPerTick: number;
+  /** Seconds since 1970-01-01 UTC at tick 0, from the log. */
+  readonly epochSeconds: number;
+  /** Create a timer; creation order breaks ties between timers due at the same tick. */
+  timer(id: string, fire: () => void): Timer;
+  /** floor(ticks · nsPerTick · hertz / 10^9), exact: cycles of a clock of that frequency since tick 0. */
+  cycles(tick: number, hertz: number): number;
+  /** The first tick at which cycles(tick, hertz) >= count. */
+  tickOfCycle(count: number, hertz: number): number;
+}
+
+/** An interrupt wire: level-driven; the controller decides about edges. */
+export interface IrqLine {
+  set(level: boolean): void;
+}
+
+/** Physical memory as bus masters see it: through the same map and the same dirty and code tracking. */
+export interface Dma {
+  read(address: number, target: Uint8Array): void;
+  write(address: number, source: Uint8Array): void;
+}
+
+export interface MmioHandler {
+  read(offset: number, size: number): number;
+  write(offset: number, size: number, value: number): void;
+}
+
+/** What leaves the machine: guest output and requests. Never feeds anything back. */
+export interface OutputPort {
+  serial(port: number, byte: number): void;
+  /** Port E9h / 402h debug console. */
+  debugConsole(byte: number): void;
+  /** Debug-exit value as written by the guest. */
+  debugExit(value: number): void;
+  powerOff(): void;
+}
+
+export interface DeviceContext {
+  readonly clock: Clock;
+  readonly output: OutputPort;
+  readonly dma: Dma;
+  /** ISA interrupt line 0–15, or pin 16–23 of the I/O APIC: one more source on it. */
+  irq(line: number): IrqLine;
+  ports(first: number, count: number, handler: PortHandler): void;
+  mmio(address: number, size: number, handler: MmioHandler): void;
+  /** The CPU's INTR pin follows the interrupt controller; set by the PIC/APIC only. */
+  intr(level: boolean): void;
+  nmi(): void;
+  /** Ask for a machine reset after this instruction. */
+  requestReset(): void;
+  setA20(enabled: boolean): void;
+}

@@ -1,0 +1,198 @@
+/**
+ * Two Intel 8237A DMA controllers and the page registers of the PC/AT (data sheet 231466; IBM AT Technical Reference):
+ * all registers as a driver programs and probes them. channel() tells a floppy or sound device where to transfer, and
+ * advance() moves the count; no device of the board transfers yet. Memory-to-memory transfers are not done.
+ */
+import type { Device, DeviceContext, DeviceState } from '../../board/device.ts';
+
+interface Channel {
+  baseAddress: number;
+  baseCount: number;
+  address: number;
+  count: number;
+  mode: number;
+}
+
+/** Page register offsets from port 80h, by channel 0–7 (channel 4 is the cascade). */
+const pageOffsets = [0x7, 0x3, 0x1, 0x2, 0xf, 0xb, 0x9, 0xa];
+
+class Chip8237 {
+  channels: Channel[] = Array.from({ length: 4 }, () => ({
+    baseAddress: 0,
+    baseCount: 0,
+    address: 0,
+    count: 0,
+    mode: 0,
+  }));
+  command = 0;
+  /** Bits 3–0 terminal count reached (cleared by reading), 7–4 request. */
+  status = 0;
+  requests = 0;
+  masks = 0x0f;
+  temporary = 0;
+  /** The byte pointer: the next access to an address or count is to the high byte. */
+  high = false;
+
+  read(register: number): number {
+    if (register < 8) {
+      const channel = this.channels[register >> 1];
+      const value = (register & 1) !== 0 ? channel.count : channel.address;
+      this.high = !this.high;
+      return this.high ? value & 0xff : value >> 8;
+    }
+    if (register === 8) {
+      const { status } = this;
+      this.status &= 0xf0;
+      return status;
+    }
+    return register === 13 ? this.temporary : register === 15 ? this.masks | 0xf0 : 0xff;
+  }
+
+  write(register: number, value: number): void {
+    if (register < 8) {
+      this.#writeChannel(this.channels[register >> 1], (register & 1) !== 0, value);
+      return;
+    }
+    const bit = 1 << (value & 3);
+    switch (register) {
+      case 8:
+        this.command = value;
+        break;
+      case 9:
+        this.requests = (value & 4) !== 0 ? this.requests | bit : this.requests & ~bit;
+        break;
+      case 10:
+        this.masks = (value & 4) !== 0 ? this.masks | bit : this.masks & ~bit;
+        break;
+      case 11:
+        this.channels[value & 3].mode = value & 0xfc;
+        break;
+      case 12:
+        this.high = false;
+        break;
+      case 13:
+        this.clear();
+        break;
+      case 14:
+        this.masks = 0;
+        break;
+      default:
+        this.masks = value & 0x0f;
+    }
+  }
+
+  #writeChannel(channel: Channel, isCount: boolean, value: number): void {
+    const before = isCount ? channel.baseCount : channel.baseAddress;
+    const after = this.high ? (before & 0xff) | (value << 8) : (before & 0xff00) | value;
+    this.high = !this.high;
+    if (isCount) {
+      channel.baseCount = after;
+      channel.count = after;
+    } else {
+      channel.baseAddress = after;
+      channel.address = after;
+    }
+  }
+
+  /** Master clear: as the reset line. */
+  clear(): void {
+    this.command = 0;
+    this.status = 0;
+    this.requests = 0;
+    this.temporary = 0;
+    this.high = false;
+    this.masks = 0x0f;
+  }
+
+  save(): DeviceState {
+    const { command, status, requests, masks, temporary, high } = this;
+    const channels = this.channels.map((channel) => ({ ...channel }));
+    return { command, status, requests, masks, temporary, high, channels };
+  }
+
+  load(state: DeviceState): void {
+    const { channels, ...registers } = state;
+    Object.assign(this, registers);
+    this.channels = (channels as DeviceState[]).map((channel) => ({ ...channel }) as unknown as Channel);
+  }
+}
+
+export interface DmaTransfer {
+  /** Physical address of the next byte. */
+  readonly address: number;
+  /** Bytes until terminal count. */
+  readonly byteCount: number;
+  /** Mode register, bits 7–2: 3–2 say 1 for writing memory, 2 for reading it. */
+  readonly mode: number;
+  readonly masked: boolean;
+}
+
+export class Dma8237 implements Device {
+  readonly name = 'dma';
+  readonly version = 1;
+  readonly #chips = [new Chip8237(), new Chip8237()];
+  /** Ports 81h–8Fh; those that no channel uses are plain storage. */
+  readonly #pages = new Uint8Array(16);
+
+  constructor(context: DeviceContext) {
+    const [low, high] = this.#chips;
+    context.ports(0x00, 16, {
+      read: (port) => low.read(port & 15),
+      write: (port, _size, value) => low.write(port & 15, value),
+    });
+    // The second controller's registers stand at even ports.
+    context.ports(0xc0, 32, {
+      read: (port) => ((port & 1) !== 0 ? 0xff : high.read((port >> 1) & 15)),
+      write: (port, _size, value) => {
+        if ((port & 1) === 0) high.write((port >> 1) & 15, value);
+      },
+    });
+    context.ports(0x81, 15, {
+      read: (port) => this.#pages[port & 15],
+      write: (port, _size, value) => {
+        this.#pages[port & 15] = value;
+      },
+    });
+  }
+
+  /** Where channel 0–7 transfers next. Channels 5–7 count words and address 128 KiB pages. */
+  channel(index: number): DmaTransfer {
+    const chip = this.#chips[index >> 2];
+    const { address, count, mode } = chip.channels[index & 3];
+    const page = this.#pages[pageOffsets[index]];
+    const masked = (chip.masks & (1 << (index & 3))) !== 0;
+    if (index < 4) return { address: (page << 16) | address, byteCount: count + 1, mode, masked };
+    return { address: ((page & 0xfe) << 16) | (address << 1), byteCount: (count + 1) * 2, mode, masked };
+  }
+
+  /** A device has moved so many bytes on the channel; at terminal count it auto-initialises or masks itself. */
+  advance(index: number, byteCount: number): void {
+    const chip = this.#chips[index >> 2];
+    const channel = chip.channels[index & 3];
+    const units = index < 4 ? byteCount : byteCount >> 1;
+    const step = (channel.mode & 0x20) !== 0 ? -units : units;
+    channel.address = (channel.address + step) & 0xffff;
+    channel.count -= units;
+    if (channel.count >= 0) return;
+    channel.count &= 0xffff;
+    chip.status |= 1 << (index & 3);
+    if ((channel.mode & 0x10) !== 0) {
+      channel.address = channel.baseAddress;
+      channel.count = channel.baseCount;
+    } else chip.masks |= 1 << (index & 3);
+  }
+
+  reset(): void {
+    for (const chip of this.#chips) chip.clear();
+  }
+
+  save(): DeviceState {
+    return { low: this.#chips[0].save(), high: this.#chips[1].save(), pages: this.#pages.slice() };
+  }
+
+  load(state: DeviceState): void {
+    this.#chips[0].load(state.low as DeviceState);
+    this.#chips[1].load(state.high as DeviceState);
+    this.#pages.set(state.pages as Uint8Array);
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * System control port A, 92h (IBM PS/2 Hardware Interface Technical Reference): bit 0 resets the processor when it
+ * rises, bit 1 opens the A20 gate. The gate is one thing that port 92h and the keyboard controller both set and both
+ * read back: whoever wrote last decides, as in QEMU (a real board ORs two latches). Open after reset, as firmware
+ * leaves it.
+ */
+import type { Device, DeviceContext, DeviceState } from '../../board/device.ts';
+
+export interface A20Gate {
+  readonly enabled: boolean;
+  set(enabled: boolean): void;
+}
+
+export class Port92 implements Device {
+  readonly name = 'port92';
+  readonly version = 1;
+  readonly gate: A20Gate;
+  #enabled = true;
+  #latch = 0;
+  readonly #context: DeviceContext;
+
+  constructor(context: DeviceContext) {
+    this.#context = context;
+    const enabled = (): boolean => this.#enabled;
+    this.gate = {
+      get enabled() {
+        return enabled();
+      },
+      set: (level) => this.#set(level),
+    };
+    context.ports(0x92, 1, {
+      read: () => this.#latch | (this.#enabled ? 2 : 0),
+      write: (_port, _size, value) => {
+        const resets = (value & ~this.#latch & 1) !== 0;
+        this.#latch = value & ~2;
+        this.#set((value & 2) !== 0);
+        if (resets) context.requestReset();
+      },
+    });
+  }
+
+  #set(enabled: boolean): void {
+    if (enabled === this.#enabled) return;
+    this.#enabled = enabled;
+    this.#context.setA20(enabled);
+  }
+
+  reset(): void {
+    this.#latch = 0;
+    this.#set(true);
+  }
+
+  save(): DeviceState {
+    return { enabled: this.#enabled, latch: this.#latch };
+  }
+
+  load(state: DeviceState): void {
+    this.#enabled = state.enabled as boolean;
+    this.#latch = state.latch as number;
+  }
+}

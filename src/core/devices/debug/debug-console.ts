@@ -1,0 +1,29 @@
+/**
+ * The debug console of Bochs and QEMU: a byte written to port E9h, or to 402h where SeaBIOS writes, is text for the
+ * host. A read gives E9h, by which a guest finds out that somebody listens. Keeps no state.
+ */
+import type { Device, DeviceContext, DeviceState } from '../../board/device.ts';
+
+const presence = 0xe9;
+
+export class DebugConsole implements Device {
+  readonly name = 'debug-console';
+  readonly version = 1;
+
+  constructor(context: DeviceContext) {
+    for (const port of [0xe9, 0x402]) {
+      context.ports(port, 1, {
+        read: () => presence,
+        write: (_port, _size, value) => context.output.debugConsole(value),
+      });
+    }
+  }
+
+  reset(): void {}
+
+  save(): DeviceState {
+    return {};
+  }
+
+  load(): void {}
+}

@@ -1,0 +1,27 @@
+/**
+ * The debug-exit port of QEMU (hw/misc/debugexit.c, "isa-debug-exit", iobase F4h, 4 ports): a write of any size asks
+ * the host to end the run, and the value decides the exit status (v << 1) | 1. Reads give 0. Keeps no state; the
+ * machine loop decides what ending means.
+ */
+import type { Device, DeviceContext, DeviceState } from '../../board/device.ts';
+
+export class DebugExit implements Device {
+  readonly name = 'debug-exit';
+  readonly version = 1;
+
+  constructor(context: DeviceContext) {
+    context.ports(0xf4, 4, {
+      maxSize: 4,
+      read: () => 0,
+      write: (_port, _size, value) => context.output.debugExit(value),
+    });
+  }
+
+  reset(): void {}
+
+  save(): DeviceState {
+    return {};
+  }
+
+  load(): void {}
+}

@@ -1,0 +1,491 @@
+/**
+ * The local APIC of the one processor, at FEE00000h (Intel SDM volume 3, chapter 10): priorities, EOI, self-directed
+ * interprocessor interrupts, local vector table, error status, timer. LINT0 carries the 8259's output, LINT1 is free.
+ *
+ * After reset the local vector table stands as PC firmware leaves it (LINT0 ExtINT, LINT1 NMI: virtual wire), since a
+ * directly booted kernel has no firmware before it. INIT, SMI and start-up messages have no effect with one processor;
+ * no x2APIC, no TSC-deadline mode, no relocation.
+ */
+import type { Device, DeviceContext, DeviceState, Timer } from '../../board/device.ts';
+
+export const apicAddress = 0xfee00000;
+/** Input clock of the timer, before its divider. */
+export const apicTimerHertz = 1_000_000_000;
+
+const version = 0x00050014;
+const enableMsrBit = 0x800;
+const bootstrapMsrBit = 0x100;
+
+const MASKED = 0x10000;
+const PERIODIC = 0x20000;
+const LEVEL = 0x8000;
+
+/** Local vector table, in the order of the registers 320h, 330h … 370h, with the bits software can write. */
+const TIMER = 0;
+const LINT0 = 3;
+const ERROR = 5;
+const writableBits = [0x300ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff];
+
+/** Delivery modes. */
+const FIXED = 0;
+const LOWEST = 1;
+const NMI = 4;
+const EXTINT = 7;
+
+const SEND_ACCEPT_ERROR = 0x04;
+const SEND_ILLEGAL_VECTOR = 0x20;
+const RECEIVE_ILLEGAL_VECTOR = 0x40;
+const ILLEGAL_REGISTER = 0x80;
+
+/** What the I/O APIC offers to the local one. */
+export interface EoiListener {
+  endOfInterrupt(vector: number): void;
+  /** Try again what was not accepted. */
+  service(): void;
+}
+
+/** 256 bits in eight words. */
+function highestVector(words: Uint32Array): number {
+  for (let i = 7; i >= 0; i--) if (words[i] !== 0) return i * 32 + 31 - Math.clz32(words[i]);
+  return -1;
+}
+
+export class LocalApic implements Device {
+  readonly name = 'apic';
+  readonly version = 1;
+  readonly #context: DeviceContext;
+  readonly #changed: () => void;
+  readonly #timer: Timer;
+  ioapic: EoiListener | undefined;
+
+  /** IA32_APIC_BASE bit 11. */
+  enabled = true;
+  #id = 0;
+  #taskPriority = 0;
+  #logicalDestination = 0;
+  #destinationFormat = 0xffffffff;
+  #spurious = 0xff;
+  readonly #inService = new Uint32Array(8);
+  readonly #triggerMode = new Uint32Array(8);
+  readonly #requests = new Uint32Array(8);
+  #errors = 0;
+  #errorsLatched = 0;
+  #commandLow = 0;
+  #commandHigh = 0;
+  readonly #localVectors = new Uint32Array(6);
+  /** Levels of LINT0 and LINT1. */
+  #lints = 0;
+  #initialCount = 0;
+  #divideConfiguration = 0;
+  /** The timer stood at #timerCount in cycle #timerStart and counts down from there; stopped when the count is 0. */
+  #timerCount = 0;
+  #timerStart = 0;
+
+  constructor(context: DeviceContext, changed: () => void) {
+    this.#context = context;
+    this.#changed = changed;
+    this.#timer = context.clock.timer('apic', () => {
+      this.#advanceTimer();
+      this.#armTimer();
+    });
+    context.mmio(apicAddress, 0x1000, {
+      read: (offset, size) => narrowed(this.#read(offset & 0xff0), offset, size),
+      write: (offset, _size, value) => this.#write(offset & 0xff0, value >>> 0),
+    });
+    this.reset();
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+  // The processor's side
+
+  /** Low half of IA32_APIC_BASE. */
+  get baseMsr(): number {
+    return (apicAddress | bootstrapMsrBit | (this.enabled ? enableMsrBit : 0)) >>> 0;
+  }
+
+  /** Writing the base address has no effect; clearing the enable bit loses all state, as the manual says. */
+  set baseMsr(value: number) {
+    const enabled = (value & enableMsrBit) !== 0;
+    if (enabled === this.enabled) return;
+    this.enabled = enabled;
+    if (!enabled) this.#clear();
+    this.#changed();
+  }
+
+  /** Whether the 8259's output reaches the processor. */
+  passesExternal(): boolean {
+    if (!this.enabled) return true;
+    return (this.#localVectors[LINT0] & MASKED) === 0 && ((this.#localVectors[LINT0] >> 8) & 7) === EXTINT;
+  }
+
+  /** A request whose priority class is above that of the processor. */
+  hasRequest(): boolean {
+    if (!this.enabled) return false;
+    const vector = highestVector(this.#requests);
+    return vector >= 0 && vector >> 4 > this.#processorPriority() >> 4;
+  }
+
+  /** The vector of the highest request, now in service; the spurious vector if there is none. */
+  acknowledge(): number {
+    if (!this.hasRequest()) return this.#spurious & 0xff;
+    const vector = highestVector(this.#requests);
+    clearBit(this.#requests, vector);
+    setBit(this.#inService, vector);
+    return vector;
+  }
+
+  #processorPriority(): number {
+    const service = Math.max(highestVector(this.#inService), 0);
+    return this.#taskPriority >> 4 >= service >> 4 ? this.#taskPriority : service & 0xf0;
+  }
+
+  #arbitrationPriority(): number {
+    const service = Math.max(highestVector(this.#inService), 0) >> 4;
+    const request = Math.max(highestVector(this.#requests), 0) >> 4;
+    const task = this.#taskPriority >> 4;
+    if (task >= request && task > service) return this.#taskPriority;
+    return Math.max(task, service, request) << 4;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+  // Receiving
+
+  get #softwareEnabled(): boolean {
+    return this.enabled && (this.#spurious & 0x100) !== 0;
+  }
+
+  #accept(vector: number, level: boolean): boolean {
+    if (!this.#softwareEnabled) return false;
+    if (vector < 16) {
+      this.#error(RECEIVE_ILLEGAL_VECTOR);
+      return true;
+    }
+    setBit(this.#requests, vector);
+    if (level) setBit(this.#triggerMode, vector);
+    else clearBit(this.#triggerMode, vector);
+    this.#changed();
+    return true;
+  }
+
+  /** A message from the bus; false when nobody took it. */
+  deliver(destination: number, logical: boolean, mode: number, vector: number, level: boolean): boolean {
+    return this.enabled && this.#isAddressed(destination, logical) && this.#receive(mode, vector, level);
+  }
+
+  #receive(mode: number, vector: number, level: boolean): boolean {
+    if (mode === FIXED || mode === LOWEST) return this.#accept(vector, level);
+    if (mode === NMI) this.#context.nmi();
+    return true;
+  }
+
+  #isAddressed(destination: number, logical: boolean): boolean {
+    if (!logical) return destination === this.#id || destination === 0x0f || destination === 0xff;
+    const own = this.#logicalDestination >>> 24;
+    if (this.#destinationFormat >>> 28 === 0xf) return (own & destination) !== 0;
+    const cluster = destination >> 4;
+    return (cluster === 0xf || cluster === own >> 4) && (own & destination & 0xf) !== 0;
+  }
+
+  /** An input pin, 0 or 1, changed. */
+  setLint(pin: number, level: boolean): void {
+    const bit = 1 << pin;
+    const rises = level && (this.#lints & bit) === 0;
+    this.#lints = level ? this.#lints | bit : this.#lints & ~bit;
+    if (rises && this.enabled) this.#signal(LINT0 + pin);
+  }
+
+  /** A local source speaks. ExtINT is not a message: passesExternal() lets the level through. */
+  #signal(entry: number): void {
+    const local = this.#localVectors[entry];
+    if ((local & MASKED) !== 0) return;
+    const mode = entry === TIMER || entry === ERROR ? FIXED : (local >> 8) & 7;
+    if (mode === EXTINT) return;
+    this.#receive(mode, local & 0xff, (entry === LINT0 || entry === LINT0 + 1) && (local & LEVEL) !== 0);
+  }
+
+  #error(bit: number): void {
+    this.#errors |= bit;
+    // An illegal vector in the error entry itself would come back here for ever.
+    if ((this.#localVectors[ERROR] & 0xff) >= 16) this.#signal(ERROR);
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+  // Sending
+
+  #send(): void {
+    const vector = this.#commandLow & 0xff;
+    const mode = (this.#commandLow >> 8) & 7;
+    const shorthand = (this.#commandLow >> 18) & 3;
+    if ((mode === FIXED || mode === LOWEST) && vector < 16) {
+      this.#error(SEND_ILLEGAL_VECTOR);
+      return;
+    }
+    if (shorthand === 3) return; // all but self: there is nobody else
+    const logical = (this.#commandLow & 0x800) !== 0;
+    const addressed = shorthand !== 0 || this.#isAddressed(this.#commandHigh >>> 24, logical);
+    if (addressed) this.#receive(mode, vector, false);
+    else this.#error(SEND_ACCEPT_ERROR);
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+  // Timer
+
+  get #divider(): number {
+    const code = (this.#divideConfiguration & 3) | ((this.#divideConfiguration >> 1) & 4);
+    return code === 7 ? 1 : 2 << code;
+  }
+
+  #cycle(): number {
+    return this.#context.clock.cycles(this.#context.clock.now(), apicTimerHertz);
+  }
+
+  /** Take expiries up to now into the count, and signal them. */
+  #advanceTimer(): void {
+    if (this.#timerCount === 0) return;
+    const cycle = this.#cycle();
+    const first = this.#timerStart + this.#timerCount * this.#divider;
+    if (cycle < first) return;
+    if ((this.#localVectors[TIMER] & PERIODIC) !== 0 && this.#initialCount > 0) {
+      const period = this.#initialCount * this.#divider;
+      this.#timerStart = first + Math.floor((cycle - first) / period) * period;
+      this.#timerCount = this.#initialCount;
+    } else this.#timerCount = 0;
+    this.#signal(TIMER);
+  }
+
+  #currentCount(): number {
+    if (this.#timerCount === 0) return 0;
+    return this.#timerCount - Math.floor((this.#cycle() - this.#timerStart) / this.#divider);
+  }
+
+  #armTimer(): void {
+    if (this.#timerCount === 0 || (this.#localVectors[TIMER] & MASKED) !== 0) this.#timer.disarm();
+    else {
+      const { clock } = this.#context;
+      const due = clock.tickOfCycle(this.#timerStart + this.#timerCount * this.#divider, apicTimerHertz);
+      this.#timer.arm(Math.max(due, clock.now() + 1));
+    }
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+  // Registers
+
+  #read(offset: number): number {
+    if (!this.enabled) return 0xffffffff;
+    this.#advanceTimer();
+    if (offset >= 0x100 && offset < 0x180) return this.#inService[(offset - 0x100) >> 4];
+    if (offset >= 0x180 && offset < 0x200) return this.#triggerMode[(offset - 0x180) >> 4];
+    if (offset >= 0x200 && offset < 0x280) return this.#requests[(offset - 0x200) >> 4];
+    if (offset >= 0x320 && offset < 0x380) return this.#localVectors[(offset - 0x320) >> 4];
+    switch (offset) {
+      case 0x20:
+        return (this.#id << 24) >>> 0;
+      case 0x30:
+        return version;
+      case 0x80:
+        return this.#taskPriority;
+      case 0x90:
+        return this.#arbitrationPriority();
+      case 0xa0:
+        return this.#processorPriority();
+      case 0xd0:
+        return this.#logicalDestination;
+      case 0xe0:
+        return this.#destinationFormat;
+      case 0xf0:
+        return this.#spurious;
+      case 0x280:
+        return this.#errorsLatched;
+      case 0x300:
+        return this.#commandLow;
+      case 0x310:
+        return this.#commandHigh;
+      case 0x380:
+        return this.#initialCount;
+      case 0x390:
+        return this.#currentCount();
+      case 0x3e0:
+        return this.#divideConfiguration;
+      case 0xb0:
+      case 0xc0:
+        return 0;
+      default:
+        this.#error(ILLEGAL_REGISTER);
+        return 0;
+    }
+  }
+
+  #write(offset: number, value: number): void {
+    if (!this.enabled) return;
+    this.#advanceTimer();
+    if (offset >= 0x320 && offset < 0x380) this.#writeLocalVector((offset - 0x320) >> 4, value);
+    else this.#writeRegister(offset, value);
+    this.#changed();
+  }
+
+  #writeRegister(offset: number, value: number): void {
+    switch (offset) {
+      case 0x20:
+        this.#id = value >>> 24;
+        break;
+      case 0x80:
+        this.#taskPriority = value & 0xff;
+        break;
+      case 0xb0:
+        this.#endOfInterrupt();
+        break;
+      case 0xd0:
+        this.#logicalDestination = (value & 0xff000000) >>> 0;
+        break;
+      case 0xe0:
+        this.#destinationFormat = (value | 0x0fffffff) >>> 0;
+        break;
+      case 0xf0:
+        this.#spurious = value & 0x3ff;
+        if ((value & 0x100) === 0) for (let i = 0; i < 6; i++) this.#localVectors[i] |= MASKED;
+        else this.ioapic?.service();
+        this.#armTimer();
+        break;
+      case 0x280:
+        this.#errorsLatched = this.#errors;
+        this.#errors = 0;
+        break;
+      case 0x300:
+        this.#commandLow = value & 0xccfff;
+        this.#send();
+        break;
+      case 0x310:
+        this.#commandHigh = (value & 0xff000000) >>> 0;
+        break;
+      case 0x380:
+        this.#initialCount = value;
+        this.#timerCount = value;
+        this.#timerStart = this.#cycle();
+        this.#armTimer();
+        break;
+      case 0x3e0:
+        // The count goes on from where it is, at the new rate.
+        this.#timerCount = this.#currentCount();
+        this.#timerStart = this.#cycle();
+        this.#divideConfiguration = value & 0xb;
+        this.#armTimer();
+        break;
+      case 0x30:
+      case 0x90:
+      case 0xa0:
+      case 0xc0:
+      case 0x390:
+        break;
+      default:
+        if (offset < 0x100 || offset >= 0x280) this.#error(ILLEGAL_REGISTER);
+    }
+  }
+
+  #writeLocalVector(entry: number, value: number): void {
+    this.#localVectors[entry] = value & writableBits[entry];
+    if ((this.#spurious & 0x100) === 0) this.#localVectors[entry] |= MASKED;
+    if (entry === TIMER) this.#armTimer();
+  }
+
+  #endOfInterrupt(): void {
+    const vector = highestVector(this.#inService);
+    if (vector < 0) return;
+    clearBit(this.#inService, vector);
+    if (testBit(this.#triggerMode, vector)) this.ioapic?.endOfInterrupt(vector);
+  }
+
+  #clear(): void {
+    this.#id = 0;
+    this.#taskPriority = 0;
+    this.#logicalDestination = 0;
+    this.#destinationFormat = 0xffffffff;
+    this.#spurious = 0xff;
+    this.#inService.fill(0);
+    this.#triggerMode.fill(0);
+    this.#requests.fill(0);
+    this.#errors = 0;
+    this.#errorsLatched = 0;
+    this.#commandLow = 0;
+    this.#commandHigh = 0;
+    this.#localVectors.fill(MASKED);
+    this.#localVectors[LINT0] = EXTINT << 8;
+    this.#localVectors[LINT0 + 1] = NMI << 8;
+    this.#initialCount = 0;
+    this.#divideConfiguration = 0;
+    this.#timerCount = 0;
+    this.#timerStart = 0;
+    this.#timer.disarm();
+  }
+
+  reset(): void {
+    this.enabled = true;
+    this.#clear();
+    this.#changed();
+  }
+
+  save(): DeviceState {
+    return {
+      enabled: this.enabled,
+      id: this.#id,
+      taskPriority: this.#taskPriority,
+      logicalDestination: this.#logicalDestination,
+      destinationFormat: this.#destinationFormat,
+      spurious: this.#spurious,
+      inService: Array.from(this.#inService),
+      triggerMode: Array.from(this.#triggerMode),
+      requests: Array.from(this.#requests),
+      errors: this.#errors,
+      errorsLatched: this.#errorsLatched,
+      commandLow: this.#commandLow,
+      commandHigh: this.#commandHigh,
+      localVectors: Array.from(this.#localVectors),
+      lints: this.#lints,
+      initialCount: this.#initialCount,
+      divideConfiguration: this.#divideConfiguration,
+      timerCount: this.#timerCount,
+      timerStart: this.#timerStart,
+    };
+  }
+
+  load(state: DeviceState): void {
+    this.enabled = state.enabled as boolean;
+    this.#id = state.id as number;
+    this.#taskPriority = state.taskPriority as number;
+    this.#logicalDestination = state.logicalDestination as number;
+    this.#destinationFormat = state.destinationFormat as number;
+    this.#spurious = state.spurious as number;
+    this.#inService.set(state.inService as number[]);
+    this.#triggerMode.set(state.triggerMode as number[]);
+    this.#requests.set(state.requests as number[]);
+    this.#errors = state.errors as number;
+    this.#errorsLatched = state.errorsLatched as number;
+    this.#commandLow = state.commandLow as number;
+    this.#commandHigh = state.commandHigh as number;
+    this.#localVectors.set(state.localVectors as number[]);
+    this.#lints = state.lints as number;
+    this.#initialCount = state.initialCount as number;
+    this.#divideConfiguration = state.divideConfiguration as number;
+    this.#timerCount = state.timerCount as number;
+    this.#timerStart = state.timerStart as number;
+  }
+}
+
+/** Registers are 32 bits wide on 16-byte boundaries; a narrower read sees its part, what lies between reads as 0. */
+function narrowed(value: number, offset: number, size: number): number {
+  const within = offset & 15;
+  if (within > 3) return 0;
+  const shifted = value >>> (within * 8);
+  return size === 4 ? shifted : shifted & (size === 2 ? 0xffff : 0xff);
+}
+
+function setBit(words: Uint32Array, bit: number): void {
+  words[bit >> 5] |= 1 << (bit & 31);
+}
+
+function clearBit(words: Uint32Array, bit: number): void {
+  words[bit >> 5] &= ~(1 << (bit & 31));
+}
+
+function testBit(words: Uint32Array, bit: number): boolean {
+  return (words[bit >> 5] & (1 << (bit & 31))) !== 0;
+}

@@ -1,0 +1,289 @@
+/**
+ * Two Intel 8259A interrupt controllers, cascaded as in the PC/AT (data sheet 231468; edge/level registers 4D0h/4D1h
+ * of the 82371SB). Fully nested, special fully nested, special mask and poll modes, all rotations, automatic EOI,
+ * spurious vectors.
+ *
+ * As the data sheet says, a request line must stay high until it is acknowledged: an edge-triggered request whose
+ * line falls first is gone. MCS-80 vectors and buffered mode, which no PC wires, are accepted and have no effect;
+ * LTIM of ICW1 is ignored in favour of the edge/level registers, as in the 82371SB.
+ */
+import type { Device, DeviceContext, DeviceState } from '../../board/device.ts';
+
+/** Where the next byte written to the odd port goes. */
+const EXPECT_MASK = 0;
+const EXPECT_ICW2 = 2;
+const EXPECT_ICW3 = 3;
+const EXPECT_ICW4 = 4;
+
+/** One 8259A. Lines, requests and services are bit masks: bit n is IRn. */
+export class Chip8259 {
+  /** Level of each input; IRR of an edge input is kept apart, since an acknowledged line may stay high. */
+  lines = 0;
+  requests = 0;
+  inService = 0;
+  masked = 0;
+  /** Inputs that are level-triggered (ELCR). */
+  levelTriggered = 0;
+  vectorBase = 0;
+  /** The line of lowest priority: 7 after initialisation; the next one up has the highest. */
+  lowestPriority = 7;
+  expect = EXPECT_MASK;
+  icw1 = 0;
+  icw3 = 0;
+  icw4 = 0;
+  readInService = false;
+  poll = false;
+  specialMask = false;
+  rotateOnAutoEoi = false;
+
+  setLine(line: number, level: boolean): void {
+    const bit = 1 << line;
+    if (level) {
+      if ((this.lines & bit) === 0 || (this.levelTriggered & bit) !== 0) this.requests |= bit;
+      this.lines |= bit;
+    } else {
+      this.lines &= ~bit;
+      this.requests &= ~bit;
+    }
+  }
+
+  setLevelTriggered(bits: number): void {
+    // A line that turns level-triggered asks at once; one that turns edge-triggered waits for an edge.
+    this.requests = (this.requests & ~(bits ^ this.levelTriggered)) | (this.lines & bits);
+    this.levelTriggered = bits;
+  }
+
+  /** 0 is the highest priority at present. */
+  #rank(line: number): number {
+    return (line - this.lowestPriority - 1) & 7;
+  }
+
+  /** The line of highest priority among the bits, −1 for none. */
+  #highest(bits: number): number {
+    if (bits === 0) return -1;
+    for (let rank = 0; ; rank++) {
+      const line = (this.lowestPriority + 1 + rank) & 7;
+      if ((bits & (1 << line)) !== 0) return line;
+    }
+  }
+
+  /** The request that the INT output stands for, −1 when it is low. */
+  pendingLine(): number {
+    const line = this.#highest(this.requests & ~this.masked);
+    if (line < 0) return -1;
+    const blocking = this.#highest(this.specialMask ? this.inService & ~this.masked : this.inService);
+    if (blocking < 0 || this.#rank(line) < this.#rank(blocking)) return line;
+    // Special fully nested: a slave in service may interrupt again with something more urgent.
+    const again = line === blocking && (this.icw4 & 0x10) !== 0 && this.hasSlave(line);
+    return again ? line : -1;
+  }
+
+  hasSlave(line: number): boolean {
+    return (this.icw1 & 2) === 0 && (this.icw3 & (1 << line)) !== 0;
+  }
+
+  /** The interrupt acknowledge sequence, or a read in poll mode, for the line given by pendingLine(). */
+  serve(line: number): void {
+    const bit = 1 << line;
+    if ((this.levelTriggered & bit) === 0) this.requests &= ~bit;
+    if ((this.icw4 & 2) === 0) this.inService |= bit;
+    else if (this.rotateOnAutoEoi) this.lowestPriority = line;
+  }
+
+  read(address: number): number {
+    if (this.poll) {
+      this.poll = false;
+      const line = this.pendingLine();
+      if (line < 0) return 0;
+      this.serve(line);
+      return 0x80 | line;
+    }
+    if (address === 1) return this.masked;
+    return this.readInService ? this.inService : this.requests;
+  }
+
+  write(address: number, value: number): void {
+    if (address === 1) this.#writeOdd(value);
+    else if ((value & 0x10) !== 0) this.#writeIcw1(value);
+    else if ((value & 0x08) !== 0) this.#writeOcw3(value);
+    else this.#writeOcw2(value);
+  }
+
+  #writeIcw1(value: number): void {
+    this.icw1 = value;
+    this.requests = this.lines & this.levelTriggered;
+    this.inService = 0;
+    this.masked = 0;
+    this.lowestPriority = 7;
+    this.specialMask = false;
+    this.readInService = false;
+    this.poll = false;
+    this.rotateOnAutoEoi = false;
+    if ((value & 1) === 0) this.icw4 = 0;
+    this.expect = EXPECT_ICW2;
+  }
+
+  #writeOdd(value: number): void {
+    const needsIcw4 = (this.icw1 & 1) !== 0;
+    switch (this.expect) {
+      case EXPECT_ICW2:
+        this.vectorBase = value & 0xf8;
+        this.expect = (this.icw1 & 2) === 0 ? EXPECT_ICW3 : needsIcw4 ? EXPECT_ICW4 : EXPECT_MASK;
+        break;
+      case EXPECT_ICW3:
+        this.icw3 = value;
+        this.expect = needsIcw4 ? EXPECT_ICW4 : EXPECT_MASK;
+        break;
+      case EXPECT_ICW4:
+        this.icw4 = value & 0x1f;
+        this.expect = EXPECT_MASK;
+        break;
+      default:
+        this.masked = value;
+    }
+  }
+
+  #writeOcw3(value: number): void {
+    if ((value & 0x40) !== 0) this.specialMask = (value & 0x20) !== 0;
+    this.poll = (value & 0x04) !== 0;
+    if ((value & 0x02) !== 0) this.readInService = (value & 0x01) !== 0;
+  }
+
+  /** OCW2: bit 7 rotate, bit 6 specific, bit 5 end of interrupt, bits 2–0 the line of a specific command. */
+  #writeOcw2(value: number): void {
+    const line = value & 7;
+    switch (value >> 5) {
+      case 0:
+        this.rotateOnAutoEoi = false;
+        break;
+      case 4:
+        this.rotateOnAutoEoi = true;
+        break;
+      case 1:
+      case 5: {
+        // In special mask mode a non-specific EOI passes over services whose line is masked.
+        const served = this.#highest(this.specialMask ? this.inService & ~this.masked : this.inService);
+        if (served < 0) break;
+        this.inService &= ~(1 << served);
+        if (value >> 5 === 5) this.lowestPriority = served;
+        break;
+      }
+      case 3:
+        this.inService &= ~(1 << line);
+        break;
+      case 7:
+        this.inService &= ~(1 << line);
+        this.lowestPriority = line;
+        break;
+      case 6:
+        this.lowestPriority = line;
+        break;
+    }
+  }
+
+  save(): DeviceState {
+    const { lines, requests, inService, masked, levelTriggered, vectorBase, lowestPriority, expect } = this;
+    const { icw1, icw3, icw4, readInService, poll, specialMask, rotateOnAutoEoi } = this;
+    const registers = { lines, requests, inService, masked, levelTriggered, vectorBase, lowestPriority, expect };
+    return { ...registers, icw1, icw3, icw4, readInService, poll, specialMask, rotateOnAutoEoi };
+  }
+
+  load(state: DeviceState): void {
+    Object.assign(this, state);
+  }
+}
+
+export class Pic implements Device {
+  readonly name = 'pic';
+  readonly version = 1;
+  readonly master = new Chip8259();
+  readonly slave = new Chip8259();
+  /** The INT output of the master; whoever owns the CPU's pin is told of changes. */
+  output = false;
+  readonly #outputChanged: (level: boolean) => void;
+
+  constructor(context: DeviceContext, outputChanged: (level: boolean) => void) {
+    this.#outputChanged = outputChanged;
+    const chips = [
+      { first: 0x20, chip: this.master },
+      { first: 0xa0, chip: this.slave },
+    ];
+    for (const { first, chip } of chips) {
+      context.ports(first, 2, {
+        read: (port) => {
+          const value = chip.read(port & 1);
+          this.#settle();
+          return value;
+        },
+        write: (port, _size, value) => {
+          chip.write(port & 1, value);
+          this.#settle();
+        },
+      });
+    }
+    // Lines that are edge-triggered whatever the register says: 0, 1, 2, 8 and 13.
+    const fixed = [0x07, 0x21];
+    context.ports(0x4d0, 2, {
+      read: (port) => [this.master, this.slave][port & 1].levelTriggered,
+      write: (port, _size, value) => {
+        [this.master, this.slave][port & 1].setLevelTriggered(value & ~fixed[port & 1] & 0xff);
+        this.#settle();
+      },
+    });
+  }
+
+  /** Interrupt line 0–15; line 2 is the cascade and nobody's. */
+  setLine(line: number, level: boolean): void {
+    if (line === 2) return;
+    if (line < 8) this.master.setLine(line, level);
+    else this.slave.setLine(line - 8, level);
+    this.#settle();
+  }
+
+  /** The cascade wire and the output follow the chips. */
+  #settle(): void {
+    const cascade = this.slave.pendingLine() >= 0;
+    if (cascade !== ((this.master.lines & 4) !== 0)) this.master.setLine(2, cascade);
+    const output = this.master.pendingLine() >= 0;
+    if (output === this.output) return;
+    this.output = output;
+    this.#outputChanged(output);
+  }
+
+  /** INTA: the vector, with the chips' state changed; IR7 of a chip that has no request left, as the data sheet says. */
+  acknowledge(): number {
+    const line = this.master.pendingLine();
+    if (line < 0) return this.master.vectorBase | 7;
+    this.master.serve(line);
+    let vector = this.master.vectorBase | line;
+    if (line === 2 && this.master.hasSlave(2)) {
+      const slaveLine = this.slave.pendingLine();
+      if (slaveLine >= 0) this.slave.serve(slaveLine);
+      vector = this.slave.vectorBase | (slaveLine < 0 ? 7 : slaveLine);
+      // The slave's INT falls during the sequence: one with automatic EOI and more to say makes a new edge.
+      this.master.setLine(2, false);
+    }
+    this.#settle();
+    return vector;
+  }
+
+  reset(): void {
+    for (const chip of [this.master, this.slave]) {
+      const { lines } = chip;
+      Object.assign(chip, new Chip8259());
+      chip.lines = lines;
+    }
+    this.master.lines &= ~4;
+    this.#settle();
+  }
+
+  save(): DeviceState {
+    return { master: this.master.save(), slave: this.slave.save(), output: this.output };
+  }
+
+  load(state: DeviceState): void {
+    this.master.load(state.master as DeviceState);
+    this.slave.load(state.slave as DeviceState);
+    this.output = state.output as boolean;
+  }
+}

@@ -1,0 +1,263 @@
+/**
+ * A whole run without any I/O: from a manifest and the bytes of its images to a booted machine, and from there to its
+ * end. `run`, `record` and `replay` differ in the port that they hand in, nowhere else (law 2). The host decides when
+ * to go on and what to do with the bytes that come out; it opens files, reads clocks and sleeps.
+ */
+import type { OutputPort } from '../board/device.ts';
+import { placeAcpi } from '../machine/boot/acpi.ts';
+import { bootBios, checkBiosImage, mapBios } from '../machine/boot/bios.ts';
+import { bootLinux } from '../machine/boot/linux.ts';
+import { bootMultiboot } from '../machine/boot/multiboot.ts';
+import { createBoard, programLikeFirmware } from '../board/board.ts';
+import { TickClock } from '../machine/clock.ts';
+import type { Engine } from '../machine/engine.ts';
+import { DevicelessPort, ReplayingPort } from './input-port.ts';
+import type { InputPort } from './input-port.ts';
+import { Machine } from '../machine/machine.ts';
+import type { MachineOptions, StopReason } from '../machine/machine.ts';
+import type { Cpu } from '../state/cpu.ts';
+import { EFLAGS, HALTED, IF, RAM_BASE } from '../state/layout.ts';
+import type { Divergence } from './divergence.ts';
+import type { LogReader } from '../log/log.ts';
+import type { DeviceRecord, MachineManifest } from '../log/manifest.ts';
+
+/** The processor that the machine has; in the manifest, so that a log of another one is told apart. */
+export const CPU_MODEL = 'p6';
+/** State hashes are this many ticks apart unless the manifest says otherwise: a second or so of host time. */
+export const HASH_EVERY_TICKS_DEFAULT = 2 ** 26;
+/** Guest nanoseconds per tick: what makes a Debian kernel boot fastest (DESIGN section 4 has the measurement). */
+export const NS_PER_TICK_DEFAULT = 8;
+/** Memory and TLB share one 31-bit space of host addresses. */
+export const MEMORY_MEGABYTES_MAX = 2032;
+
+/** Bytes by role: `kernel`, `initrd`, `module0` …, `bios`. */
+export type Images = ReadonlyMap<string, Uint8Array>;
+export type EngineFactory = (cpu: Cpu) => Engine;
+
+/** A manifest or log that this version cannot run, in one sentence. */
+export class SessionError extends Error {
+  override readonly name = 'SessionError';
+}
+
+export interface SessionSetup {
+  readonly manifest: MachineManifest;
+  readonly images: Images;
+  readonly makeEngine: EngineFactory;
+  readonly port: InputPort;
+  readonly output: OutputPort;
+}
+
+/** Why a run ended: what the machine says, or what the host decided. */
+export type EndReason = StopReason | 'max-ticks' | 'stopped';
+
+export interface SessionEnd {
+  readonly tick: number;
+  readonly reason: string;
+  /** Digest of the whole state at `tick`. */
+  readonly hash: string;
+  /** Value that the guest wrote to the debug-exit port, or null. */
+  readonly debugExit: number | null;
+  readonly divergence: Divergence | null;
+  /** Ticks that passed while the guest was halted. */
+  readonly idleTicks: number;
+}
+
+export class Session {
+  readonly machine: Machine;
+  readonly port: InputPort;
+  /** Of a replay: how the recorded run ended, null when its log was cut off. */
+  private readonly log: LogReader | null;
+
+  /** Builds the machine and boots the guest. Throws `BootError` for images that cannot be booted. */
+  constructor(setup: SessionSetup, log: LogReader | null = null) {
+    const { manifest, images, port } = setup;
+    this.port = port;
+    this.log = log;
+    this.machine = new Machine(machineOptions(manifest), port, setup.output, setup.makeEngine);
+    bootImages(this.machine, manifest, images);
+  }
+
+  get tick(): number {
+    return this.machine.tick;
+  }
+
+  /** Goes on to `untilTick` at most; `tick` means that it got there. */
+  advance(untilTick: number): StopReason {
+    return this.machine.run(untilTick);
+  }
+
+  /** Halted with interrupts off: only a reset, an NMI or nothing at all can follow. */
+  get isDead(): boolean {
+    const { m32 } = this.machine.cpu;
+    return m32[HALTED] !== 0 && (m32[EFLAGS] & IF) === 0;
+  }
+
+  /** Ends the run here. A replay that came to the end of its log ends as the log says. */
+  end(reason: EndReason): SessionEnd {
+    const { machine, log } = this;
+    let ending: string = reason;
+    if (log !== null && reason === 'log-end')
+      ending = log.end === null ? 'log-end' : this.recordedReason(log.end.reason);
+    const hash = machine.finish(ending);
+    return {
+      tick: machine.tick,
+      reason: ending,
+      hash: hash.root,
+      debugExit: machine.debugExitValue < 0 ? null : machine.debugExitValue,
+      divergence: this.port.divergence,
+      idleTicks: machine.idleTicks,
+    };
+  }
+
+  /** A host's decision cannot be made again and is taken from the log; what a device does must happen again. */
+  private recordedReason(reason: string): string {
+    const isDeed = reason === 'power-off' || reason === 'debug-exit' || reason === 'shutdown';
+    return isDeed && this.port.runsDevices ? 'log-end' : reason;
+  }
+}
+
+export interface ReplaySetup {
+  readonly log: LogReader;
+  readonly images: Images;
+  readonly makeEngine: EngineFactory;
+  readonly output: OutputPort;
+  /** `log`: no device runs, reads and interrupts come from the log. */
+  readonly devices?: 'model' | 'log';
+  /** Another port than the usual one, such as one that also counts. */
+  readonly port?: InputPort;
+}
+
+/** A session that replays `log`. Throws `SessionError` when this version has no such machine. */
+export function createReplay(setup: ReplaySetup): Session {
+  const { log, images, makeEngine, output, devices = 'model' } = setup;
+  const { machine: manifest, profile } = log.header;
+  checkManifest(manifest, devices);
+  if (devices === 'log' && profile !== 'full') {
+    throw new SessionError(
+      `--devices log needs a log of profile full, this one is of profile ${profile}: replay it with the ` +
+        'devices, or record it again with --profile full.',
+    );
+  }
+  const port = setup.port ?? (devices === 'log' ? new DevicelessPort(log) : new ReplayingPort(log));
+  return new Session({ manifest, images, makeEngine, port, output }, log);
+}
+
+/** Whether this version has the machine of the manifest. */
+export function checkManifest(manifest: MachineManifest, devices: 'model' | 'log' = 'model'): void {
+  if (manifest.cpu !== CPU_MODEL) {
+    throw new SessionError(
+      `The log was recorded on a processor "${manifest.cpu}", this version of Reprise has "${CPU_MODEL}": ` +
+        'replay it with the version that recorded it.',
+    );
+  }
+  if (manifest.memoryMegabytes > MEMORY_MEGABYTES_MAX) {
+    throw new SessionError(
+      `The log wants a machine with ${manifest.memoryMegabytes} MB of memory, at most ` +
+        `${MEMORY_MEGABYTES_MAX} can be had: replay it with the version that recorded it.`,
+    );
+  }
+  if (manifest.quirks.length > 0) {
+    throw new SessionError(
+      `The log needs the behaviour "${manifest.quirks[0]}", which this version of Reprise does not have: use a newer version.`,
+    );
+  }
+  if (devices === 'log') return;
+  const ours = deviceRecords(manifest);
+  const theirs = new Map(manifest.devices.map(({ name, version }) => [name, version]));
+  for (const { name, version } of ours) {
+    const recorded = theirs.get(name);
+    if (recorded === version) continue;
+    const had = recorded === undefined ? `no device ${name}` : `version ${recorded} of the device ${name}`;
+    throw new SessionError(
+      `The log was recorded on a machine with ${had}, this one has version ${version}: try --devices log, ` +
+        'or replay it with the version that recorded it.',
+    );
+  }
+  for (const name of theirs.keys()) {
+    if (ours.some((device) => device.name === name)) continue;
+    throw new SessionError(
+      `The log was recorded on a machine with a device ${name}, which this version of Reprise does not ` +
+        'have: try --devices log, or replay it with the version that recorded it.',
+    );
+  }
+}
+
+type Settings = Pick<MachineManifest, 'memoryMegabytes' | 'nsPerTick' | 'epochSeconds' | 'options'>;
+
+/** Names and versions of the devices that a machine of this manifest has. */
+export function deviceRecords(settings: Settings): DeviceRecord[] {
+  const { memoryMegabytes, nsPerTick, epochSeconds, options } = settings;
+  const nothing = (): void => {};
+  const board = createBoard(
+    {
+      clock: new TickClock(() => 0, nsPerTick, epochSeconds),
+      output: { serial: nothing, debugConsole: nothing, debugExit: nothing, powerOff: nothing },
+      dma: { read: nothing, write: nothing },
+      mmio: nothing,
+      intr: nothing,
+      nmi: nothing,
+      requestReset: nothing,
+      setA20: nothing,
+    },
+    { memoryBytes: memoryMegabytes << 20, serialTiming: serialTimingOf(options) },
+  );
+  return board.devices.map(({ name, version }) => ({ name, version }));
+}
+
+function serialTimingOf(options: MachineManifest['options']): 'instant' | 'baud' {
+  return options['serial-timing'] === 'baud' ? 'baud' : 'instant';
+}
+
+function machineOptions(manifest: MachineManifest): MachineOptions {
+  const { options, memoryMegabytes, nsPerTick, epochSeconds } = manifest;
+  const hashEvery = options['hash-every'];
+  return {
+    memoryMegabytes,
+    nsPerTick,
+    epochSeconds,
+    reboot: options.reboot !== false,
+    serialTiming: serialTimingOf(options),
+    hashEveryTicks: typeof hashEvery === 'number' && hashEvery >= 0 ? hashEvery : HASH_EVERY_TICKS_DEFAULT,
+  };
+}
+
+function bootImages(machine: Machine, manifest: MachineManifest, images: Images): void {
+  const { cpu, space } = machine;
+  const { method, commandLine } = manifest.boot;
+  // What the ACPI tables say is what CPUID and the board say.
+  const platform = { hasApic: cpu.hasApic, hasPci: true, hasVga: false };
+  const image = (role: string): Uint8Array => {
+    const bytes = images.get(role);
+    if (bytes === undefined) throw new SessionError(`The machine needs a ${role} image and none was given: give one.`);
+    return bytes;
+  };
+  switch (method) {
+    case 'bios': {
+      const bios = image('bios');
+      checkBiosImage(bios);
+      mapBios(cpu, space, bios, RAM_BASE + cpu.ramSize);
+      machine.boot(() => bootBios(cpu, space, bios));
+      break;
+    }
+    case 'linux': {
+      const options = { kernel: image('kernel'), initrd: images.get('initrd'), commandLine, hasTextScreen: false };
+      machine.boot(() => {
+        programLikeFirmware(machine.board.bus);
+        bootLinux(cpu, space, { ...options, acpiRsdpAddress: placeAcpi(space, platform) });
+      });
+      break;
+    }
+    case 'multiboot': {
+      const modules = manifest.images
+        .filter(({ role }) => /^module\d+$/.test(role))
+        .map(({ role, name }) => ({ data: image(role), commandLine: String(manifest.options[role] ?? name) }));
+      const options = { kernel: image('kernel'), modules, commandLine };
+      machine.boot(() => {
+        programLikeFirmware(machine.board.bus);
+        placeAcpi(space, platform);
+        bootMultiboot(cpu, space, options);
+      });
+      break;
+    }
+  }
+}

@@ -1,0 +1,214 @@
+/**
+ * Positions as people write them, and the ways to them:
+ *
+ *   1234567  1_234_567  1234567/1   a tick; after the first interrupt or exception that comes at it
+ *   start  end  now  +100  -100     relative to here, in ticks
+ *   12.5%                           of the run
+ *   event:N  input:N                tick of the N-th event or input of the log, from 0
+ *   serial:"text"  serial1:"text"   just after that text was sent, the first time; `#3` behind it: the third time
+ *   reset                           after the next reset from here
+ *   irq:20h  fault:14  nmi          before the next interrupt of this vector, exception, NMI from here
+ *   irq  fault                      the same, of any vector
+ *   eax == 5 && [esp] > 7           before the next instruction from here at which that holds (expression.ts)
+ *   mark:NAME                       a bookmark
+ *
+ * What cannot be reached is a PositionError that says what there is instead; nothing has moved then, but for the
+ * searches, which end where they end.
+ */
+import { compileExpression, ExpressionError } from './expression.ts';
+import type { Evaluator, SymbolLookup } from './expression.ts';
+import { logEvents } from '../log/log.ts';
+import type { Position } from './lookout.ts';
+import type { Stop, Timeline, Way } from './timeline.ts';
+
+export class PositionError extends Error {
+  override readonly name = 'PositionError';
+}
+
+export type PositionQuery =
+  | { readonly kind: 'absolute'; readonly position: Position }
+  | { readonly kind: 'relative'; readonly ticks: number }
+  | { readonly kind: 'part'; readonly percent: number }
+  | { readonly kind: 'end' }
+  | { readonly kind: 'event'; readonly number: number; readonly isInput: boolean }
+  | { readonly kind: 'serial'; readonly line: number; readonly text: string; readonly occurrence: number }
+  | { readonly kind: 'delivery'; readonly what: string; readonly vector: number | null }
+  | { readonly kind: 'mark'; readonly name: string }
+  | { readonly kind: 'condition'; readonly text: string; readonly evaluate: Evaluator };
+
+const EXAMPLES =
+  'a position is a tick (1234567), a percentage (50%), start, end, +N, -N, event:N, serial:"text", reset, ' +
+  'irq:N, fault:N, mark:NAME or a condition such as eax == 5';
+
+function numberOf(text: string): number {
+  const plain = text.replaceAll('_', '');
+  const value = /h$/i.test(plain) ? Number.parseInt(plain, 16) : Number(plain);
+  if (plain === '' || !Number.isSafeInteger(value))
+    throw new PositionError(`"${text}" is no whole number: ${EXAMPLES}.`);
+  return value;
+}
+
+/** What a text asks for; throws PositionError. Looks at no machine. */
+export function parsePosition(text: string, symbols?: SymbolLookup): PositionQuery {
+  const trimmed = text.trim();
+  const tick = /^(0x[0-9a-f_]+|\d[\d_]*)(?:\/(\d{1,6}))?$/i.exec(trimmed);
+  if (tick !== null) {
+    return { kind: 'absolute', position: { tick: numberOf(tick[1]), seq: Number(tick[2] ?? 0) } };
+  }
+  const relative = /^([+-])\s*(0x[0-9a-f_]+|\d[\d_]*)$/i.exec(trimmed);
+  if (relative !== null) {
+    const ticks = numberOf(relative[2]);
+    return { kind: 'relative', ticks: relative[1] === '-' ? -ticks : ticks };
+  }
+  const part = /^(\d+(?:\.\d+)?)\s*%$/.exec(trimmed);
+  if (part !== null) {
+    const percent = Number(part[1]);
+    if (percent > 100) throw new PositionError(`${trimmed} is beyond the end of the run, which is 100%.`);
+    return { kind: 'part', percent };
+  }
+  if (trimmed === 'start') return { kind: 'absolute', position: { tick: 0, seq: 0 } };
+  if (trimmed === 'end') return { kind: 'end' };
+  if (trimmed === 'now') return { kind: 'relative', ticks: 0 };
+  if (trimmed === 'reset') return { kind: 'delivery', what: 'reset', vector: null };
+  if (trimmed === 'nmi' || trimmed === 'fault') return { kind: 'delivery', what: trimmed, vector: null };
+  if (trimmed === 'irq') return { kind: 'delivery', what: 'interrupt', vector: null };
+  const named = /^([a-z]+)(\d?):(.*)$/is.exec(trimmed);
+  if (named !== null) return parseNamed(named[1].toLowerCase(), named[2], named[3].trim());
+  if (trimmed === '') throw new PositionError(`The position is empty: ${EXAMPLES}.`);
+  try {
+    return { kind: 'condition', text: trimmed, evaluate: compileExpression(trimmed, symbols) };
+  } catch (error) {
+    if (!(error instanceof ExpressionError)) throw error;
+    throw new PositionError(`"${trimmed}" is no position, ${error.message}: ${EXAMPLES}.`);
+  }
+}
+
+function parseNamed(name: string, digit: string, rest: string): PositionQuery {
+  switch (name) {
+    case 'event':
+    case 'input':
+      return { kind: 'event', number: numberOf(rest), isInput: name === 'input' };
+    case 'irq':
+    case 'fault': {
+      const vector = numberOf(rest);
+      if (vector < 0 || vector > 255) throw new PositionError(`${name}:${rest} is no vector, which is 0 to 255.`);
+      return { kind: 'delivery', what: name === 'irq' ? 'interrupt' : 'fault', vector };
+    }
+    case 'serial': {
+      const match = /^"((?:[^"\\]|\\.)*)"(?:#(\d+))?$/s.exec(rest) ?? /^([^"]+?)(?:#(\d+))?$/s.exec(rest);
+      const line = digit === '' ? 0 : Number(digit);
+      const occurrence = Number(match?.[2] ?? 1);
+      if (match === null || line > 3 || occurrence < 1) {
+        throw new PositionError(
+          `serial${digit}:${rest} is not understood: write serial:"text", serial1:"text" or serial:"text"#2.`,
+        );
+      }
+      return { kind: 'serial', line, text: unescapeText(match[1]), occurrence };
+    }
+    case 'mark':
+      return { kind: 'mark', name: rest };
+    default:
+      throw new PositionError(`There are no positions of the kind "${name}": ${EXAMPLES}.`);
+  }
+}
+
+function unescapeText(text: string): string {
+  return text.replace(/\\(n|r|t|x[0-9a-f]{2}|.)/gis, (_all, code: string) => {
+    if (code === 'n') return '\n';
+    if (code === 'r') return '\r';
+    if (code === 't') return '\t';
+    return /^x../i.test(code) ? String.fromCharCode(Number.parseInt(code.slice(1), 16)) : code;
+  });
+}
+
+/** Goes there. Throws PositionError when the run has no such position. */
+export function* goTo(
+  timeline: Timeline,
+  query: PositionQuery,
+  markOf: (name: string) => Position | undefined = () => undefined,
+): Way<Stop> {
+  const { endTick } = timeline;
+  switch (query.kind) {
+    case 'absolute': {
+      const { tick } = query.position;
+      if (tick > endTick)
+        throw new PositionError(`Tick ${tick} is beyond the end of the run, which is at tick ${endTick}.`);
+      return yield* timeline.seek(query.position);
+    }
+    case 'relative': {
+      const here = timeline.position;
+      if (query.ticks === 0) return yield* timeline.seek(here);
+      if (query.ticks < 0) return yield* timeline.stepBack(-query.ticks);
+      return yield* timeline.step(query.ticks);
+    }
+    case 'part':
+      return yield* timeline.seek({ tick: Math.floor((endTick * query.percent) / 100), seq: 0 });
+    case 'end':
+      return yield* timeline.seek({ tick: endTick, seq: 0 });
+    case 'event':
+      return yield* timeline.seek({ tick: eventTick(timeline, query.number, query.isInput), seq: 0 });
+    case 'serial':
+      return yield* goToText(timeline, query);
+    case 'delivery': {
+      const { what, vector } = query;
+      const here = timeline.position;
+      const stop = yield* timeline.continueToDelivery(
+        (kind, delivered) => kind === what && (vector === null || vector === delivered),
+      );
+      if (stop.kind === 'delivery') return stop;
+      yield* timeline.seek(here);
+      const name = vector === null ? what : `${what} ${vector} (${vector.toString(16)}h)`;
+      throw new PositionError(`No ${name} comes after tick ${here.tick}: seek start first to search the whole run.`);
+    }
+    case 'mark': {
+      const position = markOf(query.name);
+      if (position === undefined) throw new PositionError(`There is no bookmark "${query.name}".`);
+      return yield* timeline.seek(position);
+    }
+    case 'condition': {
+      const here = timeline.position;
+      const stop = yield* timeline.continueUntil(query.evaluate);
+      if (stop.kind === 'condition') return stop;
+      yield* timeline.seek(here);
+      throw new PositionError(
+        `${query.text} never holds after tick ${here.tick}: seek start first to search the whole run.`,
+      );
+    }
+  }
+}
+
+function eventTick(timeline: Timeline, number: number, isInput: boolean): number {
+  let count = 0;
+  for (const event of logEvents(timeline.log, isInput ? { class: 'input' } : {})) {
+    if (count++ === number) return event.tick;
+  }
+  throw new PositionError(
+    `The log has ${count} ${isInput ? 'inputs' : 'events'}, numbered from 0: there is no ${number}.`,
+  );
+}
+
+/** Ticks run at a time while waiting for a text. */
+const TEXT_CHUNK_TICKS = 1 << 22;
+
+function* goToText(
+  timeline: Timeline,
+  { line, text, occurrence }: Extract<PositionQuery, { kind: 'serial' }>,
+): Way<Stop> {
+  const wanted = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const here = timeline.position;
+  for (;;) {
+    const tick = timeline.serial.find(line, wanted, occurrence - 1);
+    // Sent by the instruction of that tick, or by a timer due at it.
+    if (tick >= 0) return yield* timeline.seek({ tick: tick + 1, seq: 0 });
+    const known = timeline.knownTick;
+    if (known >= timeline.endTick) break;
+    yield* timeline.seek({ tick: known + TEXT_CHUNK_TICKS, seq: 0 });
+  }
+  yield* timeline.seek(here);
+  const times = occurrence === 1 ? '' : ` ${occurrence} times`;
+  throw new PositionError(`The guest never sends ${JSON.stringify(text)}${times} on serial line ${line}.`);
+}
+
+export function describePosition({ tick, seq }: Position): string {
+  return seq === 0 ? `${tick}` : `${tick}/${seq}`;
+}

@@ -1,0 +1,306 @@
+/**
+ * Checkpoints that a recording leaves in its log, so that the first seek of a debugger need not run everything before
+ * it: their writer and their reader side by side. A checkpoint is some frames of pages that changed since the one
+ * before (every eighth is whole), then a frame with the rest of the machine and what the guest has sent meanwhile.
+ * Readers may skip all of them. What is damaged or not of this machine is not used, nor what builds on it: the replay
+ * then starts further back. Nothing here is believed because it is in the log: the replay that goes on from a
+ * checkpoint asserts every check behind it.
+ */
+import type { OutputPort } from '../board/device.ts';
+import type { DeviceState, DeviceValue } from '../board/device.ts';
+import type { Machine } from '../machine/machine.ts';
+import { GROUP_PAGES, type PageGroup, PageStore, type Snapshot, snapshotPages } from '../machine/snapshot.ts';
+import type { Checkpoint } from './checkpoints.ts';
+import { isBytes, isList, isSafe } from '../log/event-codec.ts';
+import { FRAME_FLAG, FRAME_KIND, readPayload } from '../log/frames.ts';
+import { CheckCursor, type LogReader, type LogWriter } from '../log/log.ts';
+import { LogError } from '../log/log-error.ts';
+import type { Packed } from '../log/payload.ts';
+import { DEBUG_CONSOLE_LINE, SerialHistory, type SerialPart } from './serial-history.ts';
+
+const PAGE_BYTES = 4096;
+/** Pages of one frame: 4 MiB, a quarter of what a payload may hold. */
+const FRAME_PAGES_MAX = 1024;
+/** So many checkpoints share the fate of a damaged one at most. */
+const WHOLE_EVERY = 8;
+
+/** Steps between numbers that ascend: they pack into a byte or two. */
+function stepsOf(numbers: readonly number[]): number[] {
+  return numbers.map((number, i) => (i === 0 ? number : number - numbers[i - 1]));
+}
+
+/** Writes the checkpoints of a run that is being recorded. */
+export class CheckpointRecorder {
+  private readonly writer: LogWriter;
+  private readonly everyTicks: number;
+  private readonly serial = new SerialHistory();
+  private machine: Machine | null = null;
+  private store: PageStore | null = null;
+  private nextTick: number;
+  private before: Snapshot | null = null;
+  count = 0;
+
+  constructor(writer: LogWriter, everyTicks: number) {
+    this.writer = writer;
+    this.everyTicks = everyTicks;
+    this.nextTick = everyTicks;
+  }
+
+  /** What the guest sends passes through here. */
+  listen(output: OutputPort): OutputPort {
+    const note = (line: number, byte: number): void => this.serial.add(line, byte, this.machine?.cpu.now() ?? 0);
+    return {
+      serial: (line, byte) => {
+        note(line, byte);
+        output.serial(line, byte);
+      },
+      debugConsole: (byte) => {
+        note(DEBUG_CONSOLE_LINE, byte);
+        output.debugConsole(byte);
+      },
+      debugExit: (value) => output.debugExit(value),
+      powerOff: () => output.powerOff(),
+    };
+  }
+
+  /** Takes over the checkpoint dirty bits of the machine. */
+  attach(machine: Machine): void {
+    this.machine = machine;
+    this.store = new PageStore(machine);
+  }
+
+  /** Between slices, where a run has just stopped at its tick. */
+  passed(): void {
+    const { machine, store } = this;
+    if (machine === null || store === null || machine.tick < this.nextTick) return;
+    if (machine.dueTick === machine.tick || machine.deliveryTick === machine.tick) return;
+    this.nextTick = (Math.floor(machine.tick / this.everyTicks) + 1) * this.everyTicks;
+    const snapshot = store.take();
+    const isWhole = this.count++ % WHOLE_EVERY === 0;
+    const frameCount = this.writePages(snapshot, isWhole ? null : this.before);
+    const state = [
+      'state',
+      isWhole,
+      frameCount,
+      snapshot.cpu,
+      snapshot.loop,
+      snapshot.clock,
+      snapshot.devices.map(([name, device]) => [name, device]),
+      this.serial.partsSince(isWhole ? 0 : (this.before?.tick ?? 0)).map(({ bytes, ticks }) => [bytes, stepsOf(ticks)]),
+    ] as Packed;
+    this.writer.writeFrame(FRAME_KIND.checkpoint, FRAME_FLAG.maySkip, snapshot.tick, state);
+    this.before = snapshot;
+  }
+
+  /** Pages in which a snapshot differs from another, or from empty memory; the number of frames. */
+  private writePages(snapshot: Snapshot, before: Snapshot | null): number {
+    const pages = snapshotPages(snapshot);
+    const old = before === null ? [] : snapshotPages(before);
+    const changed = pages.flatMap((page, number) => (page === (old[number] ?? null) ? [] : [number]));
+    let frames = 0;
+    for (let at = 0; at < changed.length; at += FRAME_PAGES_MAX) {
+      const numbers = changed.slice(at, at + FRAME_PAGES_MAX);
+      const empty = numbers.map((number) => pages[number] === null);
+      const filled = numbers.filter((_, i) => !empty[i]);
+      const bytes = new Uint8Array(filled.length * PAGE_BYTES);
+      filled.forEach((number, i) => bytes.set(pages[number] ?? [], i * PAGE_BYTES));
+      const payload = ['pages', stepsOf(numbers), empty, bytes];
+      this.writer.writeFrame(FRAME_KIND.checkpoint, FRAME_FLAG.maySkip, snapshot.tick, payload);
+      frames++;
+    }
+    return frames;
+  }
+}
+
+interface Loaded {
+  readonly checkpoint: Checkpoint;
+  readonly serial: readonly SerialPart[];
+}
+
+/** The checkpoints of a log, brought into memory when they are asked for. */
+export class StoredCheckpoints {
+  private readonly log: LogReader;
+  /** A machine of the log's manifest: what its states look like. */
+  private readonly machine: Machine;
+  private readonly warn: (text: string) => void;
+  /** Ascending; frame index of the state and its tick. */
+  private readonly list: { readonly frame: number; readonly tick: number }[] = [];
+  /** The last one that was loaded, to build the next one on. */
+  private last: { readonly index: number; readonly loaded: Loaded } | null = null;
+  private readonly unusable = new Set<number>();
+
+  constructor(log: LogReader, machine: Machine, warn: (text: string) => void) {
+    this.log = log;
+    this.machine = machine;
+    this.warn = warn;
+    let tick = 0;
+    log.frames.forEach((frame, i) => {
+      const next = log.frames[i + 1];
+      // The last frame of a tick is the one with the state.
+      const isLast = next?.kind !== FRAME_KIND.checkpoint || next.firstTick !== frame.firstTick;
+      if (frame.kind !== FRAME_KIND.checkpoint || !isLast || frame.firstTick <= tick) return;
+      tick = frame.firstTick;
+      if (tick < log.lastTick) this.list.push({ frame: i, tick });
+    });
+  }
+
+  get count(): number {
+    return this.list.length;
+  }
+
+  /** The last usable one at or before `tick` and after `afterTick`, or null. */
+  before(tick: number, afterTick: number): Loaded | null {
+    for (let i = this.list.length - 1; i >= 0 && this.list[i].tick > afterTick; i--) {
+      if (this.list[i].tick > tick) continue;
+      const loaded = this.load(i);
+      if (loaded !== null) return loaded;
+    }
+    return null;
+  }
+
+  private load(index: number): Loaded | null {
+    if (this.last?.index === index) return this.last.loaded;
+    if (this.unusable.has(index)) return null;
+    const loaded = this.read(index);
+    if (loaded === null) this.unusable.add(index);
+    else this.last = { index, loaded };
+    return loaded;
+  }
+
+  private read(index: number): Loaded | null {
+    const { frame, tick } = this.list[index];
+    const fail = (what: string): null => {
+      this.warn(`The checkpoint at tick ${tick} is not used, ${what}: the replay begins further back.`);
+      return null;
+    };
+    const state = this.payload(frame);
+    if (state === null || state.length !== 8 || state[0] !== 'state') return fail('its frame is damaged');
+    const [, isWhole, frameCount, cpu, loop, clock, devices, serialParts] = state;
+    if (!isSafe(frameCount) || frameCount > frame) return fail('its frame is damaged');
+    const { machine } = this;
+    const own = machine.board.devices.map((device) => [device.name, device.save()] as const);
+    if (!isBytes(cpu) || !isList(devices) || devices.length !== own.length || !isList(serialParts))
+      return fail('its frame is damaged');
+    const isOurs =
+      hasShape(loop, machine.saveLoop()) &&
+      hasShape(clock, {}) &&
+      machine.clock.accepts(clock as DeviceState) &&
+      own.every(([name, like], i) => {
+        const device = devices[i];
+        return isList(device) && device[0] === name && hasShape(device[1], like);
+      });
+    if (!isOurs) return fail('it is of another machine');
+    const base = isWhole === true ? null : index > 0 ? this.load(index - 1) : null;
+    if (isWhole !== true && base === null) return fail('the one before it cannot be used');
+    const groups = this.readPages(frame - frameCount, frame, base?.checkpoint.snapshot ?? null);
+    if (groups === null) return fail('a frame of its pages is damaged');
+    const serial = readSerial(serialParts, base?.serial ?? []);
+    if (serial === null) return fail('its frame is damaged');
+    const snapshot: Snapshot = {
+      tick,
+      cpu: Uint8Array.from(cpu),
+      loop: loop as DeviceState,
+      clock: clock as DeviceState,
+      devices: own.map(([name], i) => [name, (devices[i] as Packed[])[1] as DeviceState] as const),
+      groups,
+    };
+    return { checkpoint: { snapshot, port: this.placeAt(frame, tick) }, serial };
+  }
+
+  private payload(frame: number): readonly Packed[] | null {
+    const info = this.log.frames[frame];
+    if (info.isDamaged === true) return null;
+    try {
+      const payload = readPayload(this.log.file, info);
+      return isList(payload) ? payload : null;
+    } catch (error) {
+      if (error instanceof LogError) return null;
+      throw error;
+    }
+  }
+
+  private readPages(first: number, end: number, base: Snapshot | null): PageGroup[] | null {
+    const { ramPages } = this.machine.space;
+    const pages = base === null ? new Array<Uint8Array | null>(ramPages).fill(null) : snapshotPages(base);
+    const touched = new Set<number>();
+    for (let frame = first; frame < end; frame++) {
+      if (this.log.frames[frame].kind !== FRAME_KIND.checkpoint) return null;
+      const payload = this.payload(frame);
+      if (payload === null || payload[0] !== 'pages') return null;
+      const [, steps, empty, bytes] = payload;
+      if (!isList(steps) || !isList(empty) || !isBytes(bytes) || steps.length !== empty.length) return null;
+      const own = Uint8Array.from(bytes);
+      let page = 0;
+      let at = 0;
+      for (let i = 0; i < steps.length; i++) {
+        const step = steps[i];
+        if (!isSafe(step) || page + step >= ramPages) return null;
+        page += step;
+        touched.add(Math.floor(page / GROUP_PAGES));
+        if (empty[i] === true) pages[page] = null;
+        else {
+          if (at + PAGE_BYTES > own.length) return null;
+          pages[page] = own.subarray(at, at + PAGE_BYTES);
+          at += PAGE_BYTES;
+        }
+      }
+    }
+    const groups: PageGroup[] = [];
+    for (let page = 0; page < ramPages; page += GROUP_PAGES) {
+      const group = page / GROUP_PAGES;
+      const same = base?.groups[group];
+      groups.push(same !== undefined && !touched.has(group) ? same : pages.slice(page, page + GROUP_PAGES));
+    }
+    return groups;
+  }
+
+  /** Where a port stands that has replayed everything before `tick`; the frames up to `frame` hold nothing after it. */
+  private placeAt(frame: number, tick: number): Checkpoint['port'] {
+    const inputs = this.log.inputs();
+    for (let next = inputs.peek(); next !== null && next.tick < tick; next = inputs.peek()) inputs.next();
+    return {
+      inputs: inputs.save(),
+      checks: new CheckCursor(this.log, frame).save(),
+      ahead: null,
+      running: [0, 0, 0, 0],
+      agreedTick: tick,
+      divergence: null,
+    };
+  }
+}
+
+/** Serial text as parts of lines: `base` with what is new. */
+function readSerial(parts: readonly Packed[], base: readonly SerialPart[]): SerialPart[] | null {
+  const found: SerialPart[] = [];
+  for (const [line, part] of parts.entries()) {
+    const [bytes, steps] = isList(part) ? part : [];
+    if (!isBytes(bytes) || !isList(steps) || steps.length !== bytes.length) return null;
+    const ticks: number[] = [];
+    let tick = 0;
+    for (const step of steps) {
+      if (!isSafe(step)) return null;
+      tick += step;
+      ticks.push(tick);
+    }
+    const before = base[line];
+    found.push({
+      bytes: before === undefined ? Uint8Array.from(bytes) : Uint8Array.from([...before.bytes, ...bytes]),
+      ticks: before === undefined ? ticks : [...before.ticks, ...ticks],
+    });
+  }
+  return found;
+}
+
+/** Whether a value from a log can stand where a device keeps one like `like`. */
+function hasShape(value: Packed | undefined, like: DeviceValue): boolean {
+  if (value === undefined) return false;
+  if (like === null || value === null) return like === value || like === null || typeof like === 'object';
+  if (isBytes(like)) return isBytes(value);
+  if (Array.isArray(like)) {
+    return isList(value) && (like.length === 0 || value.every((item) => hasShape(item, like[0])));
+  }
+  if (typeof like !== 'object') return typeof value === typeof like;
+  if (typeof value !== 'object' || isBytes(value) || isList(value)) return false;
+  const known = value as { readonly [key: string]: Packed };
+  return Object.keys(like).every((key) => Object.hasOwn(known, key) && hasShape(known[key], like[key]));
+}

@@ -1,0 +1,573 @@
+/**
+ * A recording as a place to walk in: seek, step, continue, each forwards and backwards, with breakpoints and
+ * watchpoints. Backwards is forwards from an earlier checkpoint; a property test holds that every way to a position
+ * gives the same state. A position is (tick, seq): before the instruction of that tick, after `seq` of the interrupts
+ * and exceptions that come at it. A reset takes time in which no position lies.
+ *
+ * Ways that may take long are generators: each `yield` is a moment at which the host may look at its keyboard and
+ * give up; `finish` runs one to its end. Breakpoints are linear addresses and stop before the instruction; engines
+ * look at instructions one by one only in pages that hold one. Watchpoints are RAM bytes (the memory, not the address
+ * that a page table gives it) and see whoever writes them, DMA too. Forwards they stop after the access, backwards
+ * before it, as debuggers expect. The run is cut into intervals, each with a list of the RAM pages written in it and of
+ * the linear pages executed in it, so that a search backwards runs only the intervals that matter.
+ */
+import type { CodeInvalidator, Engine } from '../machine/engine.ts';
+import { DevicelessPort, ReplayingPort } from '../session/input-port.ts';
+import type { DeliveryWatcher, Machine, StopReason } from '../machine/machine.ts';
+import { PageStore } from '../machine/snapshot.ts';
+import { DIRTY_INTERVAL, PAGE_WATCH_READ, PAGE_WATCH_WRITE } from '../memory/address-space.ts';
+import { HALTED } from '../state/layout.ts';
+import { CheckpointStore } from './checkpoints.ts';
+import type { Checkpoint } from './checkpoints.ts';
+import type { Divergence } from '../session/divergence.ts';
+import type { Evaluator } from './expression.ts';
+import type { LogReader } from '../log/log.ts';
+import { comparePositions, Lookout, positionAtRest, positionInRun } from './lookout.ts';
+import type { Breakpoint, Hit, Position, Search, Watchpoint, WatchKind } from './lookout.ts';
+import { DEBUG_CONSOLE_LINE, SerialHistory } from './serial-history.ts';
+import { chooseInterval, PageRecords } from './page-records.ts';
+import { createReplay } from '../session/session.ts';
+import { StoredCheckpoints } from './stored-checkpoints.ts';
+import type { EngineFactory, Images } from '../session/session.ts';
+
+export interface Stop {
+  readonly kind: 'position' | 'breakpoint' | 'watchpoint' | 'condition' | 'delivery' | 'start' | 'end' | 'divergence';
+  readonly position: Position;
+  readonly breakpoint: Breakpoint | null;
+  readonly watchpoint: Watchpoint | null;
+  /** Of a watchpoint: the access. */
+  readonly access: { readonly physical: number; readonly sizeBytes: number; readonly isWrite: boolean } | null;
+}
+
+/** A way that may be given up at each `yield`. */
+export type Way<T> = Generator<undefined, T>;
+
+/** Walks a way to its end without pause. */
+export function finish<T>(way: Way<T>): T {
+  for (;;) {
+    const { done, value } = way.next();
+    if (done === true) return value;
+  }
+}
+
+export interface TimelineOptions {
+  readonly log: LogReader;
+  readonly images: Images;
+  readonly makeEngine: EngineFactory;
+  /** The engine that honours breakpoints (the interpreter); default `makeEngine`. */
+  readonly makeStepper?: EngineFactory;
+  readonly devices?: 'model' | 'log';
+  /** Memory for checkpoints, in bytes. */
+  readonly checkpointBytesMax?: number;
+  /** Ticks of an interval, which begins with a checkpoint while there is memory for it. */
+  readonly intervalTicks?: number;
+  /** What is wrong with checkpoints of the log, in sentences. */
+  readonly warn?: (text: string) => void;
+  /** On shorter ways than this nothing is compiled. */
+  readonly holdTicks?: number;
+}
+
+export const CHECKPOINT_BYTES_DEFAULT = 512 << 20;
+/** Ticks between two yields: some 40 ms. */
+const CHUNK_TICKS = 1 << 22;
+/**
+ * Compiling what becomes hot pays only for longer ways: on the Debian boot 10 M ticks from a checkpoint took 2 to 3 s
+ * with compiling, 0.3 s without.
+ */
+const HOLD_TICKS = 1 << 26;
+/** On the way to a target, checkpoints are left so far before it: the next steps back begin there. */
+const NEAR_TICKS = [1 << 20, 1 << 16, 1 << 12];
+
+export class Timeline {
+  readonly machine: Machine;
+  readonly log: LogReader;
+  readonly serial = new SerialHistory();
+  readonly checkpoints: CheckpointStore;
+  readonly intervalTicks: number;
+  /** Why the run ended, once its end has been reached. */
+  ending: StopReason | null = null;
+  private readonly port: ReplayingPort;
+  private readonly store: PageStore;
+  private readonly holdTicks: number;
+  /** What the recording left in the log. */
+  readonly stored: StoredCheckpoints | null;
+  private makeEngine: EngineFactory;
+  private readonly makeStepper: EngineFactory;
+  /** The factory of the engine in use. */
+  private current: EngineFactory;
+  /** Engines that rest, with what they want to hear of when they work. */
+  private readonly resting = new Map<EngineFactory, { engine: Engine; invalidators: CodeInvalidator[] }>();
+  private lastTick: number;
+  private furthestTick = 0;
+  private breakpointList: Breakpoint[] = [];
+  private watchpointList: Watchpoint[] = [];
+  private nextId = 1;
+  private readonly records = new PageRecords();
+  /** Intervals run by searches backwards, for figures. */
+  searchedIntervals = 0;
+  /** The interval that has been run from its beginning without a gap, or −1. */
+  private openInterval = -1;
+  private readonly lookout: Lookout;
+
+  constructor(options: TimelineOptions) {
+    const { log, images, makeEngine, devices = 'model' } = options;
+    this.log = log;
+    this.port = devices === 'log' ? new DevicelessPort(log) : new ReplayingPort(log);
+    const send = (line: number, byte: number): void => this.serial.add(line, byte, this.machine.cpu.now());
+    const output = {
+      serial: send,
+      debugConsole: (byte: number) => send(DEBUG_CONSOLE_LINE, byte),
+      debugExit: () => {},
+      powerOff: () => {},
+    };
+    this.machine = createReplay({ log, images, makeEngine, output, devices, port: this.port }).machine;
+    this.lookout = new Lookout(this.machine);
+    this.makeEngine = makeEngine;
+    this.makeStepper = options.makeStepper ?? makeEngine;
+    this.current = makeEngine;
+    this.lastTick = this.port.endTick;
+    this.intervalTicks = options.intervalTicks ?? chooseInterval(this.lastTick);
+    // In the places of checks a log without devices has more than a stored checkpoint knows.
+    this.stored = devices === 'log' ? null : new StoredCheckpoints(log, this.machine, options.warn ?? (() => {}));
+    this.holdTicks = options.holdTicks ?? HOLD_TICKS;
+    this.store = new PageStore(this.machine);
+    this.checkpoints = new CheckpointStore(options.checkpointBytesMax ?? CHECKPOINT_BYTES_DEFAULT, this.lastTick);
+    this.machine.space.takeDirty(DIRTY_INTERVAL);
+    this.beginInterval(0);
+    this.checkpoint();
+  }
+
+  /** The run is known up to this tick: it has been there. */
+  get knownTick(): number {
+    return Math.max(this.furthestTick, this.machine.tick);
+  }
+
+  /** Where the run ends, as far as is known. */
+  get endTick(): number {
+    return this.lastTick;
+  }
+
+  get position(): Position {
+    return positionAtRest(this.machine);
+  }
+
+  /** What the replay has found to differ from the recording, up to the position. */
+  get divergence(): Divergence | null {
+    return this.port.divergence;
+  }
+
+  get breakpoints(): readonly Breakpoint[] {
+    return this.breakpointList;
+  }
+
+  get watchpoints(): readonly Watchpoint[] {
+    return this.watchpointList;
+  }
+
+  addBreakpoint(address: number, condition: Evaluator | null = null): Breakpoint {
+    const breakpoint = { id: this.nextId++, address: address >>> 0, condition };
+    this.breakpointList.push(breakpoint);
+    return breakpoint;
+  }
+
+  addWatchpoint(
+    physical: number,
+    sizeBytes: number,
+    kind: WatchKind = 'write',
+    condition: Evaluator | null = null,
+  ): Watchpoint {
+    const watchpoint = { id: this.nextId++, physical, sizeBytes, kind, condition };
+    this.watchpointList.push(watchpoint);
+    return watchpoint;
+  }
+
+  /** Takes a breakpoint or watchpoint away; false when there is none of that id. */
+  remove(id: number): boolean {
+    const count = this.breakpointList.length + this.watchpointList.length;
+    this.breakpointList = this.breakpointList.filter((each) => each.id !== id);
+    this.watchpointList = this.watchpointList.filter((each) => each.id !== id);
+    return this.breakpointList.length + this.watchpointList.length < count;
+  }
+
+  /** Another engine for what follows; the guest does not notice. */
+  useEngine(make: EngineFactory): void {
+    this.makeEngine = make;
+    this.setEngine(make);
+  }
+
+  private setEngine(make: EngineFactory): void {
+    if (make === this.current) return;
+    const { machine } = this;
+    const { space } = machine;
+    machine.engine.drop();
+    space.dropCode();
+    const rested = this.resting.get(make);
+    this.resting.delete(make);
+    const invalidators = space.exchangeInvalidators(rested?.invalidators ?? []);
+    this.resting.set(this.current, { engine: machine.engine, invalidators });
+    machine.engine = rested?.engine ?? make(machine.cpu);
+    this.current = make;
+  }
+
+  // --- Going to a position ---------------------------------------------------------------------------------------
+
+  /** Goes to a position, or to the nearest that the run has. */
+  *seek(target: Position): Way<Stop> {
+    const tick = Math.max(0, Math.min(target.tick, this.lastTick));
+    const wanted = { tick, seq: tick === target.tick ? target.seq : 0 };
+    const here = this.position;
+    const isAhead = comparePositions(here, wanted) <= 0;
+    const base = this.checkpointBefore(tick, isAhead ? here.tick : -1);
+    if (!isAhead || base.snapshot.tick > here.tick) this.restore(base);
+    for (const distance of NEAR_TICKS) {
+      const mark = tick - distance;
+      if (distance >= this.intervalTicks || mark - this.machine.tick < distance) continue;
+      if (this.checkpoints.before(tick).snapshot.tick > mark - distance / 2) continue;
+      yield* this.runTo(mark);
+      this.checkpoint();
+    }
+    yield* this.runTo(tick);
+    if (wanted.seq > 0 && this.machine.tick === tick) this.passDeliveries(tick, wanted.seq);
+    return this.stopped('position');
+  }
+
+  /** The nearest, from memory or, where that saves an interval, from the log; `reachedTick` can be gone on from. */
+  private checkpointBefore(tick: number, reachedTick: number): Checkpoint {
+    const base = this.checkpoints.before(tick);
+    const near = Math.max(base.snapshot.tick, reachedTick) + this.intervalTicks;
+    const found = tick > near ? (this.stored?.before(tick, near) ?? null) : null;
+    if (found === null) return base;
+    this.serial.learn(found.serial);
+    this.checkpoints.add(found.checkpoint);
+    return found.checkpoint;
+  }
+
+  /** `count` ticks on: instructions, iterations of a REP, or idle ticks. */
+  *step(count = 1): Way<Stop> {
+    if (this.isAtEnd) return this.stopped('end');
+    return yield* this.seek({ tick: this.position.tick + count, seq: 0 });
+  }
+
+  /** `count` ticks back. From within a tick the first step leads to its beginning. */
+  *stepBack(count = 1): Way<Stop> {
+    const { tick, seq } = this.position;
+    if (tick === 0 && seq === 0) return this.stopped('start');
+    const target = seq > 0 ? tick - count + 1 : tick - count;
+    const stop = yield* this.seek({ tick: target, seq: 0 });
+    // In the ticks of a reset there is no position: go to the one before it.
+    if (this.position.tick > Math.max(target, 0) && comparePositions(this.position, { tick, seq }) >= 0) {
+      return yield* this.seekBefore(tick);
+    }
+    return target < 0 ? this.stopped('start') : stop;
+  }
+
+  private get isHalted(): boolean {
+    return this.machine.cpu.m32[HALTED] !== 0;
+  }
+
+  /** One instruction on; from a halted processor through the idle time and the first instruction after it. */
+  *stepInstruction(): Way<Stop> {
+    if (!this.isHalted) return yield* this.step();
+    if (this.isAtEnd) return this.stopped('end');
+    const woken = yield* this.continueToDelivery(() => true);
+    if (woken.kind !== 'delivery' || !this.isHalted) return woken;
+    return yield* this.seek({ tick: woken.position.tick + 1, seq: 0 });
+  }
+
+  /** One instruction back, the inverse of `stepInstruction`: idle time is passed to its beginning. */
+  *stepInstructionBack(): Way<Stop> {
+    const stop = yield* this.stepBack();
+    if (!this.isHalted) return stop;
+    const idle = this.position;
+    const delivery = yield* this.lastDelivery(idle);
+    // Between the last delivery and here the processor has been halted once, and not woken.
+    let low = delivery === null ? 0 : delivery.tick + 1;
+    let high = idle.tick;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      yield* this.seek({ tick: middle, seq: 0 });
+      if (this.isHalted) high = middle;
+      else low = middle + 1;
+    }
+    return yield* this.seek({ tick: low, seq: 0 });
+  }
+
+  /** The last interrupt, exception or reset before a position; leaves the machine somewhere. */
+  private *lastDelivery(before: Position): Way<Position | null> {
+    const { machine, intervalTicks } = this;
+    for (let interval = Math.floor(before.tick / intervalTicks); interval >= 0; interval--) {
+      const begin = interval * intervalTicks;
+      yield* this.seek({ tick: begin, seq: 0 });
+      let last: Position | null = null;
+      machine.watcher = {
+        delivered: () => {
+          const position = positionInRun(this.machine);
+          if (comparePositions(position, before) < 0) last = position;
+        },
+      };
+      try {
+        yield* this.runTo(Math.min(begin + intervalTicks, before.tick));
+      } finally {
+        machine.watcher = null;
+      }
+      if (last !== null) return last;
+    }
+    return null;
+  }
+
+  /** The last position before `tick`, when tick − 1 is none. */
+  private *seekBefore(tick: number): Way<Stop> {
+    let distance = 1 << 16;
+    do {
+      distance *= 2;
+      yield* this.seek({ tick: tick - distance, seq: 0 });
+    } while (this.position.tick >= tick && distance < tick);
+    let low = Math.max(0, tick - distance);
+    let high = tick - 1;
+    // `low` is a position before the reset.
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      yield* this.seek({ tick: middle, seq: 0 });
+      if (this.position.tick < tick) low = middle;
+      else high = middle - 1;
+    }
+    return yield* this.seek({ tick: low, seq: 0 });
+  }
+
+  get isAtEnd(): boolean {
+    return this.machine.tick >= this.lastTick || this.port.divergence !== null;
+  }
+
+  private stopped(kind: Stop['kind'], hit: Hit | null = null): Stop {
+    return {
+      kind,
+      position: this.position,
+      breakpoint: hit?.breakpoint ?? null,
+      watchpoint: hit?.watchpoint ?? null,
+      access: hit?.access ?? null,
+    };
+  }
+
+  /** Runs on to `tick`, with checkpoints and records of what is passed; stops early at the end of the run or a break. */
+  private *runTo(tick: number): Way<void> {
+    const { machine, intervalTicks } = this;
+    if (tick - machine.tick > CHUNK_TICKS && machine.cpu.fetchStops === null) this.setEngine(this.makeEngine);
+    machine.engine.isHeld = tick - machine.tick < this.holdTicks;
+    while (machine.tick < tick) {
+      const mark = (Math.floor(machine.tick / intervalTicks) + 1) * intervalTicks;
+      const reason = machine.run(Math.min(tick, mark, machine.tick + CHUNK_TICKS));
+      if (reason === 'break') return;
+      this.notePassed();
+      if (reason !== 'tick') {
+        this.noteEnd(reason);
+        return;
+      }
+      if (machine.tick < tick) yield undefined;
+    }
+  }
+
+  private noteEnd(reason: StopReason): void {
+    this.ending = reason;
+    this.lastTick = this.machine.tick;
+  }
+
+  /** Between runs: the beginning of an interval gets its checkpoint, the one before it its record. */
+  private notePassed(): void {
+    const { machine, intervalTicks } = this;
+    const interval = Math.floor(machine.tick / intervalTicks);
+    if (interval === this.openInterval) return;
+    const isBegin = machine.tick === interval * intervalTicks;
+    if (this.openInterval < 0 && !isBegin) return;
+    const pages = Uint32Array.from(machine.space.takeDirty(DIRTY_INTERVAL));
+    if (this.openInterval >= 0) {
+      // Several at once only when a reset spans them.
+      const executed = Uint32Array.from(machine.cpu.fetchedPages ?? []).sort();
+      for (let i = this.openInterval; i < interval; i++) this.records.note(i, pages, executed);
+    }
+    this.beginInterval(interval);
+    if (this.checkpoints.before(machine.tick).snapshot.tick < interval * intervalTicks) this.checkpoint();
+  }
+
+  /** From here on pages are noted; −1: no interval begins here. */
+  private beginInterval(interval: number): void {
+    this.openInterval = interval;
+    this.machine.cpu.fetchedPages = interval < 0 ? null : new Set();
+    this.machine.space.touchDerived();
+  }
+
+  /** Only at a position of seq 0, before anything that is due: true when there is one here now. */
+  checkpoint(): boolean {
+    const { machine } = this;
+    if (this.checkpoints.count > 0 && this.checkpoints.before(machine.tick).snapshot.tick === machine.tick) return true;
+    if (this.position.seq !== 0 || machine.dueTick === machine.tick || this.port.divergence !== null) return false;
+    this.checkpoints.add({ snapshot: this.store.take(), port: this.port.save() });
+    return true;
+  }
+
+  private restore({ snapshot, port }: Checkpoint): void {
+    const { machine } = this;
+    this.furthestTick = this.knownTick;
+    this.store.restore(snapshot, true);
+    this.port.restore(port);
+    this.serial.rewind(snapshot.tick);
+    machine.space.takeDirty(DIRTY_INTERVAL);
+    const interval = Math.floor(snapshot.tick / this.intervalTicks);
+    this.beginInterval(snapshot.tick === interval * this.intervalTicks ? interval : -1);
+  }
+
+  /** At `tick`: on until so many interrupts and exceptions have come at it. */
+  private passDeliveries(tick: number, count: number): void {
+    const { machine } = this;
+    if (this.position.seq >= count) return;
+    machine.stopAfterDeliveries = count;
+    machine.run(tick + 1);
+    machine.stopAfterDeliveries = 0;
+  }
+
+  // --- Searching -------------------------------------------------------------------------------------------------
+
+  /** On to the next hit of a breakpoint or watchpoint, or to the end. */
+  *continueForward(): Way<Stop> {
+    return yield* this.searchForward({
+      breakpoints: this.breakpointList,
+      watchpoints: this.watchpointList,
+      condition: null,
+      from: this.position,
+      before: null,
+    });
+  }
+
+  /** On until a condition holds before an instruction. */
+  *continueUntil(condition: Evaluator): Way<Stop> {
+    return yield* this.searchForward({
+      breakpoints: [],
+      watchpoints: [],
+      condition,
+      from: this.position,
+      before: null,
+    });
+  }
+
+  /** On to the next interrupt, exception or reset that `isWanted`: to just before it, but after a reset. */
+  *continueToDelivery(isWanted: (kind: string, vector: number) => boolean): Way<Stop> {
+    const { machine } = this;
+    const from = this.position;
+    let found: Position | null = null;
+    let isReset = false;
+    const watcher: DeliveryWatcher = {
+      delivered: (kind, vector) => {
+        const tick = machine.cpu.now();
+        const position = { tick, seq: tick === machine.deliveryTick ? machine.deliveryCount : 0 };
+        // The one that the position stands before has been found already.
+        if (found !== null || !isWanted(kind, vector) || comparePositions(position, from) <= 0) return;
+        found = position;
+        isReset = kind === 'reset';
+        machine.breakIn();
+      },
+    };
+    machine.watcher = watcher;
+    try {
+      yield* this.runTo(this.lastTick);
+    } finally {
+      machine.watcher = null;
+    }
+    if (found === null) return this.stopped(this.port.divergence === null ? 'end' : 'divergence');
+    if (!isReset) yield* this.seek(found);
+    return this.stopped('delivery');
+  }
+
+  private *searchForward(search: Search): Way<Stop> {
+    if (this.isAtEnd) return this.stopped('end');
+    try {
+      this.arm(search);
+      yield* this.runTo(this.lastTick);
+    } finally {
+      this.lookout.disarm();
+    }
+    const hit = this.lookout.take();
+    if (hit === null) return this.stopped(this.port.divergence === null ? 'end' : 'divergence');
+    // What was due at this tick has happened already: the position is the moment before it, or after its access.
+    const { machine } = this;
+    if (this.position.seq === 0 && machine.dueTick === machine.tick) {
+      yield* this.seek({ tick: hit.watchpoint === null ? machine.tick : machine.tick + 1, seq: 0 });
+    }
+    const kind = hit.watchpoint !== null ? 'watchpoint' : hit.breakpoint !== null ? 'breakpoint' : 'condition';
+    return this.stopped(kind, hit);
+  }
+
+  /** Back to the last hit of a breakpoint or watchpoint before here, or to the start. */
+  *continueBackward(): Way<Stop> {
+    const hit = yield* this.searchBackward(this.breakpointList, this.watchpointList);
+    if (hit === null) {
+      yield* this.seek({ tick: 0, seq: 0 });
+      return this.stopped('start');
+    }
+    yield* this.seek(hit.position);
+    return this.stopped(hit.watchpoint === null ? 'breakpoint' : 'watchpoint', hit);
+  }
+
+  /** The instruction that last wrote one of these RAM bytes before here; null: only the loader did. Does not move. */
+  *lastWrite(physical: number, sizeBytes: number): Way<Stop | null> {
+    const here = this.position;
+    const watchpoint: Watchpoint = { id: 0, physical, sizeBytes, kind: 'write', condition: null };
+    const hit = yield* this.searchBackward([], [watchpoint]);
+    const stop = hit === null ? null : { ...this.stopped('watchpoint', hit), position: hit.position };
+    yield* this.seek(here);
+    return stop;
+  }
+
+  /** The last hit before here; leaves the machine somewhere. */
+  private *searchBackward(breakpoints: readonly Breakpoint[], watchpoints: readonly Watchpoint[]): Way<Hit | null> {
+    const before = this.position;
+    if (breakpoints.length + watchpoints.length === 0) return null;
+    const search: Search = { breakpoints, watchpoints, condition: null, from: null, before };
+    const { intervalTicks } = this;
+    for (let interval = Math.floor(before.tick / intervalTicks); interval >= 0; interval--) {
+      if (this.records.canSkip(interval, search)) continue;
+      const begin = interval * intervalTicks;
+      this.searchedIntervals++;
+      yield* this.seek({ tick: begin, seq: 0 });
+      const endTick = Math.min(begin + intervalTicks, before.tick);
+      try {
+        this.arm(search);
+        yield* this.runTo(endTick);
+        if (endTick === before.tick && before.seq > 0) this.passDeliveries(endTick, before.seq);
+      } finally {
+        this.lookout.disarm();
+      }
+      const hit = this.lookout.take();
+      if (hit !== null) return hit;
+      yield undefined;
+    }
+    return null;
+  }
+
+  private arm(search: Search): void {
+    if (search.breakpoints.length > 0 || search.condition !== null) this.setEngine(this.makeStepper);
+    this.lookout.arm(search);
+  }
+
+  /** On to `tick` without taking a shorter way through a checkpoint, for those who listen. */
+  *runOn(tick: number): Way<Stop> {
+    yield* this.runTo(Math.min(tick, this.lastTick));
+    return this.stopped('position');
+  }
+
+  /** Tells of every access to RAM pages from here on, until called with none (`last` below `first`); no search meanwhile. */
+  listenToPages(
+    first: number,
+    last: number,
+    note: (physical: number, sizeBytes: number, isWrite: boolean) => void,
+  ): void {
+    const { space } = this.machine;
+    const pages = new Map<number, number>();
+    for (let page = first; page <= last; page++) pages.set(page, PAGE_WATCH_READ | PAGE_WATCH_WRITE);
+    space.onWatched = note;
+    space.watchPages(pages);
+  }
+
+  /** The engine in use. */
+  get engine(): Engine {
+    return this.machine.engine;
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * What is handed on after a difference: a log of its own, with the images inside and the inputs up to the tick at which
+ * the engines are apart, whose end frame holds the state that the reference reached there; and the text of a test that
+ * runs it. The log holds no other check, so `replay` on the reference agrees with it and on the suspect does not.
+ */
+import type { FirstDifference } from './narrow.ts';
+import { embedImages } from '../log/log-images.ts';
+import { LogWriter, type LogReader } from '../log/log.ts';
+import type { Images } from '../session/session.ts';
+import { inputsOf } from './witness-port.ts';
+
+/** The bytes of the log. `creator` as in any header. */
+export function reproductionLog(log: LogReader, images: Images, found: FirstDifference, creator: string): Uint8Array {
+  const frames: Uint8Array[] = [];
+  const { machine } = log.header;
+  const manifest = { ...machine, options: { ...machine.options, 'hash-every': 0 } };
+  const writer = new LogWriter((frame) => frames.push(frame), { creator, profile: 'inputs', machine: manifest });
+  embedImages(
+    writer,
+    machine.images.map(({ role }) => images.get(role) ?? new Uint8Array(0)),
+  );
+  const { tick, reason, root } = found.referenceOutcome;
+  for (const input of inputsOf(log)) {
+    if (input.tick >= tick) break;
+    writer.input(input.tick, input.event);
+  }
+  // What a device ended, it ends again; everything else is an end that somebody chose.
+  const isDeed = reason === 'power-off' || reason === 'debug-exit' || reason === 'shutdown';
+  writer.end(tick, isDeed ? reason : 'max-ticks', root);
+  const bytes = new Uint8Array(frames.reduce((sum, frame) => sum + frame.length, 0));
+  let at = 0;
+  for (const frame of frames) {
+    bytes.set(frame, at);
+    at += frame.length;
+  }
+  return bytes;
+}
+
+const hexBytes = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
+
+/**
+ * A test file that fails until the engines agree. `logPath` is where the reproduction will lie, relative to the test;
+ * `names` are names of engines as the command line has them.
+ */
+export function reproductionTest(found: FirstDifference, names: readonly string[], logPath: string): string {
+  const { instruction, suspect, reference } = found;
+  const registers = found.differences.registers.filter(({ differs }) => differs).map(({ name }) => name);
+  const where = registers.length === 0 ? 'memory or devices' : registers.join(', ');
+  return `/**
+ * ${suspect} and ${reference} must do ${instruction.text} (${hexBytes(instruction.bytes)}) alike.
+ * Found apart at tick ${instruction.tick}, eip ${(instruction.eip >>> 0).toString(16)}: ${where} differed.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { verify } from '../../src/host/index.ts';
+
+test('${suspect} does ${instruction.text.replaceAll("'", '')} as ${reference} does', async () => {
+  const log = readFileSync(new URL('${logPath}', import.meta.url));
+  const verified = await verify(log, { engines: [${names.map((name) => `'${name}'`).join(', ')}], intervalTicks: 65_536 });
+  assert.equal(verified.difference, null, verified.report);
+});
+`;
+}

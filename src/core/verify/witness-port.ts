@@ -1,0 +1,143 @@
+/**
+ * The door of a machine that runs a log to be compared with other machines: inputs come from the log, nothing is
+ * asserted. What passes the door besides (interrupts, values read, DMA, serial bytes) goes into a running digest, so that
+ * two machines whose states have come together again are still told apart. The position in the inputs follows from the
+ * tick alone: `seek` after a snapshot was restored is all that there is to do.
+ */
+import type { OutputPort } from '../board/device.ts';
+import type { InputPort } from '../session/input-port.ts';
+import { hashBytes } from '../base/hash.ts';
+import type { DmaContent, InputEvent, StateHash } from '../log/events.ts';
+import { CHECK_KIND } from '../log/events.ts';
+import type { LogReader } from '../log/log.ts';
+
+export interface TickedInput {
+  readonly tick: number;
+  readonly event: InputEvent;
+}
+
+/** Every input of a log, in order. */
+export function inputsOf(log: LogReader): TickedInput[] {
+  const cursor = log.inputs();
+  const inputs: TickedInput[] = [];
+  for (let input = cursor.next(); input !== null; input = cursor.next()) {
+    inputs.push({ tick: input.tick, event: input.event });
+  }
+  return inputs;
+}
+
+/** Mixed in for a byte on serial line n: SERIAL_MARK + n. No kind of check has these numbers. */
+const SERIAL_MARK = 1000;
+
+export class WitnessPort implements InputPort {
+  readonly runsDevices = true;
+  readonly divergence = null;
+  endTick: number;
+  /** The machine's own report of its state, every `hash-every` ticks. */
+  onStateHash: (tick: number, root: string) => void = () => {};
+  /** May grow at its end while the machine runs (a live shadow). */
+  private readonly inputs: readonly TickedInput[];
+  private next = 0;
+  private low = 0;
+  private high = 0;
+  private readonly words = new Int32Array(2);
+
+  constructor(inputs: readonly TickedInput[], endTick: number) {
+    this.inputs = inputs;
+    this.endTick = endTick;
+  }
+
+  /** Of everything since the start or the last `seek`. */
+  get digest(): string {
+    return `${(this.high >>> 0).toString(16)}:${(this.low >>> 0).toString(16)}`;
+  }
+
+  /** The machine has been put to the state at `tick`: nothing due then has happened yet. */
+  seek(tick: number): void {
+    const { inputs } = this;
+    let from = 0;
+    let to = inputs.length;
+    while (from < to) {
+      const middle = (from + to) >>> 1;
+      if (inputs[middle].tick < tick) from = middle + 1;
+      else to = middle;
+    }
+    this.next = from;
+    this.low = 0;
+    this.high = 0;
+  }
+
+  nextTick(): number {
+    return this.next < this.inputs.length ? this.inputs[this.next].tick : Number.POSITIVE_INFINITY;
+  }
+
+  take(tick: number): InputEvent | null {
+    if (this.nextTick() > tick) return null;
+    return this.inputs[this.next++].event;
+  }
+
+  push(): void {
+    throw new Error('a replay takes its inputs from the log alone');
+  }
+
+  private mix(tick: number, what: number, operand: number, value: number): void {
+    const word = Math.imul(tick | 0, 0x9e3779b1) ^ Math.imul(operand | 0, 0x85ebca6b) ^ (value | 0);
+    this.low = Math.imul(this.low ^ word ^ what, 0xc2b2ae35);
+    this.low ^= this.low >>> 15;
+    this.high = Math.imul((this.high + this.low) ^ Math.floor(tick / 0x1_0000_0000), 0x27d4eb2f) ^ (value >>> 3);
+  }
+
+  interrupt(tick: number, vector: number): void {
+    this.mix(tick, CHECK_KIND.interrupt, vector, 0);
+  }
+  portRead(tick: number, port: number, size: number, value: number): number {
+    this.mix(tick, CHECK_KIND['port-read'], port * 4 + (size >> 1), value);
+    return value;
+  }
+  mmioRead(tick: number, address: number, size: number, value: number): number {
+    this.mix(tick, CHECK_KIND['mmio-read'], address * 4 + (size >> 1), value);
+    return value;
+  }
+  timer(tick: number, id: number): void {
+    this.mix(tick, CHECK_KIND.timer, id, 0);
+  }
+  a20(tick: number, enabled: boolean): void {
+    this.mix(tick, CHECK_KIND.a20, 0, enabled ? 1 : 0);
+  }
+  dmaWrite(tick: number, address: number, content: DmaContent): void {
+    if ('bytes' in content) {
+      hashBytes(content.bytes, 0, content.bytes.length, this.words, 0);
+      this.mix(tick, CHECK_KIND['dma-write'], address, this.words[0]);
+      this.mix(tick, CHECK_KIND['dma-write'], content.bytes.length, this.words[1]);
+    } else {
+      this.mix(tick, CHECK_KIND['dma-write'], address, content.offset + content.image);
+    }
+  }
+  guestReset(tick: number): void {
+    this.mix(tick, CHECK_KIND['guest-reset'], 0, 0);
+  }
+  stateHash(tick: number, hash: StateHash): void {
+    this.onStateHash(tick, hash.root);
+  }
+  advance(): void {}
+  finish(): void {}
+  nextDelivery(): null {
+    return null;
+  }
+  takeDelivery(): null {
+    return null;
+  }
+
+  /** Where the machine's output goes: into the digest, and on to `onSerial` if there is one. */
+  output(now: () => number, onSerial?: (line: number, byte: number) => void): OutputPort {
+    return {
+      serial: (line, byte) => {
+        this.mix(now(), SERIAL_MARK + line, 0, byte);
+        onSerial?.(line, byte);
+      },
+      debugConsole: (byte) => this.mix(now(), SERIAL_MARK - 1, 0, byte),
+      debugExit: () => {},
+      powerOff: () => {},
+    };
+  }
+}

@@ -1,0 +1,168 @@
+// `reprise debug LOG`: the recorded run as a place to walk in, at a terminal, by script (--exec) or by gdb (--gdb).
+// Opens the log, its images and symbols and hands them to the debugger; knows none of its commands. The only thing
+// that it writes are bookmarks, appended to the log.
+
+import { appendFileSync, readFileSync } from 'node:fs';
+import { LogError } from '../../core/log/log-error.ts';
+import type { LogReader } from '../../core/log/log.ts';
+import { SessionError } from '../../core/session/session.ts';
+import { CHECKPOINT_BYTES_DEFAULT, Timeline } from '../../core/timeline/timeline.ts';
+import { type Arguments, CommandError, type CommandSpec } from './args.ts';
+import { COMMANDS } from '../debugger/commands.ts';
+import { Debugger } from '../debugger/debugger.ts';
+import { DebuggerError } from '../debugger/debugger-error.ts';
+import { loadListing } from '../debugger/disassemble.ts';
+import { readElfSymbols, readSystemMap, symbolsOfImages } from '../debugger/symbols.ts';
+import { runTerminal } from '../debugger/terminal.ts';
+import { DEFAULT_ENGINE, loadEngine } from '../node/engines.ts';
+import { RecordingTarget } from '../gdb/recording-target.ts';
+import { listenForGdb } from '../gdb/listen.ts';
+import { findImages, readGivenFile, whyUnreadable } from '../node/images.ts';
+import { logProblem, openLogFile } from '../node/log-file.ts';
+import { ENGINE_OPTION, GDB_OPTION } from './machine-options.ts';
+import { givenImages, IMAGE_OPTIONS } from './replay-command.ts';
+import { EXIT, loadColors, printJson, say } from './report.ts';
+
+const MEGABYTES_MAX = 1 << 16;
+
+export const DEBUG: CommandSpec = {
+  name: 'debug',
+  positionals: ['LOG'],
+  summary: 'Walks through a recorded run, forwards and backwards.',
+  options: [
+    {
+      group: 'Debug',
+      name: 'exec',
+      value: 'COMMANDS',
+      repeat: true,
+      help: 'run these commands, separated by ; and leave',
+    },
+    { group: 'Debug', ...GDB_OPTION },
+    {
+      group: 'Debug',
+      name: 'symbols',
+      value: 'FILE',
+      repeat: true,
+      help: 'an ELF file, System.map or listing of /proc/kallsyms',
+    },
+    {
+      group: 'Debug',
+      name: 'checkpoint-memory',
+      value: 'MB',
+      range: [1, MEGABYTES_MAX],
+      help: `memory for checkpoints (default ${CHECKPOINT_BYTES_DEFAULT >> 20})`,
+    },
+    {
+      group: 'Debug',
+      name: 'devices',
+      value: 'WHICH',
+      choices: ['model', 'log'],
+      help: 'model (default): devices run and are checked; log: no device runs, all they did comes from the log',
+    },
+    { group: 'Debug', name: 'salvage', help: 'use what is before the damaged part of a damaged log' },
+    { group: 'Debug', ...ENGINE_OPTION },
+    ...IMAGE_OPTIONS,
+  ],
+  notes: `The command help inside lists the commands. From a pipe they are read line by line. With --json every command
+gives one line of JSON. Nothing that was recorded is ever changed; bookmarks are appended to the log.
+gdb: target remote :PORT, then also reverse-stepi, reverse-continue, and monitor help. monitor branch FILE leaves the
+recording for a live run in which gdb may write registers and memory; monitor leave leads back.`,
+};
+
+export async function debugCommand(args: Arguments): Promise<number> {
+  const [path] = args.positionals;
+  const log = openLogFile(path, args.has('salvage'));
+  try {
+    return await debugLog(args, path, log);
+  } catch (error) {
+    if (error instanceof LogError) throw logProblem(path, error);
+    if (error instanceof SessionError) throw new CommandError(`${path}: ${error.message}`);
+    throw error;
+  }
+}
+
+async function debugLog(args: Arguments, path: string, log: LogReader): Promise<number> {
+  const engine = args.text('engine') ?? DEFAULT_ENGINE;
+  const makeStepper = await loadEngine(DEFAULT_ENGINE);
+  const makeEngine = engine === DEFAULT_ENGINE ? makeStepper : await loadEngine(engine);
+  const images = findImages(log, givenImages(args));
+  const megabytes = args.number('checkpoint-memory');
+  const timeline = new Timeline({
+    log,
+    images,
+    makeEngine,
+    makeStepper,
+    devices: args.text('devices') === 'log' ? 'log' : 'model',
+    warn: (text) => say(`debug: ${text}`),
+    ...(megabytes === undefined ? {} : { checkpointBytesMax: megabytes * 2 ** 20 }),
+  });
+  const symbols = symbolsOfImages(images);
+  for (const file of args.list('symbols')) {
+    const bytes = readGivenFile(file, 'symbol file', 'give an ELF file or a System.map');
+    const before = symbols.count;
+    symbols.add(readElfSymbols(bytes));
+    if (symbols.count === before) symbols.add(readSystemMap(readFileSync(file, 'latin1')));
+  }
+  const isWhole = log.trailingBytes === 0 && log.damage === null;
+  const debug = new Debugger({
+    timeline,
+    commands: COMMANDS,
+    symbols,
+    disassemble: await loadListing(),
+    logName: path,
+    images,
+    makeEngine,
+    appendFrame: isWhole ? (frame) => appendTo(path, frame) : null,
+  });
+  const scripts = args.list('exec');
+  if (args.has('gdb')) return await serve(args, debug);
+  if (scripts.length > 0) return await runScript(debug, scripts, args.has('json'));
+  const colors = await loadColors(args.has('no-color'), process.stdout);
+  if (colors.level > 0) debug.mark = (text) => colors.yellow(text);
+  return await runTerminal(debug, colors);
+}
+
+function appendTo(path: string, frame: Uint8Array): void {
+  try {
+    appendFileSync(path, frame);
+  } catch (error) {
+    throw new DebuggerError(`The bookmark cannot be stored in ${path}, ${whyUnreadable(error)}.`);
+  }
+}
+
+/** Commands are separated by semicolons and line ends outside of quotes. */
+export function splitScript(text: string): string[] {
+  const parts = text.match(/(?:"(?:[^"\\]|\\.)*"|[^;\n"]|")+/g) ?? [];
+  return parts.map((part) => part.trim()).filter((part) => part !== '');
+}
+
+async function runScript(debug: Debugger, scripts: readonly string[], isJson: boolean): Promise<number> {
+  for (const line of scripts.flatMap(splitScript)) {
+    try {
+      const { text, data } = await debug.execute(line);
+      if (isJson)
+        printJson({
+          command: line,
+          ...(typeof data === 'object' && data !== null && !Array.isArray(data) ? data : { value: data }),
+        });
+      else if (text !== '') process.stdout.write(`${text}\n`);
+    } catch (error) {
+      if (!(error instanceof DebuggerError)) throw error;
+      throw new CommandError(`${line}: ${error.message}`);
+    }
+    if (debug.isQuitting) break;
+  }
+  return EXIT.ok;
+}
+
+async function serve(args: Arguments, debug: Debugger): Promise<number> {
+  for (const line of args.list('exec').flatMap(splitScript)) await debug.execute(line);
+  const wanted = args.number('gdb') ?? 0;
+  const server = await listenForGdb({ target: new RecordingTarget(debug), port: wanted, isOnce: true, say });
+  if (args.has('json')) printJson({ command: 'debug', gdb: server.port });
+  say(`debug: gdb can connect with: target remote :${server.port}`);
+  process.once('SIGINT', server.close);
+  process.once('SIGTERM', server.close);
+  await server.closed;
+  return EXIT.ok;
+}

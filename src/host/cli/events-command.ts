@@ -1,0 +1,86 @@
+// `reprise events LOG`: the inputs and checks of a log, one a line, in the order in which they happened. Filters by tick,
+// class and kind; writes as fast as its reader reads.
+
+import { CHECK_KIND, eventToJson, eventToText, INPUT_KIND } from '../../core/log/events.ts';
+import { LogError } from '../../core/log/log-error.ts';
+import { type EventFilter, logEvents } from '../../core/log/log.ts';
+import { type Arguments, type CommandSpec, nearest, UsageError } from './args.ts';
+import { logProblem, openLogFile } from '../node/log-file.ts';
+import { loadColors } from './report.ts';
+
+const TICK_MAX = Number.MAX_SAFE_INTEGER;
+const KINDS = [...Object.keys(INPUT_KIND), ...Object.keys(CHECK_KIND)];
+
+export const EVENTS: CommandSpec = {
+  name: 'events',
+  positionals: ['LOG'],
+  summary: 'Lists the inputs and checks of a log: tick, class, number, event.',
+  options: [
+    { name: 'from', value: 'TICK', range: [0, TICK_MAX], help: 'only events at this tick or later' },
+    { name: 'to', value: 'TICK', range: [0, TICK_MAX], help: 'only events at this tick or earlier' },
+    { name: 'class', value: 'NAME', choices: ['input', 'check'], help: 'only inputs or only checks' },
+    { name: 'kind', value: 'NAME', repeat: true, help: `only this kind: ${KINDS.join(', ')}` },
+    { name: 'limit', value: 'N', range: [0, TICK_MAX], help: 'at most so many' },
+    { name: 'salvage', help: 'look at what is before the damaged part of a damaged log' },
+  ],
+  notes: 'With --json every event is one line of JSON.',
+};
+
+const LINES_AT_ONCE = 1000;
+
+export async function eventsCommand(args: Arguments): Promise<number> {
+  const [path] = args.positionals;
+  const kinds = args.list('kind').flatMap((list) => list.split(','));
+  for (const kind of kinds) {
+    if (KINDS.includes(kind)) continue;
+    const near = nearest(kind, KINDS);
+    throw new UsageError(
+      `There is no kind of event "${kind}"${near === undefined ? '' : `, did you mean ${near}`}: reprise events --help lists them.`,
+    );
+  }
+  const fromTick = args.number('from') ?? 0;
+  const toTick = args.number('to') ?? TICK_MAX;
+  if (toTick < fromTick) throw new UsageError(`--to ${toTick} is before --from ${fromTick}: no event lies between.`);
+  const log = openLogFile(path, args.has('salvage'));
+  const className = args.text('class');
+  const eventClass = className === 'input' || className === 'check' ? className : undefined;
+  const filter: EventFilter = {
+    fromTick,
+    toTick,
+    ...(kinds.length === 0 ? {} : { kinds: new Set(kinds) }),
+    ...(eventClass === undefined ? {} : { class: eventClass }),
+  };
+  const colors = await loadColors(args.has('no-color') || args.has('json'), process.stdout);
+  let left = args.number('limit') ?? TICK_MAX;
+  let lines: string[] = [];
+  let isClosed = false;
+  process.stdout.on('error', () => (isClosed = true));
+  const write = async (): Promise<void> => {
+    const text = lines.join('');
+    lines = [];
+    if (text === '' || isClosed || process.stdout.write(text)) return;
+    await new Promise<void>((resolve) => {
+      process.stdout.once('drain', resolve);
+      process.stdout.once('close', resolve);
+    });
+  };
+  try {
+    for (const logged of logEvents(log, filter)) {
+      if (left-- <= 0 || isClosed) break;
+      if (args.has('json')) lines.push(`${JSON.stringify(eventToJson(logged))}\n`);
+      else {
+        const name = logged.class === 'input' ? colors.yellow('input') : 'check';
+        lines.push(
+          `${String(logged.tick).padStart(14)} ${name} ${String(logged.seq).padStart(8)}  ${eventToText(logged.event)}\n`,
+        );
+      }
+      if (lines.length >= LINES_AT_ONCE) await write();
+    }
+  } catch (error) {
+    if (error instanceof LogError) throw logProblem(path, error);
+    throw error;
+  } finally {
+    await write();
+  }
+  return 0;
+}

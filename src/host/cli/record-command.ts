@@ -1,0 +1,170 @@
+// `reprise record LOG`: run, with a log. The log is created before the first instruction and only ever appended to,
+// frame by frame, so that a process killed at any moment leaves a log that replays to its last whole frame.
+
+import { closeSync, existsSync, openSync, statSync, writeSync } from 'node:fs';
+import { RecordingPort } from '../../core/session/input-port.ts';
+import { FRAME_TICKS_DEFAULT, LogWriter } from '../../core/log/log.ts';
+import { embedImages } from '../../core/log/log-images.ts';
+import type { LogProfile } from '../../core/log/manifest.ts';
+import { CheckpointRecorder } from '../../core/timeline/stored-checkpoints.ts';
+import type { SessionEnd } from '../../core/session/session.ts';
+import { Shadow, ShadowedPort } from '../../core/verify/shadow.ts';
+import { type Arguments, CommandError, type CommandSpec } from './args.ts';
+import { chosenEngine, loadEngine } from '../node/engines.ts';
+import { whyUnreadable } from '../node/images.ts';
+import { MACHINE_OPTIONS, RUN_OPTIONS } from './machine-options.ts';
+import { driveLive, LIVE_NOTES, prepareLive } from './run-command.ts';
+import { EXIT, say } from './report.ts';
+import { VERSION } from '../node/version.ts';
+
+const LOG_GROUP = 'Log';
+
+export const RECORD: CommandSpec = {
+  name: 'record',
+  positionals: ['LOG'],
+  summary: 'Boots a guest and records the run in LOG, which must not exist yet.',
+  options: [
+    {
+      group: LOG_GROUP,
+      name: 'profile',
+      value: 'NAME',
+      choices: ['full', 'checked', 'inputs'],
+      help: 'full (default): every interrupt, read value, timer and DMA write; checked: their digests; inputs: smallest',
+    },
+    {
+      group: LOG_GROUP,
+      name: 'frame-ticks',
+      value: 'N',
+      range: [1, Number.MAX_SAFE_INTEGER],
+      help: 'ticks after which a frame is written: what a kill can lose (default 2^25)',
+    },
+    {
+      group: LOG_GROUP,
+      name: 'checkpoint-every',
+      value: 'N',
+      range: [1, Number.MAX_SAFE_INTEGER],
+      help: 'store a checkpoint about every N ticks, so that reprise debug opens the log fast (not with --profile checked)',
+    },
+    {
+      group: LOG_GROUP,
+      name: 'shadow',
+      help: 'run a second machine behind the first, on interp (on step when that is what runs), and stop where they differ',
+    },
+    { group: LOG_GROUP, name: 'embed', help: 'store the images in the log, so that one file is the whole run' },
+    ...MACHINE_OPTIONS,
+    ...RUN_OPTIONS,
+  ],
+  notes: LIVE_NOTES,
+};
+
+/** Appends whole frames to a file that did not exist. */
+export class LogFile {
+  private readonly path: string;
+  private readonly waiting: Uint8Array[] = [];
+  private file = -1;
+
+  constructor(path: string) {
+    this.path = path;
+    if (!existsSync(path)) return;
+    const what = statSync(path).isDirectory() ? 'is a directory' : 'exists and is never overwritten';
+    throw new CommandError(`The log ${path} ${what}: give the name of a new file.`);
+  }
+
+  /** Frames are kept until the file is open, which is when the machine is ready to run. */
+  readonly sink = (frame: Uint8Array): void => {
+    if (this.file < 0) this.waiting.push(frame);
+    else this.append(frame);
+  };
+
+  open(): void {
+    try {
+      this.file = openSync(this.path, 'wx');
+    } catch (error) {
+      throw new CommandError(`The log ${this.path} cannot be created, ${whyUnreadable(error)}: give another name.`);
+    }
+    for (const frame of this.waiting) this.append(frame);
+    this.waiting.length = 0;
+  }
+
+  private append(frame: Uint8Array): void {
+    try {
+      for (let at = 0; at < frame.length; ) at += writeSync(this.file, frame, at);
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
+      const why = code === 'ENOSPC' ? 'the disk is full' : code;
+      throw new CommandError(`The log ${this.path} cannot be written (${why}); it replays up to its last whole frame.`);
+    }
+  }
+
+  close(): void {
+    if (this.file >= 0) closeSync(this.file);
+    this.file = -1;
+  }
+}
+
+function profileOf(args: Arguments): LogProfile {
+  const name = args.text('profile');
+  return name === 'checked' || name === 'inputs' ? name : 'full';
+}
+
+export async function recordCommand(args: Arguments): Promise<number> {
+  const path = args.positionals[0];
+  const file = new LogFile(path);
+  let writer: LogWriter | null = null;
+  let shadowed: ShadowedPort | null = null;
+  let recorder: CheckpointRecorder | null = null;
+  const every = args.number('checkpoint-every');
+  if (every !== undefined && profileOf(args) === 'checked') {
+    throw new CommandError(
+      '--checkpoint-every cannot be had with --profile checked, whose digests span checkpoints: use --profile full.',
+    );
+  }
+  const live = await prepareLive(
+    args,
+    ({ manifest, images }) => {
+      const header = { creator: `reprise ${VERSION}`, profile: profileOf(args), machine: manifest };
+      writer = new LogWriter(file.sink, header, { frameTicks: args.number('frame-ticks') ?? FRAME_TICKS_DEFAULT });
+      if (args.has('embed')) {
+        embedImages(
+          writer,
+          manifest.images.map(({ role }) => images.get(role) ?? new Uint8Array(0)),
+        );
+      }
+      if (every !== undefined) recorder = new CheckpointRecorder(writer, every);
+      if (!args.has('shadow')) return new RecordingPort(writer);
+      shadowed = new ShadowedPort(writer);
+      return shadowed;
+    },
+    (output) => recorder?.listen(output) ?? output,
+  );
+  const checkpoints = recorder as CheckpointRecorder | null;
+  checkpoints?.attach(live.session.machine);
+  const flushLog = (): void => writer?.flush();
+  const { manifest, images } = live.setup;
+  const engine = chosenEngine(args);
+  const other = engine === 'interp' ? 'step' : 'interp';
+  const shadow = shadowed === null ? null : new Shadow(shadowed, manifest, images, await loadEngine(other));
+  file.open();
+  let status: number;
+  try {
+    const passed = (): void => checkpoints?.passed();
+    const watching = {
+      flushLog,
+      passed,
+      watch: (tick: number) => shadow?.catchUp(tick) !== false,
+      ended: ({ tick, hash }: SessionEnd) => shadow?.finish(tick, hash),
+    };
+    status = await driveLive(args, live, 'record', shadow === null ? { flushLog, passed } : watching);
+  } finally {
+    file.close();
+  }
+  if (shadow === null) return status;
+  if (shadow.difference === null) {
+    if (!args.has('json')) say(`record: the shadow on ${other} agrees, ${shadow.compared} comparisons`);
+    return status;
+  }
+  const { agreedTick, tick } = shadow.difference;
+  say(`record: the shadow on ${other} left ${engine} after tick ${agreedTick} and by tick ${tick}; the log is whole.`);
+  say(`Find the instruction: reprise verify ${path} --engines ${other},${engine}`);
+  return EXIT.divergence;
+}

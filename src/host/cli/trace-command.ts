@@ -1,0 +1,344 @@
+// `reprise trace LOG`: a stretch of a recorded run as Trace Event JSON, for chrome://tracing and Perfetto: interrupts,
+// timers, inputs, resets and, if asked for, accesses to devices, all from the log; with --functions the run is made
+// again and shows exceptions and in which function each moment was spent. Times are guest time: ticks times the
+// nanoseconds of a tick. (Trace Event Format: phases X, i and M; timestamps in microseconds.)
+
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { eventToText } from '../../core/log/events.ts';
+import type { LoggedEvent } from '../../core/log/events.ts';
+import { LogError } from '../../core/log/log-error.ts';
+import { type LogReader, logEvents } from '../../core/log/log.ts';
+import { goTo, parsePosition, PositionError } from '../../core/timeline/positions.ts';
+import { type Images, SessionError } from '../../core/session/session.ts';
+import { finish, Timeline } from '../../core/timeline/timeline.ts';
+import { type Arguments, CommandError, type CommandSpec } from './args.ts';
+import { readElfSymbols, readSystemMap, SymbolTable, symbolsOfImages } from '../debugger/symbols.ts';
+import { linearEip } from '../debugger/views.ts';
+import { DEFAULT_ENGINE, loadEngine } from '../node/engines.ts';
+import { findImages, readGivenFile, whyUnreadable } from '../node/images.ts';
+import { logProblem, openLogFile } from '../node/log-file.ts';
+import { count } from '../node/progress.ts';
+import { givenImages, IMAGE_OPTIONS } from './replay-command.ts';
+import { EXIT, printJson, say } from './report.ts';
+import { packPayload } from '../../core/log/payload.ts';
+import { type Counts, type Window, writeCoverage, writeDeviceAccesses, writeMemoryAccesses } from './trace-formats.ts';
+
+const TICK_MAX = Number.MAX_SAFE_INTEGER;
+
+export const TRACE: CommandSpec = {
+  name: 'trace',
+  positionals: ['LOG', 'FILE'],
+  summary: 'Writes a recorded run as Trace Event JSON, for Perfetto and chrome://tracing.',
+  options: [
+    { name: 'from', value: 'TICK', range: [0, TICK_MAX], help: 'begin at this tick' },
+    { name: 'to', value: 'TICK', range: [0, TICK_MAX], help: 'end at this tick' },
+    {
+      name: 'format',
+      value: 'NAME',
+      choices: ['events', 'coverage', 'memory', 'io'],
+      help:
+        'events (default): Trace Event JSON; by running the window again: coverage (in the manner of lcov), ' +
+        'memory (accesses to --range) and io (ports and devices) as JSON lines',
+    },
+    {
+      name: 'range',
+      value: 'FROM-TO',
+      help: 'physical addresses for --format memory, the second one behind the last byte',
+    },
+    { name: 'msgpack', help: 'memory and io as one msgpack map after another, not as JSON lines' },
+    {
+      name: 'engine-events',
+      help: 'run the window again: what the engine compiles and drops, by tick, and exits of compiled code',
+    },
+    { name: 'io', help: 'also every value that was read from a port or a device' },
+    { name: 'functions', help: 'run the window again: exceptions, and the function of every moment (needs symbols)' },
+    { name: 'symbols', value: 'FILE', repeat: true, help: 'an ELF file, System.map or listing of /proc/kallsyms' },
+    { name: 'salvage', help: 'use what is before the damaged part of a damaged log' },
+    ...IMAGE_OPTIONS,
+  ],
+  notes: 'FILE must not exist yet. Images are needed where the window is run again.',
+};
+
+/** One event of the format; `tid` is a row of the picture. */
+interface TraceEvent {
+  readonly name: string;
+  readonly ph: 'C' | 'X' | 'i' | 'M';
+  readonly ts: number;
+  readonly dur?: number;
+  readonly pid: 1;
+  /** Not of counters, which belong to the process. */
+  readonly tid?: number;
+  readonly s?: 't';
+  readonly cat?: string;
+  readonly args?: Readonly<Record<string, unknown>>;
+}
+
+const ROWS = {
+  functions: 1,
+  interrupts: 2,
+  exceptions: 3,
+  timers: 4,
+  inputs: 5,
+  io: 6,
+  machine: 7,
+  engine: 8,
+} as const;
+
+function rowOf({ class: className, event }: LoggedEvent): number {
+  if (className === 'input') return ROWS.inputs;
+  if (event.kind === 'interrupt') return ROWS.interrupts;
+  if (event.kind === 'timer') return ROWS.timers;
+  return event.kind === 'port-read' || event.kind === 'mmio-read' ? ROWS.io : ROWS.machine;
+}
+
+/** Writes events as they come; the file is a whole JSON array only when it has been closed. */
+class TraceFile {
+  eventCount = 0;
+  private readonly file: number;
+  private readonly nsPerTick: number;
+  private parts: string[] = ['[\n'];
+
+  constructor(path: string, nsPerTick: number) {
+    this.nsPerTick = nsPerTick;
+    this.file = openTarget(path);
+    this.add({ name: 'process_name', ph: 'M', ts: 0, pid: 1, tid: 0, args: { name: 'guest' } });
+    for (const [name, tid] of Object.entries(ROWS)) {
+      this.add({ name: 'thread_name', ph: 'M', ts: 0, pid: 1, tid, args: { name } });
+    }
+  }
+
+  private add(event: TraceEvent): void {
+    this.parts.push(`${this.eventCount++ === 0 ? '' : ',\n'}${JSON.stringify(event)}`);
+    if (this.parts.length >= 4096) this.flush();
+  }
+
+  private flush(): void {
+    writeSync(this.file, this.parts.join(''));
+    this.parts = [];
+  }
+
+  instant(tid: number, tick: number, name: string, cat: string, args: Readonly<Record<string, unknown>>): void {
+    this.add({ name, ph: 'i', ts: (tick * this.nsPerTick) / 1000, pid: 1, tid, s: 't', cat, args: { tick, ...args } });
+  }
+
+  counter(tick: number, name: string, cat: string, values: Readonly<Record<string, number>>): void {
+    this.add({ name, ph: 'C', ts: (tick * this.nsPerTick) / 1000, pid: 1, cat, args: values });
+  }
+
+  span(tid: number, fromTick: number, toTick: number, name: string): void {
+    const [ts, end] = [(fromTick * this.nsPerTick) / 1000, (toTick * this.nsPerTick) / 1000];
+    this.add({ name, ph: 'X', ts, dur: end - ts, pid: 1, tid, cat: 'function', args: { tick: fromTick } });
+  }
+
+  close(): void {
+    this.parts.push('\n]\n');
+    this.flush();
+    closeSync(this.file);
+  }
+}
+
+export async function traceCommand(args: Arguments): Promise<number> {
+  const [path, target] = args.positionals;
+  const log = openLogFile(path, args.has('salvage'));
+  try {
+    return await traceLog(args, path, log, target);
+  } catch (error) {
+    if (error instanceof LogError) throw logProblem(path, error);
+    if (error instanceof SessionError || error instanceof PositionError)
+      throw new CommandError(`${path}: ${error.message}`);
+    throw error;
+  }
+}
+
+async function traceLog(args: Arguments, path: string, log: LogReader, target: string): Promise<number> {
+  const fromTick = args.number('from') ?? 0;
+  const toTick = Math.min(args.number('to') ?? TICK_MAX, log.lastTick);
+  if (toTick < fromTick)
+    throw new CommandError(`No tick lies between ${fromTick} and ${toTick}: the run ends at tick ${log.lastTick}.`);
+  const makeEngine = await loadEngine(DEFAULT_ENGINE);
+  const format = args.text('format') ?? 'events';
+  if (args.has('functions') && args.has('engine-events')) {
+    throw new CommandError(
+      '--functions looks at every instruction, and nothing is compiled: leave --engine-events out.',
+    );
+  }
+  if (args.has('msgpack') && format !== 'memory' && format !== 'io') {
+    throw new CommandError('--msgpack goes with --format memory or --format io: the other formats are text.');
+  }
+  const runsAgain = format !== 'events' || args.has('functions') || args.has('engine-events');
+  const images = runsAgain ? findImages(log, givenImages(args)) : null;
+  const symbols = images === null ? new SymbolTable() : symbolsOf(args, images);
+  if (images !== null && format !== 'events') {
+    const timeline = new Timeline({ log, images, makeEngine });
+    return traceLines(args, path, format, { timeline, symbols, fromTick, toTick }, target);
+  }
+  const trace = new TraceFile(target, log.header.machine.nsPerTick);
+  const counts: Record<string, number> = {};
+  for (const logged of logEvents(log, { fromTick, toTick })) {
+    const { kind } = logged.event;
+    if ((kind === 'port-read' || kind === 'mmio-read') && !args.has('io')) continue;
+    if (kind === 'state-hash' || kind === 'digest') continue;
+    counts[kind] = (counts[kind] ?? 0) + 1;
+    trace.instant(rowOf(logged), logged.tick, eventToText(logged.event), kind, { seq: logged.seq });
+  }
+  if (images !== null) {
+    // Nothing is held back from being compiled because the way is short.
+    const timeline = new Timeline({ log, images, makeEngine, holdTicks: 0 });
+    finish(goTo(timeline, parsePosition(String(fromTick))));
+    if (args.has('functions')) traceFunctions(timeline, symbols, trace, counts, fromTick, toTick);
+    else traceEngine(timeline, trace, counts, toTick);
+  }
+  trace.close();
+  report(args, path, target, fromTick, toTick, counts);
+  return EXIT.ok;
+}
+
+function symbolsOf(args: Arguments, images: Images): SymbolTable {
+  const symbols = symbolsOfImages(images);
+  for (const file of args.list('symbols')) {
+    const bytes = readGivenFile(file, 'symbol file', 'give an ELF file or a System.map');
+    symbols.add(readElfSymbols(bytes));
+    symbols.add(readSystemMap(Buffer.from(bytes).toString('latin1')));
+  }
+  return symbols;
+}
+
+/** Exceptions, and the function of every moment. */
+function traceFunctions(
+  timeline: Timeline,
+  symbols: SymbolTable,
+  trace: TraceFile,
+  counts: Record<string, number>,
+  fromTick: number,
+  toTick: number,
+): void {
+  counts.function = 0;
+  counts.exception = 0;
+  let name = '';
+  let since = fromTick;
+  const end = (tick: number): void => {
+    if (name !== '' && tick > since) {
+      trace.span(ROWS.functions, since, tick, name);
+      counts.function++;
+    }
+    since = tick;
+  };
+  const { machine } = timeline;
+  machine.watcher = {
+    delivered: (kind, vector) => {
+      const tick = machine.cpu.now();
+      if ((kind !== 'fault' && kind !== 'trap') || tick > toTick) return;
+      counts.exception++;
+      trace.instant(ROWS.exceptions, tick, `${kind} ${vector}`, 'exception', { eip: linearEip(machine.cpu) });
+    },
+  };
+  finish(
+    timeline.continueUntil((cpu) => {
+      const tick = cpu.now();
+      if (tick >= toTick) return 1;
+      const here = symbols.nearest(linearEip(cpu))?.[1] ?? '?';
+      if (here !== name) {
+        end(tick);
+        name = here;
+      }
+      return 0;
+    }),
+  );
+  end(Math.min(timeline.position.tick, toTick));
+}
+
+/** Ticks that one sample of the exits stands for. */
+const EXIT_SAMPLE_TICKS = 2 ** 20;
+
+/** What the engine compiles and drops, and how often compiled code is left and why, as a counter with samples. */
+function traceEngine(timeline: Timeline, trace: TraceFile, counts: Record<string, number>, toTick: number): void {
+  const { machine, engine } = timeline;
+  engine.onUnit = (what, physical, blocks) => {
+    const kind = `engine-${what}`;
+    counts[kind] = (counts[kind] ?? 0) + 1;
+    trace.instant(ROWS.engine, machine.cpu.now(), `${what} ${physical.toString(16)}h`, kind, { physical, blocks });
+  };
+  let exits = { request: 0, budget: 0, outside: 0 };
+  let sampleTick = machine.cpu.now();
+  const sample = (): void => {
+    trace.counter(sampleTick, 'exits of compiled code', 'engine-exits', exits);
+    counts['engine-exits'] = (counts['engine-exits'] ?? 0) + 1;
+    exits = { request: 0, budget: 0, outside: 0 };
+    sampleTick = machine.cpu.now();
+  };
+  engine.onLeave = (why) => {
+    exits[why]++;
+    if (machine.cpu.now() - sampleTick >= EXIT_SAMPLE_TICKS) sample();
+  };
+  // What was compiled before nobody hears of.
+  engine.drop();
+  finish(timeline.runOn(toTick));
+  sample();
+  engine.onUnit = null;
+  engine.onLeave = null;
+}
+
+/** The formats that are lines. */
+function traceLines(
+  args: Arguments,
+  path: string,
+  format: string,
+  window: Omit<Window, 'write' | 'writeAccess'>,
+  target: string,
+): number {
+  const range = args.text('range');
+  const match = /^(\d+|0x[0-9a-f]+)-(\d+|0x[0-9a-f]+)$/i.exec(range ?? '');
+  const [from, to] = match === null ? [0, 0] : [Number(match[1]), Number(match[2])];
+  const ramBytes = window.timeline.machine.cpu.ramSize;
+  if (format === 'memory' && (from >= to || to > ramBytes)) {
+    throw new CommandError(
+      `--format memory wants --range FROM-TO inside the ${ramBytes} bytes of memory, such as 0x1000-0x2000.`,
+    );
+  }
+  const file = openTarget(target);
+  let parts: Uint8Array[] = [];
+  const flush = (): void => {
+    const bytes = Buffer.concat(parts);
+    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+    parts = [];
+  };
+  const put = (part: Uint8Array): void => {
+    parts.push(part);
+    if (parts.length >= 4096) flush();
+  };
+  const write = (line: string): void => put(Buffer.from(`${line}\n`));
+  const isPacked = args.has('msgpack');
+  const writeAccess: Window['writeAccess'] = isPacked
+    ? (access) => put(packPayload(access))
+    : (access) => write(JSON.stringify(access));
+  const all = { ...window, write, writeAccess };
+  const counts =
+    format === 'coverage'
+      ? writeCoverage(all)
+      : format === 'memory'
+        ? writeMemoryAccesses(all, from, to)
+        : writeDeviceAccesses(all);
+  flush();
+  closeSync(file);
+  report(args, path, target, window.fromTick, window.toTick, counts);
+  return EXIT.ok;
+}
+
+function openTarget(path: string): number {
+  try {
+    return openSync(path, 'wx');
+  } catch (error) {
+    const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+    throw new CommandError(
+      `${path} cannot be written, ${isThere ? 'it exists already' : whyUnreadable(error)}: name another file.`,
+    );
+  }
+}
+
+function report(args: Arguments, path: string, target: string, fromTick: number, toTick: number, counts: Counts): void {
+  if (args.has('json')) printJson({ command: 'trace', log: path, file: target, fromTick, toTick, events: counts });
+  else {
+    const listed = Object.entries(counts).map(([kind, number]) => `${count(number)} ${kind}`);
+    say(`trace: ticks ${count(fromTick)} to ${count(toTick)} in ${target}: ${listed.join(', ') || 'nothing happened'}`);
+  }
+}

@@ -1,0 +1,136 @@
+// What `reprise trace --format` makes besides Trace Events, by running a stretch of a recording again: how often each
+// instruction ran (in the manner of lcov's tracefiles, with addresses for lines), every access to a range of memory,
+// every access to ports and devices. Nothing of it has to have been asked for when the run was recorded.
+
+import type { Machine } from '../../core/machine/machine.ts';
+import type { Cpu } from '../../core/state/cpu.ts';
+import { peekPhysicalBytes } from '../../core/memory/peek.ts';
+import { finish, type Timeline } from '../../core/timeline/timeline.ts';
+import type { SymbolTable } from '../debugger/symbols.ts';
+import { hex8, isHalted, linearEip } from '../debugger/views.ts';
+
+export interface Window {
+  readonly timeline: Timeline;
+  readonly symbols: SymbolTable;
+  readonly fromTick: number;
+  readonly toTick: number;
+  /** Takes whole lines without their ends. */
+  readonly write: (line: string) => void;
+  /** Takes an access, for the formats that are lists of them. */
+  readonly writeAccess: (access: Record<string, number | string>) => void;
+}
+
+/** Counts of what was written, for the last word of the command. */
+export type Counts = Record<string, number>;
+
+/**
+ * One record a function, in the order of addresses: FN and FNDA with how often its first instruction was begun, DA with
+ * how often each one was (iterations of a REP count), LH with their number. What has no symbol is in the function `?`.
+ */
+export function writeCoverage({ timeline, symbols, fromTick, toTick, write }: Window): Counts {
+  finish(timeline.seek({ tick: fromTick, seq: 0 }));
+  const timesAt = new Map<number, number>();
+  let [lastTick, lastAddress] = [-1, -1];
+  const look = (cpu: Cpu): number => {
+    const tick = cpu.now();
+    if (tick >= toTick) return 1;
+    const address = linearEip(cpu);
+    // An instruction that is done alone is looked at twice.
+    if (tick !== lastTick || address !== lastAddress) timesAt.set(address, (timesAt.get(address) ?? 0) + 1);
+    [lastTick, lastAddress] = [tick, address];
+    return 0;
+  };
+  // A search begins behind the instruction where it stands.
+  if (!isHalted(timeline.machine.cpu)) look(timeline.machine.cpu);
+  finish(timeline.continueUntil(look));
+  const byFunction = new Map<string, { start: number; addresses: number[] }>();
+  let begun = 0;
+  for (const address of [...timesAt.keys()].sort((a, b) => a - b)) {
+    const [start, name] = symbols.nearest(address) ?? [address, '?'];
+    const found = byFunction.get(name);
+    if (found === undefined) byFunction.set(name, { start, addresses: [address] });
+    else found.addresses.push(address);
+    begun += timesAt.get(address) ?? 0;
+  }
+  for (const [name, { start, addresses }] of byFunction) {
+    write(`SF:${name}`);
+    write(`FN:${start},${name}`);
+    write(`FNDA:${timesAt.get(start) ?? 0},${name}`);
+    for (const address of addresses) write(`DA:${address},${timesAt.get(address)}`);
+    write(`LH:${addresses.length}`);
+    write('end_of_record');
+  }
+  return { function: byFunction.size, instruction: timesAt.size, time: begun };
+}
+
+/** One object for every access to the physical range, with what was there before it. */
+export function writeMemoryAccesses(window: Window, from: number, to: number): Counts {
+  const { timeline, symbols, fromTick, toTick, writeAccess } = window;
+  const { machine } = timeline;
+  const counts = { read: 0, write: 0 };
+  const note = (physical: number, sizeBytes: number, isWrite: boolean): void => {
+    const tick = machine.cpu.now();
+    if (physical + sizeBytes <= from || physical >= to || tick >= toTick) return;
+    counts[isWrite ? 'write' : 'read']++;
+    const bytes = new Uint8Array(sizeBytes);
+    peekPhysicalBytes(machine.cpu, physical, bytes);
+    const eip = linearEip(machine.cpu);
+    const access = isWrite ? 'write' : 'read';
+    const before = Buffer.from(bytes).toString('hex');
+    writeAccess({ tick, eip: hex8(eip), symbol: symbols.describe(eip), access, physical, sizeBytes, before });
+  };
+  finish(timeline.seek({ tick: fromTick, seq: 0 }));
+  timeline.listenToPages(from >>> 12, (to - 1) >>> 12, note);
+  finish(timeline.runOn(toTick));
+  timeline.listenToPages(0, -1, () => {});
+  return counts;
+}
+
+/** One object for every access to a port and every read of a device's memory, by instruction. */
+export function writeDeviceAccesses({ timeline, symbols, fromTick, toTick, writeAccess }: Window): Counts {
+  const { machine } = timeline;
+  const counts: Counts = { 'port-read': 0, 'port-write': 0, 'mmio-read': 0, 'mmio-write': 0 };
+  finish(timeline.seek({ tick: fromTick, seq: 0 }));
+  const restore = listenToDevices(machine, (access, place, sizeBytes, value) => {
+    const tick = machine.cpu.now();
+    if (tick >= toTick) return;
+    counts[access]++;
+    const eip = linearEip(machine.cpu);
+    const where: Record<string, number> = access.startsWith('port') ? { port: place } : { physical: place };
+    const at = { tick, eip: hex8(eip), symbol: symbols.describe(eip) };
+    writeAccess({ ...at, access, ...where, sizeBytes, value: value >>> 0 });
+  });
+  finish(timeline.runOn(toTick));
+  restore();
+  return counts;
+}
+
+type DeviceListener = (access: string, place: number, sizeBytes: number, value: number) => void;
+
+/** Puts itself between processor and devices; the result takes it away again. */
+function listenToDevices({ cpu, space }: Machine, listen: DeviceListener): () => void {
+  const { ports } = cpu;
+  const { onMmioRead, onMmioWrite } = space;
+  cpu.ports = {
+    read: (port, size) => {
+      const value = ports.read(port, size);
+      listen('port-read', port, size, value);
+      return value;
+    },
+    write: (port, size, value) => {
+      listen('port-write', port, size, value);
+      ports.write(port, size, value);
+    },
+  };
+  space.onMmioRead = (physical, size, value) => {
+    const read = onMmioRead(physical, size, value);
+    listen('mmio-read', physical, size, read);
+    return read;
+  };
+  space.onMmioWrite = (physical, size, value) => listen('mmio-write', physical, size, value);
+  return () => {
+    cpu.ports = ports;
+    space.onMmioRead = onMmioRead;
+    space.onMmioWrite = onMmioWrite;
+  };
+}

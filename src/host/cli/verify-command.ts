@@ -1,0 +1,265 @@
+// `reprise verify LOG`: the recorded run on several engines at once, compared at every interval; and, with --schedules,
+// again under schedules that cut and drop at random. The first instruction that two engines do differently is the
+// result: as a report, as a log that shows it, and as a test.
+
+import { existsSync, writeFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { LogError } from '../../core/log/log-error.ts';
+import { reproductionTest } from '../../core/verify/reproduction.ts';
+import { SessionError } from '../../core/session/session.ts';
+import { INTERVAL_TICKS_DEFAULT } from '../../core/verify/verify.ts';
+import { type Arguments, CommandError, type CommandSpec, UsageError } from './args.ts';
+import { baseName, COMPILING, engineNames, withTierPolicy } from '../node/engines.ts';
+import { findImages } from '../node/images.ts';
+import { logProblem, openLogFile } from '../node/log-file.ts';
+import { count, Progress } from '../node/progress.ts';
+import { TIER_POLICY_OPTION } from './machine-options.ts';
+import { givenImages, IMAGE_OPTIONS } from './replay-command.ts';
+import { EXIT, loadColors, printJson, say } from './report.ts';
+import { type Verified, verifyLog } from '../node/verify.ts';
+import { loadWitnesses } from '../node/witnesses.ts';
+
+const GROUP = 'Verify';
+const DEFAULT_ENGINES = ['interp', 'js'];
+
+export const VERIFY: CommandSpec = {
+  name: 'verify',
+  positionals: ['LOG'],
+  summary: 'Runs a recorded run on several engines in lockstep and finds the first instruction they do differently.',
+  options: [
+    {
+      group: GROUP,
+      name: 'engines',
+      value: 'A,B,...',
+      help:
+        'the engines, two or more (one with --schedules); the first is the reference (default interp,js); ' +
+        'a tier policy of its own may follow a name, as in js:threshold=1,region=2',
+    },
+    { ...TIER_POLICY_OPTION, group: GROUP },
+    {
+      group: GROUP,
+      name: 'schedules',
+      value: 'N',
+      range: [0, 100_000],
+      help: 'then run N times more, with slices cut and code dropped at random, and require the same states',
+    },
+    {
+      group: GROUP,
+      name: 'seed',
+      value: 'S',
+      range: [0, Number.MAX_SAFE_INTEGER],
+      help: 'of the schedules (default 0)',
+    },
+    {
+      group: GROUP,
+      name: 'interval',
+      value: 'TICKS',
+      range: [1, Number.MAX_SAFE_INTEGER],
+      help: `ticks between two comparisons (default ${INTERVAL_TICKS_DEFAULT})`,
+    },
+    {
+      group: GROUP,
+      name: 'out',
+      value: 'NAME',
+      help: 'where a difference is written: NAME.rlog and NAME.prop.ts (default: LOG with .difference)',
+    },
+    { group: GROUP, name: 'salvage', help: 'verify what is before the damaged part of a damaged log' },
+    ...IMAGE_OPTIONS,
+  ],
+  notes: `Exit status: 0 when all engines did the same and what the log says; 1 when they did not; 2 for wrong usage, a log
+that cannot be read or an image that is missing. A log that was cut off is verified to its last whole frame.`,
+};
+
+/** `interp,js:threshold=1,region=2`: what stands behind a colon up to the next name is the tier policy. */
+function splitNames(text: string): string[] {
+  const names: string[] = [];
+  for (const part of text.split(',').map((piece) => piece.trim())) {
+    const isKnob = /^[a-z]+=/.test(part) && names.at(-1)?.includes(':') === true;
+    if (isKnob) names[names.length - 1] += `,${part}`;
+    else names.push(part);
+  }
+  return names;
+}
+
+function readEngineNames(args: Arguments): string[] {
+  const known = engineNames();
+  const text = args.text('engines');
+  const names = text === undefined ? DEFAULT_ENGINES.filter((name) => known.includes(name)) : splitNames(text);
+  for (const name of names) {
+    if (known.includes(name.split(':')[0])) continue;
+    throw new UsageError(`There is no engine "${name}" in this version: --engines takes some of ${known.join(', ')}.`);
+  }
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new UsageError(`The engine ${twice} is given twice in --engines: give it once.`);
+  if (names.length < 2 && (args.number('schedules') ?? 0) === 0) {
+    throw new UsageError(
+      `One engine alone has nothing to differ from: give two of ${known.join(', ')} with --engines, or --schedules N.`,
+    );
+  }
+  return withKnobs(names, args.text('tier-policy'));
+}
+
+/** --tier-policy holds for every engine that compiles; what stands behind its name has the last word. */
+function withKnobs(names: readonly string[], knobs: string | undefined): string[] {
+  if (knobs === undefined) return [...names];
+  const compiling = names.filter((name) => COMPILING.includes(baseName(name)));
+  // None at all: the error is the one for a single engine.
+  if (compiling.length === 0) withTierPolicy(names[0], knobs);
+  return names.map((name) => (compiling.includes(name) ? withTierPolicy(name, knobs) : name));
+}
+
+export async function verifyCommand(args: Arguments): Promise<number> {
+  const [path] = args.positionals;
+  const names = readEngineNames(args);
+  const log = openLogFile(path, args.has('salvage'));
+  try {
+    return await verifyFile(args, path, names, log);
+  } catch (error) {
+    // Payloads are decoded as the run reaches them.
+    if (error instanceof LogError) throw logProblem(path, error);
+    if (error instanceof SessionError) throw new CommandError(`${path}: ${error.message}`);
+    throw error;
+  }
+}
+
+async function verifyFile(
+  args: Arguments,
+  path: string,
+  names: readonly string[],
+  log: ReturnType<typeof openLogFile>,
+): Promise<number> {
+  const images = findImages(log, givenImages(args));
+  const out = args.text('out') ?? path.replace(/\.rlog$/, '') + '.difference';
+  checkFree(out);
+  const witnesses = await loadWitnesses(names);
+  const interval = args.number('interval');
+  const { nsPerTick } = log.header.machine;
+  let progress: Progress | null = null;
+  let label = '';
+  let signal: NodeJS.Signals | null = null;
+  const onSignal = (name: NodeJS.Signals): void => {
+    signal = name;
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  const startMs = performance.now();
+  const verified = await verifyLog({
+    log,
+    images,
+    witnesses,
+    schedules: args.number('schedules') ?? 0,
+    seed: args.number('seed') ?? 0,
+    ...(interval === undefined ? {} : { intervalTicks: interval }),
+    onProgress: (phase) => {
+      if (Progress.isWanted() && !args.has('json')) {
+        if (phase.label !== label) {
+          progress?.clear();
+          progress = new Progress({ label: `verify ${phase.label}`, nsPerTick, endTick: phase.endTick });
+          label = phase.label;
+        }
+        progress?.update(phase.tick, 0);
+      }
+      return signal === null;
+    },
+  }).finally(() => {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    progress?.clear();
+  });
+  const hostSeconds = (performance.now() - startMs) / 1000;
+  return finish(args, path, out, log.truncated, verified, hostSeconds, signal);
+}
+
+/** A reproduction must not overwrite another one: said before hours of work, not after. */
+function checkFree(out: string): void {
+  for (const ending of ['.rlog', '.prop.ts']) {
+    if (existsSync(out + ending)) {
+      throw new CommandError(`${out}${ending} exists, and nothing is overwritten: give another name with --out.`);
+    }
+  }
+}
+
+async function finish(
+  args: Arguments,
+  path: string,
+  out: string,
+  truncated: boolean,
+  verified: Verified,
+  hostSeconds: number,
+  signal: NodeJS.Signals | null,
+): Promise<number> {
+  const { difference, reproduction, engines, tick, comparisons, schedules } = verified;
+  const isSame = difference === null && verified.log === null;
+  const status = !isSame ? EXIT.divergence : signal === null ? EXIT.ok : signal === 'SIGTERM' ? 143 : 130;
+  const written = difference === null || reproduction === null ? [] : write(out, verified);
+  if (args.has('json')) {
+    printJson({
+      command: 'verify',
+      log: path,
+      status,
+      engines,
+      reason: verified.reason,
+      tick,
+      hash: verified.hash,
+      comparisons,
+      schedules,
+      truncated,
+      hostSeconds,
+      logDisagreement: verified.log,
+      difference: difference === null ? null : { ...summaryOf(verified), written },
+    });
+    return status;
+  }
+  const colors = await loadColors(args.has('no-color'), process.stderr);
+  if (difference !== null) {
+    say(`${colors.bold.red('verify: difference.')} ${verified.report.trimEnd()}`);
+    say(`\nSee it again: reprise verify ${written[0]} --engines ${engines.join(',')}`);
+    say(`A test that fails until it is mended: ${written[1]}`);
+  } else if (verified.log !== null) {
+    const { expected, actual } = verified.log;
+    say(
+      `${colors.bold.red('verify: divergence.')} All engines agree with each other and not with the log: by tick ` +
+        `${verified.log.tick} the recorded state is ${expected}, theirs ${actual}.\nLook closer: reprise replay ${path}`,
+    );
+  } else {
+    const what = engines.length === 1 ? engines[0] : `${engines.slice(0, -1).join(', ')} and ${engines.at(-1)}`;
+    const also =
+      schedules.length === 0 ? '' : `, and ${schedules.length} schedule${schedules.length === 1 ? '' : 's'} with them`;
+    const sentence = `${what} agree${also}: ${count(tick)} ticks, ${count(comparisons)} comparisons, ${hostSeconds.toFixed(1)} s`;
+    const ended = verified.reason === 'stopped' ? '; stopped by the user' : `, final hash ${verified.hash}`;
+    say(`${colors.bold('verify:')} ${colors.green(sentence + ended)}`);
+    if (truncated) say('verify: the log was cut off while recording; this was all up to its last whole frame');
+  }
+  return status;
+}
+
+/** The names of what was written. */
+function write(out: string, verified: Verified): string[] {
+  const { difference, reproduction, engines } = verified;
+  if (difference === null || reproduction === null) return [];
+  const names = [`${out}.rlog`, `${out}.prop.ts`];
+  writeFileSync(names[0], reproduction);
+  writeFileSync(names[1], reproductionTest(difference, engines, `./${basename(names[0])}`));
+  return names;
+}
+
+function summaryOf(verified: Verified) {
+  const { difference } = verified;
+  if (difference === null) return {};
+  const { instruction, reference, suspect, precision, tick, differences } = difference;
+  const hex = (value: number): string => (value >>> 0).toString(16);
+  return {
+    reference,
+    suspect,
+    precision,
+    tick: instruction.tick,
+    differentByTick: tick,
+    eip: hex(instruction.eip),
+    linear: hex(instruction.linear),
+    bytes: [...instruction.bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' '),
+    instruction: instruction.text,
+    registers: differences.registers.filter(({ differs }) => differs),
+    memoryBytes: differences.memoryBytes,
+    devices: differences.devices,
+    failure: difference.suspectOutcome.failure,
+    text: verified.report,
+  };
+}

@@ -1,0 +1,246 @@
+// Runs a session to its end on the host's event loop: slices of the machine, between them output, input, signals and,
+// where idle time shall pass at its own pace, sleep. Slices end at multiples of a fixed number of ticks, so nothing
+// that the host's speed decides can reach a log; only what people type does, and that is input.
+
+import { performance } from 'node:perf_hooks';
+import type { StopReason } from '../../core/machine/machine.ts';
+import type { EndReason, Session } from '../../core/session/session.ts';
+import type { GuestOutput } from './guest-output.ts';
+import type { Progress } from './progress.ts';
+import type { Terminal } from './terminal.ts';
+
+/** A slice is 5 to 10 ms of the interpreter; longer ones would make keys wait. */
+const SLICE_TICKS = 1 << 19;
+/** Host time between two looks at input and output. */
+const TURN_MS = 8;
+/** Idle guest time that may run ahead of the host's clock before it is slept off. */
+const AHEAD_MS = 4;
+const SLEEP_MS_MAX = 100;
+/** A guest that halted with interrupts off ends the run after this much guest time: bytes on the line have left by then. */
+const DEAD_NANOSECONDS = 1e9;
+
+/** A debugger that holds a live run and lets it go on. What it does between slices leaves no trace in a log. */
+export interface DriveControl {
+  /** The run may not go on now. */
+  readonly isHeld: boolean;
+  /** The debugger ended the run. */
+  readonly isKilled: boolean;
+  /** Set by the driver: called when one of the two has changed, or `poll` is wanted. */
+  wake: () => void;
+  /** Between slices: the moment at which a wish to stop is heard. */
+  poll(): void;
+  /** Runs to `untilTick` at most; stops earlier with `break`, or with `tick` after a step. */
+  advance(untilTick: number): StopReason;
+}
+
+export interface DriveOptions {
+  readonly session: Session;
+  readonly output: GuestOutput;
+  readonly nsPerTick: number;
+  readonly maxTick?: number;
+  /** Null: nobody types. */
+  readonly terminal?: Terminal | null;
+  readonly pace?: 'real' | 'none';
+  readonly progress?: Progress | null;
+  /** Called between slices; false ends the run. */
+  readonly watch?: (tick: number) => boolean;
+  /** Called between slices when the run just stopped at its tick, of which nothing has happened yet. */
+  readonly passed?: () => void;
+  readonly control?: DriveControl | null;
+  /** Called about once a second while a person may be typing. */
+  readonly flushLog?: () => void;
+}
+
+export interface DriveEnd {
+  readonly reason: EndReason;
+  /** The signal that ended it, if one did. */
+  readonly signal: NodeJS.Signals | null;
+  readonly hostSeconds: number;
+}
+
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+
+/** Resolves when the run is over; `session.end(reason)` is the caller's. */
+export async function drive(options: DriveOptions): Promise<DriveEnd> {
+  const driver = new Driver(options);
+  try {
+    return await driver.run();
+  } finally {
+    driver.release();
+  }
+}
+
+class Driver {
+  private readonly options: DriveOptions;
+  private readonly startMs = performance.now();
+  private readonly isLive: boolean;
+  private signal: NodeJS.Signals | null = null;
+  private isStopped = false;
+  /** Bytes typed since the last slice. */
+  private typed: Uint8Array[] = [];
+  /** Ends the sleep in hand. */
+  private wake: () => void = () => {};
+  private aheadMs = 0;
+  private pacedMs = this.startMs;
+  private pacedIdleTicks = 0;
+  private deadTick = -1;
+  private flushedMs = this.startMs;
+
+  constructor(options: DriveOptions) {
+    this.options = options;
+    this.isLive = options.session.port.endTick === Number.POSITIVE_INFINITY;
+    if (options.control) options.control.wake = () => this.wake();
+    for (const signal of SIGNALS) process.on(signal, this.onSignal);
+    options.terminal?.start({
+      bytes: (bytes) => {
+        this.typed.push(bytes);
+        this.wake();
+      },
+      ended: () => this.wake(),
+      quit: () => {
+        this.isStopped = true;
+        this.wake();
+      },
+    });
+  }
+
+  release(): void {
+    for (const signal of SIGNALS) process.off(signal, this.onSignal);
+    this.options.terminal?.stop();
+    this.options.progress?.clear();
+    this.options.output.flush();
+  }
+
+  private readonly onSignal = (signal: NodeJS.Signals): void => {
+    this.signal = signal;
+    this.isStopped = true;
+    this.wake();
+  };
+
+  async run(): Promise<DriveEnd> {
+    const { session, output, control } = this.options;
+    const maxTick = this.options.maxTick ?? Number.POSITIVE_INFINITY;
+    let turnMs = performance.now();
+    for (;;) {
+      if (control) await this.hold(control);
+      if (this.isStopped || output.isClosed || control?.isKilled) return this.over('stopped');
+      if (session.tick >= maxTick) return this.over('max-ticks');
+      const sliceEnd = (Math.floor(session.tick / SLICE_TICKS) + 1) * SLICE_TICKS;
+      const untilTick = Math.min(maxTick, sliceEnd);
+      const reason = control ? control.advance(untilTick) : session.advance(untilTick);
+      // Stopped by the debugger: what is done between slices is done where it would be without one.
+      if (reason === 'break' || (reason === 'tick' && session.tick < untilTick)) continue;
+      if (this.options.watch?.(session.tick) === false) return this.over('stopped');
+      if (reason === 'tick') this.options.passed?.();
+      if (reason === 'idle') {
+        if (!(await this.waitForInput())) return this.over('idle');
+      } else if (reason !== 'tick') return this.over(reason);
+      if (this.isLive && this.hasDied()) return this.over('idle');
+      if (this.options.pace === 'real') await this.keepPace();
+      if (performance.now() - turnMs >= TURN_MS) {
+        await this.turn();
+        turnMs = performance.now();
+      }
+      this.pushTyped(0);
+    }
+  }
+
+  /** Waits while the debugger holds the run; for how long. */
+  private async hold(control: DriveControl): Promise<number> {
+    control.poll();
+    if (!control.isHeld) return 0;
+    this.writeOutput();
+    const startMs = performance.now();
+    while (control.isHeld && !control.isKilled && !this.isStopped) await this.sleep(1000);
+    this.pacedMs = performance.now();
+    return this.pacedMs - startMs;
+  }
+
+  private over(reason: EndReason): DriveEnd {
+    return { reason, signal: this.signal, hostSeconds: (performance.now() - this.startMs) / 1000 };
+  }
+
+  /** Output, progress, and everything that waits in the event loop. */
+  private async turn(): Promise<void> {
+    const { output, progress, session, flushLog } = this.options;
+    this.writeOutput();
+    if (progress && (!process.stdout.isTTY || !output.usesStdout || output.isAtLineStart)) {
+      progress.update(session.tick, session.machine.idleTicks);
+    }
+    if (flushLog !== undefined && performance.now() - this.flushedMs > 1000) {
+      flushLog();
+      this.flushedMs = performance.now();
+    }
+    await output.settle();
+    await new Promise<void>((resolve) => setImmediate(resolve));
+  }
+
+  private writeOutput(): void {
+    const { output, progress } = this.options;
+    if (!output.hasPending) return;
+    progress?.clear();
+    output.flush();
+  }
+
+  private pushTyped(tick: number): void {
+    if (this.typed.length === 0) return;
+    const { session } = this.options;
+    for (const bytes of this.typed) session.port.push({ kind: 'serial', port: 0, bytes: Uint8Array.from(bytes) }, tick);
+    this.typed = [];
+  }
+
+  /** Halted with interrupts off for a while, and nothing scripted to come. */
+  private hasDied(): boolean {
+    const { session, nsPerTick } = this.options;
+    if (!session.isDead || session.port.nextTick() !== Number.POSITIVE_INFINITY) {
+      this.deadTick = -1;
+      return false;
+    }
+    if (this.deadTick < 0) this.deadTick = session.tick;
+    return (session.tick - this.deadTick) * nsPerTick >= DEAD_NANOSECONDS;
+  }
+
+  /** Idle with nothing armed: waits until somebody types. False: nobody can, or nothing could wake the guest. */
+  private async waitForInput(): Promise<boolean> {
+    const { session, terminal, nsPerTick, pace, flushLog, control } = this.options;
+    if (terminal === undefined || terminal === null || session.isDead) return false;
+    this.writeOutput();
+    flushLog?.();
+    let startMs = performance.now();
+    while (this.typed.length === 0 && !this.isStopped) {
+      if (terminal.hasEnded) return false;
+      if (control) startMs += await this.hold(control);
+      if (control?.isKilled) return true;
+      await this.sleep(1000);
+    }
+    // The wait becomes guest time, where guest time is meant to be real.
+    const waitedNs = pace === 'real' ? (performance.now() - startMs) * 1e6 : 0;
+    this.pushTyped(session.tick + Math.floor(waitedNs / nsPerTick));
+    return true;
+  }
+
+  /** Sleeps off idle guest time that the host's clock has not seen. */
+  private async keepPace(): Promise<void> {
+    const { session, nsPerTick } = this.options;
+    const nowMs = performance.now();
+    const { idleTicks } = session.machine;
+    this.aheadMs += ((idleTicks - this.pacedIdleTicks) * nsPerTick) / 1e6 - (nowMs - this.pacedMs);
+    if (this.aheadMs < 0) this.aheadMs = 0;
+    this.pacedIdleTicks = idleTicks;
+    this.pacedMs = nowMs;
+    if (this.aheadMs < AHEAD_MS || this.typed.length > 0) return;
+    this.writeOutput();
+    await this.sleep(Math.min(this.aheadMs, SLEEP_MS_MAX));
+  }
+
+  /** At most `milliseconds`; input and signals end it. */
+  private sleep(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(resolve, milliseconds);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}

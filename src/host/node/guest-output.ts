@@ -1,0 +1,140 @@
+// Where the guest's bytes go: serial lines and the debug console, each to standard output, a file or nowhere. Bytes are
+// gathered while the machine runs and written between its slices, some 10 ms later at most. What line 1 said is also
+// digested, so that two runs can be compared without keeping their text.
+
+import { createHash } from 'node:crypto';
+import { openSync, writeSync } from 'node:fs';
+import type { OutputPort } from '../../core/board/device.ts';
+import { CommandError, UsageError } from '../cli/args.ts';
+import { whyUnreadable } from './images.ts';
+
+const SERIAL_LINES = 4;
+/** Beyond this the machine waits for whoever reads our standard output. */
+const BACKLOG_BYTES_MAX = 1 << 20;
+
+class Sink {
+  private bytes = new Uint8Array(1 << 12);
+  private used = 0;
+  private readonly write: (bytes: Uint8Array) => void;
+  lastByte = 10;
+
+  constructor(write: (bytes: Uint8Array) => void) {
+    this.write = write;
+  }
+
+  put(byte: number): void {
+    if (this.used === this.bytes.length) {
+      const larger = new Uint8Array(this.bytes.length * 2);
+      larger.set(this.bytes);
+      this.bytes = larger;
+    }
+    this.bytes[this.used++] = byte;
+    this.lastByte = byte;
+  }
+
+  get isEmpty(): boolean {
+    return this.used === 0;
+  }
+
+  flush(): void {
+    if (this.used === 0) return;
+    const bytes = this.bytes.slice(0, this.used);
+    this.used = 0;
+    this.write(bytes);
+  }
+}
+
+export interface GuestOutputOptions {
+  /** By serial line: `stdio`, `none`, `file:F`. */
+  readonly serial: readonly string[];
+  readonly debugConsole: string;
+  /** Sees every serial byte when it is written, as scripts must. */
+  readonly onSerial?: (line: number, byte: number) => void;
+}
+
+export class GuestOutput implements OutputPort {
+  private readonly sinks: readonly Sink[];
+  private readonly onSerial: ((line: number, byte: number) => void) | undefined;
+  private readonly digest = createHash('sha256');
+  /** Serial bytes by line. */
+  readonly serialBytes = [0, 0, 0, 0];
+  /** Standard output was closed by its reader. */
+  isClosed = false;
+  /** Some sink writes to standard output. */
+  readonly usesStdout: boolean;
+
+  constructor(options: GuestOutputOptions) {
+    const places = Array.from({ length: SERIAL_LINES }, (_, line) => options.serial[line] ?? 'none');
+    places.push(options.debugConsole);
+    this.usesStdout = places.includes('stdio');
+    this.onSerial = options.onSerial;
+    this.sinks = places.map((place, index) => {
+      const write = this.openPlace(place, index < SERIAL_LINES ? '--serial' : '--debugcon');
+      if (index !== 0) return new Sink(write);
+      return new Sink((bytes) => {
+        this.digest.update(bytes);
+        write(bytes);
+      });
+    });
+    if (this.usesStdout) process.stdout.on('error', () => (this.isClosed = true));
+  }
+
+  private openPlace(place: string, option: string): (bytes: Uint8Array) => void {
+    if (place === 'none') return () => {};
+    if (place === 'stdio') return (bytes) => void (this.isClosed || process.stdout.write(bytes));
+    if (!place.startsWith('file:') || place === 'file:') {
+      throw new UsageError(`${option} is stdio, file:FILE or none, not "${place}".`);
+    }
+    const path = place.slice('file:'.length);
+    let file = -1;
+    try {
+      file = openSync(path, 'wx');
+    } catch (error) {
+      const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
+      const why = exists ? 'it exists and nothing is overwritten' : whyUnreadable(error);
+      throw new CommandError(`${option} cannot write ${path}, ${why}: name a new file.`);
+    }
+    return (bytes) => {
+      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+    };
+  }
+
+  serial(line: number, byte: number): void {
+    this.serialBytes[line]++;
+    this.sinks[line].put(byte);
+    this.onSerial?.(line, byte);
+  }
+  debugConsole(byte: number): void {
+    this.sinks[SERIAL_LINES].put(byte);
+  }
+  debugExit(_value: number): void {}
+  powerOff(): void {}
+
+  get hasPending(): boolean {
+    return this.sinks.some((sink) => !sink.isEmpty);
+  }
+  /** Standard output stands at the beginning of a line, as far as the guest decides it. */
+  get isAtLineStart(): boolean {
+    return this.sinks[0].lastByte === 10;
+  }
+
+  flush(): void {
+    for (const sink of this.sinks) sink.flush();
+  }
+
+  /** Resolves when standard output has taken enough of what it was given. */
+  async settle(): Promise<void> {
+    if (!this.usesStdout || this.isClosed || process.stdout.writableLength < BACKLOG_BYTES_MAX) return;
+    await new Promise<void>((resolve) => {
+      process.stdout.once('drain', resolve);
+      process.stdout.once('error', () => resolve());
+      process.stdout.once('close', () => resolve());
+    });
+  }
+
+  /** SHA-256 of the first serial line; the last call. */
+  serialDigest(): string {
+    this.flush();
+    return this.digest.digest('hex');
+  }
+}

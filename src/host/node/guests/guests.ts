@@ -1,0 +1,170 @@
+// `npm run guests -- …`: obtains guests that are not built in. Today that is Debian's i386 kernel with
+// busybox (guests/debian.ts), kept in guests/cache, which git ignores. Results go to stdout, progress to
+// stderr and only on a terminal. Exit status: 0 done, 1 could not be done, 2 wrong usage.
+
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { FLAVOURS, installDebian, type DebianManifest } from './debian.ts';
+import type { AddedFile } from './initramfs.ts';
+import { GuestSetupError } from './packages.ts';
+
+const HELP = `usage: npm run guests -- debian [options]
+       npm run guests -- --list
+
+Installs guest systems into guests/cache.
+
+  debian              kernel and static busybox from Debian's i386 packages (needs apt and dpkg;
+                      nothing is installed on this system)
+
+  --flavour NAME      kernel flavour: ${FLAVOURS.join(' or ')} (default 686)
+  --suite NAME        take packages from this Debian release, for example bookworm,
+                      instead of this system's apt sources
+  --mirror URL        archive for --suite
+  --update            look for newer packages even when some are in the cache
+  --add FILE:PATH     put a file of this system at PATH in the initramfs (may be repeated)
+  --output DIR        write vmlinuz, initrd.gz and manifest.json there (default guests/cache/debian)
+  --list              what is installed
+  --json              results as JSON
+  --help              this text
+`;
+
+class UsageError extends Error {}
+
+/** The checkout: the nearest directory above this file that holds package.json. */
+function projectRoot(): string {
+  let at = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(at, 'package.json')) && dirname(at) !== at) at = dirname(at);
+  return at;
+}
+
+function readAdded(argument: string): AddedFile {
+  const colon = argument.lastIndexOf(':');
+  if (colon <= 0 || colon === argument.length - 1) {
+    throw new UsageError(`--add wants FILE:PATH, for example --add ./test:/bin/test, not "${argument}".`);
+  }
+  const file = argument.slice(0, colon);
+  try {
+    return {
+      path: argument.slice(colon + 1),
+      data: readFileSync(file),
+      executable: (statSync(file).mode & 0o111) !== 0,
+    };
+  } catch (error) {
+    throw new UsageError(`--add cannot read ${file} (${(error as NodeJS.ErrnoException).code}): give a readable file.`);
+  }
+}
+
+function readManifest(directory: string): DebianManifest | undefined {
+  try {
+    return JSON.parse(readFileSync(join(directory, 'manifest.json'), 'utf8')) as DebianManifest;
+  } catch {
+    return undefined;
+  }
+}
+
+function describe(directory: string, manifest: DebianManifest): string {
+  const shown = relative(process.cwd(), directory) || '.';
+  const packages = manifest.packages.map((each) => `  ${each.name} ${each.version}`);
+  const files = Object.entries(manifest.files).map(
+    ([name, file]) => `  ${join(shown, name)}  ${file.size} bytes  sha256 ${file.sha256.slice(0, 16)}…`,
+  );
+  return [`debian (${manifest.flavour}) in ${shown}`, ...packages, ...files].join('\n');
+}
+
+async function main(argv: string[]): Promise<void> {
+  let parsed: ReturnType<typeof parse>;
+  try {
+    parsed = parse(argv);
+  } catch (error) {
+    throw new UsageError(`${(error as Error).message.split('\n')[0].replace(/\.?$/, '.')} --help lists the options.`);
+  }
+  const { values, positionals } = parsed;
+  if (values.help === true) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const cache = join(projectRoot(), 'guests/cache/debian');
+  const output = values.output === undefined ? cache : resolve(values.output);
+  if (values.list === true) {
+    const manifest = readManifest(output);
+    if (values.json === true) {
+      process.stdout.write(`${JSON.stringify(manifest === undefined ? [] : [{ directory: output, ...manifest }])}\n`);
+    } else {
+      process.stdout.write(
+        manifest === undefined
+          ? 'no guests are installed: npm run guests -- debian installs one.\n'
+          : `${describe(output, manifest)}\n`,
+      );
+    }
+    return;
+  }
+  if (positionals.length !== 1 || positionals[0] !== 'debian') {
+    throw new UsageError(
+      positionals.length === 0
+        ? 'name a guest: debian.'
+        : `there is no guest "${positionals.join(' ')}": debian is the one.`,
+    );
+  }
+  const flavour = values.flavour ?? FLAVOURS[0];
+  if (!(FLAVOURS as readonly string[]).includes(flavour)) {
+    throw new UsageError(`there is no flavour "${flavour}": choose ${FLAVOURS.join(' or ')}.`);
+  }
+  if (values.mirror !== undefined && values.suite === undefined) {
+    throw new UsageError('--mirror needs --suite: name the release, for example --suite bookworm.');
+  }
+  for (const name of ['suite', 'mirror'] as const) {
+    const value = values[name];
+    if (value !== undefined && !/^[a-zA-Z0-9][-a-zA-Z0-9.:/_~+]*$/.test(value)) {
+      throw new UsageError(
+        `--${name} "${value}" is not the ${name === 'suite' ? 'name of a release' : 'address of an archive'}.`,
+      );
+    }
+  }
+  const manifest = await installDebian({
+    output,
+    cache,
+    flavour,
+    suite: values.suite,
+    mirror: values.mirror,
+    update: values.update === true,
+    added: (values.add ?? []).map(readAdded),
+    progress: (step) => {
+      if (process.stderr.isTTY) process.stderr.write(`guests: ${step}\n`);
+    },
+  });
+  process.stdout.write(
+    values.json === true
+      ? `${JSON.stringify({ directory: output, ...manifest })}\n`
+      : `${describe(output, manifest)}\n`,
+  );
+}
+
+function parse(argv: string[]) {
+  return parseArgs({
+    args: argv,
+    allowPositionals: true,
+    options: {
+      flavour: { type: 'string' },
+      suite: { type: 'string' },
+      mirror: { type: 'string' },
+      update: { type: 'boolean' },
+      add: { type: 'string', multiple: true },
+      output: { type: 'string' },
+      list: { type: 'boolean' },
+      json: { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  if (error instanceof UsageError || error instanceof GuestSetupError) {
+    process.stderr.write(`guests: ${error.message}\n`);
+    process.exitCode = error instanceof UsageError ? 2 : 1;
+    return;
+  }
+  process.stderr.write(`guests: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

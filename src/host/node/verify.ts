@@ -1,0 +1,153 @@
+// Verification of a log on several engines: lockstep over all of them, then single runs under random schedules against
+// the chain of digests that the lockstep left. A difference is narrowed to its instruction and written up. Everything
+// between two intervals is the event loop's, so that signals and progress come through.
+
+import { narrow, type FirstDifference } from '../../core/verify/narrow.ts';
+import type { LogReader } from '../../core/log/log.ts';
+import { reproductionLog } from '../../core/verify/reproduction.ts';
+import type { Images } from '../../core/session/session.ts';
+import { Lockstep, type LockstepStep, type LogDisagreement, type Witness } from '../../core/verify/verify.ts';
+import { describeFirstDifference } from '../../core/verify/verify-report.ts';
+import { loadDisassembler } from './disassembler.ts';
+import { VERSION } from './version.ts';
+import { explainSuspect, scheduledWitness } from './witnesses.ts';
+
+export interface VerifyPhase {
+  /** `interp, js` or `schedule 3 of 20`. */
+  readonly label: string;
+  readonly tick: number;
+  readonly endTick: number;
+}
+
+export interface VerifyJob {
+  readonly log: LogReader;
+  readonly images: Images;
+  readonly witnesses: readonly Witness[];
+  readonly intervalTicks?: number;
+  /** Runs under random schedules after the lockstep. */
+  readonly schedules?: number;
+  readonly seed?: number;
+  /** Between two intervals; false ends the verification. */
+  readonly onProgress?: (phase: VerifyPhase) => boolean;
+}
+
+export interface ScheduleRun {
+  readonly index: number;
+  readonly engine: string;
+  readonly policy: string;
+}
+
+export interface Verified {
+  readonly engines: readonly string[];
+  /** How far all agreed. */
+  readonly tick: number;
+  /** How the run ended; `stopped` when `onProgress` said so, `difference` when the engines went apart. */
+  readonly reason: string;
+  /** Digest of the final state; empty unless the end was reached. */
+  readonly hash: string;
+  /** Comparisons that agreed, all engines and schedules together. */
+  readonly comparisons: number;
+  /** Schedules that gave the same chain. */
+  readonly schedules: readonly ScheduleRun[];
+  /** The engines agree with each other and not with the log. */
+  readonly log: LogDisagreement | null;
+  readonly difference: FirstDifference | null;
+  /** The difference in words; empty without one. */
+  readonly report: string;
+  /** A log of its own that shows the difference. */
+  readonly reproduction: Uint8Array | null;
+}
+
+export async function verifyLog(job: VerifyJob): Promise<Verified> {
+  return new Verification(job).run();
+}
+
+class Verification {
+  private readonly job: VerifyJob;
+  private comparisons = 0;
+  private readonly schedules: ScheduleRun[] = [];
+
+  constructor(job: VerifyJob) {
+    this.job = job;
+  }
+
+  async run(): Promise<Verified> {
+    const { witnesses, schedules = 0, seed = 0 } = this.job;
+    const all = this.lockstep(witnesses);
+    const label = witnesses.map(({ name }) => name).join(', ');
+    const step = await this.advance(all, label, []);
+    if (step.kind !== 'end') return this.ended(all, step);
+    for (let index = 1; index <= schedules; index++) {
+      const plain = witnesses[(index - 1) % witnesses.length];
+      const scheduled = await scheduledWitness(plain, seed, index, all.endTick);
+      const one = this.lockstep([scheduled]);
+      const result = await this.advance(one, `schedule ${index} of ${schedules}`, all.chain);
+      if (result.kind === 'equal') return this.ended(one, result);
+      if (result.kind === 'different' || one.chain.length !== all.chain.length) {
+        // Again, beside the reference, so that there is something to narrow.
+        const pair = this.lockstep([witnesses[0], scheduled]);
+        const again = await this.advance(pair, scheduled.name, []);
+        if (again.kind === 'end')
+          throw new Error(`schedule ${index} gave two results: the engine is not deterministic`);
+        return this.ended(pair, again);
+      }
+      this.schedules.push({ index, engine: plain.name, policy: scheduled.policy });
+    }
+    return this.ended(all, step);
+  }
+
+  private lockstep(witnesses: readonly Witness[]): Lockstep {
+    const { log, images, intervalTicks } = this.job;
+    return new Lockstep({ log, images, witnesses, ...(intervalTicks === undefined ? {} : { intervalTicks }) });
+  }
+
+  /** To the end, a difference from `chain` (empty: from each other), or `equal` when it was stopped. */
+  private async advance(lockstep: Lockstep, label: string, chain: readonly string[]): Promise<LockstepStep> {
+    const { onProgress } = this.job;
+    for (;;) {
+      const step = lockstep.advance();
+      if (step.kind === 'different') return step;
+      const at = lockstep.compared - 1;
+      if (chain.length > 0 && chain[at] !== lockstep.chain[at]) {
+        return { kind: 'different', agreedTick: lockstep.agreed.tick, tick: step.tick, outcomes: [] };
+      }
+      this.comparisons++;
+      if (step.kind === 'end') return step;
+      if (onProgress !== undefined) {
+        if (!onProgress({ label, tick: step.tick, endTick: lockstep.endTick })) return step;
+        await new Promise<void>((resolve) => setImmediate(resolve));
+      }
+    }
+  }
+
+  private async ended(lockstep: Lockstep, step: LockstepStep): Promise<Verified> {
+    const { log, images, witnesses, onProgress } = this.job;
+    const common = {
+      engines: witnesses.map(({ name }) => name),
+      comparisons: this.comparisons,
+      schedules: this.schedules,
+      log: null,
+      difference: null,
+      report: '',
+      reproduction: null,
+    };
+    if (step.kind === 'equal') return { ...common, tick: step.tick, reason: 'stopped', hash: '' };
+    if (step.kind === 'end') {
+      return { ...common, tick: step.tick, reason: step.reason, hash: step.hash, log: step.log };
+    }
+    const narrowed = narrow(lockstep, step, (agreedTick, tick) => {
+      onProgress?.({ label: 'narrowing', tick: agreedTick, endTick: tick });
+    });
+    const explanation = await explainSuspect(lockstep, narrowed);
+    const found = explanation === '' ? narrowed : { ...narrowed, explanation };
+    return {
+      ...common,
+      tick: step.agreedTick,
+      reason: 'difference',
+      hash: '',
+      difference: found,
+      report: describeFirstDifference(found, await loadDisassembler()),
+      reproduction: reproductionLog(log, images, found, `reprise ${VERSION}`),
+    };
+  }
+}

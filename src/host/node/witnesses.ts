@@ -1,0 +1,132 @@
+// The engines that take part in a verification, by name: with their tier policy in words, with a variant that compiles
+// at first sight, with random tier policies for schedules, and, for a suspect that compiles, what the passes have to do
+// with a difference. The tiers are loaded only when an engine that compiles is named.
+
+import { type FirstDifference, type InstructionPlace, showsDifference } from '../../core/verify/narrow.ts';
+import { ScheduledEngine, scheduleNumber, scheduleOf, scheduleToText } from '../../core/verify/schedule.ts';
+import type { Lockstep, Witness } from '../../core/verify/verify.ts';
+import { baseName, COMPILING, loadEngine } from './engines.ts';
+
+/** Witnesses by name of engine, `name` or `name:policy`. Throws UsageError for a name or a policy that is none. */
+export async function loadWitnesses(names: readonly string[]): Promise<Witness[]> {
+  const witnesses: Witness[] = [];
+  for (const name of names) witnesses.push(await loadWitness(name));
+  return witnesses;
+}
+
+async function loadWitness(name: string): Promise<Witness> {
+  const makeEngine = await loadEngine(name);
+  if (!COMPILING.includes(baseName(name))) return { name, policy: '', makeEngine };
+  const { JS_POLICY, parseTierPolicy, TIERED_POLICY } = await import('../../../tiers/tiering.ts');
+  const given = name.includes(':') ? name.slice(name.indexOf(':') + 1) : '';
+  const policy = parseTierPolicy(given, baseName(name) === 'js' ? JS_POLICY : TIERED_POLICY);
+  const text = Object.entries(policy).map(([knob, value]) => `${knob}=${value}`);
+  const separator = given === '' ? ':' : ',';
+  return {
+    name,
+    policy: text.join(','),
+    family: 'compiling',
+    makeEngine,
+    makeEager: await loadEngine(`${name}${separator}threshold=1,evict=0`),
+  };
+}
+
+/** Knobs of the tiers, chosen by seed and index: thresholds of once, now and then and never, tiny regions and caches. */
+function randomPolicy(seed: number, index: number): string {
+  const choose = (purpose: number, choices: readonly number[]): number =>
+    choices[scheduleNumber(seed, index, purpose) % choices.length];
+  const knobs = {
+    threshold: choose(11, [1, 1, 2, 3, 20, 500, 999_999_999]),
+    ramp: choose(20, [0, 0, 1, 50]),
+    region: choose(12, [1, 1, 2, 4, 10, 24]),
+    instructions: choose(13, [1, 2, 5, 30, 120, 300]),
+    cache: choose(14, [2, 8, 64, 4096]),
+    ahead: choose(15, [0, 1]),
+    losses: choose(16, [1, 6, 1000]),
+    optimise: choose(17, [1, 1, 1, 0]),
+    evict: choose(18, [0, 0, 5, 100, 500]),
+    seed: 1 + (scheduleNumber(seed, index, 19) % 1_000_000),
+  };
+  return Object.entries(knobs)
+    .map(([knob, value]) => `${knob}=${value}`)
+    .join(',');
+}
+
+/**
+ * A witness under schedule `index` of a seed, for a run of `runTicks`. Between disturbed windows an engine that compiles
+ * has its usual policy: with a random one a long run would take hours, and its functions meet the disturbance then.
+ */
+export async function scheduledWitness(
+  witness: Witness,
+  seed: number,
+  index: number,
+  runTicks: number,
+): Promise<Witness> {
+  const schedule = scheduleOf(seed, index, runTicks);
+  const base = baseName(witness.name);
+  const plain = COMPILING.includes(base) ? await loadWitness(`${base}:${randomPolicy(seed, index)}`) : witness;
+  const text = scheduleToText(schedule);
+  const { CompilingEngine, TIERED_POLICY } = await import('../../../tiers/tiering.ts');
+  return {
+    name: `${base} (schedule ${index})`,
+    policy: plain.policy === '' ? text : `${plain.policy}; ${text}`,
+    family: plain.family ?? base,
+    makeEngine: (cpu) => {
+      const engine = plain.makeEngine(cpu);
+      if (!(engine instanceof CompilingEngine)) return new ScheduledEngine(engine, schedule);
+      const { policy } = engine;
+      const setWindow = (isDisturbed: boolean): void => engine.setPolicy(isDisturbed ? policy : TIERED_POLICY);
+      return new ScheduledEngine(engine, schedule, setWindow);
+    },
+    ...(plain.makeEager === undefined ? {} : { makeEager: plain.makeEager }),
+  };
+}
+
+/** What a compiling suspect makes of the piece, and which pass the difference comes with. Empty for other engines. */
+export async function explainSuspect(lockstep: Lockstep, found: FirstDifference): Promise<string> {
+  const base = baseName(found.suspect.replace(/ .*/, ''));
+  if (!COMPILING.includes(base) || found.suspectOutcome.failure !== null) return '';
+  const [{ CompilingEngine, JS_POLICY }, { PASSES }, { explainTiers }] = await Promise.all([
+    import('../../../tiers/tiering.ts'),
+    import('../../../tiers/opt/pipeline.ts'),
+    import('../../../tiers/explain.ts'),
+  ]);
+  // The suspect's own passes, where they can be had: a build may have others.
+  const engine = lockstep.runners.find(({ witness }) => witness.name === found.suspect)?.engine;
+  const passes = engine instanceof CompilingEngine && engine.passes.length > 0 ? engine.passes : PASSES;
+  const lines: string[] = [];
+  const showsWith = (count: number): boolean =>
+    showsDifference(lockstep, found, {
+      name: base,
+      policy: '',
+      makeEngine: (cpu) =>
+        new CompilingEngine(cpu, base, { ...JS_POLICY, threshold: 1, instructions: 300 }, passes.slice(0, count)),
+    });
+  if (showsWith(passes.length)) {
+    let count = 0;
+    while (!showsWith(count)) count++;
+    lines.push(
+      count === 0
+        ? 'It shows without any pass: lifting or emitting.'
+        : `It shows once the pass ${passes[count - 1].name} has run (pass ${count} of ${passes.length}).`,
+    );
+  } else lines.push('It does not show in code that is compiled at first sight: the passes cannot be told apart.');
+  const explained = explainTiers(bytesOf(found.piece), found.instruction.bits, passes);
+  if (explained === null) return lines.join('\n');
+  lines.push('', '-- IR as lifted', explained.lifted.trimEnd());
+  for (const { name, text } of explained.passes) lines.push('', `-- IR after ${name}`, text.trimEnd());
+  lines.push('', '-- JavaScript', explained.javascript.trimEnd());
+  return lines.join('\n');
+}
+
+/** Bytes of the piece as far as they lie one behind the other. */
+function bytesOf(piece: readonly InstructionPlace[]): Uint8Array {
+  const bytes: number[] = [];
+  let next = piece[0].linear;
+  for (const place of piece) {
+    if (place.linear !== next) break;
+    bytes.push(...place.bytes);
+    next = (next + place.bytes.length) | 0;
+  }
+  return Uint8Array.from(bytes);
+}
