@@ -3,6 +3,7 @@
  * packed integers against a model that takes one element at a time, floats by the fast and by the integer path. SDM 1
  * chapters 9 to 12. What CPL 3 can see is also compared with silicon: npm run witness -- --only '^(P|MOV|CVT|ADD)'.
  */
+import { VECTOR_GP, VECTOR_NM, VECTOR_UD, VECTOR_XM } from '../../src/core/base/vectors.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -28,10 +29,6 @@ import {
 } from '../../src/core/state/layout.ts';
 import { type Bench, faults, flagsOf, hex, protectedBench, read32, runs, write32 } from '../system/fixture.ts';
 
-const UD = 6;
-const NM = 7;
-const GP = 13;
-const XM = 19;
 const PLACE = 0x50000;
 
 const bytes = (text: string): number[] => text.split(' ').map((pair) => Number.parseInt(pair, 16));
@@ -60,10 +57,10 @@ const ON_NEITHER = [at('0f c3 05'), '0f ae e8', '0f ae f0', '0f ae f8', at('0f a
 test('CR0.EM makes MMX and SSE #UD, CR0.TS makes them #NM; MOVNTI, fences and hints do not mind', () => {
   const bench = simdBench();
   bench.cpu.m32[CR0] |= CR0_EM | CR0_TS;
-  for (const text of [...ON_XMM, ...ON_MMX]) faults(bench, bytes(text), UD);
+  for (const text of [...ON_XMM, ...ON_MMX]) faults(bench, bytes(text), VECTOR_UD);
   run(bench, ...ON_NEITHER);
   bench.cpu.m32[CR0] &= ~CR0_EM;
-  for (const text of [...ON_XMM, ...ON_MMX]) faults(bench, bytes(text), NM);
+  for (const text of [...ON_XMM, ...ON_MMX]) faults(bench, bytes(text), VECTOR_NM);
   run(bench, ...ON_NEITHER);
 });
 
@@ -72,7 +69,7 @@ test('without CR4.OSFXSR, XMM registers are #UD, before TS is looked at; MMX reg
   bench.cpu.m32[CR4] &= ~CR4_OSFXSR;
   run(bench, ...ON_MMX, ...ON_NEITHER);
   bench.cpu.m32[CR0] |= CR0_TS;
-  for (const text of ON_XMM) faults(bench, bytes(text), UD);
+  for (const text of ON_XMM) faults(bench, bytes(text), VECTOR_UD);
 });
 
 test('an unmasked exception is #XM, or #UD without OSXMMEXCPT; flags stick, the destination stays', () => {
@@ -81,12 +78,12 @@ test('an unmasked exception is #XM, or #UD without OSXMMEXCPT; flags stick, the 
   cpu.m32.set([0x3f800000, 1, 2, 3], XMM);
   cpu.m32.set([0, 0x3f800000, 0x3f800000, 0x3f800000], XMM + 4);
   cpu.m32[MXCSR] = 0x1d80;
-  faults(bench, bytes('0f 5e c1'), XM);
+  faults(bench, bytes('0f 5e c1'), VECTOR_XM);
   // The denormals in the other elements are reported with it; the inexact quotients are not.
   assert.equal(hex(cpu.m32[MXCSR]), '1d86');
   assert.deepEqual([...cpu.m32.subarray(XMM, XMM + 4)], [0x3f800000, 1, 2, 3]);
   cpu.m32[CR4] &= ~CR4_OSXMMEXCPT;
-  faults(bench, bytes('0f 5e c1'), UD);
+  faults(bench, bytes('0f 5e c1'), VECTOR_UD);
   cpu.m32[MXCSR] = 0x1f80;
   run(bench, '0f 5e c1');
   assert.equal(hex(cpu.m32[XMM]), '7f800000');
@@ -97,7 +94,7 @@ test('an unmasked exception of a comparison leaves EFLAGS alone', () => {
   bench.cpu.m32[MXCSR] = 0x1f00;
   bench.cpu.m32[XMM] = 0x7fc00000;
   const before = flagsOf(bench.cpu);
-  faults(bench, bytes('0f 2f c1'), XM);
+  faults(bench, bytes('0f 2f c1'), VECTOR_XM);
   assert.equal(flagsOf(bench.cpu), before);
   run(bench, '0f 2e c1');
 });
@@ -105,7 +102,7 @@ test('an unmasked exception of a comparison leaves EFLAGS alone', () => {
 test('LDMXCSR of a reserved bit is #GP(0)', () => {
   const bench = simdBench();
   write32(bench.cpu, PLACE, 0x11f80);
-  faults(bench, bytes(at('0f ae 15')), GP, 0);
+  faults(bench, bytes(at('0f ae 15')), VECTOR_GP, 0);
   write32(bench.cpu, PLACE, 0xffff);
   run(bench, at('0f ae 15'), '0f ae 1d 04 00 05 00');
   assert.equal(hex(read32(bench.cpu, PLACE + 4)), 'ffff');
@@ -115,7 +112,7 @@ test('16-byte operands must be aligned, but for the instructions that say otherw
   const bench = simdBench();
   const unaligned = (opcode: string): number[] => bytes(`${opcode} 08 00 05 00`);
   for (const opcode of ['0f 28 05', '0f 29 05', '66 0f 6f 05', '0f 58 05', '66 0f ef 05', '0f 2b 05', '66 0f e7 05']) {
-    faults(bench, unaligned(opcode), GP, 0);
+    faults(bench, unaligned(opcode), VECTOR_GP, 0);
   }
   for (const opcode of [
     '0f 10 05',

@@ -3,6 +3,7 @@
  * the images of FNSTENV, FNSAVE and FXSAVE, and that a fault changes nothing. SDM 1 chapter 8, SDM 2 under each name.
  * What CPL 3 can see is also compared with silicon: npm run witness -- --only '^F'.
  */
+import { VECTOR_GP, VECTOR_MF, VECTOR_NM } from '../../src/core/base/vectors.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -52,9 +53,6 @@ import {
   write32,
 } from '../system/fixture.ts';
 
-const NM = 7;
-const GP = 13;
-const MF = 16;
 const PLACE = 0x50000;
 
 const bytes = (text: string): number[] => text.split(' ').map((pair) => Number.parseInt(pair, 16));
@@ -136,13 +134,13 @@ test('CR0.EM and CR0.TS make every x87 instruction #NM, FWAIT only TS with MP', 
     const bench = fpuBench();
     bench.cpu.m32[CR0] |= bit;
     for (const text of [FLD1, FNINIT, FNCLEX, FNSTSW, FNSTENV, FNSAVE, FXSAVE, FXRSTOR, FLD_M32, 'db e0']) {
-      faults(bench, bytes(text), NM);
+      faults(bench, bytes(text), VECTOR_NM);
     }
     run(bench, FWAIT);
   }
   const bench = fpuBench();
   bench.cpu.m32[CR0] |= CR0_TS | CR0_MP;
-  faults(bench, bytes(FWAIT), NM);
+  faults(bench, bytes(FWAIT), VECTOR_NM);
   bench.cpu.m32[CR0] &= ~CR0_TS;
   run(bench, FWAIT);
 });
@@ -156,7 +154,7 @@ test('an unmasked exception is #MF at the next waiting instruction, not at those
   assert.equal(stackText(cpu, 1), '3fff:8000000000000000');
   const before = x87State(cpu);
   for (const text of [FLD1, FWAIT, FDIVP, FLD_M32, FLDCW, FRSTOR, at('d9 25'), '0f 6f c1', '0f 77']) {
-    faults(bench, bytes(text), MF);
+    faults(bench, bytes(text), VECTOR_MF);
   }
   assert.equal(x87State(cpu), before);
   run(bench, FNSTSW, at('d9 3d'), at('dd 3d'), FXSAVE, FNCLEX);
@@ -171,7 +169,7 @@ test('FNSTENV masks all exceptions, so that none is pending; FLDCW can make one 
   assert.equal(hex(read32(bench.cpu, PLACE + 4)), 'ffffb084');
   assert.equal(statusOf(bench.cpu), '3004');
   setControl(bench, 0x37b);
-  faults(bench, bytes(FWAIT), MF);
+  faults(bench, bytes(FWAIT), VECTOR_MF);
 });
 
 test('with CR0.NE clear a pending exception is IRQ 13; a write to F0h lets the handler go on', () => {
@@ -254,7 +252,7 @@ test('a faulting load or store changes no x87 state, and a store does not pop', 
     'd9 25',
   ];
   for (const opcode of instructions) {
-    faults(bench, [0x64, ...bytes(at(opcode))], GP, 0);
+    faults(bench, [0x64, ...bytes(at(opcode))], VECTOR_GP, 0);
     assert.equal(x87State(cpu), before, opcode);
   }
 });
@@ -387,11 +385,11 @@ test('FXRSTOR loads what FXSAVE stores', () => {
 
 test('FXSAVE and FXRSTOR want 16 bytes of alignment; reserved bits of MXCSR are #GP(0)', () => {
   const bench = fpuBench();
-  faults(bench, bytes('0f ae 05 08 00 05 00'), GP, 0);
-  faults(bench, bytes('0f ae 0d 08 00 05 00'), GP, 0);
+  faults(bench, bytes('0f ae 05 08 00 05 00'), VECTOR_GP, 0);
+  faults(bench, bytes('0f ae 0d 08 00 05 00'), VECTOR_GP, 0);
   write32(bench.cpu, PLACE + 24, 0x10000);
   const before = x87State(bench.cpu);
-  faults(bench, bytes(FXRSTOR), GP, 0);
+  faults(bench, bytes(FXRSTOR), VECTOR_GP, 0);
   assert.equal(x87State(bench.cpu), before);
   assert.equal(bench.cpu.m32[MXCSR], 0x1f80);
 });

@@ -2,6 +2,7 @@
 // single instructions here: the rest of a slice, instructions across page ends, code in devices or ROM
 // holes, code near a segment limit. Exceptions are only recorded here; the machine loop delivers them.
 
+import { VECTOR_GP, VECTOR_UD } from '../../src/core/base/vectors.ts';
 import { HANDLER_TABLE } from './handlers.ts';
 import { B_COUNT, BLOCK_HEADER_WORDS, BlockCache } from './blocks.ts';
 import { runHot } from './hot.ts';
@@ -101,7 +102,7 @@ export class Interpreter implements Engine {
     const mode = m32[MODE_KEY];
     const linear = (m32[EIP] + m32[SEG_BASE + CS]) | 0;
     if ((mode & MODE_FLAT_CODE) === 0 && m32[EIP] >>> 0 > m32[SEG_LIMIT + CS] >>> 0) {
-      setFault(cpu, 13, 0);
+      setFault(cpu, VECTOR_GP, 0);
       return 0;
     }
     const host = translateFetch(cpu, linear, (mode & MODE_CPL3) !== 0);
@@ -148,7 +149,7 @@ export class Interpreter implements Engine {
     let available = 0;
     for (;;) {
       if (available >= room) {
-        setFault(cpu, 13, 0);
+        setFault(cpu, VECTOR_GP, 0);
         return;
       }
       // Bytes are fetched one page at a time, so that a complete instruction never touches the next page.
@@ -168,11 +169,11 @@ export class Interpreter implements Engine {
         return;
       }
       if (length === DECODE_UD) {
-        setFault(cpu, 6);
+        setFault(cpu, VECTOR_UD);
         return;
       }
       if (length === DECODE_GP || available >= INSTRUCTION_BYTES_MAX) {
-        setFault(cpu, 13, 0);
+        setFault(cpu, VECTOR_GP, 0);
         return;
       }
     }

@@ -3,6 +3,7 @@
 // case, and is a witness against everything in hot.ts, blocks.ts and specialise.ts. Several times slower. It shares
 // the handlers and the memory layer with the interpreter and is no witness against those.
 
+import { VECTOR_GP, VECTOR_UD } from '../../src/core/base/vectors.ts';
 import { DECODE_TRUNCATED, DECODE_UD, decodeInstruction } from '../../src/core/isa/decode.ts';
 import { META_OP_MASK, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
 import { translateFetch } from '../../src/core/memory/access.ts';
@@ -21,8 +22,6 @@ import type { Engine } from '../../src/core/machine/engine.ts';
 import { HANDLER_TABLE } from './handlers.ts';
 
 const INSTRUCTION_BYTES_MAX = 15;
-const GENERAL_PROTECTION = 13;
-const INVALID_OPCODE = 6;
 
 export class StepInterpreter implements Engine {
   readonly name = 'step';
@@ -73,11 +72,11 @@ export class StepInterpreter implements Engine {
       }
       const length = decodeInstruction(bytes, 0, count, (mode & MODE_CS32) !== 0, record, 0);
       if (length > 0) return length;
-      if (length === DECODE_UD) setFault(cpu, INVALID_OPCODE);
-      else if (length !== DECODE_TRUNCATED || count >= INSTRUCTION_BYTES_MAX) setFault(cpu, GENERAL_PROTECTION, 0);
+      if (length === DECODE_UD) setFault(cpu, VECTOR_UD);
+      else if (length !== DECODE_TRUNCATED || count >= INSTRUCTION_BYTES_MAX) setFault(cpu, VECTOR_GP, 0);
       if (length !== DECODE_TRUNCATED || count >= INSTRUCTION_BYTES_MAX) return 0;
     }
-    setFault(cpu, GENERAL_PROTECTION, 0);
+    setFault(cpu, VECTOR_GP, 0);
     return 0;
   }
 }

@@ -2,6 +2,7 @@
  * What verdicts ask of a case and its outcome: where our frame lies, which flags an event pushes, what the program was.
  * Nothing here decides who is right.
  */
+import { VECTOR_DB, VECTOR_GP, VECTOR_PF } from '../../../src/core/base/vectors.ts';
 import { before, type Difference, valueAt } from './compare.ts';
 import * as at from './layout.ts';
 import type { Evidence } from './verdicts.ts';
@@ -10,15 +11,6 @@ export const TF = 0x100;
 export const NT = 0x4000;
 export const RF = 0x10000;
 export const VIF_VIP = 0x180000;
-
-export const DB = 1;
-export const BP = 3;
-export const UD = 6;
-export const TS = 10;
-export const NP = 11;
-export const SS = 12;
-export const GP = 13;
-export const PF = 14;
 
 /** By the entry (IF through an interrupt gate), and DF by the monitor. */
 const HANDLER_CLEARS = TF | NT | RF | 0x20600;
@@ -46,7 +38,7 @@ export function hasErrorCode(e: Evidence): boolean {
 export function isFault(e: Evidence): boolean {
   const { vector, dr6 } = e.ours.fields;
   if (e.ours.end !== 'done' || isAmbiguous(e)) return false;
-  return FAULTS.includes(vector) || (vector === DB && (dr6 & 0x2000) !== 0);
+  return FAULTS.includes(vector) || (vector === VECTOR_DB && (dr6 & 0x2000) !== 0);
 }
 
 /** Address of EIP in the frame that we left through a 32-bit gate on a flat stack; undefined for other entries. */
@@ -153,14 +145,14 @@ export function isLongV86Return(e: Evidence): boolean {
     c.tags.has('tov86') &&
     (c.registers.cs & 3) === 0 &&
     before(c, template, at.STACK3) > 0xffff &&
-    isCleanFault(e, GP, 0)
+    isCleanFault(e, VECTOR_GP, 0)
   );
 }
 
 /** DR6 after a debug trap: theirs has, beyond ours, B bits of instruction breakpoints at the instruction that follows. */
 export function isNextBreakpoint(d: Difference, e: Evidence): boolean {
   const frame = frameAt(e);
-  if (d.place !== 'dr6' || ourVector(e) !== DB || frame === undefined) return false;
+  if (d.place !== 'dr6' || ourVector(e) !== VECTOR_DB || frame === undefined) return false;
   if (!isOnly(d, 15) || (changed(d) & d.ours) !== 0) return false;
   const { dr, dr7 } = e.c.system;
   const next = ourMemory(e, frame);
@@ -179,7 +171,7 @@ export function isResumeFlagBetweenIterations(d: Difference, e: Evidence): boole
   return (
     e.c.program === 'rep movsd' &&
     (r.eflags & RF) !== 0 &&
-    ourVector(e) === DB &&
+    ourVector(e) === VECTOR_DB &&
     frame !== undefined &&
     ourMemory(e, frame) === r.eip &&
     e.ours.fields.ecx > 0 &&
@@ -194,7 +186,7 @@ export function isPartOfTableStore(d: Difference, e: Evidence): boolean {
   return (
     /^s[gi]dt/.test(e.c.program) &&
     e.c.tags.has('paged') &&
-    [PF, 0x101].includes(ourVector(e)) &&
+    [VECTOR_PF, 0x101].includes(ourVector(e)) &&
     isIn(d, at.PAGES + 0xff8, 8) &&
     d.ours === before(e.c, e.template, d.place as number)
   );

@@ -2,14 +2,13 @@
  * What Bochs 2.7 does otherwise than the manual, and in what condition exactly. See verdicts.ts for what an entry says and
  * what the judge demands besides.
  */
+import { VECTOR_DB, VECTOR_GP, VECTOR_PF, VECTOR_SS, VECTOR_TS, VECTOR_UD } from '../../../src/core/base/vectors.ts';
 import { before, type Difference, type Place } from './compare.ts';
 import {
   changed,
-  DB,
   errorCode,
   frameAt,
   frameFlagsAt,
-  GP,
   isCleanFault,
   isIn,
   isLongV86Return,
@@ -20,13 +19,9 @@ import {
   isUpperHalfOfTask16,
   ourMemory,
   ourVector,
-  PF,
   RF,
   savedByDoubleFault,
-  SS,
   theirVector,
-  TS,
-  UD,
   VIF_VIP,
 } from './facts.ts';
 import * as at from './layout.ts';
@@ -76,7 +71,7 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
     wrong,
     knowsValue: true,
     explains: (d, e) =>
-      ourVector(e) === DB &&
+      ourVector(e) === VECTOR_DB &&
       (e.ours.fields.dr6 & GD) !== 0 &&
       d.place === frameFlagsAt(e) &&
       changed(d) === RF &&
@@ -117,8 +112,8 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
     knowsValue: true,
     explains: (d, e) =>
       e.c.tags.has('task') &&
-      ourVector(e) === TS &&
-      theirVector(e) === TS &&
+      ourVector(e) === VECTOR_TS &&
+      theirVector(e) === VECTOR_TS &&
       d.place === e.ours.fields.esp &&
       (d.ours & ~1) >>> 0 === (before(e.c, e.template, at.TSS_B + 0x4c) & 0xfffc) &&
       isCodeOfOtherLevel(e, before(e.c, e.template, at.TSS_B + 0x4c) & 0xffff),
@@ -130,7 +125,7 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
     wrong,
     knowsValue: true,
     explains: (d, e) => {
-      if (!/^popa/.test(e.c.program) || ![SS, PF, 0x101].includes(ourVector(e))) return false;
+      if (!/^popa/.test(e.c.program) || ![VECTOR_SS, VECTOR_PF, 0x101].includes(ourVector(e))) return false;
       const register = typeof d.place === 'number' ? (d.place - at.TSS - 0x28) / 4 : NAMES.indexOf(d.place);
       if (register < 0 || register > 7 || register === 4 || register !== Math.floor(register)) return false;
       const { registers: r } = e.c;
@@ -153,8 +148,8 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
       e.c.tags.has('v86') &&
       /^o32 popf/.test(e.c.program) &&
       (e.c.registers.eflags & 0x3000) !== 0x3000 &&
-      ourVector(e) === GP &&
-      theirVector(e) === SS,
+      ourVector(e) === VECTOR_GP &&
+      theirVector(e) === VECTOR_SS,
   },
   {
     name: 'part of an operand beyond the limit is stored',
@@ -164,7 +159,7 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
     explains: (d, e) =>
       /fstp tword|sgdt|sidt/.test(e.c.program) &&
       e.c.tags.has('limit') &&
-      ourVector(e) === GP &&
+      ourVector(e) === VECTOR_GP &&
       isIn(d, at.DATA - 4, 0x1004) &&
       d.ours === before(e.c, e.template, d.place as number),
   },
@@ -249,8 +244,8 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
     knowsValue: true,
     explains: (d, e) =>
       /call far/.test(e.c.program) &&
-      ourVector(e) === GP &&
-      theirVector(e) === GP &&
+      ourVector(e) === VECTOR_GP &&
+      theirVector(e) === VECTOR_GP &&
       (errorCode(e) ?? 0) === 0 &&
       ((frameAt(e) ?? 0) < at.ARENA || ourMemory(e, frameAt(e) ?? 0) === e.c.registers.eip) &&
       isIn(d, e.c.registers.esp - 8, 8) &&
@@ -264,8 +259,8 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
     knowsValue: true,
     explains: (d, e) =>
       /call far/.test(e.c.program) &&
-      ourVector(e) === GP &&
-      theirVector(e) === GP &&
+      ourVector(e) === VECTOR_GP &&
+      theirVector(e) === VECTOR_GP &&
       errorCode(e) === 0 &&
       ourMemory(e, frameAt(e) ?? 0) === e.c.registers.eip &&
       isOnInnerStack(d, e) &&
@@ -280,7 +275,7 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
     explains: (_, e) =>
       /^(mov cr4, eax|db 0x0f, 0x22, 0x20)/.test(e.c.program) &&
       (e.c.registers.eax & 0x2000) !== 0 &&
-      isCleanFault(e, GP, 0),
+      isCleanFault(e, VECTOR_GP, 0),
   },
   {
     name: 'single step of an instruction that general detect refuses',
@@ -290,7 +285,7 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
     knowsValue: true,
     explains: (d, e) =>
       d.place === 'dr6' &&
-      ourVector(e) === DB &&
+      ourVector(e) === VECTOR_DB &&
       (e.c.system.dr7 & GD) !== 0 &&
       (e.c.registers.eflags & 0x100) !== 0 &&
       ourMemory(e, frameAt(e) ?? 0) === e.c.registers.eip &&
@@ -318,9 +313,9 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
     departs: (e) =>
       /dr|0x2[13]/.test(e.c.program) &&
       (ourMemory(e, frameFlagsAt(e) ?? 0) & RF) !== 0 && // for which QEMU is no witness
-      ourVector(e) === GP &&
+      ourVector(e) === VECTOR_GP &&
       errorCode(e) === 0 &&
-      [DB, UD].includes(theirVector(e)),
+      [VECTOR_DB, VECTOR_UD].includes(theirVector(e)),
   },
   {
     name: 'bit 11 of DR7 is kept',
@@ -342,7 +337,7 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
       e.c.tags.has('v86') &&
       (e.c.system.cr4 & 3) === 2 &&
       (e.c.registers.eflags & VIF_VIP) === VIF_VIP &&
-      theirVector(e) === GP,
+      theirVector(e) === VECTOR_GP,
   },
   {
     name: 'accessed flag of the directory entry when the table entry refuses',

@@ -2,8 +2,8 @@
  * What QEMU 7.2 does otherwise than the manual with breakpoints, single steps and RF. See verdicts.ts for what an entry
  * says and what the judge demands besides.
  */
+import { VECTOR_DB, VECTOR_UD } from '../../../src/core/base/vectors.ts';
 import {
-  DB,
   isNextBreakpoint,
   isFault,
   isOnly,
@@ -11,7 +11,6 @@ import {
   ourVector,
   RF,
   theirVector,
-  UD,
 } from './facts.ts';
 import type { Evidence, Verdict } from './verdicts.ts';
 
@@ -28,7 +27,7 @@ export const QEMU_DEBUG_VERDICTS: readonly Verdict[] = [
     name: 'TF after STI',
     reason: 'SDM 2, STI: it delays interrupts, not debug traps; QEMU leaves the single-step trap out.',
     wrong,
-    departs: (e) => /\bsti\b/.test(e.c.program) && ourVector(e) === DB && (e.ours.fields.dr6 & 0x4000) !== 0,
+    departs: (e) => /\bsti\b/.test(e.c.program) && ourVector(e) === VECTOR_DB && (e.ours.fields.dr6 & 0x4000) !== 0,
   },
   {
     name: 'the breakpoint of the next instruction on a single step',
@@ -47,33 +46,36 @@ export const QEMU_DEBUG_VERDICTS: readonly Verdict[] = [
       (e.c.system.cr4 & 8) === 0 &&
       /^out/.test(e.c.program) &&
       [0, 1, 2].some((k) => ((e.c.system.dr7 >>> (16 + 4 * k)) & 3) === 2) &&
-      theirVector(e) === DB,
+      theirVector(e) === VECTOR_DB,
   },
   {
     name: 'one debug exception twice',
     reason: 'SDM 3, Debug Status Register: TF and a data breakpoint of one instruction are one #DB; QEMU raises two.',
     wrong,
     departs: (e) =>
-      e.c.tags.has('debug') && (e.c.registers.eflags & 0x100) !== 0 && ourVector(e) === DB && theirVector(e) === DB,
+      e.c.tags.has('debug') &&
+      (e.c.registers.eflags & 0x100) !== 0 &&
+      ourVector(e) === VECTOR_DB &&
+      theirVector(e) === VECTOR_DB,
   },
   {
     name: 'data breakpoint of an instruction that faults',
     reason: 'SDM 3, Data Memory Breakpoint: a trap after the instruction; one that faults has none.',
     wrong,
-    departs: (e) => e.c.tags.has('debug') && isFault(e) && theirVector(e) === DB,
+    departs: (e) => e.c.tags.has('debug') && isFault(e) && theirVector(e) === VECTOR_DB,
   },
   {
     name: 'breakpoint after MOV SS',
     reason:
       'SDM 3, Masking Exceptions and Interrupts When Switching Stacks: breakpoints are held off for one instruction.',
     wrong,
-    departs: (e) => e.c.tags.has('debug') && /\bmov ss/.test(e.c.program) && theirVector(e) === DB,
+    departs: (e) => e.c.tags.has('debug') && /\bmov ss/.test(e.c.program) && theirVector(e) === VECTOR_DB,
   },
   {
     name: 'breakpoint bits of DR6',
     reason: 'SDM 3, Debug Status Register: every enabled breakpoint that an access hits; QEMU looks at one.',
     wrong,
-    explains: (d, e) => e.c.tags.has('debug') && d.place === 'dr6' && ourVector(e) === DB && isOnly(d, 15),
+    explains: (d, e) => e.c.tags.has('debug') && d.place === 'dr6' && ourVector(e) === VECTOR_DB && isOnly(d, 15),
   },
   {
     name: 'RF of a repeated string instruction that has not ended',
@@ -86,7 +88,7 @@ export const QEMU_DEBUG_VERDICTS: readonly Verdict[] = [
       (e.c.registers.eflags & RF) !== 0 &&
       e.ours.fields.ecx === 0 &&
       e.theirs.fields.ecx === 1 &&
-      theirVector(e) === DB &&
+      theirVector(e) === VECTOR_DB &&
       hasBreakpointAt(e, e.c.registers.eip, e.theirs.fields.dr6),
   },
   {
@@ -105,13 +107,13 @@ export const QEMU_DEBUG_VERDICTS: readonly Verdict[] = [
     departs: (e) =>
       e.c.tags.has('debug') &&
       ['stop', 'hang'].includes(e.theirs.end) &&
-      ourVector(e) === DB &&
+      ourVector(e) === VECTOR_DB &&
       (e.ours.fields.dr6 & 15) !== 0,
   },
   {
     name: 'INT1 is an invalid opcode',
     reason: 'SDM 2, INT n/INTO/INT3/INT1: F1h raises #DB without a DR6 bit.',
     wrong,
-    departs: (e) => /0xf1/.test(e.c.program) && theirVector(e) === UD,
+    departs: (e) => /0xf1/.test(e.c.program) && theirVector(e) === VECTOR_UD,
   },
 ];

@@ -2,15 +2,22 @@
  * What QEMU 7.2 does otherwise than the manual, and in what condition exactly. See verdicts.ts for what an entry says and
  * what the judge demands besides. SDM chapters are named, not numbered, where the edition matters.
  */
+import {
+  VECTOR_BP,
+  VECTOR_DB,
+  VECTOR_GP,
+  VECTOR_NP,
+  VECTOR_PF,
+  VECTOR_SS,
+  VECTOR_TS,
+  VECTOR_UD,
+} from '../../../src/core/base/vectors.ts';
 import { before, type Difference } from './compare.ts';
 import {
-  BP,
   changed,
-  DB,
   errorCode,
   frameAt,
   frameFlagsAt,
-  GP,
   isDone,
   isLongV86Return,
   isFault,
@@ -20,15 +27,10 @@ import {
   isUpperHalfOfTask16,
   mayHoldFlags,
   ourMemory,
-  NP,
   ourVector,
-  PF,
   RF,
   savedByDoubleFault,
-  SS,
   theirVector,
-  TS,
-  UD,
   VIF_VIP,
 } from './facts.ts';
 import * as at from './layout.ts';
@@ -58,7 +60,7 @@ const READ_MODIFY_WRITE = /^(inc|add|xchg|cmpxchg|cmpxchg8b|bts|btr|xadd|rol|neg
 
 /** Ours or a monitor's task: vector 14 leads to RECOVER2 in some cases. */
 const isPageFault = (e: Evidence): boolean =>
-  ourVector(e) === PF || (ourVector(e) === 0x101 && e.c.patches.has(at.IDT + PF * 8));
+  ourVector(e) === VECTOR_PF || (ourVector(e) === 0x101 && e.c.patches.has(at.IDT + VECTOR_PF * 8));
 
 /** The directory entry of the window has its accessed flag, as it must once it was used. */
 const hasUsedDirectory = (e: Evidence): boolean => {
@@ -74,7 +76,7 @@ const isTaskBusy = (e: Evidence): boolean => (ourMemory(e, at.GDT + (e.ours.fiel
 /** We stopped at a breakpoint where the low half of the offset of a patched 16-bit gate leads, whose upper half is not 0. */
 function isAtLowHalfOfGate16(e: Evidence): boolean {
   const frame = frameAt(e);
-  if (frame === undefined || ourVector(e) !== BP) return false;
+  if (frame === undefined || ourVector(e) !== VECTOR_BP) return false;
   const target = (ourMemory(e, frame) - 1) >>> 0;
   for (const [address, high] of e.c.patches) {
     const isGate16 = address >= at.IDT && address < at.IDT + 0x800 && (address & 7) === 4 && (high & 0x9e00) === 0x8600;
@@ -189,7 +191,7 @@ const ALL: readonly Verdict[] = [
     departs: (e) =>
       hasVirtualInterrupts(e) &&
       (/\b(cli|sti|popf|popfd|pushf|pushfd|int|iret|iretd)\b/.test(e.c.program) ||
-        ([GP, 0x100, 0x101].includes(ourVector(e)) && (entryEflags(e) & VIF_VIP) === VIF_VIP)),
+        ([VECTOR_GP, 0x100, 0x101].includes(ourVector(e)) && (entryEflags(e) & VIF_VIP) === VIF_VIP)),
   },
   {
     name: 'VIF where PVI or VME changes it',
@@ -204,7 +206,7 @@ const ALL: readonly Verdict[] = [
     wrong,
     departs: (e) =>
       ['limits', 'stacks', 'real', 'segments'].includes(e.c.area) &&
-      ([SS, GP, 0x101, 0x100].includes(ourVector(e)) || e.ours.end === 'reset') &&
+      ([VECTOR_SS, VECTOR_GP, 0x101, 0x100].includes(ourVector(e)) || e.ours.end === 'reset') &&
       (e.c.isReal || errorCode(e) === 0 || errorCode(e) === undefined),
   },
   {
@@ -215,7 +217,7 @@ const ALL: readonly Verdict[] = [
       /^sys(enter|exit)$/.test(e.c.program) &&
       (e.c.system.sysenter[0] & 0xfffc) === 0 &&
       e.c.system.sysenter[0] !== 0 &&
-      ourVector(e) === GP &&
+      ourVector(e) === VECTOR_GP &&
       errorCode(e) === 0,
   },
   {
@@ -226,7 +228,7 @@ const ALL: readonly Verdict[] = [
     departs: (e) =>
       /^(wrmsr;)?rdmsr$/.test(e.c.program) &&
       [0xfe, 0x12345678, 0xc0000081, 0xffffffff, 0x200, 0x277, 0x2ff].includes(e.c.registers.ecx >>> 0) &&
-      ourVector(e) === GP &&
+      ourVector(e) === VECTOR_GP &&
       errorCode(e) === 0 &&
       theirVector(e) === 3,
   },
@@ -238,7 +240,7 @@ const ALL: readonly Verdict[] = [
       e.c.program === 'wrmsr;rdmsr' &&
       e.c.registers.ecx >>> 0 === 0xc0000080 &&
       ((e.c.registers.eax & ~0x800) !== 0 || e.c.registers.edx !== 0) &&
-      ourVector(e) === GP &&
+      ourVector(e) === VECTOR_GP &&
       errorCode(e) === 0,
   },
   {
@@ -248,7 +250,7 @@ const ALL: readonly Verdict[] = [
     departs: (e) =>
       (e.c.system.dr7 & GD) !== 0 &&
       (ourMemory(e, frameFlagsAt(e) ?? 0) & RF) !== 0 &&
-      ourVector(e) === DB &&
+      ourVector(e) === VECTOR_DB &&
       (e.ours.fields.dr6 & GD) !== 0,
   },
   {
@@ -269,7 +271,7 @@ const ALL: readonly Verdict[] = [
       (e.c.registers.eax & GD) !== 0 &&
       /mov dr7|0x23, 0xe8/.test(e.c.program) &&
       (ourMemory(e, frameFlagsAt(e) ?? 0) & RF) !== 0 &&
-      ourVector(e) === DB &&
+      ourVector(e) === VECTOR_DB &&
       (e.ours.fields.dr7 & DR7_RESERVED) === 0 &&
       (e.ours.fields.dr6 & GD) !== 0,
   },
@@ -299,7 +301,7 @@ const ALL: readonly Verdict[] = [
     reason:
       'SDM 2, MOV CRn: #UD for a register that is not there, at any privilege; QEMU looks at the privilege first.',
     wrong,
-    departs: (e) => /^db 0x0f, 0x2[02]/.test(e.c.program) && ourVector(e) === UD && theirVector(e) === GP,
+    departs: (e) => /^db 0x0f, 0x2[02]/.test(e.c.program) && ourVector(e) === VECTOR_UD && theirVector(e) === VECTOR_GP,
   },
   {
     name: 'reserved bits of CR0 are kept',
@@ -380,7 +382,7 @@ const ALL: readonly Verdict[] = [
     departs: (e) =>
       e.c.tags.has('interrupt') &&
       /limit=(13ff|1400|15ff|21400)/.test(e.c.title) &&
-      [GP, 0x100, 0x101].includes(ourVector(e)),
+      [VECTOR_GP, 0x100, 0x101].includes(ourVector(e)),
   },
   {
     name: 'inner stack of an interrupt',
@@ -390,7 +392,7 @@ const ALL: readonly Verdict[] = [
     departs: (e) =>
       e.c.tags.has('interrupt') &&
       /tss limit=|esp\d=|ss\d=/.test(e.c.title) &&
-      (e.ours.end === 'reset' || [TS, SS, 0x100, 0x101].includes(ourVector(e))),
+      (e.ours.end === 'reset' || [VECTOR_TS, VECTOR_SS, 0x100, 0x101].includes(ourVector(e))),
   },
   {
     name: 'contradictory bits of CR0',
@@ -399,7 +401,7 @@ const ALL: readonly Verdict[] = [
     departs: (e) =>
       /^mov cr0, eax/.test(e.c.program) &&
       ((e.c.registers.eax & 0x60000000) === 0x20000000 || (e.c.registers.eax & 0x80000001) === 0x80000000 >> 0) &&
-      ourVector(e) === GP &&
+      ourVector(e) === VECTOR_GP &&
       (e.c.isReal || errorCode(e) === 0),
   },
   {
@@ -409,7 +411,7 @@ const ALL: readonly Verdict[] = [
     departs: (e) =>
       /^(mov cr4, eax|db 0x0f, 0x22, 0x20)/.test(e.c.program) &&
       (e.c.registers.eax & ~CR4_DEFINED) !== 0 &&
-      ourVector(e) === GP &&
+      ourVector(e) === VECTOR_GP &&
       (isDone(e) || e.theirs.end === 'hang'),
   },
   {
@@ -523,7 +525,8 @@ const ALL: readonly Verdict[] = [
     name: 'EIP after a data breakpoint of a repeated string instruction',
     reason: 'SDM 3, Data Memory Breakpoint: after the last iteration EIP is the next instruction.',
     wrong,
-    explains: (d, e) => e.c.program === 'rep movsd' && ourVector(e) === DB && d.place === frameAt(e) && isOnly(d, 2),
+    explains: (d, e) =>
+      e.c.program === 'rep movsd' && ourVector(e) === VECTOR_DB && d.place === frameAt(e) && isOnly(d, 2),
   },
   {
     name: 'no alignment check',
@@ -540,7 +543,7 @@ const ALL: readonly Verdict[] = [
       isV86(e) &&
       e.c.tags.has('interrupt') &&
       /gate to/.test(e.c.title) &&
-      ([8, 0x100, 0x101].includes(ourVector(e)) || (ourVector(e) === GP && (errorCode(e) ?? 4) > 3)),
+      ([8, 0x100, 0x101].includes(ourVector(e)) || (ourVector(e) === VECTOR_GP && (errorCode(e) ?? 4) > 3)),
   },
   {
     name: 'P of the error code for a reserved bit',
@@ -548,7 +551,8 @@ const ALL: readonly Verdict[] = [
       'SDM 3, Page-Fault Exceptions: RSVD is set only with P, for reserved bits are checked in present entries alone.',
     wrong,
     knowsValue: true,
-    explains: (d, e) => ourVector(e) === PF && d.place === e.ours.fields.esp && changed(d) === 1 && (d.ours & 9) === 9,
+    explains: (d, e) =>
+      ourVector(e) === VECTOR_PF && d.place === e.ours.fields.esp && changed(d) === 1 && (d.ours & 9) === 9,
   },
   {
     name: 'P of the error code for a reserved bit, through a task gate',
@@ -562,7 +566,7 @@ const ALL: readonly Verdict[] = [
     wrong,
     departs: (e) => {
       const entry = e.c.patches.get(at.POINTERS + 8) ?? 0;
-      return e.c.tags.has('pdpte') && (entry & 1) !== 0 && (entry & 0x1e6) !== 0 && ourVector(e) === GP;
+      return e.c.tags.has('pdpte') && (entry & 1) !== 0 && (entry & 0x1e6) !== 0 && ourVector(e) === VECTOR_GP;
     },
   },
   {
@@ -583,13 +587,13 @@ const ALL: readonly Verdict[] = [
     wrong,
     departs: (e) =>
       (e.c.tags.has('task') || /taskgate/.test(e.c.title)) &&
-      ([TS, NP, SS, GP, 0x100].includes(ourVector(e)) || e.ours.end === 'reset'),
+      ([VECTOR_TS, VECTOR_NP, VECTOR_SS, VECTOR_GP, 0x100].includes(ourVector(e)) || e.ours.end === 'reset'),
   },
   {
     name: 'no T bit of a TSS',
     reason: 'SDM 3, Task-Switch Exception Condition: #DB with DR6.BT after the switch to a TSS whose T bit is set.',
     wrong,
-    departs: (e) => e.c.tags.has('T') && ourVector(e) === DB && (e.ours.fields.dr6 & 0x8000) !== 0,
+    departs: (e) => e.c.tags.has('T') && ourVector(e) === VECTOR_DB && (e.ours.fields.dr6 & 0x8000) !== 0,
   },
   {
     name: 'no T bit of a TSS in DR6',
@@ -617,13 +621,16 @@ const ALL: readonly Verdict[] = [
     reason:
       'SDM 2, JMP, CALL, RET, IRET: #GP(0) if the new EIP is beyond the limit, before anything changes; QEMU goes there.',
     wrong,
-    departs: (e) => (e.c.tags.has('far') || e.c.tags.has('iret')) && ourVector(e) === GP && (errorCode(e) ?? 0) === 0,
+    departs: (e) =>
+      (e.c.tags.has('far') || e.c.tags.has('iret')) && ourVector(e) === VECTOR_GP && (errorCode(e) ?? 0) === 0,
   },
   {
     name: 'general-protection and stack faults of a far transfer after it has stored',
     reason: 'SDM 2, CALL: privilege, presence and the inner stack are checked in this order before anything is pushed.',
     wrong,
-    departs: (e) => e.c.tags.has('far') && ([TS, NP, SS, 0x100].includes(ourVector(e)) || e.ours.end === 'reset'),
+    departs: (e) =>
+      e.c.tags.has('far') &&
+      ([VECTOR_TS, VECTOR_NP, VECTOR_SS, 0x100].includes(ourVector(e)) || e.ours.end === 'reset'),
   },
 ];
 

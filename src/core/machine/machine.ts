@@ -3,6 +3,7 @@
 // happen, then does in this order what is due before the next instruction: inputs, timers, reset,
 // debug traps, NMI, external interrupts. It never knows whether it is live, recording or replaying.
 
+import { VECTOR_DB, VECTOR_GP } from '../base/vectors.ts';
 import type { DeviceState, MmioHandler, OutputPort } from '../board/device.ts';
 import type { InputEvent, StateHash } from '../log/events.ts';
 import type { InputPort } from '../session/input-port.ts';
@@ -491,7 +492,7 @@ export class Machine {
     // The frame of what was just delivered may itself have hit a data breakpoint: that trap comes first.
     if (m32[PENDING_DEBUG] !== 0 && (m32[INTERRUPT_SHADOW] & SHADOW_MOV_SS) === 0) return;
     if ((m32[EFLAGS] & (VIF | VIP)) === (VIF | VIP) && isVirtualInterruptDue(cpu)) {
-      setFault(cpu, 13, 0);
+      setFault(cpu, VECTOR_GP, 0);
       this.deliverFault();
       return;
     }
@@ -542,7 +543,7 @@ export class Machine {
     if (cpu.breakActive && (flags & RF) === 0 && (shadow & SHADOW_MOV_SS) === 0) {
       const hit = matchInstructionBreakpoint(cpu, (m32[EIP] + m32[SEG_BASE + CS]) | 0);
       if (hit !== 0) {
-        setFault(cpu, 1);
+        setFault(cpu, VECTOR_DB);
         cpu.faultDebug = hit;
         this.deliverFault();
         return;

@@ -3,6 +3,7 @@
 // write to a clean page, writes to code and page tables, watchpoints. SDM 3 §4.6 (access rights), §6.15.
 // `load*`/`store*` throw GUEST_FAULT; `slow*` set the fault fields and return 0 instead (hot loops).
 
+import { VECTOR_AC } from '../base/vectors.ts';
 import * as layout from '../state/layout.ts';
 import * as cpuState from '../state/cpu.ts';
 import { GUEST_FAULT, setFault, type Cpu } from '../state/cpu.ts';
@@ -116,7 +117,7 @@ function locate(cpu: Cpu, linear: number, write: boolean, user: boolean): number
 /** #AC applies to this access: CR0.AM, EFLAGS.AC and CPL 3 (SDM 3 §6.15, interrupt 17). */
 function alignmentFault(cpu: Cpu, linear: number, size: number): boolean {
   if (!wouldFaultOnAlignment(cpu, linear, size)) return false;
-  setFault(cpu, 17, 0);
+  setFault(cpu, VECTOR_AC, 0);
   return true;
 }
 

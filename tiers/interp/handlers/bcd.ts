@@ -2,6 +2,7 @@
 // is that of the addition or subtraction done; AAA and AAS take OF SF ZF PF from adding or subtracting 0106h
 // to AX before the high digit is cut off; AAM clears CF OF AF; AAD sets them as the addition does.
 
+import { VECTOR_DE } from '../../../src/core/base/vectors.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { R_IMM } from '../../../src/core/isa/record.ts';
 import { type Cpu, raise } from '../../../src/core/state/cpu.ts';
@@ -65,7 +66,7 @@ function aas(cpu: Cpu): void {
 
 function aam(cpu: Cpu, code: Int32Array, pc: number): void {
   const base = code[pc + R_IMM] & 0xff;
-  if (base === 0) raise(cpu, 0);
+  if (base === 0) raise(cpu, VECTOR_DE);
   const al = cpu.m8[AL];
   const digit = al % base;
   cpu.m8[AH] = (al - digit) / base;

@@ -1,6 +1,7 @@
 // Far flow: JMP, CALL and RET far, IRET, the INT family, BOUND, SYSENTER and SYSEXIT. The work is in src/core/cpu
 // (far.ts, iret.ts, exceptions.ts), which every engine shares; here are only the operands. SDM 2 under each name.
 
+import { VECTOR_BP, VECTOR_BR, VECTOR_OF } from '../../../src/core/base/vectors.ts';
 import { debugInterrupt, softwareInterrupt } from '../../../src/core/cpu/system/exceptions.ts';
 import { farReturn, farTransfer, sysenter, sysexit } from '../../../src/core/cpu/system/far.ts';
 import { interruptReturn } from '../../../src/core/cpu/system/iret.ts';
@@ -46,7 +47,7 @@ function interrupt(cpu: Cpu, code: Int32Array, pc: number): void {
 }
 
 function into(cpu: Cpu): void {
-  if ((getFlags(cpu) & OF) !== 0) softwareInterrupt(cpu, 4, cpu.nextEip, false);
+  if ((getFlags(cpu) & OF) !== 0) softwareInterrupt(cpu, VECTOR_OF, cpu.nextEip, false);
 }
 
 /** #BR when the signed index is below the first or above the second word of the pair. */
@@ -56,7 +57,7 @@ function bound(cpu: Cpu, code: Int32Array, pc: number): void {
   const index = extend(readRegister(cpu, code[pc + R_A], size), size);
   const lower = extend(loadSized(cpu, addressOf(cpu, code, pc, bytes, false), size), size);
   const upper = extend(loadSized(cpu, addressPast(cpu, code, pc, bytes, bytes, false), size), size);
-  if (index < lower || index > upper) raise(cpu, 5);
+  if (index < lower || index > upper) raise(cpu, VECTOR_BR);
 }
 
 export const farFlowHandlers = {
@@ -67,7 +68,7 @@ export const farFlowHandlers = {
   RET_FAR: returnFar,
   IRET: iret,
   INT: interrupt,
-  INT3: (cpu) => softwareInterrupt(cpu, 3, cpu.nextEip, false),
+  INT3: (cpu) => softwareInterrupt(cpu, VECTOR_BP, cpu.nextEip, false),
   INT1: (cpu) => debugInterrupt(cpu, cpu.nextEip),
   INTO: into,
   BOUND: bound,

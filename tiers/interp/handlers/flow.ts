@@ -2,6 +2,7 @@
 // bits. A target beyond the CS limit is #GP(0) at the branch, with nothing changed; a CALL whose stack is bad
 // as well reports the stack, as silicon does.
 
+import { VECTOR_GP } from '../../../src/core/base/vectors.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { META_ADDRSIZE_32, META_OPSIZE_32, R_B, R_IMM, R_META } from '../../../src/core/isa/record.ts';
 import { type Cpu, raise } from '../../../src/core/state/cpu.ts';
@@ -14,7 +15,7 @@ import { checkPush, operandBytes, peekBytes, pushOperand, setStackPointer, stack
 /** The target cut to the operand size; #GP(0) beyond the CS limit. */
 function checkedTarget(cpu: Cpu, code: Int32Array, pc: number, target: number): number {
   const eip = (code[pc + R_META] & META_OPSIZE_32) !== 0 ? target | 0 : target & 0xffff;
-  if ((cpu.m32[MODE_KEY] & MODE_FLAT_CODE) === 0 && eip >>> 0 > cpu.m32[SEG_LIMIT + CS] >>> 0) raise(cpu, 13, 0);
+  if ((cpu.m32[MODE_KEY] & MODE_FLAT_CODE) === 0 && eip >>> 0 > cpu.m32[SEG_LIMIT + CS] >>> 0) raise(cpu, VECTOR_GP, 0);
   return eip;
 }
 

@@ -1,6 +1,7 @@
 // Data movement, SDM 2: MOV MOVZX MOVSX LEA XCHG CMOVcc SETcc XLAT SALC CBW/CWDE CWD/CDQ, and what moves
 // nothing: NOP PAUSE PREFETCH (never touch memory), UD0 UD1 UD2 (#UD).
 
+import { VECTOR_UD } from '../../../src/core/base/vectors.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { META_ADDRSIZE_32, META_OPSIZE_32, R_A, R_B, R_IMM, R_META } from '../../../src/core/isa/record.ts';
 import { load8 } from '../../../src/core/memory/access.ts';
@@ -82,7 +83,7 @@ function cwd(cpu: Cpu, code: Int32Array, pc: number): void {
 function nop(): void {}
 
 function undefinedInstruction(cpu: Cpu): void {
-  raise(cpu, 6);
+  raise(cpu, VECTOR_UD);
 }
 
 export const moveHandlers = {

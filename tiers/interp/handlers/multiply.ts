@@ -2,6 +2,7 @@
 // processors: MUL and IMUL keep SF ZF AF PF; DIV and IDIV keep CF and OF, set AF, clear SF ZF PF.
 // #DE for a zero divisor and for a quotient that does not fit.
 
+import { VECTOR_DE } from '../../../src/core/base/vectors.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { R_A, R_IMM, SIZE_16, SIZE_32, SIZE_8 } from '../../../src/core/isa/record.ts';
 import { type Cpu, raise } from '../../../src/core/state/cpu.ts';
@@ -117,22 +118,22 @@ function divide(high: number, low: number, divisor: number): number {
 function div(cpu: Cpu, code: Int32Array, pc: number): void {
   const size = sizeA(code, pc);
   const divisor = readA(cpu, code, pc);
-  if (divisor === 0) raise(cpu, 0);
+  if (divisor === 0) raise(cpu, VECTOR_DE);
   if (size === SIZE_32) {
     const high = cpu.m32[EDX];
-    if (high >>> 0 >= divisor >>> 0) raise(cpu, 0);
+    if (high >>> 0 >= divisor >>> 0) raise(cpu, VECTOR_DE);
     cpu.m32[EAX] = divide(high, cpu.m32[EAX], divisor);
     cpu.m32[EDX] = remainder;
   } else if (size === SIZE_16) {
     const dividend = ((cpu.m16[EDX << 1] << 16) | cpu.m16[EAX << 1]) >>> 0;
     const quotient = Math.floor(dividend / divisor);
-    if (quotient > 0xffff) raise(cpu, 0);
+    if (quotient > 0xffff) raise(cpu, VECTOR_DE);
     cpu.m16[EAX << 1] = quotient;
     cpu.m16[EDX << 1] = dividend - quotient * divisor;
   } else {
     const dividend = cpu.m16[EAX];
     const quotient = Math.floor(dividend / divisor);
-    if (quotient > 0xff) raise(cpu, 0);
+    if (quotient > 0xff) raise(cpu, VECTOR_DE);
     cpu.m16[EAX] = quotient | ((dividend - quotient * divisor) << 8);
   }
   setQuotientFlags(cpu);
@@ -141,18 +142,18 @@ function div(cpu: Cpu, code: Int32Array, pc: number): void {
 function idiv(cpu: Cpu, code: Int32Array, pc: number): void {
   const size = sizeA(code, pc);
   const divisor = extend(readA(cpu, code, pc), size);
-  if (divisor === 0) raise(cpu, 0);
+  if (divisor === 0) raise(cpu, VECTOR_DE);
   if (size === SIZE_32) divideSigned32(cpu, divisor);
   else if (size === SIZE_16) {
     const dividend = (cpu.m16[EDX << 1] << 16) | cpu.m16[EAX << 1];
     const quotient = Math.trunc(dividend / divisor);
-    if (quotient !== extend(quotient, SIZE_16)) raise(cpu, 0);
+    if (quotient !== extend(quotient, SIZE_16)) raise(cpu, VECTOR_DE);
     cpu.m16[EAX << 1] = quotient;
     cpu.m16[EDX << 1] = dividend - quotient * divisor;
   } else {
     const dividend = extend(cpu.m16[EAX], SIZE_16);
     const quotient = Math.trunc(dividend / divisor);
-    if (quotient !== extend(quotient, SIZE_8)) raise(cpu, 0);
+    if (quotient !== extend(quotient, SIZE_8)) raise(cpu, VECTOR_DE);
     cpu.m16[EAX] = (quotient & 0xff) | ((dividend - quotient * divisor) << 8);
   }
   setQuotientFlags(cpu);
@@ -169,10 +170,10 @@ function divideSigned32(cpu: Cpu, divisor: number): void {
     high = (low === 0 ? -high : ~high) | 0;
   }
   const magnitude = divisor < 0 ? -divisor : divisor;
-  if (high >>> 0 >= magnitude) raise(cpu, 0);
+  if (high >>> 0 >= magnitude) raise(cpu, VECTOR_DE);
   const quotient = divide(high, low, magnitude);
   const negativeQuotient = negative !== divisor < 0;
-  if (quotient > (negativeQuotient ? 0x80000000 : 0x7fffffff)) raise(cpu, 0);
+  if (quotient > (negativeQuotient ? 0x80000000 : 0x7fffffff)) raise(cpu, VECTOR_DE);
   m32[EAX] = negativeQuotient ? -quotient : quotient;
   m32[EDX] = negative ? -remainder : remainder;
 }

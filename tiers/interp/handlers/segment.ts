@@ -2,6 +2,7 @@
 // ARPL, LLDT SLDT LTR STR. SDM 2 under each name; the checks are in src/core/cpu (segmentation.ts, selectors.ts).
 // MOV SS and POP SS hold off interrupts and debug traps until the next instruction is done (SDM 3 §6.8.3).
 
+import { VECTOR_GP, VECTOR_UD } from '../../../src/core/base/vectors.ts';
 import { cpl, loadSegment } from '../../../src/core/cpu/system/segmentation.ts';
 import {
   accessRights,
@@ -47,14 +48,14 @@ function shadowAfterSs(cpu: Cpu, seg: number): void {
 
 function movToSegment(cpu: Cpu, code: Int32Array, pc: number): void {
   const seg = code[pc + R_A];
-  if (seg === CS || seg > GS) raise(cpu, 6);
+  if (seg === CS || seg > GS) raise(cpu, VECTOR_UD);
   loadSegment(cpu, seg, readB(cpu, code, pc));
   shadowAfterSs(cpu, seg);
 }
 
 function movFromSegment(cpu: Cpu, code: Int32Array, pc: number): void {
   const seg = code[pc + R_B];
-  if (seg > GS) raise(cpu, 6);
+  if (seg > GS) raise(cpu, VECTOR_UD);
   writeA(cpu, code, pc, cpu.m32[SEG_SELECTOR + seg]);
 }
 
@@ -113,7 +114,7 @@ function arpl(cpu: Cpu, code: Int32Array, pc: number): void {
 function loadSystemSegment(load: (cpu: Cpu, selector: number) => void): Handler {
   return (cpu, code, pc) => {
     checkProtected(cpu);
-    if (cpl(cpu) !== 0) raise(cpu, 13, 0);
+    if (cpl(cpu) !== 0) raise(cpu, VECTOR_GP, 0);
     load(cpu, readA(cpu, code, pc) & 0xffff);
   };
 }

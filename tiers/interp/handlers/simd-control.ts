@@ -2,6 +2,7 @@
 // has nothing to do; CLFLUSH faults as a load of the byte does, but for code
 // that cannot be read, and touches nothing.
 
+import { VECTOR_GP } from '../../../src/core/base/vectors.ts';
 import { MXCSR_MASK } from '../../../src/core/cpu/float/x87/images.ts';
 import { emptyMmx, enterMmx, enterSse } from '../../../src/core/cpu/float/sse/simd.ts';
 import { checkLimit } from '../../../src/core/cpu/system/segmentation.ts';
@@ -17,7 +18,7 @@ const EXECUTABLE = ATTR_PRESENT | ATTR_CODE;
 function ldmxcsr(cpu: Cpu, code: Int32Array, pc: number): void {
   enterSse(cpu);
   const value = load32(cpu, addressOf(cpu, code, pc, 4, false));
-  if ((value & ~MXCSR_MASK) !== 0) raise(cpu, 13, 0);
+  if ((value & ~MXCSR_MASK) !== 0) raise(cpu, VECTOR_GP, 0);
   cpu.m32[MXCSR] = value;
 }
 

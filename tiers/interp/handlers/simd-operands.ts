@@ -2,6 +2,7 @@
 // as word indices of the CPU block, stores that change nothing when a part of them faults. 128-bit operands in memory
 // are #GP(0) when 16 does not divide their address, but for the instructions that say otherwise (SDM 1 §10.4.1).
 
+import { VECTOR_GP } from '../../../src/core/base/vectors.ts';
 import { enterMmx, enterSse, touchMmx } from '../../../src/core/cpu/float/sse/simd.ts';
 import * as record from '../../../src/core/isa/record.ts';
 import { checkAlignment, checkWrite, hostSpan, load16, load32, store32 } from '../../../src/core/memory/access.ts';
@@ -36,7 +37,7 @@ export function markMmx(cpu: Cpu, register: number): void {
 function aligned128(cpu: Cpu, code: Int32Array, pc: number, write: boolean): number {
   const segment = segmentOf(code, pc);
   const offset = effectiveOffset(cpu, code, pc);
-  if (((cpu.m32[SEG_BASE + segment] + offset) & 15) !== 0) raise(cpu, 13, 0);
+  if (((cpu.m32[SEG_BASE + segment] + offset) & 15) !== 0) raise(cpu, VECTOR_GP, 0);
   return linearOf(cpu, segment, offset, 16, write);
 }
 

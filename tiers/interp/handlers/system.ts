@@ -2,6 +2,7 @@
 // counter, CPUID, interrupt flag and PUSHF/POPF. SDM 2 under each name; the rules are in src/core/cpu (control.ts,
 // debug.ts, eflags.ts, msr.ts, cpuid.ts). INVD and WBINVD have no cache to empty.
 
+import { VECTOR_GP, VECTOR_UD } from '../../../src/core/base/vectors.ts';
 import {
   clearTaskSwitched,
   loadMachineStatusWord,
@@ -46,7 +47,7 @@ import { addressOf, addressPast, effectiveOffset, readA, segmentOf, writeA } fro
 const operandBytes = (code: Int32Array, pc: number): number => ((code[pc + R_META] & META_OPSIZE_32) !== 0 ? 4 : 2);
 
 function checkPrivilege(cpu: Cpu): void {
-  if (cpl(cpu) !== 0) raise(cpu, 13, 0);
+  if (cpl(cpu) !== 0) raise(cpu, VECTOR_GP, 0);
 }
 
 /** #GP(0) above CPL 0, else the rest. */
@@ -95,13 +96,13 @@ function movToControl(cpu: Cpu, code: Int32Array, pc: number): void {
       writeCr4(cpu, value);
       return;
     default:
-      raise(cpu, 6);
+      raise(cpu, VECTOR_UD);
   }
 }
 
 function movFromControl(cpu: Cpu, code: Int32Array, pc: number): void {
   const word = [CR0, -1, CR2, CR3, CR4][code[pc + R_B]] ?? -1;
-  if (word < 0) raise(cpu, 6);
+  if (word < 0) raise(cpu, VECTOR_UD);
   cpu.m32[code[pc + R_A]] = cpu.m32[word];
 }
 
@@ -138,7 +139,7 @@ function popFlagsFromStack(cpu: Cpu, code: Int32Array, pc: number): void {
 }
 
 const nothing: Handler = () => {};
-const undefinedOpcode: Handler = (cpu) => raise(cpu, 6);
+const undefinedOpcode: Handler = (cpu) => raise(cpu, VECTOR_UD);
 
 export const systemHandlers = {
   LGDT: loadTable(GDTR_BASE, GDTR_LIMIT),

@@ -2,6 +2,7 @@
 // 8087's and 80287's control instructions. SDM 2 under each name. The instructions without WAIT (FN…) do not look at
 // pending exceptions. None of these changes the last instruction and data pointers except by loading them.
 
+import { VECTOR_GP } from '../../../src/core/base/vectors.ts';
 import {
   fxRestore,
   fxSave,
@@ -77,7 +78,7 @@ function fxImage(cpu: Cpu, code: Int32Array, pc: number, write: boolean): Image 
   checkLimit(cpu, segmentOf(code, pc), offset, 4);
   checkAlignment(cpu, (cpu.m32[SEG_BASE + segmentOf(code, pc)] + offset) | 0, 4);
   const at = addressOf(cpu, code, pc, 1, write);
-  if ((at & 15) !== 0) raise(cpu, 13, 0);
+  if ((at & 15) !== 0) raise(cpu, VECTOR_GP, 0);
   checkLast(cpu, code, pc, FX_IMAGE_BYTES, write);
   check(cpu, at, 1, write);
   return placeImage(cpu, code, pc, at, write);

@@ -2,6 +2,7 @@
 // SDM 3 §2.5 (control registers), §4.1.1–4.1.3 and §4.4.1 (paging modes, PDPTE loads), SDM 2 MOV—Move to/from
 // Control Registers. Callers have checked CPL. Unwritable and reserved bits: the P6 ignores them in CR0, CR4's raise #GP(0).
 
+import { VECTOR_GP } from '../../base/vectors.ts';
 import {
   CR0,
   CR0_AM,
@@ -39,8 +40,8 @@ const isPae = (cpu: Cpu): boolean => (cpu.m32[CR4] & CR4_PAE) !== 0;
 
 /** MOV CR0. #GP(0) for PG without PE and for NW without CD. */
 export function writeCr0(cpu: Cpu, value: number): void {
-  if ((value & CR0_PG) !== 0 && (value & CR0_PE) === 0) raise(cpu, 13, 0);
-  if ((value & CR0_NW) !== 0 && (value & CR0_CD) === 0) raise(cpu, 13, 0);
+  if ((value & CR0_PG) !== 0 && (value & CR0_PE) === 0) raise(cpu, VECTOR_GP, 0);
+  if ((value & CR0_NW) !== 0 && (value & CR0_CD) === 0) raise(cpu, VECTOR_GP, 0);
   const old = cpu.m32[CR0];
   const next = (value & CR0_WRITABLE) | CR0_ET;
   const changed = old ^ next;
@@ -75,7 +76,7 @@ export function writeCr3(cpu: Cpu, value: number): void {
 
 /** MOV CR4. #GP(0) for reserved bits. */
 export function writeCr4(cpu: Cpu, value: number): void {
-  if ((value & ~CR4_WRITABLE) !== 0) raise(cpu, 13, 0);
+  if ((value & ~CR4_WRITABLE) !== 0) raise(cpu, VECTOR_GP, 0);
   const changed = cpu.m32[CR4] ^ value;
   const pagingBits = CR4_PAE | CR4_PGE | CR4_PSE;
   if (isPaging(cpu) && (value & CR4_PAE) !== 0 && (changed & pagingBits) !== 0) loadPdptes(cpu, cpu.m32[CR3]);

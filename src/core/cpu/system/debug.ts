@@ -4,6 +4,7 @@
 // began with TF = 1 the loop adds DR6_BS; PENDING_DEBUG ≠ 0 is then delivered by exceptions.ts deliverDebugTrap.
 // A faulting instruction drops its pending hits (it did not retire). Imports no memory access functions.
 
+import { VECTOR_DB, VECTOR_UD } from '../../base/vectors.ts';
 import { CR4, CR4_DE, DR, PENDING_DEBUG } from '../../state/layout.ts';
 import { EXIT_WINDOW, raise, type Cpu } from '../../state/cpu.ts';
 import { flushTlb } from '../../memory/tlb.ts';
@@ -113,10 +114,10 @@ export function clearLocalBreakpoints(cpu: Cpu): void {
 
 /** The register that an access to DR`number` means: DR4/DR5 are DR6/DR7 unless CR4.DE (#UD); DR7.GD raises #DB. */
 function resolve(cpu: Cpu, number: number): number {
-  if ((number === 4 || number === 5) && (cpu.m32[CR4] & CR4_DE) !== 0) raise(cpu, 6);
+  if ((number === 4 || number === 5) && (cpu.m32[CR4] & CR4_DE) !== 0) raise(cpu, VECTOR_UD);
   if ((cpu.m32[DR7] & DR7_GD) !== 0) {
     recordDebugReason(cpu, DR6_BD | (cpu.m32[DR6] & DR6_BREAKPOINTS));
-    raise(cpu, 1);
+    raise(cpu, VECTOR_DB);
   }
   return number === 4 || number === 5 ? number + 2 : number;
 }

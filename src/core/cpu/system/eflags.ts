@@ -2,6 +2,7 @@
 // SDM 1 §3.4.3, SDM 2 (PUSHF, POPF, CLI, STI), SDM 3 §20.3–20.4 (VME and PVI: VIF stands for IF).
 // The arithmetic bits are lazy: state/flags.ts.
 
+import { VECTOR_GP } from '../../base/vectors.ts';
 import {
   CR4,
   CR4_PVI,
@@ -41,7 +42,7 @@ export function mergeFlags(cpu: Cpu, value: number, mask: number): void {
 /** In virtual-8086 mode with IOPL < 3 an IOPL-sensitive instruction needs VME (and a 16-bit operand), else #GP(0). */
 function usesVirtualFlag(cpu: Cpu, size: number): boolean {
   if (!isVm86(cpu) || ioplOf(cpu) === 3) return false;
-  if ((cpu.m32[CR4] & CR4_VME) === 0 || size !== 2) raise(cpu, 13, 0);
+  if ((cpu.m32[CR4] & CR4_VME) === 0 || size !== 2) raise(cpu, VECTOR_GP, 0);
   return true;
 }
 
@@ -76,7 +77,7 @@ export function checkFlagsInstruction(cpu: Cpu, size: number): void {
 export function popFlags(cpu: Cpu, value: number, size: number): void {
   const width = size === 2 ? 0xffff : -1;
   if (usesVirtualFlag(cpu, size)) {
-    if ((value & TF) !== 0 || ((value & IF) !== 0 && (cpu.m32[EFLAGS] & VIP) !== 0)) raise(cpu, 13, 0);
+    if ((value & TF) !== 0 || ((value & IF) !== 0 && (cpu.m32[EFLAGS] & VIP) !== 0)) raise(cpu, VECTOR_GP, 0);
     const virtualIf = (value & IF) !== 0 ? VIF : 0;
     mergeFlags(cpu, (value & 0xffff) | virtualIf, (0xffff & ~(IF | IOPL)) | VIF);
     return;
@@ -95,7 +96,7 @@ function interruptFlag(cpu: Cpu): number {
   if (ioplOf(cpu) >= cpl(cpu)) return IF;
   const extension = isVm86(cpu) ? CR4_VME : CR4_PVI;
   if (cpl(cpu) === 3 && (cpu.m32[CR4] & extension) !== 0) return VIF;
-  raise(cpu, 13, 0);
+  raise(cpu, VECTOR_GP, 0);
 }
 
 export function clearInterruptFlag(cpu: Cpu): void {
@@ -105,7 +106,7 @@ export function clearInterruptFlag(cpu: Cpu): void {
 /** STI: when IF goes from 0 to 1, interrupts stay blocked until the end of the next instruction. */
 export function setInterruptFlag(cpu: Cpu): void {
   const flag = interruptFlag(cpu);
-  if (flag === VIF && (cpu.m32[EFLAGS] & VIP) !== 0) raise(cpu, 13, 0);
+  if (flag === VIF && (cpu.m32[EFLAGS] & VIP) !== 0) raise(cpu, VECTOR_GP, 0);
   if (flag === IF && (cpu.m32[EFLAGS] & IF) === 0) cpu.m32[INTERRUPT_SHADOW] |= SHADOW_STI;
   cpu.m32[EFLAGS] |= flag;
   cpu.exitRequest |= EXIT_WINDOW;

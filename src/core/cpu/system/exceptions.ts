@@ -5,6 +5,23 @@
 // Registers change only after the whole frame is written; stack bytes below ESP may have changed by then.
 
 import {
+  VECTOR_AC,
+  VECTOR_BR,
+  VECTOR_DB,
+  VECTOR_DE,
+  VECTOR_DF,
+  VECTOR_GP,
+  VECTOR_MF,
+  VECTOR_NM,
+  VECTOR_NMI,
+  VECTOR_NP,
+  VECTOR_PF,
+  VECTOR_SS,
+  VECTOR_TS,
+  VECTOR_UD,
+  VECTOR_XM,
+} from '../../base/vectors.ts';
+import {
   AC,
   CR4,
   CR4_VME,
@@ -90,16 +107,28 @@ interface Event {
 const EXT = 1;
 const IDT = 2;
 
-const DOUBLE_FAULT = 8;
 /** Not a vector: what a fault during the delivery of #DF becomes. */
 const TRIPLE_FAULT = -1;
 /** Nested deliveries before we give up: a #AC handler whose own frame is misaligned would nest for ever. */
 const NESTING_MAX = 16;
 
 /** Vectors of class fault (EIP of the instruction, RF pushed as 1). #DB counts when raised by general detect. */
-const FAULTS = new Set([0, 1, 5, 6, 7, 10, 11, 12, 13, 14, 16, 17, 19]);
-const CONTRIBUTORY = new Set([0, 10, 11, 12, 13]);
-const PAGE_FAULT = 14;
+const FAULTS = new Set([
+  VECTOR_DE,
+  VECTOR_DB,
+  VECTOR_BR,
+  VECTOR_UD,
+  VECTOR_NM,
+  VECTOR_TS,
+  VECTOR_NP,
+  VECTOR_SS,
+  VECTOR_GP,
+  VECTOR_PF,
+  VECTOR_MF,
+  VECTOR_AC,
+  VECTOR_XM,
+]);
+const CONTRIBUTORY = new Set([VECTOR_DE, VECTOR_TS, VECTOR_NP, VECTOR_SS, VECTOR_GP]);
 
 function setEip(cpu: Cpu, eip: number): void {
   cpu.m32[EIP] = eip;
@@ -117,7 +146,7 @@ function finish(cpu: Cpu): void {
 /** SDM 3 §20.1.4. No error codes in real mode. */
 function deliverReal(cpu: Cpu, event: Event): void {
   const entry = event.vector * 4;
-  if (entry + 3 > cpu.m32[IDTR_LIMIT] >>> 0) raise(cpu, 13, 0);
+  if (entry + 3 > cpu.m32[IDTR_LIMIT] >>> 0) raise(cpu, VECTOR_GP, 0);
   const vectorAddress = (cpu.m32[IDTR_BASE] + entry) | 0;
   const ip = systemLoad16(cpu, vectorAddress);
   const cs = systemLoad16(cpu, (vectorAddress + 2) | 0);
@@ -134,7 +163,7 @@ function deliverReal(cpu: Cpu, event: Event): void {
 }
 
 function deliverThroughTask(cpu: Cpu, event: Event, selector: number): void {
-  const d = fetchTss(cpu, selector, 'call', 13, event.ext);
+  const d = fetchTss(cpu, selector, 'call', VECTOR_GP, event.ext);
   const wide = switchTask(cpu, d, 'call', event.returnEip, getFlags(cpu) | event.flagBits, event.ext);
   if (event.errorCode !== undefined) {
     const stack = currentStack(cpu, event.ext);
@@ -157,13 +186,13 @@ function deliverThroughGate(
   const { ext } = event;
   const fromVm86 = isVm86(cpu);
   const oldCpl = cpl(cpu);
-  const code = fetchDescriptor(cpu, selector, 13, ext);
+  const code = fetchDescriptor(cpu, selector, VECTOR_GP, ext);
   const codeError = (selector & 0xfffc) | ext;
   const a = attributes(code);
-  if (!isCode(a) || dplOf(code) > oldCpl) raise(cpu, 13, codeError);
-  if (!isPresent(code)) raise(cpu, 11, codeError);
+  if (!isCode(a) || dplOf(code) > oldCpl) raise(cpu, VECTOR_GP, codeError);
+  if (!isPresent(code)) raise(cpu, VECTOR_NP, codeError);
   const inner = !isConforming(a) && dplOf(code) < oldCpl;
-  if (fromVm86 && (!inner || dplOf(code) !== 0)) raise(cpu, 13, codeError);
+  if (fromVm86 && (!inner || dplOf(code) !== 0)) raise(cpu, VECTOR_GP, codeError);
   const flags = getFlags(cpu) | event.flagBits;
   const level = inner ? dplOf(code) : oldCpl;
 
@@ -173,12 +202,12 @@ function deliverThroughGate(
   if (inner) {
     const pointer = innerStackPointer(cpu, level, ext);
     ss = pointer.ss;
-    stackDescriptor = fetchStackDescriptor(cpu, ss, level, 10, ext);
+    stackDescriptor = fetchStackDescriptor(cpu, ss, level, VECTOR_TS, ext);
     stack = innerStack(stackDescriptor, pointer.esp, (ss & 0xfffc) | ext);
   }
   const items = 3 + (inner ? 2 : 0) + (fromVm86 ? 4 : 0) + (event.errorCode !== undefined ? 1 : 0);
   checkRoom(cpu, stack, items, size);
-  if (outsideLimit(a, limit(code), offset, 1)) raise(cpu, 13, ext);
+  if (outsideLimit(a, limit(code), offset, 1)) raise(cpu, VECTOR_GP, ext);
   if (stackDescriptor !== null) markAccessed(cpu, stackDescriptor);
   markAccessed(cpu, code);
 
@@ -210,16 +239,16 @@ function deliverThroughGate(
 function deliverProtected(cpu: Cpu, event: Event): void {
   const { vector, ext } = event;
   const gateError = (vector << 3) | IDT | ext;
-  if (vector * 8 + 7 > cpu.m32[IDTR_LIMIT] >>> 0) raise(cpu, 13, gateError);
+  if (vector * 8 + 7 > cpu.m32[IDTR_LIMIT] >>> 0) raise(cpu, VECTOR_GP, gateError);
   const address = (cpu.m32[IDTR_BASE] + vector * 8) | 0;
   const low = systemLoad32(cpu, address);
   const high = systemLoad32(cpu, (address + 4) | 0);
   const type = (high >>> 8) & 0x1f;
   const isInterruptGate = type === TYPE_INTERRUPT_GATE16 || type === TYPE_INTERRUPT_GATE32;
   const isTrapGate = type === TYPE_TRAP_GATE16 || type === TYPE_TRAP_GATE32;
-  if (!isInterruptGate && !isTrapGate && type !== TYPE_TASK_GATE) raise(cpu, 13, gateError);
-  if (event.checkDpl && ((high >>> 13) & 3) < cpl(cpu)) raise(cpu, 13, gateError);
-  if ((high & 0x8000) === 0) raise(cpu, 11, gateError);
+  if (!isInterruptGate && !isTrapGate && type !== TYPE_TASK_GATE) raise(cpu, VECTOR_GP, gateError);
+  if (event.checkDpl && ((high >>> 13) & 3) < cpl(cpu)) raise(cpu, VECTOR_GP, gateError);
+  if ((high & 0x8000) === 0) raise(cpu, VECTOR_NP, gateError);
   const selector = low >>> 16;
   if (type === TYPE_TASK_GATE) {
     deliverThroughTask(cpu, event, selector);
@@ -237,10 +266,10 @@ function deliver(cpu: Cpu, event: Event): void {
 
 /** What a fault `second` raised while delivering `first` becomes. SDM 3 table 6-5. */
 export function escalate(first: number, second: number): number {
-  if (first === DOUBLE_FAULT) return TRIPLE_FAULT;
+  if (first === VECTOR_DF) return TRIPLE_FAULT;
   const secondCounts = CONTRIBUTORY.has(second);
-  if (CONTRIBUTORY.has(first) && secondCounts) return DOUBLE_FAULT;
-  if (first === PAGE_FAULT && (secondCounts || second === PAGE_FAULT)) return DOUBLE_FAULT;
+  if (CONTRIBUTORY.has(first) && secondCounts) return VECTOR_DF;
+  if (first === VECTOR_PF && (secondCounts || second === VECTOR_PF)) return VECTOR_DF;
   return second;
 }
 
@@ -258,7 +287,7 @@ function deliverWithNesting(cpu: Cpu, event: Event): void {
   for (let nesting = 0; nesting < NESTING_MAX; nesting++) {
     try {
       deliver(cpu, event);
-      if (event.vector === 1) clearGeneralDetect(cpu);
+      if (event.vector === VECTOR_DB) clearGeneralDetect(cpu);
       return;
     } catch (thrown) {
       if (thrown !== GUEST_FAULT) throw thrown;
@@ -267,7 +296,7 @@ function deliverWithNesting(cpu: Cpu, event: Event): void {
     const raised = takeFault(cpu);
     const vector = escalate(event.vector, raised.vector);
     if (vector === TRIPLE_FAULT) break;
-    const errorCode = vector === DOUBLE_FAULT ? 0 : raised.errorCode;
+    const errorCode = vector === VECTOR_DF ? 0 : raised.errorCode;
     event = makeFault(cpu, vector, errorCode);
   }
   cpu.m32[SHUTDOWN] = 1;
@@ -298,9 +327,9 @@ export function deliverFault(cpu: Cpu): void {
   cpu.m32[PENDING_DEBUG] = 0; // the T bit too, of a task whose entry failed: it has no first instruction
   const hits = cpu.faultDebug;
   cpu.faultDebug = 0;
-  if (vector === 1 && hits !== 0) {
+  if (vector === VECTOR_DB && hits !== 0) {
     recordDebugReason(cpu, hits);
-    deliverWithNesting(cpu, makeInterrupt(cpu, 1));
+    deliverWithNesting(cpu, makeInterrupt(cpu, VECTOR_DB));
   } else deliverWithNesting(cpu, makeFault(cpu, vector, errorCode));
 }
 
@@ -313,14 +342,14 @@ export function deliverInterrupt(cpu: Cpu, vector: number): void {
 export function deliverNmi(cpu: Cpu): void {
   cpu.m32[NMI_PENDING] = 0;
   cpu.m32[NMI_BLOCKED] = 1;
-  deliverWithNesting(cpu, makeInterrupt(cpu, 2));
+  deliverWithNesting(cpu, makeInterrupt(cpu, VECTOR_NMI));
 }
 
 /** Deliver the debug traps in PENDING_DEBUG: EIP is the next instruction. SDM 3 §17.3.1. */
 export function deliverDebugTrap(cpu: Cpu): void {
   recordDebugReason(cpu, cpu.m32[PENDING_DEBUG]);
   cpu.m32[PENDING_DEBUG] = 0;
-  deliverWithNesting(cpu, makeInterrupt(cpu, 1));
+  deliverWithNesting(cpu, makeInterrupt(cpu, VECTOR_DB));
 }
 
 /** VME: INT n within the virtual-8086 program, through the vector table at linear 0. SDM 3 §20.3.3, methods 5 and 6. */
@@ -353,7 +382,7 @@ export function softwareInterrupt(cpu: Cpu, vector: number, returnEip: number, e
       cpu.trapInhibit = true;
       return;
     }
-    if (!allowed) raise(cpu, 13, 0);
+    if (!allowed) raise(cpu, VECTOR_GP, 0);
   }
   deliver(cpu, { vector, errorCode: undefined, returnEip, flagBits: 0, ext: 0, checkDpl: true });
   cpu.trapInhibit = true;
@@ -361,7 +390,7 @@ export function softwareInterrupt(cpu: Cpu, vector: number, returnEip: number, e
 
 /** INT1 (F1): a #DB trap that sets no DR6 bit and asks no gate privilege. SDM 2, INT1. */
 export function debugInterrupt(cpu: Cpu, returnEip: number): void {
-  deliver(cpu, { vector: 1, errorCode: undefined, returnEip, flagBits: 0, ext: EXT, checkDpl: false });
+  deliver(cpu, { vector: VECTOR_DB, errorCode: undefined, returnEip, flagBits: 0, ext: EXT, checkDpl: false });
   cpu.trapInhibit = true;
   clearGeneralDetect(cpu);
 }

@@ -2,6 +2,7 @@
 // SYSEXIT. SDM 2 (operation sections of JMP, CALL, RET, SYSENTER, SYSEXIT), SDM 3 §5.8 (privilege), §7.3 (tasks).
 // All reads and checks come before the first change; cpu.nextEip is the result. IRET is in iret.ts.
 
+import { VECTOR_GP, VECTOR_NP, VECTOR_TS } from '../../base/vectors.ts';
 import {
   CS,
   ECX,
@@ -66,7 +67,7 @@ const FLAT_DATA_DPL0 = 0xc093;
 const FLAT_DATA_DPL3 = 0xc0f3;
 
 function checkCodeLimit(cpu: Cpu, d: Descriptor, eip: number): void {
-  if (outsideLimit(attributes(d), limit(d), eip, 1)) raise(cpu, 13, 0);
+  if (outsideLimit(attributes(d), limit(d), eip, 1)) raise(cpu, VECTOR_GP, 0);
 }
 
 /** CS for real and virtual-8086 mode. */
@@ -79,7 +80,7 @@ export function setRealCode(cpu: Cpu, selector: number): void {
 /** #GP(0) when a real-mode or virtual-8086 target lies beyond the CS limit, which a CS load leaves alone. */
 export function checkRealTarget(cpu: Cpu, eip: number): void {
   if (outsideLimit(cpu.m32[SEG_ATTRIBUTES + CS], isVm86(cpu) ? 0xffff : cpu.m32[SEG_LIMIT + CS], eip, 1)) {
-    raise(cpu, 13, 0);
+    raise(cpu, VECTOR_GP, 0);
   }
 }
 
@@ -98,7 +99,7 @@ function realTransfer(cpu: Cpu, selector: number, offset: number, size: number, 
 
 /** To code at the same privilege; CS keeps the CPL. The privilege checks are done. */
 function enterCode(cpu: Cpu, d: Descriptor, offset: number, size: number, isCall: boolean): void {
-  if (!isPresent(d)) raise(cpu, 11, d.selector & 0xfffc);
+  if (!isPresent(d)) raise(cpu, VECTOR_NP, d.selector & 0xfffc);
   const stack = isCall ? currentStack(cpu) : null;
   if (stack !== null) checkRoom(cpu, stack, 2, size);
   checkCodeLimit(cpu, d, offset);
@@ -117,7 +118,7 @@ function enterCode(cpu: Cpu, d: Descriptor, offset: number, size: number, isCall
 function callInner(cpu: Cpu, d: Descriptor, offset: number, size: number, parameterCount: number): void {
   const level = dplOf(d);
   const { ss, esp } = innerStackPointer(cpu, level, 0);
-  const ssDescriptor = fetchStackDescriptor(cpu, ss, level, 10, 0);
+  const ssDescriptor = fetchStackDescriptor(cpu, ss, level, VECTOR_TS, 0);
   const stack = innerStack(ssDescriptor, esp, ss & 0xfffc);
   checkRoom(cpu, stack, 4 + parameterCount, size);
   checkCodeLimit(cpu, d, offset);
@@ -143,20 +144,20 @@ function throughCallGate(cpu: Cpu, gate: Descriptor, isCall: boolean): void {
   const selector = gate.low >>> 16;
   const offset = wide ? (gate.high & 0xffff0000) | (gate.low & 0xffff) : gate.low & 0xffff;
   const size = wide ? 4 : 2;
-  const d = fetchDescriptor(cpu, selector, 13, 0);
+  const d = fetchDescriptor(cpu, selector, VECTOR_GP, 0);
   const a = attributes(d);
   const level = cpl(cpu);
   const conforming = isConforming(a);
   const wrongLevel = isCall || conforming ? dplOf(d) > level : dplOf(d) !== level;
-  if (!isCode(a) || wrongLevel) raise(cpu, 13, selector & 0xfffc);
-  if (!isPresent(d)) raise(cpu, 11, selector & 0xfffc);
+  if (!isCode(a) || wrongLevel) raise(cpu, VECTOR_GP, selector & 0xfffc);
+  if (!isPresent(d)) raise(cpu, VECTOR_NP, selector & 0xfffc);
   if (isCall && !conforming && dplOf(d) < level) callInner(cpu, d, offset, size, gate.high & 0x1f);
   else enterCode(cpu, d, offset, size, isCall);
 }
 
 function toTask(cpu: Cpu, selector: number, isCall: boolean): void {
   const kind = isCall ? 'call' : 'jump';
-  const d = fetchTss(cpu, selector, kind, 13, 0);
+  const d = fetchTss(cpu, selector, kind, VECTOR_GP, 0);
   switchTask(cpu, d, kind, cpu.nextEip, getFlags(cpu), 0);
   checkTaskEntry(cpu, 0);
 }
@@ -168,38 +169,38 @@ export function farTransfer(cpu: Cpu, selector: number, offset: number, size: nu
     realTransfer(cpu, selector, offset, size, isCall);
     return;
   }
-  const d = fetchDescriptor(cpu, selector, 13, 0);
+  const d = fetchDescriptor(cpu, selector, VECTOR_GP, 0);
   const code = selector & 0xfffc;
   const level = cpl(cpu);
   const rpl = selector & 3;
   const a = attributes(d);
   if (isCode(a)) {
     const wrong = isConforming(a) ? dplOf(d) > level : rpl > level || dplOf(d) !== level;
-    if (wrong) raise(cpu, 13, code);
+    if (wrong) raise(cpu, VECTOR_GP, code);
     enterCode(cpu, d, offset, size, isCall);
     return;
   }
   const type = typeOf(d);
   const isGate = type === TYPE_CALL_GATE16 || type === TYPE_CALL_GATE32 || type === TYPE_TASK_GATE;
   const isTss = (type & ~TYPE_BUSY) === TYPE_TSS16 || (type & ~TYPE_BUSY) === TYPE_TSS32;
-  if ((!isGate && !isTss) || dplOf(d) < Math.max(level, rpl)) raise(cpu, 13, code);
+  if ((!isGate && !isTss) || dplOf(d) < Math.max(level, rpl)) raise(cpu, VECTOR_GP, code);
   if (isTss) {
     toTask(cpu, selector, isCall);
     return;
   }
-  if (!isPresent(d)) raise(cpu, 11, code);
+  if (!isPresent(d)) raise(cpu, VECTOR_NP, code);
   if (type === TYPE_TASK_GATE) toTask(cpu, d.low >>> 16, isCall);
   else throughCallGate(cpu, d, isCall);
 }
 
 /** CS for RET and IRET: a code segment at the privilege of its RPL, which is not inner. SDM 2, RET. */
 export function fetchReturnCode(cpu: Cpu, selector: number): Descriptor {
-  const d = fetchDescriptor(cpu, selector, 13, 0);
+  const d = fetchDescriptor(cpu, selector, VECTOR_GP, 0);
   const rpl = selector & 3;
   const a = attributes(d);
   const wrongLevel = isConforming(a) ? dplOf(d) > rpl : dplOf(d) !== rpl;
-  if (!isCode(a) || rpl < cpl(cpu) || wrongLevel) raise(cpu, 13, selector & 0xfffc);
-  if (!isPresent(d)) raise(cpu, 11, selector & 0xfffc);
+  if (!isCode(a) || rpl < cpl(cpu) || wrongLevel) raise(cpu, VECTOR_GP, selector & 0xfffc);
+  if (!isPresent(d)) raise(cpu, VECTOR_NP, selector & 0xfffc);
   return d;
 }
 
@@ -251,7 +252,7 @@ export function farReturn(cpu: Cpu, size: number, release: number): void {
   }
   const esp = pop(cpu, stack, size);
   const ss = pop(cpu, stack, size) & 0xffff;
-  const ssDescriptor = fetchStackDescriptor(cpu, ss, cs & 3, 13, 0);
+  const ssDescriptor = fetchStackDescriptor(cpu, ss, cs & 3, VECTOR_GP, 0);
   checkCodeLimit(cpu, d, eip);
   markAccessed(cpu, ssDescriptor);
   markAccessed(cpu, d);
@@ -261,7 +262,7 @@ export function farReturn(cpu: Cpu, size: number, release: number): void {
 /** SDM 2, SYSENTER. */
 export function sysenter(cpu: Cpu): void {
   const selector = cpu.m32[SYSENTER_CS] & 0xfffc;
-  if (!isProtected(cpu) || selector === 0) raise(cpu, 13, 0);
+  if (!isProtected(cpu) || selector === 0) raise(cpu, VECTOR_GP, 0);
   cpu.m32[EFLAGS] &= ~(VM | IF | RF);
   setFlatSegment(cpu, CS, selector, FLAT_CODE_DPL0);
   setFlatSegment(cpu, SS, (selector + 8) & 0xffff, FLAT_DATA_DPL0);
@@ -274,7 +275,7 @@ export function sysenter(cpu: Cpu): void {
 /** SDM 2, SYSEXIT: to EDX with the stack at ECX. */
 export function sysexit(cpu: Cpu): void {
   const selector = cpu.m32[SYSENTER_CS] & 0xfffc;
-  if (!isProtected(cpu) || cpl(cpu) !== 0 || selector === 0) raise(cpu, 13, 0);
+  if (!isProtected(cpu) || cpl(cpu) !== 0 || selector === 0) raise(cpu, VECTOR_GP, 0);
   setFlatSegment(cpu, CS, ((selector + 16) & 0xffff) | 3, FLAT_CODE_DPL3);
   setFlatSegment(cpu, SS, ((selector + 24) & 0xffff) | 3, FLAT_DATA_DPL3);
   cpu.m32[ESP] = cpu.m32[ECX];

@@ -2,6 +2,7 @@
 // mode, and back from a nested task. SDM 2, IRET/IRETD, whose section names the functions carry; SDM 3 §20.2.5.
 // All reads and checks come before the first change; cpu.nextEip is the result.
 
+import { VECTOR_GP, VECTOR_TS } from '../../base/vectors.ts';
 import {
   CR4,
   CR4_VME,
@@ -58,12 +59,13 @@ function returnFromReal(cpu: Cpu, size: number): void {
 /** With IOPL 3 an ordinary 8086 IRET; else VME's, where VIF stands for IF; else #GP(0). */
 function returnFromVm86(cpu: Cpu, size: number): void {
   const virtual = (cpu.m32[EFLAGS] & IOPL) !== IOPL;
-  if (virtual && (size !== 2 || (cpu.m32[CR4] & CR4_VME) === 0)) raise(cpu, 13, 0);
+  if (virtual && (size !== 2 || (cpu.m32[CR4] & CR4_VME) === 0)) raise(cpu, VECTOR_GP, 0);
   const stack = currentStack(cpu);
   const eip = pop(cpu, stack, size);
   const cs = pop(cpu, stack, size) & 0xffff;
   const flags = pop(cpu, stack, size);
-  if (virtual && ((flags & TF) !== 0 || ((flags & IF) !== 0 && (cpu.m32[EFLAGS] & VIP) !== 0))) raise(cpu, 13, 0);
+  if (virtual && ((flags & TF) !== 0 || ((flags & IF) !== 0 && (cpu.m32[EFLAGS] & VIP) !== 0)))
+    raise(cpu, VECTOR_GP, 0);
   checkRealTarget(cpu, eip);
   commitStack(cpu, stack);
   if (virtual) {
@@ -76,7 +78,7 @@ function returnFromVm86(cpu: Cpu, size: number): void {
 
 function taskReturn(cpu: Cpu): void {
   const selector = systemLoad16(cpu, cpu.m32[SEG_BASE + TR]);
-  const d = fetchTss(cpu, selector, 'return', 10, 0);
+  const d = fetchTss(cpu, selector, 'return', VECTOR_TS, 0);
   switchTask(cpu, d, 'return', cpu.nextEip, getFlags(cpu), 0);
   checkTaskEntry(cpu, 0);
 }
@@ -88,7 +90,7 @@ function returnToVm86(cpu: Cpu, stack: Stack, eip: number, cs: number, flags: nu
   const ds = pop(cpu, stack, 4);
   const fs = pop(cpu, stack, 4);
   const gs = pop(cpu, stack, 4);
-  if (eip >>> 0 > 0xffff) raise(cpu, 13, 0);
+  if (eip >>> 0 > 0xffff) raise(cpu, VECTOR_GP, 0);
   mergeFlags(cpu, flags, EFLAGS_WRITABLE);
   setVm86Segment(cpu, CS, cs);
   setVm86Segment(cpu, SS, ss & 0xffff);
@@ -127,7 +129,7 @@ function protectedReturn(cpu: Cpu, size: number): void {
   const d = fetchReturnCode(cpu, cs);
   const mask = returnMask(cpu, level, size);
   if ((cs & 3) === level) {
-    if (outsideLimit(attributes(d), limit(d), eip, 1)) raise(cpu, 13, 0);
+    if (outsideLimit(attributes(d), limit(d), eip, 1)) raise(cpu, VECTOR_GP, 0);
     markAccessed(cpu, d);
     setCodeSegment(cpu, cs, level, d);
     commitStack(cpu, stack);
@@ -138,8 +140,8 @@ function protectedReturn(cpu: Cpu, size: number): void {
   }
   const esp = pop(cpu, stack, size);
   const ss = pop(cpu, stack, size) & 0xffff;
-  const ssDescriptor = fetchStackDescriptor(cpu, ss, cs & 3, 13, 0);
-  if (outsideLimit(attributes(d), limit(d), eip, 1)) raise(cpu, 13, 0);
+  const ssDescriptor = fetchStackDescriptor(cpu, ss, cs & 3, VECTOR_GP, 0);
+  if (outsideLimit(attributes(d), limit(d), eip, 1)) raise(cpu, VECTOR_GP, 0);
   markAccessed(cpu, ssDescriptor);
   markAccessed(cpu, d);
   mergeFlags(cpu, flags, mask);

@@ -3,6 +3,7 @@
 // listed here raises #GP(0), as do reserved bits. MTRRs and PAT are kept and checked but change nothing: there are
 // no caches. Performance counters stand still. A TSC write sets bits 31–0 and clears 63–32, as on the P6.
 
+import { VECTOR_GP } from '../../base/vectors.ts';
 import {
   APIC_BASE,
   CR0,
@@ -91,7 +92,7 @@ const isPatType = (type: number): boolean => isMtrrType(type) || type === 7;
 /** DEBUGCTL: LBR, BTF, PB0–PB3, TR. */
 const DEBUGCTL_WRITABLE = 0x7f;
 
-const fail = (cpu: Cpu): never => raise(cpu, 13, 0);
+const fail = (cpu: Cpu): never => raise(cpu, VECTOR_GP, 0);
 
 /** Time-stamp counter before the instruction in hand, as an exact number (possibly negative: modulo 2^64). */
 const timeStamp = (cpu: Cpu): number => cpu.now() + cpu.f64[TSC_OFFSET_F64];

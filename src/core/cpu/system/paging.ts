@@ -4,6 +4,7 @@
 // It reads the tables every time: the TLB (memory/tlb.ts) is what remembers, and AddressSpace.noteTable keeps
 // it coherent. Throws nothing; imports no memory access functions, since those call it.
 
+import { VECTOR_GP, VECTOR_PF } from '../../base/vectors.ts';
 import { CR0, CR0_WP, CR2, CR3, CR4, CR4_PAE, CR4_PGE, CR4_PSE, EFER, EFER_NXE, PDPTE } from '../../state/layout.ts';
 import { raise, setFault, type Cpu } from '../../state/cpu.ts';
 import {
@@ -48,7 +49,7 @@ function fault(cpu: Cpu, linear: number, write: boolean, user: boolean, fetch: b
   if (fetch && (cpu.m32[CR4] & CR4_PAE) !== 0 && (cpu.m32[EFER] & EFER_NXE) !== 0) error |= PF_FETCH;
   cpu.m32[CR2] = linear;
   cpu.faultAddress = linear;
-  setFault(cpu, 14, error);
+  setFault(cpu, VECTOR_PF, error);
   return false;
 }
 
@@ -180,7 +181,8 @@ export function readPdptes(cpu: Cpu, cr3: number): Int32Array {
   for (let word = 0; word < 8; word++) words[word] = cpu.space.read32(base + word * 4);
   for (let entry = 0; entry < 8; entry += 2) {
     if ((words[entry] & P) === 0) continue;
-    if ((words[entry] & PDPTE_LOW_RESERVED) !== 0 || (words[entry + 1] & PDPTE_HIGH_RESERVED) !== 0) raise(cpu, 13, 0);
+    if ((words[entry] & PDPTE_LOW_RESERVED) !== 0 || (words[entry + 1] & PDPTE_HIGH_RESERVED) !== 0)
+      raise(cpu, VECTOR_GP, 0);
   }
   return words;
 }

@@ -3,6 +3,7 @@
 // §5.5–5.7 privilege), §20.1–20.2 (real mode and virtual-8086 mode). Far transfers are in far.ts.
 // An unusable segment has ATTR_PRESENT clear. CPL is the DPL of SS: real mode keeps it 0, virtual-8086 mode 3.
 
+import { VECTOR_GP, VECTOR_NP, VECTOR_SS } from '../../base/vectors.ts';
 import {
   ATTR_BIG,
   ATTR_CODE,
@@ -78,7 +79,7 @@ export function outsideLimit(segAttributes: number, segLimit: number, offset: nu
 /** #SS(0) or #GP(0) for an offset beyond the limit, whatever else may be wrong with the segment. */
 export function checkLimit(cpu: Cpu, seg: number, offset: number, size: number): void {
   if (outsideLimit(cpu.m32[SEG_ATTRIBUTES + seg], cpu.m32[SEG_LIMIT + seg], offset, size))
-    raise(cpu, seg === SS ? 12 : 13, 0);
+    raise(cpu, seg === SS ? VECTOR_SS : VECTOR_GP, 0);
 }
 
 /** Linear address of a data access through `seg`, all checks done: #SS(0) for SS, else #GP(0). */
@@ -88,14 +89,14 @@ export function linear(cpu: Cpu, seg: number, offset: number, size: number, writ
     ? (a & (ATTR_CODE | ATTR_WRITABLE)) !== ATTR_WRITABLE
     : (a & (ATTR_CODE | ATTR_WRITABLE)) === ATTR_CODE;
   if ((a & ATTR_PRESENT) === 0 || wrongType || outsideLimit(a, cpu.m32[SEG_LIMIT + seg], offset, size)) {
-    raise(cpu, seg === SS ? 12 : 13, 0);
+    raise(cpu, seg === SS ? VECTOR_SS : VECTOR_GP, 0);
   }
   return (cpu.m32[SEG_BASE + seg] + offset) | 0;
 }
 
 /** Linear address of `size` code bytes at CS:offset; #GP(0) beyond the limit. */
 export function linearFetch(cpu: Cpu, offset: number, size: number): number {
-  if (outsideLimit(cpu.m32[SEG_ATTRIBUTES + CS], cpu.m32[SEG_LIMIT + CS], offset, size)) raise(cpu, 13, 0);
+  if (outsideLimit(cpu.m32[SEG_ATTRIBUTES + CS], cpu.m32[SEG_LIMIT + CS], offset, size)) raise(cpu, VECTOR_GP, 0);
   return (cpu.m32[SEG_BASE + CS] + offset) | 0;
 }
 
@@ -182,7 +183,7 @@ export function fetchStackDescriptor(
   const d = fetchDescriptor(cpu, selector, vector, ext);
   const code = (selector & 0xfffc) | ext;
   if ((selector & 3) !== level || !isWritableData(attributes(d)) || dplOf(d) !== level) raise(cpu, vector, code);
-  if (!isPresent(d)) raise(cpu, 12, code);
+  if (!isPresent(d)) raise(cpu, VECTOR_SS, code);
   return d;
 }
 
@@ -200,7 +201,7 @@ export function fetchDataDescriptor(
   if ((a & ATTR_S) === 0 || !isReadable(a)) raise(cpu, vector, code);
   const checked = isData(a) || !isConforming(a);
   if (checked && Math.max(level, selector & 3) > dplOf(d)) raise(cpu, vector, code);
-  if (!isPresent(d)) raise(cpu, 11, code);
+  if (!isPresent(d)) raise(cpu, VECTOR_NP, code);
   return d;
 }
 
@@ -210,12 +211,12 @@ export function loadSegment(cpu: Cpu, seg: number, selector: number): void {
   if (!isProtected(cpu)) setRealSegment(cpu, seg, selector);
   else if (isVm86(cpu)) setVm86Segment(cpu, seg, selector);
   else if (seg === SS) {
-    const d = fetchStackDescriptor(cpu, selector, cpl(cpu), 13, 0);
+    const d = fetchStackDescriptor(cpu, selector, cpl(cpu), VECTOR_GP, 0);
     markAccessed(cpu, d);
     setFromDescriptor(cpu, SS, selector, d);
   } else if (isNull(selector)) setNull(cpu, seg, selector);
   else {
-    const d = fetchDataDescriptor(cpu, selector, cpl(cpu), 13, 0);
+    const d = fetchDataDescriptor(cpu, selector, cpl(cpu), VECTOR_GP, 0);
     markAccessed(cpu, d);
     setFromDescriptor(cpu, seg, selector, d);
   }

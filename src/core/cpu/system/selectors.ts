@@ -2,6 +2,7 @@
 // SDM 2 under their names; SDM 3 §5.10 (pointer validation), §2.4 (LDTR and TR). In real and virtual-8086 mode all of
 // them are #UD: checkProtected. The queries raise nothing but what reading the table raises.
 
+import { VECTOR_GP, VECTOR_NP, VECTOR_UD } from '../../base/vectors.ts';
 import { LDTR, TR } from '../../state/layout.ts';
 import { raise, type Cpu } from '../../state/cpu.ts';
 import {
@@ -36,7 +37,7 @@ const LAR_TYPES = new Set([...LSL_TYPES, TYPE_CALL_GATE16, TYPE_TASK_GATE, TYPE_
 
 /** #UD outside protected mode. */
 export function checkProtected(cpu: Cpu): void {
-  if (isRealAddressing(cpu)) raise(cpu, 6);
+  if (isRealAddressing(cpu)) raise(cpu, VECTOR_UD);
 }
 
 /** The descriptor if the selector names one that CPL and RPL may look at (conforming code: always), else null. */
@@ -82,20 +83,20 @@ export function loadLdt(cpu: Cpu, selector: number): void {
     return;
   }
   const code = selector & 0xfffc;
-  if ((selector & 4) !== 0) raise(cpu, 13, code);
-  const d = fetchDescriptor(cpu, selector, 13, 0);
-  if (typeOf(d) !== TYPE_LDT) raise(cpu, 13, code);
-  if (!isPresent(d)) raise(cpu, 11, code);
+  if ((selector & 4) !== 0) raise(cpu, VECTOR_GP, code);
+  const d = fetchDescriptor(cpu, selector, VECTOR_GP, 0);
+  if (typeOf(d) !== TYPE_LDT) raise(cpu, VECTOR_GP, code);
+  if (!isPresent(d)) raise(cpu, VECTOR_NP, code);
   setFromDescriptor(cpu, LDTR, selector, d);
 }
 
 /** LTR after the CPL check: the TSS must be available and becomes busy. */
 export function loadTaskRegister(cpu: Cpu, selector: number): void {
   const code = selector & 0xfffc;
-  if (!isNull(selector) && (selector & 4) !== 0) raise(cpu, 13, code);
-  const d = fetchDescriptor(cpu, selector, 13, 0);
-  if (typeOf(d) !== TYPE_TSS16 && typeOf(d) !== TYPE_TSS32) raise(cpu, 13, code);
-  if (!isPresent(d)) raise(cpu, 11, code);
+  if (!isNull(selector) && (selector & 4) !== 0) raise(cpu, VECTOR_GP, code);
+  const d = fetchDescriptor(cpu, selector, VECTOR_GP, 0);
+  if (typeOf(d) !== TYPE_TSS16 && typeOf(d) !== TYPE_TSS32) raise(cpu, VECTOR_GP, code);
+  if (!isPresent(d)) raise(cpu, VECTOR_NP, code);
   setBusy(cpu, d, true);
   setFromDescriptor(cpu, TR, selector, d);
 }

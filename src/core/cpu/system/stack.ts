@@ -3,6 +3,7 @@
 // stacks). A Stack may be one that is not loaded into SS yet; pushValue, peekValue and topAfter work on
 // SS:ESP itself and allocate nothing.
 
+import { VECTOR_SS } from '../../base/vectors.ts';
 import {
   ATTR_BIG,
   ATTR_PRESENT,
@@ -52,7 +53,7 @@ export function innerStack(d: Descriptor, esp: number, error: number): Stack {
 
 function address(cpu: Cpu, stack: Stack, offset: number, size: number): number {
   const usable = (stack.attributes & (ATTR_PRESENT | ATTR_WRITABLE)) === (ATTR_PRESENT | ATTR_WRITABLE);
-  if (!usable || outsideLimit(stack.attributes, stack.limit, offset, size)) raise(cpu, 12, stack.error);
+  if (!usable || outsideLimit(stack.attributes, stack.limit, offset, size)) raise(cpu, VECTOR_SS, stack.error);
   return (stack.base + offset) | 0;
 }
 

@@ -2,6 +2,7 @@
 // in the old task, what fails while segment registers are loaded raises in the new one (registers, TR, CR3 and EIP
 // are then already those of the new task; its T bit is forgotten). 16- and 32-bit TSS; §7.2.1 and §7.6 have the layouts.
 
+import { VECTOR_GP, VECTOR_NP, VECTOR_SS, VECTOR_TS } from '../../base/vectors.ts';
 import {
   ATTR_TYPE,
   CR0,
@@ -143,9 +144,9 @@ export function fetchTss(cpu: Cpu, selector: number, kind: SwitchKind, vector: n
   const wanted = kind === 'return' ? TYPE_BUSY : 0;
   const type = typeOf(d);
   if (type !== (TYPE_TSS16 | wanted) && type !== (TYPE_TSS32 | wanted)) raise(cpu, vector, code);
-  if (!isPresent(d)) raise(cpu, 11, code);
+  if (!isPresent(d)) raise(cpu, VECTOR_NP, code);
   const wide = (type & TYPE_32) !== 0;
-  if (limit(d) >>> 0 < (wide ? TSS32_LIMIT : TSS16_LIMIT)) raise(cpu, 10, code);
+  if (limit(d) >>> 0 < (wide ? TSS32_LIMIT : TSS16_LIMIT)) raise(cpu, VECTOR_TS, code);
   return d;
 }
 
@@ -153,9 +154,9 @@ export function fetchTss(cpu: Cpu, selector: number, kind: SwitchKind, vector: n
 function loadLdtr(cpu: Cpu, selector: number, ext: number): Descriptor | null {
   if (isNull(selector)) return null;
   const code = (selector & 0xfffc) | ext;
-  if ((selector & 4) !== 0) raise(cpu, 10, code);
-  const d = fetchDescriptor(cpu, selector, 10, ext);
-  if (typeOf(d) !== TYPE_LDT) raise(cpu, 10, code);
+  if ((selector & 4) !== 0) raise(cpu, VECTOR_TS, code);
+  const d = fetchDescriptor(cpu, selector, VECTOR_TS, ext);
+  if (typeOf(d) !== TYPE_LDT) raise(cpu, VECTOR_TS, code);
   setFromDescriptor(cpu, LDTR, selector, d);
   return d;
 }
@@ -174,7 +175,7 @@ function loadSegments(cpu: Cpu, state: NewState, ext: number): void {
   const checkLdtPresent = (): void => {
     if (ldt === null || isPresent(ldt)) return;
     setNull(cpu, LDTR, state.ldt);
-    raise(cpu, 10, (state.ldt & 0xfffc) | ext);
+    raise(cpu, VECTOR_TS, (state.ldt & 0xfffc) | ext);
   };
   if ((state.eflags & VM) !== 0) {
     checkLdtPresent();
@@ -184,30 +185,30 @@ function loadSegments(cpu: Cpu, state: NewState, ext: number): void {
   const early = isNull(cs) ? null : findDescriptor(cpu, cs);
   if (early !== null) {
     const a = attributes(early);
-    if (isCode(a) && !isConforming(a) && dplOf(early) !== level) raise(cpu, 10, csCode);
+    if (isCode(a) && !isConforming(a) && dplOf(early) !== level) raise(cpu, VECTOR_TS, csCode);
   }
-  const stack = fetchDescriptor(cpu, ss, 10, ext);
+  const stack = fetchDescriptor(cpu, ss, VECTOR_TS, ext);
   const ssCode = (ss & 0xfffc) | ext;
-  if (!isWritableData(attributes(stack))) raise(cpu, 10, ssCode);
-  if (!isPresent(stack)) raise(cpu, 12, ssCode);
-  if (dplOf(stack) !== level) raise(cpu, 10, ssCode);
+  if (!isWritableData(attributes(stack))) raise(cpu, VECTOR_TS, ssCode);
+  if (!isPresent(stack)) raise(cpu, VECTOR_SS, ssCode);
+  if (dplOf(stack) !== level) raise(cpu, VECTOR_TS, ssCode);
   checkLdtPresent();
   const isMatching = (ss & 3) === level;
   if (isMatching) {
     markAccessed(cpu, stack);
     setFromDescriptor(cpu, SS, ss, stack);
   }
-  const d = fetchDescriptor(cpu, cs, 10, ext);
+  const d = fetchDescriptor(cpu, cs, VECTOR_TS, ext);
   const a = attributes(d);
-  if (!isCode(a) || (isConforming(a) && dplOf(d) > level)) raise(cpu, 10, csCode);
-  if (!isPresent(d)) raise(cpu, 11, csCode);
-  if (!isMatching) raise(cpu, 10, ssCode);
+  if (!isCode(a) || (isConforming(a) && dplOf(d) > level)) raise(cpu, VECTOR_TS, csCode);
+  if (!isPresent(d)) raise(cpu, VECTOR_NP, csCode);
+  if (!isMatching) raise(cpu, VECTOR_TS, ssCode);
   markAccessed(cpu, d);
   setCodeSegment(cpu, cs, level, d);
   for (const seg of [DS, ES, 4, 5]) {
     const selector = state.segments[seg];
     if (isNull(selector)) continue;
-    const data = fetchDataDescriptor(cpu, selector, level, 10, ext);
+    const data = fetchDataDescriptor(cpu, selector, level, VECTOR_TS, ext);
     markAccessed(cpu, data);
     setFromDescriptor(cpu, seg, selector, data);
   }
@@ -232,7 +233,7 @@ export function switchTask(
   const oldWide = (cpu.m32[SEG_ATTRIBUTES + TR] & ATTR_TYPE & TYPE_32) !== 0;
   const oldSelector = cpu.m32[SEG_SELECTOR + TR];
   if (cpu.m32[SEG_LIMIT + TR] >>> 0 < (oldWide ? TSS32.ldt - 1 : TSS16.ldt - 1)) {
-    raise(cpu, 10, (oldSelector & 0xfffc) | ext);
+    raise(cpu, VECTOR_TS, (oldSelector & 0xfffc) | ext);
   }
   // Everything that paging could refuse is tried before the first change; the whole new TSS must be there (§7.3).
   systemCheckRead(cpu, newTss, (wide ? TSS32_LIMIT : TSS16_LIMIT) + 1);
@@ -276,5 +277,5 @@ export function switchTask(
 
 /** The last check, in the new task: after the error code has been pushed, if there is one. SDM 2, INT: task-gate. */
 export function checkTaskEntry(cpu: Cpu, ext: number): void {
-  if (outsideLimit(cpu.m32[SEG_ATTRIBUTES + CS], cpu.m32[SEG_LIMIT + CS], cpu.m32[EIP], 1)) raise(cpu, 13, ext);
+  if (outsideLimit(cpu.m32[SEG_ATTRIBUTES + CS], cpu.m32[SEG_LIMIT + CS], cpu.m32[EIP], 1)) raise(cpu, VECTOR_GP, ext);
 }

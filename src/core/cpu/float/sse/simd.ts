@@ -7,16 +7,14 @@ import { makeFloatEnvironment, useMxcsr } from '../ieee/environment.ts';
 import { type Cpu, raise } from '../../../state/cpu.ts';
 import * as layout from '../../../state/layout.ts';
 import * as registers from '../x87/registers.ts';
+import * as vectors from '../../../base/vectors.ts';
 import * as status from '../x87/status.ts';
 
 // Constants of this module rather than imported ones: see tiers/interp/hot.ts.
 const { CR0, CR0_EM, CR0_TS, CR4, CR4_OSFXSR, CR4_OSXMMEXCPT, FP_STATUS, FP_TAG, MXCSR } = layout;
 const { TOP_SHIFT } = registers;
 const { ES_SUMMARY, reportPending } = status;
-
-const VECTOR_UD = 6;
-const VECTOR_NM = 7;
-const VECTOR_XM = 19;
+const { VECTOR_NM, VECTOR_UD, VECTOR_XM } = vectors;
 
 /** Rounding, masks and modes of the SSE instruction in hand, and its flags when it is done. */
 export const simd: FloatEnvironment = makeFloatEnvironment();

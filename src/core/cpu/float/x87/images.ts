@@ -4,6 +4,7 @@
 // silicon moves in pieces of 2 to 16 bytes, each with its own offset. Words above 16-bit fields are stored as ones, as silicon does.
 // FXSAVE keeps the pointers always, as Intel's processors do (AMD's only while an exception is pending).
 
+import { VECTOR_GP } from '../../../base/vectors.ts';
 import type { F80 } from './f80.ts';
 import { makeF80 } from './f80.ts';
 import { checkRead, load16, load32, store16, store32 } from '../../../memory/access.ts';
@@ -196,7 +197,7 @@ export function fxRestore(cpu: Cpu, image: Image): void {
   const m32 = cpu.m32;
   const withSse = (m32[CR4] & CR4_OSFXSR) !== 0;
   const mxcsr = get32(cpu, image, 24);
-  if (withSse && (mxcsr & ~MXCSR_MASK) !== 0) raise(cpu, 13, 0);
+  if (withSse && (mxcsr & ~MXCSR_MASK) !== 0) raise(cpu, VECTOR_GP, 0);
   setControl(cpu, get16(cpu, image, 0));
   setStatus(cpu, get16(cpu, image, 2));
   m32[FP_TAG] = ~get16(cpu, image, 4) & 0xff;

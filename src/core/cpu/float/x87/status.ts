@@ -5,6 +5,7 @@ import type { FloatEnvironment } from '../ieee/environment.ts';
 import { IE, makeFloatEnvironment, useControlWord } from '../ieee/environment.ts';
 import { type Cpu, EXIT_WINDOW, raise } from '../../../state/cpu.ts';
 import * as layout from '../../../state/layout.ts';
+import * as vectors from '../../../base/vectors.ts';
 
 // Constants of this module rather than imported ones: see tiers/interp/hot.ts.
 const {
@@ -25,6 +26,7 @@ const {
   FP_STATUS,
   FP_TAG,
 } = layout;
+const { VECTOR_MF, VECTOR_NM } = vectors;
 
 /** Stack fault: with IE, says that it was one; C1 then tells overflow (1) from underflow (0). */
 export const SF_STACK = 0x40;
@@ -40,9 +42,6 @@ const CONTROL_INIT = 0x37f;
 /** Control bits that exist: masks, PC, RC and the 80287's infinity control. Bit 6 reads as one. */
 const CONTROL_EXISTING = 0x1f7f;
 const CONTROL_ALWAYS_ONE = 0x40;
-
-const VECTOR_NM = 7;
-const VECTOR_MF = 16;
 
 /** Rounding, precision and masks of the instruction in hand, its flags and C1 when it is done. */
 export const fp: FloatEnvironment = makeFloatEnvironment();
