@@ -15,7 +15,7 @@ import {
   Register,
 } from 'iced-x86';
 import { DECODE_UD, decodeInstruction } from '../../src/core/isa/decode.ts';
-import { REGISTERS_16, REGISTERS_32, REGISTERS_8, SEGMENTS } from '../../src/core/isa/describe.ts';
+import { REGISTERS_16, REGISTERS_32, REGISTERS_8, SEGMENTS } from '../../src/core/base/names.ts';
 import { type OpName, rowOf } from '../../src/core/isa/ops.ts';
 import {
   EA_16,

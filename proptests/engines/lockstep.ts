@@ -3,6 +3,7 @@
  * flag bits, ticks, faults and RAM. The reference is the interpreter made to stop after every tick. Paging is on:
  * some pages are read-only or absent, FS and GS are small segments, the stack lies in data.
  */
+import { REGISTERS_32 } from '../../src/core/base/names.ts';
 import assert from 'node:assert/strict';
 import { resetCpu } from '../../src/core/cpu/system/reset.ts';
 import { setFlatSegment, updateMode } from '../../src/core/cpu/system/segmentation.ts';
@@ -50,7 +51,7 @@ const RAM_BYTES = 0x40000;
 const DIRECTORY = 0x1000;
 const TABLE = 0x2000;
 const STACK = DATA + 0x800;
-const REGISTERS = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi', 'eip', 'flags', 'fault', 'code', 'left'];
+const REGISTERS = [...REGISTERS_32, 'eip', 'flags', 'fault', 'code', 'left'];
 /** Words of the x87's and of SSE's state, in the order of their fields. */
 const FLOATS = [...PLACED.values()]
   .filter(({ group }) => group === 'fpu' || group === 'sse')

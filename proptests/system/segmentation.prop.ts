@@ -2,6 +2,7 @@
  * Segment checks at every access and segment loads, one fact a test; limits also against a model that asks for each
  * byte by itself. SDM 3 chapter 5, SDM 2 MOV, LAR, LSL, VERR, VERW, ARPL.
  */
+import { SEGMENTS } from '../../src/core/base/names.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -137,7 +138,7 @@ const loads: readonly (readonly [number, string, number, 0 | 3, number, number])
 ];
 
 for (const [seg, what, selector, level, vector, error] of loads) {
-  test(`mov ${['es', 'cs', 'ss', 'ds'][seg]}, ${hex(selector)} at level ${level}: ${what}`, () => {
+  test(`mov ${SEGMENTS[seg]}, ${hex(selector)} at level ${level}: ${what}`, () => {
     const bench = protectedBench(level);
     bench.cpu.m32[EAX] = selector;
     const bytes = [0x8e, 0xc0 | (seg << 3)];

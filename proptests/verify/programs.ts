@@ -5,14 +5,14 @@
  * next ones, so half of the lines are followed by one that keeps a register or the flags at a place of its own; operands
  * come from a table of corner values as often as not, since that is where flags differ.
  */
+import { CONDITIONS, REGISTERS_16, REGISTERS_32, REGISTERS_8 } from '../../src/core/base/names.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { Dice } from '../replay/wild.ts';
 
-export const REGISTERS = ['eax', 'ecx', 'edx', 'ebx', 'ebp', 'esi', 'edi'];
-const BYTES = ['al', 'cl', 'dl', 'bl', 'ah', 'ch', 'dh', 'bh'];
-const WORDS = ['ax', 'cx', 'dx', 'bx', 'bp', 'si', 'di'];
+/** The stack pointer is left alone. */
+export const REGISTERS = REGISTERS_32.filter((name) => name !== 'esp');
+const WORDS = REGISTERS_16.filter((name) => name !== 'sp');
 const ALU = ['add', 'sub', 'and', 'or', 'xor', 'cmp', 'adc', 'sbb', 'test'];
-const CONDITIONS = ['o', 'no', 'b', 'nb', 'z', 'nz', 'be', 'nbe', 's', 'ns', 'p', 'np', 'l', 'nl', 'le', 'nle'];
 const SHIFTS = ['shl', 'shr', 'sar', 'rol', 'ror', 'rcl', 'rcr'];
 export const NUMBERS = [
   0, 1, 2, 3, 7, 15, 31, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
@@ -106,7 +106,7 @@ export class Program {
     const { dice } = this;
     const [a, b] = [this.register(), this.register()];
     const kind = dice.next(6);
-    if (kind === 0) this.lines.push(`set${condition} ${dice.pick(BYTES)}`);
+    if (kind === 0) this.lines.push(`set${condition} ${dice.pick(REGISTERS_8)}`);
     else if (kind === 1) this.lines.push(`cmov${condition} ${a}, ${b}`);
     else if (kind === 2)
       this.lines.push(`${dice.pick(['adc', 'sbb'])} ${a}, ${dice.next(2) === 0 ? b : this.number()}`);
@@ -137,7 +137,7 @@ export class Program {
       const isNarrow = dice.next(4) === 0;
       // Looked at more than once: CMP leaves what it compares.
       for (let reads = dice.next(3); reads >= 0; reads--) {
-        if (isNarrow) push(`${op} ${dice.pick(BYTES)}, ${dice.pick(BYTES)}`);
+        if (isNarrow) push(`${op} ${dice.pick(REGISTERS_8)}, ${dice.pick(REGISTERS_8)}`);
         else push(`${op} ${a}, ${dice.next(4) === 0 ? this.number() : b}`);
         this.reader(dice.pick(conditions));
       }
@@ -154,11 +154,11 @@ export class Program {
       push(`${load} ${REGISTERS[wide]}, ${dice.pick(['byte', 'word'])} ${this.address()}`);
       push(
         dice.pick([
-          `movzx ${a}, ${BYTES[wide]}`,
+          `movzx ${a}, ${REGISTERS_8[wide]}`,
           `and ${REGISTERS[wide]}, ${dice.pick([0xff, 0xffff, 0x7f, 0x1ff, 0xff00])}`,
-          `mov ${dice.pick(BYTES)}, ${BYTES[wide + 4 * dice.next(2)]}`,
+          `mov ${dice.pick(REGISTERS_8)}, ${REGISTERS_8[wide + 4 * dice.next(2)]}`,
           `movsx ${a}, ${WORDS[wide]}`,
-          `add ${dice.pick(BYTES)}, ${BYTES[wide]}`,
+          `add ${dice.pick(REGISTERS_8)}, ${REGISTERS_8[wide]}`,
         ]),
       );
     } else if (kind === 6) {
@@ -173,7 +173,7 @@ export class Program {
     } else if (kind === 8) {
       const op = dice.pick(SHIFTS);
       push(`mov cl, ${dice.pick([0, 1, 8, 15, 16, 17, 31, 32, 33, 0xff])}`);
-      push(`${op} ${dice.next(3) === 0 ? dice.pick([...BYTES, ...WORDS]) : a}, cl`);
+      push(`${op} ${dice.next(3) === 0 ? dice.pick([...REGISTERS_8, ...WORDS]) : a}, cl`);
       this.reader(dice.pick(['b', 'nb', 'o', 'z', 's', 'p']));
     } else if (kind === 9) {
       // A register is written, the memory access goes the slow way, the register is written again.
@@ -235,10 +235,11 @@ export class Program {
       else if (op !== 'test') push(`${op} ${a}, ${this.address()}`);
     } else if (kind < 6) {
       const op = dice.pick(ALU);
-      if (kind === 4) push(`${op} ${dice.pick(BYTES)}, ${dice.next(2) === 0 ? dice.pick(BYTES) : dice.next(256)}`);
+      if (kind === 4)
+        push(`${op} ${dice.pick(REGISTERS_8)}, ${dice.next(2) === 0 ? dice.pick(REGISTERS_8) : dice.next(256)}`);
       else if (dice.next(2) === 0)
-        push(`${op} byte ${this.address()}, ${dice.next(2) === 0 ? dice.pick(BYTES) : dice.next(256)}`);
-      else if (op !== 'test') push(`${op} ${dice.pick(BYTES)}, ${this.address()}`);
+        push(`${op} byte ${this.address()}, ${dice.next(2) === 0 ? dice.pick(REGISTERS_8) : dice.next(256)}`);
+      else if (op !== 'test') push(`${op} ${dice.pick(REGISTERS_8)}, ${this.address()}`);
     } else if (kind === 6)
       push(`${dice.pick(ALU)} ${dice.pick(WORDS)}, ${dice.next(2) === 0 ? dice.pick(WORDS) : dice.next(65536)}`);
     else if (kind === 7)
@@ -247,18 +248,22 @@ export class Program {
     else if (kind === 9) push(`mov ${a}, ${this.address()}`);
     else if (kind === 10) push(`mov dword ${this.address()}, ${dice.next(2) === 0 ? a : this.number()}`);
     else if (kind === 11)
-      push(`mov ${dice.pick(BYTES)}, ${dice.pick([dice.pick(BYTES), String(dice.next(256)), this.address()])}`);
-    else if (kind === 12) push(`mov byte ${this.address()}, ${dice.next(2) === 0 ? dice.pick(BYTES) : dice.next(256)}`);
+      push(
+        `mov ${dice.pick(REGISTERS_8)}, ${dice.pick([dice.pick(REGISTERS_8), String(dice.next(256)), this.address()])}`,
+      );
+    else if (kind === 12)
+      push(`mov byte ${this.address()}, ${dice.next(2) === 0 ? dice.pick(REGISTERS_8) : dice.next(256)}`);
     else if (kind === 13)
       push(`mov word ${this.address()}, ${dice.next(2) === 0 ? dice.pick(WORDS) : dice.next(65536)}`);
     else if (kind === 14) {
       const size = dice.pick(['byte', 'word']);
       // One address alone: a second one could overwrite the index of the first.
-      const source = dice.next(2) === 0 ? `${size} ${this.address()}` : dice.pick(size === 'byte' ? BYTES : WORDS);
+      const source =
+        dice.next(2) === 0 ? `${size} ${this.address()}` : dice.pick(size === 'byte' ? REGISTERS_8 : WORDS);
       push(`${dice.pick(['movzx', 'movsx'])} ${a}, ${source}`);
     } else if (kind === 15)
       push(`lea ${a}, [${b} + ${this.register()}*${dice.pick([1, 2, 4, 8])} + ${dice.next(200)}]`);
-    else if (kind === 16) push(`set${dice.pick(CONDITIONS)} ${dice.pick(BYTES)}`);
+    else if (kind === 16) push(`set${dice.pick(CONDITIONS)} ${dice.pick(REGISTERS_8)}`);
     else if (kind === 17) push(`cmov${dice.pick(CONDITIONS)} ${a}, ${b}`);
     else if (kind === 18) push(`xchg ${a}, ${b}`);
     else if (kind === 19) push(dice.pick(['cdq', 'nop', 'cwde', 'clc', 'stc', 'cmc', 'cld']));

@@ -4,6 +4,7 @@
 // process runs a little program that reaches each case with small, large and negative values, on a
 // processor of its own. Nothing of it can be seen by a guest. Measured on the Debian boot: see ARCHITECTURE.
 
+import { CONDITIONS } from '../../src/core/base/names.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { AddressSpace } from '../../src/core/memory/address-space.ts';
 import { resetCpu } from '../../src/core/cpu/system/reset.ts';
@@ -15,8 +16,6 @@ const MEMORY_SIZE = 1 << 20;
 const ORIGIN = 0x10000;
 /** Enough for stable feedback, far too little for the host to compile anything half seen. */
 const ROUNDS = 6;
-
-const CONDITIONS = ['o', 'no', 'b', 'ae', 'e', 'ne', 'be', 'a', 's', 'ns', 'p', 'np', 'l', 'ge', 'le', 'g'];
 
 /** Two operands, register and memory forms, for one 32-bit operation. */
 const binary = (op: string): string => `

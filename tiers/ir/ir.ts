@@ -5,11 +5,13 @@
 // The rule of restart: inside one instruction no `set`, `cc` or `bits` comes before an operation that can go the
 // slow way (load, store, guard). The slow way is always the same: the row's handler does the whole instruction.
 
+import { REGISTERS_32 } from '../../src/core/base/names.ts';
+
 /** Index of a value; −1 stands for none. */
 export type Temp = number;
 
 /** Names by register number; `base` is the EIP of the function's entry, which can only be read. */
-export const REGISTER_NAMES = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi', 'base'] as const;
+export const REGISTER_NAMES = [...REGISTERS_32, 'base'] as const;
 export const BASE = 8;
 
 /** Operations on one value. clz of 0 is 32; parity is the PF bit (4 or 0) of the low byte. */

@@ -2,6 +2,7 @@
 // golden files, `explain` and reports of differences are written in it. Nothing in it depends on a run: the arena
 // position of a record (pc) is the only number a reader may have to ignore.
 
+import { CONDITIONS } from '../../src/core/base/names.ts';
 import {
   BINARY,
   type Binary,
@@ -19,7 +20,6 @@ import {
 } from './ir.ts';
 
 const KINDS = ['add', 'adc', 'sub', 'sbb', 'logic', 'inc', 'dec', 'szp'];
-const CONDITIONS = ['o', 'no', 'b', 'ae', 'e', 'ne', 'be', 'a', 's', 'ns', 'p', 'np', 'l', 'ge', 'le', 'g'];
 const SIZES = ['8', '16', '32'];
 
 const t = (temp: Temp): string => `t${temp}`;

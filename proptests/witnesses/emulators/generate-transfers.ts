@@ -3,6 +3,7 @@
  * interrupts and exceptions through every kind of gate, task switches. Titles say what was chosen, tags are for verdicts.
  * Follows SDM 3 chapters 5 to 7. Each generator is an area of the campaign (generate.ts).
  */
+import { SEGMENTS } from '../../../src/core/base/names.ts';
 import type { Random } from '../silicon/random.ts';
 import * as at from './layout.ts';
 import {
@@ -402,8 +403,7 @@ export const tasks: Generator = (draft, random) => {
     const toV86 = random.oneIn(8);
     if (toV86) flags |= 0x20000;
     draft.put32(tss + 0x24, flags);
-    const names = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'];
-    names.forEach((name, index) => {
+    SEGMENTS.forEach((name, index) => {
       let value = index === 1 ? [at.CODE0, at.CODE1, at.CODE2, at.CODE3][newLevel] : data;
       if (toV86) value = 0x2000;
       else if (random.oneIn(10)) {

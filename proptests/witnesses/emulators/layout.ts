@@ -4,6 +4,8 @@
  * Selectors are those of the GDT that every case starts from (world.ts fills it).
  */
 
+import { REGISTERS_32 } from '../../../src/core/base/names.ts';
+
 /** The monitor runs here; the boot loader puts the image at LOAD and the first instructions copy it. */
 export const MONITOR = 0x50000;
 export const MONITOR_SIZE = 0x8000;
@@ -93,14 +95,7 @@ export const FREE = 0xa0;
 export const FIELDS = [
   'kind',
   'vector',
-  'eax',
-  'ecx',
-  'edx',
-  'ebx',
-  'esp',
-  'ebp',
-  'esi',
-  'edi',
+  ...REGISTERS_32,
   'flags',
   'ss',
   'ds',

@@ -2,6 +2,7 @@
  * What Bochs 2.7 does otherwise than the manual, and in what condition exactly. See verdicts.ts for what an entry says and
  * what the judge demands besides.
  */
+import { REGISTERS_32 } from '../../../src/core/base/names.ts';
 import { VECTOR_DB, VECTOR_GP, VECTOR_PF, VECTOR_SS, VECTOR_TS, VECTOR_UD } from '../../../src/core/base/vectors.ts';
 import { before, type Difference, type Place } from './compare.ts';
 import {
@@ -31,7 +32,7 @@ const wrong = 'bochs';
 const GD = 0x2000;
 const ACCESSED = 0x20;
 
-const NAMES: readonly Place[] = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'];
+const NAMES: readonly Place[] = REGISTERS_32;
 
 /** A doubleword of the arena before the case, at any address. */
 function stackDoubleword({ c, template }: Evidence, address: number): number {

@@ -4,7 +4,8 @@
  * committed vector unreadable (vectors.prop.ts holds its hash; raise VECTOR_VERSION and take the vectors again).
  * The code page holds HLT everywhere; the program is put in by the generator.
  */
-import { ESP, FLAT_CODE, FLAT_DATA, FX_BYTES, type MachineCase } from './case.ts';
+import { ESP } from '../../../src/core/state/layout.ts';
+import { FLAT_CODE, FLAT_DATA, FX_BYTES, type MachineCase } from './case.ts';
 import { biasedDword, biasedF80, biasedVector, Random } from './random.ts';
 
 /** Two pages of code. */

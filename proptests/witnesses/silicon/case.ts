@@ -4,6 +4,7 @@
  * that of a 32-bit process under a 64-bit Linux: flat user segments in the GDT, an LDT of the case's own, no ring but 3.
  * Conventions: linear addresses, register values and flags are unsigned 32-bit numbers; README.md lists what is not seen.
  */
+import type { SEGMENTS } from '../../../src/core/base/names.ts';
 
 /** Selectors of the flat user segments. All other GDT selectors belong to the kernel: cases keep away from them. */
 export const FLAT_CODE = 0x23;
@@ -18,25 +19,7 @@ export const LDT_ENTRY_COUNT = 64;
 /** FXSAVE image up to XMM7: what comes after it is not part of a 32-bit machine. */
 export const FX_BYTES = 288;
 
-export const EAX = 0;
-export const ECX = 1;
-export const EDX = 2;
-export const EBX = 3;
-export const ESP = 4;
-export const EBP = 5;
-export const ESI = 6;
-export const EDI = 7;
-export const REGISTER_NAMES = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'] as const;
-
-export interface Selectors {
-  es: number;
-  cs: number;
-  ss: number;
-  ds: number;
-  fs: number;
-  gs: number;
-}
-export const SELECTOR_NAMES = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'] as const;
+export type Selectors = Record<(typeof SEGMENTS)[number], number>;
 
 /** An LDT entry with DPL 3 and the accessed bit set; the selector is `ldtSelector(index)`. */
 export interface LdtDescriptor {

@@ -3,14 +3,8 @@
  * Knows which bits the witness cannot see (README.md): the instruction-fetch bit of a page fault's code, and the x87
  * pointers while no unmasked exception is pending.
  */
-import {
-  type CaseResult,
-  FX_BYTES,
-  type MachineCase,
-  type MemoryBytes,
-  REGISTER_NAMES,
-  SELECTOR_NAMES,
-} from './case.ts';
+import { REGISTERS_32, SEGMENTS } from '../../../src/core/base/names.ts';
+import { type CaseResult, FX_BYTES, type MachineCase, type MemoryBytes } from './case.ts';
 import { bytesOf, hexOf } from './scenario.ts';
 import type { Tolerance } from './vectors.ts';
 
@@ -85,7 +79,7 @@ function plainlyEqual(a: CaseResult, b: CaseResult, tolerance: Tolerance): boole
   if (a.stop !== b.stop || a.eip !== b.eip || (a.stop === 'stepped' && a.stepCount !== b.stepCount)) return false;
   if (((a.eflags ^ b.eflags) & ~tolerance.flags) !== 0) return false;
   for (let i = 0; i < 8; i++) if (a.registers[i] !== b.registers[i]) return false;
-  for (const name of SELECTOR_NAMES) if (a.selectors[name] !== b.selectors[name]) return false;
+  for (const name of SEGMENTS) if (a.selectors[name] !== b.selectors[name]) return false;
   if (a.fault !== null || b.fault !== null) {
     if (a.fault?.vector !== b.fault?.vector || a.fault?.errorCode !== b.fault?.errorCode) return false;
     if (a.fault?.cr2 !== b.fault?.cr2) return false;
@@ -111,12 +105,11 @@ export function compareResults(silicon: CaseResult, ours: CaseResult, tolerance:
   const bothFault = silicon.stop === 'fault' && ours.stop === 'fault';
   if (!(tolerance.faultOrder && bothFault)) check('stop', showStop(silicon), showStop(ours));
   check('eip', hex(silicon.eip), hex(ours.eip));
-  REGISTER_NAMES.forEach((name, i) => {
+  REGISTERS_32.forEach((name, i) => {
     if (!(tolerance.registers & (1 << i))) check(name, hex(silicon.registers[i]), hex(ours.registers[i]));
   });
   check('eflags', showFlags(silicon.eflags & ~tolerance.flags), showFlags(ours.eflags & ~tolerance.flags));
-  for (const name of SELECTOR_NAMES)
-    check(name, showSelector(silicon.selectors[name]), showSelector(ours.selectors[name]));
+  for (const name of SEGMENTS) check(name, showSelector(silicon.selectors[name]), showSelector(ours.selectors[name]));
   if (silicon.stop === 'stepped') check('steps', `${silicon.stepCount}`, `${ours.stepCount}`);
   compareFx(silicon.fx, ours.fx, tolerance, check);
   compareMemory(silicon.changes, ours.changes, tolerance, check);
@@ -199,14 +192,14 @@ export function showComparison(c: MachineCase, silicon: CaseResult, ours: CaseRe
     );
   row('stop', '', showStop(silicon), showStop(ours));
   row('eip', hex(c.eip), hex(silicon.eip), hex(ours.eip));
-  REGISTER_NAMES.forEach((name, i) => {
+  REGISTERS_32.forEach((name, i) => {
     row(name, hex(c.registers[i]), hex(silicon.registers[i]), hex(ours.registers[i]));
   });
   row('eflags', hex(c.eflags), showFlags(silicon.eflags), showFlags(ours.eflags));
-  for (const name of SELECTOR_NAMES)
+  for (const name of SEGMENTS)
     if (starred.has(name) || c.selectors[name] !== silicon.selectors[name])
       row(name, hex(c.selectors[name], 4), hex(silicon.selectors[name], 4), hex(ours.selectors[name], 4));
-  const shown = new Set(['stop', 'eip', 'eflags', ...REGISTER_NAMES, ...SELECTOR_NAMES]);
+  const shown = new Set(['stop', 'eip', 'eflags', ...REGISTERS_32, ...SEGMENTS]);
   for (const d of differences) if (!shown.has(d.field)) row(d.field, '', d.silicon, d.ours);
   return lines.join('\n');
 }

@@ -3,6 +3,8 @@
  * memory operands point. The parts that every generated instruction shares; the instruction itself comes from
  * generator.ts. Choices favour what goes wrong: page ends, read-only pages, segment limits, unaligned operands.
  */
+import { EBP, EBX, EDI, ESI, ESP } from '../../../src/core/state/layout.ts';
+import { SEGMENTS } from '../../../src/core/base/names.ts';
 import {
   backgroundCase,
   CODE,
@@ -15,11 +17,6 @@ import {
   STACK_BYTES,
 } from './background.ts';
 import {
-  EBP,
-  EBX,
-  EDI,
-  ESI,
-  ESP,
   FLAT_CODE,
   FLAT_DATA,
   type LdtDescriptor,
@@ -32,8 +29,6 @@ import { Random } from './random.ts';
 
 export type SegmentName = keyof Selectors;
 
-/** Segment registers by number, as in ModRM and in `SELECTOR_NAMES`. */
-export const SEGMENT_BY_NUMBER: readonly SegmentName[] = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'];
 export const SEGMENT_PREFIX: Readonly<Record<SegmentName, number>> = {
   es: 0x26,
   cs: 0x2e,
@@ -287,7 +282,7 @@ export function memoryOperand(draft: Draft, addressBits: 16 | 32, byteLength: nu
 function chooseSegment(draft: Draft, byDefault: SegmentName): { segment: SegmentName; override: number } {
   const { random, machineCase: c } = draft;
   if (!random.oneIn(5)) return { segment: byDefault, override: 0 };
-  const segment = random.pick(SEGMENT_BY_NUMBER);
+  const segment = random.pick(SEGMENTS);
   // A null segment is worth a look now and then, but not most of the time.
   if (c.selectors[segment] === 0 && !random.oneIn(6)) return { segment: byDefault, override: 0 };
   return { segment, override: SEGMENT_PREFIX[segment] };

@@ -4,6 +4,7 @@
  * of a Linux process. Every vector leads through the IDT to a HLT in ring 0, so that exception delivery with its frame,
  * error codes and RF is under test as well. What the supervisor needs lies at a linear address that cases seldom name.
  */
+import { SEGMENTS } from '../../../src/core/base/names.ts';
 import { attributes, base, limit } from '../../../src/core/cpu/system/descriptors.ts';
 import { resetCpu } from '../../../src/core/cpu/system/reset.ts';
 import { updateMode } from '../../../src/core/cpu/system/segmentation.ts';
@@ -30,7 +31,6 @@ import {
   type MemoryBytes,
   PAGE_BYTES,
   pageChanges,
-  SELECTOR_NAMES,
   type Selectors,
 } from './case.ts';
 import { judge } from './protocol.ts';
@@ -282,7 +282,7 @@ export class Emulated {
     for (let i = 0; i < 8; i++) m32[i] = c.registers[i];
     m32[at.EIP] = c.eip;
     setFlags(cpu, (c.eflags & FLAGS_SETTABLE) | FLAGS_FIXED | (c.steps > 0 ? at.TF : 0));
-    SELECTOR_NAMES.forEach((name, segment) => {
+    SEGMENTS.forEach((name, segment) => {
       setSegment(cpu, c, segment, c.selectors[name]);
     });
     writeFx(cpu, c.fx ?? initialFx());

@@ -4,9 +4,10 @@
  * so that it is a witness against the project's assembler and decoder too. Implied operands are prepared in implied.ts,
  * layouts and addresses in draft.ts.
  */
+import { SEGMENTS } from '../../../src/core/base/names.ts';
 import { flagMask } from '../../../src/core/isa/ops.ts';
 import { OBSERVED_ENVIRONMENT } from './background.ts';
-import { type MachineCase, SELECTOR_NAMES } from './case.ts';
+import type { MachineCase } from './case.ts';
 import {
   isWrapping,
   type Draft,
@@ -71,7 +72,7 @@ export function generateCase(form: Form, seed: number): GeneratedCase {
 function newInstruction(draft: Draft, form: Form): Instruction {
   const { random, codeBits, machineCase: c } = draft;
   // 16-bit addresses reach nothing from a flat segment: seldom worth it there.
-  const flat = SELECTOR_NAMES.every((name) => name === 'cs' || !(c.selectors[name] & 4));
+  const flat = SEGMENTS.every((name) => name === 'cs' || !(c.selectors[name] & 4));
   const otherAddressOneIn = codeBits === 32 ? (flat ? 30 : 5) : flat ? 2 : 4;
   const otherBits = codeBits === 32 ? 16 : 32;
   return {

@@ -3,15 +3,15 @@
  * sensible on it, counts, dividends, selectors that exist, branch targets that are code. Without this most cases would
  * end in the same few faults. Keyed by row name; rows without an entry need nothing.
  */
+import { EAX, EBP, EBX, ECX, EDI, EDX, ESI, ESP } from '../../../src/core/state/layout.ts';
+import { SEGMENTS } from '../../../src/core/base/names.ts';
 import { STACK, STACK_BYTES } from './background.ts';
-import { EAX, EBP, EBX, ECX, EDI, EDX, ESI, ESP } from './case.ts';
 import {
   chooseTarget,
   type Draft,
   descriptorOf,
   littleEndian,
   pointRegister,
-  SEGMENT_BY_NUMBER,
   type SegmentName,
   segmentBase,
   SEGMENT_PREFIX,
@@ -85,7 +85,7 @@ function string(source: boolean, destination: boolean): Implied {
       if (source) {
         let segment: SegmentName = 'ds';
         if (random.oneIn(5)) {
-          segment = random.pick(SEGMENT_BY_NUMBER);
+          segment = random.pick(SEGMENTS);
           it.override = SEGMENT_PREFIX[segment];
         }
         pointRegister(draft, ESI, segment, it.addressBits, byteLength);
@@ -418,7 +418,7 @@ const translate: Implied = {
     const { random, machineCase: c } = draft;
     let segment: SegmentName = 'ds';
     if (random.oneIn(5)) {
-      segment = random.pick(SEGMENT_BY_NUMBER);
+      segment = random.pick(SEGMENTS);
       it.override = SEGMENT_PREFIX[segment];
     }
     const offset = chooseTarget(draft, segment, 1) - segmentBase(c, segment) - (c.registers[EAX] & 0xff);
@@ -432,7 +432,7 @@ const maskedMove: Implied = {
     const { random } = draft;
     let segment: SegmentName = 'ds';
     if (random.oneIn(5)) {
-      segment = random.pick(SEGMENT_BY_NUMBER);
+      segment = random.pick(SEGMENTS);
       it.override = SEGMENT_PREFIX[segment];
     }
     pointRegister(draft, EDI, segment, it.addressBits, it.form.row.name === 'MASKMOVQ' ? 8 : 16);

@@ -3,6 +3,7 @@
  * where there is a witness, on silicon with the very same expectations: what is asserted here is what hardware does.
  * The last ones need ring 0 and run on the engines alone.
  */
+import { EAX, EBX, ECX, EDI, ESI, ESP } from '../../../src/core/state/layout.ts';
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { updateWatch } from '../../../src/core/cpu/system/debug.ts';
@@ -12,7 +13,7 @@ import { LivePort } from '../../../src/core/session/input-port.ts';
 import { Machine } from '../../../src/core/machine/machine.ts';
 import * as at from '../../../src/core/state/layout.ts';
 import { engineNames, loadEngine } from '../../../src/host/node/engines.ts';
-import { type CaseResult, EAX, EBX, ECX, EDI, ESI, ESP, FLAT_DATA, ldtSelector } from './case.ts';
+import { type CaseResult, FLAT_DATA, ldtSelector } from './case.ts';
 import { Emulated } from './emulated.ts';
 import { CODE, DATA, DATA_END, hexOf, READ_ONLY, type Scenario, STACK, STACK_TOP, scenario } from './scenario.ts';
 import { openWitness, witnessAvailable } from './witness.ts';

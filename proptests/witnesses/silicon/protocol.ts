@@ -3,6 +3,7 @@
  * Request: byteLength, caseCount, then cases; response: byteLength, resultCount, then results. Each record starts with
  * its own size. The C file holds the same layout as structs; a change here is a change there.
  */
+import { SEGMENTS } from '../../../src/core/base/names.ts';
 import {
   type CaseResult,
   FX_BYTES,
@@ -10,7 +11,6 @@ import {
   type LdtDescriptor,
   type MachineCase,
   type MemoryBytes,
-  SELECTOR_NAMES,
   type Selectors,
 } from './case.ts';
 
@@ -62,7 +62,7 @@ export function encodeRequest(cases: readonly MachineCase[]): Uint8Array {
     for (let i = 0; i < 8; i++) u32(c.registers[i]);
     u32(c.eip);
     u32(c.eflags);
-    for (const name of SELECTOR_NAMES) u16(c.selectors[name]);
+    for (const name of SEGMENTS) u16(c.selectors[name]);
     u32(c.steps);
     u16(c.descriptors.length);
     u16(c.regions.length);
@@ -113,7 +113,7 @@ export function decodeResponse(response: Uint8Array, cases: readonly MachineCase
     const eip = u32();
     const eflags = u32();
     const selectors: Selectors = { es: 0, cs: 0, ss: 0, ds: 0, fs: 0, gs: 0 };
-    for (const name of SELECTOR_NAMES) {
+    for (const name of SEGMENTS) {
       selectors[name] = view.getUint16(at, true);
       at += 2;
     }

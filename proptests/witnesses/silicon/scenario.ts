@@ -3,16 +3,9 @@
  * Used by the self tests of the witness and by named tests of things other emulators get wrong; generated cases have
  * layouts of their own (generator.ts).
  */
-import {
-  ESP,
-  FLAT_CODE,
-  FLAT_DATA,
-  initialFx,
-  type LdtDescriptor,
-  type MachineCase,
-  REGISTER_NAMES,
-  type Selectors,
-} from './case.ts';
+import { ESP } from '../../../src/core/state/layout.ts';
+import { REGISTERS_32 } from '../../../src/core/base/names.ts';
+import { FLAT_CODE, FLAT_DATA, initialFx, type LdtDescriptor, type MachineCase, type Selectors } from './case.ts';
 
 /** One code page, two data pages with nothing mapped around them, a read-only page directly after nothing, a stack page. */
 export const CODE = 0x10000000;
@@ -30,7 +23,7 @@ export interface Scenario {
   at?: number;
   codeBase?: number;
   eflags?: number;
-  registers?: Partial<Record<(typeof REGISTER_NAMES)[number], number>>;
+  registers?: Partial<Record<(typeof REGISTERS_32)[number], number>>;
   selectors?: Partial<Selectors>;
   descriptors?: Partial<LdtDescriptor>[];
   memory?: Record<number, string>;
@@ -52,7 +45,7 @@ export function scenario(s: Scenario): MachineCase {
   const code = bytesOf(s.code);
   const at = s.at ?? CODE;
   const eip = (at - (s.codeBase ?? 0)) >>> 0;
-  const registers = REGISTER_NAMES.map((name) => (s.registers?.[name] ?? 0) >>> 0);
+  const registers = REGISTERS_32.map((name) => (s.registers?.[name] ?? 0) >>> 0);
   if (s.registers?.esp === undefined) registers[ESP] = STACK_TOP;
   const fx = initialFx();
   s.fx?.(new DataView(fx.buffer));

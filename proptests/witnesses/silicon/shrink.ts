@@ -2,7 +2,8 @@
  * Makes a case that shows a mismatch as plain as it can be: parts are put to their dullest value one after another,
  * and stay so when the two sides still differ in the same way. What is left is one instruction and what it needs.
  */
-import { FLAT_DATA, type MachineCase, SELECTOR_NAMES } from './case.ts';
+import { SEGMENTS } from '../../../src/core/base/names.ts';
+import { FLAT_DATA, type MachineCase } from './case.ts';
 
 /** Whether a case still shows what is hunted. */
 export type StillFails = (c: MachineCase) => Promise<boolean>;
@@ -14,11 +15,11 @@ function* simpler(c: MachineCase): Generator<MachineCase> {
   if (c.fx) yield { ...c, fx: null };
   if (c.eflags !== PLAIN_FLAGS) yield { ...c, eflags: PLAIN_FLAGS };
   if (c.steps) yield { ...c, steps: 0 };
-  for (const name of SELECTOR_NAMES)
+  for (const name of SEGMENTS)
     if (name !== 'cs' && c.selectors[name] !== FLAT_DATA && c.selectors[name] !== 0)
       yield { ...c, selectors: { ...c.selectors, [name]: FLAT_DATA } };
   for (const d of c.descriptors)
-    if (SELECTOR_NAMES.every((name) => c.selectors[name] >>> 3 !== d.index || !(c.selectors[name] & 4)))
+    if (SEGMENTS.every((name) => c.selectors[name] >>> 3 !== d.index || !(c.selectors[name] & 4)))
       yield { ...c, descriptors: c.descriptors.filter((other) => other !== d) };
   for (let i = 0; i < 8; i++)
     for (const value of [0, 1])

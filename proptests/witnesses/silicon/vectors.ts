@@ -4,6 +4,7 @@
  * difference from `backgroundCase(seed)`, a result as its difference from its case, so that most of a vector is what
  * the instruction did. Reader and writer stand together. Anything wrong with a file is a VectorFileError naming it.
  */
+import { SEGMENTS } from '../../../src/core/base/names.ts';
 import { deflateSync, inflateSync } from 'fflate';
 import { Packr } from 'msgpackr';
 import { crc32c } from '../../../src/core/log/crc32c.ts';
@@ -16,7 +17,6 @@ import {
   type LdtDescriptor,
   type MachineCase,
   type MemoryBytes,
-  SELECTOR_NAMES,
   type Stop,
 } from './case.ts';
 
@@ -86,11 +86,11 @@ const packr = new Packr({ useRecords: false, variableMapSize: true, moreTypes: f
 type Numbers = number[];
 
 function caseNumbers(c: MachineCase): Numbers {
-  return [...c.registers, c.eip, c.eflags, ...SELECTOR_NAMES.map((name) => c.selectors[name]), c.steps, c.end];
+  return [...c.registers, c.eip, c.eflags, ...SEGMENTS.map((name) => c.selectors[name]), c.steps, c.end];
 }
 
 function resultNumbers(r: CaseResult): Numbers {
-  return [...r.registers, r.eip, r.eflags, ...SELECTOR_NAMES.map((name) => r.selectors[name]), r.stepCount, -1];
+  return [...r.registers, r.eip, r.eflags, ...SEGMENTS.map((name) => r.selectors[name]), r.stepCount, -1];
 }
 
 function differences(base: Numbers, value: Numbers): Numbers {

@@ -3,9 +3,10 @@
  * (build, protocol, entry, signal frame). They prove the instrument, not Reprise. Without a witness they are skipped by
  * name with the reason.
  */
+import { EAX, EBX, ECX, EDX, ESP } from '../../../src/core/state/layout.ts';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { type CaseResult, EAX, EBX, ECX, EDX, ESP, FLAT_DATA, type Fault, fillDword, ldtSelector } from './case.ts';
+import { type CaseResult, FLAT_DATA, type Fault, fillDword, ldtSelector } from './case.ts';
 import { CODE, DATA, DATA_END, DATA_FILL, hexOf, READ_ONLY, type Scenario, STACK_TOP, scenario } from './scenario.ts';
 import { openWitness, type Witness, witnessAvailable } from './witness.ts';
 

@@ -1,6 +1,7 @@
 // Decoded records and rows as text: what `reprise explain`, autopsies and test failures print. Intel operand order,
 // the manual's register names, numbers in hexadecimal. The text depends on the record alone (no addresses, no symbols):
 // branches show their displacement. Not a disassembler for programs to parse.
+import { CONDITIONS, REGISTERS_16, REGISTERS_32, REGISTERS_8, SEGMENTS } from '../base/names.ts';
 import { DECODE_GP, DECODE_TRUNCATED, decodeInstruction, formAt } from './decode.ts';
 import { faultsOf, rowOf } from './ops.ts';
 import {
@@ -37,12 +38,6 @@ import {
 } from './record.ts';
 import type { Row } from './row.ts';
 
-export const REGISTERS_8 = ['al', 'cl', 'dl', 'bl', 'ah', 'ch', 'dh', 'bh'] as const;
-export const REGISTERS_16 = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di'] as const;
-export const REGISTERS_32 = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'] as const;
-export const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'] as const;
-/** By condition code tttn; the first of the manual's synonyms. */
-export const CONDITIONS = 'o no b nb z nz be nbe s ns p np l nl le nle'.split(' ');
 /** By SIZE_*. */
 export const SIZE_NAMES = ['byte', 'word', 'dword', 'qword', 'oword', 'tword', 'far', 'state'] as const;
 

@@ -1,6 +1,7 @@
 // The names that assembly sources use, as rows and options: `movsd` is the row MOVS with 32-bit elements or the row
 // MOVSD, `jz` is JCC with condition 4, `finit` is FWAIT and FNINIT. Names follow the SDM and what NASM accepts.
 // Which of several rows is meant, the operands decide (encode.ts tries them in order).
+import { CONDITION_SPELLINGS } from '../base/names.ts';
 import type { EncodeOperand, EncodeOptions } from './encode.ts';
 import { OP, type OpName } from './ops.ts';
 import { KIND_REGISTER, KIND_ST, SIZE_16, SIZE_32, SIZE_8, SIZE_80 } from './record.ts';
@@ -17,25 +18,6 @@ const candidate = (name: OpName, options: Partial<EncodeOptions> = {}, wait = fa
   options,
   wait,
 });
-
-const CONDITION_NAMES = [
-  ['o'],
-  ['no'],
-  ['b', 'c', 'nae'],
-  ['nb', 'nc', 'ae'],
-  ['z', 'e'],
-  ['nz', 'ne'],
-  ['be', 'na'],
-  ['nbe', 'a'],
-  ['s'],
-  ['ns'],
-  ['p', 'pe'],
-  ['np', 'po'],
-  ['l', 'nge'],
-  ['nl', 'ge'],
-  ['le', 'ng'],
-  ['nle', 'g'],
-] as const;
 
 /** Names that stand for several rows, or for one with another name. */
 const SYNONYMS: Readonly<Record<string, readonly OpName[]>> = {
@@ -77,7 +59,7 @@ function buildMnemonics(): Map<string, Candidate[]> {
     add(name.toLowerCase(), candidate(name));
   }
   for (const [mnemonic, rows] of Object.entries(SYNONYMS)) for (const name of rows) add(mnemonic, candidate(name));
-  CONDITION_NAMES.forEach((synonyms, condition) => {
+  CONDITION_SPELLINGS.forEach((synonyms, condition) => {
     for (const suffix of synonyms) {
       add(`j${suffix}`, candidate('JCC', { condition }));
       add(`set${suffix}`, candidate('SETCC', { condition }));

@@ -2,13 +2,14 @@
 // log, so that it replays like any other. What the rest of the state depends on (segments, control
 // registers, devices) is not offered: a guest sets those by its own instructions.
 
+import { REGISTERS_32 } from '../base/names.ts';
 import type { InputEvent } from '../log/events.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { foldFlags } from '../state/flags.ts';
 import { ARITHMETIC_FLAGS, DF, EFLAGS, EIP, IF } from '../state/layout.ts';
 
 /** Names of registers that an edit can set. */
-export const EDITABLE_REGISTERS = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi', 'eip', 'eflags'] as const;
+export const EDITABLE_REGISTERS = [...REGISTERS_32, 'eip', 'eflags'] as const;
 
 /** Flags that an edit sets; the others (mode, privilege, traps) stay. */
 export const EDITABLE_FLAGS = ARITHMETIC_FLAGS | DF | IF;

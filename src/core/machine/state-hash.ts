@@ -2,6 +2,7 @@
 // each device's saved state, and RAM as digests of its 4 KiB pages, of which only dirty ones are redone.
 // Any engine, after any tier schedule, with derived state dropped or not, gives the same digest (laws 3, 4).
 
+import { REGISTERS_32, SEGMENTS } from '../base/names.ts';
 import { hashBytes, hashToHex, hashWords } from '../base/hash.ts';
 import type { DeviceState, DeviceValue } from '../board/device.ts';
 import type { StateHash } from '../log/events.ts';
@@ -101,11 +102,11 @@ export function encodeState(value: DeviceValue): Uint8Array {
 }
 
 const NAMED_REGISTERS: readonly (readonly [string, number])[] = [
-  ...['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'].map((name, i) => [name, i] as const),
+  ...REGISTERS_32.map((name, i) => [name, i] as const),
   ['eip', EIP],
   ['eflags', EFLAGS],
-  ...['es', 'cs', 'ss', 'ds', 'fs', 'gs'].map((name, i) => [name, SEG_SELECTOR + i] as const),
-  ...['es', 'cs', 'ss', 'ds', 'fs', 'gs'].map((name, i) => [`${name}.base`, SEG_BASE + i] as const),
+  ...SEGMENTS.map((name, i) => [name, SEG_SELECTOR + i] as const),
+  ...SEGMENTS.map((name, i) => [`${name}.base`, SEG_BASE + i] as const),
   ['cr0', CR0],
   ['cr2', CR2],
   ['cr3', CR3],

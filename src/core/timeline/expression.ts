@@ -5,6 +5,7 @@
  * gives 0 where nothing is mapped. Arithmetic is unsigned modulo 2^32; `s<`, `s>` compare as signed numbers.
  * Operators bind as in C. Evaluation touches nothing.
  */
+import { REGISTERS_16, REGISTERS_32, REGISTERS_8, STATE_SEGMENTS } from '../base/names.ts';
 import { peekNumber } from '../memory/peek.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { getFlags } from '../state/flags.ts';
@@ -41,10 +42,8 @@ export class ExpressionError extends Error {
   override readonly name = 'ExpressionError';
 }
 
-const GENERAL = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'];
-const WORDS = ['ax', 'cx', 'dx', 'bx', 'sp', 'bp', 'si', 'di'];
-const BYTES = ['al', 'cl', 'dl', 'bl', 'ah', 'ch', 'dh', 'bh'];
-const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldtr', 'tr'];
+const numberOf = (names: readonly string[], name: string): number => names.indexOf(name);
+
 const CONTROL: Readonly<Record<string, number>> = { eip: EIP, cr0: CR0, cr2: CR2, cr3: CR3, cr4: CR4, efer: EFER };
 const FLAG_BITS: Readonly<Record<string, number>> = {
   ...{ cf: CF, pf: PF, af: AF, zf: ZF, sf: SF, tf: TF, if: IF, df: DF, of: OF, nt: NT, vm: VM, ac: AC },
@@ -53,13 +52,13 @@ const FLAG_BITS: Readonly<Record<string, number>> = {
 /** How to read a register, or null when there is none of that name. */
 export function registerReader(name: string): Evaluator | null {
   const lower = name.toLowerCase();
-  const general = GENERAL.indexOf(lower);
+  const general = numberOf(REGISTERS_32, lower);
   if (general >= 0) return (cpu) => cpu.m32[general] >>> 0;
-  const word = WORDS.indexOf(lower);
+  const word = numberOf(REGISTERS_16, lower);
   if (word >= 0) return (cpu) => cpu.m32[word] & 0xffff;
-  const byte = BYTES.indexOf(lower);
+  const byte = numberOf(REGISTERS_8, lower);
   if (byte >= 0) return (cpu) => (cpu.m32[byte & 3] >>> (byte < 4 ? 0 : 8)) & 0xff;
-  const segment = SEGMENTS.indexOf(lower.replace(/\.(base|limit)$/, ''));
+  const segment = numberOf(STATE_SEGMENTS, lower.replace(/\.(base|limit)$/, ''));
   if (segment >= 0) {
     const first = lower.endsWith('.base') ? SEG_BASE : lower.endsWith('.limit') ? SEG_LIMIT : SEG_SELECTOR;
     return (cpu) => cpu.m32[first + segment] >>> 0;

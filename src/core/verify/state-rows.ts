@@ -2,6 +2,7 @@
  * Two snapshots side by side: one row for every element of CPU state, the bytes of memory that differ, the fields of
  * devices that differ. Rows are data; `rowsToText` prints them with a star where the two differ.
  */
+import { REGISTERS_32, STATE_SEGMENTS } from '../base/names.ts';
 import type { DeviceState, DeviceValue } from '../board/device.ts';
 import { type Snapshot, snapshotPages } from '../machine/snapshot.ts';
 import { encodeState, HASHED } from '../machine/state-hash.ts';
@@ -40,16 +41,14 @@ export interface StateDifferences {
   readonly devices: readonly DeviceRow[];
 }
 
-const GENERAL = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'];
-const SEGMENTS = ['es', 'cs', 'ss', 'ds', 'fs', 'gs', 'ldtr', 'tr'];
 const MEMORY_ROWS_MAX = 32;
 /** Differences closer than this are one row. */
 const GAP_BYTES = 4;
 const ROW_BYTES_MAX = 16;
 
 function elementName(field: PlacedField, index: number): string {
-  if (field.name === 'gpr') return GENERAL[index];
-  if (field.name.startsWith('seg')) return `${SEGMENTS[index]}.${field.name.slice(3).toLowerCase()}`;
+  if (field.name === 'gpr') return REGISTERS_32[index];
+  if (field.name.startsWith('seg')) return `${STATE_SEGMENTS[index]}.${field.name.slice(3).toLowerCase()}`;
   return field.count === 1 ? field.name : `${field.name}[${index}]`;
 }
 

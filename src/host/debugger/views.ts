@@ -1,6 +1,7 @@
 // What a debugger shows of a machine at rest, as text and as plain data: registers, memory, stack, instructions,
 // devices, page translations. Reads through memory/peek.ts only, so that looking changes nothing.
 
+import { REGISTERS_32, SEGMENTS } from '../../core/base/names.ts';
 import type { Machine } from '../../core/machine/machine.ts';
 import { peekBytes, peekNumber, peekPhysical } from '../../core/memory/peek.ts';
 import type { DeviceState, DeviceValue } from '../../core/board/device.ts';
@@ -26,8 +27,6 @@ import type { SymbolTable } from './symbols.ts';
 export const hex8 = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
 const hex4 = (value: number): string => (value & 0xffff).toString(16).padStart(4, '0');
 
-export const GENERAL_NAMES = ['eax', 'ecx', 'edx', 'ebx', 'esp', 'ebp', 'esi', 'edi'] as const;
-const SEGMENT_NAMES = ['es', 'cs', 'ss', 'ds', 'fs', 'gs'] as const;
 const FLAG_LETTERS: readonly (readonly [bit: number, name: string])[] = [
   ...([
     [0, 'cf'],
@@ -54,11 +53,11 @@ export function linearEip(cpu: Cpu): number {
 export function registers(cpu: Cpu): Record<string, number> {
   const { m32 } = cpu;
   const values: Record<string, number> = {};
-  GENERAL_NAMES.forEach((name, i) => (values[name] = m32[i] >>> 0));
+  REGISTERS_32.forEach((name, i) => (values[name] = m32[i] >>> 0));
   values.eip = m32[EIP] >>> 0;
   values.eflags = getFlags(cpu) >>> 0;
-  SEGMENT_NAMES.forEach((name, i) => (values[name] = m32[SEG_SELECTOR + i] >>> 0));
-  SEGMENT_NAMES.forEach((name, i) => (values[`${name}.base`] = m32[SEG_BASE + i] >>> 0));
+  SEGMENTS.forEach((name, i) => (values[name] = m32[SEG_SELECTOR + i] >>> 0));
+  SEGMENTS.forEach((name, i) => (values[`${name}.base`] = m32[SEG_BASE + i] >>> 0));
   values.cr0 = m32[CR0] >>> 0;
   values.cr2 = m32[CR2] >>> 0;
   values.cr3 = m32[CR3] >>> 0;
@@ -83,12 +82,12 @@ export function registerLines(
     return before !== null && before[name] !== values[name] ? mark(text) : text;
   };
   const line = (names: readonly string[], digits = hex8): string => names.map((name) => show(name, digits)).join('  ');
-  const bases = SEGMENT_NAMES.filter((name) => values[`${name}.base`] !== 0).map((name) => `${name}.base`);
+  const bases = SEGMENTS.filter((name) => values[`${name}.base`] !== 0).map((name) => `${name}.base`);
   return [
     line(['eax', 'ebx', 'ecx', 'edx']),
     line(['esi', 'edi', 'ebp', 'esp']),
     `${line(['eip'])}  ${show('eflags', hex8)} [${flagNames(values.eflags)}]`,
-    line(SEGMENT_NAMES, hex4),
+    line(SEGMENTS, hex4),
     ...(bases.length > 0 ? [line(bases)] : []),
     line(['cr0', 'cr2', 'cr3', 'cr4']),
   ].join('\n');

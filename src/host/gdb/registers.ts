@@ -2,6 +2,7 @@
 // org.gnu.gdb.i386.core and .sse, and one of our own for segment bases and control registers. Values are little-endian
 // bytes. Read only: a recording does not change.
 
+import { REGISTERS_32 } from '../../core/base/names.ts';
 import { fullTagWord, physical } from '../../core/cpu/float/x87/registers.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
 import { getFlags } from '../../core/state/flags.ts';
@@ -63,11 +64,7 @@ const SEGMENTS = [
 ] as const;
 
 const CORE: readonly Register[] = [
-  ...['eax', 'ecx', 'edx', 'ebx'].map((name, i) => at(name, i)),
-  at('esp', 4, 'data_ptr'),
-  at('ebp', 5, 'data_ptr'),
-  at('esi', 6),
-  at('edi', 7),
+  ...REGISTERS_32.map((name, i) => at(name, i, name === 'esp' || name === 'ebp' ? 'data_ptr' : 'int32')),
   at('eip', EIP, 'code_ptr'),
   word('eflags', 'i386_eflags', (cpu) => getFlags(cpu)),
   ...SEGMENTS.map(([name, segment]) => at(name, SEG_SELECTOR + segment)),
