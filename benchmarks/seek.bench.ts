@@ -4,6 +4,7 @@
  * that checkpoints took. Recordings: the path in SEEK_LOG (its images in SEEK_IMAGES), else a built-in guest. The last
  * writes are those of random words in pages that are not empty. SEEK_PAUSE: waits for a byte after the first pass.
  */
+import { PAGE_BYTES } from '../src/core/base/pages.ts';
 import { performance } from 'node:perf_hooks';
 import { readFileSync, readSync } from 'node:fs';
 import type { LogReader } from '../src/core/log/log.ts';
@@ -70,7 +71,7 @@ finish(timeline.seek({ tick: timeline.endTick, seq: 0 }));
 const { m32, ramSize } = timeline.machine.cpu;
 function usedWord(): number {
   for (;;) {
-    const page = random(ramSize >>> 12) * 4096;
+    const page = random(ramSize >>> 12) * PAGE_BYTES;
     const first = (RAM_BASE + page) >>> 2;
     if (m32.subarray(first, first + 1024).some((word) => word !== 0)) return page + random(1024) * 4;
   }

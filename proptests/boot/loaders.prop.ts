@@ -2,6 +2,7 @@
  * The boot loaders: what a good image leaves in the machine, and that a bad one (truncated, bits flipped, fields
  * replaced) is a BootError with a sentence or boots, never any other exception, hang or write outside of RAM.
  */
+import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
@@ -51,7 +52,7 @@ function bytesAt(cpu: Cpu, address: number, size: number): Uint8Array {
 }
 
 function textAt(cpu: Cpu, address: number): string {
-  const bytes = bytesAt(cpu, address, 4096);
+  const bytes = bytesAt(cpu, address, PAGE_BYTES);
   return Buffer.from(bytes.subarray(0, bytes.indexOf(0))).toString('utf8');
 }
 
@@ -87,7 +88,7 @@ test('linux: kernel at 1 MiB, initrd as high as possible, boot_params say so', (
   assertFlat(cpu, 0x10, 0x18);
   assert.equal(cpu.m32[layout.EIP], 0x100000);
   assert.deepEqual(bytesAt(cpu, 0x100000, LINUX_CODE_SIZE), kernel.subarray(kernel.length - LINUX_CODE_SIZE));
-  const params = bytesAt(cpu, cpu.m32[layout.ESI], 4096);
+  const params = bytesAt(cpu, cpu.m32[layout.ESI], PAGE_BYTES);
   assert.deepEqual(params.subarray(0x1f1, 0x210), paramsHeader(kernel));
   assert.equal(read32(params, 0x218), (RAM - initrd.length) & ~4095);
   assert.equal(read32(params, 0x21c), initrd.length);
@@ -131,7 +132,7 @@ test('multiboot: ELF segments, cleared bss, translated entry, modules, map and s
   assert.equal(read32(info, 20), 2);
   modules.forEach((module, index) => {
     const entry = bytesAt(cpu, read32(info, 24) + index * 16, 16);
-    assert.equal(read32(entry, 0) % 4096, 0);
+    assert.equal(read32(entry, 0) % PAGE_BYTES, 0);
     assert.equal(read32(entry, 4) - read32(entry, 0), module.data.length);
     assert.deepEqual(bytesAt(cpu, read32(entry, 0), module.data.length), module.data);
     assert.equal(textAt(cpu, read32(entry, 8)), module.commandLine);

@@ -3,11 +3,11 @@
  * undocumented encodings, mandatory prefixes, and instructions cut off by an unmapped page. Extensions that the host
  * has and our processor lacks are not among them, nor UD0 and UD1, which AMD fetches without their ModRM byte.
  */
+import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DECODE_GP, DECODE_TRUNCATED, DECODE_UD, decodeInstruction } from '../../src/core/isa/decode.ts';
 import { RECORD_WORDS } from '../../src/core/isa/record.ts';
-import { PAGE_BYTES } from '../witnesses/silicon/case.ts';
 import { bytesOf, CODE, DATA, scenario } from '../witnesses/silicon/scenario.ts';
 import { openWitness, witnessAvailable } from '../witnesses/silicon/witness.ts';
 

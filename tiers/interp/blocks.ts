@@ -4,6 +4,7 @@
 // It invalidates by byte ranges (AddressSpace marks which bytes blocks came from), and drops everything
 // when the arena is full; neither is visible to the guest.
 
+import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { OP, ROWS } from '../../src/core/isa/ops.ts';
 import { decodeInstruction } from '../../src/core/isa/decode.ts';
 import { META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
@@ -33,7 +34,6 @@ export const BLOCK_HEADER_WORDS = 8;
 const BLOCK_INSTRUCTIONS_MAX = 64;
 /** 1 M instructions: a Debian boot decodes some 400 k. */
 const ARENA_WORDS = 8 << 20;
-const PAGE_SIZE = 4096;
 
 /** Row numbers after which a block ends. */
 const ENDS_BLOCK = ROWS.map((row) => row.endsBlock || row.kind === 'branch');
@@ -84,7 +84,7 @@ export class BlockCache implements CodeInvalidator {
     const tables = this.tablesOf(mode);
     let table = tables[hostPage];
     if (table === undefined) {
-      table = new Int32Array(PAGE_SIZE);
+      table = new Int32Array(PAGE_BYTES);
       tables[hostPage] = table;
     }
     return table;
@@ -103,7 +103,7 @@ export class BlockCache implements CodeInvalidator {
     const code = this.code;
     const block = this.used;
     const cs32 = (mode & MODE_CS32) !== 0;
-    const pageEnd = (host & -PAGE_SIZE) + PAGE_SIZE;
+    const pageEnd = (host & -PAGE_BYTES) + PAGE_BYTES;
     let at = host;
     let pc = block + BLOCK_HEADER_WORDS;
     let count = 0;
@@ -142,7 +142,7 @@ export class BlockCache implements CodeInvalidator {
 
   /** CodeInvalidator: physical RAM bytes [from, to) changed. */
   invalidate(from: number, to: number): void {
-    if (to - from >= PAGE_SIZE) {
+    if (to - from >= PAGE_BYTES) {
       this.dropAll();
       return;
     }

@@ -2,6 +2,7 @@
 // single instructions here: the rest of a slice, instructions across page ends, code in devices or ROM
 // holes, code near a segment limit. Exceptions are only recorded here; the machine loop delivers them.
 
+import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { VECTOR_GP, VECTOR_UD } from '../../src/core/base/vectors.ts';
 import { HANDLER_TABLE } from './handlers.ts';
 import { B_COUNT, BLOCK_HEADER_WORDS, BlockCache } from './blocks.ts';
@@ -156,7 +157,7 @@ export class Interpreter implements Engine {
       const at = (linear + available) | 0;
       const host = translateFetch(cpu, at, (mode & MODE_CPL3) !== 0);
       if ((cpu.exitRequest & EXIT_FAULT) !== 0) return;
-      const run = Math.min(INSTRUCTION_BYTES_MAX - available, 4096 - (at & 0xfff), room - available);
+      const run = Math.min(INSTRUCTION_BYTES_MAX - available, PAGE_BYTES - (at & 0xfff), room - available);
       for (let k = 0; k < run; k++) {
         bytes[available + k] = host >= CPU_BLOCK_SIZE ? cpu.m8[host + k] : cpu.space.read(cpu.walkPhysical + k, 1);
       }

@@ -3,6 +3,7 @@
 // case, and is a witness against everything in hot.ts, blocks.ts and specialise.ts. Several times slower. It shares
 // the handlers and the memory layer with the interpreter and is no witness against those.
 
+import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { VECTOR_GP, VECTOR_UD } from '../../src/core/base/vectors.ts';
 import { DECODE_TRUNCATED, DECODE_UD, decodeInstruction } from '../../src/core/isa/decode.ts';
 import { META_OP_MASK, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
@@ -66,7 +67,7 @@ export class StepInterpreter implements Engine {
       const host = translateFetch(cpu, at, (mode & MODE_CPL3) !== 0);
       if ((cpu.exitRequest & EXIT_FAULT) !== 0) return 0;
       const physical = cpu.walkPhysical;
-      const pageEnd = Math.min(INSTRUCTION_BYTES_MAX, room, count + 4096 - (at & 0xfff));
+      const pageEnd = Math.min(INSTRUCTION_BYTES_MAX, room, count + PAGE_BYTES - (at & 0xfff));
       for (let k = 0; count < pageEnd; k++, count++) {
         bytes[count] = host >= CPU_BLOCK_SIZE ? m8[host + k] : cpu.space.read(physical + k, 1);
       }

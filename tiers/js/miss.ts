@@ -4,6 +4,7 @@
 // code, page tables, page ends, #AC, watchpoints, and whatever asks the function to leave.
 // What the page tables are marked with is what the handler would mark: only instructions with one address ask for it.
 
+import * as pages from '../../src/core/base/pages.ts';
 import * as access from '../../src/core/memory/access.ts';
 import * as tlbBits from '../../src/core/memory/tlb.ts';
 import * as cpuState from '../../src/core/state/cpu.ts';
@@ -12,6 +13,7 @@ import * as layout from '../../src/core/state/layout.ts';
 
 const { CPU_BLOCK_SIZE, MODE_CPL3, MODE_KEY, SCRATCH } = layout;
 const { EXIT_FAULT } = cpuState;
+const { PAGE_BYTES } = pages;
 
 /** How a load may be made plain: log2 of its bytes, and these. */
 export const MISS_SIZE_MASK = 7;
@@ -66,7 +68,9 @@ export function makeMiss(cpu: Cpu): Miss {
   const mayMove = (linear: number, how: number): boolean => {
     const bytes = 1 << (how & SIZE);
     if ((linear & (bytes - 1)) === 0) return true;
-    return (how & UNALIGNED) !== 0 && (linear & 0xfff) + bytes <= 4096 && !wouldFaultOnAlignment(cpu, linear, bytes);
+    return (
+      (how & UNALIGNED) !== 0 && (linear & 0xfff) + bytes <= PAGE_BYTES && !wouldFaultOnAlignment(cpu, linear, bytes)
+    );
   };
 
   const loadMiss = (linear: number, how: number): number => {

@@ -4,6 +4,7 @@
  * that of a 32-bit process under a 64-bit Linux: flat user segments in the GDT, an LDT of the case's own, no ring but 3.
  * Conventions: linear addresses, register values and flags are unsigned 32-bit numbers; README.md lists what is not seen.
  */
+import { PAGE_BYTES } from '../../../src/core/base/pages.ts';
 import type { SEGMENTS } from '../../../src/core/base/names.ts';
 
 /** Selectors of the flat user segments. All other GDT selectors belong to the kernel: cases keep away from them. */
@@ -13,7 +14,6 @@ export const FLAT_DATA = 0x2b;
 export const FLAT_CODE_DESCRIPTOR: readonly [number, number] = [0x0000ffff, 0x00cffb00];
 export const FLAT_DATA_DESCRIPTOR: readonly [number, number] = [0x0000ffff, 0x00cff300];
 
-export const PAGE_BYTES = 4096;
 export const PAGE_COUNT_MAX = 128;
 export const LDT_ENTRY_COUNT = 64;
 /** FXSAVE image up to XMM7: what comes after it is not part of a 32-bit machine. */

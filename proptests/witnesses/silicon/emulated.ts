@@ -4,6 +4,7 @@
  * of a Linux process. Every vector leads through the IDT to a HLT in ring 0, so that exception delivery with its frame,
  * error codes and RF is under test as well. What the supervisor needs lies at a linear address that cases seldom name.
  */
+import { PAGE_BYTES } from '../../../src/core/base/pages.ts';
 import { SEGMENTS } from '../../../src/core/base/names.ts';
 import { attributes, base, limit } from '../../../src/core/cpu/system/descriptors.ts';
 import { resetCpu } from '../../../src/core/cpu/system/reset.ts';
@@ -29,7 +30,6 @@ import {
   LDT_ENTRY_COUNT,
   type MachineCase,
   type MemoryBytes,
-  PAGE_BYTES,
   pageChanges,
   type Selectors,
 } from './case.ts';

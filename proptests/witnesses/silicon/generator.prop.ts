@@ -2,10 +2,11 @@
  * The case generator: every form of every row gives cases, iced-x86 decodes what we assembled to the same length, and
  * silicon enters every case, ends it, and answers the same twice. Forms that can complete do complete somewhere.
  */
+import { PAGE_BYTES } from '../../../src/core/base/pages.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Code, Decoder, DecoderOptions } from 'iced-x86';
-import { initialPages, PAGE_BYTES } from './case.ts';
+import { initialPages } from './case.ts';
 import { compareResults } from './compare.ts';
 import { segmentLinear } from './draft.ts';
 import { FORMS, type Form, formName, UNWITNESSED, WITNESSED_FORMS } from './forms.ts';

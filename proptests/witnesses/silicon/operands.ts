@@ -2,7 +2,8 @@
  * What stands in memory before a generated instruction reads it: biased operands by the row's kind, x87 and SSE
  * state images that can be loaded, pointers and selectors that mostly lead somewhere.
  */
-import { FLAT_CODE, FLAT_DATA, ldtSelector, type MachineCase, PAGE_BYTES } from './case.ts';
+import { PAGE_BYTES } from '../../../src/core/base/pages.ts';
+import { FLAT_CODE, FLAT_DATA, ldtSelector, type MachineCase } from './case.ts';
 import type { Draft } from './draft.ts';
 import { biasedDword, biasedF32, biasedF64, biasedF80, biasedVector, type Random } from './random.ts';
 

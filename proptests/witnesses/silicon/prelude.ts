@@ -3,8 +3,9 @@
  * meet flags not computed yet. It defines all six status flags and changes no register; the tested instruction keeps
  * its address, operands and tolerance. Cases with other than flat 32-bit segments are left as they are.
  */
+import { PAGE_BYTES } from '../../../src/core/base/pages.ts';
 import { CODE, STACK } from './background.ts';
-import { FLAT_CODE, FLAT_DATA, PAGE_BYTES } from './case.ts';
+import { FLAT_CODE, FLAT_DATA } from './case.ts';
 import { littleEndian } from './draft.ts';
 import type { GeneratedCase } from './generator.ts';
 import { Random } from './random.ts';

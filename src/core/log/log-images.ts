@@ -3,13 +3,13 @@
  * images hold them; an image is then a list of runs of pages. Whether the bytes have the SHA-256 that the manifest
  * names is for the caller to check: the core has no SHA-256.
  */
+import { PAGE_BYTES } from '../base/pages.ts';
 import { isBytes, isList, isSafe, isUnsigned } from './event-codec.ts';
 import { FRAME_KIND, readPayload } from './frames.ts';
 import { hashBytesHex } from '../base/hash.ts';
 import type { LogReader, LogWriter } from './log.ts';
 import { LogError, malformed } from './log-error.ts';
 
-const PAGE_BYTES = 4096;
 /** One MiB: frames are the unit that is held in memory while compressing. */
 const PAGES_PER_FRAME = 256;
 

@@ -4,6 +4,7 @@
 // from what the machine holds, and drops only code whose bytes differ.
 // A snapshot is plain data and belongs to machines of the same manifest; the input port is not in it.
 
+import { PAGE_BYTES } from '../base/pages.ts';
 import type { DeviceState } from '../board/device.ts';
 import { updateWatch } from '../cpu/system/debug.ts';
 import { updateMode } from '../cpu/system/segmentation.ts';
@@ -12,7 +13,6 @@ import { A20, RAM_BASE, TICK_F64 } from '../state/layout.ts';
 import type { Machine } from './machine.ts';
 import { cpuBytes, loadCpuBytes } from './state-hash.ts';
 
-const PAGE_SIZE = 4096;
 /** Pages of a group: 1 MiB. */
 const GROUP_SHIFT = 8;
 export const GROUP_PAGES = 1 << GROUP_SHIFT;
@@ -82,12 +82,12 @@ export class PageStore {
     const { m8, m32 } = this.machine.cpu;
     this.copiedPages = 0;
     for (const page of this.machine.space.takeDirty(DIRTY_CHECKPOINT)) {
-      const start = RAM_BASE + page * PAGE_SIZE;
+      const start = RAM_BASE + page * PAGE_BYTES;
       const word = start >> 2;
       let end = word;
       while (end < word + 1024 && m32[end] === 0) end++;
       const isZero = end === word + 1024;
-      this.know(page, isZero ? null : m8.slice(start, start + PAGE_SIZE));
+      this.know(page, isZero ? null : m8.slice(start, start + PAGE_BYTES));
       if (!isZero) this.copiedPages++;
     }
   }
@@ -135,9 +135,9 @@ export class PageStore {
   /** The page then holds the very bytes of the snapshot: to the store it is clean. */
   private loadPage(page: number, wanted: Uint8Array | null, keepCode: boolean): void {
     const { space, cpu } = this.machine;
-    const start = RAM_BASE + page * PAGE_SIZE;
+    const start = RAM_BASE + page * PAGE_BYTES;
     if (keepCode && space.codeBytes[page] !== undefined) this.touchDifferences(start, wanted);
-    if (wanted === null) cpu.m8.fill(0, start, start + PAGE_SIZE);
+    if (wanted === null) cpu.m8.fill(0, start, start + PAGE_BYTES);
     else cpu.m8.set(wanted, start);
     space.markDirty(start);
     space.dirty[page] &= ~DIRTY_CHECKPOINT;
@@ -146,8 +146,8 @@ export class PageStore {
   /** Words of a page that are about to change: blocks made from them are invalid. */
   private touchDifferences(start: number, wanted: Uint8Array | null): void {
     const { m32 } = this.machine.cpu;
-    const words = wanted === null ? null : new Int32Array(wanted.buffer, wanted.byteOffset, PAGE_SIZE >> 2);
-    for (let i = 0; i < PAGE_SIZE >> 2; i++) {
+    const words = wanted === null ? null : new Int32Array(wanted.buffer, wanted.byteOffset, PAGE_BYTES >> 2);
+    for (let i = 0; i < PAGE_BYTES >> 2; i++) {
       if (m32[(start >> 2) + i] !== (words === null ? 0 : words[i])) this.machine.space.touch(start + i * 4, 4);
     }
   }

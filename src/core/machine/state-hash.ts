@@ -2,6 +2,7 @@
 // each device's saved state, and RAM as digests of its 4 KiB pages, of which only dirty ones are redone.
 // Any engine, after any tier schedule, with derived state dropped or not, gives the same digest (laws 3, 4).
 
+import { PAGE_BYTES } from '../base/pages.ts';
 import { REGISTERS_32, SEGMENTS } from '../base/names.ts';
 import { hashBytes, hashToHex, hashWords } from '../base/hash.ts';
 import type { DeviceState, DeviceValue } from '../board/device.ts';
@@ -137,7 +138,7 @@ export class StateHasher {
     const numbers = space.takeDirty(DIRTY_HASH);
     const digests = new Uint32Array(numbers.length);
     numbers.forEach((page, i) => {
-      const word = (RAM_BASE + page * 4096) >> 2;
+      const word = (RAM_BASE + page * PAGE_BYTES) >> 2;
       hashWords(cpu.m32, word, word + 1024, pageDigests, page * 2);
       digests[i] = pageDigests[page * 2] >>> 0;
     });

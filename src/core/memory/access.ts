@@ -3,6 +3,7 @@
 // write to a clean page, writes to code and page tables, watchpoints. SDM 3 §4.6 (access rights), §6.15.
 // `load*`/`store*` throw GUEST_FAULT; `slow*` set the fault fields and return 0 instead (hot loops).
 
+import * as pages from '../base/pages.ts';
 import { VECTOR_AC } from '../base/vectors.ts';
 import * as layout from '../state/layout.ts';
 import * as cpuState from '../state/cpu.ts';
@@ -15,6 +16,7 @@ import { fillTlb } from './tlb.ts';
 // Constants of this module rather than imported ones: see tiers/interp/hot.ts.
 const { AC, CPU_BLOCK_SIZE, CR0, CR0_AM, CR0_PG, EFLAGS, MODE_CPL3, MODE_KEY } = layout;
 const { EXIT_FAULT } = cpuState;
+const { PAGE_BYTES } = pages;
 const {
   TLB_GLOBAL,
   TLB_INVALID,
@@ -142,7 +144,7 @@ function writeLocated(cpu: Cpu, host: number, size: number, value: number): void
 /** Read 1, 2 or 4 bytes as `user` or supervisor; on a fault returns 0 with EXIT_FAULT set. */
 function slowLoad(cpu: Cpu, linear: number, size: number, user: boolean): number {
   if (cpu.watchActive) matchDataBreakpoint(cpu, linear, size, false);
-  if ((linear & 0xfff) + size <= 4096) return readLocated(cpu, locate(cpu, linear, false, user), size);
+  if ((linear & 0xfff) + size <= PAGE_BYTES) return readLocated(cpu, locate(cpu, linear, false, user), size);
   let value = 0;
   for (let k = 0; k < size; k++) {
     const byte = readLocated(cpu, locate(cpu, (linear + k) | 0, false, user), 1);
@@ -154,7 +156,7 @@ function slowLoad(cpu: Cpu, linear: number, size: number, user: boolean): number
 
 /** Write 1, 2 or 4 bytes; a page-crossing write that faults changes nothing. */
 function slowStore(cpu: Cpu, linear: number, size: number, value: number, user: boolean): void {
-  if ((linear & 0xfff) + size <= 4096) {
+  if ((linear & 0xfff) + size <= PAGE_BYTES) {
     const host = locate(cpu, linear, true, user);
     if (host === FAULTED) return;
     if (cpu.watchActive) matchDataBreakpoint(cpu, linear, size, true);
@@ -202,7 +204,8 @@ export function slowLoadForWrite(cpu: Cpu, linear: number, size: number): number
   const user = isUser(cpu);
   if (size > 1 && alignmentFault(cpu, linear, size)) return 0;
   if (locate(cpu, linear, true, user) === FAULTED) return 0;
-  if ((linear & 0xfff) + size > 4096 && locate(cpu, (linear + size - 1) & -4096, true, user) === FAULTED) return 0;
+  if ((linear & 0xfff) + size > PAGE_BYTES && locate(cpu, (linear + size - 1) & -4096, true, user) === FAULTED)
+    return 0;
   return slowLoad(cpu, linear, size, user);
 }
 
@@ -284,7 +287,7 @@ export function loadForWrite32(cpu: Cpu, linear: number): number {
 
 function check(cpu: Cpu, linear: number, size: number, write: boolean, user: boolean): void {
   if (locate(cpu, linear, write, user) === FAULTED) throw GUEST_FAULT;
-  if ((linear & 0xfff) + size > 4096) {
+  if ((linear & 0xfff) + size > PAGE_BYTES) {
     if (locate(cpu, (linear + size - 1) & -4096, write, user) === FAULTED) throw GUEST_FAULT;
   }
 }

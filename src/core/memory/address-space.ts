@@ -4,6 +4,7 @@
 // A20 is part of the map: while the line is off, pages with bit 20 alias those without (law 4 applies:
 // the map is derived from the regions and the A20 state).
 
+import { PAGE_BYTES } from '../base/pages.ts';
 import { A20, RAM_BASE } from '../state/layout.ts';
 import { EXIT_CODE, type Cpu } from '../state/cpu.ts';
 import type { MmioHandler } from '../board/device.ts';
@@ -11,7 +12,6 @@ import type { CodeInvalidator } from '../machine/engine.ts';
 import { denyWrites, dropPages, flushTlb } from './tlb.ts';
 
 const PAGES = 1 << 20;
-const PAGE_SIZE = 4096;
 
 /** pageMap: host byte address of a RAM page, that plus 1 for ROM, 0 = nothing there, −k = MMIO region k − 1. */
 const ROM_BIT = 1;
@@ -97,12 +97,12 @@ export class AddressSpace {
   flatten(): void {
     const map = this.pageMap;
     map.fill(0);
-    for (let page = 0; page < this.ramPages; page++) map[page] = RAM_BASE + page * PAGE_SIZE;
+    for (let page = 0; page < this.ramPages; page++) map[page] = RAM_BASE + page * PAGE_BYTES;
     for (const rom of this.roms) {
-      for (let at = 0; at < rom.size; at += PAGE_SIZE) map[(rom.address + at) >>> 12] = (rom.host + at) | ROM_BIT;
+      for (let at = 0; at < rom.size; at += PAGE_BYTES) map[(rom.address + at) >>> 12] = (rom.host + at) | ROM_BIT;
     }
     this.mmios.forEach((region, index) => {
-      for (let at = 0; at < region.size; at += PAGE_SIZE) map[(region.address + at) >>> 12] = -(index + 1);
+      for (let at = 0; at < region.size; at += PAGE_BYTES) map[(region.address + at) >>> 12] = -(index + 1);
     });
     if (this.cpu.m32[A20] === 0) {
       for (let page = 0; page < PAGES; page++) if ((page & 0x100) !== 0) map[page] = map[page & ~0x100];
@@ -248,7 +248,7 @@ export class AddressSpace {
     if (bits === undefined) return;
     for (let at = offset; at < offset + size; at++) {
       if ((bits[at >>> 5] & (1 << (at & 31))) !== 0) {
-        const physical = page * PAGE_SIZE;
+        const physical = page * PAGE_BYTES;
         for (const each of this.invalidators) each.invalidate(physical + offset, physical + offset + size);
         this.cpu.exitRequest |= EXIT_CODE;
         return;
@@ -308,10 +308,10 @@ export class AddressSpace {
    * (a directory: a write drops everything). entryShift: log2 of the entry size.
    */
   noteTable(physical: number, firstLinearPage: number, entryShift: number): void {
-    const page = physical / PAGE_SIZE;
+    const page = physical / PAGE_BYTES;
     if (firstLinearPage < 0) this.noted.length = 0; // the directory is noted first
     if (page >= this.ramPages) return;
-    if (this.pageMap[page] !== RAM_BASE + page * PAGE_SIZE) return; // not plain RAM: nothing can be tracked
+    if (this.pageMap[page] !== RAM_BASE + page * PAGE_BYTES) return; // not plain RAM: nothing can be tracked
     if ((this.pageFlags[page] & PAGE_TABLE) === 0) {
       this.pageFlags[page] |= PAGE_TABLE;
       this.tablePages.push(page);
@@ -378,7 +378,7 @@ export class AddressSpace {
   readBytes(physical: number, target: Uint8Array): void {
     for (let done = 0; done < target.length; ) {
       const at = physical + done;
-      const run = Math.min(target.length - done, PAGE_SIZE - (at & 0xfff));
+      const run = Math.min(target.length - done, PAGE_BYTES - (at & 0xfff));
       const host = this.hostPage(at);
       if (host < 0) target.fill(0xff, done, done + run);
       else target.set(this.cpu.m8.subarray(host + (at & 0xfff), host + (at & 0xfff) + run), done);
@@ -390,7 +390,7 @@ export class AddressSpace {
   writeBytes(physical: number, source: Uint8Array): void {
     for (let done = 0; done < source.length; ) {
       const at = physical + done;
-      const run = Math.min(source.length - done, PAGE_SIZE - (at & 0xfff));
+      const run = Math.min(source.length - done, PAGE_BYTES - (at & 0xfff));
       const mapped = at < 0x1_0000_0000 ? this.pageMap[at >>> 12] : 0;
       if (mapped > 0 && (mapped & ROM_BIT) === 0) {
         const host = mapped + (at & 0xfff);

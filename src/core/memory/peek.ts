@@ -2,12 +2,12 @@
 // bit, fills no TLB entry, reads no device and never faults. SDM 3 §4.3 (32-bit paging), §4.4 (PAE).
 // Rights are not looked at: what is mapped can be seen.
 
+import { PAGE_BYTES } from '../base/pages.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { CR0, CR0_PG, CR3, CR4, CR4_PAE, CR4_PSE, PDPTE } from '../state/layout.ts';
 
 const PRESENT = 1;
 const LARGE = 0x80;
-const PAGE_SIZE = 4096;
 
 /** A table entry; 0 (not present) where there is no memory. */
 function entryAt(cpu: Cpu, physical: number): number {
@@ -50,7 +50,7 @@ export function peekBytes(cpu: Cpu, linear: number, target: Uint8Array): number 
     const physical = peekPhysical(cpu, at);
     const host = physical < 0 ? -1 : cpu.space.hostPage(physical);
     if (host < 0) return done;
-    const run = Math.min(target.length - done, PAGE_SIZE - (at & 0xfff));
+    const run = Math.min(target.length - done, PAGE_BYTES - (at & 0xfff));
     target.set(cpu.m8.subarray(host + (at & 0xfff), host + (at & 0xfff) + run), done);
     done += run;
   }
@@ -63,7 +63,7 @@ export function peekPhysicalBytes(cpu: Cpu, physical: number, target: Uint8Array
     const at = physical + done;
     const host = cpu.space.hostPage(at);
     if (host < 0) return done;
-    const run = Math.min(target.length - done, PAGE_SIZE - (at & 0xfff));
+    const run = Math.min(target.length - done, PAGE_BYTES - (at & 0xfff));
     target.set(cpu.m8.subarray(host + (at & 0xfff), host + (at & 0xfff) + run), done);
     done += run;
   }

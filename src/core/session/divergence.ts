@@ -2,6 +2,7 @@
  * The first point at which a replay is not the recorded run, as a closed union: what the log says, what happened, and
  * between which ticks the cause lies. `describeDivergence` puts it into words with the command that looks closer.
  */
+import { PAGE_BYTES } from '../base/pages.ts';
 import type { CheckEvent, InputEvent, StateHash } from '../log/events.ts';
 import { eventToText } from '../log/events.ts';
 
@@ -162,7 +163,7 @@ function describeDifference(difference: StateDifference): string {
     case 'device':
       return `device ${difference.name}`;
     case 'page': {
-      const address = `page ${difference.page} (physical address ${(difference.page * 4096).toString(16)}h)`;
+      const address = `page ${difference.page} (physical address ${(difference.page * PAGE_BYTES).toString(16)}h)`;
       if (difference.expected === null) return `${address}, not written while recording`;
       return difference.actual === null ? `${address}, not written by the replay` : address;
     }

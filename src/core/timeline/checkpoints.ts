@@ -5,6 +5,7 @@
  * it. No gap grows beyond GAP_PARTS of the run while there is another choice: that bounds the longest seek. Pages are
  * shared between snapshots; a checkpoint is charged for the pages that its neighbours do not have.
  */
+import { PAGE_BYTES } from '../base/pages.ts';
 import type { PortPlace } from '../session/input-port.ts';
 import { GROUP_PAGES, type Snapshot } from '../machine/snapshot.ts';
 
@@ -13,7 +14,6 @@ export interface Checkpoint {
   readonly port: PortPlace;
 }
 
-const PAGE_BYTES = 4096;
 /** A page's slot in a group, and a group's in a snapshot. */
 const SLOT_BYTES = 8;
 /** Distances below this part of the run count as this: no gap far away grows beyond a few parts of it. */

@@ -6,6 +6,7 @@
  * then starts further back. Nothing here is believed because it is in the log: the replay that goes on from a
  * checkpoint asserts every check behind it.
  */
+import { PAGE_BYTES } from '../base/pages.ts';
 import type { OutputPort } from '../board/device.ts';
 import type { DeviceState, DeviceValue } from '../board/device.ts';
 import type { Machine } from '../machine/machine.ts';
@@ -18,7 +19,6 @@ import { LogError } from '../log/log-error.ts';
 import type { Packed } from '../log/payload.ts';
 import { DEBUG_CONSOLE_LINE, SerialHistory, type SerialPart } from './serial-history.ts';
 
-const PAGE_BYTES = 4096;
 /** Pages of one frame: 4 MiB, a quarter of what a payload may hold. */
 const FRAME_PAGES_MAX = 1024;
 /** So many checkpoints share the fate of a damaged one at most. */

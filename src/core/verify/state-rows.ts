@@ -2,6 +2,7 @@
  * Two snapshots side by side: one row for every element of CPU state, the bytes of memory that differ, the fields of
  * devices that differ. Rows are data; `rowsToText` prints them with a star where the two differ.
  */
+import { PAGE_BYTES } from '../base/pages.ts';
 import { REGISTERS_32, STATE_SEGMENTS } from '../base/names.ts';
 import type { DeviceState, DeviceValue } from '../board/device.ts';
 import { type Snapshot, snapshotPages } from '../machine/snapshot.ts';
@@ -77,7 +78,7 @@ export function registerRows(left: Uint8Array, right: Uint8Array): StateRow[] {
   return rows;
 }
 
-const ZERO_PAGE = new Uint8Array(4096);
+const ZERO_PAGE = new Uint8Array(PAGE_BYTES);
 
 function memoryRows(left: Snapshot, right: Snapshot): { rows: MemoryRow[]; bytes: number } {
   const rows: MemoryRow[] = [];
@@ -97,7 +98,7 @@ function memoryRows(left: Snapshot, right: Snapshot): { rows: MemoryRow[]; bytes
         end = next + 1;
       }
       if (rows.length < MEMORY_ROWS_MAX) {
-        rows.push({ address: number * 4096 + at, left: a.slice(at, end), right: b.slice(at, end) });
+        rows.push({ address: number * PAGE_BYTES + at, left: a.slice(at, end), right: b.slice(at, end) });
       }
       at = end - 1;
     }

@@ -1,6 +1,7 @@
 // The commands that move, stop and look. Each is one entry; the table at the end is what help, completion and
 // execute() go by. Questions over time (last-write, diff, find …) are in questions.ts.
 
+import { PAGE_BYTES } from '../../core/base/pages.ts';
 import { readFileSync } from 'node:fs';
 import { eventToText, eventToJson } from '../../core/log/events.ts';
 import { describePosition } from '../../core/timeline/positions.ts';
@@ -155,7 +156,7 @@ function watch(debug: Debugger, rest: string): Output {
   if (physical < 0 || debug.timeline.machine.space.hostPage(physical) < 0) {
     throw new DebuggerError(`No memory is mapped at ${hex8(linear)}h now: seek a moment when it is.`);
   }
-  if ((linear & 0xfff) + sizeBytes > 4096) throw new DebuggerError('A watchpoint lies within one page: set two.');
+  if ((linear & 0xfff) + sizeBytes > PAGE_BYTES) throw new DebuggerError('A watchpoint lies within one page: set two.');
   const { id } = debug.timeline.addWatchpoint(physical, sizeBytes, kind, condition);
   return plain(
     `watchpoint ${id}: ${kind} of ${sizeBytes} bytes at ${hex8(linear)} (physical ${physical.toString(16)}h)`,
@@ -285,7 +286,8 @@ function showEvents({ timeline }: Debugger, rest: string): Output {
 function showMappings({ timeline }: Debugger): Output {
   const ranges = mappedRanges(timeline.machine.cpu, 200);
   const text = ranges.map(
-    ({ linear, physical, pages }) => `${hex8(linear)} – ${hex8(linear + pages * 4096 - 1)}  physical ${hex8(physical)}`,
+    ({ linear, physical, pages }) =>
+      `${hex8(linear)} – ${hex8(linear + pages * PAGE_BYTES - 1)}  physical ${hex8(physical)}`,
   );
   return plain(text.join('\n'), ranges);
 }

@@ -1,6 +1,7 @@
 // What a debugger shows of a machine at rest, as text and as plain data: registers, memory, stack, instructions,
 // devices, page translations. Reads through memory/peek.ts only, so that looking changes nothing.
 
+import { PAGE_BYTES } from '../../core/base/pages.ts';
 import { REGISTERS_32, SEGMENTS } from '../../core/base/names.ts';
 import type { Machine } from '../../core/machine/machine.ts';
 import { peekBytes, peekNumber, peekPhysical } from '../../core/memory/peek.ts';
@@ -213,14 +214,14 @@ export function mappedRanges(cpu: Cpu, limit: number): { linear: number; physica
   const ranges: { linear: number; physical: number; pages: number }[] = [];
   let open: { linear: number; physical: number; pages: number } | null = null;
   for (let page = 0; page < 1 << 20; page++) {
-    const physical = peekPhysical(cpu, page * 4096);
-    if (physical >= 0 && open !== null && physical === open.physical + open.pages * 4096) {
+    const physical = peekPhysical(cpu, page * PAGE_BYTES);
+    if (physical >= 0 && open !== null && physical === open.physical + open.pages * PAGE_BYTES) {
       open.pages++;
       continue;
     }
     if (open !== null) ranges.push(open);
     if (ranges.length >= limit) return ranges;
-    open = physical < 0 ? null : { linear: page * 4096, physical, pages: 1 };
+    open = physical < 0 ? null : { linear: page * PAGE_BYTES, physical, pages: 1 };
   }
   if (open !== null) ranges.push(open);
   return ranges;

@@ -2,6 +2,7 @@
 // run (target.ts). Takes packet texts, gives packet texts; sockets are the server's. Unknown packets get the empty
 // answer, wrong ones an error, and nothing that a client sends can throw, or change a recording.
 
+import { PAGE_BYTES } from '../../core/base/pages.ts';
 import { EDITABLE_FLAGS, EDITABLE_REGISTERS } from '../../core/machine/edit.ts';
 import { peekBytes, peekPhysical, peekPhysicalBytes } from '../../core/memory/peek.ts';
 import type { InputEvent } from '../../core/log/events.ts';
@@ -193,7 +194,7 @@ export class GdbStub {
     const events: InputEvent[] = [];
     for (let done = 0; done < bytes.length; ) {
       const at = this.isPhysical ? address + done : (address + done) >>> 0;
-      const count = Math.min(bytes.length - done, 4096 - (at & 0xfff));
+      const count = Math.min(bytes.length - done, PAGE_BYTES - (at & 0xfff));
       const physical = this.isPhysical ? at : peekPhysical(this.cpu, at);
       if (physical < 0 || physical + count > this.cpu.ramSize) return 'E14';
       events.push({
@@ -232,7 +233,7 @@ export class GdbStub {
     }
     const size = Number.parseInt(match[3], 16);
     const physical = peekPhysical(this.cpu, address);
-    if (size === 0 || (address & 0xfff) + size > 4096) return 'E22';
+    if (size === 0 || (address & 0xfff) + size > PAGE_BYTES) return 'E22';
     if (physical < 0 || this.target.machine.space.hostPage(physical) < 0) return 'E14';
     const kind = WATCH_KINDS[match[1]];
     const id = this.target.addWatchpoint(physical, size, kind);

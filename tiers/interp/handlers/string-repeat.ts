@@ -2,6 +2,7 @@
 // makes it fast. One iteration is one tick: an instruction does at most cpu.left of them, devices see the exact
 // tick of theirs, a fault keeps the finished ones, and a device that asks to leave ends the run after its own.
 
+import { PAGE_BYTES } from '../../../src/core/base/pages.ts';
 import { META_ADDRSIZE_32, META_REP, META_REPNE, R_META } from '../../../src/core/isa/record.ts';
 import { hostSpan } from '../../../src/core/memory/access.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
@@ -103,7 +104,7 @@ export function elementHost(cpu: Cpu, segment: number, offset: number, size: num
   if ((a & (ATTR_CODE | ATTR_WRITABLE)) === ATTR_CODE) return -1; // execute-only
   if (last > m32[SEG_LIMIT + segment] >>> 0) return -1;
   const linear = (m32[SEG_BASE + segment] + offset) | 0;
-  if ((linear & 0xfff) + (1 << size) > 4096) return -1;
+  if ((linear & 0xfff) + (1 << size) > PAGE_BYTES) return -1;
   if ((linear & ((1 << size) - 1)) !== 0 && (m32[EFLAGS] & AC) !== 0) return -1; // may be #AC
   return hostSpan(cpu, linear, write);
 }
@@ -123,5 +124,5 @@ export function elementCount(
   if ((cpu.m32[EFLAGS] & DF) !== 0) return Math.min((inPage >> size) + 1, Math.floor(first / (1 << size)) + 1);
   const limit = cpu.m32[SEG_LIMIT + segment] >>> 0;
   const top = (code[pc + R_META] & META_ADDRSIZE_32) === 0 && limit > 0xffff ? 0xffff : limit;
-  return Math.min((4096 - inPage) >> size, Math.floor((top - first + 1) / (1 << size)));
+  return Math.min((PAGE_BYTES - inPage) >> size, Math.floor((top - first + 1) / (1 << size)));
 }

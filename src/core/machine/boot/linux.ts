@@ -3,6 +3,7 @@
 // where all is, so neither the kernel's real-mode code nor a BIOS runs. Needs protocol 2.03 or newer
 // (Linux 2.4.18). No EFI, no 64-bit entry, no zImage.
 
+import { PAGE_BYTES } from '../../base/pages.ts';
 import type { Cpu } from '../../state/cpu.ts';
 import type { AddressSpace } from '../../memory/address-space.ts';
 import { EBP, EBX, EDI, ESI, ESP } from '../../state/layout.ts';
@@ -128,9 +129,9 @@ function parseKernel(image: Uint8Array): KernelLayout {
 /** As high as the kernel can reach, page aligned. */
 function placeInitrd(size: number, kernel: KernelLayout, ramSize: number): number {
   const top = Math.min(kernel.initrdMax + 1, ramSize);
-  const address = Math.floor((top - size) / 4096) * 4096;
+  const address = Math.floor((top - size) / PAGE_BYTES) * PAGE_BYTES;
   if (address >= kernel.end) return address;
-  const needed = Math.ceil(kernel.end / 4096) * 4096 + Math.ceil(size / 4096) * 4096;
+  const needed = Math.ceil(kernel.end / PAGE_BYTES) * PAGE_BYTES + Math.ceil(size / PAGE_BYTES) * PAGE_BYTES;
   if (needed > kernel.initrdMax + 1) {
     throw new BootError(
       `the initrd has ${mebibytes(size)}, more than this kernel can take below ${hex(kernel.initrdMax)}: give a smaller one.`,
@@ -147,7 +148,7 @@ function buildBootParams(
   ramSize: number,
   initrdAddress: number,
 ): Uint8Array {
-  const page = new Uint8Array(4096);
+  const page = new Uint8Array(PAGE_BYTES);
   page.set(options.kernel.subarray(HEADER_START, kernel.headerEnd), HEADER_START);
   if (options.hasTextScreen) {
     page[0x06] = 3; // video mode

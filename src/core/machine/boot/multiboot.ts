@@ -3,6 +3,7 @@
 // lines are those that QEMU's -kernel, -initrd and -append make of the same arguments.
 // Nothing is said about drives, APM, symbols or video: their bits stay clear, as the specification allows.
 
+import { PAGE_BYTES } from '../../base/pages.ts';
 import type { Cpu } from '../../state/cpu.ts';
 import type { AddressSpace } from '../../memory/address-space.ts';
 import { EAX, EBX } from '../../state/layout.ts';
@@ -141,7 +142,7 @@ function checkFits(plan: LoadPlan, ramSize: number): number {
   return end;
 }
 
-const pageUp = (address: number): number => Math.ceil(address / 4096) * 4096;
+const pageUp = (address: number): number => Math.ceil(address / PAGE_BYTES) * PAGE_BYTES;
 
 /** Address of every module: page aligned, above the kernel and above 1 MiB. */
 function placeModules(modules: readonly BootModule[], kernelEnd: number, ramSize: number): number[] {
