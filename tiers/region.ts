@@ -1,12 +1,21 @@
 // Which blocks are compiled together: from a hot block along direct jumps, calls and fall-throughs inside its page,
 // breadth first, as long as they are warm and the function stays small (V8 does not optimise big ones).
-// Only decoded blocks take part, unless the policy decodes ahead.
+// Only decoded blocks take part, unless the policy decodes ahead. Reads records alone: nothing is lifted for it.
 
-import { canLiftMode, liftBlock } from './lift/lift.ts';
-import { type Block, type IrFunction, successors } from './ir/ir.ts';
+import { OP, ROWS } from '../src/core/isa/ops.ts';
+import {
+  META_ADDRSIZE_32,
+  META_OP_MASK,
+  META_OPSIZE_32,
+  R_IMM,
+  R_META,
+  R_POSITION,
+  RECORD_WORDS,
+} from '../src/core/isa/record.ts';
+import { MODE_FLAT_DATA, MODE_SS32 } from '../src/core/state/layout.ts';
 import { B_ARMED, B_COUNT, B_HEAT, B_HOST, B_MODE, BLOCK_HEADER_WORDS, type BlockCache } from './interp/blocks.ts';
-import { OP } from '../src/core/isa/ops.ts';
-import { META_OP_MASK, R_META, R_POSITION, RECORD_WORDS } from '../src/core/isa/record.ts';
+import { canLiftMode } from './lift/lift.ts';
+import type { Region, RegionBlock } from './runtime/backend.ts';
 
 export interface RegionLimits {
   readonly blocks: number;
@@ -19,18 +28,29 @@ export interface RegionLimits {
   readonly coldest: number;
 }
 
-export interface Region {
-  readonly fn: IrFunction;
-  /** Arena positions of the blocks, the entry first. */
-  readonly members: readonly number[];
-}
+const ENDS_BLOCK = ROWS.map((row) => row.endsBlock || row.kind === 'branch');
+/** Rows that go to a place known from the record, or on behind themselves. */
+const CONDITIONAL: ReadonlySet<number> = new Set([OP.JCC, OP.LOOP, OP.LOOPE, OP.LOOPNE, OP.JCXZ]);
+const COUNTS_IN_ECX: ReadonlySet<number> = new Set([OP.LOOP, OP.LOOPE, OP.LOOPNE, OP.JCXZ]);
 
-/** Place after a CALL that ends the block, or −1: its RET comes back there. */
-function returnPoint(code: Int32Array, block: number): number {
-  const last = block + BLOCK_HEADER_WORDS + (code[block + B_COUNT] - 1) * RECORD_WORDS;
-  const op = code[last + R_META] & META_OP_MASK;
-  if (op !== OP.CALL && op !== OP.CALL_IND) return -1;
-  return (code[last + R_POSITION] & 0xffff) + (code[last + R_POSITION] >>> 16);
+/**
+ * Where control goes behind the last record of a block, relative to the block, as far as the record says: targets of
+ * direct jumps and calls, what follows, and what follows a call, where its RET comes back. None for what is not lifted.
+ */
+export function following(code: Int32Array, last: number, mode: number): number[] {
+  const meta = code[last + R_META];
+  const op = meta & META_OP_MASK;
+  const after = (code[last + R_POSITION] & 0xffff) + (code[last + R_POSITION] >>> 16);
+  if (!ENDS_BLOCK[op]) return [after];
+  if ((meta & META_OPSIZE_32) === 0) return [];
+  const target = (after + code[last + R_IMM]) | 0;
+  if (op === OP.JMP) return [target];
+  if (CONDITIONAL.has(op)) {
+    return COUNTS_IN_ECX.has(op) && (meta & META_ADDRSIZE_32) === 0 ? [] : [target, after];
+  }
+  const flatStack = MODE_FLAT_DATA | MODE_SS32;
+  if ((mode & flatStack) !== flatStack) return [];
+  return op === OP.CALL ? [target, after] : op === OP.CALL_IND ? [after] : [];
 }
 
 /** The region entered at `entry`; null when its code is of a mode that is not compiled. */
@@ -40,12 +60,11 @@ export function formRegion(blocks: BlockCache, entry: number, limits: RegionLimi
   if (!canLiftMode(mode)) return null;
   const entryHost = code[entry + B_HOST];
   const drops = blocks.drops;
-  const members: number[] = [];
-  const lifted: Block[] = [];
+  const members: RegionBlock[] = [];
   const seen = new Set<number>([0]);
   const queue = [0];
   let instructions = 0;
-  while (queue.length > 0 && lifted.length < limits.blocks) {
+  while (queue.length > 0 && members.length < limits.blocks) {
     const delta = queue.shift() ?? 0;
     const host = entryHost + delta;
     if (host >>> 12 !== entryHost >>> 12) continue;
@@ -63,17 +82,14 @@ export function formRegion(blocks: BlockCache, entry: number, limits: RegionLimi
       if (!limits.ahead && runs * limits.coldest < limits.threshold) continue;
     }
     instructions += count;
-    const one = liftBlock(code, block + BLOCK_HEADER_WORDS, count, delta, mode);
-    members.push(block);
-    lifted.push(one);
-    const next = successors(one.exit);
-    const back = returnPoint(code, block);
-    if (back >= 0 && one.exit.exit !== 'leave') next.push(delta + back);
-    for (const to of next) {
+    const first = block + BLOCK_HEADER_WORDS;
+    members.push({ block, first, count, delta });
+    for (const place of following(code, first + (count - 1) * RECORD_WORDS, mode)) {
+      const to = delta + place;
       if (seen.has(to)) continue;
       seen.add(to);
       queue.push(to);
     }
   }
-  return { fn: { mode, blocks: lifted }, members };
+  return { mode, host: entryHost, blocks: members };
 }

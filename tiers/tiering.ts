@@ -1,128 +1,36 @@
 // Engines that compile: the interpreter runs everything and counts how often each block is entered; blocks that become
-// hot are compiled with what surrounds them, and the interpreter calls the functions from then on. The policy here
-// (when, how much, how many, what is thrown away) is invisible to the guest, and its knobs exist so that schedules
-// can be permuted: any policy gives the same states at the same ticks.
+// hot are compiled with what surrounds them, and the interpreter calls the functions from then on. What is here (when,
+// what and how much, what is linked, unlinked and thrown away) is invisible to the guest: any policy (policy.ts) and any
+// backend (runtime/backend.ts), whenever its functions become ready, give the same states at the same ticks.
 
 import type { Engine } from '../src/core/machine/engine.ts';
 import type { Cpu } from '../src/core/state/cpu.ts';
 import { RAM_BASE } from '../src/core/state/layout.ts';
 import { Interpreter } from './interp/engine.ts';
-import { B_ARMED, B_COMPILED, B_HEAT, B_HOST, type BlockCache } from './interp/blocks.ts';
+import { B_ARMED, B_COMPILED, B_HEAT, B_HOST, B_MODE, type BlockCache } from './interp/blocks.ts';
 import { HANDLER_TABLE } from './interp/handlers.ts';
-import { emitFunction } from './js/emit.ts';
-import { type Compiled, type Environment, instantiate, makeEnvironment, rehearse } from './js/instantiate.ts';
+import { canLiftMode, liftBlock } from './lift/lift.ts';
 import { optimise, type Pass, PASSES } from './opt/pipeline.ts';
 import type { IrFunction } from './ir/ir.ts';
+import type { TierPolicy } from './policy.ts';
 import { formRegion } from './region.ts';
+import type { Backend, BackendFactory, Batch, CompiledRegion, Region } from './runtime/backend.ts';
+import { makeRuntime } from './runtime/runtime.ts';
 
-export interface TierPolicy {
-  /** Entry into a block at which it is compiled, at first; 0, as 1: the first. Beyond what a run reaches: never. */
-  readonly threshold: number;
-  /**
-   * Ticks of the guest before anything is compiled, unless a threshold is asked for: the compiler, run for the first time,
-   * takes longer than a guest that is over by then.
-   */
-  readonly delay: number;
-  /** Functions after which the threshold doubles, and again after as many: each costs what few blocks are worth. 0: never, as with a threshold that is asked for. */
-  readonly ramp: number;
-  /** What the threshold does not grow beyond. */
-  readonly steepest: number;
-  /** Blocks of a function at most. */
-  readonly region: number;
-  /** Guest instructions of a function at most. */
-  readonly instructions: number;
-  /** Functions that are kept; beyond it the oldest half goes. */
-  readonly cache: number;
-  /** 1: take blocks that have not run yet into functions. */
-  readonly ahead: number;
-  /** Functions with the same entry that may be lost to changed code before it is left to the interpreter for a while. */
-  readonly losses: number;
-  /** 0: emit the IR as it was lifted. */
-  readonly optimise: number;
-  /** Chance in 1000, at each compilation and each slice, that a function is thrown away. */
-  readonly evict: number;
-  /** Of the pseudo-random schedule of evictions. */
-  readonly seed: number;
-}
-
-export const JS_POLICY: TierPolicy = {
-  threshold: 64,
-  delay: 0,
-  ramp: 0,
-  steepest: 64,
-  region: 10,
-  instructions: 120,
-  cache: 4096,
-  ahead: 0,
-  losses: 6,
-  optimise: 1,
-  evict: 0,
-  seed: 1,
-};
-
-/**
- * The first functions are made as early as those of js: the inner loop itself is slow until V8 has compiled it, and a
- * short guest has no time to lose. Later ones must pay for V8's compiling them too (ARCHITECTURE.md, Measured).
- */
-export const TIERED_POLICY: TierPolicy = {
-  ...JS_POLICY,
-  threshold: 64,
-  delay: 60_000,
-  ramp: 25,
-  steepest: 50_000,
-  cache: 2048,
-};
-
-const COUNT_MAX = 999_999_999;
-/** Least and greatest value of each knob. */
-const RANGES: Readonly<Record<keyof TierPolicy, readonly [min: number, max: number]>> = {
-  threshold: [0, COUNT_MAX],
-  delay: [0, COUNT_MAX],
-  ramp: [0, COUNT_MAX],
-  steepest: [0, COUNT_MAX],
-  region: [1, COUNT_MAX],
-  instructions: [1, COUNT_MAX],
-  cache: [1, COUNT_MAX],
-  ahead: [0, 1],
-  losses: [0, COUNT_MAX],
-  optimise: [0, 1],
-  evict: [0, 1000],
-  seed: [0, COUNT_MAX],
-};
-
-export class TierPolicyError extends Error {}
-
-/** Read `name=number,…` over a base policy; throws TierPolicyError. */
-export function parseTierPolicy(text: string, base: TierPolicy): TierPolicy {
-  const policy: Record<string, number> = { ...base };
-  // A threshold that is asked for stays what it is from the start, unless a ramp or a delay is asked for too.
-  if (/(^|,)\s*threshold\s*=/.test(text)) {
-    policy.ramp = 0;
-    policy.delay = 0;
-  }
-  for (const part of text.split(',').filter((piece) => piece.trim() !== '')) {
-    const [name, value = ''] = part.split('=').map((piece) => piece.trim());
-    if (!Object.hasOwn(policy, name)) {
-      throw new TierPolicyError(`There is no tier policy "${name}": the names are ${Object.keys(base).join(', ')}.`);
-    }
-    if (!/^\d{1,9}$/.test(value)) {
-      throw new TierPolicyError(`The tier policy ${name} wants a whole number, as in ${name}=10, not "${value}".`);
-    }
-    const [min, max] = RANGES[name as keyof TierPolicy];
-    const number = Number(value);
-    if (number < min || number > max) {
-      throw new TierPolicyError(`The tier policy ${name} goes from ${min} to ${max}: ${number} is outside.`);
-    }
-    policy[name] = number;
-  }
-  return policy as unknown as TierPolicy;
-}
-
-/** A function that runs, and what it was made from. */
+/** A region that is being compiled, or that runs as a function. */
 interface Unit {
-  /** Index into BlockCache.compiled. */
-  readonly slot: number;
-  readonly members: readonly number[];
+  readonly region: Region;
+  /** Index into BlockCache.compiled; 0: not linked. */
+  slot: number;
+  made: CompiledRegion | null;
+  /** Code or cache are gone: what comes of it is not linked. */
+  isDropped: boolean;
+}
+
+/** Regions that a backend has begun to compile. */
+interface Underway {
+  readonly batch: Batch;
+  readonly units: readonly Unit[];
 }
 
 /** While nothing is compiled, a block that is over its threshold asks again after so many executions at least. */
@@ -133,27 +41,34 @@ const LOSSES_FORGOTTEN = 256;
 
 /** Figures for reports and benchmarks; derived state. */
 export interface TierFigures {
+  /** Regions handed to the backend. */
   compiled: number;
   evicted: number;
   invalidated: number;
-  sourceBytes: number;
+  /** Of the functions that were linked, in the backend's measure. */
+  size: number;
 }
 
-/** What JsEngine and TieredEngine share; tests put other backends in the place of `make`. */
 export class CompilingEngine implements Engine {
   readonly name: string;
   policy: TierPolicy;
-  readonly figures: TierFigures = { compiled: 0, evicted: 0, invalidated: 0, sourceBytes: 0 };
+  readonly figures: TierFigures = { compiled: 0, evicted: 0, invalidated: 0, size: 0 };
   readonly blocks: BlockCache;
+  readonly backend: Backend;
+  /** What it was made by, for whoever needs an engine like it. */
+  readonly makeBackend: BackendFactory;
   private readonly interpreter: Interpreter;
-  protected readonly environment: Environment;
   /** The passes that functions go through when the policy says so. */
   readonly passes: readonly Pass[];
-  /** In order of making. */
+  /** Linked ones, in order of linking. */
   private readonly units = new Map<number, Unit>();
-  /** Units that contain a block. */
+  /** Units that contain a block, linked or not. */
   private readonly byMember = new Map<number, Set<Unit>>();
   private readonly freeSlots: number[] = [];
+  /** Hot blocks that wait for others to be compiled with, and since when. */
+  private readonly waiting = new Set<number>();
+  private waitingSince = 0;
+  private underway: Underway[] = [];
   /** By host address of the entry. */
   private readonly losses = new Map<number, number>();
   private random: number;
@@ -163,7 +78,13 @@ export class CompilingEngine implements Engine {
 
   private readonly cpu: Cpu;
 
-  constructor(cpu: Cpu, name: string, policy: TierPolicy, passes: readonly Pass[] = PASSES) {
+  constructor(
+    cpu: Cpu,
+    name: string,
+    policy: TierPolicy,
+    makeBackend: BackendFactory,
+    passes: readonly Pass[] = PASSES,
+  ) {
     this.cpu = cpu;
     this.name = name;
     this.policy = policy;
@@ -171,14 +92,16 @@ export class CompilingEngine implements Engine {
     this.passes = passes;
     this.interpreter = new Interpreter(cpu);
     this.blocks = this.interpreter.blocks;
-    this.environment = makeEnvironment(cpu, this.blocks.code, HANDLER_TABLE);
+    this.makeBackend = makeBackend;
+    this.backend = makeBackend(makeRuntime(cpu, this.blocks.code, HANDLER_TABLE), (region) => this.lift(region));
     this.blocks.hotAfter = Math.max(1, policy.threshold);
-    this.blocks.onHot = (block) => this.compile(block);
+    this.blocks.onHot = (block) => this.heated(block);
     this.blocks.onDrop = (dropped) => this.unlink(dropped);
   }
 
   run(cpu: Cpu): void {
     if (this.policy.evict !== 0) this.maybeEvict();
+    if (this.waiting.size + this.underway.length !== 0) this.attend();
     this.interpreter.run(cpu);
   }
 
@@ -234,7 +157,8 @@ export class CompilingEngine implements Engine {
     code[block + B_ARMED] += executions;
   }
 
-  private compile(block: number): void {
+  /** A block has been entered as often as it was armed for. */
+  private heated(block: number): void {
     const { blocks, policy } = this;
     if (this.isHeld) {
       this.count(block, Math.max(HELD_EXECUTIONS, blocks.hotAfter));
@@ -250,48 +174,95 @@ export class CompilingEngine implements Engine {
       this.count(block, threshold - runs);
       return;
     }
-    const host = blocks.code[block + B_HOST];
-    if ((this.losses.get(host) ?? 0) >= policy.losses) return;
+    if (!canLiftMode(blocks.code[block + B_MODE])) return;
+    if ((this.losses.get(blocks.code[block + B_HOST]) ?? 0) >= policy.losses) return;
     if (policy.evict !== 0) this.maybeEvict();
-    const region = formRegion(blocks, block, {
-      blocks: policy.region,
-      instructions: policy.instructions,
-      ahead: policy.ahead !== 0,
-      threshold,
-      coldest: 16,
-    });
-    if (region === null) return;
-    const made = this.watched(this.make(policy.optimise !== 0 ? optimise(region.fn, this.passes) : region.fn));
-    if (this.units.size >= policy.cache) this.makeRoom();
-    const slot = this.freeSlots.pop() ?? blocks.compiled.length;
-    blocks.compiled[slot] = made;
-    blocks.code[block + B_COMPILED] = slot;
-    const unit: Unit = { slot, members: region.members };
-    this.units.set(slot, unit);
-    for (const member of region.members) {
-      const users = this.byMember.get(member);
-      if (users === undefined) this.byMember.set(member, new Set([unit]));
-      else users.add(unit);
-    }
-    this.figures.compiled++;
-    this.onUnit?.('compile', host - RAM_BASE, region.members.length);
-    if (this.figures.compiled % LOSSES_FORGOTTEN === 0) this.losses.clear();
+    if (this.waiting.size === 0) this.waitingSince = this.cpu.now();
+    this.waiting.add(block);
+    if (this.waiting.size >= this.backend.limits.batch) this.compile();
   }
 
-  /** IR → a function that runs. */
-  protected make(fn: IrFunction): Compiled {
-    const source = emitFunction(fn);
-    this.figures.sourceBytes += source.length;
-    const made = instantiate(this.environment, source);
-    rehearse(made, this.cpu, source);
-    return made;
+  /** Between runs: what has waited long enough is compiled, what is ready is linked. */
+  private attend(): void {
+    if (this.waiting.size !== 0 && !this.isHeld && this.cpu.now() - this.waitingSince >= this.policy.wait) {
+      this.compile();
+    }
+    this.takeReady();
+  }
+
+  private lift(region: Region): IrFunction {
+    const { code } = this.blocks;
+    const { mode } = region;
+    const blocks = region.blocks.map(({ first, count, delta }) => liftBlock(code, first, count, delta, mode));
+    const fn = { mode, blocks };
+    return this.policy.optimise !== 0 ? optimise(fn, this.passes) : fn;
+  }
+
+  /** All that waits. */
+  private compile(): void {
+    const { blocks, policy, waiting, backend } = this;
+    const limits = {
+      blocks: Math.min(policy.region, backend.limits.blocks),
+      instructions: Math.min(policy.instructions, backend.limits.instructions),
+      ahead: policy.ahead !== 0,
+      threshold: this.threshold(),
+      coldest: 16,
+    };
+    const units: Unit[] = [];
+    for (const block of [...waiting]) {
+      // Decoding ahead may have filled the arena and dropped everything.
+      if (!waiting.delete(block)) continue;
+      const region = formRegion(blocks, block, limits);
+      if (region === null) continue;
+      const unit: Unit = { region, slot: 0, made: null, isDropped: false };
+      units.push(unit);
+      for (const member of region.blocks) {
+        const users = this.byMember.get(member.block);
+        if (users === undefined) this.byMember.set(member.block, new Set([unit]));
+        else users.add(unit);
+      }
+      this.figures.compiled++;
+      if (this.figures.compiled % LOSSES_FORGOTTEN === 0) this.losses.clear();
+    }
+    const wanted = units.filter((unit) => !unit.isDropped);
+    if (wanted.length === 0) return;
+    this.underway.push({ batch: backend.compile(wanted.map(({ region }) => region)), units: wanted });
+    this.takeReady();
+  }
+
+  private takeReady(): void {
+    this.underway = this.underway.filter(({ batch, units }) => {
+      const made = batch.take();
+      if (made === null) return !units.every((unit) => unit.isDropped);
+      for (const [index, unit] of units.entries()) {
+        const function_ = made[index];
+        if (unit.isDropped) function_?.release();
+        else if (function_ === null) this.forget(unit);
+        else this.link(unit, function_);
+      }
+      return false;
+    });
+  }
+
+  private link(unit: Unit, made: CompiledRegion): void {
+    const { blocks } = this;
+    rehearse(made, this.cpu);
+    if (this.units.size >= this.policy.cache) this.makeRoom();
+    const entry = unit.region.blocks[0].block;
+    unit.slot = this.freeSlots.pop() ?? blocks.compiled.length;
+    unit.made = made;
+    blocks.compiled[unit.slot] = this.watched(made.run);
+    blocks.code[entry + B_COMPILED] = unit.slot;
+    this.units.set(unit.slot, unit);
+    this.figures.size += made.size;
+    this.onUnit?.('compile', unit.region.host - RAM_BASE, unit.region.blocks.length);
   }
 
   /** The function itself, unless somebody wants to hear of its exits. */
-  private watched(made: Compiled): Compiled {
-    if (this.onLeave === null) return made;
+  private watched(run: (cpu: Cpu) => void): (cpu: Cpu) => void {
+    if (this.onLeave === null) return run;
     return (cpu) => {
-      made(cpu);
+      run(cpu);
       this.onLeave?.(cpu.exitRequest !== 0 ? 'request' : cpu.left <= 0 ? 'budget' : 'outside');
     };
   }
@@ -308,35 +279,54 @@ export class CompilingEngine implements Engine {
   /** Unlink one function; its entry block starts to count again. */
   private remove(unit: Unit): void {
     const { blocks } = this;
-    const entry = unit.members[0];
-    this.onUnit?.('drop', blocks.code[entry + B_HOST] - RAM_BASE, unit.members.length);
-    if (blocks.code[entry + B_COMPILED] === unit.slot) {
-      blocks.code[entry + B_COMPILED] = 0;
+    const { region, slot } = unit;
+    const entry = region.blocks[0].block;
+    if (slot !== 0) {
+      this.onUnit?.('drop', region.host - RAM_BASE, region.blocks.length);
+      if (blocks.code[entry + B_COMPILED] === slot) blocks.code[entry + B_COMPILED] = 0;
+      blocks.compiled[slot] = notLinked;
+      this.freeSlots.push(slot);
+      this.units.delete(slot);
+      unit.made?.release();
+    }
+    if (blocks.code[entry + B_COMPILED] === 0) {
       blocks.code[entry + B_HEAT] = blocks.hotAfter;
       blocks.code[entry + B_ARMED] = blocks.hotAfter;
     }
-    blocks.compiled[unit.slot] = notLinked;
-    this.freeSlots.push(unit.slot);
-    this.units.delete(unit.slot);
-    for (const member of unit.members) {
-      const users = this.byMember.get(member);
+    this.forget(unit);
+  }
+
+  /** It is no unit any more. */
+  private forget(unit: Unit): void {
+    unit.isDropped = true;
+    for (const { block } of unit.region.blocks) {
+      const users = this.byMember.get(block);
       users?.delete(unit);
-      if (users?.size === 0) this.byMember.delete(member);
+      if (users?.size === 0) this.byMember.delete(block);
     }
   }
 
   private unlink(dropped: readonly number[] | null): void {
     if (dropped === null) {
+      for (const users of this.byMember.values()) {
+        for (const unit of users) {
+          if (!unit.isDropped) unit.made?.release();
+          unit.isDropped = true;
+        }
+      }
       this.units.clear();
       this.byMember.clear();
+      this.waiting.clear();
+      this.underway = [];
       this.freeSlots.length = 0;
       return;
     }
     for (const block of dropped) {
+      this.waiting.delete(block);
       const users = this.byMember.get(block);
       if (users === undefined) continue;
       for (const unit of [...users]) {
-        const host = this.blocks.code[unit.members[0] + B_HOST];
+        const { host } = unit.region;
         this.losses.set(host, (this.losses.get(host) ?? 0) + 1);
         this.remove(unit);
         this.figures.invalidated++;
@@ -349,16 +339,14 @@ function notLinked(): void {
   throw new Error('a function that was unlinked was called');
 }
 
-/** Compiles nearly everything at once: steady state, and a witness that is as different from the interpreter as can be. */
-export class JsEngine extends CompilingEngine {
-  constructor(cpu: Cpu, policy: TierPolicy = JS_POLICY) {
-    super(cpu, 'js', policy);
-  }
-}
-
-/** Interprets what is cold and compiles what is hot. */
-export class TieredEngine extends CompilingEngine {
-  constructor(cpu: Cpu, policy: TierPolicy = TIERED_POLICY) {
-    super(cpu, 'tiered', policy);
-  }
+/**
+ * Call a function with less than no budget: it leaves at once and changes nothing, and the host has seen its way out
+ * before it optimises the function, whose loop may take that first after a million rounds. EIP is written back as it is.
+ */
+function rehearse({ run, rehearsals }: CompiledRegion, cpu: Cpu): void {
+  if (rehearsals === 0) return;
+  const { left } = cpu;
+  cpu.left = -1;
+  for (let i = 0; i < rehearsals; i++) run(cpu);
+  cpu.left = left;
 }

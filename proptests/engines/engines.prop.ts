@@ -7,12 +7,16 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
-import { JS_POLICY, JsEngine, type TierPolicy, TIERED_POLICY, TieredEngine } from '../../tiers/tiering.ts';
+import { makeJsBackend } from '../../tiers/js/backend.ts';
+import { JS_POLICY, type TierPolicy, TIERED_POLICY } from '../../tiers/policy.ts';
+import { CompilingEngine } from '../../tiers/tiering.ts';
 import { compare, makeRunner, type Runner } from './lockstep.ts';
 import { CODE, conditions, DATA, type Draft, draft, draftTouchingCode, encode } from './random-code.ts';
 
+const compiling = (name: string, policy: TierPolicy): Runner =>
+  makeRunner(name, (cpu) => new CompilingEngine(cpu, name, policy, makeJsBackend));
 const js = (name: string, changes: Partial<TierPolicy>): Runner =>
-  makeRunner(name, (cpu) => new JsEngine(cpu, { ...JS_POLICY, losses: 1e9, ...changes }));
+  compiling(name, { ...JS_POLICY, losses: 1e9, ...changes });
 
 const reference = makeRunner('steps', (cpu) => new Interpreter(cpu));
 const interpreter = makeRunner('interp', (cpu) => new Interpreter(cpu));
@@ -24,7 +28,7 @@ const shapes: readonly Runner[] = [
   plain,
   js('js single blocks', { threshold: 1, region: 1 }),
   js('js evicting', { threshold: 2, ahead: 0, evict: 300, seed: 5 }),
-  makeRunner('tiered', (cpu) => new TieredEngine(cpu, { ...TIERED_POLICY, threshold: 4, cache: 3, losses: 1e9 })),
+  compiling('tiered', { ...TIERED_POLICY, threshold: 4, cache: 3, losses: 1e9 }),
 ];
 
 const seed = Number(process.env.REPRISE_SEED ?? 1);

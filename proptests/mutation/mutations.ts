@@ -464,7 +464,7 @@ export const MUTATIONS: readonly Mutation[] = [
       { shows: /^(LOOP|RCL|RCR|REP|MOVS|STOS|PUSHF|XADD|DIV|SHLD|SHRD|RDTSC|BS[FR]|POP|CMPXCHG|MOV_FROM_CR)/ },
     ],
   ]),
-  ...inFile('tiers/js/miss.js', [
+  ...inFile('tiers/runtime/miss.js', [
     [
       'const loadMiss',
       'return SCRATCH << 2',
@@ -486,14 +486,14 @@ export const MUTATIONS: readonly Mutation[] = [
     ['function moveDouble', 'to + 2', 'to + 3', 'a compiled load of MOVSD leaves a word', at(/^(MOVSD|MOVQ) xmm/)],
     ['MOVHLPS', '6, 7, 2, 3', '6, 7, 4, 5', 'compiled MOVHLPS moves too much', at(/^MOVHLPS /)],
   ]),
-  ...inFile('tiers/ir/wide.js', [
+  ...inFile('tiers/runtime/wide.js', [
     ['const truncate', 'Math.trunc(x)', 'Math.round(x)', 'compiled CVTTSD2SI rounds', at(/^CVTTS[SD]2SI /)],
     ['const compare', 'x < y', 'x <= y', 'compiled UCOMISD takes equal for below', at(/^U?COMIS[SD] /)],
   ]),
   ...inFile('tiers/js/emit.js', [
     ["case 'assist'", 'm32[${EIP}] = ${this.at(delta)};', '', 'the x87 remembers a wrong instruction', at(/^F\w/)],
   ]),
-  ...inFile('tiers/js/miss.js', [
+  ...inFile('tiers/runtime/miss.js', [
     [
       'const fetchMiss',
       'host + 4 * k',

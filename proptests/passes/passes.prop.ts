@@ -6,40 +6,27 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { Cpu } from '../../src/core/state/cpu.ts';
 import { FLAT_MODE, liftBytes } from '../../tiers/explain.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
-import { evaluate } from '../../tiers/ir/eval.ts';
-import type { IrFunction } from '../../tiers/ir/ir.ts';
 import { parse, print } from '../../tiers/ir/text.ts';
 import { verify } from '../../tiers/ir/verify.ts';
-import type { Compiled } from '../../tiers/js/instantiate.ts';
-import { optimise, type Pass, PASSES } from '../../tiers/opt/pipeline.ts';
-import { CompilingEngine, JS_POLICY } from '../../tiers/tiering.ts';
+import { optimise, PASSES } from '../../tiers/opt/pipeline.ts';
+import { JS_POLICY } from '../../tiers/policy.ts';
+import { CompilingEngine } from '../../tiers/tiering.ts';
+import { makeEvaluator } from '../engines/evaluator.ts';
 import { compare, makeRunner } from '../engines/lockstep.ts';
 import { conditions, draft, encode } from '../engines/random-code.ts';
 
 const POLICY = { ...JS_POLICY, threshold: 1, ahead: 1, losses: 1e9 };
 
-/** Compiles to calls of the evaluator. */
-class EvaluatingEngine extends CompilingEngine {
-  constructor(cpu: Cpu, passes: readonly Pass[]) {
-    super(cpu, 'eval', POLICY, passes);
-  }
-
-  protected override make(fn: IrFunction): Compiled {
-    verify(fn);
-    const read = parse(print(fn));
-    const { step, handlers, code } = this.environment;
-    return (cpu) => evaluate(cpu, read, step, (one, row, pc) => handlers[row](one, code, pc));
-  }
-}
-
 const seed = Number(process.env.REPRISE_SEED ?? 1);
 test('lifting alone, each pass alone, and all of them mean what the interpreter does', () => {
   const reference = makeRunner('steps', (cpu) => new Interpreter(cpu));
   const runners = [[], ...PASSES.map((pass) => [pass]), PASSES].map((passes) =>
-    makeRunner(`eval ${passes.map((pass) => pass.name).join(' ')}`, (cpu) => new EvaluatingEngine(cpu, passes)),
+    makeRunner(
+      `eval ${passes.map((pass) => pass.name).join(' ')}`,
+      (cpu) => new CompilingEngine(cpu, 'eval', POLICY, makeEvaluator, passes),
+    ),
   );
   const property = fc.property(
     fc.array(draft, { minLength: 1, maxLength: 12 }),

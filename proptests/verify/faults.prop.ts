@@ -16,7 +16,9 @@ import { loadWitnesses } from '../../src/host/node/witnesses.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
 import type { Block } from '../../tiers/ir/ir.ts';
 import { type Pass, PASSES } from '../../tiers/opt/pipeline.ts';
-import { CompilingEngine, JS_POLICY } from '../../tiers/tiering.ts';
+import { makeJsBackend } from '../../tiers/js/backend.ts';
+import { JS_POLICY } from '../../tiers/policy.ts';
+import { CompilingEngine } from '../../tiers/tiering.ts';
 import { FaultyAtTick } from './faulty.ts';
 import { CONSTANT_COUNT, CONSTANTS, randomKernel } from './programs.ts';
 
@@ -38,7 +40,7 @@ test('a fault in a pass is pinned on the instruction and on the pass', async () 
   for (const name of ['forward', 'known-bits']) {
     const passes = PASSES.map((pass) => (pass.name === name ? faulty(pass) : pass));
     const policy = { ...JS_POLICY, threshold: 1 };
-    const makeEngine: EngineFactory = (cpu) => new CompilingEngine(cpu, 'js', policy, passes);
+    const makeEngine: EngineFactory = (cpu) => new CompilingEngine(cpu, 'js', policy, makeJsBackend, passes);
     const witnesses = [
       ...(await loadWitnesses(['interp'])),
       { name: 'js', policy: '', family: 'compiling', makeEngine },

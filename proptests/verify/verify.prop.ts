@@ -18,7 +18,7 @@ import { record, replay, serialText, verify } from '../../src/host/index.ts';
 import { TIER_POLICY_OPTION } from '../../src/host/cli/machine-options.ts';
 import { type Verified, verifyLog } from '../../src/host/node/verify.ts';
 import { loadWitnesses } from '../../src/host/node/witnesses.ts';
-import { JS_POLICY } from '../../tiers/tiering.ts';
+import { JS_POLICY } from '../../tiers/policy.ts';
 import { Dice, wildRun } from '../replay/wild.ts';
 import { type Damage, FaultyAtTick, FaultyInPieces } from './faulty.ts';
 import { randomKernel } from './programs.ts';

@@ -10,19 +10,23 @@ import {
 } from '../../src/core/memory/tlb.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { binary, carryOf, conditionOf, flagsOf, unary } from './arithmetic.ts';
-import { makeWide } from './wide.ts';
+import type { Wide } from './wide-places.ts';
 import { BASE, type Block, type IrFunction, type Op, type Temp, unknown } from './ir.ts';
 
-/** As Environment.step of the emitted code. */
-export type Step = (cpu: Cpu, pc: number, at: number, left: number, rest: number) => boolean;
-/** The handler of a row on the record at `pc`, as an `assist` of the emitted code calls it. */
-export type Assist = (cpu: Cpu, row: number, pc: number) => void;
+/** What evaluation calls: a part of the Runtime of compiled code (tiers/runtime/runtime.ts). */
+export interface EvaluationServices {
+  /** Decoded records, at the arena positions that the IR names. */
+  readonly code: Int32Array;
+  readonly handlers: readonly ((cpu: Cpu, code: Int32Array, pc: number) => void)[];
+  readonly step: (cpu: Cpu, pc: number, at: number, left: number, rest: number) => boolean;
+  readonly wide: Wide;
+}
 
 /** No delta: those are within a page. */
 const LEFT = 2 ** 33;
 
 /** Where evaluation goes after a block: a delta, or LEFT: the function was left and EIP and cpu.left are exact. */
-function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, step: Step, assist: Assist): number {
+function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, services: EvaluationServices): number {
   const { m8, m16, m32, tlb } = cpu;
   const values = new Int32Array(block.temps);
   const user = (fn.mode & MODE_CPL3) !== 0;
@@ -36,7 +40,7 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ste
   const handle = (rest: number): boolean => {
     if (insn === null) throw new Error('an operation outside any instruction');
     const before = left - insn.index - extra;
-    const leave = step(cpu, insn.pc, (base + insn.delta) | 0, before, rest);
+    const leave = services.step(cpu, insn.pc, (base + insn.delta) | 0, before, rest);
     extra += before - 1 - cpu.left;
     return leave;
   };
@@ -122,7 +126,7 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ste
         const at = insn;
         if (at === null) throw new Error('an operation outside any instruction');
         m32[EIP] = (base + at.delta) | 0;
-        assist(cpu, op.row, at.pc);
+        services.handlers[op.row](cpu, services.code, at.pc);
         break;
       }
       case 'peek':
@@ -144,7 +148,7 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ste
         break;
       }
       case 'attempt':
-        if (makeWide(cpu)[op.how](op.a, op.b) === 0) {
+        if (services.wide[op.how](op.a, op.b) === 0) {
           handle(0);
           return LEFT;
         }
@@ -177,7 +181,7 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ste
 }
 
 /** Execute from EIP, which is at the entry, as a compiled function does. Lets GUEST_FAULT of handlers through. */
-export function evaluate(cpu: Cpu, fn: IrFunction, step: Step, assist: Assist): void {
+export function evaluate(cpu: Cpu, fn: IrFunction, services: EvaluationServices): void {
   const base = cpu.m32[EIP];
   for (let delta = 0; ; ) {
     const block = fn.blocks.find((candidate) => candidate.delta === delta);
@@ -185,7 +189,7 @@ export function evaluate(cpu: Cpu, fn: IrFunction, step: Step, assist: Assist): 
       cpu.m32[EIP] = (base + delta) | 0;
       return;
     }
-    const next = evaluateBlock(cpu, fn, block, base, step, assist);
+    const next = evaluateBlock(cpu, fn, block, base, services);
     if (next === LEFT) return;
     delta = next;
   }

@@ -4,7 +4,7 @@
 // handler has to do the instruction then. What leads there moves values and computes nothing: V8 throws an optimised
 // function away when it meets an operation that was never done before. Flags are symbolic inside a block: what nobody
 // looks at is computed on slow paths alone, unless it is cheap.
-// The names the source uses freely are those of the Environment in instantiate.ts.
+// The names the source uses freely are those that instantiate.ts binds, of the Runtime.
 
 import { CC_EFLAGS } from '../../src/core/state/flags.ts';
 import { ARITHMETIC_FLAGS, CC_DST, CC_OP, CC_SRC, EFLAGS, EIP, MODE_CPL3 } from '../../src/core/state/layout.ts';
@@ -25,8 +25,8 @@ import {
   type Temp,
   usesOf,
 } from '../ir/ir.ts';
-import { MISS_UNALIGNED, MISS_WALK, MISS_WRITE } from './miss.ts';
-import { type Structure, structure } from './structure.ts';
+import { returnPoints, type Structure, structure } from '../ir/structure.ts';
+import { MISS_UNALIGNED, MISS_WALK, MISS_WRITE } from '../runtime/miss.ts';
 
 const COMPARISONS: Readonly<Record<string, [string, boolean]>> = {
   eq: ['===', false],
@@ -52,20 +52,6 @@ interface FunctionFacts {
   readonly dirty: readonly number[];
   readonly writesFlags: boolean;
   readonly returns: readonly number[];
-}
-
-/** Places after calls inside the function: where its RETs are expected to go. */
-function returnPoints(fn: IrFunction): number[] {
-  const deltas = new Set(fn.blocks.map((block) => block.delta));
-  const points: number[] = [];
-  for (const block of fn.blocks) {
-    const last = block.ops.filter((op) => op.op === 'insn').at(-1);
-    if (block.exit.exit !== 'jump' || last?.op !== 'insn') continue;
-    const following = last.delta + last.length;
-    const pushes = block.ops.some((op) => op.op === 'get' && op.register === 8);
-    if (pushes && block.exit.delta !== following && deltas.has(following)) points.push(following);
-  }
-  return [...new Set(points)].slice(0, 4);
 }
 
 function facts(fn: IrFunction): FunctionFacts {
@@ -537,7 +523,7 @@ function emitBlock(all: FunctionFacts, index: number, out: string[]): void {
   out.push('}');
 }
 
-/** Source of the function's body; parameter `cpu`, free names as in Environment. */
+/** Source of the function's body; parameter `cpu`, free names as in instantiate.ts. */
 export function emitFunction(fn: IrFunction): string {
   const all = facts(fn);
   const out: string[] = [`let left = cpu.left | 0, pc = 0, at = 0, back = 0; const base = m32[${EIP}];`];

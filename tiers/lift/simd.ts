@@ -17,7 +17,7 @@ import {
 import { SIMD_ROWS } from '../../src/core/isa/rows-simd.ts';
 import { CR0, CR0_EM, CR0_TS, CR4, CR4_OSFXSR, MXCSR, WIDE, XMM } from '../../src/core/state/layout.ts';
 import type { Binary, Temp, WideName } from '../ir/ir.ts';
-import { WIDE_RESULT } from '../ir/wide.ts';
+import { WIDE_RESULT } from '../ir/wide-places.ts';
 import {
   effectiveOffset,
   immediate,

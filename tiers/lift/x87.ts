@@ -37,7 +37,7 @@ import {
   WIDE,
 } from '../../src/core/state/layout.ts';
 import { BASE, type Temp, type WideName } from '../ir/ir.ts';
-import { STORE_TRUNCATES, WIDE_STATUS, WIDE_TAG } from '../ir/wide-x87.ts';
+import { STORE_TRUNCATES, WIDE_STATUS, WIDE_TAG } from '../ir/wide-places.ts';
 import {
   effectiveOffset,
   immediate,

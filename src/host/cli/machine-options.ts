@@ -87,7 +87,7 @@ export const TIER_POLICY_OPTION: OptionSpec = {
   group: 'Running',
   name: 'tier-policy',
   value: 'KNOBS',
-  help: `when and what js and tiered compile, as in threshold=500,region=10; also delay, ramp, steepest, instructions, cache, ahead, losses, optimise, evict, seed`,
+  help: `when and what js and tiered compile, as in threshold=500,region=10; also delay, ramp, steepest, instructions, cache, ahead, losses, optimise, wait, evict, seed`,
 };
 
 export const SERIAL_OPTIONS: readonly OptionSpec[] = [

@@ -10,7 +10,7 @@ import { CheckpointRecorder } from '../../core/timeline/stored-checkpoints.ts';
 import type { SessionEnd } from '../../core/session/session.ts';
 import { Shadow, ShadowedPort } from '../../core/verify/shadow.ts';
 import { type Arguments, CommandError, type CommandSpec } from './args.ts';
-import { chosenEngine, loadEngine } from '../node/engines.ts';
+import { chosenEngine, loadEngine, shadowName } from '../node/engines.ts';
 import { whyUnreadable } from '../node/images.ts';
 import { MACHINE_OPTIONS, RUN_OPTIONS } from './machine-options.ts';
 import { driveLive, LIVE_NOTES, prepareLive } from './run-command.ts';
@@ -142,7 +142,7 @@ export async function recordCommand(args: Arguments): Promise<number> {
   const flushLog = (): void => writer?.flush();
   const { manifest, images } = live.setup;
   const engine = chosenEngine(args);
-  const other = engine === 'interp' ? 'step' : 'interp';
+  const other = shadowName(engine);
   const shadow = shadowed === null ? null : new Shadow(shadowed, manifest, images, await loadEngine(other));
   file.open();
   let status: number;

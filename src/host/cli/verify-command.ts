@@ -9,7 +9,7 @@ import { reproductionTest } from '../../core/verify/reproduction.ts';
 import { SessionError } from '../../core/session/session.ts';
 import { INTERVAL_TICKS_DEFAULT } from '../../core/verify/verify.ts';
 import { type Arguments, CommandError, type CommandSpec, UsageError } from './args.ts';
-import { baseName, COMPILING, engineNames, withTierPolicy } from '../node/engines.ts';
+import { engineNames, traitsOf, withTierPolicy } from '../node/engines.ts';
 import { findImages } from '../node/images.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
 import { count, Progress } from '../node/progress.ts';
@@ -102,7 +102,7 @@ function readEngineNames(args: Arguments): string[] {
 /** --tier-policy holds for every engine that compiles; what stands behind its name has the last word. */
 function withKnobs(names: readonly string[], knobs: string | undefined): string[] {
   if (knobs === undefined) return [...names];
-  const compiling = names.filter((name) => COMPILING.includes(baseName(name)));
+  const compiling = names.filter((name) => traitsOf(name).compiles);
   // None at all: the error is the one for a single engine.
   if (compiling.length === 0) withTierPolicy(names[0], knobs);
   return names.map((name) => (compiling.includes(name) ? withTierPolicy(name, knobs) : name));

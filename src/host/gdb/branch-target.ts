@@ -9,7 +9,7 @@ import { createLog } from '../debugger/branch.ts';
 import type { Debugger } from '../debugger/debugger.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
 import { drive } from '../node/drive.ts';
-import { loadEngine } from '../node/engines.ts';
+import { loadEngine, stepperName } from '../node/engines.ts';
 import { GuestOutput } from '../node/guest-output.ts';
 import { VERSION } from '../node/version.ts';
 import { LiveTarget } from './live-target.ts';
@@ -44,7 +44,7 @@ export async function openBranch(debug: Debugger, path: string, recording: GdbTa
     const text = await ended;
     return { text, target: recording };
   };
-  const makeStepper = await loadEngine('interp');
+  const makeStepper = await loadEngine(stepperName());
   const target = new LiveTarget({ machine, isRecorded: true, endsWithClient: true, makeStepper, commands: { leave } });
   const output = new GuestOutput({ serial: ['none'], debugConsole: 'none' });
   const { nsPerTick } = machine.options;

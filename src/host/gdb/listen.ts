@@ -4,7 +4,7 @@
 
 import type { Session } from '../../core/session/session.ts';
 import { type Arguments, CommandError } from '../cli/args.ts';
-import { loadEngine } from '../node/engines.ts';
+import { loadEngine, stepperName } from '../node/engines.ts';
 import { LiveTarget } from './live-target.ts';
 import { type GdbServer, type GdbServerOptions, serveGdb } from './server.ts';
 import { printJson, say } from '../cli/report.ts';
@@ -37,7 +37,7 @@ export async function prepareLiveGdb(
 ): Promise<LiveGdb | null> {
   const port = args.number('gdb');
   if (port === undefined) return null;
-  const target = new LiveTarget({ machine: session.machine, isRecorded, makeStepper: await loadEngine('interp') });
+  const target = new LiveTarget({ machine: session.machine, isRecorded, makeStepper: await loadEngine(stepperName()) });
   const server = await listenForGdb({ target, port, isUnreferenced: true, say });
   if (args.has('json')) printJson({ command: label, gdb: server.port });
   say(`${label}: waiting for gdb: target remote :${server.port}`);

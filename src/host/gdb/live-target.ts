@@ -12,10 +12,8 @@ import type { EngineFactory } from '../../core/session/session.ts';
 import { HALTED } from '../../core/state/layout.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
 import type { DriveControl } from '../node/drive.ts';
+import { traitsOf } from '../node/engines.ts';
 import { type GdbTarget, type MonitorAnswer, type Motion, stopOf, type TargetStop } from './target.ts';
-
-/** Engines that ask for breakpoints themselves; others make room for one that does. */
-const ASKING_ENGINES: readonly string[] = ['interp', 'tiered'];
 
 export interface LiveTargetOptions {
   readonly machine: Machine;
@@ -23,7 +21,7 @@ export interface LiveTargetOptions {
   readonly isRecorded: boolean;
   /** The run is over when the client goes. */
   readonly endsWithClient?: boolean;
-  /** An engine that honours breakpoints. */
+  /** An engine that asks at breakpoints, for the place of one that does not. */
   readonly makeStepper: EngineFactory;
   /** Further monitor commands, by name. */
   readonly commands?: Readonly<Record<string, () => Promise<MonitorAnswer>>>;
@@ -143,7 +141,7 @@ export class LiveTarget implements GdbTarget, DriveControl {
     const { machine, watchpoints } = this;
     const { engine, space } = machine;
     if (breakpoints.length + watchpoints.length === 0) return;
-    if (breakpoints.length > 0 && !ASKING_ENGINES.includes(engine.name)) {
+    if (breakpoints.length > 0 && !traitsOf(engine.name).asksAtBreakpoints) {
       engine.drop();
       space.dropCode();
       space.exchangeInvalidators([]);

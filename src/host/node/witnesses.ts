@@ -5,7 +5,8 @@
 import { type FirstDifference, type InstructionPlace, showsDifference } from '../../core/verify/narrow.ts';
 import { ScheduledEngine, scheduleNumber, scheduleOf, scheduleToText } from '../../core/verify/schedule.ts';
 import type { Lockstep, Witness } from '../../core/verify/verify.ts';
-import { baseName, COMPILING, loadEngine } from './engines.ts';
+import { parseTierPolicy, TIERED_POLICY } from '../../../tiers/policy.ts';
+import { backendLoaderOf, baseName, loadEngine, policyOf, traitsOf } from './engines.ts';
 
 /** Witnesses by name of engine, `name` or `name:policy`. Throws UsageError for a name or a policy that is none. */
 export async function loadWitnesses(names: readonly string[]): Promise<Witness[]> {
@@ -16,10 +17,10 @@ export async function loadWitnesses(names: readonly string[]): Promise<Witness[]
 
 async function loadWitness(name: string): Promise<Witness> {
   const makeEngine = await loadEngine(name);
-  if (!COMPILING.includes(baseName(name))) return { name, policy: '', makeEngine };
-  const { JS_POLICY, parseTierPolicy, TIERED_POLICY } = await import('../../../tiers/tiering.ts');
+  const usual = policyOf(name);
+  if (usual === undefined) return { name, policy: '', makeEngine };
   const given = name.includes(':') ? name.slice(name.indexOf(':') + 1) : '';
-  const policy = parseTierPolicy(given, baseName(name) === 'js' ? JS_POLICY : TIERED_POLICY);
+  const policy = parseTierPolicy(given, usual);
   const text = Object.entries(policy).map(([knob, value]) => `${knob}=${value}`);
   const separator = given === '' ? ':' : ',';
   return {
@@ -64,9 +65,9 @@ export async function scheduledWitness(
 ): Promise<Witness> {
   const schedule = scheduleOf(seed, index, runTicks);
   const base = baseName(witness.name);
-  const plain = COMPILING.includes(base) ? await loadWitness(`${base}:${randomPolicy(seed, index)}`) : witness;
+  const plain = traitsOf(base).compiles ? await loadWitness(`${base}:${randomPolicy(seed, index)}`) : witness;
   const text = scheduleToText(schedule);
-  const { CompilingEngine, TIERED_POLICY } = await import('../../../tiers/tiering.ts');
+  const { CompilingEngine } = await import('../../../tiers/tiering.ts');
   return {
     name: `${base} (schedule ${index})`,
     policy: plain.policy === '' ? text : `${plain.policy}; ${text}`,
@@ -85,22 +86,25 @@ export async function scheduledWitness(
 /** What a compiling suspect makes of the piece, and which pass the difference comes with. Empty for other engines. */
 export async function explainSuspect(lockstep: Lockstep, found: FirstDifference): Promise<string> {
   const base = baseName(found.suspect.replace(/ .*/, ''));
-  if (!COMPILING.includes(base) || found.suspectOutcome.failure !== null) return '';
-  const [{ CompilingEngine, JS_POLICY }, { PASSES }, { explainTiers }] = await Promise.all([
+  const usual = policyOf(base);
+  const loadBackend = backendLoaderOf(base);
+  if (usual === undefined || loadBackend === undefined || found.suspectOutcome.failure !== null) return '';
+  const [{ CompilingEngine }, { PASSES }, { explainTiers }] = await Promise.all([
     import('../../../tiers/tiering.ts'),
     import('../../../tiers/opt/pipeline.ts'),
     import('../../../tiers/explain.ts'),
   ]);
-  // The suspect's own passes, where they can be had: a build may have others.
+  // The suspect's own passes and backend, where they can be had: a build may have others.
   const engine = lockstep.runners.find(({ witness }) => witness.name === found.suspect)?.engine;
   const passes = engine instanceof CompilingEngine && engine.passes.length > 0 ? engine.passes : PASSES;
+  const makeBackend = engine instanceof CompilingEngine ? engine.makeBackend : await loadBackend();
+  const policy = { ...usual, threshold: 1, delay: 0, ramp: 0, instructions: 300 };
   const lines: string[] = [];
   const showsWith = (count: number): boolean =>
     showsDifference(lockstep, found, {
       name: base,
       policy: '',
-      makeEngine: (cpu) =>
-        new CompilingEngine(cpu, base, { ...JS_POLICY, threshold: 1, instructions: 300 }, passes.slice(0, count)),
+      makeEngine: (cpu) => new CompilingEngine(cpu, base, policy, makeBackend, passes.slice(0, count)),
     });
   if (showsWith(passes.length)) {
     let count = 0;

@@ -5,14 +5,11 @@
 
 import * as fast from '../../src/core/cpu/float/ieee/fast-path.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
-import { CF, MXCSR, WIDE, ZF } from '../../src/core/state/layout.ts';
-import type { WideName } from './ir.ts';
+import { CF, MXCSR, ZF } from '../../src/core/state/layout.ts';
+import * as places from '../ir/wide-places.ts';
 import { makeWideX87 } from './wide-x87.ts';
 
-/** Where comparisons leave EFLAGS bits and truncations their integer. */
-export const WIDE_RESULT = WIDE + 3;
-
-export type Wide = Readonly<Record<WideName, (a: number, b: number) => number>>;
+const { WIDE_RESULT } = places;
 
 const PE = 0x20;
 const PM = 0x1000;
@@ -21,7 +18,7 @@ const LEAST_F32 = 1.1754943508222875e-38;
 const GREATEST_F32 = 3.4028234663852886e38;
 const LEAST_F64 = 2.2250738585072014e-308;
 
-export function makeWide(cpu: Cpu): Wide {
+export function makeWide(cpu: Cpu): places.Wide {
   const { m32, f64 } = cpu;
   const f32 = new Float32Array(m32.buffer);
   const { roundsFreely, isExactSum, exactnessOfProduct, exactnessOfQuotient } = fast;

@@ -2,7 +2,7 @@
 // and labelled blocks without a dispatch variable, from dominators and reverse postorder (Ramsey, "Beyond Relooper",
 // ICFP 2022, describes the method). Edges into the middle of a loop are left out: they become exits of the function.
 
-import { type IrFunction, successors } from '../ir/ir.ts';
+import { BASE, type IrFunction, successors } from './ir.ts';
 
 export interface Structure {
   /** Index of the block at a delta, −1: not in the function (an exit). */
@@ -88,4 +88,21 @@ export function structure(fn: IrFunction, extra: (block: number) => readonly num
     if (index !== 0) children[dominator[index]].push(index);
   }
   return { indexOf, isInside, children, isMerge, isLoop, order };
+}
+
+/** At most so many returns are foreseen: each is a comparison on the way out. */
+const RETURN_POINTS_MAX = 4;
+
+/** Places after calls inside the function: where its RETs are expected to go. */
+export function returnPoints(fn: IrFunction): number[] {
+  const deltas = new Set(fn.blocks.map((block) => block.delta));
+  const points: number[] = [];
+  for (const block of fn.blocks) {
+    const last = block.ops.filter((op) => op.op === 'insn').at(-1);
+    if (block.exit.exit !== 'jump' || last?.op !== 'insn') continue;
+    const following = last.delta + last.length;
+    const pushes = block.ops.some((op) => op.op === 'get' && op.register === BASE);
+    if (pushes && block.exit.delta !== following && deltas.has(following)) points.push(following);
+  }
+  return [...new Set(points)].slice(0, RETURN_POINTS_MAX);
 }

@@ -6,15 +6,13 @@
 import * as plain from '../../src/core/cpu/float/plain.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import * as layout from '../../src/core/state/layout.ts';
-import type { WideName } from './ir.ts';
+import type { WideName } from '../ir/ir.ts';
+import * as places from '../ir/wide-places.ts';
 
-const { FP_CONTROL, FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, FP_STATUS, FP_TAG, WIDE } = layout;
+const { FP_CONTROL, FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, FP_STATUS, FP_TAG } = layout;
+const { STORE_TRUNCATES, WIDE_STATUS, WIDE_TAG } = places;
 const { addPlain, allowsPlain, comparePlain, dividePlain, multiplyPlain, narrowed, operand } = plain;
 const { narrowPlainF32, narrowPlainF64, roundPlain, widenInt32, widenInt64, widenPlainF32, widenPlainF64 } = plain;
-
-/** Where a store leaves what FP_STATUS and FP_TAG become. */
-export const WIDE_STATUS = WIDE + 2;
-export const WIDE_TAG = WIDE + 3;
 
 const C1 = 0x200;
 const CONDITION_CODES = 0x4700;
@@ -23,9 +21,6 @@ const TOP_FIELD = 7 << TOP_SHIFT;
 const ROUND_ZERO = 3;
 
 type Attempt = (a: number, b: number) => number;
-
-/** `a` of a store: how many registers it pops, and whether it truncates. */
-export const STORE_TRUNCATES = 2;
 
 export function makeWideX87(cpu: Cpu) {
   const { m32, m16 } = cpu;

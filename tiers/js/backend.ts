@@ -1,0 +1,57 @@
+// The backend that prints JavaScript: one region a function, at once. V8 runs each new function slowly at first and
+// optimises it when it is hot, but not when it is big; so it pays for the hottest code (ARCHITECTURE.md, Measured).
+
+import type { IrFunction } from '../ir/ir.ts';
+import type {
+  Backend,
+  BackendFactory,
+  BackendLimits,
+  Batch,
+  CompiledRegion,
+  Lift,
+  Region,
+} from '../runtime/backend.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { emitFunction } from './emit.ts';
+import { instantiate } from './instantiate.ts';
+
+/** Blocks nest in the source, and V8's parser has a stack; functions far smaller than this are never optimised. */
+const LIMITS: BackendLimits = { blocks: 250, instructions: 5000, batch: 1 };
+
+/** Characters of a function for each rehearsal: V8 takes notes after about eight times a function's size has been run. */
+const REHEARSED_CHARACTERS = 50;
+
+export class JsBackend implements Backend {
+  readonly name = 'js';
+  readonly limits = LIMITS;
+  private readonly runtime: Runtime;
+  private readonly lift: Lift;
+
+  constructor(runtime: Runtime, lift: Lift) {
+    this.runtime = runtime;
+    this.lift = lift;
+  }
+
+  compile(batch: readonly Region[]): Batch {
+    const made = batch.map((region) => this.make(region));
+    return { take: () => made };
+  }
+
+  private make(region: Region): CompiledRegion {
+    const source = emitFunction(this.lift(region));
+    // Only a loop is optimised before its way out has been taken: it may turn a million times before.
+    const loops = source.includes('for (;;)');
+    return {
+      run: instantiate(this.runtime, source),
+      rehearsals: loops ? Math.ceil(source.length / REHEARSED_CHARACTERS) : 0,
+      size: source.length,
+      release: () => {},
+    };
+  }
+
+  text(fn: IrFunction): string {
+    return emitFunction(fn);
+  }
+}
+
+export const makeJsBackend: BackendFactory = (runtime, lift) => new JsBackend(runtime, lift);

@@ -1,0 +1,112 @@
+// When and how much is compiled: the knobs of tiering.ts, what they are for the engines that compile, and their text
+// form, as in js:threshold=1,region=2. Invisible to the guest: any policy gives the same states at the same ticks, and
+// the knobs exist so that schedules can be permuted.
+
+export interface TierPolicy {
+  /** Entry into a block at which it is compiled, at first; 0, as 1: the first. Beyond what a run reaches: never. */
+  readonly threshold: number;
+  /**
+   * Ticks of the guest before anything is compiled, unless a threshold is asked for: the compiler, run for the first time,
+   * takes longer than a guest that is over by then.
+   */
+  readonly delay: number;
+  /** Functions after which the threshold doubles, and again after as many: each costs what few blocks are worth. 0: never, as with a threshold that is asked for. */
+  readonly ramp: number;
+  /** What the threshold does not grow beyond. */
+  readonly steepest: number;
+  /** Blocks of a function at most. */
+  readonly region: number;
+  /** Guest instructions of a function at most. */
+  readonly instructions: number;
+  /** Functions that are kept; beyond it the oldest half goes. */
+  readonly cache: number;
+  /** 1: take blocks that have not run yet into functions. */
+  readonly ahead: number;
+  /** Functions with the same entry that may be lost to changed code before it is left to the interpreter for a while. */
+  readonly losses: number;
+  /** 0: compile the IR as it was lifted. */
+  readonly optimise: number;
+  /** Ticks that a hot block waits for others to be compiled with, where a backend takes several at once. */
+  readonly wait: number;
+  /** Chance in 1000, at each compilation and each slice, that a function is thrown away. */
+  readonly evict: number;
+  /** Of the pseudo-random schedule of evictions. */
+  readonly seed: number;
+}
+
+/** Compiles nearly everything at once: steady state, and a witness that is as different from the interpreter as can be. */
+export const JS_POLICY: TierPolicy = {
+  threshold: 64,
+  delay: 0,
+  ramp: 0,
+  steepest: 64,
+  region: 10,
+  instructions: 120,
+  cache: 4096,
+  ahead: 0,
+  losses: 6,
+  optimise: 1,
+  wait: 0,
+  evict: 0,
+  seed: 1,
+};
+
+/**
+ * Interprets what is cold and compiles what is hot.
+ * The first functions are made as early as those of js: the inner loop itself is slow until V8 has compiled it, and a
+ * short guest has no time to lose. Later ones must pay for V8's compiling them too (ARCHITECTURE.md, Measured).
+ */
+export const TIERED_POLICY: TierPolicy = {
+  ...JS_POLICY,
+  threshold: 64,
+  delay: 60_000,
+  ramp: 25,
+  steepest: 50_000,
+  cache: 2048,
+};
+
+const COUNT_MAX = 999_999_999;
+/** Least and greatest value of each knob. */
+const RANGES: Readonly<Record<keyof TierPolicy, readonly [min: number, max: number]>> = {
+  threshold: [0, COUNT_MAX],
+  delay: [0, COUNT_MAX],
+  ramp: [0, COUNT_MAX],
+  steepest: [0, COUNT_MAX],
+  region: [1, COUNT_MAX],
+  instructions: [1, COUNT_MAX],
+  cache: [1, COUNT_MAX],
+  ahead: [0, 1],
+  losses: [0, COUNT_MAX],
+  optimise: [0, 1],
+  wait: [0, COUNT_MAX],
+  evict: [0, 1000],
+  seed: [0, COUNT_MAX],
+};
+
+export class TierPolicyError extends Error {}
+
+/** Read `name=number,…` over a base policy; throws TierPolicyError. */
+export function parseTierPolicy(text: string, base: TierPolicy): TierPolicy {
+  const policy: Record<string, number> = { ...base };
+  // A threshold that is asked for stays what it is from the start, unless a ramp or a delay is asked for too.
+  if (/(^|,)\s*threshold\s*=/.test(text)) {
+    policy.ramp = 0;
+    policy.delay = 0;
+  }
+  for (const part of text.split(',').filter((piece) => piece.trim() !== '')) {
+    const [name, value = ''] = part.split('=').map((piece) => piece.trim());
+    if (!Object.hasOwn(policy, name)) {
+      throw new TierPolicyError(`There is no tier policy "${name}": the names are ${Object.keys(base).join(', ')}.`);
+    }
+    if (!/^\d{1,9}$/.test(value)) {
+      throw new TierPolicyError(`The tier policy ${name} wants a whole number, as in ${name}=10, not "${value}".`);
+    }
+    const [min, max] = RANGES[name as keyof TierPolicy];
+    const number = Number(value);
+    if (number < min || number > max) {
+      throw new TierPolicyError(`The tier policy ${name} goes from ${min} to ${max}: ${number} is outside.`);
+    }
+    policy[name] = number;
+  }
+  return policy as unknown as TierPolicy;
+}

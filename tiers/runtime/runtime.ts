@@ -1,0 +1,61 @@
+// What compiled code of any backend calls and reads: the memory, the decoded records, the interpreter's handlers, how an
+// instruction is done by its handler (step), the one way out (leave), how an access is made plain (miss.ts), and host
+// arithmetic where it is provably the guest's (wide.ts). Handlers are injected: no backend knows the interpreter.
+
+import { META_OP_MASK, R_META, R_POSITION } from '../../src/core/isa/record.ts';
+import type { Cpu } from '../../src/core/state/cpu.ts';
+import { EIP, MODE_KEY } from '../../src/core/state/layout.ts';
+import type { Wide } from '../ir/wide-places.ts';
+import { makeMiss, type Miss } from './miss.ts';
+import { makeWide } from './wide.ts';
+
+/** The interpreter's handlers by row number. */
+export type HandlerTable = readonly ((cpu: Cpu, code: Int32Array, pc: number) => void)[];
+
+export interface Runtime extends Miss {
+  readonly cpu: Cpu;
+  /** Decoded records, at the arena positions that the IR names. */
+  readonly code: Int32Array;
+  readonly handlers: HandlerTable;
+  readonly wide: Wide;
+  readonly m8: Uint8Array;
+  readonly m16: Uint16Array;
+  readonly m32: Int32Array;
+  readonly tlb: Int32Array;
+  /**
+   * Let the handler do the instruction whose record is at `pc`; registers and flags are in memory. `at`: its EIP,
+   * `left`: ticks left before it, `rest`: instructions that follow it in its block. Returns true when the function
+   * must be left; EIP and cpu.left are exact in any case.
+   */
+  readonly step: (cpu: Cpu, pc: number, at: number, left: number, rest: number) => boolean;
+  /** The way out, at EIP `at` with `left` ticks left; the record at `pc` has to be done by its handler before (0: none). */
+  readonly leave: (cpu: Cpu, pc: number, at: number, left: number) => void;
+}
+
+export function makeRuntime(cpu: Cpu, code: Int32Array, handlers: HandlerTable): Runtime {
+  const { m8, m16, m32, tlb } = cpu;
+  const step = (processor: Cpu, pc: number, at: number, left: number, rest: number): boolean => {
+    const mode = m32[MODE_KEY];
+    const following = (at + (code[pc + R_POSITION] >>> 16)) | 0;
+    m32[EIP] = at;
+    processor.nextEip = following;
+    processor.left = left;
+    handlers[code[pc + R_META] & META_OP_MASK](processor, code, pc);
+    const extra = processor.extraTicks;
+    processor.extraTicks = 0;
+    m32[EIP] = processor.nextEip;
+    processor.left = left - 1 - extra;
+    // A REP string that is done may have used up what the rest of the block was promised.
+    const isShort = extra !== 0 && processor.left < rest;
+    return isShort || processor.exitRequest !== 0 || processor.nextEip !== following || m32[MODE_KEY] !== mode;
+  };
+  const leave = (processor: Cpu, pc: number, at: number, left: number): void => {
+    if (pc !== 0) {
+      step(processor, pc, at, left, 0);
+      return;
+    }
+    m32[EIP] = at;
+    processor.left = left;
+  };
+  return { cpu, m8, m16, m32, tlb, code, handlers, wide: makeWide(cpu), step, leave, ...makeMiss(cpu) };
+}
