@@ -7,8 +7,9 @@ import { createRequire } from 'node:module';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { V86 } from 'v86';
+import { SILENT_OUTPUT } from '../src/core/board/silent.ts';
 import { bootMultiboot } from '../src/core/machine/boot/multiboot.ts';
-import { LivePort } from '../src/core/session/input-port.ts';
+import { LivePort } from '../src/core/session/live-port.ts';
 import { Machine } from '../src/core/machine/machine.ts';
 import { buildGuest, listGuests } from '../src/host/node/guest-images.ts';
 import { Interpreter } from '../tiers/interp/engine.ts';
@@ -35,12 +36,10 @@ function runReprise(image: Uint8Array): Run {
     },
     new LivePort(),
     {
+      ...SILENT_OUTPUT,
       serial: (_port, byte) => {
         output += String.fromCharCode(byte);
       },
-      debugConsole: () => {},
-      debugExit: () => {},
-      powerOff: () => {},
     },
     (cpu) => new Interpreter(cpu),
   );

@@ -4,7 +4,10 @@
  * nine, so that a busy host moves both sides. Boot and building the machine are outside of what is measured.
  */
 import { performance } from 'node:perf_hooks';
-import { LivePort, RecordingPort, type InputPort } from '../src/core/session/input-port.ts';
+import { SILENT_OUTPUT } from '../src/core/board/silent.ts';
+import { LivePort } from '../src/core/session/live-port.ts';
+import { RecordingPort } from '../src/core/session/recording-port.ts';
+import type { InputPort } from '../src/core/machine/door.ts';
 import { LogWriter, openLog } from '../src/core/log/log.ts';
 import type { LogProfile, MachineManifest } from '../src/core/log/manifest.ts';
 import { createReplay, type EngineFactory, Session } from '../src/core/session/session.ts';
@@ -17,8 +20,6 @@ const PROFILES: readonly LogProfile[] = ['full', 'checked', 'inputs'];
 const PAIRS = 9;
 const TICKS_MAX = 2 ** 32;
 
-const output = { serial: () => {}, debugConsole: () => {}, debugExit: () => {}, powerOff: () => {} };
-
 interface Prepared {
   readonly manifest: MachineManifest;
   readonly images: ReadonlyMap<string, Uint8Array>;
@@ -27,7 +28,7 @@ interface Prepared {
 }
 
 function live(prepared: Prepared, port: InputPort): () => void {
-  const session = new Session({ ...prepared, port, output });
+  const session = new Session({ ...prepared, port, output: SILENT_OUTPUT });
   return () => void session.end(session.advance(TICKS_MAX));
 }
 
@@ -38,7 +39,7 @@ function recording(prepared: Prepared, profile: LogProfile): () => void {
 
 function replaying(prepared: Prepared): () => void {
   const { images, makeEngine } = prepared;
-  const session = createReplay({ log: openLog(prepared.log), images, makeEngine, output });
+  const session = createReplay({ log: openLog(prepared.log), images, makeEngine, output: SILENT_OUTPUT });
   return () => void session.end(session.advance(Number.POSITIVE_INFINITY));
 }
 

@@ -50,7 +50,6 @@ test('accesses are split as on an ISA bus, and the hooks see each one whole', ()
         const seen: string[] = [];
         bus.onRead = (at, width, result) => {
           seen.push(`read ${at} ${width} ${result}`);
-          return result;
         };
         bus.onWrite = (at, width, written) => seen.push(`write ${at} ${width} ${written}`);
         bus.write(port, size, value);

@@ -4,7 +4,9 @@
  * boards that behave alike have equal traces; a failing test prints the notation of the actions that led there.
  */
 import type { DeviceState, MmioHandler } from '../../src/core/board/device.ts';
-import { type Board, type BoardOptions, createBoard } from '../../src/core/board/board.ts';
+import type { BoardOptions } from '../../src/core/board/board.ts';
+import { DeviceBoard } from '../../src/core/board/device-board.ts';
+import { SILENT_CHECKS } from '../../src/core/board/silent.ts';
 import { TickClock } from '../../src/core/machine/clock.ts';
 import type { InputEvent } from '../../src/core/log/events.ts';
 import { hex } from '../../src/core/log/events.ts';
@@ -18,7 +20,7 @@ export interface HarnessOptions extends Partial<BoardOptions> {
 export class Harness {
   tick: number;
   readonly clock: TickClock;
-  readonly board: Board;
+  readonly board: DeviceBoard;
   readonly trace: string[] = [];
   intr = false;
   readonly #regions: { address: number; size: number; handler: MmioHandler }[] = [];
@@ -29,7 +31,7 @@ export class Harness {
     const say = (text: string): void => {
       this.trace.push(`${this.tick} ${text}`);
     };
-    this.board = createBoard(
+    this.board = new DeviceBoard(
       {
         clock: this.clock,
         output: {
@@ -49,7 +51,9 @@ export class Harness {
         nmi: () => say('nmi'),
         requestReset: () => say('reset'),
         setA20: (enabled) => say(`a20 ${enabled}`),
+        acknowledgeError: () => say('error acknowledged'),
       },
+      SILENT_CHECKS,
       { memoryBytes: 64 << 20, ...options },
     );
   }

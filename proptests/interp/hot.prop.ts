@@ -6,8 +6,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { SILENT_OUTPUT } from '../../src/core/board/silent.ts';
 import { bootMultiboot } from '../../src/core/machine/boot/multiboot.ts';
-import { LivePort } from '../../src/core/session/input-port.ts';
+import { LivePort } from '../../src/core/session/live-port.ts';
 import { Machine } from '../../src/core/machine/machine.ts';
 import { buildGuest, listGuests } from '../../src/host/node/guest-images.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
@@ -35,7 +36,7 @@ function run(name: string, input: string, sliceTicks: number, untilTick: number)
   const machine = new Machine(
     { memoryMegabytes: 16, nsPerTick: 8, epochSeconds: 0, reboot: false, serialTiming: 'instant', hashEveryTicks: 0 },
     port,
-    { serial: () => {}, debugConsole: () => {}, debugExit: () => {}, powerOff: () => {} },
+    SILENT_OUTPUT,
     (cpu) => new Interpreter(cpu),
   );
   machine.boot(() =>

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { deflateSync } from 'fflate';
 import { pack } from 'msgpackr';
-import { ReplayingPort } from '../../src/core/session/input-port.ts';
+import { ReplayingPort } from '../../src/core/session/replaying-port.ts';
 import { crc32c } from '../../src/core/log/crc32c.ts';
 import { encodeFrame, FRAME_FLAG, FRAME_HEADER_BYTES, FRAME_KIND } from '../../src/core/log/frames.ts';
 import { readImage } from '../../src/core/log/log-images.ts';

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { combineHashes, hashBytes, hashBytesHex, hashWords } from '../../src/core/base/hash.ts';
-import { ReplayingPort } from '../../src/core/session/input-port.ts';
+import { ReplayingPort } from '../../src/core/session/replaying-port.ts';
 import { crc32c } from '../../src/core/log/crc32c.ts';
 import { describeDivergence } from '../../src/core/session/divergence.ts';
 import type { StateHash } from '../../src/core/log/events.ts';

@@ -3,8 +3,8 @@
  * a machine would use. No machine runs here.
  */
 import * as fc from 'fast-check';
-import { RecordingPort } from '../../src/core/session/input-port.ts';
-import type { InputPort } from '../../src/core/session/input-port.ts';
+import { RecordingPort } from '../../src/core/session/recording-port.ts';
+import type { Checks, Inputs, Lifecycle } from '../../src/core/machine/door.ts';
 import type { CheckEvent, InputEvent, StateHash } from '../../src/core/log/events.ts';
 import { KEY_NAMES } from '../../src/core/board/key-names.ts';
 import { LogWriter } from '../../src/core/log/log.ts';
@@ -133,43 +133,49 @@ export const run: fc.Arbitrary<Step[]> = fc
     );
   });
 
+/** A door behind which devices are heard: recording, or replaying with devices. */
+export type CheckedPort = Inputs & Lifecycle & { readonly checks: Checks };
+
 /** Plays the steps into a port, as a machine would. The first step at which the port diverges ends it. */
-export function playSteps(port: InputPort, steps: readonly Step[]): void {
+export function playSteps(port: CheckedPort, steps: readonly Step[]): void {
   for (const { kind, tick, event } of steps) {
     if (port.divergence !== null) return;
     if (kind === 'input') {
       while (port.take(tick) !== null && port.nextTick() < tick);
     } else {
-      playCheck(port, tick, event);
+      playCheck(port.checks, port, tick, event);
     }
   }
 }
 
-export function playCheck(port: InputPort, tick: number, event: CheckEvent): void {
+/** What the loop reports besides the devices' checks. */
+type Reports = Pick<Lifecycle, 'guestReset' | 'stateHash'>;
+
+export function playCheck(checks: Checks, reports: Reports, tick: number, event: CheckEvent): void {
   switch (event.kind) {
     case 'interrupt':
-      port.interrupt(tick, event.vector);
+      checks.interrupt(tick, event.vector);
       return;
     case 'port-read':
-      port.portRead(tick, event.port, event.size, event.value);
+      checks.portRead(tick, event.port, event.size, event.value);
       return;
     case 'mmio-read':
-      port.mmioRead(tick, event.address, event.size, event.value);
+      checks.mmioRead(tick, event.address, event.size, event.value);
       return;
     case 'timer':
-      port.timer(tick, event.id);
+      checks.timer(tick, event.id);
       return;
     case 'a20':
-      port.a20(tick, event.enabled);
+      checks.a20(tick, event.enabled);
       return;
     case 'dma-write':
-      port.dmaWrite(tick, event.address, event.content);
+      checks.dmaWrite(tick, event.address, event.content);
       return;
     case 'guest-reset':
-      port.guestReset(tick);
+      reports.guestReset(tick);
       return;
     case 'state-hash':
-      port.stateHash(tick, event.hash);
+      reports.stateHash(tick, event.hash);
       return;
     case 'digest':
       throw new Error('a machine makes no digests');

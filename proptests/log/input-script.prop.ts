@@ -5,7 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { LivePort, RecordingPort } from '../../src/core/session/input-port.ts';
+import { LivePort } from '../../src/core/session/live-port.ts';
+import { RecordingPort } from '../../src/core/session/recording-port.ts';
 import { InputScriptError, parseInputScript, ScriptPlayer } from '../../src/core/session/input-script.ts';
 import { KEY_NAMES } from '../../src/core/board/key-names.ts';
 import { LogWriter } from '../../src/core/log/log.ts';
@@ -174,7 +175,7 @@ test('the same script over the same guest gives the same log', () => {
     for (let tick = 0; tick < 100; tick++) {
       for (let input = port.take(tick); input !== null; input = port.take(tick));
       if (tick % 6 === 0 && tick / 6 < output.length) player.serialOutput(tick, 0, output.charCodeAt(tick / 6));
-      port.portRead(tick, 0x3fd, 1, 0x60);
+      port.checks.portRead(tick, 0x3fd, 1, 0x60);
     }
     port.finish(100, 'stopped', null);
     return concat(frames);

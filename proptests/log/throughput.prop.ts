@@ -4,15 +4,16 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { RecordingPort, ReplayingPort } from '../../src/core/session/input-port.ts';
-import type { InputPort } from '../../src/core/session/input-port.ts';
+import { RecordingPort } from '../../src/core/session/recording-port.ts';
+import { ReplayingPort } from '../../src/core/session/replaying-port.ts';
+import type { Checks } from '../../src/core/machine/door.ts';
 import { LogWriter, openLog } from '../../src/core/log/log.ts';
 import { concat, header } from './events.ts';
 
 const READS = 1_000_000;
 
 /** Lines of characters, each after a poll of the line status register; an interrupt every 500 000 ticks. */
-function driveConsole(port: InputPort): number {
+function driveConsole(checks: Checks): number {
   let state = 12345;
   const random = (below: number): number => {
     state = (Math.imul(state, 1664525) + 1013904223) | 0;
@@ -24,13 +25,13 @@ function driveConsole(port: InputPort): number {
     tick += 20_000 + random(300_000);
     for (let left = 40 + random(60); left > 0; left--, reads++) {
       tick += 61;
-      port.portRead(tick, 0x3fd, 1, 0x60);
-      if (random(10) === 0) port.portRead(tick + 9, 0x3fe, 1, 0xb0);
+      checks.portRead(tick, 0x3fd, 1, 0x60);
+      if (random(10) === 0) checks.portRead(tick + 9, 0x3fe, 1, 0xb0);
       tick += 120;
       if (tick <= interruptTick) continue;
-      port.timer(tick, 1);
-      port.interrupt(tick, 0x30);
-      port.portRead(tick + 200 + random(3), 0x40, 1, random(256));
+      checks.timer(tick, 1);
+      checks.interrupt(tick, 0x30);
+      checks.portRead(tick + 200 + random(3), 0x40, 1, random(256));
       tick += 3000 + random(500);
       interruptTick += 500_000;
     }
@@ -47,12 +48,12 @@ test('a million polls: time printed, size asserted', (t) => {
     const frames: Uint8Array[] = [];
     const started = performance.now();
     const recording = new RecordingPort(new LogWriter((frame) => frames.push(frame), header(profile)));
-    const endTick = driveConsole(recording);
+    const endTick = driveConsole(recording.checks);
     recording.finish(endTick, 'stopped', null);
     const recorded = performance.now();
     const file = concat(frames);
     const replaying = new ReplayingPort(openLog(file));
-    assert.equal(driveConsole(replaying), endTick);
+    assert.equal(driveConsole(replaying.checks), endTick);
     replaying.finish(endTick, 'stopped', null);
     const replayed = performance.now();
     assert.equal(replaying.divergence, null);

@@ -215,8 +215,10 @@ export const MUTATIONS: readonly Mutation[] = [
       'the shadow of STI never ends',
       { says: /interrupt/ },
     ],
-    ['deliverPending(', '&& shadow === 0', '', 'an interrupt comes in the shadow of STI', { says: /interrupt/ }],
-    ['takeDue(', 'nextDue() > tick', 'nextDue() >= tick', 'timers fire a tick late', { says: /timer|interrupt/ }],
+    ['deliverPending(', '|| shadow !== 0', '', 'an interrupt comes in the shadow of STI', { says: /interrupt/ }],
+  ]),
+  ...inFile('src/core/board/device-board.js', [
+    ['runDue(', 'nextDue() > tick', 'nextDue() >= tick', 'timers fire a tick late', { says: /timer|interrupt/ }],
   ]),
   ...inFile('tiers/lift/alu.js', [
     ['', 'b.binary(how, plain, carry)', 'plain', 'compiled ADC and SBB forget the carry', at(/^(ADC|SBB) /)],

@@ -2,6 +2,7 @@
  * Recordings of built-in and of wild guests as timelines, and the plain replay that they are held against: one machine
  * that runs from zero and never looks back.
  */
+import { SILENT_OUTPUT } from '../../src/core/board/silent.ts';
 import { createReplay } from '../../src/core/session/session.ts';
 import { type Stop, Timeline, type TimelineOptions, type Way } from '../../src/core/timeline/timeline.ts';
 import { buildGuest, findGuest } from '../../src/host/node/guest-images.ts';
@@ -42,12 +43,10 @@ export function timelineOf(recorded: Recorded, options: Partial<TimelineOptions>
   return new Timeline({ log: recorded.log, images: recorded.images, makeEngine, ...options });
 }
 
-const quiet = { serial: () => {}, debugConsole: () => {}, debugExit: () => {}, powerOff: () => {} };
-
 /** State hashes of a replay from zero at ascending ticks, which are positions. */
 export function plainHashes(recorded: Recorded, ticks: readonly number[]): string[] {
   const { log, images } = recorded;
-  const session = createReplay({ log, images, makeEngine, output: quiet });
+  const session = createReplay({ log, images, makeEngine, output: SILENT_OUTPUT });
   return ticks.map((tick) => {
     session.advance(tick);
     return session.machine.tick === tick ? session.machine.hash().root : `tick ${session.machine.tick}`;

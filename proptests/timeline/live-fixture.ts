@@ -2,7 +2,9 @@
  * Live runs that a debugger holds: recorded as `record --gdb` does, with the driver, the live target and the stub of the
  * real thing, only the socket left out.
  */
-import { LivePort, RecordingPort } from '../../src/core/session/input-port.ts';
+import { SILENT_OUTPUT } from '../../src/core/board/silent.ts';
+import { LivePort } from '../../src/core/session/live-port.ts';
+import { RecordingPort } from '../../src/core/session/recording-port.ts';
 import { LogWriter } from '../../src/core/log/log.ts';
 import { Session, type EngineFactory, type SessionEnd } from '../../src/core/session/session.ts';
 import { drive } from '../../src/host/node/drive.ts';
@@ -43,8 +45,7 @@ export async function liveRun(
   const port = isRecorded ? new RecordingPort(writer) : new LivePort();
   const inputs = original.inputs();
   for (let input = inputs.next(); input !== null; input = inputs.next()) port.push(input.event, input.tick);
-  const silent = { serial: () => {}, debugConsole: () => {}, debugExit: () => {}, powerOff: () => {} };
-  const setup = { manifest, images, makeEngine: settings.makeEngine ?? makeEngine, port, output: silent };
+  const setup = { manifest, images, makeEngine: settings.makeEngine ?? makeEngine, port, output: SILENT_OUTPUT };
   const session = new Session(setup);
   const output = new GuestOutput({ serial: ['none'], debugConsole: 'none' });
   const { nsPerTick } = manifest;

@@ -5,7 +5,9 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type LivePort, RecordingPort } from '../../src/core/session/input-port.ts';
+import { SILENT_OUTPUT } from '../../src/core/board/silent.ts';
+import type { LivePort } from '../../src/core/session/live-port.ts';
+import { RecordingPort } from '../../src/core/session/recording-port.ts';
 import { LogWriter, openLog } from '../../src/core/log/log.ts';
 import { type EngineFactory, Session } from '../../src/core/session/session.ts';
 import { Shadow, ShadowedPort } from '../../src/core/verify/shadow.ts';
@@ -103,9 +105,13 @@ async function recordWithFault(isShadowed: boolean): Promise<Recorded> {
   const writer = new LogWriter((frame) => frames.push(frame), header);
   const shadowed = isShadowed ? new ShadowedPort(writer) : null;
   const port: LivePort = shadowed ?? new RecordingPort(writer);
-  const nothing = (): void => {};
-  const output = { serial: nothing, debugConsole: nothing, debugExit: nothing, powerOff: nothing };
-  const session = new Session({ manifest: sound.manifest, images, makeEngine: makeFaulty, port, output });
+  const session = new Session({
+    manifest: sound.manifest,
+    images,
+    makeEngine: makeFaulty,
+    port,
+    output: SILENT_OUTPUT,
+  });
   const makeEngine: EngineFactory = (cpu) => new Interpreter(cpu);
   const shadow = shadowed === null ? null : new Shadow(shadowed, sound.manifest, images, makeEngine);
   let reason = session.advance(1000);

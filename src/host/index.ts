@@ -6,9 +6,11 @@
  *     const again = await replay(recorded.log, { images: { kernel } });
  *     again.divergence === null && again.hash === recorded.hash
  */
+import { SILENT_OUTPUT } from '../core/board/silent.ts';
 import { isLinuxImage } from '../core/machine/boot/linux.ts';
-import { LivePort, RecordingPort } from '../core/session/input-port.ts';
-import { ReplayingPort } from '../core/session/input-port.ts';
+import { LivePort } from '../core/session/live-port.ts';
+import { RecordingPort } from '../core/session/recording-port.ts';
+import { LogPort } from '../core/session/log-port.ts';
 import type { Machine } from '../core/machine/machine.ts';
 import type { InputEvent, SerialInput } from '../core/log/events.ts';
 import { parseInputScript, ScriptPlayer } from '../core/session/input-script.ts';
@@ -210,7 +212,7 @@ export async function replay(log: Uint8Array | LogReader, settings: ReplaySettin
     if (reason === 'tick') inspect?.look(session.machine);
   }
   const end = session.end(reason);
-  const checks = session.port instanceof ReplayingPort ? session.port.agreedChecks : 0;
+  const checks = session.port instanceof LogPort ? session.port.agreedChecks : 0;
   return { ...end, checks, serial: Uint8Array.from(serial) };
 }
 
@@ -318,10 +320,8 @@ function imagesFor(log: LogReader, given: ImageBytes): Images {
 
 function outputOf(onSerial: ((line: number, byte: number) => void) | undefined) {
   return {
+    ...SILENT_OUTPUT,
     serial: (line: number, byte: number) => onSerial?.(line, byte),
-    debugConsole: () => {},
-    debugExit: () => {},
-    powerOff: () => {},
   };
 }
 

@@ -6,11 +6,12 @@
  */
 import { PAGE_BYTES } from '../../../src/core/base/pages.ts';
 import { SEGMENTS } from '../../../src/core/base/names.ts';
+import { SILENT_OUTPUT } from '../../../src/core/board/silent.ts';
 import { attributes, base, limit } from '../../../src/core/cpu/system/descriptors.ts';
 import { resetCpu } from '../../../src/core/cpu/system/reset.ts';
 import { updateMode } from '../../../src/core/cpu/system/segmentation.ts';
 import type { Engine } from '../../../src/core/machine/engine.ts';
-import { LivePort } from '../../../src/core/session/input-port.ts';
+import { LivePort } from '../../../src/core/session/live-port.ts';
 import { Machine } from '../../../src/core/machine/machine.ts';
 import { translateFetch } from '../../../src/core/memory/access.ts';
 import { flushTlb } from '../../../src/core/memory/tlb.ts';
@@ -89,7 +90,6 @@ export class Emulated {
   private readonly pages = new Map<number, number>();
 
   constructor(makeEngine: (cpu: Cpu) => Engine) {
-    const ignore = () => {};
     this.machine = new Machine(
       {
         memoryMegabytes: MEMORY_MEGABYTES,
@@ -100,7 +100,7 @@ export class Emulated {
         hashEveryTicks: 0,
       },
       new LivePort(),
-      { serial: ignore, debugConsole: ignore, debugExit: ignore, powerOff: ignore },
+      SILENT_OUTPUT,
       makeEngine,
     );
     // No interrupt of a device may come in between.

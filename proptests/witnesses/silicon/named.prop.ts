@@ -6,10 +6,11 @@
 import { EAX, EBX, ECX, EDI, ESI, ESP } from '../../../src/core/state/layout.ts';
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
+import { SILENT_OUTPUT } from '../../../src/core/board/silent.ts';
 import { updateWatch } from '../../../src/core/cpu/system/debug.ts';
 import { resetCpu } from '../../../src/core/cpu/system/reset.ts';
 import { setFlatSegment, setRealSegment, updateMode } from '../../../src/core/cpu/system/segmentation.ts';
-import { LivePort } from '../../../src/core/session/input-port.ts';
+import { LivePort } from '../../../src/core/session/live-port.ts';
 import { Machine } from '../../../src/core/machine/machine.ts';
 import * as at from '../../../src/core/state/layout.ts';
 import { engineNames, loadEngine } from '../../../src/host/node/engines.ts';
@@ -253,7 +254,6 @@ const REAL_DATA = 0x7d00;
 
 /** A machine in real mode at 0:7C00 with a flat first 64 KiB. */
 async function realMode(engine: string, code: number[], reboot: boolean): Promise<Machine> {
-  const ignore = () => {};
   const options = {
     memoryMegabytes: 1,
     nsPerTick: 1,
@@ -262,8 +262,7 @@ async function realMode(engine: string, code: number[], reboot: boolean): Promis
     serialTiming: 'instant' as const,
     hashEveryTicks: 0,
   };
-  const output = { serial: ignore, debugConsole: ignore, debugExit: ignore, powerOff: ignore };
-  const machine = new Machine(options, new LivePort(), output, await loadEngine(engine));
+  const machine = new Machine(options, new LivePort(), SILENT_OUTPUT, await loadEngine(engine));
   const { cpu } = machine;
   machine.space.writeBytes(REAL_CODE, Uint8Array.from(code));
   resetCpu(cpu);

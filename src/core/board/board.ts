@@ -1,30 +1,13 @@
 /**
- * The machine table: one line per device, in the order in which they are created (which breaks ties between timers due
- * at one tick). Wires the port bus, the interrupt lines and the inputs; knows no CPU and no engine: the machine loop
- * hands in what a board needs of them (BoardContext) and asks for interrupts.
+ * What the machine loop asks of a board: time, inputs, the interrupt pin, ports, reset, state. Two boards answer:
+ * one of device models (device-board.ts), one of a log that says what the devices did (log-board.ts). The loop never
+ * asks which one it has. A board knows no CPU and no engine: the machine hands in what it needs of them.
  */
-import { AcpiPm, acpiPorts } from '../devices/timers/acpi-pm.ts';
-import { LocalApic } from '../devices/interrupts/apic.ts';
-import { DebugConsole } from '../devices/debug/debug-console.ts';
-import { DebugExit } from '../devices/debug/debug-exit.ts';
-import type { Device, DeviceContext, DeviceState, Dma, MmioHandler, OutputPort } from './device.ts';
-import { Dma8237 } from '../devices/chipset/dma-8237.ts';
-import { FwCfg } from '../devices/chipset/fw-cfg.ts';
-import { Interrupts } from './interrupts.ts';
-import { IoApic } from '../devices/interrupts/ioapic.ts';
-import { IoBus } from './io-bus.ts';
-import { boardFunctions, PciHost } from '../devices/chipset/pci.ts';
-import { Pic } from '../devices/interrupts/pic.ts';
-import { Pit } from '../devices/timers/pit.ts';
-import { Port92 } from '../devices/chipset/port92.ts';
-import { PostCode } from '../devices/debug/post.ts';
-import { Ps2Controller } from '../devices/input/ps2.ts';
-import { ResetControl } from '../devices/chipset/reset-control.ts';
-import { Rtc } from '../devices/timers/rtc.ts';
-import { TestDevice } from '../devices/debug/test-device.ts';
-import { Uart, uartPlaces, type SerialTiming } from '../devices/serial/uart.ts';
 import type { InputEvent } from '../log/events.ts';
 import type { TickClock } from '../machine/clock.ts';
+import type { PortBus } from '../state/cpu.ts';
+import type { SerialTiming } from '../devices/serial/uart.ts';
+import type { Device, DeviceState, Dma, IrqLine, MmioHandler, OutputPort } from './device.ts';
 
 /** What the board is given by the machine around it. */
 export interface BoardContext {
@@ -37,6 +20,15 @@ export interface BoardContext {
   nmi(): void;
   requestReset(): void;
   setA20(enabled: boolean): void;
+  /** A write to ports F0h and F1h: the x87's error pin is let go (Intel SDM vol. 1, section 8.7.2). */
+  acknowledgeError(): void;
+}
+
+/** Bytes that the machine was started with, in the order of the manifest. */
+export interface BoardImage {
+  /** kernel, initrd, bios, hda … */
+  readonly role: string;
+  readonly bytes: Uint8Array;
 }
 
 export interface BoardOptions {
@@ -47,132 +39,59 @@ export interface BoardOptions {
   readonly apic?: boolean;
   /** The test device of kernel test suites; there unless false. */
   readonly testDevice?: boolean;
+  /** None unless given. */
+  readonly images?: readonly BoardImage[];
 }
 
+/** State by name. */
+export type BoardState = readonly (readonly [name: string, state: DeviceState])[];
+
 export interface Board {
-  /** In order of creation; names are unique. */
+  /** What IN and OUT reach. */
+  readonly ports: PortBus;
+  /** IRQ 13, which the x87's error pin raises. */
+  readonly errorLine: IrqLine;
+  /** CPUID announces a local APIC and IA32_APIC_BASE exists. */
+  readonly hasApic: boolean;
+  /** The models, in order of creation; none where no device runs. */
   readonly devices: readonly Device[];
-  readonly bus: IoBus;
-  readonly clock: TickClock;
-  readonly interrupts: Interrupts;
-  readonly apic: LocalApic | undefined;
-  /** Hand an input to the device it is for. Inputs for devices that are not there have no effect. */
+
+  /** Tick of the next thing that happens by itself, Infinity when nothing will. */
+  nextDue(): number;
+  /** Does what is due at or before `tick`, except interrupts; true when there was anything. */
+  runDue(tick: number): boolean;
+  /** Hands an input to what it is for. Inputs for what is not there have no effect. */
   input(event: InputEvent): void;
-  /** The reset line of every device. */
+  /** The CPU can be interrupted before its next instruction: INTA, and its vector; −1 when INTR is low. */
+  takeInterrupt(tick: number): number;
+  /** The level of INTR where it is known. */
+  readonly intr: boolean;
+  /** Low half of IA32_APIC_BASE, as WRMSR has just set it (Intel SDM vol. 3, section 10.4.3). */
+  setApicBase(low: number): void;
+  /** The reset line of everything on the board. */
   reset(): void;
-  /** State of every device by name, and of the clock as `clock`. */
-  save(): readonly (readonly [string, DeviceState])[];
-  load(states: readonly (readonly [string, DeviceState])[]): void;
+
+  /** What state hashes cover; null where nothing is known of devices. */
+  hashParts(): BoardState | null;
+  /** All there is to save, and its inverse; the order does not matter. */
+  save(): BoardState;
+  load(states: BoardState): void;
 }
+
+/** Ports F0h and F1h. */
+export const ERROR_PORT = 0xf0;
+export const ERROR_PORT_COUNT = 2;
 
 /**
  * Program the chips as PC firmware leaves them to a boot loader: interrupts at vectors 08h and 70h, all lines but the
  * cascade masked. What else firmware does, devices have after reset. For guests that are started without firmware.
  */
-export function programLikeFirmware(bus: IoBus): void {
+export function programLikeFirmware(ports: PortBus): void {
   const program = (first: number, ...bytes: number[]): void => {
     bytes.forEach((byte, index) => {
-      bus.write(index === 0 ? first : first + 1, 1, byte);
+      ports.write(index === 0 ? first : first + 1, 1, byte);
     });
   };
   program(0x20, 0x11, 0x08, 0x04, 0x01, 0xfb);
   program(0xa0, 0x11, 0x70, 0x02, 0x01, 0xff);
-}
-
-export function createBoard(context: BoardContext, options: BoardOptions): Board {
-  const { clock } = context;
-  const bus = new IoBus();
-  const interrupts = new Interrupts((level) => context.intr(level));
-  const wiring: DeviceContext = {
-    clock,
-    output: context.output,
-    dma: context.dma,
-    irq: (line) => interrupts.line(line),
-    ports: (first, count, handler) => bus.register(first, count, handler),
-    mmio: (address, size, handler) => context.mmio(address, size, handler),
-    intr: (level) => context.intr(level),
-    nmi: () => context.nmi(),
-    requestReset: () => context.requestReset(),
-    setA20: (enabled) => context.setA20(enabled),
-  };
-  const devices: Device[] = [interrupts];
-  const add = <D extends Device>(device: D): D => {
-    devices.push(device);
-    return device;
-  };
-
-  const pic = add(new Pic(wiring, (level) => interrupts.picChanged(level)));
-  const apic = options.apic === false ? undefined : add(new LocalApic(wiring, () => interrupts.update()));
-  const ioapic = apic === undefined ? undefined : add(new IoApic(wiring, apic));
-  if (apic !== undefined) apic.ioapic = ioapic;
-  interrupts.attach(pic, apic, ioapic);
-  add(new Pit(wiring));
-  const rtc = add(new Rtc(wiring, { memoryBytes: options.memoryBytes }));
-  const uarts = uartPlaces.map((place) => add(new Uart(wiring, place, options.serialTiming ?? 'instant')));
-  const port92 = add(new Port92(wiring));
-  const ps2 = add(new Ps2Controller(wiring, port92.gate));
-  const acpi = add(new AcpiPm(wiring));
-  add(new Dma8237(wiring));
-  add(new PciHost(wiring, boardFunctions(acpiPorts.event)));
-  add(new ResetControl(wiring));
-  add(new FwCfg(wiring, { memoryBytes: options.memoryBytes }));
-  add(new DebugExit(wiring));
-  add(new DebugConsole(wiring));
-  add(new PostCode(wiring));
-  if (options.testDevice !== false) add(new TestDevice(wiring));
-
-  const input = (event: InputEvent): void => {
-    switch (event.kind) {
-      case 'serial':
-        uarts[event.port]?.receive(event.bytes);
-        break;
-      case 'epoch':
-        rtc.setTime(event.seconds);
-        break;
-      case 'nmi':
-        if (!rtc.nmiMasked) context.nmi();
-        break;
-      case 'reset':
-        context.requestReset();
-        break;
-      case 'power-button':
-        acpi.pressPowerButton();
-        break;
-      case 'key':
-        ps2.keyboard.press(event.key, event.down);
-        break;
-      case 'scancode':
-        ps2.keyboard.scan(event.bytes);
-        break;
-      case 'mouse':
-        ps2.mouse.move(event.dx, event.dy, event.dz, event.buttons);
-        break;
-      case 'packet':
-      case 'entropy':
-      case 'end-of-input':
-        break;
-    }
-  };
-
-  return {
-    devices,
-    bus,
-    clock,
-    interrupts,
-    apic,
-    input,
-    reset: () => {
-      for (const device of devices) device.reset();
-    },
-    save: () => [...devices.map((device) => [device.name, device.save()] as const), ['clock', clock.save()] as const],
-    load: (states) => {
-      const byName = new Map(states);
-      for (const device of devices) {
-        const state = byName.get(device.name);
-        if (state === undefined) throw new Error(`the state of device ${device.name} is missing`);
-        device.load(state);
-      }
-      clock.load(byName.get('clock') ?? {});
-    },
-  };
 }

@@ -1,5 +1,5 @@
 // What a device is and what it is given. A device is a class in one file, headed by the data sheet it
-// follows; the machine table (board/board.ts) creates it with a DeviceContext and nothing else, so a
+// follows; the machine table (board/table.ts) creates it with a DeviceContext and nothing else, so a
 // device can reach the guest only through ports, MMIO, interrupt lines, DMA and timers on the tick clock.
 
 /** Plain data only (msgpack-able): numbers, booleans, strings, null, arrays, Uint8Array, nested objects. */
@@ -82,8 +82,6 @@ export interface DeviceContext {
   irq(line: number): IrqLine;
   ports(first: number, count: number, handler: PortHandler): void;
   mmio(address: number, size: number, handler: MmioHandler): void;
-  /** The CPU's INTR pin follows the interrupt controller; set by the PIC/APIC only. */
-  intr(level: boolean): void;
   nmi(): void;
   /** Ask for a machine reset after this instruction. */
   requestReset(): void;

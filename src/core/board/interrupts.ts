@@ -25,7 +25,8 @@ export class Interrupts implements Device {
   #pic: Pic | undefined;
   #apic: LocalApic | undefined;
   #ioapic: IoApic | undefined;
-  #output = false;
+  /** The level of INTR. */
+  output = false;
 
   constructor(intr: (level: boolean) => void) {
     this.#intr = intr;
@@ -59,28 +60,23 @@ export class Interrupts implements Device {
     if (line !== 2) this.#ioapic?.setPin(line === 0 ? 2 : line, level);
   }
 
-  /** The 8259's INT output changed. */
+  /** The 8259's INT output, after anything that may have changed it. */
   picChanged(level: boolean): void {
     this.#apic?.setLint(0, level);
     this.update();
   }
 
-  /** Something that INTR depends on changed. */
+  /** Something that INTR depends on may have changed. */
   update(): void {
-    const output = this.pending();
-    if (output === this.#output) return;
-    this.#output = output;
+    const output = this.#externalPending || (this.#apic !== undefined && this.#apic.hasRequest());
+    if (output === this.output) return;
+    this.output = output;
     this.#intr(output);
   }
 
   get #externalPending(): boolean {
     if (this.#pic === undefined || !this.#pic.output) return false;
     return this.#apic === undefined || this.#apic.passesExternal();
-  }
-
-  /** The level of INTR. */
-  pending(): boolean {
-    return this.#externalPending || (this.#apic !== undefined && this.#apic.hasRequest());
   }
 
   /** INTA. Legal at any time; without a request it gives a spurious vector, as the chips do. */
@@ -99,13 +95,13 @@ export class Interrupts implements Device {
   }
 
   save(): DeviceState {
-    return { levels: [...this.#levels], output: this.#output };
+    return { levels: [...this.#levels], output: this.output };
   }
 
   load(state: DeviceState): void {
     (state.levels as number[]).forEach((level, line) => {
       this.#levels[line] = level;
     });
-    this.#output = state.output as boolean;
+    this.output = state.output as boolean;
   }
 }

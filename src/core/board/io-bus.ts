@@ -18,8 +18,7 @@ interface Range {
 const portCount = 0x10000;
 
 export class IoBus implements PortBus {
-  /** What the guest gets for what the device gave; the default hands it on. */
-  onRead: (port: number, size: number, value: number) => number = (_port, _size, value) => value;
+  onRead: (port: number, size: number, value: number) => void = () => {};
   onWrite: (port: number, size: number, value: number) => void = () => {};
 
   /** Index into #ranges by port; 0 = undecoded. */
@@ -41,7 +40,9 @@ export class IoBus implements PortBus {
   }
 
   read(port: number, size: number): number {
-    return this.onRead(port, size, this.#readAny(port, size));
+    const value = this.#readAny(port, size);
+    this.onRead(port, size, value);
+    return value;
   }
 
   write(port: number, size: number, value: number): void {

@@ -3,7 +3,7 @@
 // 0 into the divisor, loopback (MCR bit 4) keeps bytes inside (data sheet PC16550D). Never read by the
 // guest, so it is no device. Bytes appear when written; of a full FIFO that drops bytes it knows nothing.
 
-import type { OutputPort } from './device.ts';
+import type { DeviceState, OutputPort } from './device.ts';
 
 /** First ports of COM1 … COM4. */
 const FIRST_PORTS = [0x3f8, 0x2f8, 0x3e8, 0x2e8];
@@ -29,6 +29,17 @@ export class SerialTap {
   reset(): void {
     this.lineControl.fill(0);
     this.modemControl.fill(0);
+  }
+
+  save(): DeviceState {
+    return { lineControl: [...this.lineControl], modemControl: [...this.modemControl] };
+  }
+
+  load({ lineControl, modemControl }: DeviceState): void {
+    for (let line = 0; line < FIRST_PORTS.length; line++) {
+      this.lineControl[line] = Array.isArray(lineControl) ? Number(lineControl[line]) : 0;
+      this.modemControl[line] = Array.isArray(modemControl) ? Number(modemControl[line]) : 0;
+    }
   }
 
   private writeByte(port: number, byte: number): void {

@@ -4,12 +4,9 @@
  * handler may use waiting instructions. The pins live in the CPU block above the status word: they are saved and
  * hashed with it, and work the same where a replay has no devices.
  */
-import type { IrqLine, PortHandler } from '../board/device.ts';
+import type { IrqLine } from '../board/device.ts';
 import type { Cpu, ErrorPins } from '../state/cpu.ts';
 import { FP_FERR, FP_IGNNE, FP_STATUS } from '../state/layout.ts';
-
-export const ERROR_PORT = 0xf0;
-export const ERROR_PORT_COUNT = 2;
 
 export class BoardErrorPins implements ErrorPins {
   readonly #cpu: Cpu;
@@ -40,9 +37,5 @@ export class BoardErrorPins implements ErrorPins {
     const { m32 } = this.#cpu;
     this.#line.set(false);
     if ((m32[FP_STATUS] & FP_FERR) !== 0) m32[FP_STATUS] |= FP_IGNNE;
-  }
-
-  get ports(): PortHandler {
-    return { read: () => 0xff, write: () => this.acknowledge() };
   }
 }

@@ -4,9 +4,9 @@
 // debug traps, NMI, external interrupts. It never knows whether it is live, recording or replaying.
 
 import { VECTOR_DB, VECTOR_GP } from '../base/vectors.ts';
-import type { DeviceState, MmioHandler, OutputPort } from '../board/device.ts';
+import type { DeviceState, OutputPort } from '../board/device.ts';
 import type { InputEvent, StateHash } from '../log/events.ts';
-import type { InputPort } from '../session/input-port.ts';
+import type { InputPort } from './door.ts';
 import type { Engine } from './engine.ts';
 import { AddressSpace } from '../memory/address-space.ts';
 import { DR6_BS, matchInstructionBreakpoint } from '../cpu/system/debug.ts';
@@ -14,10 +14,9 @@ import { isVirtualInterruptDue } from '../cpu/system/eflags.ts';
 import { deliverDebugTrap, deliverFault, deliverInterrupt, deliverNmi } from '../cpu/system/exceptions.ts';
 import { resetCpu } from '../cpu/system/reset.ts';
 import { updateMode } from '../cpu/system/segmentation.ts';
-import { Cpu, EXIT_FAULT, EXIT_STOP, setFault, type PortBus } from '../state/cpu.ts';
+import { Cpu, EXIT_FAULT, EXIT_STOP, setFault } from '../state/cpu.ts';
 import {
   A20,
-  APIC_BASE,
   CS,
   EFLAGS,
   EIP,
@@ -38,11 +37,12 @@ import {
   VIF,
   VIP,
 } from '../state/layout.ts';
-import { type Board, type BoardOptions, createBoard } from '../board/board.ts';
+import type { Board, BoardContext, BoardImage } from '../board/board.ts';
+import { DeviceBoard } from '../board/device-board.ts';
+import { LogBoard } from '../board/log-board.ts';
 import { TickClock } from './clock.ts';
 import { applyEdit } from './edit.ts';
-import { BoardErrorPins, ERROR_PORT, ERROR_PORT_COUNT } from './error-pins.ts';
-import { SerialTap } from '../board/serial-tap.ts';
+import { BoardErrorPins } from './error-pins.ts';
 import { StateHasher } from './state-hash.ts';
 
 export type StopReason =
@@ -70,6 +70,8 @@ export interface MachineOptions {
   readonly serialTiming: 'instant' | 'baud';
   /** Ticks between state hashes reported to the port; 0 = none. */
   readonly hashEveryTicks: number;
+  /** Bytes by their place in the manifest; none unless given. */
+  readonly images?: readonly BoardImage[];
 }
 
 /** Bytes after guest RAM for ROM images. */
@@ -90,9 +92,6 @@ export interface DeliveryWatcher {
   delivered(kind: 'interrupt' | 'fault' | 'trap' | 'nmi' | 'reset', vector: number): void;
 }
 
-/** Stands where devices are mapped when none runs: the port replaces what is read. */
-const NO_DEVICE: MmioHandler = { read: () => 0, write: () => {} };
-
 export class Machine {
   readonly cpu: Cpu;
   readonly space: AddressSpace;
@@ -103,13 +102,11 @@ export class Machine {
   private readonly port: InputPort;
   private readonly hasher: StateHasher;
   private readonly output: OutputPort;
-  private readonly tap: SerialTap;
   /** Put the guest at its entry point again after a reset: the boot loader's work. Set by boot. */
   private bootAgain: () => void = () => {};
   private stopReason: StopReason | null = null;
   private resetRequested = false;
-  private errorPins!: BoardErrorPins;
-  private intrLevel = false;
+  private readonly errorPins: BoardErrorPins;
   /** Value of the debug-exit write that stopped the run, or −1. */
   debugExitValue = -1;
   /** Ticks that passed while the CPU was halted: for the host's pacing and its statistics, not state. */
@@ -135,14 +132,15 @@ export class Machine {
     this.options = options;
     this.port = port;
     this.output = output;
-    this.tap = new SerialTap(output);
     const cpu = new Cpu(options.memoryMegabytes << 20, DEVICE_MEMORY_SIZE);
     this.cpu = cpu;
     this.space = new AddressSpace(cpu);
     this.clock = new TickClock(() => cpu.now(), options.nsPerTick, options.epochSeconds);
     this.board = this.createBoard();
-    cpu.hasApic = this.board.apic !== undefined;
-    cpu.ports = port.runsDevices ? this.board.bus : this.loggedPorts();
+    this.errorPins = new BoardErrorPins(cpu, this.board.errorLine);
+    cpu.ferr = this.errorPins;
+    cpu.ports = this.board.ports;
+    if (this.board.hasApic) cpu.apic = { setBase: (low) => this.board.setApicBase(low) };
     this.hasher = new StateHasher(cpu, this.space);
     this.nextHashTick = options.hashEveryTicks > 0 ? options.hashEveryTicks : Number.POSITIVE_INFINITY;
     resetCpu(cpu);
@@ -150,83 +148,58 @@ export class Machine {
     this.engine = makeEngine(cpu);
   }
 
+  /** The board of models or that of the log: the one place where it matters which there is. */
   private createBoard(): Board {
-    const { cpu, clock, port, output } = this;
-    const endSlice = (): void => {
-      cpu.endSlice();
-    };
-    clock.deadlineMoved = (tick) => {
-      if (tick < cpu.deadlineTick) endSlice();
-    };
-    clock.fired = (index) => port.timer(cpu.now(), index);
-    const options: BoardOptions = {
-      memoryBytes: this.options.memoryMegabytes << 20,
-      serialTiming: this.options.serialTiming,
-    };
-    const board = createBoard(
-      {
-        clock,
-        output: {
-          serial: (line, byte) => {
-            output.serial(line, byte);
-            if (port.nextTick() < cpu.deadlineTick) endSlice();
-          },
-          debugConsole: (byte) => output.debugConsole(byte),
-          debugExit: (value) => {
-            output.debugExit(value);
-            this.debugExitValue = value;
-            this.stop('debug-exit');
-          },
-          powerOff: () => {
-            output.powerOff();
-            this.stop('power-off');
-          },
-        },
-        dma: {
-          read: (address, target) => this.space.readBytes(address, target),
-          write: (address, source) => {
-            port.dmaWrite(cpu.now(), address, { bytes: source });
-            this.space.writeBytes(address, source);
-          },
-        },
-        mmio: (address, size, handler) => this.space.addMmio(address, size, port.runsDevices ? handler : NO_DEVICE),
-        intr: (level) => {
-          this.intrLevel = level;
-          if (level) endSlice();
-        },
-        nmi: () => {
-          cpu.m32[NMI_PENDING] = 1;
-          endSlice();
-        },
-        requestReset: () => {
-          this.resetRequested = true;
-          endSlice();
-        },
-        setA20: (enabled) => {
-          this.setA20(enabled);
-          port.a20(cpu.now(), enabled);
-        },
-      },
-      options,
-    );
-    const errorLine = board.interrupts.line(13);
-    this.errorPins = new BoardErrorPins(cpu, port.runsDevices ? errorLine : { set: () => {} });
-    board.bus.register(ERROR_PORT, ERROR_PORT_COUNT, this.errorPins.ports);
-    cpu.ferr = this.errorPins;
-    board.bus.onRead = (address, size, value) => port.portRead(cpu.now(), address, size, value);
-    this.space.onMmioRead = (physical, size, value) => port.mmioRead(cpu.now(), physical, size, value);
-    return board;
+    const { port, options } = this;
+    const { memoryMegabytes, serialTiming, images = [], reboot } = options;
+    const context = this.boardContext();
+    const boardOptions = { memoryBytes: memoryMegabytes << 20, serialTiming, images };
+    return port.deliveries === null
+      ? new DeviceBoard(context, port.checks, boardOptions)
+      : new LogBoard(context, port.deliveries, { ...boardOptions, reboot });
   }
 
-  /** Without devices (`--devices log`): reads come from the log, writes are only looked at for serial text. */
-  private loggedPorts(): PortBus {
-    const { cpu, port, tap } = this;
+  private boardContext(): BoardContext {
+    const { cpu, clock, port, output, space } = this;
+    clock.deadlineMoved = (tick) => {
+      if (tick < cpu.deadlineTick) cpu.endSlice();
+    };
     return {
-      read: (address, size) => port.portRead(cpu.now(), address, size, 0),
-      write: (address, size, value) => {
-        if (address + size > ERROR_PORT && address < ERROR_PORT + ERROR_PORT_COUNT) this.errorPins.acknowledge();
-        tap.write(address, size, value);
+      clock,
+      output: {
+        serial: (line, byte) => {
+          output.serial(line, byte);
+          if (port.nextTick() < cpu.deadlineTick) cpu.endSlice();
+        },
+        debugConsole: (byte) => output.debugConsole(byte),
+        debugExit: (value) => {
+          output.debugExit(value);
+          this.debugExitValue = value;
+          this.stop('debug-exit');
+        },
+        powerOff: () => {
+          output.powerOff();
+          this.stop('power-off');
+        },
       },
+      dma: {
+        read: (address, target) => space.readBytes(address, target),
+        write: (address, source) => space.writeBytes(address, source),
+      },
+      mmio: (address, size, handler) => space.addMmio(address, size, handler),
+      intr: (level) => {
+        if (level) cpu.endSlice();
+      },
+      nmi: () => {
+        cpu.m32[NMI_PENDING] = 1;
+        cpu.endSlice();
+      },
+      requestReset: () => {
+        this.resetRequested = true;
+        cpu.endSlice();
+      },
+      setA20: (enabled) => this.setA20(enabled),
+      acknowledgeError: () => this.errorPins.acknowledge(),
     };
   }
 
@@ -273,7 +246,6 @@ export class Machine {
     this.settle(tick);
     this.space.flatten();
     this.board.reset();
-    this.tap.reset();
     this.bootAgain();
     updateMode(cpu);
     this.settle(tick);
@@ -308,10 +280,8 @@ export class Machine {
       }
       if (tick >= limit) return tick >= untilTick ? 'tick' : 'log-end';
       this.takeDue(tick);
-      this.followApicBase();
       if (this.stopReason !== null && !this.isBroken) return this.pass(tick, this.stopReason);
       if (port.divergence !== null) return 'divergence';
-      if (cpu.f64[TICK_F64] !== tick) continue; // a reset from the log took its time
       if (this.resetRequested || m32[SHUTDOWN] !== 0) {
         if (!this.options.reboot) return this.pass(tick, 'shutdown');
         this.resetRequested = false;
@@ -370,32 +340,15 @@ export class Machine {
     return reason;
   }
 
-  /** WRMSR may have turned the local APIC on or off (SDM 3 §10.4.3). */
-  private followApicBase(): void {
-    const { apic } = this.board;
-    if (apic !== undefined && this.port.runsDevices) apic.baseMsr = this.cpu.m32[APIC_BASE] >>> 0;
-  }
-
   /** Tick of the next thing that can happen by itself. */
   private nextEventTick(): number {
-    if (!this.port.runsDevices) {
-      const delivery = this.port.nextDelivery();
-      return Math.min(delivery === null ? Number.POSITIVE_INFINITY : delivery.tick, this.port.nextTick());
-    }
-    return Math.min(this.clock.nextDue(), this.port.nextTick());
+    return Math.min(this.board.nextDue(), this.port.nextTick());
   }
 
-  /** Inputs, then timers, due at `tick`. Without devices: what the log says arrives. */
+  /** What is due at `tick`: inputs, then what the board does by itself. */
   private takeDue(tick: number): void {
-    const { port, clock } = this;
-    if (!port.runsDevices) {
-      this.takeDeliveries(tick);
-      return;
-    }
-    if (this.takeInputs(tick)) this.dueTick = tick;
-    if (clock.nextDue() > tick) return;
-    this.dueTick = tick;
-    clock.runDue(tick);
+    const hasInputs = this.takeInputs(tick);
+    if (this.board.runDue(tick) || hasInputs) this.dueTick = tick;
   }
 
   /** True when there were any. */
@@ -406,9 +359,7 @@ export class Machine {
       const event = port.take(tick);
       if (event === null) break;
       isAny = true;
-      if (event.kind === 'nmi') this.cpu.m32[NMI_PENDING] = 1;
-      else if (event.kind === 'reset') this.resetRequested = true;
-      else if (!applyEdit(this.cpu, event)) this.board.input(event);
+      if (!applyEdit(this.cpu, event)) this.board.input(event);
     }
     return isAny;
   }
@@ -424,28 +375,6 @@ export class Machine {
     this.port.push(event, tick);
     this.takeInputs(tick);
     return true;
-  }
-
-  private takeDeliveries(tick: number): void {
-    const { port, cpu } = this;
-    while (port.nextTick() <= tick) {
-      const event = port.take(tick);
-      if (event === null) break;
-      if (event.kind === 'nmi') cpu.m32[NMI_PENDING] = 1;
-      else if (event.kind === 'reset' && !this.options.reboot) this.resetRequested = true;
-      else applyEdit(cpu, event);
-    }
-    for (let next = port.nextDelivery(); next !== null && next.event.kind !== 'interrupt'; next = port.nextDelivery()) {
-      const event = port.takeDelivery(tick);
-      if (event === null) break;
-      if (event.kind === 'a20') this.setA20(event.enabled);
-      else if (event.kind === 'dma-write') {
-        if ('bytes' in event.content) this.space.writeBytes(event.address, event.content.bytes);
-      } else {
-        this.reset();
-        return;
-      }
-    }
   }
 
   /** Traps and interrupts before the next instruction, by priority (SDM 3 table 6-2). */
@@ -466,23 +395,13 @@ export class Machine {
       deliverNmi(cpu);
       this.countDelivery();
     }
-    if (!this.port.runsDevices) {
-      if (this.port.nextDelivery()?.event.kind !== 'interrupt') return;
-      const event = this.port.takeDelivery(tick);
-      if (event === null || event.kind !== 'interrupt') return;
-      m32[HALTED] = 0;
-      this.watcher?.delivered('interrupt', event.vector);
-      deliverInterrupt(cpu, event.vector);
-      this.countDelivery();
-    } else if (this.intrLevel && (m32[EFLAGS] & IF) !== 0 && shadow === 0) {
-      if (!this.board.interrupts.pending()) return;
-      m32[HALTED] = 0;
-      const vector = this.board.interrupts.acknowledge();
-      this.port.interrupt(tick, vector);
-      this.watcher?.delivered('interrupt', vector);
-      deliverInterrupt(cpu, vector);
-      this.countDelivery();
-    }
+    if ((m32[EFLAGS] & IF) === 0 || shadow !== 0) return;
+    const vector = this.board.takeInterrupt(tick);
+    if (vector < 0) return;
+    m32[HALTED] = 0;
+    this.watcher?.delivered('interrupt', vector);
+    deliverInterrupt(cpu, vector);
+    this.countDelivery();
   }
 
   /** At most `budget` ticks of guest instructions. */
@@ -581,11 +500,7 @@ export class Machine {
 
   /** Digest of the whole guest-visible state at this moment. */
   hash(): StateHash {
-    if (!this.port.runsDevices) return this.hasher.compute(null);
-    return this.hasher.compute([
-      ...this.board.devices.map((device) => [device.name, device.save()] as const),
-      ['clock', this.clock.save()] as readonly [string, DeviceState],
-    ]);
+    return this.hasher.compute(this.board.hashParts());
   }
 
   /** The run is over: the last word to the port. Returns the final hash. */
@@ -593,7 +508,7 @@ export class Machine {
     const hash = this.hash();
     // With all its parts, so that a replay that ends in another state can say where.
     if (this.options.hashEveryTicks > 0 && reason !== 'log-end') this.port.stateHash(this.tick, hash);
-    this.port.finish(this.tick, reason, this.port.runsDevices ? hash.root : null);
+    this.port.finish(this.tick, reason, hash.devices === undefined ? null : hash.root);
     return hash;
   }
 
@@ -603,7 +518,7 @@ export class Machine {
       resetRequested: this.resetRequested,
       stalledFaults: this.stalledFaults,
       stallTick: this.stallTick,
-      intrLevel: this.intrLevel,
+      intrLevel: this.board.intr, // a copy: the board keeps it
       nextHashTick: this.nextHashTick === Number.POSITIVE_INFINITY ? -1 : this.nextHashTick,
     };
   }
@@ -613,7 +528,6 @@ export class Machine {
     this.resetRequested = state.resetRequested === true;
     this.stalledFaults = Number(state.stalledFaults);
     this.stallTick = Number(state.stallTick);
-    this.intrLevel = state.intrLevel === true;
     this.nextHashTick = state.nextHashTick === -1 ? Number.POSITIVE_INFINITY : Number(state.nextHashTick);
     this.isInTick = false;
     this.deliveryTick = -1;

@@ -5,11 +5,12 @@
 // A snapshot is plain data and belongs to machines of the same manifest; the input port is not in it.
 
 import { PAGE_BYTES } from '../base/pages.ts';
+import type { BoardState } from '../board/board.ts';
 import type { DeviceState } from '../board/device.ts';
 import { updateWatch } from '../cpu/system/debug.ts';
 import { updateMode } from '../cpu/system/segmentation.ts';
 import { DIRTY_CHECKPOINT } from '../memory/address-space.ts';
-import { A20, RAM_BASE, TICK_F64 } from '../state/layout.ts';
+import { A20, APIC_BASE, RAM_BASE, TICK_F64 } from '../state/layout.ts';
 import type { Machine } from './machine.ts';
 import { cpuBytes, loadCpuBytes } from './state-hash.ts';
 
@@ -24,8 +25,7 @@ export interface Snapshot {
   readonly tick: number;
   readonly cpu: Uint8Array;
   readonly loop: DeviceState;
-  readonly clock: DeviceState;
-  readonly devices: readonly (readonly [string, DeviceState])[];
+  readonly board: BoardState;
   /** All of RAM; page `n` is entry `n % GROUP_PAGES` of group `n / GROUP_PAGES`. */
   readonly groups: readonly PageGroup[];
 }
@@ -72,8 +72,7 @@ export class PageStore {
       tick: machine.tick,
       cpu: cpuBytes(machine.cpu),
       loop: machine.saveLoop(),
-      clock: machine.clock.save(),
-      devices: machine.board.devices.map((device) => [device.name, device.save()] as const),
+      board: machine.board.save(),
       groups: this.groups.slice() as PageGroup[],
     };
   }
@@ -117,12 +116,8 @@ export class PageStore {
     loadCpuBytes(cpu, snapshot.cpu);
     cpu.f64[TICK_F64] = snapshot.tick;
     updateMode(cpu);
-    machine.board.devices.forEach((device, i) => {
-      const [name, state] = snapshot.devices[i];
-      if (name !== device.name) throw new Error(`the snapshot has device ${name} where the machine has ${device.name}`);
-      device.load(state);
-    });
-    machine.clock.load(snapshot.clock);
+    machine.board.load(snapshot.board);
+    machine.board.setApicBase(cpu.m32[APIC_BASE]);
     machine.loadLoop(snapshot.loop);
     const isMapSame = cpu.m32[A20] === a20;
     if (keepCode && isMapSame) space.touchDerived();

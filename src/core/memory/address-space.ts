@@ -181,15 +181,15 @@ export class AddressSpace {
     }
     if (mapped < 0) {
       const region = this.mmios[-mapped - 1];
-      return this.onMmioRead(physical, size, region.handler.read((physical >>> 0) - region.address, size));
+      const value = region.handler.read((physical >>> 0) - region.address, size);
+      this.onMmioRead(physical, size, value);
+      return value;
     }
     return size === 4 ? -1 : size === 2 ? 0xffff : 0xff;
   }
 
-  /** The input port's view of an MMIO read (recorded, asserted or replaced). Set by the machine. */
-  onMmioRead: (physical: number, size: number, value: number) => number = (_physical, _size, value) => value;
-
-  /** A debugger's view of a write to a device. */
+  /** A debugger's view of reads from devices and of writes to them. */
+  onMmioRead: (physical: number, size: number, value: number) => void = () => {};
   onMmioWrite: (physical: number, size: number, value: number) => void = () => {};
 
   /** Write 1, 2 or 4 bytes that lie within one page. */

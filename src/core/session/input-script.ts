@@ -9,7 +9,7 @@
  * The `when` lines fire in their order, each once; the next one looks only at what is written after the last fired.
  * Its input is due one tick after the write of the text's last byte, on every engine: same script, same log.
  */
-import type { InputPort } from './input-port.ts';
+import type { Inputs } from '../machine/door.ts';
 import type { InputEvent } from '../log/events.ts';
 import { isKeyName } from '../board/key-names.ts';
 
@@ -208,11 +208,11 @@ class StreamMatcher {
 
 /** Plays a script into a live or recording port. The machine feeds it every byte that the guest sends. */
 export class ScriptPlayer {
-  private readonly port: InputPort;
+  private readonly port: Inputs;
   private readonly waiting: Extract<ScriptStep, { kind: 'when' }>[] = [];
   private matcher: StreamMatcher | null = null;
 
-  constructor(steps: readonly ScriptStep[], port: InputPort) {
+  constructor(steps: readonly ScriptStep[], port: Inputs) {
     this.port = port;
     for (const step of steps) {
       if (step.kind === 'when') this.waiting.push(step);

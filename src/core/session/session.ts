@@ -8,11 +8,12 @@ import { placeAcpi } from '../machine/boot/acpi.ts';
 import { bootBios, checkBiosImage, mapBios } from '../machine/boot/bios.ts';
 import { bootLinux } from '../machine/boot/linux.ts';
 import { bootMultiboot } from '../machine/boot/multiboot.ts';
-import { createBoard, programLikeFirmware } from '../board/board.ts';
-import { TickClock } from '../machine/clock.ts';
+import { programLikeFirmware } from '../board/board.ts';
+import { surveyBoard } from '../board/survey.ts';
 import type { Engine } from '../machine/engine.ts';
-import { DevicelessPort, ReplayingPort } from './input-port.ts';
-import type { InputPort } from './input-port.ts';
+import { DevicelessPort } from './deviceless-port.ts';
+import { ReplayingPort } from './replaying-port.ts';
+import type { InputPort } from '../machine/door.ts';
 import { Machine } from '../machine/machine.ts';
 import type { MachineOptions, StopReason } from '../machine/machine.ts';
 import type { Cpu } from '../state/cpu.ts';
@@ -32,6 +33,8 @@ export const MEMORY_MEGABYTES_MAX = 2032;
 
 /** Bytes by role: `kernel`, `initrd`, `module0` …, `bios`. */
 export type Images = ReadonlyMap<string, Uint8Array>;
+const NO_BYTES = new Uint8Array(0);
+
 export type EngineFactory = (cpu: Cpu) => Engine;
 
 /** A manifest or log that this version cannot run, in one sentence. */
@@ -73,7 +76,7 @@ export class Session {
     const { manifest, images, port } = setup;
     this.port = port;
     this.log = log;
-    this.machine = new Machine(machineOptions(manifest), port, setup.output, setup.makeEngine);
+    this.machine = new Machine(machineOptions(manifest, images), port, setup.output, setup.makeEngine);
     bootImages(this.machine, manifest, images);
   }
 
@@ -112,7 +115,7 @@ export class Session {
   /** A host's decision cannot be made again and is taken from the log; what a device does must happen again. */
   private recordedReason(reason: string): string {
     const isDeed = reason === 'power-off' || reason === 'debug-exit' || reason === 'shutdown';
-    return isDeed && this.port.runsDevices ? 'log-end' : reason;
+    return isDeed && this.port.deliveries === null ? 'log-end' : reason;
   }
 }
 
@@ -182,33 +185,19 @@ export function checkManifest(manifest: MachineManifest, devices: 'model' | 'log
   }
 }
 
-type Settings = Pick<MachineManifest, 'memoryMegabytes' | 'nsPerTick' | 'epochSeconds' | 'options'>;
+type Settings = Pick<MachineManifest, 'memoryMegabytes' | 'options'>;
 
 /** Names and versions of the devices that a machine of this manifest has. */
 export function deviceRecords(settings: Settings): DeviceRecord[] {
-  const { memoryMegabytes, nsPerTick, epochSeconds, options } = settings;
-  const nothing = (): void => {};
-  const board = createBoard(
-    {
-      clock: new TickClock(() => 0, nsPerTick, epochSeconds),
-      output: { serial: nothing, debugConsole: nothing, debugExit: nothing, powerOff: nothing },
-      dma: { read: nothing, write: nothing },
-      mmio: nothing,
-      intr: nothing,
-      nmi: nothing,
-      requestReset: nothing,
-      setA20: nothing,
-    },
-    { memoryBytes: memoryMegabytes << 20, serialTiming: serialTimingOf(options) },
-  );
-  return board.devices.map(({ name, version }) => ({ name, version }));
+  const { memoryMegabytes, options } = settings;
+  return [...surveyBoard({ memoryBytes: memoryMegabytes << 20, serialTiming: serialTimingOf(options) }).devices];
 }
 
 function serialTimingOf(options: MachineManifest['options']): 'instant' | 'baud' {
   return options['serial-timing'] === 'baud' ? 'baud' : 'instant';
 }
 
-function machineOptions(manifest: MachineManifest): MachineOptions {
+function machineOptions(manifest: MachineManifest, images: Images): MachineOptions {
   const { options, memoryMegabytes, nsPerTick, epochSeconds } = manifest;
   const hashEvery = options['hash-every'];
   return {
@@ -217,6 +206,7 @@ function machineOptions(manifest: MachineManifest): MachineOptions {
     epochSeconds,
     reboot: options.reboot !== false,
     serialTiming: serialTimingOf(options),
+    images: manifest.images.map(({ role }) => ({ role, bytes: images.get(role) ?? NO_BYTES })),
     hashEveryTicks: typeof hashEvery === 'number' && hashEvery >= 0 ? hashEvery : HASH_EVERY_TICKS_DEFAULT,
   };
 }
@@ -225,7 +215,7 @@ function bootImages(machine: Machine, manifest: MachineManifest, images: Images)
   const { cpu, space } = machine;
   const { method, commandLine } = manifest.boot;
   // What the ACPI tables say is what CPUID and the board say.
-  const platform = { hasApic: cpu.hasApic, hasPci: true, hasVga: false };
+  const platform = { hasApic: machine.board.hasApic, hasPci: true, hasVga: false };
   const image = (role: string): Uint8Array => {
     const bytes = images.get(role);
     if (bytes === undefined) throw new SessionError(`The machine needs a ${role} image and none was given: give one.`);
@@ -242,7 +232,7 @@ function bootImages(machine: Machine, manifest: MachineManifest, images: Images)
     case 'linux': {
       const options = { kernel: image('kernel'), initrd: images.get('initrd'), commandLine, hasTextScreen: false };
       machine.boot(() => {
-        programLikeFirmware(machine.board.bus);
+        programLikeFirmware(machine.board.ports);
         bootLinux(cpu, space, { ...options, acpiRsdpAddress: placeAcpi(space, platform) });
       });
       break;
@@ -253,7 +243,7 @@ function bootImages(machine: Machine, manifest: MachineManifest, images: Images)
         .map(({ role, name }) => ({ data: image(role), commandLine: String(manifest.options[role] ?? name) }));
       const options = { kernel: image('kernel'), modules, commandLine };
       machine.boot(() => {
-        programLikeFirmware(machine.board.bus);
+        programLikeFirmware(machine.board.ports);
         placeAcpi(space, platform);
         bootMultiboot(cpu, space, options);
       });

@@ -41,6 +41,12 @@ export interface ErrorPins {
   release(): void;
 }
 
+/** The processor's own local APIC, as WRMSR reaches it (SDM 3 §10.4.3). */
+export interface ApicPin {
+  /** Low half of IA32_APIC_BASE, as it is from now on. */
+  setBase(low: number): void;
+}
+
 /** A board without the wires: errors are ignored. */
 const NO_PINS: ErrorPins = { assert: () => true, release: () => {} };
 
@@ -66,8 +72,8 @@ export class Cpu {
   /** Linear pages with a TLB entry. */
   readonly tlbList: TlbList;
   readonly ramSize: number;
-  /** The machine has a local APIC: CPUID announces it and IA32_APIC_BASE exists. */
-  hasApic = false;
+  /** Null: there is none, CPUID announces none and IA32_APIC_BASE does not exist. */
+  apic: ApicPin | null = null;
   space!: AddressSpace;
   ports!: PortBus;
   ferr: ErrorPins = NO_PINS;

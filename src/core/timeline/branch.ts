@@ -4,8 +4,9 @@
  * again from its inputs, then the edits as inputs, then what followed. So it replays without the parent, and a branch
  * of a branch is nothing special. A frame that readers may skip names the parent.
  */
+import { SILENT_OUTPUT } from '../board/silent.ts';
 import { hashBytesHex } from '../base/hash.ts';
-import { RecordingPort } from '../session/input-port.ts';
+import { RecordingPort } from '../session/recording-port.ts';
 import type { InputEvent } from '../log/events.ts';
 import { FRAME_FLAG, FRAME_HEADER_BYTES, FRAME_KIND, readPayload } from '../log/frames.ts';
 import { embedImages, hasImage } from '../log/log-images.ts';
@@ -86,8 +87,7 @@ export function* beginBranch(settings: BranchStart): Way<Session> {
     port.push(input.event, input.tick);
   }
   for (const { tick: at, event } of settings.inputs) port.push(event, Math.max(at, tick));
-  const output = { serial: () => {}, debugConsole: () => {}, debugExit: () => {}, powerOff: () => {} };
-  const session = new Session({ manifest, images, makeEngine, port, output });
+  const session = new Session({ manifest, images, makeEngine, port, output: SILENT_OUTPUT });
   while (session.tick < tick) {
     const reason = session.advance(Math.min(tick, session.tick + CHUNK_TICKS));
     if (reason !== 'tick' && session.tick < tick) {

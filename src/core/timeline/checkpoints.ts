@@ -6,7 +6,7 @@
  * shared between snapshots; a checkpoint is charged for the pages that its neighbours do not have.
  */
 import { PAGE_BYTES } from '../base/pages.ts';
-import type { PortPlace } from '../session/input-port.ts';
+import type { PortPlace } from '../session/log-port.ts';
 import { GROUP_PAGES, type Snapshot } from '../machine/snapshot.ts';
 
 export interface Checkpoint {

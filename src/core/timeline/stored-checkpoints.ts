@@ -76,6 +76,7 @@ export class CheckpointRecorder {
     if (machine.dueTick === machine.tick || machine.deliveryTick === machine.tick) return;
     this.nextTick = (Math.floor(machine.tick / this.everyTicks) + 1) * this.everyTicks;
     const snapshot = store.take();
+    const clock = snapshot.board.find(([name]) => name === 'clock');
     const isWhole = this.count++ % WHOLE_EVERY === 0;
     const frameCount = this.writePages(snapshot, isWhole ? null : this.before);
     const state = [
@@ -84,8 +85,8 @@ export class CheckpointRecorder {
       frameCount,
       snapshot.cpu,
       snapshot.loop,
-      snapshot.clock,
-      snapshot.devices.map(([name, device]) => [name, device]),
+      clock?.[1] ?? {},
+      snapshot.board.filter((each) => each !== clock).map(([name, device]) => [name, device]),
       this.serial.partsSince(isWhole ? 0 : (this.before?.tick ?? 0)).map(({ bytes, ticks }) => [bytes, stepsOf(ticks)]),
     ] as Packed;
     this.writer.writeFrame(FRAME_KIND.checkpoint, FRAME_FLAG.maySkip, snapshot.tick, state);
@@ -178,7 +179,7 @@ export class StoredCheckpoints {
     const [, isWhole, frameCount, cpu, loop, clock, devices, serialParts] = state;
     if (!isSafe(frameCount) || frameCount > frame) return fail('its frame is damaged');
     const { machine } = this;
-    const own = machine.board.devices.map((device) => [device.name, device.save()] as const);
+    const own = machine.board.save().filter(([name]) => name !== 'clock');
     if (!isBytes(cpu) || !isList(devices) || devices.length !== own.length || !isList(serialParts))
       return fail('its frame is damaged');
     const isOurs =
@@ -200,8 +201,10 @@ export class StoredCheckpoints {
       tick,
       cpu: Uint8Array.from(cpu),
       loop: loop as DeviceState,
-      clock: clock as DeviceState,
-      devices: own.map(([name], i) => [name, (devices[i] as Packed[])[1] as DeviceState] as const),
+      board: [
+        ...own.map(([name], i) => [name, (devices[i] as Packed[])[1] as DeviceState] as const),
+        ['clock', clock as DeviceState],
+      ],
       groups,
     };
     return { checkpoint: { snapshot, port: this.placeAt(frame, tick) }, serial };

@@ -11,8 +11,10 @@
  * before it, as debuggers expect. The run is cut into intervals, each with a list of the RAM pages written in it and of
  * the linear pages executed in it, so that a search backwards runs only the intervals that matter.
  */
+import { SILENT_OUTPUT } from '../board/silent.ts';
 import type { CodeInvalidator, Engine } from '../machine/engine.ts';
-import { DevicelessPort, ReplayingPort } from '../session/input-port.ts';
+import { DevicelessPort } from '../session/deviceless-port.ts';
+import { ReplayingPort } from '../session/replaying-port.ts';
 import type { DeliveryWatcher, Machine, StopReason } from '../machine/machine.ts';
 import { PageStore } from '../machine/snapshot.ts';
 import { DIRTY_INTERVAL, PAGE_WATCH_READ, PAGE_WATCH_WRITE } from '../memory/address-space.ts';
@@ -86,7 +88,7 @@ export class Timeline {
   readonly intervalTicks: number;
   /** Why the run ended, once its end has been reached. */
   ending: StopReason | null = null;
-  private readonly port: ReplayingPort;
+  private readonly port: ReplayingPort | DevicelessPort;
   private readonly store: PageStore;
   private readonly holdTicks: number;
   /** What the recording left in the log. */
@@ -115,10 +117,9 @@ export class Timeline {
     this.port = devices === 'log' ? new DevicelessPort(log) : new ReplayingPort(log);
     const send = (line: number, byte: number): void => this.serial.add(line, byte, this.machine.cpu.now());
     const output = {
+      ...SILENT_OUTPUT,
       serial: send,
       debugConsole: (byte: number) => send(DEBUG_CONSOLE_LINE, byte),
-      debugExit: () => {},
-      powerOff: () => {},
     };
     this.machine = createReplay({ log, images, makeEngine, output, devices, port: this.port }).machine;
     this.lookout = new Lookout(this.machine);

@@ -3,7 +3,8 @@
  * door and runs some ticks behind it. The states that the first reports on its way are compared with the shadow's at
  * the same ticks. The host calls `catchUp` between slices and stops when it says false. Law 3, live.
  */
-import { RecordingPort } from '../session/input-port.ts';
+import { SILENT_OUTPUT } from '../board/silent.ts';
+import { RecordingPort } from '../session/recording-port.ts';
 import type { InputEvent, StateHash } from '../log/events.ts';
 import type { LogWriter } from '../log/log.ts';
 import type { MachineManifest } from '../log/manifest.ts';
@@ -54,9 +55,7 @@ export class Shadow {
     this.live = live;
     this.port = new WitnessPort(live.inputs, 0);
     this.port.onStateHash = (tick, root) => this.compare(tick, root);
-    const nothing = (): void => {};
-    const output = { serial: nothing, debugConsole: nothing, debugExit: nothing, powerOff: nothing };
-    this.session = new Session({ manifest, images, makeEngine, port: this.port, output });
+    this.session = new Session({ manifest, images, makeEngine, port: this.port, output: SILENT_OUTPUT });
   }
 
   private compare(tick: number, root: string): void {

@@ -127,8 +127,7 @@ function deviceRows(left: Snapshot, right: Snapshot): DeviceRow[] {
       rows.push({ device, field, left: valueText(a[field]), right: valueText(b[field]) });
     }
   };
-  left.devices.forEach(([name, state], i) => compare(name, state, right.devices[i][1]));
-  compare('clock', left.clock, right.clock);
+  left.board.forEach(([name, state], i) => compare(name, state, right.board[i][1]));
   return rows;
 }
 

@@ -4,8 +4,9 @@
  * two machines whose states have come together again are still told apart. The position in the inputs follows from the
  * tick alone: `seek` after a snapshot was restored is all that there is to do.
  */
+import { SILENT_OUTPUT } from '../board/silent.ts';
 import type { OutputPort } from '../board/device.ts';
-import type { InputPort } from '../session/input-port.ts';
+import type { Checks, Inputs, Lifecycle } from '../machine/door.ts';
 import { hashBytes } from '../base/hash.ts';
 import type { DmaContent, InputEvent, StateHash } from '../log/events.ts';
 import { CHECK_KIND } from '../log/events.ts';
@@ -29,8 +30,9 @@ export function inputsOf(log: LogReader): TickedInput[] {
 /** Mixed in for a byte on serial line n: SERIAL_MARK + n. No kind of check has these numbers. */
 const SERIAL_MARK = 1000;
 
-export class WitnessPort implements InputPort {
-  readonly runsDevices = true;
+export class WitnessPort implements Inputs, Lifecycle, Checks {
+  readonly checks: Checks = this;
+  readonly deliveries = null;
   readonly divergence = null;
   endTick: number;
   /** The machine's own report of its state, every `hash-every` ticks. */
@@ -90,13 +92,11 @@ export class WitnessPort implements InputPort {
   interrupt(tick: number, vector: number): void {
     this.mix(tick, CHECK_KIND.interrupt, vector, 0);
   }
-  portRead(tick: number, port: number, size: number, value: number): number {
+  portRead(tick: number, port: number, size: number, value: number): void {
     this.mix(tick, CHECK_KIND['port-read'], port * 4 + (size >> 1), value);
-    return value;
   }
-  mmioRead(tick: number, address: number, size: number, value: number): number {
+  mmioRead(tick: number, address: number, size: number, value: number): void {
     this.mix(tick, CHECK_KIND['mmio-read'], address * 4 + (size >> 1), value);
-    return value;
   }
   timer(tick: number, id: number): void {
     this.mix(tick, CHECK_KIND.timer, id, 0);
@@ -121,23 +121,16 @@ export class WitnessPort implements InputPort {
   }
   advance(): void {}
   finish(): void {}
-  nextDelivery(): null {
-    return null;
-  }
-  takeDelivery(): null {
-    return null;
-  }
 
   /** Where the machine's output goes: into the digest, and on to `onSerial` if there is one. */
   output(now: () => number, onSerial?: (line: number, byte: number) => void): OutputPort {
     return {
+      ...SILENT_OUTPUT,
       serial: (line, byte) => {
         this.mix(now(), SERIAL_MARK + line, 0, byte);
         onSerial?.(line, byte);
       },
       debugConsole: (byte) => this.mix(now(), SERIAL_MARK - 1, 0, byte),
-      debugExit: () => {},
-      powerOff: () => {},
     };
   }
 }

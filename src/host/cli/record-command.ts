@@ -2,7 +2,7 @@
 // frame by frame, so that a process killed at any moment leaves a log that replays to its last whole frame.
 
 import { closeSync, existsSync, openSync, statSync, writeSync } from 'node:fs';
-import { RecordingPort } from '../../core/session/input-port.ts';
+import { RecordingPort } from '../../core/session/recording-port.ts';
 import { FRAME_TICKS_DEFAULT, LogWriter } from '../../core/log/log.ts';
 import { embedImages } from '../../core/log/log-images.ts';
 import type { LogProfile } from '../../core/log/manifest.ts';

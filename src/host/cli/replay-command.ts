@@ -2,7 +2,7 @@
 // the replay with status 1 and a description of where and what. Serial output appears as it did while recording.
 
 import { LogError } from '../../core/log/log-error.ts';
-import { ReplayingPort } from '../../core/session/input-port.ts';
+import { LogPort } from '../../core/session/log-port.ts';
 import { describeDivergence } from '../../core/session/divergence.ts';
 import { createReplay, SessionError } from '../../core/session/session.ts';
 import { type Arguments, CommandError, type CommandSpec, type OptionSpec } from './args.ts';
@@ -92,7 +92,7 @@ async function replayLog(
     progress:
       Progress.isWanted() && !isQuiet ? new Progress({ label: 'replay', nsPerTick, endTick: log.lastTick }) : null,
   });
-  const checks = session.port instanceof ReplayingPort ? session.port.agreedChecks : 0;
+  const checks = session.port instanceof LogPort ? session.port.agreedChecks : 0;
   if (driven.reason === 'stopped') {
     say(
       `replay: stopped at tick ${count(session.tick)} of ${count(log.lastTick)}; ${count(checks)} checks agreed so far`,

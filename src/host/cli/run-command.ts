@@ -3,7 +3,8 @@
 
 import type { OutputPort } from '../../core/board/device.ts';
 import { InputScriptError, parseInputScript, ScriptPlayer } from '../../core/session/input-script.ts';
-import { LivePort, RecordingPort } from '../../core/session/input-port.ts';
+import { LivePort } from '../../core/session/live-port.ts';
+import { RecordingPort } from '../../core/session/recording-port.ts';
 import { Session, type SessionEnd } from '../../core/session/session.ts';
 import { type Arguments, CommandError, type CommandSpec } from './args.ts';
 import { drive } from '../node/drive.ts';

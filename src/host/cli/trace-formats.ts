@@ -123,9 +123,8 @@ function listenToDevices({ cpu, space }: Machine, listen: DeviceListener): () =>
     },
   };
   space.onMmioRead = (physical, size, value) => {
-    const read = onMmioRead(physical, size, value);
-    listen('mmio-read', physical, size, read);
-    return read;
+    onMmioRead(physical, size, value);
+    listen('mmio-read', physical, size, value);
   };
   space.onMmioWrite = (physical, size, value) => listen('mmio-write', physical, size, value);
   return () => {

@@ -92,7 +92,7 @@ function basicLeaf(cpu: Cpu, leaf: number, subleaf: number, max: number): void {
   if (leaf === 0) {
     set(cpu, max, letters(VENDOR, 0), letters(VENDOR, 8), letters(VENDOR, 4));
   } else if (leaf === 1) {
-    set(cpu, SIGNATURE, CLFLUSH_SIZE, FEATURES_ECX, FEATURES_EDX | (cpu.hasApic ? FEATURE_APIC : 0));
+    set(cpu, SIGNATURE, CLFLUSH_SIZE, FEATURES_ECX, FEATURES_EDX | (cpu.apic !== null ? FEATURE_APIC : 0));
   } else if (leaf === 2) {
     // One row; TLBs and caches of the model: 4K and 4M page TLBs, 32 KiB L1s, 2 MiB L2, 64-byte prefetch.
     set(cpu, 0x02b3b001, 0xf0, 0, 0x2c04307d);

@@ -152,7 +152,7 @@ export function readMsr(cpu: Cpu): void {
       setTimeStamp(cpu);
       return;
     case APIC_BASE_MSR:
-      if (!cpu.hasApic) fail(cpu);
+      if (cpu.apic === null) fail(cpu);
       setResult(cpu, cpu.m32[APIC_BASE], cpu.m32[APIC_BASE + 1]);
       return;
     case SYSENTER_CS_MSR:
@@ -235,9 +235,10 @@ export function writeMsr(cpu: Cpu): void {
       return;
     case APIC_BASE_MSR:
       // Bits 8 (BSP, read-only), 11 (enable) and the page address.
-      if (!cpu.hasApic || (low & 0x6ff) !== 0 || (high & ~HIGH_ADDRESS) !== 0) fail(cpu);
+      if (cpu.apic === null || (low & 0x6ff) !== 0 || (high & ~HIGH_ADDRESS) !== 0) fail(cpu);
       cpu.m32[APIC_BASE] = (low & ~0x100) | (cpu.m32[APIC_BASE] & 0x100);
       cpu.m32[APIC_BASE + 1] = high;
+      cpu.apic?.setBase(cpu.m32[APIC_BASE]);
       cpu.exitRequest |= EXIT_DEADLINE;
       return;
     case SYSENTER_CS_MSR:

@@ -198,8 +198,6 @@ export class Pic implements Device {
   readonly version = 1;
   readonly master = new Chip8259();
   readonly slave = new Chip8259();
-  /** The INT output of the master; whoever owns the CPU's pin is told of changes. */
-  output = false;
   readonly #outputChanged: (level: boolean) => void;
 
   constructor(context: DeviceContext, outputChanged: (level: boolean) => void) {
@@ -244,10 +242,12 @@ export class Pic implements Device {
   #settle(): void {
     const cascade = this.slave.pendingLine() >= 0;
     if (cascade !== ((this.master.lines & 4) !== 0)) this.master.setLine(2, cascade);
-    const output = this.master.pendingLine() >= 0;
-    if (output === this.output) return;
-    this.output = output;
-    this.#outputChanged(output);
+    this.#outputChanged(this.output);
+  }
+
+  /** The INT output of the master; whoever owns the CPU's pin hears of it whenever it may have changed. */
+  get output(): boolean {
+    return this.master.pendingLine() >= 0;
   }
 
   /** INTA: the vector, with the chips' state changed; IR7 of a chip that has no request left, as the data sheet says. */
@@ -284,6 +284,5 @@ export class Pic implements Device {
   load(state: DeviceState): void {
     this.master.load(state.master as DeviceState);
     this.slave.load(state.slave as DeviceState);
-    this.output = state.output as boolean;
   }
 }
