@@ -7,7 +7,7 @@
 // The names the source uses freely are those that instantiate.ts binds, of the Runtime.
 
 import { CC_EFLAGS } from '../../src/core/state/flags.ts';
-import { ARITHMETIC_FLAGS, CC_DST, CC_OP, CC_SRC, EFLAGS, EIP, MODE_CPL3 } from '../../src/core/state/layout.ts';
+import { ARITHMETIC_FLAGS, CC_DST, CC_OP, CC_SRC, EFLAGS, EIP, LEFT, MODE_CPL3 } from '../../src/core/state/layout.ts';
 import {
   TLB_NO_SUPER_READ,
   TLB_NO_SUPER_WRITE,
@@ -454,7 +454,7 @@ class BlockEmitter {
     this.line(spill(all));
     const rest = block.count - index - 1;
     this.line(`if (step(cpu, ${pc}, ${this.at(delta)}, left + ${rest + 1} | 0, ${rest})) return;`);
-    this.line(`left = cpu.left - ${rest} | 0;`);
+    this.line(`left = m32[${LEFT}] - ${rest} | 0;`);
     if (writes) for (const register of all.used) this.line(`${REGISTER_NAMES[register]} = m32[${register}];`);
     this.line(`co = m32[${CC_OP}]; cd = m32[${CC_DST}]; cs = m32[${CC_SRC}];`);
     this.hosts.clear();
@@ -526,7 +526,7 @@ function emitBlock(all: FunctionFacts, index: number, out: string[]): void {
 /** Source of the function's body; parameter `cpu`, free names as in instantiate.ts. */
 export function emitFunction(fn: IrFunction): string {
   const all = facts(fn);
-  const out: string[] = [`let left = cpu.left | 0, pc = 0, at = 0, back = 0; const base = m32[${EIP}];`];
+  const out: string[] = [`let left = m32[${LEFT}], pc = 0, at = 0, back = 0; const base = m32[${EIP}];`];
   for (const register of all.used) out.push(`let ${REGISTER_NAMES[register]} = m32[${register}];`);
   out.push(`let co = m32[${CC_OP}], cd = m32[${CC_DST}], cs = m32[${CC_SRC}];`);
   out.push('E: {');
