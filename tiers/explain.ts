@@ -9,6 +9,7 @@ import type { Block, IrFunction } from './ir/ir.ts';
 import { print } from './ir/text.ts';
 import { verify } from './ir/verify.ts';
 import { emitFunction } from './js/emit.ts';
+import { NAMES } from './js/spelling.ts';
 import { liftBlock } from './lift/lift.ts';
 import { optimise, PASSES } from './opt/pipeline.ts';
 
@@ -61,5 +62,5 @@ export function explainTiers(bytes: Uint8Array, bits: 16 | 32, all = PASSES): Ti
     if (text !== before) passes.push({ name: pass.name, text });
     before = text;
   }
-  return { lifted, passes, optimised: before, javascript: emitFunction(fn) };
+  return { lifted, passes, optimised: before, javascript: emitFunction(fn, NAMES) };
 }

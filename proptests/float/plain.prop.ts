@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { makeFloatEnvironment, PE, useControlWord } from '../../src/core/cpu/float/ieee/environment.ts';
 import { divideF80, multiplyF80, squareRootF80 } from '../../src/core/cpu/float/x87/f80-arithmetic.ts';
 import { makeF80, setF80 } from '../../src/core/cpu/float/x87/f80.ts';
-import { dividePlain, multiplyPlain, operand, rootPlain } from '../../src/core/cpu/float/plain.ts';
+import { dividePlain, multiplyPlain, rootPlain } from '../../src/core/cpu/float/plain.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { getFlags } from '../../src/core/state/flags.ts';
 import {
@@ -22,6 +22,7 @@ import {
   FP_SIGNIFICAND,
   FP_STATUS,
   FP_TAG,
+  OPERAND,
 } from '../../src/core/state/layout.ts';
 import { generalArithmetic } from '../../tiers/interp/handlers/x87-arithmetic.ts';
 import { generalCompare } from '../../tiers/interp/handlers/x87-compare.ts';
@@ -159,7 +160,7 @@ test('plain quotients, products and roots of words at the edges, remainders near
     cpu.m32[FP_SIGNIFICAND] = a.lo;
     cpu.m32[FP_SIGNIFICAND + 1] = a.hi;
     cpu.m16[FP_SIGN_EXPONENT_16] = a.se;
-    operand.set([b.se, b.hi, b.lo]);
+    cpu.m32.set([b.se, b.hi, b.lo], OPERAND);
     useControlWord(environment, cpu.m32[FP_CONTROL]!);
     const operation = random.below(4);
     let bits: number;

@@ -240,7 +240,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     [
       'function addOrSubtract',
-      'extend(l, readB(l), size)',
+      'readSignedB(l)',
       'readB(l)',
       'narrow ADD and SUB without sign extension',
       at(new RegExp(`^(ADD|SUB|ADC|SBB) ${NARROW}`)),
@@ -269,7 +269,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ['function rcr', '- 1)', '- 2)', 'RCR puts the carry one bit too low', at(/^RCR .*, 0x1$/)],
   ]),
   ...inFile('tiers/lift/move.js', [
-    ['function movsx', 'extend(l, readB(l), sizeB(l))', 'readB(l)', 'compiled MOVSX extends with zeros', at(/^MOVSX /)],
+    ['function movsx', 'readSignedB(l)', 'readB(l)', 'compiled MOVSX extends with zeros', at(/^MOVSX /)],
     ['function cmovcc', 'value, old', 'old, value', 'compiled CMOVcc inverted', at(/^CMOVCC/)],
     ['function cwd', '31', '30', 'compiled CDQ takes bit 30', at(/^CWD/)],
     ['function leave', "'add', frame, 4", "'add', frame, 0", 'compiled LEAVE: ESP is off by 4', at(/^LEAVE/)],
@@ -380,8 +380,8 @@ export const MUTATIONS: readonly Mutation[] = [
   ...inFile('tiers/opt/forward.js', [
     [
       "op.op === 'handler'",
-      'known.clear()',
-      'known.size',
+      'known.delete(register)',
+      'known.get(register)',
       'registers are not read again after a handler',
       { shows: /^(LOOP|RCL|RCR|REP|MOVS|STOS|PUSHF|XADD|DIV|SHLD|SHRD|RDTSC|BS[FR]|POP|CMPXCHG|MOV_FROM_CR)/ },
     ],
@@ -404,7 +404,7 @@ export const MUTATIONS: readonly Mutation[] = [
       { names: /^(?!LEA )\w+(\.\w+)? .*\[|^(PUSH|POP|CALL|RET|LEAVE)/, shows: STORES },
     ],
   ]),
-  ...inFile('tiers/js/emit.js', [
+  ...inFile('tiers/js/block.js', [
     [
       'body() {',
       'left - ${block.count} | 0',
@@ -460,8 +460,8 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
     [
       'handler(writes)',
-      'if (writes)',
-      'if (!writes)',
+      '((writes >> register) & 1) !== 0',
+      '((writes >> register) & 1) === 0',
       'registers are not reloaded after a handler',
       { shows: /^(LOOP|RCL|RCR|REP|MOVS|STOS|PUSHF|XADD|DIV|SHLD|SHRD|RDTSC|BS[FR]|POP|CMPXCHG|MOV_FROM_CR)/ },
     ],
@@ -483,17 +483,31 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   ]),
   ...inFile('tiers/lift/simd.js', [
-    ['const andNot', "'xor', x, -1", "'xor', x, 0", 'compiled PANDN does not complement', at(/^(PANDN|ANDNP[SD]) /)],
-    ['PCMPEQB', '0xff)', '0x7f)', 'compiled PCMPEQB leaves the top bits', at(/^PCMPEQB /)],
     ['function moveDouble', 'to + 2', 'to + 3', 'a compiled load of MOVSD leaves a word', at(/^(MOVSD|MOVQ) xmm/)],
-    ['MOVHLPS', '6, 7, 2, 3', '6, 7, 4, 5', 'compiled MOVHLPS moves too much', at(/^MOVHLPS /)],
+    ['MOVHLPS', '[0, 1]', '[0, 1], [1, 1]', 'compiled MOVHLPS moves too much', at(/^MOVHLPS /)],
+  ]),
+  ...inFile('tiers/js/vectors.js', [
+    ["case 'andnot'", '~${b}', '${b}', 'compiled PANDN does not complement', at(/^(PANDN|ANDNP[SD]) /)],
+    [
+      'const equal',
+      '(1 << bits) - 1',
+      '(1 << (bits - 1)) - 1',
+      'compiled PCMPEQB leaves the top bits',
+      at(/^PCMPEQ[BW] /),
+    ],
   ]),
   ...inFile('tiers/runtime/wide.js', [
     ['const truncate', 'Math.trunc(x)', 'Math.round(x)', 'compiled CVTTSD2SI rounds', at(/^CVTTS[SD]2SI /)],
     ['const compare', 'x < y', 'x <= y', 'compiled UCOMISD takes equal for below', at(/^U?COMIS[SD] /)],
   ]),
-  ...inFile('tiers/js/emit.js', [
-    ["case 'assist'", 'm32[${EIP}] = ${this.at(delta)};', '', 'the x87 remembers a wrong instruction', at(/^F\w/)],
+  ...inFile('tiers/js/block.js', [
+    [
+      "case 'assist'",
+      '${this.word(EIP)} = ${this.at(delta)}; ',
+      '',
+      'the x87 remembers a wrong instruction',
+      at(/^F\w/),
+    ],
   ]),
   ...inFile('tiers/runtime/miss.js', [
     [

@@ -48,8 +48,6 @@ const {
   EFLAGS,
   EIP,
   ESP,
-  EXIT_REQUEST,
-  LEFT,
   MODE_CPL3,
   MODE_FLAT_CODE,
   MODE_KEY,
@@ -120,8 +118,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
   const csLimit = m32[SEG_LIMIT + CS] >>> 0;
   // Leaving now and then lets the host engine enter its compiled version by a plain call, which it has ready
   // seconds before one that enters in the middle of the loop.
-  const reserve = Math.max(0, m32[LEFT] - CALL_TICKS_MAX);
-  let left = m32[LEFT] - reserve;
+  const reserve = Math.max(0, cpu.left - CALL_TICKS_MAX);
+  let left = cpu.left - reserve;
   let eip = m32[EIP];
   let pageLinear = 1; // never equal to a page's address
   let table: Int32Array = EMPTY;
@@ -143,16 +141,16 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
     const compiled = code[block + B_COMPILED];
     if (compiled !== 0) {
       m32[EIP] = eip;
-      m32[LEFT] = left + reserve;
+      cpu.left = left + reserve;
       blocks.compiled[compiled](cpu);
-      left = m32[LEFT] - reserve;
+      left = cpu.left - reserve;
       eip = m32[EIP];
-      if (m32[EXIT_REQUEST] !== 0) break;
+      if (cpu.exitRequest !== 0) break;
       continue;
     }
     if (--code[block + B_HEAT] === 0) {
       m32[EIP] = eip;
-      m32[LEFT] = left + reserve;
+      cpu.left = left + reserve;
       blocks.onHot(block, eip);
       pageLinear = 1;
       continue;
@@ -1247,13 +1245,13 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
       const exactLeft = left + reserve + ((end - pc) >> 3);
       m32[EIP] = here;
       cpu.nextEip = following;
-      m32[LEFT] = exactLeft;
+      cpu.left = exactLeft;
       HANDLER_TABLE[code[pc + R_META] & META_OP_MASK](cpu, code, pc);
-      if (cpu.nextEip !== following || (m32[EXIT_REQUEST] | cpu.extraTicks) !== 0 || m32[MODE_KEY] !== mode) {
+      if (cpu.nextEip !== following || (cpu.exitRequest | cpu.extraTicks) !== 0 || m32[MODE_KEY] !== mode) {
         left = exactLeft - reserve - 1 - cpu.extraTicks;
         cpu.extraTicks = 0;
         eip = cpu.nextEip;
-        if (m32[EXIT_REQUEST] !== 0 || m32[MODE_KEY] !== mode) break enter;
+        if (cpu.exitRequest !== 0 || m32[MODE_KEY] !== mode) break enter;
         if (m32[SEG_BASE + CS] !== csBase || m32[SEG_LIMIT + CS] >>> 0 !== csLimit) break enter;
         continue enter;
       }
@@ -1261,7 +1259,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
     }
   }
   m32[EIP] = eip;
-  m32[LEFT] = left + reserve;
+  cpu.left = left + reserve;
 }
 
 const EMPTY = new Int32Array(4096);

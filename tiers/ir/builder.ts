@@ -1,7 +1,8 @@
 // Makes the operations of one block, in order. Lifters speak to it; passes that expand an operation do too.
 // It numbers temps and folds nothing: simplifying is the work of tiers/opt.
 
-import type { Binary, Exit, Op, Size, Temp, Unary, WideName } from './ir.ts';
+import type { ValueAttempt, WordAttempt } from './attempts.ts';
+import type { Binary, Convert, Exit, Op, Size, Temp, Type, Unary, Vector } from './ir.ts';
 
 export class Builder {
   readonly ops: Op[] = [];
@@ -16,19 +17,19 @@ export class Builder {
     return this.temps++;
   }
 
-  insn(index: number, delta: number, length: number, pc: number): void {
-    this.ops.push({ op: 'insn', index, delta, length, pc });
+  insn(index: number, row: number, delta: number, length: number, pc: number): void {
+    this.ops.push({ op: 'insn', index, row, delta, length, pc });
   }
 
-  constant(value: number): Temp {
+  constant(value: number, type: 'i32' | 'i64' = 'i32'): Temp {
     const to = this.fresh();
-    this.ops.push({ op: 'const', to, value: value | 0 });
+    this.ops.push({ op: 'const', to, type, value: value | 0 });
     return to;
   }
 
   get(register: number): Temp {
     const to = this.fresh();
-    this.ops.push({ op: 'get', to, register });
+    this.ops.push({ op: 'get', to, type: 'i32', register });
     return to;
   }
 
@@ -38,19 +39,19 @@ export class Builder {
 
   word(index: number): Temp {
     const to = this.fresh();
-    this.ops.push({ op: 'word', to, index });
+    this.ops.push({ op: 'word', to, type: 'i32', index });
     return to;
   }
 
   unary(how: Unary, a: Temp): Temp {
     const to = this.fresh();
-    this.ops.push({ op: 'unary', to, how, a });
+    this.ops.push({ op: 'unary', to, type: 'i32', how, a });
     return to;
   }
 
   binary(how: Binary, a: Temp, b: Temp): Temp {
     const to = this.fresh();
-    this.ops.push({ op: 'binary', to, how, a, b });
+    this.ops.push({ op: 'binary', to, type: 'i32', how, a, b });
     return to;
   }
 
@@ -61,13 +62,37 @@ export class Builder {
 
   select(test: Temp, a: Temp, b: Temp): Temp {
     const to = this.fresh();
-    this.ops.push({ op: 'select', to, test, a, b });
+    this.ops.push({ op: 'select', to, type: 'i32', test, a, b });
     return to;
   }
 
-  load(size: Size, address: Temp, write = false): Temp {
+  vector(how: Vector, a: Temp, b: Temp): Temp {
     const to = this.fresh();
-    this.ops.push({ op: 'load', to, size, address, write, checked: false });
+    this.ops.push({ op: 'vector', to, type: 'v128', how, a, b });
+    return to;
+  }
+
+  shuffle(a: Temp, b: Temp, lanes: readonly [number, number, number, number]): Temp {
+    const to = this.fresh();
+    this.ops.push({ op: 'shuffle', to, type: 'v128', a, b, lanes });
+    return to;
+  }
+
+  mask(bits: 8 | 32 | 64, a: Temp): Temp {
+    const to = this.fresh();
+    this.ops.push({ op: 'mask', to, type: 'i32', bits, a });
+    return to;
+  }
+
+  convert(how: Convert, a: Temp): Temp {
+    const to = this.fresh();
+    this.ops.push({ op: 'convert', to, type: 'f64', how, a });
+    return to;
+  }
+
+  load(size: Size, address: Temp, { signed = false, write = false } = {}): Temp {
+    const to = this.fresh();
+    this.ops.push({ op: 'load', to, type: 'i32', size, signed: signed && size < 2, address, write, checked: false });
     return to;
   }
 
@@ -89,23 +114,24 @@ export class Builder {
 
   condition(code: number): Temp {
     const to = this.fresh();
-    this.ops.push({ op: 'condition', to, code });
+    this.ops.push({ op: 'condition', to, type: 'i32', code });
     return to;
   }
 
   carry(): Temp {
     const to = this.fresh();
-    this.ops.push({ op: 'carry', to });
+    this.ops.push({ op: 'carry', to, type: 'i32' });
     return to;
   }
 
   flags(): Temp {
     const to = this.fresh();
-    this.ops.push({ op: 'flags', to });
+    this.ops.push({ op: 'flags', to, type: 'i32' });
     return to;
   }
 
-  handler(writes = true): void {
+  /** `writes`: mask of the general registers that may change. */
+  handler(writes: number): void {
     this.ops.push({ op: 'handler', writes });
   }
 
@@ -113,14 +139,14 @@ export class Builder {
     this.ops.push({ op: 'assist', row });
   }
 
-  peek(index: number): Temp {
+  peek(index: number, type: Type = 'i32'): Temp {
     const to = this.fresh();
-    this.ops.push({ op: 'peek', to, index });
+    this.ops.push({ op: 'peek', to, type, index });
     return to;
   }
 
-  poke(index: number, value: Temp): void {
-    this.ops.push({ op: 'poke', index, value });
+  poke(index: number, value: Temp, type: Type = 'i32'): void {
+    this.ops.push({ op: 'poke', type, index, value });
   }
 
   fetch(words: 2 | 4, index: number, address: Temp, aligned = false): void {
@@ -131,7 +157,14 @@ export class Builder {
     this.ops.push({ op: 'stash', words, index, address, aligned });
   }
 
-  attempt(how: WideName, a: number, b: number): void {
+  attempt(how: WordAttempt, a: number, b: number): void {
     this.ops.push({ op: 'attempt', how, a, b });
+  }
+
+  /** An attempt that gives a value. */
+  attemptValue(how: ValueAttempt, a: number, b: number): Temp {
+    const to = this.fresh();
+    this.ops.push({ op: 'attempt', to, type: 'i32', how, a, b });
+    return to;
   }
 }

@@ -10,8 +10,9 @@ import {
 } from '../../src/core/memory/tlb.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { binary, carryOf, conditionOf, flagsOf, unary } from './arithmetic.ts';
-import type { Wide } from './wide-places.ts';
-import { BASE, type Block, type IrFunction, type Op, type Temp, unknown } from './ir.ts';
+import type { Wide } from './attempts.ts';
+import { BASE, type Block, type IrFunction, type Op, type Temp, type Type, unknown } from './ir.ts';
+import { mask, shuffle, vector, type Vector128 } from './lanes.ts';
 
 /** What evaluation calls: a part of the Runtime of compiled code (tiers/runtime/runtime.ts). */
 export interface EvaluationServices {
@@ -22,13 +23,16 @@ export interface EvaluationServices {
   readonly wide: Wide;
 }
 
+/** i32 as a signed number, i64 as a bigint, f32 and f64 as numbers, v128 as four words. */
+type Value = number | bigint | Vector128;
+
 /** No delta: those are within a page. */
 const LEFT = 2 ** 33;
 
 /** Where evaluation goes after a block: a delta, or LEFT: the function was left and EIP and cpu.left are exact. */
 function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, services: EvaluationServices): number {
-  const { m8, m16, m32, tlb } = cpu;
-  const values = new Int32Array(block.temps);
+  const { m8, m16, m32, tlb, view } = cpu;
+  const values = new Array<Value>(block.temps).fill(0);
   const user = (fn.mode & MODE_CPL3) !== 0;
   const readDeny = user ? TLB_NO_USER_READ : TLB_NO_SUPER_READ;
   const writeDeny = user ? TLB_NO_USER_WRITE : TLB_NO_SUPER_WRITE;
@@ -50,7 +54,23 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ser
     if (!checked && ((entry & deny) !== 0 || (address & ((1 << size) - 1)) !== 0)) return -1;
     return ((entry & -4096) + address) | 0;
   };
-  const v = (temp: Temp): number => values[temp];
+  const v = (temp: Temp): number => values[temp] as number;
+  const lanes = (temp: Temp): Vector128 => values[temp] as Vector128;
+  const peek = (type: Type, index: number): Value => {
+    const at = index << 2;
+    if (type === 'i32') return m32[index];
+    if (type === 'i64') return view.getBigInt64(at, true);
+    if (type === 'f32') return view.getFloat32(at, true);
+    return type === 'f64' ? view.getFloat64(at, true) : m32.slice(index, index + 4);
+  };
+  const poke = (type: Type, index: number, value: Value): void => {
+    const at = index << 2;
+    if (type === 'i32') m32[index] = value as number;
+    else if (type === 'i64') view.setBigInt64(at, value as bigint, true);
+    else if (type === 'f32') view.setFloat32(at, value as number, true);
+    else if (type === 'f64') view.setFloat64(at, value as number, true);
+    else m32.set(value as Vector128, index);
+  };
 
   for (const op of block.ops) {
     switch (op.op) {
@@ -58,7 +78,7 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ser
         insn = op;
         break;
       case 'const':
-        values[op.to] = op.value;
+        values[op.to] = op.type === 'i64' ? BigInt(op.value) : op.value;
         break;
       case 'get':
         values[op.to] = op.register === BASE ? base : m32[op.register];
@@ -78,13 +98,28 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ser
       case 'select':
         values[op.to] = v(op.test) !== 0 ? v(op.a) : v(op.b);
         break;
+      case 'vector':
+        values[op.to] = vector(op.how, lanes(op.a), lanes(op.b));
+        break;
+      case 'shuffle':
+        values[op.to] = shuffle(lanes(op.a), lanes(op.b), op.lanes);
+        break;
+      case 'mask':
+        values[op.to] = mask(op.bits, lanes(op.a));
+        break;
+      case 'convert':
+        // Numbers of the host are f64 already.
+        values[op.to] = v(op.a);
+        break;
       case 'load': {
         const host = plain(v(op.address), op.size, op.write ? readDeny | writeDeny : readDeny, op.checked);
         if (host < 0) {
           handle(0);
           return LEFT;
         }
-        values[op.to] = op.size === 2 ? m32[host >>> 2] : op.size === 1 ? m16[host >>> 1] : m8[host];
+        const bits = op.size === 2 ? m32[host >>> 2] : op.size === 1 ? m16[host >>> 1] : m8[host];
+        const unused = 32 - (8 << op.size);
+        values[op.to] = op.signed ? (bits << unused) >> unused : bits;
         break;
       }
       case 'store': {
@@ -130,10 +165,10 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ser
         break;
       }
       case 'peek':
-        values[op.to] = m32[op.index];
+        values[op.to] = peek(op.type, op.index);
         break;
       case 'poke':
-        m32[op.index] = v(op.value);
+        poke(op.type, op.index, values[op.value]);
         break;
       case 'fetch':
       case 'stash': {
@@ -147,12 +182,15 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ser
         for (let k = 0; k < op.words; k++) m32[to + k] = m32[from + k];
         break;
       }
-      case 'attempt':
-        if (services.wide[op.how](op.a, op.b) === 0) {
+      case 'attempt': {
+        const done = services.wide[op.how](op.a, op.b);
+        if ('to' in op ? done < 0 : done === 0) {
           handle(0);
           return LEFT;
         }
+        if ('to' in op) values[op.to] = done;
         break;
+      }
       case 'handler': {
         const rest = block.count - (insn?.index ?? 0) - 1;
         const last = block.exit.exit === 'leave' && rest === 0;

@@ -1,11 +1,22 @@
 // The intermediate representation between decoded instructions and emitted code: a function is a few blocks of
-// guest code of one page and one mode, each a straight list of operations on temps that are assigned once and
-// live inside their block. Guest registers are globals (get, set). Nothing here depends on where the code lies:
+// guest code of one page and one mode, each a straight list of operations on values that are assigned once, have a type
+// and live inside their block. Guest registers are globals (get, set). Nothing here depends on where the code lies:
 // places are deltas from the entry block's EIP.
-// The rule of restart: inside one instruction no `set`, `cc` or `bits` comes before an operation that can go the
-// slow way (load, store, guard). The slow way is always the same: the row's handler does the whole instruction.
+// The rule of restart: inside one instruction nothing that the guest can see changes before an operation that can go the
+// slow way (canGoSlow). The slow way is always the same: the row's handler does the whole instruction.
 
 import { REGISTERS_32 } from '../../src/core/base/names.ts';
+import type { ValueAttempt, WordAttempt } from './attempts.ts';
+
+/**
+ * What a value is. i32 are the bits of guest registers and flags; i64 and v128 are moved, combined and compared as bits;
+ * f32 and f64 are numbers, never NaNs: an operation that could make one is an attempt, which works on words.
+ */
+export const TYPES = ['i32', 'i64', 'f32', 'f64', 'v128'] as const;
+export type Type = (typeof TYPES)[number];
+
+/** Words of the CPU block that a value of the type takes. */
+export const WORDS_OF: Readonly<Record<Type, 1 | 2 | 4>> = { i32: 1, i64: 2, f32: 1, f64: 2, v128: 4 };
 
 /** Index of a value; −1 stands for none. */
 export type Temp = number;
@@ -48,86 +59,99 @@ export const BINARY = [
 ] as const;
 export type Binary = (typeof BINARY)[number];
 
-/** What an attempt changes that somebody can see: nothing. They leave their results in scratch. */
-const WIDE_UNSEEN = [
-  'operandF32',
-  'operandF64',
-  'operandInt32',
-  'operandInt64',
-  'storeF32',
-  'storeF64',
-  'storeInt16',
-  'storeInt32',
-  'storeInt64',
+/**
+ * Operations on two v128, lane by lane; the number is the bits of a lane. andnot is a & ~b; eq and gt (signed) give lanes
+ * of all ones or all zeros.
+ */
+export const VECTOR = [
+  'and',
+  'or',
+  'xor',
+  'andnot',
+  'add8',
+  'add16',
+  'add32',
+  'sub8',
+  'sub16',
+  'sub32',
+  'eq8',
+  'eq16',
+  'eq32',
+  'gt32',
 ] as const;
+export type Vector = (typeof VECTOR)[number];
 
-/** Functions of wide.ts and wide-x87.ts, on words of the CPU block. */
-export const WIDE_NAMES = [
-  ...WIDE_UNSEEN,
-  'addF32',
-  'subtractF32',
-  'multiplyF32',
-  'divideF32',
-  'addF64',
-  'subtractF64',
-  'multiplyF64',
-  'divideF64',
-  'addPackedF32',
-  'subtractPackedF32',
-  'multiplyPackedF32',
-  'dividePackedF32',
-  'addPackedF64',
-  'subtractPackedF64',
-  'multiplyPackedF64',
-  'dividePackedF64',
-  'compareF32',
-  'compareF64',
-  'fromInt32F32',
-  'fromInt32F64',
-  'truncateF32',
-  'truncateF64',
-  'widenF32',
-  'narrowF64',
-  'pushOperand',
-  'addOperand',
-  'subtractOperand',
-  'subtractFromOperand',
-  'multiplyOperand',
-  'divideOperand',
-  'divideIntoOperand',
-  'compareOperand',
-  'loadControl',
-] as const;
-export type WideName = (typeof WIDE_NAMES)[number];
-
-/** Whether an attempt changes what the guest can see. */
-export const isSeen = (how: WideName): boolean => !(WIDE_UNSEEN as readonly WideName[]).includes(how);
+/** Conversions to f64 that are exact for every value: of an i32 as a signed number, and of an f32. */
+export const CONVERT = ['fromInt32', 'promote'] as const;
+export type Convert = (typeof CONVERT)[number];
 
 /** Sizes of memory accesses: log2 of the bytes. */
 export type Size = 0 | 1 | 2;
 
 export type Op =
-  /** An instruction begins: its index in the block, place, length, and the arena position of its record. */
+  /** An instruction begins: its index in the block, row, place, length, and the arena position of its record. */
   | {
       readonly op: 'insn';
       readonly index: number;
+      readonly row: number;
       readonly delta: number;
       readonly length: number;
       readonly pc: number;
     }
-  | { readonly op: 'const'; readonly to: Temp; readonly value: number }
-  | { readonly op: 'get'; readonly to: Temp; readonly register: number }
+  /** Of an i64: `value` sign-extended. */
+  | { readonly op: 'const'; readonly to: Temp; readonly type: 'i32' | 'i64'; readonly value: number }
+  | { readonly op: 'get'; readonly to: Temp; readonly type: 'i32'; readonly register: number }
   | { readonly op: 'set'; readonly register: number; readonly value: Temp }
-  /** A word of the CPU block that only handlers change (segment bases, limits). */
-  | { readonly op: 'word'; readonly to: Temp; readonly index: number }
-  | { readonly op: 'unary'; readonly to: Temp; readonly how: Unary; readonly a: Temp }
-  | { readonly op: 'binary'; readonly to: Temp; readonly how: Binary; readonly a: Temp; readonly b: Temp }
-  | { readonly op: 'select'; readonly to: Temp; readonly test: Temp; readonly a: Temp; readonly b: Temp }
-  /** Zero-extended. `write`: the store to the same address follows, so the page must be writable too. `checked`: known to be plain. */
+  /** A word of the CPU block that only handlers change: segment and system registers. */
+  | { readonly op: 'word'; readonly to: Temp; readonly type: 'i32'; readonly index: number }
+  | { readonly op: 'unary'; readonly to: Temp; readonly type: 'i32'; readonly how: Unary; readonly a: Temp }
+  | {
+      readonly op: 'binary';
+      readonly to: Temp;
+      readonly type: 'i32';
+      readonly how: Binary;
+      readonly a: Temp;
+      readonly b: Temp;
+    }
+  /** `a` when `test` is not 0, else `b`. */
+  | {
+      readonly op: 'select';
+      readonly to: Temp;
+      readonly type: 'i32';
+      readonly test: Temp;
+      readonly a: Temp;
+      readonly b: Temp;
+    }
+  | {
+      readonly op: 'vector';
+      readonly to: Temp;
+      readonly type: 'v128';
+      readonly how: Vector;
+      readonly a: Temp;
+      readonly b: Temp;
+    }
+  /** Doublewords in their order: 0 to 3 of `a`, 4 to 7 of `b`. */
+  | {
+      readonly op: 'shuffle';
+      readonly to: Temp;
+      readonly type: 'v128';
+      readonly a: Temp;
+      readonly b: Temp;
+      readonly lanes: readonly [number, number, number, number];
+    }
+  /** The top bits of the lanes of a v128, the lowest lane's in bit 0. */
+  | { readonly op: 'mask'; readonly to: Temp; readonly type: 'i32'; readonly bits: 8 | 32 | 64; readonly a: Temp }
+  | { readonly op: 'convert'; readonly to: Temp; readonly type: 'f64'; readonly how: Convert; readonly a: Temp }
+  /**
+   * `signed`: sign-extended, else zero-extended; 32 bits are neither. `write`: the store to the same address follows, so the page must be
+   * writable too. `checked`: an access before it in the block has shown that this one is plain.
+   */
   | {
       readonly op: 'load';
       readonly to: Temp;
+      readonly type: 'i32';
       readonly size: Size;
+      readonly signed: boolean;
       readonly address: Temp;
       readonly write: boolean;
       readonly checked: boolean;
@@ -156,19 +180,23 @@ export type Op =
   /** All six arithmetic flags at once, as EFLAGS bits. */
   | { readonly op: 'bits'; readonly value: Temp }
   /** What the current flags say: condition tttn, CF, or the six arithmetic bits. */
-  | { readonly op: 'condition'; readonly to: Temp; readonly code: number }
-  | { readonly op: 'carry'; readonly to: Temp }
-  | { readonly op: 'flags'; readonly to: Temp }
-  /** The handler does the current instruction; everything may have changed. `writes`: general registers may have. */
-  | { readonly op: 'handler'; readonly writes: boolean }
+  | { readonly op: 'condition'; readonly to: Temp; readonly type: 'i32'; readonly code: number }
+  | { readonly op: 'carry'; readonly to: Temp; readonly type: 'i32' }
+  | { readonly op: 'flags'; readonly to: Temp; readonly type: 'i32' }
   /**
-   * The handler does the current instruction, of which is known that it takes its operands from words of the CPU block
-   * and leaves general registers, flags, memory and EIP alone, and that it cannot fault. `row`: its number.
+   * The handler does the current instruction; everything may have changed, of general registers those in the mask
+   * `writes` (bit = number).
+   */
+  | { readonly op: 'handler'; readonly writes: number }
+  /**
+   * The handler of the current instruction's row does it on words of the CPU block, in the middle of the function: the
+   * row says so (`assists`), and so promises that this form changes x87 or SSE state alone and cannot fault. Flags that
+   * the row writes are in EFLAGS behind it, where a `peek` takes them.
    */
   | { readonly op: 'assist'; readonly row: number }
-  /** A word of the CPU block as it is here: x87, SSE. */
-  | { readonly op: 'peek'; readonly to: Temp; readonly index: number }
-  | { readonly op: 'poke'; readonly index: number; readonly value: Temp }
+  /** A value in words of the CPU block, from `index` on, as it is here: x87, SSE, scratch. */
+  | { readonly op: 'peek'; readonly to: Temp; readonly type: Type; readonly index: number }
+  | { readonly op: 'poke'; readonly type: Type; readonly index: number; readonly value: Temp }
   /** Memory to words of the CPU block and back: 2 (64 bits) or 4. `aligned`: another alignment goes the slow way. */
   | {
       readonly op: 'fetch' | 'stash';
@@ -177,8 +205,16 @@ export type Op =
       readonly address: Temp;
       readonly aligned: boolean;
     }
-  /** A function of wide.ts, of `a` and `b`, mostly words of the CPU block. It does all of it, or nothing and the instruction goes the slow way. */
-  | { readonly op: 'attempt'; readonly how: WideName; readonly a: number; readonly b: number };
+  /** A function of attempts.ts. It does all of it, or nothing and the instruction goes the slow way. */
+  | { readonly op: 'attempt'; readonly how: WordAttempt; readonly a: number; readonly b: number }
+  | {
+      readonly op: 'attempt';
+      readonly to: Temp;
+      readonly type: 'i32';
+      readonly how: ValueAttempt;
+      readonly a: number;
+      readonly b: number;
+    };
 
 export type Exit =
   /** To a known place in the same page or beyond it. */
@@ -218,8 +254,12 @@ export function usesOf(op: Op): Temp[] {
     case 'bits':
       return [op.value];
     case 'unary':
+    case 'mask':
+    case 'convert':
       return [op.a];
     case 'binary':
+    case 'vector':
+    case 'shuffle':
       return [op.a, op.b];
     case 'select':
       return [op.test, op.a, op.b];
@@ -261,8 +301,12 @@ export function withUses(op: Op, map: (temp: Temp) => Temp): Op {
     case 'poke':
       return { ...op, value: map(op.value) };
     case 'unary':
+    case 'mask':
+    case 'convert':
       return { ...op, a: map(op.a) };
     case 'binary':
+    case 'vector':
+    case 'shuffle':
       return { ...op, a: map(op.a), b: map(op.b) };
     case 'select':
       return { ...op, test: map(op.test), a: map(op.a), b: map(op.b) };
@@ -303,9 +347,21 @@ export function successors(exit: Exit): number[] {
   return exit.exit === 'branch' ? [exit.taken, exit.next] : [];
 }
 
-/** Whether the value can be computed again later, or not at all. `get` and flag reads are pure at their place only. */
+/** Whether the value depends on its operands alone. What is read from registers, flags or words depends on the place too. */
 export function isPure(op: Op): boolean {
-  return op.op === 'const' || op.op === 'unary' || op.op === 'binary' || op.op === 'select';
+  switch (op.op) {
+    case 'const':
+    case 'unary':
+    case 'binary':
+    case 'select':
+    case 'vector':
+    case 'shuffle':
+    case 'mask':
+    case 'convert':
+      return true;
+    default:
+      return false;
+  }
 }
 
 /** Whether the operation can go the slow way. */

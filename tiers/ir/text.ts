@@ -3,82 +3,130 @@
 // position of a record (pc) is the only number a reader may have to ignore.
 
 import { CONDITIONS } from '../../src/core/base/names.ts';
+import { OP, type OpName, rowOf } from '../../src/core/isa/ops.ts';
+import { ATTEMPTS, type AttemptName, type Role, type ValueAttempt, type WordAttempt } from './attempts.ts';
 import {
   BINARY,
   type Binary,
   type Block,
+  CONVERT,
+  type Convert,
   type Exit,
   type IrFunction,
   type Op,
   REGISTER_NAMES,
   type Size,
   type Temp,
+  TYPES,
+  type Type,
   UNARY,
   type Unary,
   unknown,
-  WIDE_NAMES,
+  VECTOR,
+  type Vector,
+  WORDS_OF,
 } from './ir.ts';
+import { modeOf, modeText, wordIndex, wordName } from './names.ts';
 
 const KINDS = ['add', 'adc', 'sub', 'sbb', 'logic', 'inc', 'dec', 'szp'];
 const SIZES = ['8', '16', '32'];
+/** Numbers of this size and more are written in hexadecimal: masks, addresses. */
+const HEX_MIN = 1024;
 
-const t = (temp: Temp): string => `t${temp}`;
+const v = (temp: Temp): string => `v${temp}`;
 
 function kindName(kind: number): string {
   return `${KINDS[Math.floor((kind - 1) / 3)]}${SIZES[(kind - 1) % 3]}`;
 }
 
-function printOp(op: Op): string {
+const numberText = (value: number): string =>
+  Math.abs(value) < HEX_MIN ? `${value}` : `0x${(value >>> 0).toString(16).padStart(8, '0')}`;
+
+/** Registers of a mask, `none`, or `all`. */
+function registersText(mask: number): string {
+  if (mask === 0) return 'none';
+  if (mask === 0xff) return 'all';
+  return REGISTER_NAMES.filter((_, register) => ((mask >> register) & 1) !== 0).join(' ');
+}
+
+function roleText(role: Role, value: number): string {
+  return role.is === 'unused' ? '' : role.is === 'number' ? ` ${value}` : ` ${wordName(value, role.words)}`;
+}
+
+function attemptText(op: Extract<Op, { op: 'attempt' }>): string {
+  const { a, b } = ATTEMPTS[op.how];
+  return `attempt ${op.how}${roleText(a, op.a)}${roleText(b, op.b)}`;
+}
+
+/** Behind `v1: i32 = `. */
+function valueText(op: Extract<Op, { to: Temp }>): string {
   switch (op.op) {
-    case 'insn':
-      return `insn ${op.index} at=${op.delta} length=${op.length} pc=${op.pc}`;
     case 'const':
-      return `${t(op.to)} = const ${op.value}`;
+      return `const ${numberText(op.value)}`;
     case 'get':
-      return `${t(op.to)} = get ${REGISTER_NAMES[op.register]}`;
-    case 'set':
-      return `set ${REGISTER_NAMES[op.register]} ${t(op.value)}`;
+      return `get ${REGISTER_NAMES[op.register]}`;
     case 'word':
-      return `${t(op.to)} = word ${op.index}`;
+      return `word ${wordName(op.index, 1)}`;
     case 'unary':
-      return `${t(op.to)} = ${op.how} ${t(op.a)}`;
+    case 'convert':
+      return `${op.how} ${v(op.a)}`;
     case 'binary':
-      return `${t(op.to)} = ${op.how} ${t(op.a)} ${t(op.b)}`;
+    case 'vector':
+      return `${op.how} ${v(op.a)} ${v(op.b)}`;
     case 'select':
-      return `${t(op.to)} = select ${t(op.test)} ${t(op.a)} ${t(op.b)}`;
+      return `select ${v(op.test)} ${v(op.a)} ${v(op.b)}`;
+    case 'shuffle':
+      return `shuffle ${v(op.a)} ${v(op.b)} ${op.lanes.join(' ')}`;
+    case 'mask':
+      return `mask${op.bits} ${v(op.a)}`;
     case 'load': {
+      const sign = op.size === 2 ? '' : op.signed ? 's' : 'u';
       const marks = `${op.write ? ' write' : ''}${op.checked ? ' checked' : ''}`;
-      return `${t(op.to)} = load${SIZES[op.size]} ${t(op.address)}${marks}`;
+      return `load${SIZES[op.size]}${sign} ${v(op.address)}${marks}`;
     }
-    case 'store':
-      return `store${SIZES[op.size]} ${t(op.address)} ${t(op.value)}${op.checked ? ' checked' : ''}`;
-    case 'guard':
-      return `guard ${t(op.test)}`;
-    case 'cc': {
-      const left = op.left < 0 ? '' : ` left=${t(op.left)}`;
-      const carry = op.carryIn < 0 ? '' : ` carry=${t(op.carryIn)}`;
-      return `cc ${kindName(op.kind)} result=${t(op.result)} source=${t(op.source)}${left}${carry}`;
-    }
-    case 'bits':
-      return `bits ${t(op.value)}`;
     case 'condition':
-      return `${t(op.to)} = condition ${CONDITIONS[op.code]}`;
+      return `condition ${CONDITIONS[op.code]}`;
     case 'carry':
     case 'flags':
-      return `${t(op.to)} = ${op.op}`;
-    case 'handler':
-      return op.writes ? 'handler writes' : 'handler';
-    case 'assist':
-      return `assist ${op.row}`;
+      return op.op;
     case 'peek':
-      return `${t(op.to)} = peek ${op.index}`;
+      return `peek ${wordName(op.index, WORDS_OF[op.type])}`;
+    case 'attempt':
+      return attemptText(op);
+    default:
+      return unknown(op);
+  }
+}
+
+function printOp(op: Op): string {
+  if ('to' in op) return `${v(op.to)}: ${op.type} = ${valueText(op)}`;
+  switch (op.op) {
+    case 'insn':
+      return `insn ${op.index} ${rowOf(op.row).name} at=${op.delta} length=${op.length} pc=${op.pc}`;
+    case 'set':
+      return `set ${REGISTER_NAMES[op.register]} ${v(op.value)}`;
+    case 'store':
+      return `store${SIZES[op.size]} ${v(op.address)} ${v(op.value)}${op.checked ? ' checked' : ''}`;
+    case 'guard':
+      return `guard ${v(op.test)}`;
+    case 'cc': {
+      const left = op.left < 0 ? '' : ` left=${v(op.left)}`;
+      const carry = op.carryIn < 0 ? '' : ` carry=${v(op.carryIn)}`;
+      return `cc ${kindName(op.kind)} result=${v(op.result)} source=${v(op.source)}${left}${carry}`;
+    }
+    case 'bits':
+      return `bits ${v(op.value)}`;
+    case 'handler':
+      return `handler writes ${registersText(op.writes)}`;
+    case 'assist':
+      return `assist ${rowOf(op.row).name}`;
     case 'poke':
-      return `poke ${op.index} ${t(op.value)}`;
+      return `poke.${op.type} ${wordName(op.index, WORDS_OF[op.type])} ${v(op.value)}`;
     case 'fetch':
     case 'stash':
-      return `${op.op}${32 * op.words} ${op.index} ${t(op.address)}${op.aligned ? ' aligned' : ''}`;
+      return `${op.op}${32 * op.words} ${wordName(op.index, op.words)} ${v(op.address)}${op.aligned ? ' aligned' : ''}`;
     case 'attempt':
-      return `attempt ${op.how} ${op.a} ${op.b}`;
+      return attemptText(op);
     default:
       return unknown(op);
   }
@@ -89,9 +137,9 @@ function printExit(exit: Exit): string {
     case 'jump':
       return `jump ${exit.delta}`;
     case 'branch':
-      return `branch ${t(exit.test)} ${exit.taken} ${exit.next}`;
+      return `branch ${v(exit.test)} ${exit.taken} ${exit.next}`;
     case 'indirect':
-      return `indirect ${t(exit.target)}`;
+      return `indirect ${v(exit.target)}`;
     case 'leave':
       return 'leave';
     default:
@@ -100,9 +148,9 @@ function printExit(exit: Exit): string {
 }
 
 export function print(fn: IrFunction): string {
-  const lines = [`function mode=${fn.mode}`];
+  const lines = [`function mode ${modeText(fn.mode)}`];
   for (const block of fn.blocks) {
-    lines.push(`block ${block.delta} count=${block.count} temps=${block.temps}`);
+    lines.push(`block ${block.delta} count=${block.count} values=${block.temps}`);
     for (const op of block.ops) lines.push(`${op.op === 'insn' ? '  ' : '    '}${printOp(op)}`);
     lines.push(`  exit ${printExit(block.exit)}`);
   }
@@ -139,12 +187,12 @@ class Line {
   }
 
   number32(text = this.word()): number {
-    if (!/^-?\d+$/.test(text)) this.fail('a number');
-    return Number(text);
+    if (!/^(-?\d+|0x[0-9a-f]{1,8})$/.test(text)) this.fail('a number');
+    return text.startsWith('0x') ? Number(text) | 0 : Number(text);
   }
 
   temp(text = this.word()): Temp {
-    if (!/^t\d+$/.test(text)) this.fail('a temp');
+    if (!/^v\d+$/.test(text)) this.fail('a value');
     return Number(text.slice(1));
   }
 
@@ -163,6 +211,21 @@ class Line {
     return found >= 0 ? found : this.fail(what);
   }
 
+  /** A name of words of the CPU block. */
+  index(): number {
+    const found = wordIndex(this.word());
+    return found >= 0 ? found : this.fail('a word of the CPU block');
+  }
+
+  row(): number {
+    const name = this.word();
+    return Object.hasOwn(OP, name) ? OP[name as OpName] : this.fail('the name of a row');
+  }
+
+  rest(): string {
+    return this.words.splice(0).join(' ');
+  }
+
   end(): void {
     if (this.words.length > 0) this.fail('nothing more');
   }
@@ -175,47 +238,108 @@ function parseKind(line: Line): number {
   return kind * 3 + SIZES.indexOf(match[2]) + 1;
 }
 
-function parseValue(to: Temp, line: Line): Op {
+/** `a` and `b` of an attempt. */
+function parseRole(role: Role, line: Line): number {
+  return role.is === 'unused' ? 0 : role.is === 'number' ? line.number32() : line.index();
+}
+
+function parseAttempt(line: Line): { how: AttemptName; a: number; b: number } {
   const how = line.word();
-  const load = /^load(8|16|32)$/.exec(how);
+  if (!Object.hasOwn(ATTEMPTS, how)) return line.fail('the name of an attempt');
+  const { a, b } = ATTEMPTS[how as AttemptName];
+  return { how: how as AttemptName, a: parseRole(a, line), b: parseRole(b, line) };
+}
+
+function parseRegisters(line: Line): number {
+  if (line.is('none')) return 0;
+  if (line.is('all')) return 0xff;
+  let mask = 0;
+  for (const name of line.rest().split(' ')) {
+    const register = REGISTER_NAMES.indexOf(name as (typeof REGISTER_NAMES)[number]);
+    if (register < 0 || register > 7) line.fail('general registers, "none" or "all"');
+    mask |= 1 << register;
+  }
+  return mask;
+}
+
+/** The operations whose type is theirs alone. */
+function parseTyped(to: Temp, type: Type, how: string, line: Line): Op {
+  const is = (wanted: Type): void => {
+    if (type !== wanted) line.fail(`type ${wanted} for ${how}`);
+  };
+  if (type === 'v128') {
+    if ((VECTOR as readonly string[]).includes(how)) {
+      return { op: 'vector', to, type, how: how as Vector, a: line.temp(), b: line.temp() };
+    }
+    if (how !== 'shuffle') return line.fail('an operation on v128');
+    const [a, b] = [line.temp(), line.temp()];
+    const lanes = [0, 1, 2, 3].map(() => line.number32());
+    return { op: 'shuffle', to, type, a, b, lanes: lanes as [number, number, number, number] };
+  }
+  if ((CONVERT as readonly string[]).includes(how)) {
+    is('f64');
+    return { op: 'convert', to, type: 'f64', how: how as Convert, a: line.temp() };
+  }
+  is('i32');
+  const i32 = 'i32' as const;
+  const load = /^load(?:32|(8|16)([su]))$/.exec(how);
   if (load !== null) {
     const address = line.temp();
-    const size = SIZES.indexOf(load[1]) as Size;
-    return { op: 'load', to, size, address, write: line.is('write'), checked: line.is('checked') };
+    const size = (load[1] === undefined ? 2 : SIZES.indexOf(load[1])) as Size;
+    const signed = load[2] === 's';
+    return { op: 'load', to, type: i32, size, signed, address, write: line.is('write'), checked: line.is('checked') };
   }
-  if ((UNARY as readonly string[]).includes(how)) return { op: 'unary', to, how: how as Unary, a: line.temp() };
+  const mask = /^mask(8|32|64)$/.exec(how);
+  if (mask !== null) return { op: 'mask', to, type: i32, bits: Number(mask[1]) as 8 | 32 | 64, a: line.temp() };
+  if ((UNARY as readonly string[]).includes(how)) {
+    return { op: 'unary', to, type: i32, how: how as Unary, a: line.temp() };
+  }
   if ((BINARY as readonly string[]).includes(how)) {
-    return { op: 'binary', to, how: how as Binary, a: line.temp(), b: line.temp() };
+    return { op: 'binary', to, type: i32, how: how as Binary, a: line.temp(), b: line.temp() };
   }
   switch (how) {
-    case 'const':
-      return { op: 'const', to, value: line.number32() };
     case 'get':
-      return { op: 'get', to, register: line.oneOf(REGISTER_NAMES, 'a register') };
+      return { op: 'get', to, type: i32, register: line.oneOf(REGISTER_NAMES, 'a register') };
     case 'word':
-    case 'peek':
-      return { op: how, to, index: line.number32() };
+      return { op: 'word', to, type: i32, index: line.index() };
     case 'select':
-      return { op: 'select', to, test: line.temp(), a: line.temp(), b: line.temp() };
+      return { op: 'select', to, type: i32, test: line.temp(), a: line.temp(), b: line.temp() };
     case 'condition':
-      return { op: 'condition', to, code: line.oneOf(CONDITIONS, 'a condition') };
+      return { op: 'condition', to, type: i32, code: line.oneOf(CONDITIONS, 'a condition') };
     case 'carry':
     case 'flags':
-      return { op: how, to };
+      return { op: how, to, type: i32 };
+    case 'attempt': {
+      const attempt = parseAttempt(line);
+      if (!ATTEMPTS[attempt.how].gives) line.fail('an attempt that gives a value');
+      return { op: 'attempt', to, type: i32, ...attempt, how: attempt.how as ValueAttempt };
+    }
     default:
       return line.fail('an operation');
   }
 }
 
+function parseValue(to: Temp, line: Line): Op {
+  const type = TYPES[line.oneOf(TYPES, 'a type')];
+  if (!line.is('=')) line.fail('=');
+  const how = line.word();
+  if (how === 'peek') return { op: 'peek', to, type, index: line.index() };
+  if (how !== 'const') return parseTyped(to, type, how, line);
+  if (type !== 'i32' && type !== 'i64') return line.fail('type i32 or i64 for const');
+  return { op: 'const', to, type, value: line.number32() };
+}
+
 function parseOp(first: string, line: Line): Op {
-  if (/^t\d+$/.test(first)) {
-    if (!line.is('=')) line.fail('=');
-    return parseValue(line.temp(first), line);
-  }
+  if (first.endsWith(':')) return parseValue(line.temp(first.slice(0, -1)), line);
   const store = /^store(8|16|32)$/.exec(first);
   if (store !== null) {
     const [address, value] = [line.temp(), line.temp()];
     return { op: 'store', size: SIZES.indexOf(store[1]) as Size, address, value, checked: line.is('checked') };
+  }
+  const poke = /^poke\.(\w+)$/.exec(first);
+  if (poke !== null) {
+    const type = TYPES.find((name) => name === poke[1]) ?? line.fail('a type behind poke.');
+    return { op: 'poke', type, index: line.index(), value: line.temp() };
   }
   const optional = (name: string): Temp => {
     const text = line.named(name);
@@ -223,9 +347,9 @@ function parseOp(first: string, line: Line): Op {
   };
   switch (first) {
     case 'insn': {
-      const index = line.number32();
+      const [index, row] = [line.number32(), line.row()];
       const [delta, length, pc] = ['at', 'length', 'pc'].map((name) => line.number32(line.required(name)));
-      return { op: 'insn', index, delta, length, pc };
+      return { op: 'insn', index, row, delta, length, pc };
     }
     case 'set':
       return { op: 'set', register: line.oneOf(REGISTER_NAMES, 'a register'), value: line.temp() };
@@ -240,22 +364,22 @@ function parseOp(first: string, line: Line): Op {
       return { op: 'cc', kind, result, source, left: optional('left'), carryIn: optional('carry') };
     }
     case 'handler':
-      return { op: 'handler', writes: line.is('writes') };
+      if (!line.is('writes')) line.fail('writes and registers');
+      return { op: 'handler', writes: parseRegisters(line) };
     case 'assist':
-      return { op: 'assist', row: line.number32() };
-    case 'poke':
-      return { op: 'poke', index: line.number32(), value: line.temp() };
+      return { op: 'assist', row: line.row() };
     case 'fetch64':
     case 'fetch128':
     case 'stash64':
     case 'stash128': {
-      const [index, address] = [line.number32(), line.temp()];
+      const [index, address] = [line.index(), line.temp()];
       const op = first.startsWith('fetch') ? 'fetch' : 'stash';
       return { op, words: first.endsWith('64') ? 2 : 4, index, address, aligned: line.is('aligned') };
     }
     case 'attempt': {
-      const how = WIDE_NAMES[line.oneOf(WIDE_NAMES, 'a function on wide values')];
-      return { op: 'attempt', how, a: line.number32(), b: line.number32() };
+      const attempt = parseAttempt(line);
+      if (ATTEMPTS[attempt.how].gives) line.fail('an attempt that gives nothing');
+      return { op: 'attempt', ...attempt, how: attempt.how as WordAttempt };
     }
     default:
       return line.fail('an operation');
@@ -286,12 +410,15 @@ export function parse(text: string): IrFunction {
     if (source.replace(/;.*/, '').trim() === '') return;
     const line = new Line(source, index + 1);
     const first = line.word();
-    if (first === 'function') mode = line.number32(line.required('mode'));
-    else if (first === 'block') {
+    if (first === 'function') {
+      if (!line.is('mode')) line.fail('mode');
+      mode = modeOf(line.rest());
+      if (mode < 0) line.fail('a mode, as in "user32"');
+    } else if (first === 'block') {
       if (mode < 0 || open !== null) line.fail('the end of the block before, after a function line');
       const delta = line.number32();
       const count = line.number32(line.required('count'));
-      open = { delta, count, temps: line.number32(line.required('temps')), ops: [] };
+      open = { delta, count, temps: line.number32(line.required('values')), ops: [] };
     } else if (open === null) line.fail('a block');
     else if (first === 'exit') {
       blocks.push({ ...open, exit: parseExit(line) });

@@ -14,6 +14,7 @@ import type {
 import type { Runtime } from '../runtime/runtime.ts';
 import { emitFunction } from './emit.ts';
 import { instantiate } from './instantiate.ts';
+import { NAMES } from './spelling.ts';
 
 /** Blocks nest in the source, and V8's parser has a stack; functions far smaller than this are never optimised. */
 const LIMITS: BackendLimits = { blocks: 250, instructions: 5000, batch: 1 };
@@ -50,7 +51,7 @@ export class JsBackend implements Backend {
   }
 
   text(fn: IrFunction): string {
-    return emitFunction(fn);
+    return emitFunction(fn, NAMES);
   }
 }
 

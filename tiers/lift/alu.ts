@@ -12,9 +12,13 @@ import {
   type Lift,
   type Lifter,
   modifyA,
+  modifySignedA,
   readA,
   readB,
   readRegister,
+  readSignedA,
+  readSignedB,
+  readSignedRegister,
   registerA,
   registerB,
   sizeA,
@@ -26,9 +30,9 @@ function addOrSubtract(how: 'add' | 'sub', kind: number, withCarry: boolean): Li
   return (l) => {
     const { b } = l;
     const size = sizeA(l);
-    const source = extend(l, readB(l), size);
-    const target = modifyA(l);
-    const left = extend(l, target.value, size);
+    const source = readSignedB(l);
+    const target = modifySignedA(l);
+    const left = target.value;
     const carry = withCarry ? b.carry() : -1;
     const plain = b.binary(how, left, source);
     const result = extend(l, withCarry ? b.binary(how, plain, carry) : plain, size);
@@ -52,8 +56,8 @@ function logic(how: Binary): Lifter {
 function cmp(l: Lift): void {
   const { b } = l;
   const size = sizeA(l);
-  const source = extend(l, readB(l), size);
-  const left = extend(l, readA(l), size);
+  const source = readSignedB(l);
+  const left = readSignedA(l);
   b.cc(CC_SUB + size, extend(l, b.binary('sub', left, source), size), source, left);
 }
 
@@ -69,9 +73,9 @@ function step(by: 1 | -1, kind: number): Lifter {
   return (l) => {
     const { b } = l;
     const size = sizeA(l);
-    const target = modifyA(l);
+    const target = modifySignedA(l);
     const carry = b.carry();
-    const left = extend(l, target.value, size);
+    const left = target.value;
     const result = extend(l, b.with('add', left, by), size);
     writeBack(l, target, result);
     b.cc(kind + size, result, carry, left);
@@ -86,8 +90,8 @@ function not(l: Lift): void {
 function neg(l: Lift): void {
   const { b } = l;
   const size = sizeA(l);
-  const target = modifyA(l);
-  const source = extend(l, target.value, size);
+  const target = modifySignedA(l);
+  const source = target.value;
   const zero = b.constant(0);
   const result = extend(l, b.binary('sub', zero, source), size);
   writeBack(l, target, result);
@@ -98,9 +102,9 @@ function neg(l: Lift): void {
 function xadd(l: Lift): void {
   const { b } = l;
   const size = sizeA(l);
-  const source = extend(l, readB(l), size);
-  const target = modifyA(l);
-  const left = extend(l, target.value, size);
+  const source = readSignedB(l);
+  const target = modifySignedA(l);
+  const left = target.value;
   const result = extend(l, b.binary('add', left, source), size);
   writeBack(l, target, result);
   if (kindA(l) !== KIND_REGISTER || registerA(l) !== registerB(l)) writeRegister(l, registerB(l), size, left);
@@ -112,9 +116,9 @@ function cmpxchg(l: Lift): void {
   const { b } = l;
   const size = sizeA(l);
   const source = readB(l);
-  const target = modifyA(l);
-  const old = extend(l, target.value, size);
-  const accumulator = extend(l, readRegister(l, EAX, size), size);
+  const target = modifySignedA(l);
+  const old = target.value;
+  const accumulator = readSignedRegister(l, EAX, size);
   const result = extend(l, b.binary('sub', accumulator, old), size);
   const equal = b.with('eq', result, 0);
   writeBack(l, target, b.select(equal, source, old));

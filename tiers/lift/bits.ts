@@ -10,7 +10,6 @@ import { changeFlags } from './flags.ts';
 import {
   bitsOf,
   effectiveOffset,
-  extend,
   immediate,
   kindA,
   kindB,
@@ -22,6 +21,7 @@ import {
   readA,
   readB,
   readRegister,
+  readSignedRegister,
   registerA,
   registerB,
   sizeA,
@@ -34,7 +34,7 @@ function locate(l: Lift): { index: Temp; at: Temp } {
   const { b } = l;
   const size = sizeA(l);
   if (kindB(l) === KIND_IMMEDIATE) return { index: b.constant(immediate(l)), at: -1 };
-  const index = extend(l, readRegister(l, registerB(l), size), size);
+  const index = readSignedRegister(l, registerB(l), size);
   if (kindA(l) !== KIND_MEMORY) return { index, at: -1 };
   const element = b.with('shl', b.with('sar', index, 3 + size), size);
   return { index, at: linear(l, b.binary('add', effectiveOffset(l), element), 1 << size) };

@@ -66,8 +66,8 @@ export function liftBlock(code: Int32Array, first: number, count: number, delta:
     const at = delta + (position & 0xffff);
     const length = position >>> 16;
     following = at + length;
-    b.insn(index, at, length, pc);
     const op = code[pc + R_META] & META_OP_MASK;
+    b.insn(index, op, at, length, pc);
     const lifter = LIFTER_TABLE[op];
     const mark = b.ops.length;
     if (lifter !== undefined) {
@@ -79,7 +79,8 @@ export function liftBlock(code: Int32Array, first: number, count: number, delta:
         b.ops.length = mark;
       }
     }
-    b.handler(!LEAVES_REGISTERS[op] || ((code[pc + R_META] >> META_KIND_A_SHIFT) & 15) === KIND_REGISTER);
+    const isLeft = LEAVES_REGISTERS[op] && ((code[pc + R_META] >> META_KIND_A_SHIFT) & 15) !== KIND_REGISTER;
+    b.handler(isLeft ? 0 : 0xff);
     if (ENDS_BLOCK[op]) b.exit = { exit: 'leave' };
   }
   return { delta, count, ops: b.ops, exit: b.exit ?? { exit: 'jump', delta: following }, temps: b.temps };

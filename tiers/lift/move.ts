@@ -6,7 +6,6 @@ import { KIND_MEMORY, R_EA, SIZE_16, SIZE_32, SIZE_8 } from '../../src/core/isa/
 import { EAX, EBP, EDX, ESP } from '../../src/core/state/layout.ts';
 import {
   effectiveOffset,
-  extend,
   immediate,
   kindA,
   type Lift,
@@ -18,11 +17,11 @@ import {
   readA,
   readB,
   readRegister,
+  readSignedB,
   registerA,
   registerB,
   requireFlatStack,
   sizeA,
-  sizeB,
   writeA,
   writeBack,
   writeRegister,
@@ -37,7 +36,7 @@ function movzx(l: Lift): void {
 }
 
 function movsx(l: Lift): void {
-  writeRegister(l, registerA(l), sizeA(l), extend(l, readB(l), sizeB(l)));
+  writeRegister(l, registerA(l), sizeA(l), readSignedB(l));
 }
 
 function lea(l: Lift): void {

@@ -13,8 +13,10 @@ import {
   type Lifter,
   NOT_LIFTED,
   readA,
-  readB,
   readRegister,
+  readSignedA,
+  readSignedB,
+  readSignedRegister,
   registerA,
   sizeA,
   writeRegister,
@@ -51,8 +53,8 @@ function mul(l: Lift): void {
 function imul1(l: Lift): void {
   const { b } = l;
   const size = sizeA(l);
-  const source = extend(l, readA(l), size);
-  const left = extend(l, readRegister(l, EAX, size), size);
+  const source = readSignedA(l);
+  const left = readSignedRegister(l, EAX, size);
   const low = b.binary('mul', left, source);
   if (size === SIZE_32) {
     const high = b.binary('mulhs', left, source);
@@ -66,11 +68,10 @@ function imul1(l: Lift): void {
   productFlags(l, b.binary('ne', low, extend(l, low, size)));
 }
 
-function multiplyInto(l: Lift, a: Temp, c: Temp): void {
+/** Of sign-extended values. */
+function multiplyInto(l: Lift, x: Temp, y: Temp): void {
   const { b } = l;
   const size = sizeA(l);
-  const x = extend(l, a, size);
-  const y = extend(l, c, size);
   const product = b.binary('mul', x, y);
   writeRegister(l, registerA(l), size, product);
   if (size === SIZE_32) productFlags(l, b.binary('ne', b.binary('mulhs', x, y), b.with('sar', product, 31)));
@@ -78,12 +79,13 @@ function multiplyInto(l: Lift, a: Temp, c: Temp): void {
 }
 
 function imul(l: Lift): void {
-  const source = readB(l);
-  multiplyInto(l, readRegister(l, registerA(l), sizeA(l)), source);
+  const source = readSignedB(l);
+  multiplyInto(l, readSignedRegister(l, registerA(l), sizeA(l)), source);
 }
 
 function imul3(l: Lift): void {
-  multiplyInto(l, readB(l), l.b.constant(immediate(l)));
+  const source = readSignedB(l);
+  multiplyInto(l, source, extend(l, l.b.constant(immediate(l)), sizeA(l)));
 }
 
 function quotientFlags(l: Lift): void {

@@ -94,6 +94,15 @@ export function readRegister(l: Lift, register: number, size: Size): Temp {
   return b.with('and', register < 4 ? whole : b.with('shr', whole, 8), 0xff);
 }
 
+/** As readRegister, sign-extended. */
+export function readSignedRegister(l: Lift, register: number, size: Size): Temp {
+  const { b } = l;
+  if (size === SIZE_32) return b.get(register);
+  if (size === SIZE_16) return b.unary('sext16', b.get(register));
+  const whole = b.get(register & 3);
+  return b.unary('sext8', register < 4 ? whole : b.with('shr', whole, 8));
+}
+
 /** Put the low bits of `value` into the register; the rest of it stays. */
 export function writeRegister(l: Lift, register: number, size: Size, value: Temp): void {
   const { b } = l;
@@ -167,6 +176,26 @@ export function readB(l: Lift): Temp {
   return l.b.load(size, address(l, size));
 }
 
+/** As readA, sign-extended. */
+export function readSignedA(l: Lift): Temp {
+  const size = sizeA(l);
+  if (kindA(l) === KIND_REGISTER) return readSignedRegister(l, registerA(l), size);
+  if (kindA(l) !== KIND_MEMORY) throw NOT_LIFTED;
+  return l.b.load(size, address(l, size), { signed: true });
+}
+
+/** As readB, sign-extended: an immediate from the size of operand A. */
+export function readSignedB(l: Lift): Temp {
+  if (kindB(l) === KIND_IMMEDIATE) {
+    const unused = 32 - bitsOf(sizeA(l));
+    return l.b.constant((immediate(l) << unused) >> unused);
+  }
+  const size = sizeB(l);
+  if (kindB(l) === KIND_REGISTER) return readSignedRegister(l, registerB(l), size);
+  if (kindB(l) !== KIND_MEMORY) throw NOT_LIFTED;
+  return l.b.load(size, address(l, size), { signed: true });
+}
+
 /** Write A without having read it. */
 export function writeA(l: Lift, value: Temp): void {
   const size = sizeA(l);
@@ -187,7 +216,16 @@ export function modifyA(l: Lift, at?: Temp): Modified {
   if (kindA(l) === KIND_REGISTER) return { value: readRegister(l, registerA(l), size), address: -1 };
   if (kindA(l) !== KIND_MEMORY) throw NOT_LIFTED;
   const where = at ?? address(l, size);
-  return { value: l.b.load(size, where, true), address: where };
+  return { value: l.b.load(size, where, { write: true }), address: where };
+}
+
+/** As modifyA, sign-extended. */
+export function modifySignedA(l: Lift): Modified {
+  const size = sizeA(l);
+  if (kindA(l) === KIND_REGISTER) return { value: readSignedRegister(l, registerA(l), size), address: -1 };
+  if (kindA(l) !== KIND_MEMORY) throw NOT_LIFTED;
+  const where = address(l, size);
+  return { value: l.b.load(size, where, { signed: true, write: true }), address: where };
 }
 
 export function writeBack(l: Lift, modified: Modified, value: Temp): void {

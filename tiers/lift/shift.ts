@@ -15,6 +15,7 @@ import {
   type Lift,
   type Lifter,
   modifyA,
+  modifySignedA,
   NOT_LIFTED,
   readRegister,
   registerB,
@@ -92,8 +93,8 @@ function sar(l: Lift): void {
   const { b } = l;
   const fixed = staticCount(l);
   const count = countTemp(l, fixed);
-  const target = modifyA(l);
-  const value = extend(l, target.value, sizeA(l));
+  const target = modifySignedA(l);
+  const { value } = target;
   const result = b.binary('sar', value, count);
   writeBack(l, target, result);
   shiftFlags(l, fixed, count, result, b.binary('sar', value, b.with('sub', count, 1)), b.constant(0));

@@ -16,8 +16,8 @@ import {
 } from '../../src/core/isa/record.ts';
 import { SIMD_ROWS } from '../../src/core/isa/rows-simd.ts';
 import { CR0, CR0_EM, CR0_TS, CR4, CR4_OSFXSR, MXCSR, WIDE, XMM } from '../../src/core/state/layout.ts';
-import type { Binary, Temp, WideName } from '../ir/ir.ts';
-import { WIDE_RESULT } from '../ir/wide-places.ts';
+import type { ValueAttempt, WordAttempt } from '../ir/attempts.ts';
+import type { Temp, Type, Vector } from '../ir/ir.ts';
 import {
   effectiveOffset,
   immediate,
@@ -35,7 +35,6 @@ import {
   writeRegister,
 } from './operands.ts';
 
-const WORDS = [0, 1, 2, 3] as const;
 const ALL_MASKED = 0x1f80;
 
 const xmmWord = (register: number): number => XMM + 4 * register;
@@ -74,14 +73,15 @@ function source(l: Lift): number {
   }
 }
 
-function copy(l: Lift, to: number, from: number, words: number): void {
-  const values = WORDS.slice(0, words).map((k) => l.b.peek(from + k));
-  values.forEach((value, k) => l.b.poke(to + k, value));
+/** A value from words to words. */
+function copy(l: Lift, to: number, from: number, type: Type): void {
+  l.b.poke(to, l.b.peek(from, type), type);
 }
 
-function clear(l: Lift, from: number, to: number): void {
-  const zero = l.b.constant(0);
-  for (let index = from; index < to; index++) l.b.poke(index, zero);
+/** Words 1 to 3 of a register, of which word 0 has just been written. */
+function clearAbove(l: Lift, to: number): void {
+  l.b.poke(to + 1, l.b.constant(0));
+  l.b.poke(to + 2, l.b.constant(0, 'i64'), 'i64');
 }
 
 /** 128 bits: MOVAPS and its kind, or MOVUPS and its kind. */
@@ -92,7 +92,7 @@ function moveAll(aligned: boolean): Lifter {
       if (kindB(l) !== KIND_XMM) throw NOT_LIFTED;
       l.b.stash(4, xmmWord(registerB(l)), addressOf(l, 4), aligned);
     } else if (kindB(l) === KIND_MEMORY) l.b.fetch(4, destination(l), addressOf(l, 4), aligned);
-    else copy(l, destination(l), source(l), 4);
+    else copy(l, destination(l), source(l), 'v128');
   };
 }
 
@@ -108,9 +108,9 @@ function moveDouble(clears: boolean): Lifter {
     const to = destination(l);
     const isLoad = kindB(l) === KIND_MEMORY;
     if (isLoad) l.b.fetch(2, to, addressOf(l, 2));
-    else if (kindB(l) === KIND_XMM) copy(l, to, xmmWord(registerB(l)), 2);
+    else if (kindB(l) === KIND_XMM) copy(l, to, xmmWord(registerB(l)), 'i64');
     else throw NOT_LIFTED;
-    if (isLoad || clears) clear(l, to + 2, to + 4);
+    if (isLoad || clears) l.b.poke(to + 2, l.b.constant(0, 'i64'), 'i64');
   };
 }
 
@@ -123,11 +123,11 @@ function movss(l: Lift): void {
   }
   const to = destination(l);
   if (kindB(l) !== KIND_MEMORY) {
-    copy(l, to, source(l), 1);
+    copy(l, to, source(l), 'i32');
     return;
   }
   b.poke(to, b.load(SIZE_32, addressOf(l, 1)));
-  clear(l, to + 1, to + 4);
+  clearAbove(l, to);
 }
 
 function movd(l: Lift): void {
@@ -135,125 +135,68 @@ function movd(l: Lift): void {
   if (kindA(l) === KIND_XMM) {
     const to = destination(l);
     l.b.poke(to, readB(l));
-    clear(l, to + 1, to + 4);
+    clearAbove(l, to);
   } else if (kindB(l) === KIND_XMM) writeA(l, l.b.peek(xmmWord(registerB(l))));
   else throw NOT_LIFTED;
 }
 
-/** MOVLPS and MOVLPD (half 0), MOVHPS and MOVHPD (2). */
+/** MOVLPS and MOVLPD (half 0), MOVHPS and MOVHPD (1). */
 function moveHalf(half: number): Lifter {
   return (l) => {
     requireSse(l);
-    if (kindA(l) === KIND_MEMORY) l.b.stash(2, xmmWord(registerB(l)) + half, addressOf(l, 2));
-    else l.b.fetch(2, destination(l) + half, addressOf(l, 2));
+    if (kindA(l) === KIND_MEMORY) l.b.stash(2, xmmWord(registerB(l)) + 2 * half, addressOf(l, 2));
+    else l.b.fetch(2, destination(l) + 2 * half, addressOf(l, 2));
   };
 }
 
-/** Word by word: `order[k] & 3` of A, or of B when 4 is added, becomes word k. */
-function permute(l: Lift, order: readonly number[]): void {
-  requireSse(l);
-  const to = destination(l);
-  const from = source(l);
-  const values = order.map((k) => l.b.peek((k < 4 ? to : from) + (k & 3)));
-  values.forEach((value, k) => l.b.poke(to + k, value));
-}
-
-const permutes =
-  (...order: number[]): Lifter =>
-  (l) =>
-    permute(l, order);
-
-/** Two words of A and two of B, or four of B. */
-function shuffle(bases: readonly number[]): Lifter {
-  return (l) =>
-    permute(
-      l,
-      bases.map((base, k) => base + ((immediate(l) >> (2 * k)) & 3)),
-    );
-}
-
-/** Each word of A and of B by itself. */
-function wordwise(compute: (l: Lift, a: Temp, b: Temp) => Temp): Lifter {
+/** Halves of B become halves of A. */
+function copyHalf(...moves: readonly (readonly [to: number, from: number])[]): Lifter {
   return (l) => {
     requireSse(l);
     const to = destination(l);
     const from = source(l);
-    const values = WORDS.map((k) => compute(l, l.b.peek(to + k), l.b.peek(from + k)));
-    values.forEach((value, k) => l.b.poke(to + k, value));
+    const values = moves.map(([, half]) => l.b.peek(from + 2 * half, 'i64'));
+    moves.forEach(([half], k) => l.b.poke(to + 2 * half, values[k], 'i64'));
   };
 }
 
-const plain = (how: Binary): Lifter => wordwise((l, x, y) => l.b.binary(how, x, y));
-
-const andNot = wordwise((l, x, y) => l.b.binary('and', l.b.with('xor', x, -1), y));
-
-/** All ones where lanes are equal: `low` has all bits of each lane but the top one, `shift` brings that one down. */
-function equalLanes(low: number, shift: number, ones: number): Lifter {
-  return wordwise((l, x, y) => {
-    const { b } = l;
-    const differ = b.binary('xor', x, y);
-    // The top bit of a lane is set when any of its bits is.
-    const sum = b.with('add', b.with('and', differ, low), low);
-    const isOther = b.binary('or', sum, differ);
-    const equal = b.with(
-      'and',
-      b.with('shr', b.with('xor', isOther, -1), shift),
-      low === 0x7fff7fff ? 0x10001 : 0x1010101,
-    );
-    return b.with('mul', equal, ones);
-  });
-}
-
-/** Adds or subtracts lanes: the top bits are kept apart, so that no carry goes from lane to lane. */
-function addLanes(low: number, isSubtract: boolean): Lifter {
-  return wordwise((l, x, y) => {
-    const { b } = l;
-    const top = b.with('and', b.binary('xor', x, y), ~low);
-    if (!isSubtract) return b.binary('xor', b.binary('add', b.with('and', x, low), b.with('and', y, low)), top);
-    const difference = b.binary('sub', b.with('or', x, ~low), b.with('and', y, low));
-    return b.binary('xor', difference, b.with('xor', top, ~low));
-  });
-}
-
-/** Sign bits of bytes, four of a word: the product moves each to its place. */
-function pmovmskb(l: Lift): void {
-  const { b } = l;
-  if (kindB(l) !== KIND_XMM) throw NOT_LIFTED;
-  requireSse(l);
-  const from = xmmWord(registerB(l));
-  const parts = WORDS.map((k) => {
-    const tops = b.with('and', b.with('shr', b.peek(from + k), 7), 0x01010101);
-    const bits = b.with('shr', b.with('mul', tops, 0x10204080), 28);
-    return k === 0 ? bits : b.with('shl', bits, 4 * k);
-  });
-  writeRegister(
-    l,
-    registerA(l),
-    SIZE_32,
-    parts.reduce((all, part) => b.binary('or', all, part)),
-  );
-}
-
-function signMask(words: readonly number[]): Lifter {
+/** What both operands make becomes A. */
+function combines(compute: (l: Lift, a: Temp, b: Temp) => Temp): Lifter {
   return (l) => {
-    const { b } = l;
     requireSse(l);
-    const from = xmmWord(registerB(l));
-    const parts = words.map((word, k) => {
-      const bit = b.with('shr', b.peek(from + word), 31);
-      return k === 0 ? bit : b.with('shl', bit, k);
-    });
-    writeRegister(
-      l,
-      registerA(l),
-      SIZE_32,
-      parts.reduce((all, part) => b.binary('or', all, part)),
-    );
+    const to = destination(l);
+    const from = source(l);
+    l.b.poke(to, compute(l, l.b.peek(to, 'v128'), l.b.peek(from, 'v128')), 'v128');
+  };
+}
+
+type Lanes = readonly [number, number, number, number];
+
+/** Doubleword by doubleword: 0 to 3 of A, 4 to 7 of B. */
+const permutes = (...lanes: Lanes): Lifter => combines((l, x, y) => l.b.shuffle(x, y, lanes));
+
+/** Two doublewords of A and two of B, or four of B, as the immediate says. */
+const shuffles = (...bases: Lanes): Lifter =>
+  combines((l, x, y) => {
+    const lane = (k: number): number => bases[k] + ((immediate(l) >> (2 * k)) & 3);
+    return l.b.shuffle(x, y, [lane(0), lane(1), lane(2), lane(3)]);
+  });
+
+const lanewise = (how: Vector): Lifter => combines((l, x, y) => l.b.vector(how, x, y));
+/** ~A & B. */
+const andNot = combines((l, x, y) => l.b.vector('andnot', y, x));
+
+/** Sign bits of an XMM register's lanes to a general register. */
+function signMask(bits: 8 | 32 | 64): Lifter {
+  return (l) => {
+    if (kindB(l) !== KIND_XMM) throw NOT_LIFTED;
+    requireSse(l);
+    writeRegister(l, registerA(l), SIZE_32, l.b.mask(bits, l.b.peek(xmmWord(registerB(l)), 'v128')));
   };
 }
 
 /** Arithmetic by the host where that is exact. */
-function attempts(how: WideName): Lifter {
+function attempts(how: WordAttempt): Lifter {
   return (l) => {
     requireSse(l);
     const to = destination(l);
@@ -261,28 +204,45 @@ function attempts(how: WideName): Lifter {
   };
 }
 
-function compares(how: WideName): Lifter {
+function compares(how: ValueAttempt): Lifter {
   return (l) => {
     requireSse(l);
-    l.b.attempt(how, destination(l), source(l));
-    l.b.bits(l.b.peek(WIDE_RESULT));
+    l.b.bits(l.b.attemptValue(how, destination(l), source(l)));
   };
 }
 
-function fromInteger(how: WideName): Lifter {
-  return (l) => {
-    requireSse(l);
-    const to = destination(l);
-    l.b.poke(WIDE, readB(l));
-    l.b.attempt(how, to, WIDE);
-  };
+function cvtsi2ss(l: Lift): void {
+  requireSse(l);
+  const to = destination(l);
+  l.b.poke(WIDE, readB(l));
+  l.b.attempt('fromInt32F32', to, WIDE);
 }
 
-function truncates(how: WideName): Lifter {
+function cvtsi2sd(l: Lift): void {
+  requireSse(l);
+  const to = destination(l);
+  l.b.poke(to, l.b.convert('fromInt32', readB(l)), 'f64');
+}
+
+/** Exact for normal numbers and zeros; denormals, infinities and NaNs are the handler's. */
+function cvtss2sd(l: Lift): void {
+  const { b } = l;
+  requireSse(l);
+  const to = destination(l);
+  const from = source(l);
+  const magnitude = b.with('and', b.peek(from), 0x7fffffff);
+  const isNotNormal = b.binary('leu', b.constant(0x7f000000), b.with('sub', magnitude, 0x00800000));
+  b.guard(b.binary('and', b.with('ne', magnitude, 0), isNotNormal));
+  b.poke(to, b.convert('promote', b.peek(from, 'f32')), 'f64');
+}
+
+function truncates(how: WordAttempt): Lifter {
   return (l) => {
     requireSse(l);
-    l.b.attempt(how, WIDE_RESULT, source(l));
-    writeRegister(l, registerA(l), SIZE_32, l.b.peek(WIDE_RESULT));
+    // The source may lie in the words before.
+    const to = WIDE + 3;
+    l.b.attempt(how, to, source(l));
+    writeRegister(l, registerA(l), SIZE_32, l.b.peek(to));
   };
 }
 
@@ -316,48 +276,48 @@ const direct = {
   MOVNTI: (l) => writeA(l, readB(l)),
   MOVLPS: moveHalf(0),
   MOVLPD: moveHalf(0),
-  MOVHPS: moveHalf(2),
-  MOVHPD: moveHalf(2),
-  MOVHLPS: permutes(6, 7, 2, 3),
-  MOVLHPS: permutes(0, 1, 4, 5),
+  MOVHPS: moveHalf(1),
+  MOVHPD: moveHalf(1),
+  MOVHLPS: copyHalf([0, 1]),
+  MOVLHPS: copyHalf([1, 0]),
   MOVSLDUP: permutes(4, 4, 6, 6),
   MOVSHDUP: permutes(5, 5, 7, 7),
-  MOVDDUP: permutes(4, 5, 4, 5),
-  PSHUFD: shuffle([4, 4, 4, 4]),
-  SHUFPS: shuffle([0, 0, 4, 4]),
+  MOVDDUP: copyHalf([0, 0], [1, 0]),
+  PSHUFD: shuffles(4, 4, 4, 4),
+  SHUFPS: shuffles(0, 0, 4, 4),
   PUNPCKLDQ: permutes(0, 4, 1, 5),
   PUNPCKHDQ: permutes(2, 6, 3, 7),
   UNPCKLPS: permutes(0, 4, 1, 5),
   UNPCKHPS: permutes(2, 6, 3, 7),
-  PUNPCKLQDQ: permutes(0, 1, 4, 5),
+  PUNPCKLQDQ: copyHalf([1, 0]),
   PUNPCKHQDQ: permutes(2, 3, 6, 7),
-  UNPCKLPD: permutes(0, 1, 4, 5),
+  UNPCKLPD: copyHalf([1, 0]),
   UNPCKHPD: permutes(2, 3, 6, 7),
-  PMOVMSKB: pmovmskb,
-  MOVMSKPS: signMask([0, 1, 2, 3]),
-  MOVMSKPD: signMask([1, 3]),
-  PAND: plain('and'),
-  ANDPS: plain('and'),
-  ANDPD: plain('and'),
+  PMOVMSKB: signMask(8),
+  MOVMSKPS: signMask(32),
+  MOVMSKPD: signMask(64),
+  PAND: lanewise('and'),
+  ANDPS: lanewise('and'),
+  ANDPD: lanewise('and'),
   PANDN: andNot,
   ANDNPS: andNot,
   ANDNPD: andNot,
-  POR: plain('or'),
-  ORPS: plain('or'),
-  ORPD: plain('or'),
-  PXOR: plain('xor'),
-  XORPS: plain('xor'),
-  XORPD: plain('xor'),
-  PADDD: plain('add'),
-  PSUBD: plain('sub'),
-  PADDB: addLanes(0x7f7f7f7f, false),
-  PADDW: addLanes(0x7fff7fff, false),
-  PSUBB: addLanes(0x7f7f7f7f, true),
-  PSUBW: addLanes(0x7fff7fff, true),
-  PCMPEQB: equalLanes(0x7f7f7f7f, 7, 0xff),
-  PCMPEQW: equalLanes(0x7fff7fff, 15, 0xffff),
-  PCMPEQD: wordwise((l, x, y) => l.b.binary('sub', l.b.constant(0), l.b.binary('eq', x, y))),
-  PCMPGTD: wordwise((l, x, y) => l.b.binary('sub', l.b.constant(0), l.b.binary('lt', y, x))),
+  POR: lanewise('or'),
+  ORPS: lanewise('or'),
+  ORPD: lanewise('or'),
+  PXOR: lanewise('xor'),
+  XORPS: lanewise('xor'),
+  XORPD: lanewise('xor'),
+  PADDD: lanewise('add32'),
+  PSUBD: lanewise('sub32'),
+  PADDB: lanewise('add8'),
+  PADDW: lanewise('add16'),
+  PSUBB: lanewise('sub8'),
+  PSUBW: lanewise('sub16'),
+  PCMPEQB: lanewise('eq8'),
+  PCMPEQW: lanewise('eq16'),
+  PCMPEQD: lanewise('eq32'),
+  PCMPGTD: lanewise('gt32'),
   ADDSS: attempts('addF32'),
   SUBSS: attempts('subtractF32'),
   MULSS: attempts('multiplyF32'),
@@ -378,11 +338,11 @@ const direct = {
   UCOMISS: compares('compareF32'),
   COMISD: compares('compareF64'),
   UCOMISD: compares('compareF64'),
-  CVTSI2SS: fromInteger('fromInt32F32'),
-  CVTSI2SD: fromInteger('fromInt32F64'),
+  CVTSI2SS: cvtsi2ss,
+  CVTSI2SD: cvtsi2sd,
   CVTTSS2SI: truncates('truncateF32'),
   CVTTSD2SI: truncates('truncateF64'),
-  CVTSS2SD: attempts('widenF32'),
+  CVTSS2SD: cvtss2sd,
   CVTSD2SS: attempts('narrowF64'),
 } satisfies Partial<Record<OpName, Lifter>>;
 

@@ -33,11 +33,12 @@ import {
   FP_OPCODE,
   FP_STATUS,
   FP_TAG,
+  OPERAND,
   SEG_SELECTOR,
   WIDE,
 } from '../../src/core/state/layout.ts';
-import { BASE, type Temp, type WideName } from '../ir/ir.ts';
-import { STORE_TRUNCATES, WIDE_STATUS, WIDE_TAG } from '../ir/wide-places.ts';
+import { STORE_TRUNCATES, type WordAttempt } from '../ir/attempts.ts';
+import { BASE, type Temp } from '../ir/ir.ts';
 import {
   effectiveOffset,
   immediate,
@@ -74,25 +75,25 @@ function note(l: Lift, offset: Temp): void {
   b.poke(FP_DS, b.word(SEG_SELECTOR + ((l.code[l.pc + R_EA] >> 12) & 7)));
 }
 
-/** The memory operand, widened; gives its offset. */
+/** The memory operand, widened in the words OPERAND; gives its offset. */
 function operand(l: Lift, size: number, isInteger: boolean): Temp {
   const { b } = l;
   const offset = effectiveOffset(l);
   if (size === SIZE_64) {
     b.fetch(2, WIDE, linear(l, offset, 8));
-    b.attempt(isInteger ? 'operandInt64' : 'operandF64', 0, WIDE);
+    b.attempt(isInteger ? 'operandInt64' : 'operandF64', OPERAND, WIDE);
   } else if (size === SIZE_32) {
     b.poke(WIDE, b.load(SIZE_32, linear(l, offset, 4)));
-    b.attempt(isInteger ? 'operandInt32' : 'operandF32', 0, WIDE);
+    b.attempt(isInteger ? 'operandInt32' : 'operandF32', OPERAND, WIDE);
   } else if (size === SIZE_16 && isInteger) {
-    b.poke(WIDE, b.unary('sext16', b.load(SIZE_16, linear(l, offset, 2))));
-    b.attempt('operandInt32', 0, WIDE);
+    b.poke(WIDE, b.load(SIZE_16, linear(l, offset, 2), { signed: true }));
+    b.attempt('operandInt32', OPERAND, WIDE);
   } else throw NOT_LIFTED;
   return offset;
 }
 
 /** With a memory operand, of which `how` makes the result; `a` is the attempt's. */
-function withOperand(how: WideName, isInteger: boolean, a = 0): Lifter {
+function withOperand(how: WordAttempt, isInteger: boolean, a = 0): Lifter {
   return (l) => {
     const isFirst = kindA(l) === KIND_MEMORY;
     if (!isFirst && kindB(l) !== KIND_MEMORY) {
@@ -103,7 +104,7 @@ function withOperand(how: WideName, isInteger: boolean, a = 0): Lifter {
     requireNothingPending(l);
     const size = (metaOf(l) >> (isFirst ? META_SIZE_A_SHIFT : META_SIZE_B_SHIFT)) & 7;
     const offset = operand(l, size, isInteger);
-    l.b.attempt(how, a, 0);
+    l.b.attempt(how, a, OPERAND);
     note(l, offset);
   };
 }
@@ -133,8 +134,8 @@ function store(isInteger: boolean, a: number): Lifter {
       b.attempt('storeInt16', a, WIDE);
       b.store(SIZE_16, address, b.peek(WIDE));
     } else throw NOT_LIFTED;
-    b.poke(FP_STATUS, b.peek(WIDE_STATUS));
-    b.poke(FP_TAG, b.peek(WIDE_TAG));
+    b.poke(FP_STATUS, b.peek(WIDE + 2));
+    b.poke(FP_TAG, b.peek(WIDE + 3));
     note(l, offset);
   };
 }

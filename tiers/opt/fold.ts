@@ -31,7 +31,7 @@ export function foldConstants(block: Block): Block {
   };
   const constant = (value: number): Temp => {
     const to = out.temps++;
-    emit({ op: 'const', to, value });
+    emit({ op: 'const', to, type: 'i32', value });
     return to;
   };
 
@@ -42,37 +42,45 @@ export function foldConstants(block: Block): Block {
     if (COMMUTES.has(how) && constantOf(a) !== null) [a, b] = [b, a];
     const x = constantOf(a);
     const y = constantOf(b);
-    if (x !== null && y !== null) return { op: 'const', to, value: binary(how, x, y) };
+    if (x !== null && y !== null) return { op: 'const', to, type: 'i32', value: binary(how, x, y) };
     if (how === 'sub' && y !== null) {
       how = 'add';
       b = constant(-y | 0);
-      return simplify({ op: 'binary', to, how, a, b });
+      return simplify({ op: 'binary', to, type: 'i32', how, a, b });
     }
     if (y !== null) {
       if (y === 0 && ['add', 'or', 'xor', 'shl', 'shr', 'sar'].includes(how)) return a;
       if (y === -1 && how === 'and') return a;
-      if (y === 0 && (how === 'and' || how === 'mul')) return { op: 'const', to, value: 0 };
+      if (y === 0 && (how === 'and' || how === 'mul')) return { op: 'const', to, type: 'i32', value: 0 };
       if (y === 1 && how === 'mul') return a;
       const inner = defs.get(a);
       if (inner?.op === 'binary' && inner.how === how && (how === 'add' || how === 'and' || how === 'or')) {
         const z = constantOf(inner.b);
-        if (z !== null) return simplify({ op: 'binary', to, how, a: inner.a, b: constant(binary(how, z, y)) });
+        if (z !== null)
+          return simplify({ op: 'binary', to, type: 'i32', how, a: inner.a, b: constant(binary(how, z, y)) });
       }
       if (how === 'xor' && y === 1 && inner?.op === 'binary') {
         const inverse = INVERSE[inner.how];
         if (inverse !== undefined) {
           const [other, turned] = inverse;
-          return { op: 'binary', to, how: other, a: turned ? inner.b : inner.a, b: turned ? inner.a : inner.b };
+          return {
+            op: 'binary',
+            to,
+            type: 'i32',
+            how: other,
+            a: turned ? inner.b : inner.a,
+            b: turned ? inner.a : inner.b,
+          };
         }
       }
       // A comparison with 0 of something that is 0 or 1 already.
       if (how === 'ne' && y === 0 && inner?.op === 'binary' && inner.how in INVERSE) return a;
     }
     if (a === b) {
-      if (how === 'xor' || how === 'sub') return { op: 'const', to, value: 0 };
+      if (how === 'xor' || how === 'sub') return { op: 'const', to, type: 'i32', value: 0 };
       if (how === 'and' || how === 'or') return a;
     }
-    return { op: 'binary', to, how, a, b };
+    return { op: 'binary', to, type: 'i32', how, a, b };
   };
 
   for (const original of block.ops) {
@@ -83,7 +91,7 @@ export function foldConstants(block: Block): Block {
       else emit(made);
     } else if (op.op === 'unary') {
       const value = constantOf(op.a);
-      emit(value === null ? op : { op: 'const', to: op.to, value: unary(op.how, value) });
+      emit(value === null ? op : { op: 'const', to: op.to, type: 'i32', value: unary(op.how, value) });
     } else if (op.op === 'select') {
       const value = constantOf(op.test);
       if (value !== null) same.set(op.to, value !== 0 ? op.a : op.b);

@@ -18,7 +18,9 @@ export function forwardRegisters(block: Block): Block {
       }
       known.set(op.register, op.to);
     } else if (op.op === 'set') known.set(op.register, op.value);
-    else if (op.op === 'handler' && op.writes) known.clear();
+    else if (op.op === 'handler') {
+      for (const register of known.keys()) if (((op.writes >> register) & 1) !== 0) known.delete(register);
+    }
     ops.push(op);
   }
   return { ...block, ops, exit: withExitUse(block.exit, map) };

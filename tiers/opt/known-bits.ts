@@ -9,7 +9,9 @@ function possible(op: Op, of: (temp: Temp) => number, constantOf: (temp: Temp) =
     case 'const':
       return op.value;
     case 'load':
-      return op.size === 2 ? -1 : op.size === 1 ? 0xffff : 0xff;
+      return op.size === 2 || op.signed ? -1 : op.size === 1 ? 0xffff : 0xff;
+    case 'mask':
+      return (1 << (128 / op.bits)) - 1;
     case 'condition':
     case 'carry':
       return 1;

@@ -6,13 +6,21 @@ import { type Block, isPure, type Op, type Temp, withExitUse, withUses } from '.
 function keyOf(op: Op): string | null {
   switch (op.op) {
     case 'const':
-      return `c${op.value}`;
+      return `${op.type}${op.value}`;
     case 'unary':
       return `${op.how} ${op.a}`;
     case 'binary':
       return `${op.how} ${op.a} ${op.b}`;
     case 'select':
       return `select ${op.test} ${op.a} ${op.b}`;
+    case 'vector':
+      return `v${op.how} ${op.a} ${op.b}`;
+    case 'shuffle':
+      return `shuffle ${op.a} ${op.b} ${op.lanes.join('')}`;
+    case 'mask':
+      return `mask${op.bits} ${op.a}`;
+    case 'convert':
+      return `${op.how} ${op.a}`;
     case 'word':
       return `w${op.index}`;
     default:

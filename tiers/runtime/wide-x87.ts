@@ -6,12 +6,11 @@
 import * as plain from '../../src/core/cpu/float/plain.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import * as layout from '../../src/core/state/layout.ts';
-import type { WideName } from '../ir/ir.ts';
-import * as places from '../ir/wide-places.ts';
+import * as attempts from '../ir/attempts.ts';
 
-const { FP_CONTROL, FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, FP_STATUS, FP_TAG } = layout;
-const { STORE_TRUNCATES, WIDE_STATUS, WIDE_TAG } = places;
-const { addPlain, allowsPlain, comparePlain, dividePlain, multiplyPlain, narrowed, operand } = plain;
+const { FP_CONTROL, FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, FP_STATUS, FP_TAG, OPERAND } = layout;
+const { STORE_TRUNCATES } = attempts;
+const { addPlain, allowsPlain, comparePlain, dividePlain, multiplyPlain, narrowed } = plain;
 const { narrowPlainF32, narrowPlainF64, roundPlain, widenInt32, widenInt64, widenPlainF32, widenPlainF64 } = plain;
 
 const C1 = 0x200;
@@ -35,10 +34,10 @@ export function makeWideX87(cpu: Cpu) {
     m32[FP_STATUS] = (m32[FP_STATUS] & ~C1) | bits;
     return 1;
   };
-  /** Bits of the status word that a store sets, and what it pops. */
-  const prepareStore = (register: number, bits: number, pops: number): number => {
-    m32[WIDE_TAG] = m32[FP_TAG] | (pops << register);
-    m32[WIDE_STATUS] = (m32[FP_STATUS] & ~(C1 | TOP_FIELD)) | (((register + pops) & 7) << TOP_SHIFT) | bits;
+  /** Behind the value at `to`: the status word with the bits that a store sets, and the tag word with what it pops. */
+  const prepareStore = (to: number, register: number, bits: number, pops: number): number => {
+    m32[to + 3] = m32[FP_TAG] | (pops << register);
+    m32[to + 2] = (m32[FP_STATUS] & ~(C1 | TOP_FIELD)) | (((register + pops) & 7) << TOP_SHIFT) | bits;
     return 1;
   };
   /** ST(0) as an integer in the words from `to` on; −1, or bits of the status word. */
@@ -52,23 +51,23 @@ export function makeWideX87(cpu: Cpu) {
   };
 
   return {
-    operandF32: (_, b) => (widenPlainF32(m32[b]) ? 1 : 0),
-    operandF64: (_, b) => (widenPlainF64(m32[b], m32[b + 1]) ? 1 : 0),
+    operandF32: (_, b) => (widenPlainF32(cpu, m32[b]) ? 1 : 0),
+    operandF64: (_, b) => (widenPlainF64(cpu, m32[b], m32[b + 1]) ? 1 : 0),
     operandInt32: (_, b) => {
-      widenInt32(m32[b]);
+      widenInt32(cpu, m32[b]);
       return 1;
     },
     operandInt64: (_, b) => {
-      widenInt64(m32[b], m32[b + 1]);
+      widenInt64(cpu, m32[b], m32[b + 1]);
       return 1;
     },
     pushOperand: () => {
       const status = m32[FP_STATUS];
       const register = ((status >> TOP_SHIFT) + 7) & 7;
       if (((m32[FP_TAG] >> register) & 1) === 0) return 0;
-      m32[FP_SIGNIFICAND + 2 * register] = operand[2];
-      m32[FP_SIGNIFICAND + 2 * register + 1] = operand[1];
-      m16[FP_SIGN_EXPONENT_16 + register] = operand[0];
+      m32[FP_SIGNIFICAND + 2 * register] = m32[OPERAND + 2];
+      m32[FP_SIGNIFICAND + 2 * register + 1] = m32[OPERAND + 1];
+      m16[FP_SIGN_EXPONENT_16 + register] = m32[OPERAND];
       m32[FP_TAG] &= ~(1 << register);
       m32[FP_STATUS] = (status & ~(C1 | TOP_FIELD)) | (register << TOP_SHIFT);
       return 1;
@@ -114,7 +113,7 @@ export function makeWideX87(cpu: Cpu) {
       const bits = narrowPlainF32(cpu, register);
       if (bits < 0) return 0;
       m32[b] = narrowed[0];
-      return prepareStore(register, bits, pops);
+      return prepareStore(b, register, bits, pops);
     },
     storeF64: (pops, b) => {
       const register = (m32[FP_STATUS] >> TOP_SHIFT) & 7;
@@ -123,24 +122,24 @@ export function makeWideX87(cpu: Cpu) {
       if (bits < 0) return 0;
       m32[b] = narrowed[0];
       m32[b + 1] = narrowed[1];
-      return prepareStore(register, bits, pops);
+      return prepareStore(b, register, bits, pops);
     },
     storeInt16: (how, b) => {
       const register = (m32[FP_STATUS] >> TOP_SHIFT) & 7;
       const bits = roundTop(register, how, b);
       if (bits < 0 || m32[b + 1] !== m32[b] >> 31 || (m32[b] << 16) >> 16 !== m32[b]) return 0;
-      return prepareStore(register, bits, how & 1);
+      return prepareStore(b, register, bits, how & 1);
     },
     storeInt32: (how, b) => {
       const register = (m32[FP_STATUS] >> TOP_SHIFT) & 7;
       const bits = roundTop(register, how, b);
       if (bits < 0 || m32[b + 1] !== m32[b] >> 31) return 0;
-      return prepareStore(register, bits, how & 1);
+      return prepareStore(b, register, bits, how & 1);
     },
     storeInt64: (how, b) => {
       const register = (m32[FP_STATUS] >> TOP_SHIFT) & 7;
       const bits = roundTop(register, how, b);
-      return bits < 0 ? 0 : prepareStore(register, bits, how & 1);
+      return bits < 0 ? 0 : prepareStore(b, register, bits, how & 1);
     },
     /** FLDCW of the word at `b`: not when an exception becomes pending or ceases to be. */
     loadControl: (_, b) => {
@@ -149,5 +148,5 @@ export function makeWideX87(cpu: Cpu) {
       m32[FP_CONTROL] = control;
       return 1;
     },
-  } satisfies Partial<Record<WideName, Attempt>>;
+  } satisfies Partial<Record<attempts.AttemptName, Attempt>>;
 }

@@ -1,15 +1,13 @@
 // What the IR's `attempt` does: SSE arithmetic on words of the CPU block where host arithmetic is provably the
-// guest's (core/cpu/float/ieee/fast-path.ts). Each function does all of its work and answers 1, or changes nothing and
-// answers 0: NaNs, denormals, what overflows or might underflow, and #P unmasked are left to the handler.
+// guest's (core/cpu/float/ieee/fast-path.ts). Each function does all of its work and answers 1 (a comparison: the flags),
+// or changes nothing and answers 0 (a comparison: −1): NaNs, denormals, what overflows or might underflow, and #P unmasked are left to the handler.
 // `a` is the destination, `b` the source, as word indices; 64-bit values lie at even ones. SDM 2 under each name.
 
 import * as fast from '../../src/core/cpu/float/ieee/fast-path.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { CF, MXCSR, ZF } from '../../src/core/state/layout.ts';
-import * as places from '../ir/wide-places.ts';
+import type { Wide } from '../ir/attempts.ts';
 import { makeWideX87 } from './wide-x87.ts';
-
-const { WIDE_RESULT } = places;
 
 const PE = 0x20;
 const PM = 0x1000;
@@ -18,7 +16,7 @@ const LEAST_F32 = 1.1754943508222875e-38;
 const GREATEST_F32 = 3.4028234663852886e38;
 const LEAST_F64 = 2.2250738585072014e-308;
 
-export function makeWide(cpu: Cpu): places.Wide {
+export function makeWide(cpu: Cpu): Wide {
   const { m32, f64 } = cpu;
   const f32 = new Float32Array(m32.buffer);
   const { roundsFreely, isExactSum, exactnessOfProduct, exactnessOfQuotient } = fast;
@@ -46,12 +44,11 @@ export function makeWide(cpu: Cpu): places.Wide {
     f32[a + 3] = fourth;
     return 1;
   };
-  /** No NaN and no denormal: nothing is reported, and the order is that of numbers. */
+  /** No NaN and no denormal: nothing is reported, and the order is that of numbers. Gives EFLAGS bits, or −1. */
   const compare = (x: number, y: number, least: number): number => {
     const isPlain = (Math.abs(x) >= least || x === 0) && (Math.abs(y) >= least || y === 0);
-    if (!isPlain) return 0;
-    m32[WIDE_RESULT] = x > y ? 0 : x < y ? CF : ZF;
-    return 1;
+    if (!isPlain) return -1;
+    return x > y ? 0 : x < y ? CF : ZF;
   };
   /** Toward zero; what does not fit is the handler's. */
   const truncate = (a: number, x: number, least: number): number => {
@@ -248,19 +245,8 @@ export function makeWide(cpu: Cpu): places.Wide {
       f32[a] = value;
       return 1;
     },
-    fromInt32F64: (a, b) => {
-      f64[a >> 1] = m32[b];
-      return 1;
-    },
     truncateF32: (a, b) => truncate(a, f32[b], LEAST_F32),
     truncateF64: (a, b) => truncate(a, f64[b >> 1], LEAST_F64),
-    widenF32: (a, b) => {
-      const value = f32[b];
-      const size = Math.abs(value);
-      if (!((size >= LEAST_F32 && size <= GREATEST_F32) || value === 0)) return 0;
-      f64[a >> 1] = value;
-      return 1;
-    },
     narrowF64: (a, b) => {
       const value = f64[b >> 1];
       const rounded = Math.fround(value);

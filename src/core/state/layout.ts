@@ -79,6 +79,8 @@ export const FIELDS: readonly Field[] = [
   field('fpDs', 'i32', 1, 'fpu'),
   field('xmm', 'i32', 32, 'sse', 16), // XMM0–7, four words each, least significant first
   field('wide', 'i32', 4, 'derived'), // operands and results of compiled SSE and x87 code that are no register
+  // The second operand of plain x87 arithmetic: sign and exponent, high and low word of the significand.
+  field('operand', 'i32', 3, 'derived'),
   field('mxcsr', 'i32', 1, 'sse'),
   field('sysenterCs', 'i32', 1, 'msr'),
   field('sysenterEsp', 'i32', 1, 'msr'),
@@ -100,9 +102,6 @@ export const FIELDS: readonly Field[] = [
   field('scratch', 'i32', 1, 'derived'), // where compiled code leaves a value that lies unaligned in memory
   field('modeKey', 'i32', 1, 'derived'), // MODE_*: what decoded code depends on; see state/mode.ts
   field('tick', 'f64', 1, 'control'), // retired instructions plus idle ticks, exact below 2^53
-  // Between the loop and its engine, inside a slice. At the end: no other place depends on them.
-  field('left', 'i32', 1, 'derived'), // ticks left in the slice; engines store it before anything that may look at the clock
-  field('exitRequest', 'i32', 1, 'derived'), // EXIT_* of state/cpu.ts: why to leave after the current instruction
 ];
 
 const ELEMENT_BYTES: Record<FieldType, number> = { u8: 1, u16: 2, i32: 4, f64: 8 };
@@ -194,6 +193,9 @@ export const XMM = word('xmm');
 /** Behind the registers, so that it is as aligned as they are. */
 export const WIDE = word('wide');
 export const WIDE_WORDS = 4;
+/** Scratch of one instruction: cpu/float/plain.ts. */
+export const OPERAND = word('operand');
+export const OPERAND_WORDS = 3;
 export const MXCSR = word('mxcsr');
 export const SYSENTER_CS = word('sysenterCs');
 export const SYSENTER_ESP = word('sysenterEsp');
@@ -216,8 +218,6 @@ export const MODE_KEY = word('modeKey');
 export const SCRATCH = word('scratch');
 /** Index into the 64-bit float view. */
 export const TICK_F64 = byteOffset('tick') >> 3;
-export const LEFT = word('left');
-export const EXIT_REQUEST = word('exitRequest');
 
 // Segment register numbers.
 export const ES = 0;

@@ -3,12 +3,12 @@
  * devices that differ. Rows are data; `rowsToText` prints them with a star where the two differ.
  */
 import { PAGE_BYTES } from '../base/pages.ts';
-import { REGISTERS_32, STATE_SEGMENTS } from '../base/names.ts';
 import type { DeviceState, DeviceValue } from '../board/device.ts';
 import { type Snapshot, snapshotPages } from '../machine/snapshot.ts';
 import { encodeState, HASHED } from '../machine/state-hash.ts';
 import { hashBytesHex } from '../base/hash.ts';
 import type { PlacedField } from '../state/layout.ts';
+import { elementName } from '../state/names.ts';
 
 export interface StateRow {
   readonly name: string;
@@ -46,12 +46,6 @@ const MEMORY_ROWS_MAX = 32;
 /** Differences closer than this are one row. */
 const GAP_BYTES = 4;
 const ROW_BYTES_MAX = 16;
-
-function elementName(field: PlacedField, index: number): string {
-  if (field.name === 'gpr') return REGISTERS_32[index];
-  if (field.name.startsWith('seg')) return `${STATE_SEGMENTS[index]}.${field.name.slice(3).toLowerCase()}`;
-  return field.count === 1 ? field.name : `${field.name}[${index}]`;
-}
 
 function elementText(field: PlacedField, view: DataView, at: number): string {
   const digits = (value: number, count: number): string => (value >>> 0).toString(16).padStart(count, '0');

@@ -54,6 +54,7 @@ const {
   MODE_CPL3,
   MODE_FLAT_DATA,
   MODE_KEY,
+  OPERAND,
   SEG_SELECTOR,
   SS,
 } = layout;
@@ -64,7 +65,6 @@ const {
   narrowed,
   narrowPlainF32,
   narrowPlainF64,
-  operand,
   roundPlain,
   widenInt32,
   widenInt64,
@@ -155,28 +155,28 @@ function placeLong(cpu: Cpu, code: Int32Array, pc: number, deny: number): number
   return place(cpu, code, pc, 8, deny);
 }
 
-/** A double in memory into `operand`. */
+/** A double in memory into the words OPERAND. */
 function fetchDouble(cpu: Cpu, code: Int32Array, pc: number): boolean {
   const host = place(cpu, code, pc, 8, DENY_READ);
-  return host >= 0 && widenPlainF64(cpu.m32[host >>> 2], cpu.m32[(host >>> 2) + 1]);
+  return host >= 0 && widenPlainF64(cpu, cpu.m32[host >>> 2], cpu.m32[(host >>> 2) + 1]);
 }
 
 function fetchSingle(cpu: Cpu, code: Int32Array, pc: number): boolean {
   const host = place(cpu, code, pc, 4, DENY_READ);
-  return host >= 0 && widenPlainF32(cpu.m32[host >>> 2]);
+  return host >= 0 && widenPlainF32(cpu, cpu.m32[host >>> 2]);
 }
 
-/** Ten bytes in memory into `operand`. */
+/** Ten bytes in memory into the words OPERAND. */
 function fetchLong(cpu: Cpu, code: Int32Array, pc: number): boolean {
   const host = placeLong(cpu, code, pc, DENY_READ);
   if (host < 0) return false;
-  operand[0] = cpu.m16[(host >>> 1) + 4];
-  operand[1] = cpu.m32[(host >>> 2) + 1];
-  operand[2] = cpu.m32[host >>> 2];
+  cpu.m32[OPERAND] = cpu.m16[(host >>> 1) + 4];
+  cpu.m32[OPERAND + 1] = cpu.m32[(host >>> 2) + 1];
+  cpu.m32[OPERAND + 2] = cpu.m32[host >>> 2];
   return true;
 }
 
-/** ST(index), which must not be empty, into `operand`. */
+/** ST(index), which must not be empty, into the words OPERAND. */
 function fetchStack(cpu: Cpu, code: Int32Array, pc: number, index: number): boolean {
   const m32 = cpu.m32;
   const register = ((m32[FP_STATUS] >> TOP_SHIFT) + index) & 7;
@@ -186,24 +186,24 @@ function fetchStack(cpu: Cpu, code: Int32Array, pc: number, index: number): bool
   return true;
 }
 
-/** An integer of 16 or 32 bits in memory into `operand`. */
+/** An integer of 16 or 32 bits in memory into the words OPERAND. */
 function fetchInteger(cpu: Cpu, code: Int32Array, pc: number, size: number): boolean {
   const host = place(cpu, code, pc, size === SIZE_16 ? 2 : 4, DENY_READ);
   if (host < 0) return false;
-  widenInt32(size === SIZE_16 ? (cpu.m16[host >>> 1] << 16) >> 16 : cpu.m32[host >>> 2]);
+  widenInt32(cpu, size === SIZE_16 ? (cpu.m16[host >>> 1] << 16) >> 16 : cpu.m32[host >>> 2]);
   return true;
 }
 
-/** A register into `operand`. */
+/** A register into the words OPERAND. */
 function fetchRegister(cpu: Cpu, register: number): void {
   const m32 = cpu.m32;
-  operand[0] = cpu.m16[FP_SIGN_EXPONENT_16 + register];
-  operand[1] = m32[FP_SIGNIFICAND + 2 * register + 1];
-  operand[2] = m32[FP_SIGNIFICAND + 2 * register];
+  cpu.m32[OPERAND] = cpu.m16[FP_SIGN_EXPONENT_16 + register];
+  m32[OPERAND + 1] = m32[FP_SIGNIFICAND + 2 * register + 1];
+  m32[OPERAND + 2] = m32[FP_SIGNIFICAND + 2 * register];
 }
 
 /**
- * FADD and its like: the source in `operand`; gives the destination's physical number, or −1. ST(i) with ST(0), or ST(0)
+ * FADD and its like: the source in the words OPERAND; gives the destination's physical number, or −1. ST(i) with ST(0), or ST(0)
  * with a single or double.
  */
 export function beginReal(cpu: Cpu, code: Int32Array, pc: number): number {
@@ -261,12 +261,12 @@ export function finishPopping(cpu: Cpu, bits: number): boolean {
   return true;
 }
 
-/** Pushes `operand`; the register below the top is empty. */
+/** Pushes the words OPERAND; the register below the top is empty. */
 function push(cpu: Cpu, status: number, top: number): void {
   const m32 = cpu.m32;
-  m32[FP_SIGNIFICAND + 2 * top] = operand[2];
-  m32[FP_SIGNIFICAND + 2 * top + 1] = operand[1];
-  cpu.m16[FP_SIGN_EXPONENT_16 + top] = operand[0];
+  m32[FP_SIGNIFICAND + 2 * top] = m32[OPERAND + 2];
+  m32[FP_SIGNIFICAND + 2 * top + 1] = m32[OPERAND + 1];
+  cpu.m16[FP_SIGN_EXPONENT_16 + top] = m32[OPERAND];
   m32[FP_TAG] &= ~(1 << top);
   m32[FP_STATUS] = (status & ~(C1 | TOP_FIELD)) | (top << TOP_SHIFT);
 }
@@ -297,7 +297,7 @@ export function plainLoadInteger(cpu: Cpu, code: Int32Array, pc: number): boolea
   if (size === SIZE_64) {
     const host = place(cpu, code, pc, 8, DENY_READ);
     if (host < 0) return false;
-    widenInt64(m32[host >>> 2], m32[(host >>> 2) + 1]);
+    widenInt64(cpu, m32[host >>> 2], m32[(host >>> 2) + 1]);
   } else if (!fetchInteger(cpu, code, pc, size)) return false;
   push(cpu, status, top);
   return true;
@@ -315,7 +315,7 @@ export function plainConstant(cpu: Cpu, code: Int32Array, pc: number): boolean {
   const status = m32[FP_STATUS];
   const top = ((status >> TOP_SHIFT) + 7) & 7;
   if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) === 0) return false;
-  widenInt32(which === LOADS_ONE ? 1 : 0);
+  widenInt32(cpu, which === LOADS_ONE ? 1 : 0);
   note(cpu, code, pc);
   push(cpu, status, top);
   return true;
@@ -478,7 +478,7 @@ export function plainCompareStack(cpu: Cpu, code: Int32Array, pc: number, index:
   const top = (status >> TOP_SHIFT) & 7;
   if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
   if (index < 0) {
-    widenInt32(0);
+    widenInt32(cpu, 0);
     note(cpu, code, pc);
   } else if (!fetchStack(cpu, code, pc, index)) return false;
   const order = comparePlain(cpu, top);

@@ -9,7 +9,7 @@ import type { Cpu } from '../../state/cpu.ts';
 import * as layout from '../../state/layout.ts';
 
 // Constants of this module rather than imported ones, not exported either: see tiers/interp/hot.ts.
-const { FP_CONTROL, FP_SIGN_EXPONENT_16, FP_SIGNIFICAND } = layout;
+const { FP_CONTROL, FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, OPERAND: OPERAND_SE } = layout;
 const { divideSignificands, result, rootSignificand } = significand;
 
 const TOP_BIT = 0x80000000 | 0;
@@ -30,9 +30,9 @@ const NEAR = 0.0000152587890625;
 /** "Take the general path": nothing has changed. */
 export const NOT_PLAIN: number = MISS;
 
-/** The second operand, widened: sign and exponent, high and low word of the significand. Scratch of one instruction. */
-export const operand: Int32Array = new Int32Array(3);
-const source = operand;
+/** The second operand, widened, is in these words: sign and exponent first. Scratch of one instruction. */
+const OPERAND_HI = OPERAND_SE + 1;
+const OPERAND_LO = OPERAND_SE + 2;
 
 /** True when the control word allows plain arithmetic: nearest, 53 or 64 bits (PC 1 means 64 on silicon), #P masked. */
 export function allowsPlain(control: number): boolean {
@@ -90,16 +90,17 @@ function setZero(cpu: Cpu, register: number, sign: number): number {
 
 /** Two operands of which at least one is not normal: sums with zeros. */
 function addZeros(cpu: Cpu, register: number, aSe: number, bSe: number): number {
+  const m32 = cpu.m32;
   const at = FP_SIGNIFICAND + 2 * register;
-  const aHi = cpu.m32[at + 1];
-  const aLo = cpu.m32[at];
+  const aHi = m32[at + 1];
+  const aLo = m32[at];
   const aIsZero = ((aSe & 0x7fff) | aHi | aLo) === 0;
-  const bIsZero = ((bSe & 0x7fff) | source[1] | source[2]) === 0;
+  const bIsZero = ((bSe & 0x7fff) | m32[OPERAND_HI] | m32[OPERAND_LO]) === 0;
   // Zeros of unlike signs give +0 when rounding to nearest.
   if (aIsZero && bIsZero) return setZero(cpu, register, aSe & bSe & 0x8000);
   if (aIsZero) {
-    if (((bSe & 0x7fff) - 1) >>> 0 >= NORMAL_COUNT || source[1] >= 0) return MISS;
-    return settle(cpu, register, bSe & 0x8000, bSe & 0x7fff, source[1], source[2], 0);
+    if (((bSe & 0x7fff) - 1) >>> 0 >= NORMAL_COUNT || m32[OPERAND_HI] >= 0) return MISS;
+    return settle(cpu, register, bSe & 0x8000, bSe & 0x7fff, m32[OPERAND_HI], m32[OPERAND_LO], 0);
   }
   if (!bIsZero || ((aSe & 0x7fff) - 1) >>> 0 >= NORMAL_COUNT || aHi >= 0) return MISS;
   return settle(cpu, register, aSe & 0x8000, aSe & 0x7fff, aHi, aLo, 0);
@@ -112,9 +113,9 @@ export function addPlain(cpu: Cpu, register: number, flipRegister: number, flipO
   let aSe = cpu.m16[FP_SIGN_EXPONENT_16 + register] ^ flipRegister;
   let aHi = m32[at + 1];
   let aLo = m32[at];
-  let bSe = source[0] ^ flipOperand;
-  let bHi = source[1];
-  let bLo = source[2];
+  let bSe = m32[OPERAND_SE] ^ flipOperand;
+  let bHi = m32[OPERAND_HI];
+  let bLo = m32[OPERAND_LO];
   let exponent = aSe & 0x7fff;
   const exponentB = bSe & 0x7fff;
   if ((aHi & bHi) >= 0 || (exponent - 1) >>> 0 >= NORMAL_COUNT || (exponentB - 1) >>> 0 >= NORMAL_COUNT) {
@@ -209,14 +210,14 @@ export function multiplyPlain(cpu: Cpu, register: number): number {
   const at = FP_SIGNIFICAND + 2 * register;
   const aSe = cpu.m16[FP_SIGN_EXPONENT_16 + register];
   const aHi = m32[at + 1];
-  const bSe = source[0];
-  const bHi = source[1];
+  const bSe = m32[OPERAND_SE];
+  const bHi = m32[OPERAND_HI];
   const exponentA = aSe & 0x7fff;
   const exponentB = bSe & 0x7fff;
   const sign = (aSe ^ bSe) & 0x8000;
   if ((aHi & bHi) >= 0 || (exponentA - 1) >>> 0 >= NORMAL_COUNT || (exponentB - 1) >>> 0 >= NORMAL_COUNT) {
     const aIsZero = (exponentA | aHi | m32[at]) === 0;
-    const bIsZero = (exponentB | bHi | source[2]) === 0;
+    const bIsZero = (exponentB | bHi | m32[OPERAND_LO]) === 0;
     const aIsNormal = aHi < 0 && (exponentA - 1) >>> 0 < NORMAL_COUNT;
     const bIsNormal = bHi < 0 && (exponentB - 1) >>> 0 < NORMAL_COUNT;
     const isZero = aIsZero ? bIsZero || bIsNormal : bIsZero && aIsNormal;
@@ -225,7 +226,7 @@ export function multiplyPlain(cpu: Cpu, register: number): number {
   // Sixteen products of 16 bits, written out: as calls they took three times as long.
   const exponent = exponentA + exponentB - BIAS;
   const aLo = m32[at];
-  const bLo = source[2];
+  const bLo = m32[OPERAND_LO];
   const a3 = aHi >>> 16;
   const a2 = aHi & 0xffff;
   const b3 = bHi >>> 16;
@@ -288,22 +289,22 @@ export function dividePlain(cpu: Cpu, register: number, isReversed: boolean): nu
   const at = FP_SIGNIFICAND + 2 * register;
   const aSe = cpu.m16[FP_SIGN_EXPONENT_16 + register];
   const aHi = m32[at + 1];
-  const bSe = source[0];
-  const bHi = source[1];
+  const bSe = m32[OPERAND_SE];
+  const bHi = m32[OPERAND_HI];
   const exponentA = aSe & 0x7fff;
   const exponentB = bSe & 0x7fff;
   const sign = (aSe ^ bSe) & 0x8000;
   if ((aHi & bHi) >= 0 || (exponentA - 1) >>> 0 >= NORMAL_COUNT || (exponentB - 1) >>> 0 >= NORMAL_COUNT) {
-    const dividendIsZero = isReversed ? (exponentB | bHi | source[2]) === 0 : (exponentA | aHi | m32[at]) === 0;
+    const dividendIsZero = isReversed ? (exponentB | bHi | m32[OPERAND_LO]) === 0 : (exponentA | aHi | m32[at]) === 0;
     const divisorHi = isReversed ? aHi : bHi;
     const divisorExponent = isReversed ? exponentA : exponentB;
     const isZero = dividendIsZero && divisorHi < 0 && (divisorExponent - 1) >>> 0 < NORMAL_COUNT;
     return isZero ? setZero(cpu, register, sign) : MISS;
   }
   const numeratorHi = isReversed ? bHi : aHi;
-  const numeratorLo = isReversed ? source[2] : m32[at];
+  const numeratorLo = isReversed ? m32[OPERAND_LO] : m32[at];
   const divisorHi = isReversed ? aHi : bHi;
-  const divisorLo = isReversed ? m32[at] : source[2];
+  const divisorLo = isReversed ? m32[at] : m32[OPERAND_LO];
   let exponent = (isReversed ? exponentB - exponentA : exponentA - exponentB) + BIAS;
   // The remainder, below the divisor, and the word that follows it: a quotient of 1 or more is halved first.
   let hi = numeratorHi;
@@ -386,9 +387,9 @@ export function comparePlain(cpu: Cpu, register: number): number {
   const aSe = cpu.m16[FP_SIGN_EXPONENT_16 + register];
   const aHi = m32[at + 1];
   const aLo = m32[at];
-  const bSe = source[0];
-  const bHi = source[1];
-  const bLo = source[2];
+  const bSe = m32[OPERAND_SE];
+  const bHi = m32[OPERAND_HI];
+  const bLo = m32[OPERAND_LO];
   const exponentA = aSe & 0x7fff;
   const exponentB = bSe & 0x7fff;
   if (aHi < 0 ? (exponentA - 1) >>> 0 >= NORMAL_COUNT : (exponentA | aHi | aLo) !== 0) return MISS;
@@ -406,45 +407,49 @@ export function comparePlain(cpu: Cpu, register: number): number {
 }
 
 /** A single as the operand; false for denormals, infinities and NaNs. */
-export function widenPlainF32(bits: number): boolean {
+export function widenPlainF32(cpu: Cpu, bits: number): boolean {
+  const m32 = cpu.m32;
   const exponent = (bits >>> 23) & 0xff;
-  source[2] = 0;
+  m32[OPERAND_LO] = 0;
   if ((exponent - 1) >>> 0 < 0xfe) {
-    source[0] = ((bits >>> 16) & 0x8000) | (exponent + BIAS - 127);
-    source[1] = (bits << 8) | TOP_BIT;
+    m32[OPERAND_SE] = ((bits >>> 16) & 0x8000) | (exponent + BIAS - 127);
+    m32[OPERAND_HI] = (bits << 8) | TOP_BIT;
     return true;
   }
-  source[0] = (bits >>> 16) & 0x8000;
-  source[1] = 0;
+  m32[OPERAND_SE] = (bits >>> 16) & 0x8000;
+  m32[OPERAND_HI] = 0;
   return (bits & 0x7fffffff) === 0;
 }
 
 /** As widenPlainF32, for a double. */
-export function widenPlainF64(lo: number, hi: number): boolean {
+export function widenPlainF64(cpu: Cpu, lo: number, hi: number): boolean {
+  const m32 = cpu.m32;
   const exponent = (hi >>> 20) & 0x7ff;
   if ((exponent - 1) >>> 0 < 0x7fe) {
-    source[0] = ((hi >>> 16) & 0x8000) | (exponent + BIAS - 1023);
-    source[1] = (hi << 11) | (lo >>> 21) | TOP_BIT;
-    source[2] = lo << 11;
+    m32[OPERAND_SE] = ((hi >>> 16) & 0x8000) | (exponent + BIAS - 1023);
+    m32[OPERAND_HI] = (hi << 11) | (lo >>> 21) | TOP_BIT;
+    m32[OPERAND_LO] = lo << 11;
     return true;
   }
-  source[0] = (hi >>> 16) & 0x8000;
-  source[1] = 0;
-  source[2] = 0;
+  m32[OPERAND_SE] = (hi >>> 16) & 0x8000;
+  m32[OPERAND_HI] = 0;
+  m32[OPERAND_LO] = 0;
   return ((hi & 0x7fffffff) | lo) === 0;
 }
 
 /** An integer of 32 bits or fewer as the operand. */
-export function widenInt32(value: number): void {
+export function widenInt32(cpu: Cpu, value: number): void {
+  const m32 = cpu.m32;
   const magnitude = value < 0 ? -value | 0 : value;
   const shift = Math.clz32(magnitude);
-  source[0] = value === 0 ? 0 : ((value >>> 16) & 0x8000) | (BIAS + 31 - shift);
-  source[1] = value === 0 ? 0 : magnitude << shift;
-  source[2] = 0;
+  m32[OPERAND_SE] = value === 0 ? 0 : ((value >>> 16) & 0x8000) | (BIAS + 31 - shift);
+  m32[OPERAND_HI] = value === 0 ? 0 : magnitude << shift;
+  m32[OPERAND_LO] = 0;
 }
 
 /** An integer of 64 bits as the operand. */
-export function widenInt64(lo: number, hi: number): void {
+export function widenInt64(cpu: Cpu, lo: number, hi: number): void {
+  const m32 = cpu.m32;
   const sign = (hi >>> 16) & 0x8000;
   if (sign !== 0) {
     lo = -lo | 0;
@@ -461,9 +466,9 @@ export function widenInt64(lo: number, hi: number): void {
     hi = (hi << shift) | (lo >>> (32 - shift));
     lo <<= shift;
   }
-  source[0] = hi === 0 ? 0 : sign | (exponent - shift);
-  source[1] = hi;
-  source[2] = lo;
+  m32[OPERAND_SE] = hi === 0 ? 0 : sign | (exponent - shift);
+  m32[OPERAND_HI] = hi;
+  m32[OPERAND_LO] = lo;
 }
 
 /** What a narrowing store gives: the bits, a single in the first word, low word first. Scratch of one instruction. */

@@ -1,0 +1,126 @@
+// What an `attempt` of the IR touches, declared once by name: the verifier, the text and every backend read it. An attempt
+// is a piece of float arithmetic done with the host's, all of it or nothing (wide.ts, wide-x87.ts say what each computes);
+// `a` and `b` are words of the CPU block or plain numbers, and nothing passes from one attempt to another but through
+// words that both name. Imports the layout alone.
+
+import { OPERAND, OPERAND_WORDS } from '../../src/core/state/layout.ts';
+
+/** What `a` or `b` of an attempt is. */
+export type Role =
+  | { readonly is: 'unused' }
+  /** Small, not negative. */
+  | { readonly is: 'number' }
+  /** The first of so many words. `at`: the only place where they can be. */
+  | {
+      readonly is: 'words';
+      readonly words: number;
+      readonly reads: boolean;
+      readonly writes: boolean;
+      readonly at?: number;
+    };
+
+/** What an attempt reads and may change besides the words that it names. */
+export type Unit =
+  | 'none'
+  /** MXCSR: it decides, and PE may be set. */
+  | 'sse'
+  /** Registers, tags, status and control of the x87. */
+  | 'x87';
+
+export interface Attempt {
+  readonly a: Role;
+  readonly b: Role;
+  readonly reads: Unit;
+  readonly changes: Unit;
+  /** Gives an i32, which is not negative; otherwise it gives nothing. */
+  readonly gives: boolean;
+}
+
+const UNUSED: Role = { is: 'unused' };
+const NUMBER: Role = { is: 'number' };
+const from = (words: number): Role => ({ is: 'words', words, reads: true, writes: false });
+const to = (words: number): Role => ({ is: 'words', words, reads: false, writes: true });
+const both = (words: number): Role => ({ is: 'words', words, reads: true, writes: true });
+const OPERAND_FROM: Role = { is: 'words', words: OPERAND_WORDS, reads: true, writes: false, at: OPERAND };
+const OPERAND_TO: Role = { is: 'words', words: OPERAND_WORDS, reads: false, writes: true, at: OPERAND };
+
+const make = (a: Role, b: Role, reads: Unit, changes: Unit, gives = false): Attempt => ({
+  a,
+  b,
+  reads,
+  changes,
+  gives,
+});
+/** SSE: the destination is the first operand too. */
+const sse = (words: number): Attempt => make(both(words), from(words), 'sse', 'sse');
+/** SSE: from one format to another. */
+const conversion = (toWords: number, fromWords: number): Attempt => make(to(toWords), from(fromWords), 'sse', 'sse');
+const comparison = (words: number): Attempt => make(from(words), from(words), 'none', 'none', true);
+/** x87: a value in memory's format becomes the operand. */
+const operand = (words: number): Attempt => make(OPERAND_TO, from(words), 'none', 'none');
+const withOperand = (a: Role): Attempt => make(a, OPERAND_FROM, 'x87', 'x87');
+/**
+ * x87: the value to store in two words, and in the two behind them what the status and the tag word become once it has
+ * been stored. `a`: how many registers are popped, and STORE_TRUNCATES.
+ */
+const store: Attempt = make(NUMBER, to(4), 'x87', 'none');
+
+/** `a` of a store, added to the number of registers that it pops. */
+export const STORE_TRUNCATES = 2;
+
+const TABLE = {
+  addF32: sse(1),
+  subtractF32: sse(1),
+  multiplyF32: sse(1),
+  divideF32: sse(1),
+  addF64: sse(2),
+  subtractF64: sse(2),
+  multiplyF64: sse(2),
+  divideF64: sse(2),
+  addPackedF32: sse(4),
+  subtractPackedF32: sse(4),
+  multiplyPackedF32: sse(4),
+  dividePackedF32: sse(4),
+  addPackedF64: sse(4),
+  subtractPackedF64: sse(4),
+  multiplyPackedF64: sse(4),
+  dividePackedF64: sse(4),
+  compareF32: comparison(1),
+  compareF64: comparison(2),
+  fromInt32F32: conversion(1, 1),
+  truncateF32: conversion(1, 1),
+  truncateF64: conversion(1, 2),
+  narrowF64: conversion(1, 2),
+  operandF32: operand(1),
+  operandF64: operand(2),
+  operandInt32: operand(1),
+  operandInt64: operand(2),
+  pushOperand: withOperand(UNUSED),
+  addOperand: withOperand(UNUSED),
+  subtractOperand: withOperand(UNUSED),
+  subtractFromOperand: withOperand(UNUSED),
+  multiplyOperand: withOperand(UNUSED),
+  divideOperand: withOperand(UNUSED),
+  divideIntoOperand: withOperand(UNUSED),
+  /** `a`: how many registers are popped. */
+  compareOperand: withOperand(NUMBER),
+  storeF32: store,
+  storeF64: store,
+  storeInt16: store,
+  storeInt32: store,
+  storeInt64: store,
+  loadControl: make(UNUSED, from(1), 'x87', 'x87'),
+} as const satisfies Record<string, Attempt>;
+
+export type AttemptName = keyof typeof TABLE;
+/** Those that give a value, and those that leave everything in words. */
+export type ValueAttempt = 'compareF32' | 'compareF64';
+export type WordAttempt = Exclude<AttemptName, ValueAttempt>;
+
+export const ATTEMPTS: Readonly<Record<AttemptName, Attempt>> = TABLE;
+
+/**
+ * The functions: each does all of its work on words of the CPU block and answers 1, or changes nothing and answers 0. One
+ * that gives a value answers it, or −1.
+ */
+export type Wide = Readonly<Record<AttemptName, (a: number, b: number) => number>>;
