@@ -4,7 +4,7 @@
  * first quarter is shown apart (warm-up). `--guest=NAME`, `--engines=a,b`, `--scale=N` (thousandths of the default).
  */
 import { buildGuest, listGuests } from '../src/host/node/guest-images.ts';
-import { type BootedMachine, createMachine } from '../src/host/index.ts';
+import { type BootedMachine, createMachine } from '../src/library.ts';
 
 const option = (name: string, otherwise: string): string =>
   process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise;

@@ -11,9 +11,9 @@ import type { InputPort } from '../src/core/machine/door.ts';
 import { LogWriter, openLog } from '../src/core/log/log.ts';
 import type { LogProfile, MachineManifest } from '../src/core/log/manifest.ts';
 import { createReplay, type EngineFactory, Session } from '../src/core/session/session.ts';
-import { loadEngine } from '../src/host/node/engines.ts';
+import { loadEngine } from '../src/engines.ts';
 import { buildGuest } from '../src/host/node/guest-images.ts';
-import { record } from '../src/host/index.ts';
+import { record } from '../src/library.ts';
 
 const GUESTS = ['interrupts', 'mix'];
 const PROFILES: readonly LogProfile[] = ['full', 'checked', 'inputs'];

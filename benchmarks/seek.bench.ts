@@ -11,10 +11,10 @@ import type { LogReader } from '../src/core/log/log.ts';
 import type { Images } from '../src/core/session/session.ts';
 import { finish, Timeline } from '../src/core/timeline/timeline.ts';
 import { RAM_BASE } from '../src/core/state/layout.ts';
-import { DEFAULT_ENGINE, loadEngine } from '../src/host/node/engines.ts';
+import { DEFAULT_ENGINE, loadEngine } from '../src/engines.ts';
 import { buildGuest } from '../src/host/node/guest-images.ts';
 import { findImages } from '../src/host/node/images.ts';
-import { openLog, record } from '../src/host/index.ts';
+import { openLog, record } from '../src/library.ts';
 
 const SEEKS = 40;
 const STEPS = 20;

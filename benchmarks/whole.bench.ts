@@ -7,7 +7,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { buildGuest, findGuest, listGuests } from '../src/host/node/guest-images.ts';
-import { createMachine, serialText } from '../src/host/index.ts';
+import { createMachine, serialText } from '../src/library.ts';
 
 const option = (name: string, otherwise: string): string =>
   process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise;

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { assembleGuest, buildGuest, findGuest, listGuests } from '../../src/host/node/guest-images.ts';
-import { type BootedMachine, createMachine, serialText } from '../../src/host/index.ts';
+import { type BootedMachine, createMachine, serialText } from '../../src/library.ts';
 import { EIP } from '../../src/core/state/layout.ts';
 
 interface Guest extends BootedMachine {

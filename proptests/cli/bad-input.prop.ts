@@ -7,7 +7,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
-import { record } from '../../src/host/index.ts';
+import { record } from '../../src/library.ts';
 import { inFolder, reprise } from './command.ts';
 
 const kernel = buildGuest('echo');

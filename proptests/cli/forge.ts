@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { encodeFrame, FRAME_HEADER_BYTES, FRAME_KIND } from '../../src/core/log/frames.ts';
 import { encodeHeader } from '../../src/core/log/manifest.ts';
-import { openLog } from '../../src/host/index.ts';
+import { openLog } from '../../src/library.ts';
 
 export function forgeImage(bytes: Uint8Array, kernel: Uint8Array): Uint8Array {
   const log = openLog(bytes);

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as later } from 'node:timers/promises';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
-import { logEvents, openLog } from '../../src/host/index.ts';
+import { logEvents, openLog } from '../../src/library.ts';
 import { inFolder, reprise, reprisePath } from './command.ts';
 
 const hasScript = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') === true;

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { buildGuest, findGuest } from '../../src/host/node/guest-images.ts';
-import { openLog, summarizeLog } from '../../src/host/index.ts';
+import { openLog, summarizeLog } from '../../src/library.ts';
 import { inFolder, reprise, reprisePath } from './command.ts';
 
 const HEADER =

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
-import { createMachine } from '../../src/host/index.ts';
+import { createMachine } from '../../src/library.ts';
 
 const TICKS_MAX = 3e6;
 

@@ -8,8 +8,8 @@ import { test } from 'node:test';
 import { openLog } from '../../src/core/log/log.ts';
 import { isSameOutcome, Runner } from '../../src/core/verify/verify.ts';
 import type { TickedInput } from '../../src/core/verify/witness-port.ts';
-import { record, verify } from '../../src/host/index.ts';
-import { loadWitnesses } from '../../src/host/node/witnesses.ts';
+import { record, verify } from '../../src/library.ts';
+import { loadWitnesses } from '../../src/witnesses.ts';
 import { randomWorld } from '../verify/worlds.ts';
 
 const seed = Number(process.env.REPRISE_SEED ?? 1);

@@ -9,7 +9,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describeDivergence } from '../../src/core/session/divergence.ts';
-import { replay, verify } from '../../src/host/index.ts';
+import { replay, verify } from '../../src/library.ts';
 
 const [folder, sound = '', ...engines] = process.argv.slice(2);
 
@@ -76,7 +76,7 @@ interface Build {
   readonly log: typeof import('../../src/core/log/log.ts');
   readonly images: typeof import('../../src/core/log/log-images.ts');
   readonly port: typeof import('../../src/core/verify/witness-port.ts');
-  readonly witnesses: typeof import('../../src/host/node/witnesses.ts');
+  readonly witnesses: typeof import('../../src/witnesses.ts');
 }
 
 async function loadBuild(root: string): Promise<Build> {
@@ -87,7 +87,7 @@ async function loadBuild(root: string): Promise<Build> {
     load('core/log/log.js'),
     load('core/log/log-images.js'),
     load('core/verify/witness-port.js'),
-    load('host/node/witnesses.js'),
+    load('witnesses.js'),
   ]);
   return { verify: verifying, narrow, log, images, port, witnesses };
 }

@@ -13,7 +13,7 @@ import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { buildGuest, findGuest } from '../../src/host/node/guest-images.ts';
-import { type RecordSettings, record, serialText } from '../../src/host/index.ts';
+import { type RecordSettings, record, serialText } from '../../src/library.ts';
 import { Dice } from '../replay/wild.ts';
 import { projectRoot } from '../support/poison.ts';
 import { randomKernel } from '../verify/programs.ts';

@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { engineNames } from '../../src/host/node/engines.ts';
-import { describeDivergence, replay, type Replayed } from '../../src/host/index.ts';
+import { engineNames } from '../../src/engines.ts';
+import { describeDivergence, replay, type Replayed } from '../../src/library.ts';
 import { goldenFolder, goldenLogs, sha256 } from './golden.ts';
 
 const logs = goldenLogs();

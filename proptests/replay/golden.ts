@@ -7,7 +7,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assembleGuest } from '../../src/host/node/guest-images.ts';
-import { record, type RecordSettings, serialText } from '../../src/host/index.ts';
+import { record, type RecordSettings, serialText } from '../../src/library.ts';
 import { projectRoot } from '../support/poison.ts';
 import { Dice } from './wild.ts';
 

@@ -24,7 +24,7 @@ import {
   SEG_SELECTOR,
 } from '../../src/core/state/layout.ts';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
-import { describeDivergence, type Machine, record, replay, serialText } from '../../src/host/index.ts';
+import { describeDivergence, type Machine, record, replay, serialText } from '../../src/library.ts';
 import { Dice } from './wild.ts';
 
 const CASES = 100;

@@ -11,7 +11,7 @@ import { setTimeout as later } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
-import { describeDivergence, LogError, openLog, replay } from '../../src/host/index.ts';
+import { describeDivergence, LogError, openLog, replay } from '../../src/library.ts';
 import { projectRoot } from '../support/poison.ts';
 import { Dice, wildRun } from './wild.ts';
 

@@ -9,8 +9,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { engineNames } from '../../src/host/node/engines.ts';
-import { describeDivergence, logEvents, openLog, record, replay, type Replayed } from '../../src/host/index.ts';
+import { engineNames } from '../../src/engines.ts';
+import { describeDivergence, logEvents, openLog, record, replay, type Replayed } from '../../src/library.ts';
 import { projectRoot } from '../support/poison.ts';
 import { Dice, wildRun } from './wild.ts';
 

@@ -7,7 +7,7 @@
 import { assemble } from '../../src/core/isa/assemble.ts';
 import type { InputEvent } from '../../src/core/log/events.ts';
 import { KEY_NAMES } from '../../src/core/board/key-names.ts';
-import type { RecordSettings, TimedInput } from '../../src/host/index.ts';
+import type { RecordSettings, TimedInput } from '../../src/library.ts';
 import { startControllers } from '../support/controllers.ts';
 
 /** xorshift32: the same numbers on every host. */

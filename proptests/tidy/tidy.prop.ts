@@ -86,6 +86,22 @@ for (const [bad, good] of words) {
   });
 }
 
+test('the library may wait, and says nothing else that the core may not say', () => {
+  const rules = (body: string): string[] => rulesOf(treeOf({ 'src/a.ts': body }));
+  for (const body of [
+    "export const f = async (): Promise<unknown> => await import('../tiers/interp/b.ts');",
+    'export const now = clock.now();',
+  ]) {
+    assert.deepEqual(rulesOf(treeOf({ 'src/a.ts': body, 'tiers/interp/b.ts': '' })), [], body);
+  }
+  for (const body of ['export const t = Date.now();', 'setTimeout(f, 1);', 'export const r = Math.random();']) {
+    assert.deepEqual(rules(body), ['banned word'], body);
+  }
+  for (const body of ["import 'node:fs';", "import { Decoder } from 'iced-x86';"]) {
+    assert.deepEqual(rules(body), ['imports'], body);
+  }
+});
+
 test('the two makers of code may make it, nobody else', () => {
   const js = 'export const f = new Function("a", "return a");';
   const wasm = 'export const m = new WebAssembly.Module(b);';
@@ -115,6 +131,12 @@ const imports: readonly (readonly [from: string, to: string, allowed: boolean | 
   ['tiers/tiering.ts', 'tiers/wasm/b.ts', true],
   ['tiers/js/a.ts', 'src/host/b.ts', false],
   ['src/host/a.ts', 'tiers/interp/b.ts', true],
+  ['src/host/a.ts', 'src/b.ts', true],
+  ['src/a.ts', 'src/core/cpu/b.ts', true],
+  ['src/a.ts', 'tiers/interp/b.ts', true],
+  ['src/a.ts', 'src/host/b.ts', false],
+  ['src/core/machine/a.ts', 'src/b.ts', false],
+  ['tiers/tiering.ts', 'src/b.ts', false],
   ['src/host/a.ts', 'proptests/support/b.ts', false],
   ['proptests/log/a.prop.ts', 'src/host/b.ts', true],
   ['tiers/opt/a.prop.ts', 'tiers/interp/b.ts', true],

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 import { type BranchSettings, logIdentity, readBranchParent, recordBranch } from '../../src/core/timeline/branch.ts';
 import type { LogReader } from '../../src/core/log/log.ts';
 import { finish } from '../../src/core/timeline/timeline.ts';
-import { type InputEvent, logEvents, openLog, replay, serialText } from '../../src/host/index.ts';
+import { type InputEvent, logEvents, openLog, replay, serialText } from '../../src/library.ts';
 import { go, makeEngine, plainHashes, recordGuest, type Recorded, timelineOf } from './fixture.ts';
 
 const run = await recordGuest('echo');

@@ -14,7 +14,7 @@ import { finish } from '../../src/core/timeline/timeline.ts';
 import { EIP } from '../../src/core/state/layout.ts';
 import { splitScript } from '../../src/host/cli/debug-command.ts';
 import { assembleGuest, buildGuest } from '../../src/host/node/guest-images.ts';
-import { logEvents, openLog, record, replay } from '../../src/host/index.ts';
+import { logEvents, openLog, record, replay } from '../../src/library.ts';
 import { inFolder, reprise } from '../cli/command.ts';
 import { hashOf, recordGuest, timelineOf } from './fixture.ts';
 

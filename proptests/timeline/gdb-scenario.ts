@@ -21,11 +21,11 @@ import { HALTED } from '../../src/core/state/layout.ts';
 import { COMMANDS } from '../../src/host/debugger/commands.ts';
 import { Debugger } from '../../src/host/debugger/debugger.ts';
 import { SymbolTable } from '../../src/host/debugger/symbols.ts';
-import { DEFAULT_ENGINE, loadEngine } from '../../src/host/node/engines.ts';
+import { DEFAULT_ENGINE, loadEngine } from '../../src/engines.ts';
 import { RecordingTarget } from '../../src/host/gdb/recording-target.ts';
 import { serveGdb } from '../../src/host/gdb/server.ts';
 import { findImages } from '../../src/host/node/images.ts';
-import { openLog } from '../../src/host/index.ts';
+import { openLog } from '../../src/library.ts';
 import { Dice } from '../replay/wild.ts';
 import { recordGuest } from './fixture.ts';
 

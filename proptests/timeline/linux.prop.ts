@@ -9,7 +9,7 @@ import { lookAtLinux, symbolsSent } from '../../src/host/debugger/linux.ts';
 import { SymbolTable, symbolsOfImages } from '../../src/host/debugger/symbols.ts';
 import { SerialHistory } from '../../src/core/timeline/serial-history.ts';
 import { peekNumber } from '../../src/core/memory/peek.ts';
-import type { InputEvent } from '../../src/host/index.ts';
+import type { InputEvent } from '../../src/library.ts';
 import { go, recordGuest, timelineOf } from './fixture.ts';
 
 const INIT = 0x3f_0000;

@@ -48,11 +48,10 @@ export async function liveRun(
   const setup = { manifest, images, makeEngine: settings.makeEngine ?? makeEngine, port, output: SILENT_OUTPUT };
   const session = new Session(setup);
   const output = new GuestOutput({ serial: ['none'], debugConsole: 'none' });
-  const { nsPerTick } = manifest;
   const target = new LiveTarget({ machine: session.machine, isRecorded, makeStepper: makeEngine });
   const stub = client === null ? null : new GdbStub(target, { console: () => {} });
   const { maxTick = original.lastTick } = settings;
-  const driven = drive({ session, output, nsPerTick, maxTick, control: stub === null ? null : target });
+  const driven = drive({ session, output, maxTick, control: stub === null ? null : target });
   if (client === null || stub === null) return { end: session.end((await driven).reason), log: Buffer.concat(frames) };
   const ended = driven.then(({ reason }) => {
     const end = session.end(reason);

@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import { encodeFrame, FRAME_FLAG, FRAME_HEADER_BYTES, FRAME_KIND, readPayload } from '../../src/core/log/frames.ts';
 import { goTo, parsePosition } from '../../src/core/timeline/positions.ts';
 import { buildGuest, findGuest } from '../../src/host/node/guest-images.ts';
-import { logEvents, openLog, record, replay, serialText } from '../../src/host/index.ts';
+import { logEvents, openLog, record, replay, serialText } from '../../src/library.ts';
 import { inFolder, reprise } from '../cli/command.ts';
 import { Dice, wildRun } from '../replay/wild.ts';
 import { go, hashOf, plainHashes, type Recorded, timelineOf } from './fixture.ts';

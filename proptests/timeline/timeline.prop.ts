@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { comparePositions, type Position } from '../../src/core/timeline/lookout.ts';
 import { CS, EIP, HALTED, SEG_BASE } from '../../src/core/state/layout.ts';
-import { loadEngine } from '../../src/host/node/engines.ts';
+import { loadEngine } from '../../src/engines.ts';
 import { assembleGuest } from '../../src/host/node/guest-images.ts';
 import { Dice, wildRun } from '../replay/wild.ts';
 import { go, hashOf, plainHashes, recordGuest, recordRun, type Recorded, timelineOf } from './fixture.ts';

@@ -10,7 +10,7 @@ import { test } from 'node:test';
 import { unpackMultiple } from 'msgpackr';
 import { CS, EIP, SEG_BASE } from '../../src/core/state/layout.ts';
 import { assembleGuest } from '../../src/host/node/guest-images.ts';
-import { logEvents, openLog, record } from '../../src/host/index.ts';
+import { logEvents, openLog, record } from '../../src/library.ts';
 import { inFolder, reprise } from '../cli/command.ts';
 import { go, type Recorded, timelineOf } from './fixture.ts';
 

@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { EIP } from '../../src/core/state/layout.ts';
 import { DebuggerError } from '../../src/host/debugger/debugger-error.ts';
 import { assembleGuest } from '../../src/host/node/guest-images.ts';
-import { createMachine, openLog, record, serialText } from '../../src/host/index.ts';
+import { createMachine, openLog, record, serialText } from '../../src/library.ts';
 import { walkBack } from '../../src/host/cli/walk-back.ts';
 
 const { bytes, symbols } = assembleGuest('race');

@@ -8,7 +8,7 @@
  */
 import { parseArgs } from 'node:util';
 import { UsageError } from '../../../src/host/cli/args.ts';
-import { DEFAULT_ENGINE, loadEngine } from '../../../src/host/node/engines.ts';
+import { DEFAULT_ENGINE, EngineError, loadEngine } from '../../../src/engines.ts';
 import { coverage } from './coverage.ts';
 import { Emulated } from './emulated.ts';
 import { formName, WITNESSED_FORMS } from './forms.ts';
@@ -101,7 +101,8 @@ try {
   process.exitCode = await main();
 } catch (error) {
   const { code } = error as { code?: string };
-  if (!(error instanceof UsageError) && !code?.startsWith('ERR_PARSE_ARGS')) throw error;
+  if (!(error instanceof UsageError || error instanceof EngineError) && !code?.startsWith('ERR_PARSE_ARGS'))
+    throw error;
   process.stderr.write(`${(error as Error).message}\nusage: ${usage}\n`);
   process.exitCode = 2;
 }

@@ -13,7 +13,7 @@ import { setFlatSegment, setRealSegment, updateMode } from '../../../src/core/cp
 import { LivePort } from '../../../src/core/session/live-port.ts';
 import { Machine } from '../../../src/core/machine/machine.ts';
 import * as at from '../../../src/core/state/layout.ts';
-import { engineNames, loadEngine } from '../../../src/host/node/engines.ts';
+import { engineNames, loadEngine } from '../../../src/engines.ts';
 import { type CaseResult, FLAT_DATA, ldtSelector } from './case.ts';
 import { Emulated } from './emulated.ts';
 import { CODE, DATA, DATA_END, hexOf, READ_ONLY, type Scenario, STACK, STACK_TOP, scenario } from './scenario.ts';

@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { engineNames, loadEngine } from '../../../src/host/node/engines.ts';
+import { engineNames, loadEngine } from '../../../src/engines.ts';
 import { readCommitted, readCommittedFound, vectorFileNames } from './committed.ts';
 import { showComparison } from './compare.ts';
 import { Emulated } from './emulated.ts';

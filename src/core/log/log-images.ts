@@ -1,7 +1,7 @@
 /**
  * Images inside a log (`--embed`), so that one file is the whole bug. Pages of 4 KiB are stored once, however many
  * images hold them; an image is then a list of runs of pages. Whether the bytes have the SHA-256 that the manifest
- * names is for the caller to check: the core has no SHA-256.
+ * names is checked by find-images.ts, through which everybody gets them.
  */
 import { PAGE_BYTES } from '../base/pages.ts';
 import { isBytes, isList, isSafe, isUnsigned } from './event-codec.ts';

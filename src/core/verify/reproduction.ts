@@ -3,6 +3,7 @@
  * the engines are apart, whose end frame holds the state that the reference reached there; and the text of a test that
  * runs it. The log holds no other check, so `replay` on the reference agrees with it and on the suspect does not.
  */
+import { concatenate } from '../base/bytes.ts';
 import type { FirstDifference } from './narrow.ts';
 import { embedImages } from '../log/log-images.ts';
 import { LogWriter, type LogReader } from '../log/log.ts';
@@ -27,13 +28,7 @@ export function reproductionLog(log: LogReader, images: Images, found: FirstDiff
   // What a device ended, it ends again; everything else is an end that somebody chose.
   const isDeed = reason === 'power-off' || reason === 'debug-exit' || reason === 'shutdown';
   writer.end(tick, isDeed ? reason : 'max-ticks', root);
-  const bytes = new Uint8Array(frames.reduce((sum, frame) => sum + frame.length, 0));
-  let at = 0;
-  for (const frame of frames) {
-    bytes.set(frame, at);
-    at += frame.length;
-  }
-  return bytes;
+  return concatenate(frames);
 }
 
 const hexBytes = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
@@ -53,7 +48,7 @@ export function reproductionTest(found: FirstDifference, names: readonly string[
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { verify } from '../../src/host/index.ts';
+import { verify } from '../../src/library.ts';
 
 test('${suspect} does ${instruction.text.replaceAll("'", '')} as ${reference} does', async () => {
   const log = readFileSync(new URL('${logPath}', import.meta.url));

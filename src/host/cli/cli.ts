@@ -10,7 +10,7 @@ import {
   parseArguments,
   UsageError,
 } from './args.ts';
-import { VERSION } from '../node/version.ts';
+import { VERSION } from '../../version.ts';
 
 interface Verb {
   readonly usage: string;
@@ -140,8 +140,8 @@ export async function main(words: readonly string[]): Promise<number> {
 function sentenceOf(error: unknown): { readonly text: string; readonly status: number } | null {
   if (error instanceof UsageError) return { text: error.message, status: 2 };
   if (error instanceof CommandError) return { text: error.message, status: error.status };
-  // Loaders, sessions and logs are loaded with the verbs: known by name here.
-  if (error instanceof Error && ['BootError', 'SessionError', 'LogError'].includes(error.name)) {
+  // Loaders, sessions, logs and engines are loaded with the verbs: known by name here.
+  if (error instanceof Error && ['BootError', 'SessionError', 'LogError', 'EngineError'].includes(error.name)) {
     // Loaders begin their sentences in lower case, as the rest of one.
     return { text: error.message[0].toUpperCase() + error.message.slice(1), status: 2 };
   }

@@ -14,12 +14,13 @@ import { DebuggerError } from '../debugger/debugger-error.ts';
 import { loadListing } from '../debugger/disassemble.ts';
 import { readElfSymbols, readSystemMap, symbolsOfImages } from '../debugger/symbols.ts';
 import { runTerminal } from '../debugger/terminal.ts';
-import { DEFAULT_ENGINE, loadEngine } from '../node/engines.ts';
+import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
 import { RecordingTarget } from '../gdb/recording-target.ts';
 import { listenForGdb } from '../gdb/listen.ts';
 import { findImages, readGivenFile, whyUnreadable } from '../node/images.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
-import { ENGINE_OPTION, GDB_OPTION } from './machine-options.ts';
+import { ENGINE_OPTION } from './engine-options.ts';
+import { GDB_OPTION } from './machine-options.ts';
 import { givenImages, IMAGE_OPTIONS } from './replay-command.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
 

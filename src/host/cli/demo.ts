@@ -6,9 +6,17 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { engineNames } from '../node/engines.ts';
+import { engineNames } from '../../engines.ts';
 import { assembleGuest } from '../node/guest-images.ts';
-import { createMachine, type MachineSettings, openLog, record, replay, serialText, type TimedInput } from '../index.ts';
+import {
+  createMachine,
+  type MachineSettings,
+  openLog,
+  record,
+  replay,
+  serialText,
+  type TimedInput,
+} from '../../library.ts';
 import { count } from '../node/progress.ts';
 import { loadColors } from './report.ts';
 import { type Moment, walkBack } from './walk-back.ts';

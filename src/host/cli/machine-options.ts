@@ -1,24 +1,21 @@
-// The options that say what machine to build, shared by run and record, and what they mean: images are read, the kind
-// of kernel is recognised, and a manifest comes out that holds all the guest can notice.
+// The options that say what machine to build, shared by run and record, and what they mean: the images that they name
+// are read, and core/session/describe-machine.ts makes a manifest of it all.
 
 import { basename } from 'node:path';
-import { isElf } from '../../core/machine/boot/elf.ts';
 import { isLinuxImage } from '../../core/machine/boot/linux.ts';
-import { findMultibootHeader, splitModuleList } from '../../core/machine/boot/multiboot.ts';
-import type { ImageRecord, MachineManifest } from '../../core/log/manifest.ts';
+import { splitModuleList } from '../../core/machine/boot/multiboot.ts';
 import {
-  CPU_MODEL,
-  deviceRecords,
-  HASH_EVERY_TICKS_DEFAULT,
-  MEMORY_MEGABYTES_MAX,
-  NS_PER_TICK_DEFAULT,
-  type Images,
-} from '../../core/session/session.ts';
-import { type Arguments, CommandError, type OptionSpec, UsageError } from './args.ts';
-import { DEFAULT_ENGINE } from '../node/engines.ts';
-import { imageRecord, readGivenFile } from '../node/images.ts';
-
-const MEMORY_MEGABYTES_DEFAULT = 128;
+  type BootImages,
+  describeMachine,
+  type GuestOptions,
+  type MachineSetup,
+  MEMORY_MEGABYTES_DEFAULT,
+  type NamedImage,
+} from '../../core/session/describe-machine.ts';
+import { HASH_EVERY_TICKS_DEFAULT, MEMORY_MEGABYTES_MAX, NS_PER_TICK_DEFAULT } from '../../core/session/session.ts';
+import { type Arguments, type OptionSpec, UsageError } from './args.ts';
+import { ENGINE_OPTION, TIER_POLICY_OPTION } from './engine-options.ts';
+import { readGivenFile, sha256 } from '../node/images.ts';
 
 const MACHINE = 'Machine';
 const OUTPUT = 'Input and output';
@@ -76,20 +73,6 @@ export const MACHINE_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
-export const ENGINE_OPTION: OptionSpec = {
-  group: 'Running',
-  name: 'engine',
-  value: 'NAME',
-  help: `what executes the instructions; the guest cannot tell (default ${DEFAULT_ENGINE})`,
-};
-
-export const TIER_POLICY_OPTION: OptionSpec = {
-  group: 'Running',
-  name: 'tier-policy',
-  value: 'KNOBS',
-  help: `when and what js and tiered compile, as in threshold=500,region=10; also delay, ramp, steepest, instructions, cache, ahead, losses, optimise, wait, evict, seed`,
-};
-
 export const SERIAL_OPTIONS: readonly OptionSpec[] = [
   {
     group: OUTPUT,
@@ -135,46 +118,26 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
-export interface MachineSetup {
-  readonly manifest: MachineManifest;
-  readonly images: Images;
-}
-
-/** What the options ask for. Throws UsageError or CommandError. */
+/** What the options ask for. Throws UsageError, CommandError or BootError. */
 export function buildMachine(args: Arguments): MachineSetup {
-  const nsPerTick = readNsPerTick(args.text('ns-per-tick'));
-  const epochSeconds = readEpoch(args.text('epoch'));
-  const boot = readBoot(args);
-  const memoryMegabytes = args.number('memory') ?? MEMORY_MEGABYTES_DEFAULT;
-  checkFits(boot, memoryMegabytes);
-  const options: MachineManifest['options'] = {
+  const options: GuestOptions = {
+    append: args.text('append') ?? '',
+    memoryMegabytes: args.number('memory') ?? MEMORY_MEGABYTES_DEFAULT,
+    nsPerTick: readNsPerTick(args.text('ns-per-tick')),
+    epochSeconds: readEpoch(args.text('epoch')),
+    seed: args.number('seed') ?? 0,
     reboot: !args.has('no-reboot'),
-    'serial-timing': args.text('serial-timing') ?? 'instant',
-    'hash-every': args.number('hash-every') ?? HASH_EVERY_TICKS_DEFAULT,
-    ...boot.options,
+    serialTiming: args.text('serial-timing') === 'baud' ? 'baud' : 'instant',
+    hashEveryTicks: args.number('hash-every') ?? HASH_EVERY_TICKS_DEFAULT,
   };
-  const settings = { memoryMegabytes, nsPerTick, epochSeconds, options };
-  return {
-    manifest: {
-      cpu: CPU_MODEL,
-      ...settings,
-      devices: deviceRecords(settings),
-      seed: args.number('seed') ?? 0,
-      boot: { method: boot.method, commandLine: boot.commandLine },
-      images: boot.records,
-      quirks: [],
-    },
-    images: boot.images,
-  };
+  return describeMachine(readBootImages(args), options, sha256);
 }
 
 function readNsPerTick(text: string | undefined): number {
   if (text === undefined) return NS_PER_TICK_DEFAULT;
   const match = /^(?:(\d{1,7})|1\/(\d{1,7}))$/.exec(text);
-  const whole = Number(match?.[1] ?? match?.[2] ?? Number.NaN);
-  const isPower = whole >= 1 && whole <= 1 << 20 && (whole & (whole - 1)) === 0;
-  if (!isPower) throw new UsageError(`--ns-per-tick wants a power of two such as 1, 8 or 1/2, not "${text}".`);
-  return match?.[1] === undefined ? 1 / whole : whole;
+  if (match === null) throw new UsageError(`--ns-per-tick wants a power of two such as 1, 8 or 1/2, not "${text}".`);
+  return match[1] === undefined ? 1 / Number(match[2]) : Number(match[1]);
 }
 
 function readEpoch(text: string | undefined): number {
@@ -191,78 +154,30 @@ function withZone(text: string): string {
   return /T\d\d:\d\d(:\d\d(\.\d+)?)?$/.test(text) ? `${text}Z` : text;
 }
 
-interface Boot {
-  readonly method: MachineManifest['boot']['method'];
-  readonly commandLine: string;
-  readonly records: readonly ImageRecord[];
-  readonly images: Images;
-  /** Command lines of modules, by role. */
-  readonly options: Readonly<Record<string, string>>;
-}
-
-function readBoot(args: Arguments): Boot {
-  const kernelPath = args.text('kernel');
+/** The files that the options name. */
+function readBootImages(args: Arguments): BootImages {
   const biosPath = args.text('bios');
   if (biosPath !== undefined) {
     for (const name of ['kernel', 'initrd', 'append']) {
       if (args.has(name)) throw new UsageError(`--bios and --${name} exclude each other: give one of them.`);
     }
-    const bios = readGivenFile(biosPath, 'firmware image', 'give one with --bios');
-    return {
-      method: 'bios',
-      commandLine: '',
-      records: [imageRecord('bios', biosPath, bios)],
-      images: new Map([['bios', bios]]),
-      options: {},
-    };
+    return { bios: readImage(biosPath, 'firmware image', 'give one with --bios') };
   }
-  if (kernelPath === undefined) {
-    throw new UsageError('There is nothing to boot: give a kernel with --kernel FILE or a firmware with --bios FILE.');
-  }
-  const kernel = readGivenFile(kernelPath, 'kernel', 'give one with --kernel');
-  const records = [imageRecord('kernel', kernelPath, kernel)];
-  const images = new Map([['kernel', kernel]]);
+  const kernelPath = args.text('kernel');
+  if (kernelPath === undefined) return {};
+  const kernel = readImage(kernelPath, 'kernel', 'give one with --kernel');
   const initrd = args.text('initrd');
-  const append = args.text('append') ?? '';
-  if (isLinuxImage(kernel)) {
-    if (initrd !== undefined) {
-      const bytes = readGivenFile(initrd, 'initial RAM disk', 'give one with --initrd');
-      records.push(imageRecord('initrd', initrd, bytes));
-      images.set('initrd', bytes);
-    }
-    return { method: 'linux', commandLine: append, records, images, options: {} };
+  if (initrd === undefined) return { kernel };
+  if (isLinuxImage(kernel.data)) {
+    return { kernel, initrd: readImage(initrd, 'initial RAM disk', 'give one with --initrd') };
   }
-  if (findMultibootHeader(kernel) === -1) throw notBootable(kernelPath, kernel);
-  const options: Record<string, string> = {};
-  splitModuleList(initrd ?? '').forEach(({ file, commandLine }, index) => {
-    const role = `module${index}`;
-    const bytes = readGivenFile(file, 'module', 'give modules with --initrd "FILE ARGUMENTS,FILE ARGUMENTS"');
-    records.push(imageRecord(role, file, bytes));
-    images.set(role, bytes);
-    options[role] = basename(file) + commandLine.slice(file.length);
-  });
-  const commandLine = append === '' ? basename(kernelPath) : `${basename(kernelPath)} ${append}`;
-  return { method: 'multiboot', commandLine, records, images, options };
+  const modules = splitModuleList(initrd).map(({ file, commandLine }) => ({
+    ...readImage(file, 'module', 'give modules with --initrd "FILE ARGUMENTS,FILE ARGUMENTS"'),
+    commandLine: basename(file) + commandLine.slice(file.length),
+  }));
+  return { kernel, modules };
 }
 
-function notBootable(path: string, kernel: Uint8Array): CommandError {
-  const what =
-    kernel.length === 0 ? 'is empty' : isElf(kernel) ? 'is an ELF file without a multiboot header' : 'is neither';
-  return new CommandError(
-    `The kernel ${path} ${what}: expected a Linux bzImage (protocol 2.03 or newer) or a kernel with a multiboot 1 header.`,
-  );
-}
-
-/** The loaders check exactly; this keeps an image that can never fit from being copied around first. */
-function checkFits(boot: Boot, memoryMegabytes: number): void {
-  if (boot.method === 'bios') return;
-  for (const { role, name, sizeBytes } of boot.records) {
-    if (sizeBytes <= memoryMegabytes * 2 ** 20) continue;
-    const wanted = Math.ceil(sizeBytes / 2 ** 20) + 16;
-    const advice =
-      wanted <= MEMORY_MEGABYTES_MAX ? `give --memory ${wanted} or more` : 'it is too large for any machine here';
-    throw new CommandError(
-      `The ${role} image ${name} has ${sizeBytes} bytes and the machine ${memoryMegabytes} MB of memory: ${advice}.`,
-    );
-  }
+function readImage(path: string, what: string, how: string): NamedImage {
+  return { name: basename(path), data: readGivenFile(path, what, how) };
 }

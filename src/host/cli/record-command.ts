@@ -10,12 +10,13 @@ import { CheckpointRecorder } from '../../core/timeline/stored-checkpoints.ts';
 import type { SessionEnd } from '../../core/session/session.ts';
 import { Shadow, ShadowedPort } from '../../core/verify/shadow.ts';
 import { type Arguments, CommandError, type CommandSpec } from './args.ts';
-import { chosenEngine, loadEngine, shadowName } from '../node/engines.ts';
+import { loadEngine, shadowName } from '../../engines.ts';
+import { chosenEngine } from './engine-options.ts';
 import { whyUnreadable } from '../node/images.ts';
 import { MACHINE_OPTIONS, RUN_OPTIONS } from './machine-options.ts';
 import { driveLive, LIVE_NOTES, prepareLive } from './run-command.ts';
 import { EXIT, say } from './report.ts';
-import { VERSION } from '../node/version.ts';
+import { CREATOR } from '../../version.ts';
 
 const LOG_GROUP = 'Log';
 
@@ -122,7 +123,7 @@ export async function recordCommand(args: Arguments): Promise<number> {
   const live = await prepareLive(
     args,
     ({ manifest, images }) => {
-      const header = { creator: `reprise ${VERSION}`, profile: profileOf(args), machine: manifest };
+      const header = { creator: CREATOR, profile: profileOf(args), machine: manifest };
       writer = new LogWriter(file.sink, header, { frameTicks: args.number('frame-ticks') ?? FRAME_TICKS_DEFAULT });
       if (args.has('embed')) {
         embedImages(

@@ -7,11 +7,12 @@ import { describeDivergence } from '../../core/session/divergence.ts';
 import { createReplay, SessionError } from '../../core/session/session.ts';
 import { type Arguments, CommandError, type CommandSpec, type OptionSpec } from './args.ts';
 import { drive } from '../node/drive.ts';
-import { chosenEngine, loadEngine } from '../node/engines.ts';
+import { loadEngine } from '../../engines.ts';
+import { chosenEngine, ENGINE_OPTION, TIER_POLICY_OPTION } from './engine-options.ts';
 import { GuestOutput } from '../node/guest-output.ts';
 import { findImages, type GivenImages } from '../node/images.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
-import { ENGINE_OPTION, SERIAL_OPTIONS, TIER_POLICY_OPTION } from './machine-options.ts';
+import { SERIAL_OPTIONS } from './machine-options.ts';
 import { count, Progress } from '../node/progress.ts';
 import { endToJson, EXIT, loadColors, printJson, runFigures, say } from './report.ts';
 
@@ -88,7 +89,6 @@ async function replayLog(
   const driven = await drive({
     session,
     output,
-    nsPerTick,
     progress:
       Progress.isWanted() && !isQuiet ? new Progress({ label: 'replay', nsPerTick, endTick: log.lastTick }) : null,
   });

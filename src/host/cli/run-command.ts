@@ -2,17 +2,19 @@
 // and how a run's end becomes a sentence and a status.
 
 import type { OutputPort } from '../../core/board/device.ts';
+import type { MachineSetup } from '../../core/session/describe-machine.ts';
 import { InputScriptError, parseInputScript, ScriptPlayer } from '../../core/session/input-script.ts';
 import { LivePort } from '../../core/session/live-port.ts';
 import { RecordingPort } from '../../core/session/recording-port.ts';
 import { Session, type SessionEnd } from '../../core/session/session.ts';
 import { type Arguments, CommandError, type CommandSpec } from './args.ts';
 import { drive } from '../node/drive.ts';
-import { chosenEngine, loadEngine } from '../node/engines.ts';
+import { loadEngine } from '../../engines.ts';
+import { chosenEngine } from './engine-options.ts';
 import { type LiveGdb, prepareLiveGdb } from '../gdb/listen.ts';
 import { GuestOutput } from '../node/guest-output.ts';
 import { readGivenFile } from '../node/images.ts';
-import { buildMachine, MACHINE_OPTIONS, RUN_OPTIONS, type MachineSetup } from './machine-options.ts';
+import { buildMachine, MACHINE_OPTIONS, RUN_OPTIONS } from './machine-options.ts';
 import { Progress } from '../node/progress.ts';
 import { endSentence, endToJson, exitStatus, loadColors, printJson, runFigures, say } from './report.ts';
 import { ESCAPE_HELP, Terminal } from '../node/terminal.ts';
@@ -103,7 +105,6 @@ export async function driveLive(args: Arguments, live: Live, label: string, hook
   const driven = await drive({
     session,
     output,
-    nsPerTick,
     maxTick,
     terminal,
     control: gdb?.target ?? null,

@@ -14,7 +14,7 @@ import { finish, Timeline } from '../../core/timeline/timeline.ts';
 import { type Arguments, CommandError, type CommandSpec } from './args.ts';
 import { readElfSymbols, readSystemMap, SymbolTable, symbolsOfImages } from '../debugger/symbols.ts';
 import { linearEip } from '../debugger/views.ts';
-import { DEFAULT_ENGINE, loadEngine } from '../node/engines.ts';
+import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
 import { findImages, readGivenFile, whyUnreadable } from '../node/images.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
 import { count } from '../node/progress.ts';

@@ -9,15 +9,16 @@ import { reproductionTest } from '../../core/verify/reproduction.ts';
 import { SessionError } from '../../core/session/session.ts';
 import { INTERVAL_TICKS_DEFAULT } from '../../core/verify/verify.ts';
 import { type Arguments, CommandError, type CommandSpec, UsageError } from './args.ts';
-import { engineNames, traitsOf, withTierPolicy } from '../node/engines.ts';
+import { engineNames, traitsOf } from '../../engines.ts';
+import { TIER_POLICY_OPTION, withTierPolicy } from './engine-options.ts';
 import { findImages } from '../node/images.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
 import { count, Progress } from '../node/progress.ts';
-import { TIER_POLICY_OPTION } from './machine-options.ts';
+import { loadDisassembler } from '../node/disassembler.ts';
 import { givenImages, IMAGE_OPTIONS } from './replay-command.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
-import { type Verified, verifyLog } from '../node/verify.ts';
-import { loadWitnesses } from '../node/witnesses.ts';
+import { type Verified, verifyLog } from '../../verification.ts';
+import { loadWitnesses } from '../../witnesses.ts';
 
 const GROUP = 'Verify';
 const DEFAULT_ENGINES = ['interp', 'js'];
@@ -149,7 +150,8 @@ async function verifyFile(
     schedules: args.number('schedules') ?? 0,
     seed: args.number('seed') ?? 0,
     ...(interval === undefined ? {} : { intervalTicks: interval }),
-    onProgress: (phase) => {
+    loadDisassembler,
+    onProgress: async (phase) => {
       if (Progress.isWanted() && !args.has('json')) {
         if (phase.label !== label) {
           progress?.clear();
@@ -158,6 +160,7 @@ async function verifyFile(
         }
         progress?.update(phase.tick, 0);
       }
+      await new Promise<void>((resolve) => setImmediate(resolve));
       return signal === null;
     },
   }).finally(() => {

@@ -10,7 +10,7 @@ import { COMMANDS } from '../debugger/commands.ts';
 import { Debugger } from '../debugger/debugger.ts';
 import { loadListing } from '../debugger/disassemble.ts';
 import { symbolsOfImages } from '../debugger/symbols.ts';
-import { DEFAULT_ENGINE, loadEngine } from '../node/engines.ts';
+import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
 
 export interface Moment {
   readonly tick: number;

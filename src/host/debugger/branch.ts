@@ -10,7 +10,7 @@ import { recordBranch } from '../../core/timeline/branch.ts';
 import type { InputEvent } from '../../core/log/events.ts';
 import type { Way } from '../../core/timeline/timeline.ts';
 import { whyUnreadable } from '../node/images.ts';
-import { VERSION } from '../node/version.ts';
+import { CREATOR } from '../../version.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
 import { hex8 } from './views.ts';
@@ -88,7 +88,7 @@ function* branch(debug: Debugger, rest: string): Way<Output> {
     const settings = {
       parent: timeline.log,
       parentName: logName,
-      creator: `reprise ${VERSION}`,
+      creator: CREATOR,
       images,
       makeEngine,
       tick,

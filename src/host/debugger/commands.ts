@@ -9,7 +9,7 @@ import { logEvents } from '../../core/log/log.ts';
 import { peekBytes, peekPhysical, peekPhysicalBytes } from '../../core/memory/peek.ts';
 import type { WatchKind } from '../../core/timeline/lookout.ts';
 import type { Way } from '../../core/timeline/timeline.ts';
-import { engineNames, loadEngine } from '../node/engines.ts';
+import { engineNames, loadEngine } from '../../engines.ts';
 import { whyUnreadable } from '../node/images.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';

@@ -9,9 +9,9 @@ import { createLog } from '../debugger/branch.ts';
 import type { Debugger } from '../debugger/debugger.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
 import { drive } from '../node/drive.ts';
-import { loadEngine, stepperName } from '../node/engines.ts';
+import { loadEngine, stepperName } from '../../engines.ts';
 import { GuestOutput } from '../node/guest-output.ts';
-import { VERSION } from '../node/version.ts';
+import { CREATOR } from '../../version.ts';
 import { LiveTarget } from './live-target.ts';
 import type { GdbTarget, MonitorAnswer } from './target.ts';
 
@@ -22,7 +22,7 @@ export async function openBranch(debug: Debugger, path: string, recording: GdbTa
   const start = {
     parent: timeline.log,
     parentName: logName,
-    creator: `reprise ${VERSION}`,
+    creator: CREATOR,
     images,
     makeEngine,
     tick,
@@ -47,10 +47,9 @@ export async function openBranch(debug: Debugger, path: string, recording: GdbTa
   const makeStepper = await loadEngine(stepperName());
   const target = new LiveTarget({ machine, isRecorded: true, endsWithClient: true, makeStepper, commands: { leave } });
   const output = new GuestOutput({ serial: ['none'], debugConsole: 'none' });
-  const { nsPerTick } = machine.options;
   const run = async (): Promise<string> => {
     try {
-      const { reason } = await drive({ session, output, nsPerTick, control: target });
+      const { reason } = await drive({ session, output, control: target });
       const end = session.end(reason);
       target.end(0);
       return `${path}: branched off at tick ${tick}, ended at tick ${end.tick}: ${end.reason}; back in the recording`;

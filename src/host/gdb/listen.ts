@@ -4,7 +4,7 @@
 
 import type { Session } from '../../core/session/session.ts';
 import { type Arguments, CommandError } from '../cli/args.ts';
-import { loadEngine, stepperName } from '../node/engines.ts';
+import { loadEngine, stepperName } from '../../engines.ts';
 import { LiveTarget } from './live-target.ts';
 import { type GdbServer, type GdbServerOptions, serveGdb } from './server.ts';
 import { printJson, say } from '../cli/report.ts';

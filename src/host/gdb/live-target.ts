@@ -12,7 +12,7 @@ import type { EngineFactory } from '../../core/session/session.ts';
 import { HALTED } from '../../core/state/layout.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
 import type { DriveControl } from '../node/drive.ts';
-import { traitsOf } from '../node/engines.ts';
+import { traitsOf } from '../../engines.ts';
 import { type GdbTarget, type MonitorAnswer, type Motion, stopOf, type TargetStop } from './target.ts';
 
 export interface LiveTargetOptions {

@@ -1,23 +1,20 @@
-// Runs a session to its end on the host's event loop: slices of the machine, between them output, input, signals and,
-// where idle time shall pass at its own pace, sleep. Slices end at multiples of a fixed number of ticks, so nothing
-// that the host's speed decides can reach a log; only what people type does, and that is input.
+// Runs a session to its end on the host's event loop: the slices are those of core/session/run-loop.ts; between them
+// come output, input, signals and, where idle time shall pass at its own pace, sleep. Of all that only what people type
+// reaches a log, and that is input.
 
 import { performance } from 'node:perf_hooks';
 import type { StopReason } from '../../core/machine/machine.ts';
+import { RunLoop } from '../../core/session/run-loop.ts';
 import type { EndReason, Session } from '../../core/session/session.ts';
 import type { GuestOutput } from './guest-output.ts';
 import type { Progress } from './progress.ts';
 import type { Terminal } from './terminal.ts';
 
-/** A slice is 5 to 10 ms of the interpreter; longer ones would make keys wait. */
-const SLICE_TICKS = 1 << 19;
 /** Host time between two looks at input and output. */
 const TURN_MS = 8;
 /** Idle guest time that may run ahead of the host's clock before it is slept off. */
 const AHEAD_MS = 4;
 const SLEEP_MS_MAX = 100;
-/** A guest that halted with interrupts off ends the run after this much guest time: bytes on the line have left by then. */
-const DEAD_NANOSECONDS = 1e9;
 
 /** A debugger that holds a live run and lets it go on. What it does between slices leaves no trace in a log. */
 export interface DriveControl {
@@ -36,7 +33,6 @@ export interface DriveControl {
 export interface DriveOptions {
   readonly session: Session;
   readonly output: GuestOutput;
-  readonly nsPerTick: number;
   readonly maxTick?: number;
   /** Null: nobody types. */
   readonly terminal?: Terminal | null;
@@ -73,7 +69,8 @@ export async function drive(options: DriveOptions): Promise<DriveEnd> {
 class Driver {
   private readonly options: DriveOptions;
   private readonly startMs = performance.now();
-  private readonly isLive: boolean;
+  private readonly loop: RunLoop;
+  private readonly nsPerTick: number;
   private signal: NodeJS.Signals | null = null;
   private isStopped = false;
   /** Bytes typed since the last slice. */
@@ -83,12 +80,19 @@ class Driver {
   private aheadMs = 0;
   private pacedMs = this.startMs;
   private pacedIdleTicks = 0;
-  private deadTick = -1;
   private flushedMs = this.startMs;
 
   constructor(options: DriveOptions) {
     this.options = options;
-    this.isLive = options.session.port.endTick === Number.POSITIVE_INFINITY;
+    const { session, maxTick, watch, passed, control } = options;
+    this.nsPerTick = session.machine.options.nsPerTick;
+    this.loop = new RunLoop({
+      session,
+      ...(maxTick === undefined ? {} : { maxTick }),
+      ...(watch === undefined ? {} : { watch }),
+      ...(passed === undefined ? {} : { passed }),
+      ...(control ? { advance: (untilTick: number) => control.advance(untilTick) } : {}),
+    });
     if (options.control) options.control.wake = () => this.wake();
     for (const signal of SIGNALS) process.on(signal, this.onSignal);
     options.terminal?.start({
@@ -118,24 +122,14 @@ class Driver {
   };
 
   async run(): Promise<DriveEnd> {
-    const { session, output, control } = this.options;
-    const maxTick = this.options.maxTick ?? Number.POSITIVE_INFINITY;
+    const { output, control } = this.options;
     let turnMs = performance.now();
     for (;;) {
       if (control) await this.hold(control);
       if (this.isStopped || output.isClosed || control?.isKilled) return this.over('stopped');
-      if (session.tick >= maxTick) return this.over('max-ticks');
-      const sliceEnd = (Math.floor(session.tick / SLICE_TICKS) + 1) * SLICE_TICKS;
-      const untilTick = Math.min(maxTick, sliceEnd);
-      const reason = control ? control.advance(untilTick) : session.advance(untilTick);
-      // Stopped by the debugger: what is done between slices is done where it would be without one.
-      if (reason === 'break' || (reason === 'tick' && session.tick < untilTick)) continue;
-      if (this.options.watch?.(session.tick) === false) return this.over('stopped');
-      if (reason === 'tick') this.options.passed?.();
-      if (reason === 'idle') {
-        if (!(await this.waitForInput())) return this.over('idle');
-      } else if (reason !== 'tick') return this.over(reason);
-      if (this.isLive && this.hasDied()) return this.over('idle');
+      const end = this.loop.slice();
+      if (end !== null && !(end === 'idle' && (await this.waitForInput()))) return this.over(end);
+      if (this.loop.isInsideSlice) continue;
       if (this.options.pace === 'real') await this.keepPace();
       if (performance.now() - turnMs >= TURN_MS) {
         await this.turn();
@@ -189,20 +183,9 @@ class Driver {
     this.typed = [];
   }
 
-  /** Halted with interrupts off for a while, and nothing scripted to come. */
-  private hasDied(): boolean {
-    const { session, nsPerTick } = this.options;
-    if (!session.isDead || session.port.nextTick() !== Number.POSITIVE_INFINITY) {
-      this.deadTick = -1;
-      return false;
-    }
-    if (this.deadTick < 0) this.deadTick = session.tick;
-    return (session.tick - this.deadTick) * nsPerTick >= DEAD_NANOSECONDS;
-  }
-
   /** Idle with nothing armed: waits until somebody types. False: nobody can, or nothing could wake the guest. */
   private async waitForInput(): Promise<boolean> {
-    const { session, terminal, nsPerTick, pace, flushLog, control } = this.options;
+    const { session, terminal, pace, flushLog, control } = this.options;
     if (terminal === undefined || terminal === null || session.isDead) return false;
     this.writeOutput();
     flushLog?.();
@@ -215,16 +198,16 @@ class Driver {
     }
     // The wait becomes guest time, where guest time is meant to be real.
     const waitedNs = pace === 'real' ? (performance.now() - startMs) * 1e6 : 0;
-    this.pushTyped(session.tick + Math.floor(waitedNs / nsPerTick));
+    this.pushTyped(session.tick + Math.floor(waitedNs / this.nsPerTick));
     return true;
   }
 
   /** Sleeps off idle guest time that the host's clock has not seen. */
   private async keepPace(): Promise<void> {
-    const { session, nsPerTick } = this.options;
+    const { session } = this.options;
     const nowMs = performance.now();
     const { idleTicks } = session.machine;
-    this.aheadMs += ((idleTicks - this.pacedIdleTicks) * nsPerTick) / 1e6 - (nowMs - this.pacedMs);
+    this.aheadMs += ((idleTicks - this.pacedIdleTicks) * this.nsPerTick) / 1e6 - (nowMs - this.pacedMs);
     if (this.aheadMs < 0) this.aheadMs = 0;
     this.pacedIdleTicks = idleTicks;
     this.pacedMs = nowMs;

@@ -2,16 +2,8 @@
  * The library in one page: boot a guest, talk to it, record the talk, look at the log, replay it, and meddle with the
  * replay to see it notice. In an installed package the first import reads `from 'reprise'`.
  */
-import {
-  describeDivergence,
-  logEvents,
-  openLog,
-  record,
-  replay,
-  serialText,
-  summarizeLog,
-} from '../../src/host/index.ts';
-import { createMachine, eventToText } from '../../src/host/index.ts';
+import { describeDivergence, logEvents, openLog, record, replay, serialText, summarizeLog } from '../../src/library.ts';
+import { createMachine, eventToText } from '../../src/library.ts';
 
 /** `kernel` is a multiboot kernel that echoes lines and ends at "quit"; returns what it has to say, line by line. */
 export async function tour(kernel: Uint8Array): Promise<string[]> {

@@ -2,14 +2,13 @@
 // the chain of digests that the lockstep left. A difference is narrowed to its instruction and written up. Everything
 // between two intervals is the event loop's, so that signals and progress come through.
 
-import { narrow, type FirstDifference } from '../../core/verify/narrow.ts';
-import type { LogReader } from '../../core/log/log.ts';
-import { reproductionLog } from '../../core/verify/reproduction.ts';
-import type { Images } from '../../core/session/session.ts';
-import { Lockstep, type LockstepStep, type LogDisagreement, type Witness } from '../../core/verify/verify.ts';
-import { describeFirstDifference } from '../../core/verify/verify-report.ts';
-import { loadDisassembler } from './disassembler.ts';
-import { VERSION } from './version.ts';
+import { narrow, type FirstDifference } from './core/verify/narrow.ts';
+import type { LogReader } from './core/log/log.ts';
+import { reproductionLog } from './core/verify/reproduction.ts';
+import type { Images } from './core/session/session.ts';
+import { Lockstep, type LockstepStep, type LogDisagreement, type Witness } from './core/verify/verify.ts';
+import { describeFirstDifference, type Disassemble } from './core/verify/verify-report.ts';
+import { CREATOR } from './version.ts';
 import { explainSuspect, scheduledWitness } from './witnesses.ts';
 
 export interface VerifyPhase {
@@ -27,8 +26,10 @@ export interface VerifyJob {
   /** Runs under random schedules after the lockstep. */
   readonly schedules?: number;
   readonly seed?: number;
-  /** Between two intervals; false ends the verification. */
-  readonly onProgress?: (phase: VerifyPhase) => boolean;
+  /** Between two intervals; false ends the verification. It may wait, so that signals and messages come through. */
+  readonly onProgress?: (phase: VerifyPhase) => boolean | Promise<boolean>;
+  /** Another's words for guest instructions in the report, loaded when there is one to write. */
+  readonly loadDisassembler?: () => Promise<Disassemble>;
 }
 
 export interface ScheduleRun {
@@ -114,14 +115,13 @@ class Verification {
       this.comparisons++;
       if (step.kind === 'end') return step;
       if (onProgress !== undefined) {
-        if (!onProgress({ label, tick: step.tick, endTick: lockstep.endTick })) return step;
-        await new Promise<void>((resolve) => setImmediate(resolve));
+        if (!(await onProgress({ label, tick: step.tick, endTick: lockstep.endTick }))) return step;
       }
     }
   }
 
   private async ended(lockstep: Lockstep, step: LockstepStep): Promise<Verified> {
-    const { log, images, witnesses, onProgress } = this.job;
+    const { log, images, witnesses, onProgress, loadDisassembler } = this.job;
     const common = {
       engines: witnesses.map(({ name }) => name),
       comparisons: this.comparisons,
@@ -136,7 +136,7 @@ class Verification {
       return { ...common, tick: step.tick, reason: step.reason, hash: step.hash, log: step.log };
     }
     const narrowed = narrow(lockstep, step, (agreedTick, tick) => {
-      onProgress?.({ label: 'narrowing', tick: agreedTick, endTick: tick });
+      void onProgress?.({ label: 'narrowing', tick: agreedTick, endTick: tick });
     });
     const explanation = await explainSuspect(lockstep, narrowed);
     const found = explanation === '' ? narrowed : { ...narrowed, explanation };
@@ -146,8 +146,8 @@ class Verification {
       reason: 'difference',
       hash: '',
       difference: found,
-      report: describeFirstDifference(found, await loadDisassembler()),
-      reproduction: reproductionLog(log, images, found, `reprise ${VERSION}`),
+      report: describeFirstDifference(found, await loadDisassembler?.()),
+      reproduction: reproductionLog(log, images, found, CREATOR),
     };
   }
 }

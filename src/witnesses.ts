@@ -2,13 +2,13 @@
 // at first sight, with random tier policies for schedules, and, for a suspect that compiles, what the passes have to do
 // with a difference. The tiers are loaded only when an engine that compiles is named.
 
-import { type FirstDifference, type InstructionPlace, showsDifference } from '../../core/verify/narrow.ts';
-import { ScheduledEngine, scheduleNumber, scheduleOf, scheduleToText } from '../../core/verify/schedule.ts';
-import type { Lockstep, Witness } from '../../core/verify/verify.ts';
-import { parseTierPolicy, TIERED_POLICY } from '../../../tiers/policy.ts';
+import { type FirstDifference, type InstructionPlace, showsDifference } from './core/verify/narrow.ts';
+import { ScheduledEngine, scheduleNumber, scheduleOf, scheduleToText } from './core/verify/schedule.ts';
+import type { Lockstep, Witness } from './core/verify/verify.ts';
+import { parseTierPolicy, TIERED_POLICY } from '../tiers/policy.ts';
 import { backendLoaderOf, baseName, loadEngine, policyOf, traitsOf } from './engines.ts';
 
-/** Witnesses by name of engine, `name` or `name:policy`. Throws UsageError for a name or a policy that is none. */
+/** Witnesses by name of engine, `name` or `name:policy`. Throws EngineError for a name or a policy that is none. */
 export async function loadWitnesses(names: readonly string[]): Promise<Witness[]> {
   const witnesses: Witness[] = [];
   for (const name of names) witnesses.push(await loadWitness(name));
@@ -67,7 +67,7 @@ export async function scheduledWitness(
   const base = baseName(witness.name);
   const plain = traitsOf(base).compiles ? await loadWitness(`${base}:${randomPolicy(seed, index)}`) : witness;
   const text = scheduleToText(schedule);
-  const { CompilingEngine } = await import('../../../tiers/tiering.ts');
+  const { CompilingEngine } = await import('../tiers/tiering.ts');
   return {
     name: `${base} (schedule ${index})`,
     policy: plain.policy === '' ? text : `${plain.policy}; ${text}`,
@@ -90,9 +90,9 @@ export async function explainSuspect(lockstep: Lockstep, found: FirstDifference)
   const loadBackend = backendLoaderOf(base);
   if (usual === undefined || loadBackend === undefined || found.suspectOutcome.failure !== null) return '';
   const [{ CompilingEngine }, { PASSES }, { explainTiers }] = await Promise.all([
-    import('../../../tiers/tiering.ts'),
-    import('../../../tiers/opt/pipeline.ts'),
-    import('../../../tiers/explain.ts'),
+    import('../tiers/tiering.ts'),
+    import('../tiers/opt/pipeline.ts'),
+    import('../tiers/explain.ts'),
   ]);
   // The suspect's own passes and backend, where they can be had: a build may have others.
   const engine = lockstep.runners.find(({ witness }) => witness.name === found.suspect)?.engine;

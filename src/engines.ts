@@ -1,10 +1,15 @@
 // The engines by name, loaded only when asked for. The core knows none of them: the machine is handed a factory.
 // An engine is one entry of ENGINES, with what the host must know of it: nothing else asks for an engine's name.
+// Loads the tiers and nothing of the host.
 
-import type { EngineFactory } from '../../core/session/session.ts';
-import { JS_POLICY, parseTierPolicy, TIERED_POLICY, type TierPolicy } from '../../../tiers/policy.ts';
-import type { BackendFactory } from '../../../tiers/runtime/backend.ts';
-import { type Arguments, UsageError } from '../cli/args.ts';
+import type { EngineFactory } from './core/session/session.ts';
+import { JS_POLICY, parseTierPolicy, TIERED_POLICY, type TierPolicy } from '../tiers/policy.ts';
+import type { BackendFactory } from '../tiers/runtime/backend.ts';
+
+/** A name or a tier policy that no engine has; one sentence that says which there are. */
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+}
 
 /** What the host must know of an engine before it is loaded. */
 export interface EngineTraits {
@@ -31,14 +36,14 @@ const compiling = (name: string, policy: TierPolicy, loadBackend: () => Promise<
   policy,
   loadBackend,
   load: async (knobs) => {
-    const { CompilingEngine } = await import('../../../tiers/tiering.ts');
-    const chosen = asUsage(() => parseTierPolicy(knobs, policy));
+    const { CompilingEngine } = await import('../tiers/tiering.ts');
+    const chosen = asEngineError(() => parseTierPolicy(knobs, policy));
     const makeBackend = await loadBackend();
     return (cpu) => new CompilingEngine(cpu, name, chosen, makeBackend);
   },
 });
 
-const loadJs = async (): Promise<BackendFactory> => (await import('../../../tiers/js/backend.ts')).makeJsBackend;
+const loadJs = async (): Promise<BackendFactory> => (await import('../tiers/js/backend.ts')).makeJsBackend;
 
 /** An engine is added in one line. */
 const ENGINES: Readonly<Record<string, EngineEntry>> = {
@@ -47,7 +52,7 @@ const ENGINES: Readonly<Record<string, EngineEntry>> = {
     asksAtBreakpoints: true,
     canSingleStep: true,
     load: async () => {
-      const { Interpreter } = await import('../../../tiers/interp/engine.ts');
+      const { Interpreter } = await import('../tiers/interp/engine.ts');
       return (cpu) => new Interpreter(cpu);
     },
   },
@@ -56,7 +61,7 @@ const ENGINES: Readonly<Record<string, EngineEntry>> = {
     asksAtBreakpoints: false,
     canSingleStep: true,
     load: async () => {
-      const { StepInterpreter } = await import('../../../tiers/interp/step.ts');
+      const { StepInterpreter } = await import('../tiers/interp/step.ts');
       return () => new StepInterpreter();
     },
   },
@@ -64,12 +69,11 @@ const ENGINES: Readonly<Record<string, EngineEntry>> = {
   tiered: compiling('tiered', TIERED_POLICY, loadJs),
 };
 
-/** A policy that cannot be read is wrong usage. */
-function asUsage<T>(read: () => T): T {
+function asEngineError<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    throw new UsageError((error as Error).message);
+    throw new EngineError((error as Error).message);
   }
 }
 
@@ -113,32 +117,13 @@ export const stepperName = (): string => firstEngine((traits) => traits.canSingl
 export const shadowName = (given: string): string =>
   firstEngine((traits, name) => traits.canSingleStep && name !== baseName(given));
 
-/** The engine with --tier-policy put behind its name; what stands there already has the last word. */
-export function withTierPolicy(name: string, knobs: string): string {
-  if (knobs.trim() === '') throw new UsageError('--tier-policy wants knobs, as in --tier-policy threshold=1,region=2.');
-  const base = baseName(name);
-  if (!traitsOf(base).compiles) {
-    const compiling = engineNames().filter((other) => ENGINES[other].compiles);
-    throw new UsageError(`The engine ${base} has no tiers: --tier-policy goes with ${compiling.join(' or ')}.`);
-  }
-  const own = name.slice(base.length + 1);
-  return own === '' ? `${base}:${knobs}` : `${base}:${knobs},${own}`;
-}
-
-/** The engine that --engine and --tier-policy ask for, as loadEngine takes it. */
-export function chosenEngine(args: Arguments): string {
-  const name = args.text('engine') ?? DEFAULT_ENGINE;
-  const knobs = args.text('tier-policy');
-  return knobs === undefined ? name : withTierPolicy(name, knobs);
-}
-
-/** `name` or `name:policy` (tiers/policy.ts). Throws UsageError for a name that is none. */
+/** `name` or `name:policy` (tiers/policy.ts). Throws EngineError for a name that is none. */
 export async function loadEngine(given: string): Promise<EngineFactory> {
   const colon = given.indexOf(':');
   const entry = entryOf(given);
   if (entry === undefined) {
-    throw new UsageError(
-      `There is no engine "${baseName(given)}" in this version: --engine is one of ${engineNames().join(', ')}.`,
+    throw new EngineError(
+      `There is no engine "${baseName(given)}" in this version: give one of ${engineNames().join(', ')}.`,
     );
   }
   return entry.load(colon < 0 ? '' : given.slice(colon + 1));

@@ -1,0 +1,79 @@
+/**
+ * The loop around a session, for everybody who runs one to its end: slices whose ends lie at multiples of a fixed number
+ * of ticks, so that nothing a host's speed decides can reach a log, and between them whatever watches the run. It never
+ * waits: the host does, between slices, for keys, for the clock or for a debugger.
+ */
+import type { StopReason } from '../machine/machine.ts';
+import type { EndReason, Session } from './session.ts';
+
+/** A slice is 5 to 10 ms of the interpreter; longer ones would make keys wait. */
+export const SLICE_TICKS = 1 << 19;
+/** A guest that halted with interrupts off is over after this much guest time: bytes on the line have left by then. */
+const DEAD_NANOSECONDS = 1e9;
+
+export interface RunLoopOptions {
+  readonly session: Session;
+  /** The run ends here at the latest. */
+  readonly maxTick?: number;
+  /** Slices end at multiples of this; infinite: nobody looks before the end. */
+  readonly sliceTicks?: number;
+  /** Runs the machine in the session's place, as a debugger does: may stop early with `break` or `tick`. */
+  readonly advance?: (untilTick: number) => StopReason;
+  /** Called between slices; false ends the run. */
+  readonly watch?: (tick: number) => boolean;
+  /** Called between slices when the run just stopped at its tick, of which nothing has happened yet. */
+  readonly passed?: () => void;
+}
+
+export class RunLoop {
+  private readonly options: RunLoopOptions;
+  private readonly sliceTicks: number;
+  private readonly maxTick: number;
+  private readonly isLive: boolean;
+  private deadTick = -1;
+  /** The last slice was stopped inside by who runs the machine: nothing that belongs between slices has been done. */
+  isInsideSlice = false;
+
+  constructor(options: RunLoopOptions) {
+    this.options = options;
+    this.sliceTicks = options.sliceTicks ?? SLICE_TICKS;
+    this.maxTick = options.maxTick ?? Number.POSITIVE_INFINITY;
+    this.isLive = options.session.port.endTick === Number.POSITIVE_INFINITY;
+  }
+
+  /** One slice; why the run is over, or null. After `idle` it can go on, once there is an input. */
+  slice(): EndReason | null {
+    const { session, advance } = this.options;
+    if (session.tick >= this.maxTick) return 'max-ticks';
+    const sliceEnd = (Math.floor(session.tick / this.sliceTicks) + 1) * this.sliceTicks;
+    const untilTick = Math.min(this.maxTick, sliceEnd);
+    const reason = advance === undefined ? session.advance(untilTick) : advance(untilTick);
+    // Stopped by the debugger: what is done between slices is done where it would be without one.
+    this.isInsideSlice =
+      advance !== undefined && (reason === 'break' || (reason === 'tick' && session.tick < untilTick));
+    if (this.isInsideSlice) return null;
+    if (this.options.watch?.(session.tick) === false) return 'stopped';
+    if (reason !== 'tick') return reason;
+    this.options.passed?.();
+    return this.isLive && this.hasDied() ? 'idle' : null;
+  }
+
+  /** Slices until the run is over. */
+  run(): EndReason {
+    for (;;) {
+      const end = this.slice();
+      if (end !== null) return end;
+    }
+  }
+
+  /** Halted with interrupts off for a while, and nothing scripted to come. */
+  private hasDied(): boolean {
+    const { session } = this.options;
+    if (!session.isDead || session.port.nextTick() !== Number.POSITIVE_INFINITY) {
+      this.deadTick = -1;
+      return false;
+    }
+    if (this.deadTick < 0) this.deadTick = session.tick;
+    return (session.tick - this.deadTick) * session.machine.options.nsPerTick >= DEAD_NANOSECONDS;
+  }
+}

@@ -1,0 +1,273 @@
+/**
+ * Reprise as a library: the verbs of the command line over bytes in memory. Nothing here opens a file, looks at a
+ * clock, waits or knows its host: a machine is a value, a log is a Uint8Array. It runs in a browser's worker as it does
+ * in Node; what a host can do better (SHA-256, another's disassembly) it hands in.
+ *
+ *     const recorded = await record({ images: { kernel }, inputs: [{ tick: 5_000_000, event: serialText('ls\n') }] });
+ *     const again = await replay(recorded.log, { images: { kernel } });
+ *     again.divergence === null && again.hash === recorded.hash
+ */
+import { concatenate } from './core/base/bytes.ts';
+import { sha256, type Sha256 } from './core/base/sha256.ts';
+import type { InputEvent, SerialInput } from './core/log/events.ts';
+import { SILENT_OUTPUT } from './core/board/silent.ts';
+import { findImages } from './core/log/find-images.ts';
+import { LogWriter, openLog } from './core/log/log.ts';
+import type { LogReader } from './core/log/log.ts';
+import { embedImages } from './core/log/log-images.ts';
+import type { LogProfile, MachineManifest } from './core/log/manifest.ts';
+import type { Machine } from './core/machine/machine.ts';
+import {
+  type BootImages,
+  describeMachine,
+  type GuestOptions,
+  type MachineSetup,
+  type NamedImage,
+} from './core/session/describe-machine.ts';
+import { LivePort } from './core/session/live-port.ts';
+import { LogPort } from './core/session/log-port.ts';
+import { RecordingPort } from './core/session/recording-port.ts';
+import { parseInputScript, ScriptPlayer } from './core/session/input-script.ts';
+import { RunLoop, SLICE_TICKS } from './core/session/run-loop.ts';
+import { createReplay, Session } from './core/session/session.ts';
+import type { EndReason, Images, SessionEnd } from './core/session/session.ts';
+import { CheckpointRecorder } from './core/timeline/stored-checkpoints.ts';
+import type { Disassemble } from './core/verify/verify-report.ts';
+import { DEFAULT_ENGINE, loadEngine } from './engines.ts';
+import { type Verified, verifyLog } from './verification.ts';
+import { CREATOR } from './version.ts';
+import { loadWitnesses } from './witnesses.ts';
+
+export { describeDivergence } from './core/session/divergence.ts';
+export type { Divergence } from './core/session/divergence.ts';
+export { eventToJson, eventToText } from './core/log/events.ts';
+export type { CheckEvent, InputEvent, LoggedEvent } from './core/log/events.ts';
+export { LogError } from './core/log/log-error.ts';
+export { logEvents, openLog } from './core/log/log.ts';
+export type { EventFilter, LogReader } from './core/log/log.ts';
+export { summarizeLog } from './core/log/log-summary.ts';
+export type { LogSummary } from './core/log/log-summary.ts';
+export type { LogProfile, MachineManifest } from './core/log/manifest.ts';
+export { SessionError } from './core/session/session.ts';
+export type { SessionEnd } from './core/session/session.ts';
+export type { Machine } from './core/machine/machine.ts';
+export { BootError } from './core/machine/boot/boot-error.ts';
+export type { GuestOptions, NamedImage } from './core/session/describe-machine.ts';
+export { DEFAULT_ENGINE, EngineError, engineNames } from './engines.ts';
+export type { Verified } from './verification.ts';
+export { VERSION } from './version.ts';
+
+export interface ImageBytes {
+  /** A Linux bzImage or a multiboot 1 kernel. */
+  readonly kernel?: Uint8Array;
+  /** Initial RAM disk of Linux. */
+  readonly initrd?: Uint8Array;
+  /** Multiboot modules, in order; the guest sees `commandLine`, or the name without one. */
+  readonly modules?: readonly (NamedImage & { readonly commandLine?: string })[];
+  /** Firmware, started from the reset vector; excludes a kernel. */
+  readonly bios?: Uint8Array;
+}
+
+/** What the host does better than the library. */
+export interface HostSettings {
+  /** Digest of images; its own takes a second for 200 MB. */
+  readonly sha256?: Sha256;
+}
+
+export interface MachineSettings extends GuestOptions, HostSettings {
+  readonly images: ImageBytes;
+  /** Name of the engine, with a tier policy behind a colon; default `tiered`. */
+  readonly engine?: string;
+  /** Every byte that the guest sends on a serial line, as it is sent. */
+  readonly onSerial?: (line: number, byte: number) => void;
+}
+
+export interface TimedInput {
+  readonly tick: number;
+  readonly event: InputEvent;
+}
+
+/** A machine that has booted and not yet run. */
+export interface BootedMachine {
+  readonly machine: Machine;
+  readonly manifest: MachineManifest;
+  readonly tick: number;
+  /** Goes on until `untilTick`, or until something ends or idles the run; `tick` means that it got there. */
+  run(untilTick: number): EndReason;
+  /** An input for `tick`, or for now. */
+  push(event: InputEvent, tick?: number): void;
+  /** Digest of the whole guest-visible state. */
+  hash(): string;
+}
+
+/** Text for the first serial line, as an input. */
+export function serialText(text: string, line = 0): SerialInput {
+  return { kind: 'serial', port: line, bytes: new TextEncoder().encode(text) };
+}
+
+/** Builds a machine and boots it; nothing is recorded. Throws `BootError` for images that cannot be booted. */
+export async function createMachine(settings: MachineSettings): Promise<BootedMachine> {
+  const makeEngine = await loadEngine(settings.engine ?? DEFAULT_ENGINE);
+  const { manifest, images } = setupOf(settings);
+  const port = new LivePort();
+  const session = new Session({ manifest, images, makeEngine, port, output: outputOf(settings.onSerial) });
+  return {
+    machine: session.machine,
+    manifest,
+    get tick() {
+      return session.tick;
+    },
+    run: (untilTick) => session.advance(untilTick),
+    push: (event, tick) => port.push(event, tick),
+    hash: () => session.machine.hash().root,
+  };
+}
+
+export interface RecordSettings extends MachineSettings {
+  /** Default `full`. */
+  readonly profile?: LogProfile;
+  /** Store the images in the log. */
+  readonly embed?: boolean;
+  readonly inputs?: readonly TimedInput[];
+  /** An input script, as `--input` takes it. */
+  readonly script?: string;
+  /** The run ends at this tick at the latest; default 2^32. */
+  readonly maxTicks?: number;
+  /** A checkpoint is stored in the log about every so many ticks. */
+  readonly checkpointEveryTicks?: number;
+}
+
+export interface Recording extends SessionEnd {
+  readonly log: Uint8Array;
+  readonly manifest: MachineManifest;
+  /** What the guest sent on its first serial line. */
+  readonly serial: Uint8Array;
+}
+
+const MAX_TICKS_DEFAULT = 2 ** 32;
+
+/** Runs a guest until it ends, idles for ever or reaches `maxTicks`, and records the run. */
+export async function record(settings: RecordSettings): Promise<Recording> {
+  const makeEngine = await loadEngine(settings.engine ?? DEFAULT_ENGINE);
+  const { manifest, images } = setupOf(settings);
+  const frames: Uint8Array[] = [];
+  const header = { creator: CREATOR, profile: settings.profile ?? 'full', machine: manifest };
+  const writer = new LogWriter((frame) => frames.push(frame), header);
+  if (settings.embed === true) {
+    embedImages(
+      writer,
+      manifest.images.map(({ role }) => images.get(role) ?? new Uint8Array(0)),
+    );
+  }
+  const port = new RecordingPort(writer);
+  const serial: number[] = [];
+  for (const { tick, event } of settings.inputs ?? []) port.push(event, tick);
+  const player = settings.script === undefined ? null : new ScriptPlayer(parseInputScript(settings.script), port);
+  let session: Session | null = null;
+  const output = outputOf((line, byte) => {
+    if (line === 0) serial.push(byte);
+    player?.serialOutput(session === null ? 0 : session.machine.cpu.now(), line, byte);
+    settings.onSerial?.(line, byte);
+  });
+  const every = settings.checkpointEveryTicks;
+  const recorder = every === undefined ? null : new CheckpointRecorder(writer, every);
+  session = new Session({ manifest, images, makeEngine, port, output: recorder?.listen(output) ?? output });
+  recorder?.attach(session.machine);
+  const loop = new RunLoop({
+    session,
+    maxTick: settings.maxTicks ?? MAX_TICKS_DEFAULT,
+    sliceTicks: Math.min(every ?? SLICE_TICKS, SLICE_TICKS),
+    passed: () => recorder?.passed(),
+  });
+  const end = session.end(loop.run());
+  return { ...end, log: concatenate(frames), manifest, serial: Uint8Array.from(serial) };
+}
+
+export interface ReplaySettings extends HostSettings {
+  /** Not needed for what the log embeds. */
+  readonly images?: ImageBytes;
+  readonly engine?: string;
+  /** `log`: no device runs; what devices did comes from the log, which must be of profile `full`. */
+  readonly devices?: 'model' | 'log';
+  readonly onSerial?: (line: number, byte: number) => void;
+  /** Called between slices of about this many ticks with the machine, for those who look or meddle. */
+  readonly inspect?: { readonly everyTicks: number; readonly look: (machine: Machine) => void };
+}
+
+export interface Replayed extends SessionEnd {
+  /** Checks that agreed. */
+  readonly checks: number;
+  readonly serial: Uint8Array;
+}
+
+/** Runs a log again and asserts it. `divergence` is null when everything agreed. */
+export async function replay(log: Uint8Array | LogReader, settings: ReplaySettings = {}): Promise<Replayed> {
+  const reader = log instanceof Uint8Array ? openLog(log) : log;
+  const makeEngine = await loadEngine(settings.engine ?? DEFAULT_ENGINE);
+  const images = imagesFor(reader, settings);
+  const serial: number[] = [];
+  const output = outputOf((line, byte) => {
+    if (line === 0) serial.push(byte);
+    settings.onSerial?.(line, byte);
+  });
+  const session = createReplay({ log: reader, images, makeEngine, output, devices: settings.devices ?? 'model' });
+  const { inspect } = settings;
+  const loop = new RunLoop({
+    session,
+    sliceTicks: inspect?.everyTicks ?? Number.POSITIVE_INFINITY,
+    passed: () => inspect?.look(session.machine),
+  });
+  const end = session.end(loop.run());
+  const checks = session.port instanceof LogPort ? session.port.agreedChecks : 0;
+  return { ...end, checks, serial: Uint8Array.from(serial) };
+}
+
+export interface VerifySettings extends HostSettings {
+  /** Not needed for what the log embeds. */
+  readonly images?: ImageBytes;
+  /** Names of engines; the first is the reference. */
+  readonly engines: readonly string[];
+  readonly intervalTicks?: number;
+  /** Runs under random schedules, after all engines have run together. */
+  readonly schedules?: number;
+  readonly seed?: number;
+  /** Another's words for guest instructions in the report, loaded when there is one to write. */
+  readonly loadDisassembler?: () => Promise<Disassemble>;
+}
+
+/** Runs a log on several engines in lockstep. `difference` is null when all did the same. */
+export async function verify(log: Uint8Array | LogReader, settings: VerifySettings): Promise<Verified> {
+  const reader = log instanceof Uint8Array ? openLog(log) : log;
+  const { engines, images: _images, sha256: _sha256, ...options } = settings;
+  return verifyLog({
+    log: reader,
+    images: imagesFor(reader, settings),
+    witnesses: await loadWitnesses(engines),
+    ...options,
+  });
+}
+
+function setupOf(settings: MachineSettings): MachineSetup {
+  const { kernel, initrd, modules = [], bios } = settings.images;
+  const boot: BootImages = {
+    ...(kernel === undefined ? {} : { kernel: { name: 'kernel', data: kernel } }),
+    ...(initrd === undefined ? {} : { initrd: { name: 'initrd', data: initrd } }),
+    ...(bios === undefined ? {} : { bios: { name: 'bios', data: bios } }),
+    modules: modules.map((module) => ({ ...module, commandLine: module.commandLine ?? module.name })),
+  };
+  return describeMachine(boot, settings, settings.sha256 ?? sha256);
+}
+
+function imagesFor(log: LogReader, settings: HostSettings & { readonly images?: ImageBytes }): Images {
+  const { kernel, initrd, bios, modules = [] } = settings.images ?? {};
+  const given = [kernel, initrd, bios, ...modules.map(({ data }) => data)].filter((bytes) => bytes !== undefined);
+  const tried = `${given.length > 0 ? 'nothing that was given is it' : 'none was given'}: give its bytes in images`;
+  return findImages(log, { sha256: settings.sha256 ?? sha256, given: () => given, tried });
+}
+
+function outputOf(onSerial: ((line: number, byte: number) => void) | undefined) {
+  return {
+    ...SILENT_OUTPUT,
+    serial: (line: number, byte: number) => onSerial?.(line, byte),
+  };
+}
