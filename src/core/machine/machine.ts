@@ -43,6 +43,7 @@ import { LogBoard } from '../board/log-board.ts';
 import { TickClock } from './clock.ts';
 import { applyEdit } from './edit.ts';
 import { BoardErrorPins } from './error-pins.ts';
+import { checkSlice, checkTick } from './slice-check.ts';
 import { StateHasher } from './state-hash.ts';
 
 export type StopReason =
@@ -270,8 +271,10 @@ export class Machine {
     this.stopReason = null;
     const limit = Math.min(untilTick, port.endTick);
     if (this.isInTick) this.leaveTick(limit);
-    for (;;) {
+    for (let before = 0; ; ) {
       const tick = cpu.f64[TICK_F64];
+      checkTick(before, tick);
+      before = tick;
       this.settle(tick);
       if (this.stopReason !== null) return this.stopReason;
       if (!this.options.reboot) {
@@ -423,11 +426,17 @@ export class Machine {
       cpu.left = budget;
       cpu.exitRequest = 0;
       this.engine.run(cpu);
+      this.checkSlice(tick, budget, false);
       cpu.f64[TICK_F64] = cpu.deadlineTick - cpu.left;
       if ((cpu.exitRequest & EXIT_FAULT) !== 0) this.deliverFault();
       else if (this.isBroken && cpu.left === budget) this.isInTick = true;
     }
     this.port.advance(cpu.f64[TICK_F64]);
+  }
+
+  private checkSlice(tick: number, budgetTicks: number, isSingle: boolean): void {
+    const isStopping = this.stopReason !== null;
+    checkSlice(this.cpu, { engine: this.engine.name, tick, budgetTicks, isSingle, isStopping });
   }
 
   private deliverFault(): void {
@@ -479,6 +488,7 @@ export class Machine {
     const isForResumeOnly = (flags & TF) === 0 && shadow === 0 && !cpu.breakActive && cpu.fetchStops === null;
     cpu.repeatTicks = isForResumeOnly ? budget - 1 : 0;
     this.engine.run(cpu);
+    this.checkSlice(tick, 1 + cpu.repeatTicks, true);
     cpu.repeatTicks = 0;
     cpu.f64[TICK_F64] = cpu.deadlineTick - cpu.left;
     if ((cpu.exitRequest & EXIT_FAULT) !== 0) {
