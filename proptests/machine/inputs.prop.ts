@@ -9,7 +9,7 @@ import { assemble } from '../../src/core/isa/assemble.ts';
 import { LogWriter } from '../../src/core/log/log.ts';
 import { RecordingPort } from '../../src/core/session/recording-port.ts';
 import { Session } from '../../src/core/session/session.ts';
-import { describeDivergence, openLog, record, replay, type TimedInput } from '../../src/host/index.ts';
+import { describeDivergence, openLog, record, replay, type TimedInput } from '../../src/library.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
 import { concat } from '../log/events.ts';
 
