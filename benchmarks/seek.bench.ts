@@ -4,6 +4,7 @@
  * that checkpoints took. Recordings: the path in SEEK_LOG (its images in SEEK_IMAGES), else a built-in guest. The last
  * writes are those of random words in pages that are not empty. SEEK_PAUSE: waits for a byte after the first pass.
  */
+import { Random } from '../src/core/base/random.ts';
 import { PAGE_BYTES } from '../src/core/base/pages.ts';
 import { performance } from 'node:perf_hooks';
 import { readFileSync, readSync } from 'node:fs';
@@ -32,14 +33,8 @@ async function recording(): Promise<{ name: string; log: LogReader; images: Imag
   return { name: BUILT_IN, log: openLog(log), images: new Map([['kernel', kernel]]) };
 }
 
-/** xorshift32, so that every run asks for the same places. */
-let state = 0x2545f491;
-function random(limit: number): number {
-  state ^= state << 13;
-  state ^= state >>> 17;
-  state ^= state << 5;
-  return Math.floor(((state >>> 0) / 2 ** 32) * limit);
-}
+/** Every run asks for the same places. */
+const random = new Random(1);
 
 function times(count: number, work: () => void): string {
   const list = Array.from({ length: count }, () => {
@@ -65,15 +60,17 @@ const ticks = timeline.checkpoints.ticks();
 const gaps = ticks.map((tick, i) => (ticks[i + 1] ?? timeline.endTick) - tick);
 console.log(`longest gap between checkpoints: ${Math.max(...gaps)} ticks`);
 if (process.env.SEEK_PAUSE !== undefined) readSync(0, new Uint8Array(1));
-console.log(`random seek:  ${times(SEEKS, () => finish(timeline.seek({ tick: random(timeline.endTick), seq: 0 })))}`);
+console.log(
+  `random seek:  ${times(SEEKS, () => finish(timeline.seek({ tick: random.below(timeline.endTick), seq: 0 })))}`,
+);
 console.log(`reverse step: ${times(STEPS, () => finish(timeline.stepBack()))}`);
 finish(timeline.seek({ tick: timeline.endTick, seq: 0 }));
 const { m32, ramSize } = timeline.machine.cpu;
 function usedWord(): number {
   for (;;) {
-    const page = random(ramSize >>> 12) * PAGE_BYTES;
+    const page = random.below(ramSize >>> 12) * PAGE_BYTES;
     const first = (RAM_BASE + page) >>> 2;
-    if (m32.subarray(first, first + 1024).some((word) => word !== 0)) return page + random(1024) * 4;
+    if (m32.subarray(first, first + 1024).some((word) => word !== 0)) return page + random.below(1024) * 4;
   }
 }
 console.log(`last write:   ${times(WRITES, () => finish(timeline.lastWrite(usedWord(), 4)))}`);

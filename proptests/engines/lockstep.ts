@@ -3,6 +3,7 @@
  * flag bits, ticks, faults and RAM. The reference is the interpreter made to stop after every tick. Paging is on:
  * some pages are read-only or absent, FS and GS are small segments, the stack lies in data.
  */
+import { Random } from '../../src/core/base/random.ts';
 import { REGISTERS_32 } from '../../src/core/base/names.ts';
 import assert from 'node:assert/strict';
 import { resetCpu } from '../../src/core/cpu/system/reset.ts';
@@ -98,11 +99,8 @@ function image(seed: number): Uint8Array {
   const known = images[seed];
   if (known !== undefined) return known;
   const bytes = new Uint8Array(0x5000);
-  let x = seed * 2 + 1;
-  for (let i = 0; i < bytes.length; i++) {
-    x = (Math.imul(x, 1103515245) + 12345) | 0;
-    bytes[i] = (x >>> 16) & ((i >> 2) & 3 ? 0xff : 0x03);
-  }
+  const random = new Random(seed);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = random.word() & ((i >> 2) & 3 ? 0xff : 0x03);
   images[seed] = bytes;
   return bytes;
 }
@@ -110,11 +108,8 @@ function image(seed: number): Uint8Array {
 /** x87 and SSE, mostly usable: registers of all kinds, masks and rounding as the case says. */
 function prepareFloats(cpu: Cpu, { seed, flags }: Start): void {
   const { m32 } = cpu;
-  let x = seed * 2 + 1;
-  const next = (): number => {
-    x = (Math.imul(x, 1103515245) + 12345) | 0;
-    return (x >>> 16) & 0x7fff;
-  };
+  const random = new Random(seed);
+  const next = (): number => random.below(0x8000);
   for (const { index } of FLOATS) m32[index] = 0;
   for (let k = 0; k < 32; k++) m32[XMM + k] = next() % 3 === 0 ? next() * 0x10001 : XMM_VALUES[next() % 10];
   m32[MXCSR] = MXCSR_VALUES[seed & 7];

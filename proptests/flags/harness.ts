@@ -2,6 +2,7 @@
  * One processor without memory for tests of register instructions: bytes are decoded once, then the row's handler
  * is called as the interpreter does. Flags are compared as the six arithmetic bits.
  */
+import { Random } from '../../src/core/base/random.ts';
 import { decodeInstruction } from '../../src/core/isa/decode.ts';
 import { META_OP_MASK, R_META, RECORD_WORDS } from '../../src/core/isa/record.ts';
 import { Cpu, GUEST_FAULT } from '../../src/core/state/cpu.ts';
@@ -74,13 +75,8 @@ export const CORNERS = [
   0x7ffffffe, 0x7fffffff, 0x80000000, 0x80000001, 0xfffffff0, 0xfffffffe, 0xffffffff,
 ];
 
-/** Deterministic 32-bit words (xorshift). */
+/** Unsigned random words. */
 export function wordsFrom(seed: number): () => number {
-  let state = seed | 1;
-  return () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state >>> 0;
-  };
+  const random = new Random(seed);
+  return () => random.word() >>> 0;
 }

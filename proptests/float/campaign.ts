@@ -2,11 +2,12 @@
  * Random cases for one operation, run on the library and on the host processor and compared bit for bit. A mismatch
  * is reported as text with everything needed to see it again.
  */
+import { Random } from '../../src/core/base/random.ts';
 import type { Operation } from './model-x87.ts';
 import { ANSWER, ANSWER_WORDS, askNative, REQUEST, REQUEST_WORDS } from './native.ts';
-import { putBcd, putF32, putF64, putF80, putInteger, RandomWords } from './values.ts';
+import { putBcd, putF32, putF64, putF80, putInteger } from './values.ts';
 
-function putOperand(random: RandomWords, kind: Operation['a'], words: Int32Array, near: number): void {
+function putOperand(random: Random, kind: Operation['a'], words: Int32Array, near: number): void {
   if (kind === 'f80') putF80(random, words, near);
   else if (kind === 'f64') putF64(random, words, near);
   else if (kind === 'f32') putF32(random, words, near);
@@ -37,7 +38,7 @@ function nearFor(kind: Operation['a'], near80: number): number {
 }
 
 export function makeRequests(operation: Operation, seed: number, count: number): Int32Array {
-  const random = new RandomWords(seed + operation.number * 7919);
+  const random = new Random(seed + operation.number * 7919);
   const requests = new Int32Array(count * REQUEST_WORDS);
   for (let i = 0; i < count; i++) {
     const at = i * REQUEST_WORDS;

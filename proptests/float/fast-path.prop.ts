@@ -3,6 +3,7 @@
  * but PE (sticky already) is raised; and it is taken often enough to be worth having. No host processor needed beyond
  * the one that runs the tests.
  */
+import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeFloatEnvironment, PE, useMxcsr } from '../../src/core/cpu/float/ieee/environment.ts';
@@ -19,7 +20,7 @@ import {
 } from '../../src/core/cpu/float/ieee/fast-path.ts';
 import { addF32, divideF32, multiplyF32, subtractF32 } from '../../src/core/cpu/float/sse/sse-f32.ts';
 import { addF64, divideF64, multiplyF64, subtractF64 } from '../../src/core/cpu/float/sse/sse-f64.ts';
-import { putF32, putF64, RandomWords } from './values.ts';
+import { putF32, putF64 } from './values.ts';
 
 const caseCount = Number(process.env['REPRISE_CASES'] ?? 40_000);
 const seed = Number(process.env['REPRISE_SEED'] ?? 1);
@@ -42,7 +43,7 @@ for (const [name, fast, integer] of [
   ['divide', fastDivideF64, divideF64],
 ] as const) {
   test(`doubles: ${name} on the fast path is the integer path's, bits and flags`, () => {
-    const random = new RandomWords(seed);
+    const random = new Random(seed);
     let taken = 0;
     for (let i = 0; i < caseCount; i++) {
       const near = NEAR_F64[random.below(NEAR_F64.length)]!;
@@ -73,7 +74,7 @@ for (const [name, fast, integer] of [
   ['divide', fastDivideF32, divideF32],
 ] as const) {
   test(`singles: ${name} on the fast path is the integer path's, bits and flags`, () => {
-    const random = new RandomWords(seed);
+    const random = new Random(seed);
     let taken = 0;
     for (let i = 0; i < caseCount; i++) {
       const near = NEAR_F32[random.below(NEAR_F32.length)]!;

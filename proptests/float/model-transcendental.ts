@@ -4,6 +4,7 @@
  * the two may differ by one unit; special cases, exceptions and condition codes other than C1 must be the same.
  * Silicon reduces arguments by a π of 66 bits, and so does the library here, and only here.
  */
+import { Random } from '../../src/core/base/random.ts';
 import { PI_OF_66_BITS } from '../../src/core/cpu/float/ieee/big-fixed.ts';
 import { keepsRegister, makeFloatEnvironment, useControlWord } from '../../src/core/cpu/float/ieee/environment.ts';
 import type { F80 } from '../../src/core/cpu/float/x87/f80.ts';
@@ -19,7 +20,7 @@ import {
   tangentF80,
 } from '../../src/core/cpu/float/x87/f80-transcendental.ts';
 import { ANSWER, REQUEST, REQUEST_WORDS } from './native.ts';
-import { putF80, RandomWords } from './values.ts';
+import { putF80 } from './values.ts';
 
 const environment = makeFloatEnvironment();
 const a = makeF80();
@@ -125,7 +126,7 @@ function distance(native: Int32Array, at: number, ours: F80): bigint {
 }
 
 export function makeTranscendentalRequests(instruction: Instruction, seed: number, count: number): Int32Array {
-  const random = new RandomWords(seed + instruction.number);
+  const random = new Random(seed + instruction.number);
   const requests = new Int32Array(count * REQUEST_WORDS);
   for (let i = 0; i < count; i++) {
     const at = i * REQUEST_WORDS;

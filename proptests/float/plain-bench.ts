@@ -2,6 +2,7 @@
  * What the tests of plain handlers share: the same instruction on two processors in the same state, one by its row, the
  * other by the general handler alone, and how often the row went the general way.
  */
+import type { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { decodeInstruction } from '../../src/core/isa/decode.ts';
@@ -32,7 +33,6 @@ import { setArithmeticFlags } from '../../src/core/state/flags.ts';
 import type { Handler } from '../../tiers/interp/handler.ts';
 import { HANDLERS } from '../../tiers/interp/handlers.ts';
 import { CODE, protectedBench, write32 } from '../system/fixture.ts';
-import type { RandomWords } from './values.ts';
 
 type Table = Partial<Record<OpName, Handler>>;
 
@@ -85,7 +85,7 @@ function execute(handler: Handler, cpu: Cpu, code: Int32Array): number {
 }
 
 /** Flags, EBX = the operand's address, FS with a base and now and then a limit that the operand passes; #AC may apply. */
-function fillSurroundings(random: RandomWords, cpu: Cpu, at: number): void {
+function fillSurroundings(random: Random, cpu: Cpu, at: number): void {
   setArithmeticFlags(cpu, random.word() & ARITHMETIC_FLAGS);
   cpu.m32[EIP] = CODE;
   cpu.m32[EBX] = at;
@@ -97,7 +97,7 @@ function fillSurroundings(random: RandomWords, cpu: Cpu, at: number): void {
 }
 
 /** The linear address of a case's operand: mostly aligned, else anywhere, also across a page's end. */
-function placeOf(random: RandomWords): number {
+function placeOf(random: Random): number {
   if (random.below(6) !== 0) return PLACE + 16 * random.below(2);
   return PLACE + random.below(24) + (random.below(2) === 0 ? 0xfe8 : 0);
 }
@@ -108,19 +108,13 @@ export type Subject = {
   /** Their general handlers, in the tables that the rows look into. */
   readonly tables: readonly Table[];
   /** Registers, control and the memory at `at`. */
-  readonly fill: (random: RandomWords, cpu: Cpu, text: string, at: number) => void;
+  readonly fill: (random: Random, cpu: Cpu, text: string, at: number) => void;
   /** Everything an instruction can change, to be compared and read. */
   readonly show: (cpu: Cpu, at: number) => string;
 };
 
 /** Runs `caseCount` cases of every form at a privilege level; fails at the first difference, or where nothing is plain. */
-export function comparePlain(
-  subject: Subject,
-  level: 0 | 3,
-  random: RandomWords,
-  seed: number,
-  caseCount: number,
-): void {
+export function comparePlain(subject: Subject, level: 0 | 3, random: Random, seed: number, caseCount: number): void {
   const general: Table = {};
   let generalCount = 0;
   for (const table of subject.tables as Table[]) {

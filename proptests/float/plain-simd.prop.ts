@@ -4,6 +4,7 @@
  * MXCSR of every rounding, mask, FTZ and DAZ, with PE set and clear. And that a root is proven only when it is the right
  * one. REPRISE_CASES and REPRISE_SEED.
  */
+import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { rootExactnessF32, rootExactnessF64, UNKNOWN } from '../../src/core/cpu/float/ieee/fast-path.ts';
@@ -15,7 +16,7 @@ import { generalFloat } from '../../tiers/interp/handlers/simd-float.ts';
 import { generalMove } from '../../tiers/interp/handlers/simd-move.ts';
 import { hex } from '../system/fixture.ts';
 import { comparePlain, readBytes, writeBytes } from './plain-bench.ts';
-import { putF32, putF64, putInteger, RandomWords } from './values.ts';
+import { putF32, putF64, putInteger } from './values.ts';
 
 const caseCount = Number(process.env['REPRISE_CASES'] ?? 250);
 const seed = Number(process.env['REPRISE_SEED'] ?? 1);
@@ -52,13 +53,13 @@ const FORMS: readonly string[] = [
 const NEARS_OF_DOUBLE = [1023, 1023, 1023, 0, 1, 2046, 511, 1023 + 52, 1534, 1023 + 31, 1923, 123, 573, 1473, 2040];
 const NEARS_OF_SINGLE = [127, 127, 127, 0, 1, 254, 63, 127 + 23, 190, 127 + 31];
 
-const pick = (random: RandomWords, list: readonly number[]): number => list[random.below(list.length)]!;
+const pick = (random: Random, list: readonly number[]): number => list[random.below(list.length)]!;
 
 /** A number with few bits, such as programs count with. */
-const fewBits = (random: RandomWords): number => (random.below(4001) - 2000) * 2 ** (random.below(9) - 6);
+const fewBits = (random: Random): number => (random.below(4001) - 2000) * 2 ** (random.below(9) - 6);
 
 /** Sixteen bytes of one format into `words`. */
-function putVector(random: RandomWords, format: string, near: number): void {
+function putVector(random: Random, format: string, near: number): void {
   const from = new Int32Array(4);
   for (let k = 0; k < 4; k++) {
     if (format === 'integer') putInteger(random, from);
@@ -80,7 +81,7 @@ function formatOf(text: string): string {
   return /^CVTT?[SP]S|^\w+S[S] |^\w+PS /.test(text) && !/^CVT[SP]D/.test(text) ? 'single' : 'double';
 }
 
-function fillState(random: RandomWords, cpu: Cpu, text: string, at: number): void {
+function fillState(random: Random, cpu: Cpu, text: string, at: number): void {
   const format = formatOf(text);
   const near = pick(random, format === 'single' ? NEARS_OF_SINGLE : NEARS_OF_DOUBLE);
   for (const register of [0, 1]) {
@@ -132,12 +133,12 @@ for (const level of [0, 3] as const) {
       fill: fillState,
       show: stateText,
     };
-    comparePlain(subject, level, new RandomWords(seed), seed, caseCount);
+    comparePlain(subject, level, new Random(seed), seed, caseCount);
   });
 }
 
 test('a root one unit off is not proven, whichever side', () => {
-  const random = new RandomWords(seed);
+  const random = new Random(seed);
   for (let i = 0; i < 20 * caseCount; i++) {
     putF64(random, words, 1023);
     words[1] = (words[1]! & 0xfffff) | ((1023 + random.below(2)) << 20);

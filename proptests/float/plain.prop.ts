@@ -3,6 +3,7 @@
  * each other; control words of every rounding, precision and mask; registers that are empty; memory on every alignment,
  * across pages and behind a segment with a base. REPRISE_CASES and REPRISE_SEED.
  */
+import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeFloatEnvironment, PE, useControlWord } from '../../src/core/cpu/float/ieee/environment.ts';
@@ -30,7 +31,7 @@ import { generalFunctions } from '../../tiers/interp/handlers/x87-functions.ts';
 import { generalTransfer } from '../../tiers/interp/handlers/x87-transfer.ts';
 import { hex, protectedBench } from '../system/fixture.ts';
 import { comparePlain, readBytes, writeBytes } from './plain-bench.ts';
-import { putF32, putF64, putF80, putInteger, RandomWords } from './values.ts';
+import { putF32, putF64, putF80, putInteger } from './values.ts';
 
 const caseCount = Number(process.env['REPRISE_CASES'] ?? 250);
 const seed = Number(process.env['REPRISE_SEED'] ?? 1);
@@ -77,10 +78,10 @@ const NEARS = [16383, 16383, 16383, 16383 + 40, 16383 - 1000, 16383 + 1000, 1, 0
 const NEARS_OF_DOUBLE = [1023, 1023, 1023 + 40, 1, 2045, 1023 + 31];
 const NEARS_OF_SINGLE = [127, 127, 127 + 40, 1, 253, 127 + 31];
 
-const pick = (random: RandomWords, list: readonly number[]): number => list[random.below(list.length)]!;
+const pick = (random: Random, list: readonly number[]): number => list[random.below(list.length)]!;
 
 /** A register as programs have it: the value of a double or single, an integer, a zero; or anything at all. */
-function fillRegister(random: RandomWords, cpu: Cpu, register: number, near: number): void {
+function fillRegister(random: Random, cpu: Cpu, register: number, near: number): void {
   putF80(random, words, near);
   const kind = random.below(8);
   if (kind === 0) words[0]! &= -0x800;
@@ -91,7 +92,7 @@ function fillRegister(random: RandomWords, cpu: Cpu, register: number, near: num
   cpu.m16[FP_SIGN_EXPONENT_16 + register] = words[2]!;
 }
 
-function fillState(random: RandomWords, cpu: Cpu, text: string, at: number): void {
+function fillState(random: Random, cpu: Cpu, text: string, at: number): void {
   const near = pick(random, NEARS);
   for (let k = 0; k < 8; k++) fillRegister(random, cpu, k, near);
   // The same number twice, or its opposite: ties, exact zeros, equal comparisons.
@@ -132,18 +133,18 @@ for (const level of [0, 3] as const) {
   test(`the plain x87 handlers do what the general ones do, at CPL ${level}`, () => {
     const tables = [generalArithmetic, generalTransfer, generalCompare, generalFunctions];
     const subject = { forms: FORMS, tables, fill: fillState, show: stateText };
-    comparePlain(subject, level, new RandomWords(seed), seed, caseCount);
+    comparePlain(subject, level, new Random(seed), seed, caseCount);
   });
 }
 
 /** A word from the edges: zero, ones, runs of ones from either side, powers of two, next to nothing, or anything. */
-function edge(random: RandomWords): number {
+function edge(random: Random): number {
   const at = random.below(32);
   return pick(random, [0, -1, 1 << at, -1 << at, -1 >>> at, random.below(7) - 4, random.word(), random.word()]) | 0;
 }
 
 test('plain quotients, products and roots of words at the edges, remainders near zero and near the divisor', () => {
-  const random = new RandomWords(seed);
+  const random = new Random(seed);
   const { cpu } = protectedBench();
   const environment = makeFloatEnvironment();
   const [a, b, out] = [makeF80(), makeF80(), makeF80()];

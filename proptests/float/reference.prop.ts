@@ -3,6 +3,7 @@
  * exact rationals in BigInt, rounded by the definition (IEEE 754, section 4.3; tininess after rounding). Finite
  * operands, every rounding and precision mode, exceptions masked: bits, OE, UE, PE and C1.
  */
+import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { bitLength } from '../../src/core/cpu/float/ieee/big-fixed.ts';
@@ -18,7 +19,7 @@ import {
 import type { F80 } from '../../src/core/cpu/float/x87/f80.ts';
 import { addF32, divideF32, multiplyF32, squareRootF32, subtractF32 } from '../../src/core/cpu/float/sse/sse-f32.ts';
 import { addF64, divideF64, multiplyF64, squareRootF64, subtractF64 } from '../../src/core/cpu/float/sse/sse-f64.ts';
-import { putF32, putF64, putF80, RandomWords } from './values.ts';
+import { putF32, putF64, putF80 } from './values.ts';
 
 /** numerator / denominator, the denominator positive; `above` says that the true value is a little more (a root). */
 type Rational = { numerator: bigint; denominator: bigint; above: boolean };
@@ -134,7 +135,7 @@ const caseCount = Number(process.env['REPRISE_CASES'] ?? 1500);
 const seed = Number(process.env['REPRISE_SEED'] ?? 1);
 const environment: FloatEnvironment = makeFloatEnvironment();
 
-function begin(random: RandomWords): void {
+function begin(random: Random): void {
   environment.rounding = random.below(4);
   environment.precision = [0, 2, 3][random.below(3)]!;
   environment.flags = 0;
@@ -165,7 +166,7 @@ const f80Operations = {
 };
 
 /** Exponents within 400 of `near`: wider rationals would make the reference slow. */
-function randomF80(random: RandomWords, near: number): F80 {
+function randomF80(random: Random, near: number): F80 {
   for (;;) {
     putF80(random, words, near);
     const se = words[2]! & 0xffff;
@@ -180,7 +181,7 @@ const f80Rational = (a: F80) => rational((a.se >> 15) & 1, wide(a.hi, a.lo), Mat
 
 for (const name of OPERATIONS) {
   test(`80 bits: ${name} is what exact rationals give`, () => {
-    const random = new RandomWords(seed);
+    const random = new Random(seed);
     const out: F80 = { se: 0, hi: 0, lo: 0 };
     for (let i = 0; i < caseCount; i++) {
       // Rarely at the ends of the range, for the same reason.
@@ -223,7 +224,7 @@ const f32Operations = { add: addF32, subtract: subtractF32, multiply: multiplyF3
 
 for (const name of OPERATIONS) {
   test(`doubles: ${name} is what exact rationals give`, () => {
-    const random = new RandomWords(seed);
+    const random = new Random(seed);
     const out = { hi: 0, lo: 0 };
     const operand = (near: number): [number, number, Rational] => {
       for (;;) {
@@ -252,7 +253,7 @@ for (const name of OPERATIONS) {
   });
 
   test(`singles: ${name} is what exact rationals give`, () => {
-    const random = new RandomWords(seed);
+    const random = new Random(seed);
     const operand = (near: number): [number, Rational] => {
       for (;;) {
         putF32(random, words, near);

@@ -3,6 +3,7 @@
  * and condition codes; and, needing no host, the constants computed anew and identities at random points.
  * REPRISE_CASES, REPRISE_SEED and REPRISE_OPERATION as in native.prop.ts.
  */
+import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
@@ -28,7 +29,6 @@ import {
 } from '../../src/core/cpu/float/x87/f80-transcendental.ts';
 import { compareTranscendental, makeTranscendentalRequests, transcendentals } from './model-transcendental.ts';
 import { ANSWER_WORDS, askNative, nativeFloat, REQUEST_WORDS } from './native.ts';
-import { RandomWords } from './values.ts';
 
 const caseCount = Number(process.env['REPRISE_CASES'] ?? 1500);
 const seed = Number(process.env['REPRISE_SEED'] ?? 1);
@@ -89,7 +89,7 @@ function fixed(a: F80): bigint {
 
 const magnitudeOf = (value: bigint) => (value < 0n ? -value : value);
 
-function randomF80(random: RandomWords, low: number, high: number): F80 {
+function randomF80(random: Random, low: number, high: number): F80 {
   const sign = random.below(2) << 15;
   return {
     se: sign | (16383 + low + random.below(high - low + 1)),
@@ -99,7 +99,7 @@ function randomF80(random: RandomWords, low: number, high: number): F80 {
 }
 
 test('sine and cosine of every size of argument lie on the unit circle, and the tangent is their quotient', () => {
-  const random = new RandomWords(seed);
+  const random = new Random(seed);
   const [sine, cosine, tangent, one, alone] = [makeF80(), makeF80(), makeF80(), makeF80(), makeF80()];
   for (let i = 0; i < 400; i++) {
     const x = randomF80(random, -40, 62);
@@ -146,7 +146,7 @@ test('sine and cosine of 2^62 are what series in 600 bits give', () => {
 });
 
 test('arctangent undoes the tangent, and the logarithm the exponential', () => {
-  const random = new RandomWords(seed);
+  const random = new Random(seed);
   const [there, one, back] = [makeF80(), makeF80(), makeF80()];
   const unit: F80 = { se: 16383, hi: 0x80000000 | 0, lo: 0 };
   for (let i = 0; i < 400; i++) {

@@ -3,33 +3,10 @@
  * that sit on rounding boundaries of 24, 53 and 64 bits, all NaN classes and the unsupported encodings. One
  * generator, seeded with a word, so that a case is found again by its seed and index.
  */
-
-/** Marsaglia's xorshift on 32 bits, twice, so that low bits are good enough for choices. */
-export class RandomWords {
-  private state: number;
-
-  constructor(seed: number) {
-    this.state = Math.imul(seed, 0x9e3779b1) ^ 0x6a09e667 || 1;
-    for (let i = 0; i < 8; i++) this.word();
-  }
-
-  word(): number {
-    let x = this.state;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.state = x | 0;
-    return (Math.imul(x ^ (x >>> 15), 0x2c1b3c6d) ^ (x >>> 11)) | 0;
-  }
-
-  /** A number from 0 to count − 1. */
-  below(count: number): number {
-    return Math.floor(((this.word() >>> 0) / 4294967296) * count);
-  }
-}
+import type { Random } from '../../src/core/base/random.ts';
 
 /** A significand of 64 bits with the top bit set, as [hi, lo]. */
-function significand(random: RandomWords): [number, number] {
+function significand(random: Random): [number, number] {
   let hi = random.word();
   let lo = random.word();
   switch (random.below(12)) {
@@ -77,7 +54,7 @@ function significand(random: RandomWords): [number, number] {
 }
 
 /** Puts an 80-bit value at words[0..2] (lo, hi, sign and exponent). `near` ties the exponent to another operand's. */
-export function putF80(random: RandomWords, words: Int32Array, near: number): void {
+export function putF80(random: Random, words: Int32Array, near: number): void {
   const sign = random.below(2) << 15;
   const [hi, lo] = significand(random);
   let exponent: number;
@@ -131,7 +108,7 @@ export function putF80(random: RandomWords, words: Int32Array, near: number): vo
 }
 
 /** Puts a double at words[0..1]. */
-export function putF64(random: RandomWords, words: Int32Array, near: number): void {
+export function putF64(random: Random, words: Int32Array, near: number): void {
   const [hi, lo] = significand(random);
   const fractionHi = (hi & 0x7fffffff) >>> 11;
   const fractionLo = (hi << 21) | (lo >>> 11);
@@ -174,7 +151,7 @@ export function putF64(random: RandomWords, words: Int32Array, near: number): vo
 }
 
 /** Puts a single at words[0]. */
-export function putF32(random: RandomWords, words: Int32Array, near: number): void {
+export function putF32(random: Random, words: Int32Array, near: number): void {
   const fraction = (significand(random)[0] & 0x7fffffff) >>> 8;
   const sign = random.below(2) << 31;
   const kind = random.below(32);
@@ -209,7 +186,7 @@ export function putF32(random: RandomWords, words: Int32Array, near: number): vo
 }
 
 /** Puts integers: corners of 16, 32 and 64 bits, or random bits of a random length. */
-export function putInteger(random: RandomWords, words: Int32Array): void {
+export function putInteger(random: Random, words: Int32Array): void {
   const shift = random.below(64);
   let hi = random.word();
   let lo = random.word();
@@ -243,7 +220,7 @@ export function putInteger(random: RandomWords, words: Int32Array): void {
 }
 
 /** Puts ten bytes of packed decimal, digits above 9 now and then. */
-export function putBcd(random: RandomWords, words: Int32Array): void {
+export function putBcd(random: Random, words: Int32Array): void {
   const wild = random.below(8) === 0;
   for (let i = 0; i < 3; i++) {
     let word = 0;

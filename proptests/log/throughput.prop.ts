@@ -2,6 +2,7 @@
  * What recording and asserting a check costs, printed and not judged (a busy machine would fail it): a million port
  * reads shaped like a polled console with timer interrupts. What is asserted is the size, which no machine changes.
  */
+import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RecordingPort } from '../../src/core/session/recording-port.ts';
@@ -14,25 +15,21 @@ const READS = 1_000_000;
 
 /** Lines of characters, each after a poll of the line status register; an interrupt every 500 000 ticks. */
 function driveConsole(checks: Checks): number {
-  let state = 12345;
-  const random = (below: number): number => {
-    state = (Math.imul(state, 1664525) + 1013904223) | 0;
-    return (state >>> 8) % below;
-  };
+  const random = new Random(12345);
   let tick = 0;
   let interruptTick = 500_000;
   for (let reads = 0; reads < READS; ) {
-    tick += 20_000 + random(300_000);
-    for (let left = 40 + random(60); left > 0; left--, reads++) {
+    tick += 20_000 + random.below(300_000);
+    for (let left = 40 + random.below(60); left > 0; left--, reads++) {
       tick += 61;
       checks.portRead(tick, 0x3fd, 1, 0x60);
-      if (random(10) === 0) checks.portRead(tick + 9, 0x3fe, 1, 0xb0);
+      if (random.below(10) === 0) checks.portRead(tick + 9, 0x3fe, 1, 0xb0);
       tick += 120;
       if (tick <= interruptTick) continue;
       checks.timer(tick, 1);
       checks.interrupt(tick, 0x30);
-      checks.portRead(tick + 200 + random(3), 0x40, 1, random(256));
-      tick += 3000 + random(500);
+      checks.portRead(tick + 200 + random.below(3), 0x40, 1, random.below(256));
+      tick += 3000 + random.below(500);
       interruptTick += 500_000;
     }
   }

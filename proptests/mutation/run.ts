@@ -6,6 +6,7 @@
  * are any. --seed chooses the random programs and the order; --minutes ends it early and says what was not tried; --only
  * keeps mutations whose file or effect has TEXT, or those of the numbers in the list, as 3,7,20-45.
  */
+import { Random } from '../../src/core/base/random.ts';
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,7 +15,6 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { buildGuest, findGuest } from '../../src/host/node/guest-images.ts';
 import { type RecordSettings, record, serialText } from '../../src/library.ts';
-import { Dice } from '../replay/wild.ts';
 import { projectRoot } from '../support/poison.ts';
 import { randomKernel } from '../verify/programs.ts';
 import { randomWorld } from '../verify/worlds.ts';
@@ -153,8 +153,8 @@ async function main(): Promise<number> {
     return 0;
   }
   const seed = Number(values.seed);
-  const dice = new Dice(seed);
-  const order = chosen.map((mutation) => ({ mutation, key: dice.next(2 ** 30) })).sort((a, b) => a.key - b.key);
+  const dice = new Random(seed);
+  const order = chosen.map((mutation) => ({ mutation, key: dice.below(2 ** 30) })).sort((a, b) => a.key - b.key);
   const root = mkdtempSync(join(tmpdir(), 'reprise-mutation-'));
   const results: Result[] = [];
   const endMs = Date.now() + Number(values.minutes) * 60_000;

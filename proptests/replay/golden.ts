@@ -2,6 +2,7 @@
  * The permanent recordings in replay-logs/: what they are made of, and how one is added. A log that is there stays as it
  * is for ever; `node dist/proptests/replay/golden.js` records those that are missing and adds them to the manifest.
  */
+import { Random } from '../../src/core/base/random.ts';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +10,6 @@ import { fileURLToPath } from 'node:url';
 import { assembleGuest } from '../../src/host/node/guest-images.ts';
 import { record, type RecordSettings, serialText } from '../../src/library.ts';
 import { projectRoot } from '../support/poison.ts';
-import { Dice } from './wild.ts';
 
 export const goldenFolder = join(projectRoot, 'replay-logs');
 const manifestFile = join(goldenFolder, 'manifest.json');
@@ -51,12 +51,12 @@ function builtIn(name: string, more: Partial<RecordSettings> = {}): () => Record
   });
 }
 
-/** Customers of the race guest at random moments; with this seed a deposit is lost. */
+/** Customers of the race guest at random moments. */
 function raceInputs(): RecordSettings['inputs'] {
-  const dice = new Dice(1);
-  return Array.from({ length: 40 }, () => 20_000 + dice.next(2_300_000))
+  const dice = new Random(1);
+  return Array.from({ length: 40 }, () => 20_000 + dice.below(2_300_000))
     .sort((a, b) => a - b)
-    .map((tick) => ({ tick, event: serialText(String(1 + dice.next(9))) }));
+    .map((tick) => ({ tick, event: serialText(String(1 + dice.below(9))) }));
 }
 
 const RECIPES: readonly Recipe[] = [

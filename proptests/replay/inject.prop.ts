@@ -4,6 +4,7 @@
  * is one that the guest leaves alone; a bit that it overwrites before anything depends on it may also heal, and then
  * nothing may be left of it.
  */
+import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Device, DeviceState, DeviceValue } from '../../src/core/board/device.ts';
@@ -25,7 +26,6 @@ import {
 } from '../../src/core/state/layout.ts';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
 import { describeDivergence, type Machine, record, replay, serialText } from '../../src/library.ts';
-import { Dice } from './wild.ts';
 
 const CASES = 100;
 const CASES_ANYWHERE = 30;
@@ -40,18 +40,18 @@ const settings = {
   maxTicks: TICKS,
 };
 
-type Meddle = (machine: Machine, dice: Dice) => string;
+type Meddle = (machine: Machine, dice: Random) => string;
 
-function flipByte(machine: Machine, dice: Dice, address: number): string {
+function flipByte(machine: Machine, dice: Random, address: number): string {
   machine.space.touch(RAM_BASE + address, 1);
-  machine.cpu.m8[RAM_BASE + address] ^= 1 << dice.next(8);
+  machine.cpu.m8[RAM_BASE + address] ^= 1 << dice.below(8);
   return `page ${address >>> 12} `;
 }
 
-function flipRegister(machine: Machine, dice: Dice, names: readonly string[]): string {
+function flipRegister(machine: Machine, dice: Random, names: readonly string[]): string {
   const name = dice.pick(names);
   foldFlags(machine.cpu);
-  machine.cpu.m32[REGISTERS[name]] ^= 1 << dice.next(name.length === 2 ? 16 : 32);
+  machine.cpu.m32[REGISTERS[name]] ^= 1 << dice.below(name.length === 2 ? 16 : 32);
   return `register ${name}`;
 }
 
@@ -82,7 +82,7 @@ function fieldsOf(state: DeviceState, change: (() => void)[] = []): (() => void)
 }
 
 /** A field that the device keeps: some are recomputed when a state is loaded. */
-function flipDevice(machine: Machine, dice: Dice, names: readonly string[]): string {
+function flipDevice(machine: Machine, dice: Random, names: readonly string[]): string {
   for (;;) {
     const device: Device = dice.pick(
       machine.board.devices.filter(({ name }) => names.length === 0 || names.includes(name)),
@@ -99,8 +99,8 @@ function flipDevice(machine: Machine, dice: Dice, names: readonly string[]): str
 }
 
 async function tampered(seed: number, meddle: Meddle) {
-  const dice = new Dice(seed);
-  const atTick = 5000 + dice.next(TICKS - 10_000);
+  const dice = new Random(seed);
+  const atTick = 5000 + dice.below(TICKS - 10_000);
   let part = '';
   const replayed = await replay(log, {
     images: settings.images,
@@ -141,7 +141,7 @@ function assertReported(seed: number, result: Awaited<ReturnType<typeof tampered
 }
 
 const quiet: Record<string, Meddle> = {
-  'a page of RAM': (machine, dice) => flipByte(machine, dice, 0x300000 + dice.next(0x100000)),
+  'a page of RAM': (machine, dice) => flipByte(machine, dice, 0x300000 + dice.below(0x100000)),
   'a register': (machine, dice) => flipRegister(machine, dice, QUIET_REGISTERS),
   'a device': (machine, dice) => flipDevice(machine, dice, QUIET_DEVICES),
 };
@@ -161,7 +161,7 @@ for (const [name, meddle] of Object.entries(quiet)) {
 
 const anywhere: Record<string, Meddle> = {
   'the guest and its data': (machine, dice) =>
-    flipByte(machine, dice, dice.pick([0x100000, 0x200000]) + dice.next(0x500)),
+    flipByte(machine, dice, dice.pick([0x100000, 0x200000]) + dice.below(0x500)),
   'any general register': (machine, dice) => flipRegister(machine, dice, Object.keys(REGISTERS)),
   'any device': (machine, dice) => flipDevice(machine, dice, []),
 };

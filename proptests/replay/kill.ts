@@ -2,6 +2,7 @@
  * Kills recordings with SIGKILL at random moments; every log must replay to its last whole frame. A few kills run in
  * `npm test`; a campaign is `node dist/proptests/replay/kill.js [--kills N] [--seed N]`.
  */
+import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,7 +14,7 @@ import { parseArgs } from 'node:util';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
 import { describeDivergence, LogError, openLog, replay } from '../../src/library.ts';
 import { projectRoot } from '../support/poison.ts';
-import { Dice, wildRun } from './wild.ts';
+import { wildRun } from './wild.ts';
 
 export interface KillReport {
   readonly kills: number;
@@ -34,16 +35,16 @@ function wildKernel(seed: number): Uint8Array {
 
 /** One recording, killed after a random time; what its log was worth. */
 async function killOnce(folder: string, seed: number): Promise<{ ticks: number; hasLog: boolean }> {
-  const dice = new Dice(seed);
+  const dice = new Random(seed);
   // A steady guest with few checks, or one that floods the log with them.
-  const name = dice.next(2) === 0 ? dice.pick(GUESTS) : 'wild';
+  const name = dice.below(2) === 0 ? dice.pick(GUESTS) : 'wild';
   const image = name === 'wild' ? wildKernel(seed) : buildGuest(name);
   const kernel = join(folder, name);
   writeFileSync(kernel, image);
   const path = join(folder, `${seed}.rlog`);
   const words = ['record', path, '--kernel', kernel, '--append', '100000', '--memory', '4', '--serial', 'none'];
   const script = join(folder, `${seed}.script`);
-  const inputs = Array.from({ length: 400 }, () => dice.next(200_000_000)).sort((a, b) => a - b);
+  const inputs = Array.from({ length: 400 }, () => dice.below(200_000_000)).sort((a, b) => a - b);
   writeFileSync(script, inputs.map((tick) => `at ${tick} serial "7"\n`).join(''));
   const options = [
     '--input',
@@ -60,10 +61,10 @@ async function killOnce(folder: string, seed: number): Promise<{ ticks: number; 
   });
   const closed = new Promise((resolve) => child.once('close', resolve));
   // Most kills wait for the log to be there, then strike at any moment.
-  if (dice.next(8) > 0) {
+  if (dice.below(8) > 0) {
     while (!existsSync(path) && child.exitCode === null) await later(5);
   }
-  await later(dice.next(4500));
+  await later(dice.below(4500));
   child.kill('SIGKILL');
   await closed;
   if (!existsSync(path)) return { ticks: 0, hasLog: false };

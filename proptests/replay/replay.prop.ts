@@ -3,6 +3,7 @@
  * hashes, with and without devices, with derived state dropped anywhere, cut anywhere, in another process with another
  * clock. Each line that fails names the seed; wildRun(seed) is the whole case.
  */
+import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -12,7 +13,7 @@ import { test } from 'node:test';
 import { engineNames } from '../../src/engines.ts';
 import { describeDivergence, logEvents, openLog, record, replay, type Replayed } from '../../src/library.ts';
 import { projectRoot } from '../support/poison.ts';
-import { Dice, wildRun } from './wild.ts';
+import { wildRun } from './wild.ts';
 
 const SEEDS = Array.from({ length: 12 }, (_, i) => i + 1);
 
@@ -79,12 +80,12 @@ test('dropping derived state and stopping at random ticks changes nothing', asyn
   for (const seed of SEEDS) {
     const settings = wildRun(seed);
     const recorded = await record(settings);
-    const dice = new Dice(seed + 1000);
-    for (const everyTicks of [1 + dice.next(500), 10_000 + dice.next(10_000)]) {
+    const dice = new Random(seed + 1000);
+    for (const everyTicks of [1 + dice.below(500), 10_000 + dice.below(10_000)]) {
       const inspect = {
         everyTicks,
         look: (machine: { dropDerived(): void }) => {
-          if (dice.next(3) === 0) machine.dropDerived();
+          if (dice.below(3) === 0) machine.dropDerived();
         },
       };
       const replayed = await replay(recorded.log, { images: settings.images, inspect });

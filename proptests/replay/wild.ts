@@ -4,30 +4,12 @@
  * exception, every timer interrupt and every serial byte throws it to another place in them. What is left may reset,
  * power off, halt, hang with interrupts off or rewrite its own code: each is a run that must replay exactly.
  */
+import { Random } from '../../src/core/base/random.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import type { InputEvent } from '../../src/core/log/events.ts';
 import { KEY_NAMES } from '../../src/core/board/key-names.ts';
 import type { RecordSettings, TimedInput } from '../../src/library.ts';
 import { startControllers } from '../support/controllers.ts';
-
-/** xorshift32: the same numbers on every host. */
-export class Dice {
-  private state: number;
-  constructor(seed: number) {
-    this.state = (Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995) | 1;
-    for (let i = 0; i < 4; i++) this.next(2);
-  }
-  /** From 0 to limit − 1. */
-  next(limit: number): number {
-    this.state ^= this.state << 13;
-    this.state ^= this.state >>> 17;
-    this.state ^= this.state << 5;
-    return (this.state >>> 0) % limit;
-  }
-  pick<T>(items: readonly T[]): T {
-    return items[this.next(items.length)];
-  }
-}
 
 const RANDOM_BYTES = 4096;
 
@@ -111,19 +93,19 @@ wild:
 
 let frameBytes: Uint8Array | null = null;
 
-function wildImage(dice: Dice): Uint8Array {
+function wildImage(dice: Random): Uint8Array {
   frameBytes ??= assemble(FRAME).bytes;
   const image = new Uint8Array(frameBytes.length + RANDOM_BYTES + 64);
   image.set(frameBytes);
   // Half of the bytes are from common opcodes, so that more than faults happens.
   const common = [0x01, 0x29, 0x8b, 0x89, 0x50, 0x58, 0xa4, 0xab, 0xf3, 0x0f, 0x40, 0x90, 0x66, 0xec, 0xee, 0x74, 0x75];
   for (let at = frameBytes.length; at < image.length; at++)
-    image[at] = dice.next(2) === 0 ? dice.next(256) : dice.pick(common);
+    image[at] = dice.below(2) === 0 ? dice.below(256) : dice.pick(common);
   return image;
 }
 
-function randomInput(dice: Dice): InputEvent {
-  switch (dice.next(40)) {
+function randomInput(dice: Random): InputEvent {
+  switch (dice.below(40)) {
     case 0:
     case 5:
       return { kind: 'nmi' };
@@ -132,33 +114,33 @@ function randomInput(dice: Dice): InputEvent {
     case 2:
     case 6:
     case 7:
-      return { kind: 'key', key: dice.pick(KEY_NAMES), down: dice.next(2) === 0 };
+      return { kind: 'key', key: dice.pick(KEY_NAMES), down: dice.below(2) === 0 };
     case 3:
     case 8:
     case 9:
-      return { kind: 'mouse', dx: dice.next(21) - 10, dy: dice.next(21) - 10, dz: 0, buttons: dice.next(8) };
+      return { kind: 'mouse', dx: dice.below(21) - 10, dy: dice.below(21) - 10, dz: 0, buttons: dice.below(8) };
     case 4:
     case 10:
-      return { kind: 'serial', port: 1 + dice.next(3), bytes: Uint8Array.of(dice.next(256)) };
+      return { kind: 'serial', port: 1 + dice.below(3), bytes: Uint8Array.of(dice.below(256)) };
     default:
-      return { kind: 'serial', port: 0, bytes: Uint8Array.from({ length: 1 + dice.next(40) }, () => dice.next(256)) };
+      return { kind: 'serial', port: 0, bytes: Uint8Array.from({ length: 1 + dice.below(40) }, () => dice.below(256)) };
   }
 }
 
 /** A guest, its inputs and the settings of its machine, all from one seed. */
 export function wildRun(seed: number): RecordSettings {
-  const dice = new Dice(seed);
-  const maxTicks = 50_000 + dice.next(200_000);
-  const inputs: TimedInput[] = Array.from({ length: dice.next(30) }, () => ({
-    tick: dice.next(maxTicks),
+  const dice = new Random(seed);
+  const maxTicks = 50_000 + dice.below(200_000);
+  const inputs: TimedInput[] = Array.from({ length: dice.below(30) }, () => ({
+    tick: dice.below(maxTicks),
     event: randomInput(dice),
   })).sort((a, b) => a.tick - b.tick);
   return {
     images: { kernel: wildImage(dice) },
-    memoryMegabytes: 2 + dice.next(3),
+    memoryMegabytes: 2 + dice.below(3),
     nsPerTick: dice.pick([8, 8, 64, 1]),
-    epochSeconds: dice.next(2 ** 31),
-    reboot: dice.next(3) > 0,
+    epochSeconds: dice.below(2 ** 31),
+    reboot: dice.below(3) > 0,
     serialTiming: dice.pick(['instant', 'instant', 'baud']),
     hashEveryTicks: dice.pick([4096, 20_000, 65_536]),
     inputs,

@@ -3,6 +3,7 @@
  * all sizes, directions, overlaps, address sizes and segment limits; and each iteration is a tick: budgets, faults in
  * the middle and device accesses see the exact one (DESIGN section 4).
  */
+import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
@@ -105,10 +106,9 @@ interface Result {
 }
 
 function fill(seed: number): void {
-  let state = seed | 1;
+  const random = new Random(seed);
   for (let i = 0; i < ARENA_BYTES; i++) {
-    state = (Math.imul(state, 1103515245) + 12345) | 0;
-    cpu.m8[RAM_BASE + ARENA + i] = ((state >>> 16) % ((seed & 3) + 1)) + (seed & 0x40);
+    cpu.m8[RAM_BASE + ARENA + i] = random.below((seed & 3) + 1) + (seed & 0x40);
   }
 }
 

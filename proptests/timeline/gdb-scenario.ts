@@ -9,6 +9,7 @@
  * Without LOG the places are in recordings of the built-in guests. One gdb process does all repetitions of a recording
  * by script; what it must find is worked out from its own output and from a replay that never looks back.
  */
+import { Random } from '../../src/core/base/random.ts';
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,7 +27,6 @@ import { RecordingTarget } from '../../src/host/gdb/recording-target.ts';
 import { serveGdb } from '../../src/host/gdb/server.ts';
 import { findImages } from '../../src/host/node/images.ts';
 import { openLog } from '../../src/library.ts';
-import { Dice } from '../replay/wild.ts';
 import { recordGuest } from './fixture.ts';
 
 /** Flat code only: a breakpoint of gdb is an offset, ours a linear address. */
@@ -274,7 +274,7 @@ async function main(): Promise<number> {
     },
   });
   const repeat = Number(values.repeat);
-  const dice = new Dice(Number(values.seed));
+  const dice = new Random(Number(values.seed));
   const runs: { name: string; log: LogReader; images: Images }[] = [];
   if (positionals.length > 0) {
     const log = openLog(readFileSync(positionals[0]));
@@ -290,7 +290,7 @@ async function main(): Promise<number> {
     (_, number) => {
       const run = runs[number % runs.length];
       const room = run.log.lastTick - 4 * STEPS;
-      const tick = Math.floor((dice.next(1 << 20) * 2 ** 11 + dice.next(1 << 11)) % room);
+      const tick = Math.floor((dice.below(1 << 20) * 2 ** 11 + dice.below(1 << 11)) % room);
       return { run, number, tick };
     },
   ).filter(({ number }) => values.only === undefined || number === Number(values.only));

@@ -3,6 +3,7 @@
  * them and comes to the same states, with the same serial text; damaged ones and those of another machine are passed
  * over with a warning, and the replay begins further back.
  */
+import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
 import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +13,7 @@ import { goTo, parsePosition } from '../../src/core/timeline/positions.ts';
 import { buildGuest, findGuest } from '../../src/host/node/guest-images.ts';
 import { logEvents, openLog, record, replay, serialText } from '../../src/library.ts';
 import { inFolder, reprise } from '../cli/command.ts';
-import { Dice, wildRun } from '../replay/wild.ts';
+import { wildRun } from '../replay/wild.ts';
 import { go, hashOf, plainHashes, type Recorded, timelineOf } from './fixture.ts';
 
 const EVERY = 40_000;
@@ -63,8 +64,8 @@ test('stored checkpoints change nothing, and a fresh timeline comes from them to
     const replayed = await replay(recording.log, { images: { kernel } });
     assert.equal(replayed.divergence, null);
     assert.equal(replayed.hash, plain.hash);
-    const dice = new Dice(5);
-    const ticks = Array.from({ length: 3 }, () => dice.next(plain.tick)).sort((a, b) => a - b);
+    const dice = new Random(5);
+    const ticks = Array.from({ length: 3 }, () => dice.below(plain.tick)).sort((a, b) => a - b);
     const expected = plainHashes(without, ticks);
     for (const [i, tick] of ticks.entries()) {
       const timeline = timelineOf(with_, { warn: assert.fail, intervalTicks: 16_384 });
@@ -102,7 +103,7 @@ test('a damaged checkpoint, or one of another machine, is passed over with a war
   const frames = stored(run);
   const [tick] = [recording.tick - 5];
   const [expected] = plainHashes(run, [tick]);
-  const dice = new Dice(77);
+  const dice = new Random(77);
   const last = run.log.frames[frames[frames.length - 1]];
   const lastFrames = run.log.frames.filter(({ kind, firstTick }) => {
     return kind === FRAME_KIND.checkpoint && firstTick === last.firstTick;
@@ -122,7 +123,7 @@ test('a damaged checkpoint, or one of another machine, is passed over with a war
     // Of the last checkpoint, which is what a seek to the end uses.
     const frame = dice.pick(lastFrames);
     const file = recording.log.slice();
-    file[frame.offset + FRAME_HEADER_BYTES + dice.next(frame.payloadBytes)] ^= 1 << dice.next(8);
+    file[frame.offset + FRAME_HEADER_BYTES + dice.below(frame.payloadBytes)] ^= 1 << dice.below(8);
     assert.match(
       comesThere(file).join('\n'),
       /^The checkpoint at tick \d+ is not used, .*: the replay begins further back\.$/m,

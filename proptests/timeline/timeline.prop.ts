@@ -3,13 +3,14 @@
  * steps forwards and backwards, breakpoints and watchpoints in both directions, on built-in guests and on random ones.
  * A failure names the guest and the tick; `plainHashes` and `seek` show it again.
  */
+import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { comparePositions, type Position } from '../../src/core/timeline/lookout.ts';
 import { CS, EIP, HALTED, SEG_BASE } from '../../src/core/state/layout.ts';
 import { loadEngine } from '../../src/engines.ts';
 import { assembleGuest } from '../../src/host/node/guest-images.ts';
-import { Dice, wildRun } from '../replay/wild.ts';
+import { wildRun } from '../replay/wild.ts';
 import { go, hashOf, plainHashes, recordGuest, recordRun, type Recorded, timelineOf } from './fixture.ts';
 
 const GUESTS = ['paging', 'tasks', 'smc', 'interrupts'];
@@ -26,10 +27,10 @@ const runs = await everyRun();
 
 test('seeks in any order lead to the states of a replay from zero, whatever the memory and the interval', () => {
   for (const run of runs) {
-    const dice = new Dice(run.log.lastTick);
+    const dice = new Random(run.log.lastTick);
     for (const options of [{}, { intervalTicks: 4096, checkpointBytesMax: 200_000 }]) {
       const timeline = timelineOf(run, options);
-      const ticks = Array.from({ length: 8 }, () => dice.next(timeline.endTick + 1));
+      const ticks = Array.from({ length: 8 }, () => dice.below(timeline.endTick + 1));
       const sorted = [...ticks].sort((a, b) => a - b);
       const expected = new Map(plainHashes(run, sorted).map((hash, i) => [sorted[i], hash]));
       for (const tick of ticks) {
@@ -51,10 +52,10 @@ test('code that stays compiled over seeks is the code that is there', async () =
   ] as const) {
     const compiling = await loadEngine(engine);
     for (const run of own) {
-      const dice = new Dice(3 + run.log.lastTick);
+      const dice = new Random(3 + run.log.lastTick);
       const timeline = timelineOf(run, { makeEngine: compiling, makeStepper: compiling, holdTicks: 0 });
       go(timeline.seek({ tick: timeline.endTick, seq: 0 }));
-      const ticks = Array.from({ length: 4 }, () => dice.next(timeline.endTick));
+      const ticks = Array.from({ length: 4 }, () => dice.below(timeline.endTick));
       const sorted = [...ticks].sort((a, b) => a - b);
       const expected = new Map(plainHashes(run, sorted).map((hash, i) => [sorted[i], hash]));
       for (const tick of ticks) {
@@ -89,9 +90,9 @@ test('from every checkpoint the replay goes on to the end, with every check and 
 test('steps back lead through the states of the steps forward', () => {
   for (const run of runs) {
     const timeline = timelineOf(run);
-    const dice = new Dice(7 + run.log.lastTick);
+    const dice = new Random(7 + run.log.lastTick);
     for (let round = 0; round < 2; round++) {
-      go(timeline.seek({ tick: dice.next(timeline.endTick), seq: 0 }));
+      go(timeline.seek({ tick: dice.below(timeline.endTick), seq: 0 }));
       const seen: [Position, string][] = [[timeline.position, hashOf(timeline)]];
       for (let i = 0; i < 12; i++) {
         if (go(timeline.step()).kind === 'end') break;
@@ -183,9 +184,9 @@ test('a search backwards runs only intervals that execute the page, and finds wh
   for (const run of [runs[0], runs[2], runs[5]]) {
     const known = timelineOf(run, { intervalTicks: 2048 });
     go(known.seek({ tick: known.endTick, seq: 0 }));
-    const dice = new Dice(17 + run.log.lastTick);
+    const dice = new Random(17 + run.log.lastTick);
     for (let round = 0; round < 2; round++) {
-      go(known.seek({ tick: dice.next(known.endTick), seq: 0 }));
+      go(known.seek({ tick: dice.below(known.endTick), seq: 0 }));
       const { m32 } = known.machine.cpu;
       const address = (m32[EIP] + m32[SEG_BASE + CS]) >>> 0;
       // One interval: it is the last one, about which nothing is known.
@@ -265,14 +266,14 @@ test('handlers of interrupts and exceptions can be stopped at, and found again',
 
 test('a watchpoint finds forwards and backwards what a comparison of memory finds', () => {
   for (const run of runs) {
-    const dice = new Dice(99 + run.log.lastTick);
+    const dice = new Random(99 + run.log.lastTick);
     const timeline = timelineOf(run);
     go(timeline.seek({ tick: timeline.endTick, seq: 0 }));
     for (let round = 0; round < 3; round++) {
       // A byte that is written: near the stack, or what a random write touched.
-      go(timeline.seek({ tick: dice.next(timeline.endTick), seq: 0 }));
+      go(timeline.seek({ tick: dice.below(timeline.endTick), seq: 0 }));
       const { cpu } = timeline.machine;
-      const physical = (cpu.m32[4] - 4 - dice.next(16)) >>> 0;
+      const physical = (cpu.m32[4] - 4 - dice.below(16)) >>> 0;
       if (physical >= cpu.ramSize) continue;
       const byte = (): number => timeline.machine.space.read8(physical);
       go(timeline.seek({ tick: timeline.endTick, seq: 0 }));

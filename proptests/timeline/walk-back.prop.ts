@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import { EIP } from '../../src/core/state/layout.ts';
 import { DebuggerError } from '../../src/host/debugger/debugger-error.ts';
 import { assembleGuest } from '../../src/host/node/guest-images.ts';
-import { createMachine, openLog, record, serialText } from '../../src/library.ts';
+import { createMachine, logEvents, openLog, record, serialText } from '../../src/library.ts';
 import { walkBack } from '../../src/host/cli/walk-back.ts';
 
 const { bytes, symbols } = assembleGuest('race');
@@ -62,6 +62,29 @@ test('from the message back to load, store and interrupt, early and late in the 
     guest.run(cause.symptom.tick);
     assert.equal(guest.machine.cpu.m32[EIP], symbols.get('audit_wrong'));
   }
+});
+
+/** The first tick from `fromTick` on at which a customer costs a deposit. */
+async function tickInside(fromTick: number): Promise<number> {
+  const seen = await path(fromTick, fromTick + 1_500);
+  const found = [...seen].find(([, eip]) => eip > deposit && eip < overflow);
+  assert.ok(found !== undefined);
+  return found[0];
+}
+
+test('a deposit that is lost after the last timer interrupt of the run is walked back to as well', async () => {
+  // The books are looked at every 16 rounds, of some 1200 ticks each: a loss in the last round before is the one.
+  const early = await recordWithCustomer(await tickInside(305_000));
+  const { symptom } = await walkBack(openLog(early.log), kernel);
+  const tick = await tickInside(symptom.tick - 1_800);
+  const recorded = await recordWithCustomer(tick);
+  const interrupts = [...logEvents(openLog(recorded.log))].filter(({ event }) => event.kind === 'interrupt');
+  assert.equal(interrupts.at(-1)?.tick, tick, 'no interrupt comes after');
+  const cause = await walkBack(openLog(recorded.log), kernel);
+  assert.deepEqual(
+    cause.interruptions.map((each) => each.tick),
+    [tick],
+  );
 });
 
 test('where nothing was lost there is no symptom', async () => {

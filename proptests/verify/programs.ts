@@ -5,9 +5,9 @@
  * next ones, so half of the lines are followed by one that keeps a register or the flags at a place of its own; operands
  * come from a table of corner values as often as not, since that is where flags differ.
  */
+import { Random } from '../../src/core/base/random.ts';
 import { CONDITIONS, REGISTERS_16, REGISTERS_32, REGISTERS_8 } from '../../src/core/base/names.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
-import { Dice } from '../replay/wild.ts';
 
 /** The stack pointer is left alone. */
 export const REGISTERS = REGISTERS_32.filter((name) => name !== 'esp');
@@ -30,7 +30,7 @@ export const CONSTANT_COUNT = 64;
 
 /** Lines of source that can be put into a guest; `functions` go behind its code. */
 export class Program {
-  private readonly dice: Dice;
+  private readonly dice: Random;
   readonly lines: string[] = [];
   private labels = 0;
   private callees = 0;
@@ -40,7 +40,7 @@ export class Program {
   /** `hasFloats`: the guest has set CR4.OSFXSR and emptied the x87's stack. */
   private readonly hasFloats: boolean;
 
-  constructor(dice: Dice, hasFloats = false) {
+  constructor(dice: Random, hasFloats = false) {
     this.dice = dice;
     this.hasFloats = hasFloats;
   }
@@ -49,37 +49,37 @@ export class Program {
     return this.dice.pick(REGISTERS);
   }
   private number(): number {
-    return this.dice.next(3) === 0 ? this.dice.next(0x1_0000_0000) : this.dice.pick(NUMBERS);
+    return this.dice.below(3) === 0 ? this.dice.below(0x1_0000_0000) : this.dice.pick(NUMBERS);
   }
   /** Mostly aligned; sometimes across a page. */
   private address(): string {
-    const at = DATA + this.dice.next(DATA_BYTES >> 2) * 4;
-    if (this.dice.next(3) === 0) {
+    const at = DATA + this.dice.below(DATA_BYTES >> 2) * 4;
+    if (this.dice.below(3) === 0) {
       const index = this.register();
       this.lines.push(`and ${index}, ${this.dice.pick([0x3fc, 0x7f, 0xff0])}`);
       const scale = this.dice.pick([1, 2, 4]);
-      if (this.dice.next(2) === 0) return `[${DATA} + ${index}*${scale}]`;
+      if (this.dice.below(2) === 0) return `[${DATA} + ${index}*${scale}]`;
       const base = this.register();
       this.lines.push(`mov ${base}, ${at}`);
       // Whichever register it is, base + index must stay in the data.
       return base === index ? `[${base}]` : `[${base} + ${index}*${scale} + ${this.dice.pick([0, 4, 8, 1])}]`;
     }
-    return `[${this.dice.next(6) === 0 ? at + this.dice.pick([1, 2, 3]) : at}]`;
+    return `[${this.dice.below(6) === 0 ? at + this.dice.pick([1, 2, 3]) : at}]`;
   }
 
   line(): void {
     const { dice } = this;
     // Masks, addresses and counts make registers small and positive; half of the lines begin with something else in one.
-    if (dice.next(2) === 0) this.load(this.register());
-    if (this.hasFloats && dice.next(8) === 0) {
+    if (dice.below(2) === 0) this.load(this.register());
+    if (this.hasFloats && dice.below(8) === 0) {
       this.floats();
       return;
     }
-    if (dice.next(3) === 0) this.pair();
+    if (dice.below(3) === 0) this.pair();
     else this.single();
-    if (dice.next(5) > 2) return;
+    if (dice.below(5) > 2) return;
     const place = TRACE + 4 * this.kept++;
-    if (dice.next(3) === 0) this.lines.push(`pushfd\npop dword [${place}]`);
+    if (dice.below(3) === 0) this.lines.push(`pushfd\npop dword [${place}]`);
     else this.lines.push(`mov [${place}], ${this.written()}`);
   }
 
@@ -87,7 +87,7 @@ export class Program {
   private load(register: string): void {
     const { dice } = this;
     const place =
-      dice.next(2) === 0 ? CORNERS + 4 * dice.next(NUMBERS.length) : CONSTANTS + 4 * dice.next(CONSTANT_COUNT);
+      dice.below(2) === 0 ? CORNERS + 4 * dice.below(NUMBERS.length) : CONSTANTS + 4 * dice.below(CONSTANT_COUNT);
     this.lines.push(`mov ${register}, [${place}]`);
   }
 
@@ -105,11 +105,11 @@ export class Program {
   private reader(condition = this.dice.pick(CONDITIONS)): void {
     const { dice } = this;
     const [a, b] = [this.register(), this.register()];
-    const kind = dice.next(6);
+    const kind = dice.below(6);
     if (kind === 0) this.lines.push(`set${condition} ${dice.pick(REGISTERS_8)}`);
     else if (kind === 1) this.lines.push(`cmov${condition} ${a}, ${b}`);
     else if (kind === 2)
-      this.lines.push(`${dice.pick(['adc', 'sbb'])} ${a}, ${dice.next(2) === 0 ? b : this.number()}`);
+      this.lines.push(`${dice.pick(['adc', 'sbb'])} ${a}, ${dice.below(2) === 0 ? b : this.number()}`);
     else if (kind === 3) this.lines.push(`${dice.pick(['rcl', 'rcr'])} ${a}, 1`);
     else {
       const label = `way${this.labels++}`;
@@ -117,7 +117,7 @@ export class Program {
       return;
     }
     // Other flags come behind them with nothing in between that could go a slow way: the ones read need not be kept.
-    if (dice.next(2) === 0) this.plain();
+    if (dice.below(2) === 0) this.plain();
   }
 
   /** Two or three instructions of which the second looks at a corner of what the first did. */
@@ -125,27 +125,28 @@ export class Program {
     const { dice } = this;
     const [a, b] = [this.register(), this.register()];
     const push = (text: string): number => this.lines.push(text);
-    const kind = dice.next(15);
+    const kind = dice.below(15);
     if (kind < 4) {
       // Equal, next to each other, or corners of the signed and of the unsigned range.
-      const values = dice.next(3);
+      const values = dice.below(3);
       if (values === 0) push(`mov ${a}, ${b}`);
-      else if (values === 1) for (const one of [a, b]) push(`mov ${one}, [${CORNERS + 4 * dice.next(NUMBERS.length)}]`);
-      if (dice.next(3) === 0) push(`${dice.pick(['inc', 'dec'])} ${a}`);
+      else if (values === 1)
+        for (const one of [a, b]) push(`mov ${one}, [${CORNERS + 4 * dice.below(NUMBERS.length)}]`);
+      if (dice.below(3) === 0) push(`${dice.pick(['inc', 'dec'])} ${a}`);
       const conditions = ['o', 'no', 'z', 'nz', 'be', 'nbe', 'le', 'nle', 'b', 'nb', 'l', 'nl'];
       const op = dice.pick(['cmp', 'cmp', 'cmp', 'sub', 'add', 'adc', 'sbb']);
-      const isNarrow = dice.next(4) === 0;
+      const isNarrow = dice.below(4) === 0;
       // Looked at more than once: CMP leaves what it compares.
-      for (let reads = dice.next(3); reads >= 0; reads--) {
+      for (let reads = dice.below(3); reads >= 0; reads--) {
         if (isNarrow) push(`${op} ${dice.pick(REGISTERS_8)}, ${dice.pick(REGISTERS_8)}`);
-        else push(`${op} ${a}, ${dice.next(4) === 0 ? this.number() : b}`);
+        else push(`${op} ${a}, ${dice.below(4) === 0 ? this.number() : b}`);
         this.reader(dice.pick(conditions));
       }
     } else if (kind === 4) {
       // The carry comes in at the ends of the range, and is looked at.
-      if (dice.next(2) === 0) push(`mov ${a}, ${dice.pick([0xffffffff, 0xffffffff, 0, 0x7fffffff, 0x80000000])}`);
+      if (dice.below(2) === 0) push(`mov ${a}, ${dice.pick([0xffffffff, 0xffffffff, 0, 0x7fffffff, 0x80000000])}`);
       push(dice.pick(['stc', 'clc', 'stc']));
-      push(`${dice.pick(['adc', 'sbb'])} ${a}, ${dice.next(2) === 0 ? b : this.number()}`);
+      push(`${dice.pick(['adc', 'sbb'])} ${a}, ${dice.below(2) === 0 ? b : this.number()}`);
       this.reader(dice.pick(['b', 'nb', 'be', 'o', 's', 'z']));
     } else if (kind === 5) {
       // Narrow values are read at another width.
@@ -156,34 +157,34 @@ export class Program {
         dice.pick([
           `movzx ${a}, ${REGISTERS_8[wide]}`,
           `and ${REGISTERS[wide]}, ${dice.pick([0xff, 0xffff, 0x7f, 0x1ff, 0xff00])}`,
-          `mov ${dice.pick(REGISTERS_8)}, ${REGISTERS_8[wide + 4 * dice.next(2)]}`,
+          `mov ${dice.pick(REGISTERS_8)}, ${REGISTERS_8[wide + 4 * dice.below(2)]}`,
           `movsx ${a}, ${WORDS[wide]}`,
           `add ${dice.pick(REGISTERS_8)}, ${REGISTERS_8[wide]}`,
         ]),
       );
     } else if (kind === 6) {
       // Bits that a shift leaves are masked.
-      push(`${dice.pick(['shr', 'shl', 'sar'])} ${a}, ${dice.next(32)}`);
-      push(`and ${a}, ${dice.pick([0xff, 0xffff, 1, 0x1ff, 0x7fffffff, (2 ** (1 + dice.next(31)) - 1) >>> 0])}`);
+      push(`${dice.pick(['shr', 'shl', 'sar'])} ${a}, ${dice.below(32)}`);
+      push(`and ${a}, ${dice.pick([0xff, 0xffff, 1, 0x1ff, 0x7fffffff, (2 ** (1 + dice.below(31)) - 1) >>> 0])}`);
     } else if (kind === 7) {
       // Shifts on signed values, all counts, flags looked at.
-      push(`mov ${a}, [${CORNERS + 4 * dice.next(NUMBERS.length)}]`);
-      push(`${dice.pick(SHIFTS)} ${a}, ${dice.pick([1, 2, 7, 31, 32, 32, 33, dice.next(40)])}`);
+      push(`mov ${a}, [${CORNERS + 4 * dice.below(NUMBERS.length)}]`);
+      push(`${dice.pick(SHIFTS)} ${a}, ${dice.pick([1, 2, 7, 31, 32, 32, 33, dice.below(40)])}`);
       this.reader(dice.pick(['b', 'nb', 'o', 'z', 's', 'p']));
     } else if (kind === 8) {
       const op = dice.pick(SHIFTS);
       push(`mov cl, ${dice.pick([0, 1, 8, 15, 16, 17, 31, 32, 33, 0xff])}`);
-      push(`${op} ${dice.next(3) === 0 ? dice.pick([...REGISTERS_8, ...WORDS]) : a}, cl`);
+      push(`${op} ${dice.below(3) === 0 ? dice.pick([...REGISTERS_8, ...WORDS]) : a}, cl`);
       this.reader(dice.pick(['b', 'nb', 'o', 'z', 's', 'p']));
     } else if (kind === 9) {
       // A register is written, the memory access goes the slow way, the register is written again.
       push(`mov ${a}, ${this.number()}`);
-      const place = DATA + 4 * dice.next(256) + dice.pick([1, 2, 3]);
+      const place = DATA + 4 * dice.below(256) + dice.pick([1, 2, 3]);
       push(dice.pick([`mov [${place}], ${a}`, `add [${place}], ${a}`, `xor ${b}, [${place}]`]));
       push(dice.pick([`lea ${b}, [${b} + ${a}]`, `xchg ${a}, ${b}`, `mov ${a}, ${b}`]));
     } else if (kind === 10) {
       // Read, then written at the same address; near each other and at another alignment.
-      const place = DATA + 4 * dice.next(256);
+      const place = DATA + 4 * dice.below(256);
       const other = a === b ? (a === 'eax' ? 'ecx' : 'eax') : b;
       push(`mov ${a}, ${place + dice.pick([0, 0, 2])}`);
       push(`mov ${other}, [${a}]\n${dice.pick(['add', 'mov', 'sub'])} [${a}], ${this.register()}`);
@@ -192,27 +193,27 @@ export class Program {
       // Code that changes: the immediate of an instruction that has run before.
       const label = `patch${this.labels++}`;
       // Sometimes entered by a block in front of it, so that a function has it in the middle.
-      const isInside = dice.next(2) === 0;
-      const place = dice.pick([`dword [${label} + 1]`, `byte [${label} + ${1 + dice.next(4)}]`]);
-      push(`add ${place}, ${1 + dice.next(255)}\njmp ${label}${isInside ? 'in' : ''}`);
+      const isInside = dice.below(2) === 0;
+      const place = dice.pick([`dword [${label} + 1]`, `byte [${label} + ${1 + dice.below(4)}]`]);
+      push(`add ${place}, ${1 + dice.below(255)}\njmp ${label}${isInside ? 'in' : ''}`);
       if (isInside) push(`${label}in: test ${a}, ${b}\njz ${label}\ninc ${b}`);
-      push(`${label}: mov eax, ${dice.next(0x1_0000_0000)}`);
+      push(`${label}: mov eax, ${dice.below(0x1_0000_0000)}`);
       push(`mov [${TRACE + 4 * this.kept++}], eax`);
     } else if (kind === 12) {
       // Quotients that fit.
       push(`mov ebx, ${dice.pick([1, 3, 7, 10, 0xffff, 0x7fffffff])}`);
-      push(dice.next(2) === 0 ? 'xor edx, edx\ndiv ebx' : 'cdq\nidiv ebx');
+      push(dice.below(2) === 0 ? 'xor edx, edx\ndiv ebx' : 'cdq\nidiv ebx');
     } else if (kind === 13) {
       push(
         dice.pick([
-          `bt ${a}, ${dice.next(32)}`,
-          `${dice.pick(['bts', 'btr', 'btc'])} ${a}, ${dice.next(2) === 0 ? b : dice.next(32)}`,
+          `bt ${a}, ${dice.below(32)}`,
+          `${dice.pick(['bts', 'btr', 'btc'])} ${a}, ${dice.below(2) === 0 ? b : dice.below(32)}`,
           `${dice.pick(['bsf', 'bsr'])} ${a}, ${b}`,
           `bswap ${a}`,
           `xadd ${a}, ${b}`,
           `cmpxchg ${a}, ${b}`,
           `cmpxchg ${this.address()}, ${b}`,
-          `${dice.pick(['shld', 'shrd'])} ${a}, ${b}, ${dice.pick(['cl', String(dice.next(34))])}`,
+          `${dice.pick(['shld', 'shrd'])} ${a}, ${b}, ${dice.pick(['cl', String(dice.below(34))])}`,
         ]),
       );
       this.reader(dice.pick(['b', 'z', 's', 'o']));
@@ -224,45 +225,45 @@ export class Program {
 
   private single(): void {
     const { dice } = this;
-    const kind = dice.next(30);
+    const kind = dice.below(30);
     const [a, b] = [this.register(), this.register()];
     const push = (text: string): number => this.lines.push(text);
     if (kind < 4) {
       const op = dice.pick(ALU);
       if (kind === 0) push(`${op} ${a}, ${b}`);
       else if (kind === 1) push(`${op} ${a}, ${this.number()}`);
-      else if (kind === 2) push(`${op} dword ${this.address()}, ${dice.next(2) === 0 ? a : this.number()}`);
+      else if (kind === 2) push(`${op} dword ${this.address()}, ${dice.below(2) === 0 ? a : this.number()}`);
       else if (op !== 'test') push(`${op} ${a}, ${this.address()}`);
     } else if (kind < 6) {
       const op = dice.pick(ALU);
       if (kind === 4)
-        push(`${op} ${dice.pick(REGISTERS_8)}, ${dice.next(2) === 0 ? dice.pick(REGISTERS_8) : dice.next(256)}`);
-      else if (dice.next(2) === 0)
-        push(`${op} byte ${this.address()}, ${dice.next(2) === 0 ? dice.pick(REGISTERS_8) : dice.next(256)}`);
+        push(`${op} ${dice.pick(REGISTERS_8)}, ${dice.below(2) === 0 ? dice.pick(REGISTERS_8) : dice.below(256)}`);
+      else if (dice.below(2) === 0)
+        push(`${op} byte ${this.address()}, ${dice.below(2) === 0 ? dice.pick(REGISTERS_8) : dice.below(256)}`);
       else if (op !== 'test') push(`${op} ${dice.pick(REGISTERS_8)}, ${this.address()}`);
     } else if (kind === 6)
-      push(`${dice.pick(ALU)} ${dice.pick(WORDS)}, ${dice.next(2) === 0 ? dice.pick(WORDS) : dice.next(65536)}`);
+      push(`${dice.pick(ALU)} ${dice.pick(WORDS)}, ${dice.below(2) === 0 ? dice.pick(WORDS) : dice.below(65536)}`);
     else if (kind === 7)
-      push(`${dice.pick(['inc', 'dec', 'neg', 'not'])} ${dice.next(3) === 0 ? `dword ${this.address()}` : a}`);
-    else if (kind === 8) push(`mov ${a}, ${dice.next(2) === 0 ? b : this.number()}`);
+      push(`${dice.pick(['inc', 'dec', 'neg', 'not'])} ${dice.below(3) === 0 ? `dword ${this.address()}` : a}`);
+    else if (kind === 8) push(`mov ${a}, ${dice.below(2) === 0 ? b : this.number()}`);
     else if (kind === 9) push(`mov ${a}, ${this.address()}`);
-    else if (kind === 10) push(`mov dword ${this.address()}, ${dice.next(2) === 0 ? a : this.number()}`);
+    else if (kind === 10) push(`mov dword ${this.address()}, ${dice.below(2) === 0 ? a : this.number()}`);
     else if (kind === 11)
       push(
-        `mov ${dice.pick(REGISTERS_8)}, ${dice.pick([dice.pick(REGISTERS_8), String(dice.next(256)), this.address()])}`,
+        `mov ${dice.pick(REGISTERS_8)}, ${dice.pick([dice.pick(REGISTERS_8), String(dice.below(256)), this.address()])}`,
       );
     else if (kind === 12)
-      push(`mov byte ${this.address()}, ${dice.next(2) === 0 ? dice.pick(REGISTERS_8) : dice.next(256)}`);
+      push(`mov byte ${this.address()}, ${dice.below(2) === 0 ? dice.pick(REGISTERS_8) : dice.below(256)}`);
     else if (kind === 13)
-      push(`mov word ${this.address()}, ${dice.next(2) === 0 ? dice.pick(WORDS) : dice.next(65536)}`);
+      push(`mov word ${this.address()}, ${dice.below(2) === 0 ? dice.pick(WORDS) : dice.below(65536)}`);
     else if (kind === 14) {
       const size = dice.pick(['byte', 'word']);
       // One address alone: a second one could overwrite the index of the first.
       const source =
-        dice.next(2) === 0 ? `${size} ${this.address()}` : dice.pick(size === 'byte' ? REGISTERS_8 : WORDS);
+        dice.below(2) === 0 ? `${size} ${this.address()}` : dice.pick(size === 'byte' ? REGISTERS_8 : WORDS);
       push(`${dice.pick(['movzx', 'movsx'])} ${a}, ${source}`);
     } else if (kind === 15)
-      push(`lea ${a}, [${b} + ${this.register()}*${dice.pick([1, 2, 4, 8])} + ${dice.next(200)}]`);
+      push(`lea ${a}, [${b} + ${this.register()}*${dice.pick([1, 2, 4, 8])} + ${dice.below(200)}]`);
     else if (kind === 16) push(`set${dice.pick(CONDITIONS)} ${dice.pick(REGISTERS_8)}`);
     else if (kind === 17) push(`cmov${dice.pick(CONDITIONS)} ${a}, ${b}`);
     else if (kind === 18) push(`xchg ${a}, ${b}`);
@@ -280,30 +281,30 @@ export class Program {
     else if (kind === 22 || kind === 23) {
       this.load(a);
       if (kind === 22)
-        push(`${dice.pick(SHIFTS)} ${a}, ${dice.pick([1, 1, 31, 32, 32, dice.next(33), dice.next(33)])}`);
-      else push(`mov cl, ${dice.next(40)}\n${dice.pick(SHIFTS)} ${a}, cl`);
+        push(`${dice.pick(SHIFTS)} ${a}, ${dice.pick([1, 1, 31, 32, 32, dice.below(33), dice.below(33)])}`);
+      else push(`mov cl, ${dice.below(40)}\n${dice.pick(SHIFTS)} ${a}, cl`);
     } else if (kind === 24) push(`pushfd\npop ${a}\nand ${a}, 0x8d5`);
     else if (kind === 25) {
       // A short forward jump: both ways happen, by flags.
       const label = `skip${this.labels++}`;
       push(`j${dice.pick(CONDITIONS)} ${label}`);
-      for (let i = dice.next(3); i >= 0; i--) this.plain();
+      for (let i = dice.below(3); i >= 0; i--) this.plain();
       push(`${label}:`);
     } else if (kind === 26) {
       const name = `leaf${this.callees++}`;
       const bytes = dice.pick([0, 0, 4, 8]);
       const frame = `push ebp\nmov ebp, esp\nxor ${a}, ebp\nleave`.replace('xor ebp', 'xor eax');
       this.functions.push(
-        `${name}: ${dice.next(2) === 0 ? frame : `add ${a}, ${b}`}\nret${bytes === 0 ? '' : ` ${bytes}`}`,
+        `${name}: ${dice.below(2) === 0 ? frame : `add ${a}, ${b}`}\nret${bytes === 0 ? '' : ` ${bytes}`}`,
       );
       for (let i = 0; i < bytes; i += 4) push(`push ${this.register()}`);
-      const form = dice.next(3);
+      const form = dice.below(3);
       if (form === 0) push(`call ${name}`);
       else if (form === 1) push(`mov ${a}, ${name}\ncall ${a}`);
       else push(`mov dword [${DATA + DATA_BYTES}], ${name}\ncall dword [${DATA + DATA_BYTES}]`);
     } else if (kind === 27) {
       const label = `far${this.labels++}`;
-      const form = dice.next(3);
+      const form = dice.below(3);
       if (form === 0) push(`jmp ${label}`);
       else if (form === 1) push(`mov ${a}, ${label}\njmp ${a}`);
       else push(`mov dword [${DATA + DATA_BYTES}], ${label}\njmp dword [${DATA + DATA_BYTES}]`);
@@ -311,11 +312,11 @@ export class Program {
     } else if (kind === 28) {
       const label = `turn${this.labels++}`;
       push(
-        `mov ecx, ${1 + dice.next(5)}\n${label}: add edx, ecx\n${dice.pick([`loop ${label}`, `dec ecx\njnz ${label}`])}`,
+        `mov ecx, ${1 + dice.below(5)}\n${label}: add edx, ecx\n${dice.pick([`loop ${label}`, `dec ecx\njnz ${label}`])}`,
       );
     } else {
       push(
-        `mov esi, ${DATA}\nmov edi, ${DATA + 0x1000 - dice.next(16)}\nmov ecx, ${dice.next(9)}\nrep ${dice.pick(['movsd', 'movsb', 'stosd', 'stosb'])}`,
+        `mov esi, ${DATA}\nmov edi, ${DATA + 0x1000 - dice.below(16)}\nmov ecx, ${dice.below(9)}\nrep ${dice.pick(['movsd', 'movsb', 'stosd', 'stosb'])}`,
       );
     }
   }
@@ -324,12 +325,12 @@ export class Program {
   private floats(): void {
     const { dice } = this;
     const push = (text: string): number => this.lines.push(text);
-    const pickXmm = (): string => `xmm${dice.next(8)}`;
+    const pickXmm = (): string => `xmm${dice.below(8)}`;
     const [x, y, a] = [pickXmm(), pickXmm(), this.register()];
-    const aligned = `[${DATA + 16 * dice.next(DATA_BYTES >> 4)}]`;
-    const crooked = `[${DATA + dice.next(DATA_BYTES - 16)}]`;
+    const aligned = `[${DATA + 16 * dice.below(DATA_BYTES >> 4)}]`;
+    const crooked = `[${DATA + dice.below(DATA_BYTES - 16)}]`;
     const either = dice.pick([y, y, aligned]);
-    const kind = dice.next(7);
+    const kind = dice.below(7);
     if (kind === 0) {
       push(
         dice.pick([`movaps ${x}, ${aligned}`, `movups ${x}, ${crooked}`, `movsd ${x}, ${crooked}`, `movd ${x}, ${a}`]),
@@ -342,22 +343,22 @@ export class Program {
       push(`${op} ${x}, ${either}`);
       push(dice.pick([`pcmpeqw ${x}, ${y}`, `pcmpgtd ${x}, ${y}`, `pminub ${x}, ${y}`, `pmovmskb ${a}, ${x}`]));
     } else if (kind === 2) {
-      push(`${dice.pick(['pshufd', 'shufps'])} ${x}, ${either}, ${dice.next(256)}`);
+      push(`${dice.pick(['pshufd', 'shufps'])} ${x}, ${either}, ${dice.below(256)}`);
       push(`${dice.pick(['punpckldq', 'unpckhps', 'punpcklqdq', 'movhlps', 'movlhps', 'punpcklbw'])} ${x}, ${y}`);
     } else if (kind === 3 || kind === 4) {
       // Numbers of a few bits, so that results are exact and inexact.
       push(`cvtsi2sd ${x}, ${a}\ncvtsi2sd ${y}, ${this.register()}`);
       const op = dice.pick(['addsd', 'subsd', 'mulsd', 'divsd', 'addpd', 'mulps', 'subps', 'addss', 'divss']);
       push(`${op} ${x}, ${y}\n${dice.pick([`cvttsd2si ${a}, ${x}`, `cvtsd2ss ${x}, ${x}`, `ucomisd ${x}, ${y}`])}`);
-      if (dice.next(2) === 0) this.reader(dice.pick(['b', 'nb', 'z', 'be', 'p']));
+      if (dice.below(2) === 0) this.reader(dice.pick(['b', 'nb', 'z', 'be', 'p']));
     } else {
-      const from = `[${CONSTANTS + 4 * dice.next(CONSTANT_COUNT)}]`;
+      const from = `[${CONSTANTS + 4 * dice.below(CONSTANT_COUNT)}]`;
       push(`fild dword ${from}\nfild word ${crooked}`);
       push(
         `${dice.pick(['fadd', 'fmul', 'fsub', 'fdivr'])} ${dice.pick(['st1', 'dword ' + from, 'qword ' + crooked])}`,
       );
       push(dice.pick(['fxch st1', 'fchs', 'fcom st1', 'fucomi st1', 'fabs', 'fld st0\nfstp st2']));
-      if (dice.next(3) === 0) {
+      if (dice.below(3) === 0) {
         // Where the last instruction was.
         push(`fnstenv [${TRACE + 4 * this.kept}]`);
         this.kept += 7;
@@ -373,16 +374,16 @@ export class Program {
   }
 
   private plain(): void {
-    this.lines.push(`${this.dice.pick(['add', 'xor', 'sub'])} ${this.register()}, ${this.dice.next(1000)}`);
+    this.lines.push(`${this.dice.pick(['add', 'xor', 'sub'])} ${this.register()}, ${this.dice.below(1000)}`);
   }
 }
 
 /** Source of the program of a seed: `count` random lines, done `turns` times. */
 export function randomProgram(seed: number, count = 150, turns = 80): string {
-  const dice = new Dice(seed);
+  const dice = new Random(seed);
   const program = new Program(dice, true);
   while (program.lines.length < count) program.line();
-  const starts = REGISTERS.map((name) => `mov ${name}, ${dice.next(0x1_0000_0000)}`).join('\n');
+  const starts = REGISTERS.map((name) => `mov ${name}, ${dice.below(0x1_0000_0000)}`).join('\n');
   const corners = NUMBERS.map((n, i) => `mov dword [${CORNERS + 4 * i}], ${n}`).join('\n');
   return `
 bits 32
@@ -396,7 +397,7 @@ start:  mov esp, 0x170000
         fninit
         mov edi, ${DATA}
         mov ecx, 256
-        mov eax, ${dice.next(0x1_0000_0000)}
+        mov eax, ${dice.below(0x1_0000_0000)}
 fill:   imul eax, eax, 1103515245
         add eax, 12345
         stosd

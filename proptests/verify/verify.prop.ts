@@ -3,6 +3,7 @@
  * found, and the instruction named is the right one; what is handed on (log, test, report) shows the fault again.
  * A line that fails names its seed.
  */
+import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openLog } from '../../src/core/log/log.ts';
@@ -18,7 +19,7 @@ import { record, replay, serialText, verify } from '../../src/library.ts';
 import { type Verified, verifyLog } from '../../src/verification.ts';
 import { loadWitnesses } from '../../src/witnesses.ts';
 import { JS_POLICY } from '../../tiers/policy.ts';
-import { Dice, wildRun } from '../replay/wild.ts';
+import { wildRun } from '../replay/wild.ts';
 import { type Damage, FaultyAtTick, FaultyInPieces } from './faulty.ts';
 import { randomKernel } from './programs.ts';
 
@@ -88,10 +89,10 @@ const DAMAGES: Readonly<Record<string, Damage>> = {
 test('a fault at a tick is found at that tick, whatever it damages', async () => {
   const log = await recordProgram(3);
   const end = openLog(log).lastTick;
-  const dice = new Dice(7);
+  const dice = new Random(7);
   for (const [name, damage] of Object.entries(DAMAGES)) {
     for (let turn = 0; turn < 1; turn++) {
-      const tick = 10 + dice.next(end - 20);
+      const tick = 10 + dice.below(end - 20);
       const makeEngine = (cpu: ConstructorParameters<typeof FaultyAtTick>[0]) => new FaultyAtTick(cpu, tick, damage);
       const verified = await verifyAgainst(log, { name: 'faulty', policy: 'none', makeEngine }, 5000);
       const what = `${name} at tick ${tick}`;

@@ -4,8 +4,8 @@
  * through interrupt and call gates, run in a 16-bit segment and in real mode, while the timer interrupts at intervals
  * that change every time and notes where. A world is a multiboot guest from one seed; it ends by the debug-exit port.
  */
+import { Random } from '../../src/core/base/random.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
-import { Dice } from '../replay/wild.ts';
 import { CONSTANT_COUNT, CONSTANTS, CORNERS, DATA, DATA_BYTES, NUMBERS, Program, REGISTERS } from './programs.ts';
 import { startControllers } from '../support/controllers.ts';
 
@@ -36,14 +36,14 @@ const SHIFT = 0x800;
 type Paging = 'off' | 'on' | 'pae';
 
 class World {
-  private readonly dice: Dice;
+  private readonly dice: Random;
   private readonly program: Program;
   private paging: Paging = 'off';
   private labels = 0;
   /** Code of 16 bits, one routine after the other. */
   private readonly narrow: string[] = [];
 
-  constructor(dice: Dice) {
+  constructor(dice: Random) {
     this.dice = dice;
     this.program = new Program(dice);
   }
@@ -72,7 +72,7 @@ class World {
         `mov eax, cr4\n${pae ? 'or eax, 0x20' : 'and eax, 0xffffffdf'}\nmov cr4, eax`,
         `mov dword [entries], ${pae ? PAE_ALIAS_TABLE : ALIAS_TABLE}\nmov byte [shift], ${pae ? 3 : 2}`,
         `mov eax, ${pae ? PDPT : DIRECTORY}\nmov cr3, eax`,
-        `mov eax, cr0\nand eax, 0xfffeffff\nor eax, ${this.dice.next(2) === 0 ? '0x80000000' : '0x80010000'}\nmov cr0, eax`,
+        `mov eax, cr0\nand eax, 0xfffeffff\nor eax, ${this.dice.below(2) === 0 ? '0x80000000' : '0x80010000'}\nmov cr0, eax`,
       );
     }
     return `cli\n${lines.join('\n')}\nsti`;
@@ -84,12 +84,12 @@ class World {
     const lines: string[] = [];
     const [table, size] = this.paging === 'pae' ? [PAE_ALIAS_TABLE, 8] : [ALIAS_TABLE, 4];
     const top = this.label();
-    lines.push(`mov dword [turns], ${1 + dice.next(6)}`, `${top}:`);
+    lines.push(`mov dword [turns], ${1 + dice.below(6)}`, `${top}:`);
     for (let i = 0; i < 12; i++) {
-      const page = dice.next(ALIAS_PAGES);
+      const page = dice.below(ALIAS_PAGES);
       const register = dice.pick(REGISTERS);
-      const place = ALIAS + page * 0x1000 + dice.next(0x3fc) * 4 + (dice.next(6) === 0 ? dice.next(4) : 0);
-      const kind = dice.next(9);
+      const place = ALIAS + page * 0x1000 + dice.below(0x3fc) * 4 + (dice.below(6) === 0 ? dice.below(4) : 0);
+      const kind = dice.below(9);
       if (kind === 8) lines.push(this.tableInBlock(table + page * size, ALIAS + page * 0x1000));
       else if (kind < 2) lines.push(`mov ${register}, [${place}]`);
       else if (kind < 4) lines.push(`mov dword [${place}], ${register}`);
@@ -98,13 +98,13 @@ class World {
       else {
         // Another page, a page that is not there, or one that must not be written; and what follows looks at it.
         const rights = dice.pick([7, 7, 7, 5, 0]);
-        const target = (DATA + dice.next(3) * 0x1000) | rights;
+        const target = (DATA + dice.below(3) * 0x1000) | rights;
         lines.push(`mov dword [${table + page * size}], ${target}`);
-        const how = dice.next(3);
+        const how = dice.below(3);
         const linear = ALIAS + page * 0x1000;
         if (how === 0) lines.push(`invlpg [${linear}]`);
         else if (how === 1) lines.push('mov eax, cr3\nmov cr3, eax');
-        lines.push(`mov ${register}, [${linear + 16}]\nadd [${linear + 4 * (4 + dice.next(2))}], ${register}`);
+        lines.push(`mov ${register}, [${linear + 16}]\nadd [${linear + 4 * (4 + dice.below(2))}], ${register}`);
       }
     }
     return `${lines.join('\n')}\ndec dword [turns]\njnz near ${top}`;
@@ -114,7 +114,7 @@ class World {
   private tableInBlock(entry: number, linear: number): string {
     const { dice } = this;
     const [name, register] = [this.label(), dice.pick(['ecx', 'edx', 'ebx'])];
-    const [first, second] = [0, 1].map((n) => (DATA + ((dice.next(2) + n) % 3) * 0x1000) | 7);
+    const [first, second] = [0, 1].map((n) => (DATA + ((dice.below(2) + n) % 3) * 0x1000) | 7);
     return `mov eax, cr3
 mov cr3, eax
 mov dword [${(entry & 0xfffff000) | 0xff0}], ${first}
@@ -131,9 +131,9 @@ mov [${linear + 48}], ${register}`;
   private user(): string {
     const { dice } = this;
     const [down, back] = [this.label(), this.label()];
-    const code = this.code(8 + dice.next(20), 1 + dice.next(5));
-    const call = dice.next(2) === 0 ? 'call 0x33:0\n' : '';
-    const leave = dice.next(2) === 0 ? 'int 0x30' : 'int 0x31';
+    const code = this.code(8 + dice.below(20), 1 + dice.below(5));
+    const call = dice.below(2) === 0 ? 'call 0x33:0\n' : '';
+    const leave = dice.below(2) === 0 ? 'int 0x30' : 'int 0x31';
     return `mov dword [go_on], ${back}
         push dword 0x23
         push dword ${USER_STACK}
@@ -157,7 +157,7 @@ ${back}:`;
       `${dice.pick(['add', 'sub', 'adc', 'sbb', 'xor', 'and', 'cmp'])} ${a}, ${b}`,
       `${dice.pick(['add', 'sub', 'cmp'])} e${a}, e${b}`,
       `mov e${a}, ${dice.pick(NUMBERS)}`,
-      `${dice.pick(['shl', 'shr', 'sar', 'rol', 'rcr'])} ${a}, ${1 + dice.next(15)}`,
+      `${dice.pick(['shl', 'shr', 'sar', 'rol', 'rcr'])} ${a}, ${1 + dice.below(15)}`,
       `inc ${a}`,
       `push ${a}\npop ${b}`,
       `movzx e${a}, ${b}`,
@@ -168,8 +168,8 @@ ${back}:`;
 
   private narrowCode(): string {
     const top = this.label();
-    const lines = Array.from({ length: 4 + this.dice.next(12) }, () => this.narrowLine());
-    return `mov bp, ${2 + this.dice.next(6)}\n${top}:\n${lines.join('\n')}\ndec bp\njnz ${top}`;
+    const lines = Array.from({ length: 4 + this.dice.below(12) }, () => this.narrowLine());
+    return `mov bp, ${2 + this.dice.below(6)}\n${top}:\n${lines.join('\n')}\ndec bp\njnz ${top}`;
   }
 
   /** Data through a segment that begins a little above 0, in code that is flat: the wrong address is a good one too. */
@@ -177,7 +177,7 @@ ${back}:`;
     const { dice } = this;
     const top = this.label();
     const lines = Array.from({ length: 6 }, () => {
-      const place = DATA + dice.next(0x600) * 4;
+      const place = DATA + dice.below(0x600) * 4;
       const register = dice.pick(REGISTERS);
       return dice.pick([
         `mov ${register}, [${place}]`,
@@ -185,7 +185,7 @@ ${back}:`;
         `add dword [${place}], ${register}`,
       ]);
     });
-    return `mov ax, 0x48\nmov ds, ax\nmov ecx, ${2 + dice.next(5)}\n${top}:\npush ecx\n${lines.join('\n')}
+    return `mov ax, 0x48\nmov ds, ax\nmov ecx, ${2 + dice.below(5)}\n${top}:\npush ecx\n${lines.join('\n')}
         pop ecx\ndec ecx\njnz ${top}\nmov ax, 0x10\nmov ds, ax`;
   }
 
@@ -233,9 +233,9 @@ ${back}: mov ax, 0x10
 
   section(): string {
     const { dice } = this;
-    const kind = dice.next(13);
+    const kind = dice.below(13);
     if (kind === 12) return this.dataSegment();
-    if (kind < 3) return this.code(6 + dice.next(24), 2 + dice.next(6));
+    if (kind < 3) return this.code(6 + dice.below(24), 2 + dice.below(6));
     if (kind < 5) return this.setPaging(dice.pick(['off', 'on', 'pae'] as const));
     if (kind < 8) {
       const on = this.paging === 'off' ? this.setPaging(dice.pick(['on', 'pae'] as const)) : '';
@@ -268,11 +268,11 @@ ${back}: mov ax, 0x10
 }
 
 export function randomWorldSource(seed: number, sections = 14, turns = 3): string {
-  const dice = new Dice(seed);
+  const dice = new Random(seed);
   const world = new World(dice);
   const body = Array.from({ length: sections }, () => world.section()).join('\n');
   const corners = NUMBERS.map((n, i) => `mov dword [${CORNERS + 4 * i}], ${n}`).join('\n');
-  const starts = REGISTERS.map((name) => `mov ${name}, ${dice.next(0x1_0000_0000)}`).join('\n');
+  const starts = REGISTERS.map((name) => `mov ${name}, ${dice.below(0x1_0000_0000)}`).join('\n');
   return `
 bits 32
 org 0x100000
@@ -305,7 +305,7 @@ flat:   mov eax, 16
         mov esp, ${KERNEL_STACK}
         mov edi, ${DATA}
         mov ecx, 256
-        mov eax, ${dice.next(0x1_0000_0000)}
+        mov eax, ${dice.below(0x1_0000_0000)}
 fill:   imul eax, eax, 1103515245
         add eax, 12345
         stosd

@@ -3,8 +3,8 @@
  * interrupts and exceptions through every kind of gate, task switches. Titles say what was chosen, tags are for verdicts.
  * Follows SDM 3 chapters 5 to 7. Each generator is an area of the campaign (generate.ts).
  */
+import type { Random } from '../../../src/core/base/random.ts';
 import { SEGMENTS } from '../../../src/core/base/names.ts';
-import type { Random } from '../silicon/random.ts';
 import * as at from './layout.ts';
 import {
   enterLevel,

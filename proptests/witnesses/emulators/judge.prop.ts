@@ -2,9 +2,9 @@
  * The judge of the system campaign without any emulator: agreement passes, a difference without a verdict does not, a
  * peer that took another way needs the other one, and a spoilt result of ours does not hide behind a verdict.
  */
+import { Random } from '../../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Random } from '../silicon/random.ts';
 import type { Outcome } from './emulators.ts';
 import { AREAS } from './generate.ts';
 import { judge, type Outcomes, slips } from './judge.ts';

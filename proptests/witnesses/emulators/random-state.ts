@@ -2,8 +2,8 @@
  * Random descriptors, gates, selectors, stacks, flags and privilege levels for generators, biased to what is nearly
  * right: a choice that is wrong in one respect says more than noise. Every choice goes into the title of the case.
  */
+import type { Random } from '../../../src/core/base/random.ts';
 import { assemble } from '../../../src/core/isa/assemble.ts';
-import type { Random } from '../silicon/random.ts';
 import * as at from './layout.ts';
 import { descriptor, type Draft, EFLAGS_V86, gate } from './world.ts';
 

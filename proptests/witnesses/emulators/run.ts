@@ -7,8 +7,8 @@
  * after the other: a spoilt result that still passes would be a verdict too broad, and fails the run too. `--probe`
  * only tells whether both emulators are there.
  */
+import { Random } from '../../../src/core/base/random.ts';
 import { parseArgs } from 'node:util';
-import { Random } from '../silicon/random.ts';
 import { showDifferences } from './compare.ts';
 import { type EmulatorName, type Outcome, runBatch, whyMissing } from './emulators.ts';
 import { AREAS } from './generate.ts';

@@ -4,9 +4,10 @@
  * committed vector unreadable (vectors.prop.ts holds its hash; raise VECTOR_VERSION and take the vectors again).
  * The code page holds HLT everywhere; the program is put in by the generator.
  */
+import { Random } from '../../../src/core/base/random.ts';
 import { ESP } from '../../../src/core/state/layout.ts';
 import { FLAT_CODE, FLAT_DATA, FX_BYTES, type MachineCase } from './case.ts';
-import { biasedDword, biasedF80, biasedVector, Random } from './random.ts';
+import { biasedDword, biasedF80, biasedVector } from './random.ts';
 
 /** Two pages of code. */
 export const CODE = 0x10000000;

@@ -3,6 +3,7 @@
  * memory operands point. The parts that every generated instruction shares; the instruction itself comes from
  * generator.ts. Choices favour what goes wrong: page ends, read-only pages, segment limits, unaligned operands.
  */
+import { Random } from '../../../src/core/base/random.ts';
 import { PAGE_BYTES } from '../../../src/core/base/pages.ts';
 import { EBP, EBX, EDI, ESI, ESP } from '../../../src/core/state/layout.ts';
 import { SEGMENTS } from '../../../src/core/base/names.ts';
@@ -18,7 +19,6 @@ import {
   STACK_BYTES,
 } from './background.ts';
 import { FLAT_CODE, FLAT_DATA, type LdtDescriptor, ldtSelector, type MachineCase, type Selectors } from './case.ts';
-import { Random } from './random.ts';
 
 export type SegmentName = keyof Selectors;
 

@@ -4,6 +4,7 @@
  * so that it is a witness against the project's assembler and decoder too. Implied operands are prepared in implied.ts,
  * layouts and addresses in draft.ts.
  */
+import type { Random } from '../../../src/core/base/random.ts';
 import { SEGMENTS } from '../../../src/core/base/names.ts';
 import { flagMask } from '../../../src/core/isa/ops.ts';
 import { OBSERVED_ENVIRONMENT } from './background.ts';
@@ -20,7 +21,7 @@ import {
 } from './draft.ts';
 import { ANY_REG_FIELD, type Form, formName, NO_MODRM, NO_PREFIX_ALLOWED, rmOperand, sizeInBytes } from './forms.ts';
 import { branchBytes, fillOperand, IMPLIED, type Instruction } from './implied.ts';
-import { biasedDword, biasedVector, type Random } from './random.ts';
+import { biasedDword, biasedVector } from './random.ts';
 import { toleranceOf } from './undefined.ts';
 import type { Tolerance } from './vectors.ts';
 

@@ -2,10 +2,11 @@
  * What stands in memory before a generated instruction reads it: biased operands by the row's kind, x87 and SSE
  * state images that can be loaded, pointers and selectors that mostly lead somewhere.
  */
+import type { Random } from '../../../src/core/base/random.ts';
 import { PAGE_BYTES } from '../../../src/core/base/pages.ts';
 import { FLAT_CODE, FLAT_DATA, ldtSelector, type MachineCase } from './case.ts';
 import type { Draft } from './draft.ts';
-import { biasedDword, biasedF32, biasedF64, biasedF80, biasedVector, type Random } from './random.ts';
+import { biasedDword, biasedF32, biasedF64, biasedF80, biasedVector } from './random.ts';
 
 /** Lays bytes over memory, leaving out those that lie in unmapped pages. */
 export function patchMapped(c: MachineCase, address: number, bytes: Uint8Array): void {

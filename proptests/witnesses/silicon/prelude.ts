@@ -3,12 +3,12 @@
  * meet flags not computed yet. It defines all six status flags and changes no register; the tested instruction keeps
  * its address, operands and tolerance. Cases with other than flat 32-bit segments are left as they are.
  */
+import { Random } from '../../../src/core/base/random.ts';
 import { PAGE_BYTES } from '../../../src/core/base/pages.ts';
 import { CODE, STACK } from './background.ts';
 import { FLAT_CODE, FLAT_DATA } from './case.ts';
 import { littleEndian } from './draft.ts';
 import type { GeneratedCase } from './generator.ts';
-import { Random } from './random.ts';
 
 /** Below what generated programs keep on the stack. */
 const SCRATCH = STACK + 0x20;

@@ -3,37 +3,7 @@
  * seed; everything derived from it is part of the vector format (see background.ts), so functions here are extended
  * by new ones, never changed.
  */
-
-export class Random {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = (Math.imul(seed, 0x9e3779b1) ^ 0x3c6ef372) | 0;
-  }
-
-  /** A uniform signed word: a Weyl sequence through a 32-bit finalizer. */
-  word(): number {
-    this.#state = (this.#state + 0x6d2b79f5) | 0;
-    let x = this.#state;
-    x = Math.imul(x ^ (x >>> 16), 0x21f0aaad);
-    x = Math.imul(x ^ (x >>> 15), 0x735a2d97);
-    return x ^ (x >>> 15);
-  }
-
-  /** 0 … count − 1. */
-  below(count: number): number {
-    return Math.floor(((this.word() >>> 0) / 0x100000000) * count);
-  }
-
-  /** True once in `count`. */
-  oneIn(count: number): boolean {
-    return this.below(count) === 0;
-  }
-
-  pick<T>(items: readonly T[]): T {
-    return items[this.below(items.length)];
-  }
-}
+import type { Random } from '../../../src/core/base/random.ts';
 
 const DWORD_CORNERS = [
   0, 1, 2, 0xffffffff, 0xfffffffe, 0x7fffffff, 0x80000000, 0x80000001, 0x7ffffffe, 0x55555555, 0xaaaaaaaa, 0x99999999,

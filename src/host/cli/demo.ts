@@ -2,6 +2,7 @@
 // arriving at other moments for every seed until a deposit is lost; that run is recorded, replayed on every engine and
 // without any device, and the debugger then walks from the symptom back to the instruction that read the stale value.
 
+import { Random } from '../../core/base/random.ts';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,18 +30,12 @@ const TICKS_MAX = 8_000_000;
 const TIMER_VECTOR = 0x20;
 const SERIAL_VECTOR = 0x24;
 
-/** Arrivals of a seed: an xorshift generator, so that everybody sees the same. */
+/** Arrivals of a seed. */
 function customersOf(seed: number): TimedInput[] {
-  let state = Math.imul(seed, 0x9e3779b1) | 1;
-  const next = (limit: number): number => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % limit;
-  };
+  const random = new Random(seed);
   const inputs = Array.from({ length: CUSTOMERS }, () => ({
-    tick: 20_000 + next(2_400_000),
-    event: serialText(String(1 + next(9))),
+    tick: 20_000 + random.below(2_400_000),
+    event: serialText(String(1 + random.below(9))),
   }));
   return inputs.sort((a, b) => a.tick - b.tick);
 }

@@ -8,6 +8,7 @@ import type { Images } from '../../core/session/session.ts';
 import { Timeline } from '../../core/timeline/timeline.ts';
 import { COMMANDS } from '../debugger/commands.ts';
 import { Debugger } from '../debugger/debugger.ts';
+import { DebuggerError } from '../debugger/debugger-error.ts';
 import { loadListing } from '../debugger/disassemble.ts';
 import { symbolsOfImages } from '../debugger/symbols.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
@@ -68,6 +69,16 @@ export class RaceWalk {
     return (await this.ask(`print ${expression}`)) as number;
   }
 
+  /** Null when none is left: the guest may lose its deposit after the last one of the run. */
+  private async nextInterrupt(): Promise<Answer | null> {
+    try {
+      return await this.go('seek irq', 'delivery');
+    } catch (error) {
+      if (error instanceof DebuggerError) return null;
+      throw error;
+    }
+  }
+
   async run(): Promise<Cause> {
     await this.ask('seek serial:"LOST UPDATE"');
     await this.ask('break audit_wrong');
@@ -86,8 +97,9 @@ export class RaceWalk {
     await this.ask('delete all');
     const interruptions: Interruption[] = [];
     for (;;) {
-      const { tick, eip, symbol } = await this.go('seek irq', 'delivery');
-      if (tick > store.tick) break;
+      const next = await this.nextInterrupt();
+      if (next === null || next.tick > store.tick) break;
+      const { tick, eip, symbol } = next;
       const events = (await this.ask('events 5')) as readonly { kind: string; vector?: number }[];
       const vector = events.find(({ kind }) => kind === 'interrupt')?.vector ?? -1;
       interruptions.push({ tick, eip, symbol, vector });
