@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { TickClock } from '../../src/core/machine/clock.ts';
+import { TickClock } from '../../src/core/board/clock.ts';
 
 const clocks = [32768, 1193182, 1843200, 3579545, 1_000_000_000, 1, 14_318_180];
 const ratios = [1 / 16, 1 / 4, 1 / 2, 1, 2, 8, 32, 128, 1024, 65536];

@@ -7,7 +7,7 @@ import type { DeviceState, MmioHandler } from '../../src/core/board/device.ts';
 import type { BoardOptions } from '../../src/core/board/board.ts';
 import { DeviceBoard } from '../../src/core/board/device-board.ts';
 import { SILENT_CHECKS } from '../../src/core/board/silent.ts';
-import { TickClock } from '../../src/core/machine/clock.ts';
+import { TickClock } from '../../src/core/board/clock.ts';
 import type { InputEvent } from '../../src/core/log/events.ts';
 import { hex } from '../../src/core/log/events.ts';
 

@@ -6,8 +6,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { scanCodes } from '../../src/core/board/keymap.ts';
-import { KEY_NAMES, type KeyName } from '../../src/core/board/key-names.ts';
+import { scanCodes } from '../../src/core/base/keymap.ts';
+import { KEY_NAMES, type KeyName } from '../../src/core/base/key-names.ts';
 import { Harness } from './harness.ts';
 
 const DATA = 0x60;

@@ -6,7 +6,7 @@ import * as fc from 'fast-check';
 import { RecordingPort } from '../../src/core/session/recording-port.ts';
 import type { Checks, Inputs, Lifecycle } from '../../src/core/machine/door.ts';
 import type { CheckEvent, InputEvent, StateHash } from '../../src/core/log/events.ts';
-import { KEY_NAMES } from '../../src/core/board/key-names.ts';
+import { KEY_NAMES } from '../../src/core/base/key-names.ts';
 import { LogWriter } from '../../src/core/log/log.ts';
 import type { LogHeader, LogProfile } from '../../src/core/log/manifest.ts';
 

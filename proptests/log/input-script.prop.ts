@@ -8,7 +8,7 @@ import * as fc from 'fast-check';
 import { LivePort } from '../../src/core/session/live-port.ts';
 import { RecordingPort } from '../../src/core/session/recording-port.ts';
 import { InputScriptError, parseInputScript, ScriptPlayer } from '../../src/core/session/input-script.ts';
-import { KEY_NAMES } from '../../src/core/board/key-names.ts';
+import { KEY_NAMES } from '../../src/core/base/key-names.ts';
 import { LogWriter } from '../../src/core/log/log.ts';
 import { concat, header, seed } from './events.ts';
 

@@ -7,7 +7,7 @@
 import { Random } from '../../src/core/base/random.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import type { InputEvent } from '../../src/core/log/events.ts';
-import { KEY_NAMES } from '../../src/core/board/key-names.ts';
+import { KEY_NAMES } from '../../src/core/base/key-names.ts';
 import type { RecordSettings, TimedInput } from '../../src/library.ts';
 import { startControllers } from '../support/controllers.ts';
 

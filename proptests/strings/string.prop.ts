@@ -1,7 +1,7 @@
 /**
  * Repeated string instructions: doing many iterations at once must leave the same bits as doing them one by one, for
  * all sizes, directions, overlaps, address sizes and segment limits; and each iteration is a tick: budgets, faults in
- * the middle and device accesses see the exact one (DESIGN section 4).
+ * the middle and device accesses see the exact one.
  */
 import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';

@@ -8,7 +8,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { columnCap, lineCap, printViolation, type Tree, tidy } from './tidy.ts';
+import { columnCap, coreFloors, lineCap, printViolation, type Tree, tidy } from './tidy.ts';
 import { importsOf, tokenize } from './tokens.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
@@ -118,6 +118,9 @@ const imports: readonly (readonly [from: string, to: string, allowed: boolean | 
   ['src/core/machine/a.ts', 'proptests/support/b.ts', false],
   ['src/core/base/a.ts', 'src/core/cpu/b.ts', 'types'],
   ['src/core/memory/a.ts', 'src/core/devices/b.ts', 'types'],
+  ['src/core/memory/a.ts', 'src/core/cpu/system/b.ts', true],
+  ['src/core/cpu/float/a.ts', 'src/core/memory/b.ts', true],
+  ['src/core/machine/boot/a.ts', 'src/core/board/b.ts', true],
   ['tiers/interp/a.ts', 'src/core/cpu/b.ts', true],
   ['tiers/interp/a.ts', 'tiers/lift/b.ts', false],
   ['tiers/lift/a.ts', 'tiers/interp/b.ts', false],
@@ -163,6 +166,38 @@ for (const [from, to, allowed] of imports) {
     }
   });
 }
+
+test('every folder of the core may know those below it, and of those above it only the types', () => {
+  const folders = coreFloors.flatMap((floor, height) => floor.map((folder) => ({ folder, height })));
+  assert.ok(folders.length > 10);
+  let judged = 0;
+  for (const from of folders) {
+    for (const to of folders) {
+      const path = `src/core/${from.folder}/a.ts`;
+      const other = `src/core/${to.folder}/deep/b.ts`;
+      const rules = (importWord: string): string[] =>
+        rulesOf(treeOf({ [path]: `${importWord} { b } from '../${to.folder}/deep/b.ts';`, [other]: '' }));
+      assert.deepEqual(rules('import'), to.height > from.height ? ['imports'] : [], `${path} ${other}`);
+      assert.deepEqual(rules('import type'), [], `${path} ${other}`);
+      judged++;
+    }
+  }
+  assert.equal(judged, folders.length ** 2);
+  assert.deepEqual(rulesOf(treeOf({ 'src/core/new/a.ts': '' })), ['imports']);
+});
+
+test('the machine imports neither log nor session, and devices know no board', () => {
+  const machine = {
+    'src/core/machine/machine.ts': "import { x } from '../log/events.ts';",
+    'src/core/log/events.ts': '',
+  };
+  assert.deepEqual(rulesOf(treeOf(machine)), ['imports']);
+  const device = {
+    'src/core/devices/timers/pit.ts': "import { x } from '../../board/board.ts';",
+    'src/core/board/board.ts': '',
+  };
+  assert.deepEqual(rulesOf(treeOf(device)), ['imports']);
+});
 
 test('the core loads nothing of node, nothing at run time and few packages', () => {
   for (const body of [

@@ -2,7 +2,7 @@
 // the records' R_HOT numbers; a case that meets anything special (TLB miss, unaligned, device, fault)
 // breaks out and lets the row's handler do the same instruction from the start, so each case is only
 // ever the plain path. Registers and flags live in the CPU block at all times: leaving is free.
-// Why one huge function: a switch over flat records needs no warm-up and no calls (DESIGN section 6).
+// Why one huge function: a switch over flat records needs no warm-up and no calls (MEASUREMENTS.md).
 
 import * as flags from '../../src/core/state/flags.ts';
 import * as record from '../../src/core/isa/record.ts';

@@ -4,7 +4,7 @@
  * asks which one it has. A board knows no CPU and no engine: the machine hands in what it needs of them.
  */
 import type { InputEvent } from '../log/events.ts';
-import type { TickClock } from '../machine/clock.ts';
+import type { TickClock } from './clock.ts';
 import type { PortBus } from '../state/cpu.ts';
 import type { SerialTiming } from '../devices/serial/uart.ts';
 import type { Device, DeviceState, Dma, IrqLine, MmioHandler, OutputPort } from './device.ts';

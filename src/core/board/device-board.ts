@@ -3,7 +3,7 @@
  * that the devices do to the guest (values read, timers, DMA, interrupts, A20) is reported to the checks as it happens.
  */
 import type { InputEvent } from '../log/events.ts';
-import type { TickClock } from '../machine/clock.ts';
+import type { TickClock } from './clock.ts';
 import type { Checks } from '../machine/door.ts';
 import type { LocalApic } from '../devices/interrupts/apic.ts';
 import { type Board, type BoardContext, type BoardOptions, type BoardState, ERROR_PORT } from './board.ts';

@@ -2,7 +2,7 @@
  * What a board of given options has, found by building one that is connected to nothing: the names and versions for
  * a log's manifest, and where its devices answer in memory, for a machine whose devices a log plays.
  */
-import { TickClock } from '../machine/clock.ts';
+import { TickClock } from './clock.ts';
 import type { BoardOptions } from './board.ts';
 import { DeviceBoard } from './device-board.ts';
 import { SILENT_CHECKS, SILENT_OUTPUT } from './silent.ts';

@@ -1,6 +1,5 @@
-// The machine: one CPU, its memory and devices, an injected engine, and the loop that owns time
-// (DESIGN section 4). The loop runs slices that end exactly at the next moment at which anything can
-// happen, then does in this order what is due before the next instruction: inputs, timers, reset,
+// The machine: one CPU, its memory and devices, an injected engine, and the loop that owns time. The
+// loop runs slices that end exactly at the next moment at which anything can happen, then does in this order what is due before the next instruction: inputs, timers, reset,
 // debug traps, NMI, external interrupts. It never knows whether it is live, recording or replaying.
 
 import { VECTOR_DB, VECTOR_GP } from '../base/vectors.ts';
@@ -40,7 +39,7 @@ import {
 import type { Board, BoardContext, BoardImage } from '../board/board.ts';
 import { DeviceBoard } from '../board/device-board.ts';
 import { LogBoard } from '../board/log-board.ts';
-import { TickClock } from './clock.ts';
+import { TickClock } from '../board/clock.ts';
 import { applyEdit } from './edit.ts';
 import { BoardErrorPins } from './error-pins.ts';
 import { checkSlice, checkTick } from './slice-check.ts';

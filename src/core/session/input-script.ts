@@ -11,7 +11,7 @@
  */
 import type { Inputs } from '../machine/door.ts';
 import type { InputEvent } from '../log/events.ts';
-import { isKeyName } from '../board/key-names.ts';
+import { isKeyName } from '../base/key-names.ts';
 
 export type ScriptStep =
   | { readonly kind: 'at'; readonly line: number; readonly tick: number; readonly inputs: readonly InputEvent[] }

@@ -26,7 +26,7 @@ import type { DeviceRecord, MachineManifest } from '../log/manifest.ts';
 export const CPU_MODEL = 'p6';
 /** State hashes are this many ticks apart unless the manifest says otherwise: a second or so of host time. */
 export const HASH_EVERY_TICKS_DEFAULT = 2 ** 26;
-/** Guest nanoseconds per tick: what makes a Debian kernel boot fastest (DESIGN section 4 has the measurement). */
+/** Guest nanoseconds per tick: what makes a Debian kernel boot fastest (MEASUREMENTS.md). */
 export const NS_PER_TICK_DEFAULT = 8;
 /** Memory and TLB share one 31-bit space of host addresses. */
 export const MEMORY_MEGABYTES_MAX = 2032;

@@ -5,9 +5,9 @@
  * Keys that the host presses faster than the 16-byte buffer empties wait outside, so that none is lost; keys pressed
  * while scanning is off are, as on the real one.
  */
-import { isKeyName, type KeyName } from '../../board/key-names.ts';
+import { isKeyName, type KeyName } from '../../base/key-names.ts';
 import type { Clock, DeviceState, DeviceValue, Timer } from '../../board/device.ts';
-import { scanCodes } from '../../board/keymap.ts';
+import { scanCodes } from '../../base/keymap.ts';
 
 const bufferBytes = 16;
 const longestSequence = 8;

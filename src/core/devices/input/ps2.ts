@@ -5,7 +5,7 @@
  * small fixed time to receive one from a device, so that each byte gives its own edge. No password, no timeouts.
  */
 import type { Device, DeviceContext, DeviceState, IrqLine, Timer } from '../../board/device.ts';
-import { translateToSet1 } from '../../board/keymap.ts';
+import { translateToSet1 } from '../../base/keymap.ts';
 import type { A20Gate } from '../chipset/port92.ts';
 import { Ps2Keyboard } from './ps2-keyboard.ts';
 import { Ps2Mouse } from './ps2-mouse.ts';

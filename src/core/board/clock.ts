@@ -1,11 +1,12 @@
 /**
  * The tick clock: timers fired in (tick, creation order), and exact conversion between ticks and the cycles of the
- * clocks a guest can see. DESIGN section 4 says when due timers run; the machine loop calls runDue().
+ * clocks a guest can see. A timer that is due at a tick runs before the next instruction; the machine loop calls
+ * runDue().
  *
  * All arithmetic is on integers below 2^53: a product that could pass that bound is taken in 13-bit digits with the
  * remainder carried along, so nothing is ever rounded. Tested against BigInt. Knows no device and no CPU.
  */
-import type { Clock, DeviceState, Timer } from '../board/device.ts';
+import type { Clock, DeviceState, Timer } from './device.ts';
 
 /** ticks · numerator / denominator = cycles, in lowest terms. */
 interface Ratio {
