@@ -2,7 +2,6 @@
  * The transcendental instructions on the library, and the comparison with an answer of native-float.c: silicon is good
  * to about one unit in the last place (Intel SDM volume 1, section 8.3.10), the library gives true values rounded, so
  * the two may differ by one unit; special cases, exceptions and condition codes other than C1 must be the same.
- * Silicon reduces arguments by a π of 66 bits, and so does the library here, and only here.
  */
 import { Random } from '../../src/core/base/random.ts';
 import { PI_OF_66_BITS } from '../../src/core/cpu/float/ieee/big-fixed.ts';

@@ -10,7 +10,7 @@ import { deflateSync } from 'fflate';
 import { pack } from 'msgpackr';
 import { ReplayingPort } from '../../src/core/session/replaying-port.ts';
 import { crc32c } from '../../src/core/log/crc32c.ts';
-import { encodeFrame, FRAME_FLAG, FRAME_HEADER_BYTES, FRAME_KIND } from '../../src/core/log/frames.ts';
+import { encodeFrame, FRAME_FLAG, FRAME_HEADER_BYTES, FRAME_KIND, LOG_FORMAT } from '../../src/core/log/frames.ts';
 import { readImage } from '../../src/core/log/log-images.ts';
 import { LogError } from '../../src/core/log/log-error.ts';
 import type { LogErrorKind } from '../../src/core/log/log-error.ts';
@@ -172,9 +172,9 @@ function forge(frame: Uint8Array, change: (view: DataView) => void): Uint8Array 
 const [headerFrame] = record([], 'full').frames;
 
 test('newer formats and kinds that must be understood are refused; kinds that may be skipped are skipped', () => {
-  const newer = forge(headerFrame, (view) => view.setUint16(6, 2, true));
+  const newer = forge(headerFrame, (view) => view.setUint16(6, LOG_FORMAT + 1, true));
   assert.equal(errorOf(newer).kind, 'newer');
-  assert.match(errorOf(newer).message, /format 2.*newer version of Reprise/);
+  assert.match(errorOf(newer).message, new RegExp(`format ${LOG_FORMAT + 1}.*newer version of Reprise`));
   assert.equal(errorOf(concat([headerFrame, encodeFrame(77, 0, 1, 0, null)])).kind, 'newer');
   assert.equal(errorOf(concat([headerFrame, encodeFrame(FRAME_KIND.branchParent, 0, 1, 0, null)])).kind, 'newer');
   assert.equal(readAll(concat([headerFrame, encodeFrame(77, FRAME_FLAG.maySkip, 1, 0, null)])), 0);

@@ -22,7 +22,7 @@ import { LogError, malformed } from './log-error.ts';
 import { deflatePayload, inflatePayload, PAYLOAD_BYTES_MAX, packPayload, unpackPayload } from './payload.ts';
 import type { Packed } from './payload.ts';
 
-export const LOG_FORMAT = 1;
+export const LOG_FORMAT = 2;
 export const FRAME_HEADER_BYTES = 36;
 const MAGIC = [0x89, 0x52, 0x50, 0x4c] as const;
 
@@ -57,6 +57,8 @@ export interface FrameInfo {
   readonly kind: number;
   readonly flags: number;
   readonly firstTick: number;
+  /** Format of the writer, 1 to LOG_FORMAT. */
+  readonly format: number;
   readonly payloadBytes: number;
   readonly rawBytes: number;
   /** A checkpoint whose checksum does not agree: nothing needs it. */
@@ -144,7 +146,7 @@ export function readFrame(file: Uint8Array, offset: number, expectedSeq: number)
   if ((flags & FRAME_FLAG.deflated) === 0 && rawBytes !== payloadBytes) throw malformed('length', seq, offset);
   const firstTick = view.getUint32(16, true) * 0x100000000 + view.getUint32(12, true);
   if (!Number.isSafeInteger(firstTick)) throw malformed('first tick', seq, offset);
-  const frame = { seq, offset, kind: file[offset + 4], flags, firstTick, payloadBytes, rawBytes };
+  const frame = { seq, offset, kind: file[offset + 4], flags, firstTick, format, payloadBytes, rawBytes };
   return isWhole ? frame : { ...frame, isDamaged: true };
 }
 

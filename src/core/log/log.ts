@@ -38,6 +38,7 @@ import {
   FRAME_FLAG,
   FRAME_HEADER_BYTES,
   FRAME_KIND,
+  LOG_FORMAT,
   readFrame,
   readPayload,
   startsWithMagic,
@@ -103,7 +104,7 @@ export class LogWriter implements FrameTurner {
           ? new DigestRecorder(encoder, this)
           : new HashOnlyRecorder(encoder, this);
     const manifest = encodeHeader(header);
-    const problem = decodeHeader(manifest);
+    const problem = decodeHeader(manifest, LOG_FORMAT);
     if (typeof problem === 'string') throw new Error(`the manifest's ${problem} is not what a log can hold`);
     this.emit(FRAME_KIND.header, 0, 0, manifest);
   }
@@ -292,7 +293,7 @@ export class LogReader {
     this.trailingBytes = file.length - endOffset;
     this.damage = damage;
     const payload = readPayload(file, frames[0]);
-    const header = decodeHeader(payload);
+    const header = decodeHeader(payload, frames[0].format);
     if (typeof header === 'string') throw malformed(`${header} of the manifest`, 0, 0);
     this.header = header;
     const end = frames.find(({ kind }) => kind === FRAME_KIND.end);

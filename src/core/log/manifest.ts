@@ -4,6 +4,7 @@
  */
 import { isList, isName, isSafe, isUnsigned } from './event-codec.ts';
 import type { Packed } from './payload.ts';
+import { quirksOfFormat } from './quirks.ts';
 
 export type LogProfile =
   /** Every check with its value: devices need not run at replay. */
@@ -39,7 +40,7 @@ export interface MachineManifest {
   readonly seed: number;
   readonly boot: { readonly method: 'multiboot' | 'linux' | 'bios'; readonly commandLine: string };
   readonly images: readonly ImageRecord[];
-  /** Names of behaviours kept for old logs. */
+  /** Names of behaviours kept for old logs (quirks.ts). */
   readonly quirks: readonly string[];
   /** Other options that the guest can notice, such as `serial-timing`. */
   readonly options: Readonly<Record<string, string | number | boolean>>;
@@ -74,8 +75,8 @@ export function encodeHeader(header: LogHeader): Packed {
   };
 }
 
-/** The header, or the name of the first field that is not what it must be. */
-export function decodeHeader(payload: Packed): LogHeader | string {
+/** The header of a log of this format, or the name of the first field that is not what it must be. */
+export function decodeHeader(payload: Packed, format: number): LogHeader | string {
   if (!isMap(payload)) return 'header';
   const { creator, profile, cpu, memoryMegabytes, nsPerTick, epochSeconds, seed, boot, quirks, options } = payload;
   if (!isText(creator)) return 'creator';
@@ -109,7 +110,7 @@ export function decodeHeader(payload: Packed): LogHeader | string {
     seed,
     boot: { method, commandLine: boot.commandLine },
     images,
-    quirks,
+    quirks: [...new Set([...quirks, ...quirksOfFormat(format)])],
     options: knownOptions,
   };
   return { creator, profile: knownProfile, machine };

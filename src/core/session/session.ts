@@ -21,6 +21,7 @@ import { EFLAGS, HALTED, IF, RAM_BASE } from '../state/layout.ts';
 import type { Divergence } from './divergence.ts';
 import type { LogReader } from '../log/log.ts';
 import type { DeviceRecord, MachineManifest } from '../log/manifest.ts';
+import { isQuirk, type QuirkName } from '../log/quirks.ts';
 
 /** The processor that the machine has; in the manifest, so that a log of another one is told apart. */
 export const CPU_MODEL = 'p6';
@@ -77,6 +78,7 @@ export class Session {
     this.port = port;
     this.log = log;
     this.machine = new Machine(machineOptions(manifest, images), port, setup.output, setup.makeEngine);
+    this.machine.cpu.reducesByExactPi = manifest.quirks.includes('exact-pi' satisfies QuirkName);
     bootImages(this.machine, manifest, images);
   }
 
@@ -159,9 +161,10 @@ export function checkManifest(manifest: MachineManifest, devices: 'model' | 'log
         `${MEMORY_MEGABYTES_MAX} can be had: replay it with the version that recorded it.`,
     );
   }
-  if (manifest.quirks.length > 0) {
+  const unknown = manifest.quirks.find((name) => !isQuirk(name));
+  if (unknown !== undefined) {
     throw new SessionError(
-      `The log needs the behaviour "${manifest.quirks[0]}", which this version of Reprise does not have: use a newer version.`,
+      `The log needs the behaviour "${unknown}", which this version of Reprise does not have: use a newer version.`,
     );
   }
   if (devices === 'log') return;

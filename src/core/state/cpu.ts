@@ -74,6 +74,8 @@ export class Cpu {
   readonly ramSize: number;
   /** Null: there is none, CPUID announces none and IA32_APIC_BASE does not exist. */
   apic: ApicPin | null = null;
+  /** The quirk `exact-pi` of old logs: FSIN and its kin reduce by the true π, not by the processor's of 66 bits. */
+  reducesByExactPi = false;
   space!: AddressSpace;
   ports!: PortBus;
   ferr: ErrorPins = NO_PINS;

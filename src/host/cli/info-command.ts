@@ -3,6 +3,7 @@
 
 import type { LogReader } from '../../core/log/log.ts';
 import { summarizeLog, type LogSummary } from '../../core/log/log-summary.ts';
+import { isQuirk, QUIRKS } from '../../core/log/quirks.ts';
 import { LogError } from '../../core/log/log-error.ts';
 import { hasImage } from '../../core/log/log-images.ts';
 import type { Arguments, CommandSpec } from './args.ts';
@@ -63,6 +64,9 @@ function infoRows(path: string, log: LogReader, summary: LogSummary): [string, s
     ],
     ['boot', `${machine.boot.method} ${plain(machine.boot.commandLine)}`],
   ];
+  for (const name of machine.quirks) {
+    rows.push(['quirk', isQuirk(name) ? `${name}: ${QUIRKS[name]}` : `${plain(name)}: not known to this version`]);
+  }
   machine.images.forEach(({ role, name, sha256, sizeBytes }, index) => {
     const embedded = hasImage(log, index) ? ', embedded' : '';
     rows.push([plain(role), `${plain(name)}, ${count(sizeBytes)} bytes, sha256 ${sha256}${embedded}`]);

@@ -1,6 +1,7 @@
 // x87 functions of ST(0) and ST(1): FSQRT, FRNDINT, FSCALE, FXTRACT, FPREM and the transcendental ones; and what moves
 // the stack without looking at it: FNOP, FDECSTP, FINCSTP, FFREE, FFREEP. SDM 2 under each name.
 
+import { PI, PI_OF_66_BITS } from '../../../src/core/cpu/float/ieee/big-fixed.ts';
 import { type FloatEnvironment, keepsRegister } from '../../../src/core/cpu/float/ieee/environment.ts';
 import { squareRootF80 } from '../../../src/core/cpu/float/x87/f80-arithmetic.ts';
 import { roundIntegralF80 } from '../../../src/core/cpu/float/x87/f80-convert.ts';
@@ -49,8 +50,8 @@ const C2 = 0x400;
 type Unary = (env: FloatEnvironment, a: F80, out: F80) => void;
 type Binary = (env: FloatEnvironment, a: F80, b: F80, out: F80) => void;
 /** False when the operand was out of range. */
-type Circular = (env: FloatEnvironment, a: F80, out: F80) => boolean;
-type CircularPair = (env: FloatEnvironment, a: F80, out: F80, pushed: F80) => boolean;
+type Circular = (env: FloatEnvironment, a: F80, out: F80, pi: bigint) => boolean;
+type CircularPair = (env: FloatEnvironment, a: F80, out: F80, pushed: F80, pi: bigint) => boolean;
 
 /** ST(0) := f(ST(0)). */
 function unary(compute: Unary): Handler {
@@ -128,6 +129,10 @@ function remainder(isNearest: boolean): Handler {
   };
 }
 
+function piOf(cpu: Cpu): bigint {
+  return cpu.reducesByExactPi ? PI : PI_OF_66_BITS;
+}
+
 /** FSIN and FCOS. */
 function circular(compute: Circular): Handler {
   return (cpu, code, pc) => {
@@ -140,7 +145,7 @@ function circular(compute: Circular): Handler {
     }
     readStack(cpu, 0, first);
     prepare(cpu);
-    const isDone = compute(fp, first, outcome);
+    const isDone = compute(fp, first, outcome, piOf(cpu));
     finish(cpu);
     if (!isDone) cpu.m32[FP_STATUS] |= C2;
     else if (!keepsRegister(fp)) writeStack(cpu, 0, outcome);
@@ -166,7 +171,7 @@ function circularPair(compute: CircularPair): Handler {
     }
     readStack(cpu, 0, first);
     prepare(cpu);
-    const isDone = compute(fp, first, outcome, beside);
+    const isDone = compute(fp, first, outcome, beside, piOf(cpu));
     finish(cpu);
     if (!isDone) cpu.m32[FP_STATUS] |= C2;
     else if (!keepsRegister(fp)) {

@@ -1,8 +1,8 @@
 /**
  * FSIN, FCOS, FSINCOS, FPTAN, FPATAN, F2XM1, FYL2X, FYL2XP1 (Intel SDM volume 2; volume 1, section 8.3.10 on accuracy):
- * the true value to more than 100 bits, then rounded once by RC; PC does not matter. π is exact enough for every
- * operand: silicon's π of 66 bits, which spoils the last places of its results from π/4 on, is not imitated. Special
- * cases follow the manual's tables and, where these leave room (operands out of range; exact results, which are
+ * the true value to more than 100 bits, then rounded once by RC; PC does not matter. The circular
+ * functions reduce their argument by the π that they are handed: silicon's has 66 bits (volume 1, section 8.3.8), and the
+ * rest of the reduction is exact there too. Special cases follow the manual's tables and, where these leave room (operands out of range; exact results, which are
  * reported as inexact), silicon.
  */
 import {
@@ -113,7 +113,7 @@ function circularSpecial(env: FloatEnvironment, a: F80, sine: F80 | undefined, c
 }
 
 /** FSIN. False when |x| is 2^63 or more: C2 is set then and `out` is not written. */
-export function sineF80(env: FloatEnvironment, a: F80, out: F80, pi = PI): boolean {
+export function sineF80(env: FloatEnvironment, a: F80, out: F80, pi: bigint): boolean {
   if (isOutOfRange(env, a)) return OUT_OF_RANGE;
   if (circularSpecial(env, a, out, undefined)) return FINISHED;
   computeSine(env, (a.se >> 15) & 1, out, pi);
@@ -131,7 +131,7 @@ function computeSine(env: FloatEnvironment, sign: number, out: F80, pi: bigint):
 }
 
 /** FCOS; as sineF80. */
-export function cosineF80(env: FloatEnvironment, a: F80, out: F80, pi = PI): boolean {
+export function cosineF80(env: FloatEnvironment, a: F80, out: F80, pi: bigint): boolean {
   if (isOutOfRange(env, a)) return OUT_OF_RANGE;
   if (circularSpecial(env, a, undefined, out)) return FINISHED;
   computeCosine(env, out, pi);
@@ -149,7 +149,7 @@ function computeCosine(env: FloatEnvironment, out: F80, pi: bigint): void {
 }
 
 /** FSINCOS: the sine replaces ST(0), the cosine is pushed above it. C1 is the sine's. */
-export function sineCosineF80(env: FloatEnvironment, a: F80, sine: F80, cosine: F80, pi = PI): boolean {
+export function sineCosineF80(env: FloatEnvironment, a: F80, sine: F80, cosine: F80, pi: bigint): boolean {
   if (isOutOfRange(env, a)) return OUT_OF_RANGE;
   const sign = (a.se >> 15) & 1;
   if (circularSpecial(env, a, sine, cosine)) return FINISHED;
@@ -159,7 +159,7 @@ export function sineCosineF80(env: FloatEnvironment, a: F80, sine: F80, cosine: 
 }
 
 /** FPTAN: the tangent replaces ST(0), `one` (1.0, or the same NaN) is pushed above it. */
-export function tangentF80(env: FloatEnvironment, a: F80, tangent: F80, one: F80, pi = PI): boolean {
+export function tangentF80(env: FloatEnvironment, a: F80, tangent: F80, one: F80, pi: bigint): boolean {
   if (isOutOfRange(env, a)) return OUT_OF_RANGE;
   let sign = (a.se >> 15) & 1;
   if (circularSpecial(env, a, tangent, one)) return FINISHED;

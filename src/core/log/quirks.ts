@@ -1,0 +1,25 @@
+/**
+ * Quirks: behaviours of earlier versions that a recording depends on. A log made before a guest-visible change replays
+ * as it was made; one made after it says nothing. Each quirk has a name, which stands in the manifest of logs that need
+ * it (a branch of an old recording, say), and words for `reprise info`. Format 1 had no place for the names of what was
+ * changed later: every log of that format has the quirks of FORMAT_1. May import nothing.
+ */
+
+/** By name: what the machine does, in the words of a report. */
+export const QUIRKS = {
+  'exact-pi': 'FSIN, FCOS, FSINCOS and FPTAN reduce their argument by the true value of pi',
+} as const;
+
+export type QuirkName = keyof typeof QUIRKS;
+
+/** What a log of format 1 was recorded with. */
+const FORMAT_1: readonly QuirkName[] = ['exact-pi'];
+
+export function isQuirk(name: string): name is QuirkName {
+  return Object.hasOwn(QUIRKS, name);
+}
+
+/** Quirks that a log of this format (frames.ts, LOG_FORMAT) has besides those that its manifest names. */
+export function quirksOfFormat(format: number): readonly QuirkName[] {
+  return format === 1 ? FORMAT_1 : [];
+}
