@@ -8,12 +8,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { Random } from '../../src/core/base/random.ts';
 import { PI, PI_OF_66_BITS } from '../../src/core/cpu/float/ieee/big-fixed.ts';
 import { makeFloatEnvironment, useControlWord } from '../../src/core/cpu/float/ieee/environment.ts';
 import { type F80, makeF80 } from '../../src/core/cpu/float/x87/f80.ts';
 import { cosineF80, sineF80, tangentF80 } from '../../src/core/cpu/float/x87/f80-transcendental.ts';
 import { ANSWER_WORDS, askNative, nativeFloat, REQUEST, REQUEST_WORDS } from './native.ts';
-import { RandomWords } from './values.ts';
 
 const CONTROL = 0x37f;
 const caseCount = Number(process.env['REPRISE_CASES'] ?? 10_300);
@@ -101,7 +101,7 @@ for (const { name, number, answerWord, equalOfThousand, compute } of INSTRUCTION
     skip: 'reason' in native ? native.reason : false,
   }, () => {
     if (!('path' in native)) return;
-    const random = new RandomWords(seed + number);
+    const random = new Random(seed + number);
     const requests = new Int32Array(caseCount * REQUEST_WORDS);
     for (let i = 0; i < caseCount; i++) {
       const at = i * REQUEST_WORDS;
