@@ -5,6 +5,7 @@
  * A tree is a map from path to text, so that tidy.prop.ts can show on small invented trees that every rule fires.
  * Rules look at tokens (tokens.ts), never at raw text, except those about lines and paths.
  */
+import { checkProse } from './paths.ts';
 import { type ImportedModule, importsOf, type Token, tokenize } from './tokens.ts';
 
 /** Path with forward slashes, relative to the root, to text. */
@@ -40,7 +41,7 @@ const topFolders = new Set(['src', 'tiers', 'replay-logs', 'proptests', 'benchma
 const rootFiles = new Set(
   (
     'package.json package-lock.json biome.json tsconfig.json tsconfig.base.json ' +
-    'README.md ARCHITECTURE.md CHANGELOG.md CONTRIBUTING.md LICENSE'
+    'README.md ARCHITECTURE.md MEASUREMENTS.md CHANGELOG.md CONTRIBUTING.md LICENSE'
   ).split(' '),
 );
 
@@ -454,6 +455,7 @@ export function tidy(tree: Tree, longAllowed: Readonly<Record<string, string>> =
       .flatMap(checkPureWords),
     ...sources.flatMap(checkShape),
     ...checkLines(tree, longAllowed),
+    ...checkProse(tree),
   ];
   const order = (violation: Violation): string => `${violation.path}:${String(violation.line).padStart(6, '0')}`;
   return violations.sort((a, b) => (order(a) < order(b) ? -1 : 1));

@@ -26,7 +26,7 @@ export interface Engine {
   explain?(cpu: Cpu): string;
 }
 
-/** Who must know that code bytes changed. Called by memory/code-pages.ts. */
+/** Who must know that code bytes changed. Called by memory/address-space.ts. */
 export interface CodeInvalidator {
   /** A write touched bytes that blocks were made from: physical byte range [from, to). */
   invalidate(from: number, to: number): void;

@@ -100,7 +100,7 @@ export const FIELDS: readonly Field[] = [
   field('pendingDebug', 'i32', 1, 'control'), // DR6 bits of a #DB trap due before the next instruction
   field('a20', 'i32', 1, 'control'), // 1 = address line 20 passes
   field('scratch', 'i32', 1, 'derived'), // where compiled code leaves a value that lies unaligned in memory
-  field('modeKey', 'i32', 1, 'derived'), // MODE_*: what decoded code depends on; see state/mode.ts
+  field('modeKey', 'i32', 1, 'derived'), // MODE_*: what decoded code depends on; updateMode makes it
   field('tick', 'f64', 1, 'control'), // retired instructions plus idle ticks, exact below 2^53
 ];
 

@@ -1,12 +1,12 @@
 // ACPI tables for machines that boot without firmware, built by hand (ACPI 6.4 chapter 5; table versions
 // of ACPI 2.0): RSDP, RSDT, XSDT, FADT, FACS, DSDT and, when the machine has an APIC, MADT. They describe
-// the PIIX4-style power block of devices/acpi.ts. No SMBIOS, no processor objects, no interrupt routing.
+// the PIIX4-style power block of devices/timers/acpi-pm.ts. No SMBIOS, no processor objects, no interrupt routing.
 
 import type { AddressSpace } from '../../memory/address-space.ts';
 import * as aml from './aml.ts';
 import { write16, write32 } from './bytes.ts';
 
-// The power-management block; devices/acpi.ts answers there.
+// The power-management block; devices/timers/acpi-pm.ts answers there.
 export const PM1_EVENT_PORT = 0x600;
 export const PM1_CONTROL_PORT = 0x604;
 export const PM_TIMER_PORT = 0x608;
