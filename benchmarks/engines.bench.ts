@@ -5,18 +5,14 @@
  */
 import { buildGuest, listGuests } from '../src/host/node/guest-images.ts';
 import { type BootedMachine, createMachine } from '../src/library.ts';
+import { benchArguments } from './bench-options.ts';
 
-const option = (name: string, otherwise: string): string =>
-  process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise;
+const args = benchArguments();
 
 // A policy is written with + between its parts: js:threshold=1+region=4.
-const engines = option('engines', 'interp,js,tiered')
-  .split(',')
-  .map((name) => name.replaceAll('+', ','));
-const scale = Number(option('scale', '1000')) / 1000;
-const names = option('guest', '')
-  .split(',')
-  .filter((name) => name !== '');
+const engines = (args.text('engines') ?? 'interp,js,tiered').split(',').map((name) => name.replaceAll('+', ','));
+const scale = (args.number('scale') ?? 1000) / 1000;
+const names = (args.text('guest') ?? '').split(',').filter((name) => name !== '');
 const guests = listGuests().filter((guest) =>
   names.length > 0 ? names.includes(guest.name) : guest.kind === 'benchmark',
 );

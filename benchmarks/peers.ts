@@ -5,13 +5,13 @@
 
 import { createRequire } from 'node:module';
 import { performance } from 'node:perf_hooks';
-import { parseArgs } from 'node:util';
 import { V86 } from 'v86';
 import { SILENT_OUTPUT } from '../src/core/board/silent.ts';
 import { bootMultiboot } from '../src/core/machine/boot/multiboot.ts';
 import { LivePort } from '../src/core/session/live-port.ts';
 import { Machine } from '../src/core/machine/machine.ts';
 import { buildGuest, listGuests } from '../src/host/node/guest-images.ts';
+import { scriptArguments } from '../src/host/cli/script-arguments.ts';
 import { Interpreter } from '../tiers/interp/engine.ts';
 
 interface Run {
@@ -94,10 +94,16 @@ const median = (values: readonly number[]): number => [...values].sort((a, b) =>
 const speed = (run: Run): number => run.instructions / run.milliseconds / 1000;
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: { rounds: { type: 'string', default: '5' }, json: { type: 'boolean', default: false } },
+  const args = scriptArguments({
+    name: 'peers',
+    program: 'npm run peers --',
+    positionals: [],
+    brief: 'the same work on other emulators',
+    summary: "Runs the built-in compute guests on the interpreter and on npm's v86 without its JIT, in turns.",
+    options: [{ name: 'rounds', value: 'N', range: [1, 1000], help: 'medians of so many rounds (default 5)' }],
   });
-  const rounds = Number(values.rounds);
+  const rounds = args.number('rounds') ?? 5;
+  const isJson = args.has('json');
   const rows: { guest: string; reprise: number; v86: number; ratio: number }[] = [];
   for (const guest of listGuests().filter((each) => each.kind === 'benchmark')) {
     const image = buildGuest(guest.name);
@@ -113,7 +119,7 @@ async function main(): Promise<void> {
     }
     const ratio = median(ours.map((value, i) => value / theirs[i]));
     rows.push({ guest: guest.name, reprise: median(ours), v86: median(theirs), ratio });
-    if (!values.json) {
+    if (!isJson) {
       const row = rows[rows.length - 1];
       console.log(
         `${row.guest.padEnd(8)} reprise interp ${row.reprise.toFixed(1).padStart(6)} M/s   ` +
@@ -122,7 +128,7 @@ async function main(): Promise<void> {
     }
   }
   const summary = { medianReprise: median(rows.map((r) => r.reprise)), medianRatio: median(rows.map((r) => r.ratio)) };
-  if (values.json) console.log(JSON.stringify({ rows, ...summary }));
+  if (isJson) console.log(JSON.stringify({ rows, ...summary }));
   else
     console.log(`median: ${summary.medianReprise.toFixed(1)} M/s, ${summary.medianRatio.toFixed(2)} × v86 without JIT`);
   process.exit(0);

@@ -1,6 +1,6 @@
 /**
  * Runs the benchmarks, one process after another: npm run bench [-- WORD...]. A WORD keeps the files whose path
- * contains it; options (beginning with a dash) go to the benchmarks. The list is made of the sources, *.bench.ts.
+ * contains it; options (bench-options.ts) go to the benchmarks. The list is made of the sources, *.bench.ts.
  *
  * Numbers from a busy machine mean nothing: compare only what ran side by side in one process.
  */
@@ -8,10 +8,11 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { benchArguments } from '../dist/benchmarks/bench-options.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const words = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
-const options = process.argv.slice(2).filter((argument) => argument.startsWith('-'));
+const given = process.argv.slice(2);
+const words = benchArguments(given).positionals;
 const all = readdirSync(join(root, 'benchmarks'), { recursive: true })
   .map((path) => `benchmarks/${path.replaceAll('\\', '/')}`)
   .filter((path) => path.endsWith('.bench.ts'))
@@ -32,7 +33,7 @@ for (const path of chosen) {
     process.exit(2);
   }
   console.log(`\n== ${path}`);
-  const ended = spawnSync(process.execPath, ['--expose-gc', '--enable-source-maps', built, ...options], {
+  const ended = spawnSync(process.execPath, ['--expose-gc', '--enable-source-maps', built, ...given], {
     cwd: root,
     stdio: 'inherit',
   });

@@ -8,9 +8,7 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { buildGuest, findGuest, listGuests } from '../src/host/node/guest-images.ts';
 import { createMachine, serialText } from '../src/library.ts';
-
-const option = (name: string, otherwise: string): string =>
-  process.argv.find((argument) => argument.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise;
+import { benchArguments } from './bench-options.ts';
 
 const LENGTHS = [
   ['/100', 0.01],
@@ -57,12 +55,11 @@ function runApart(name: string, engine: string, count: string): Run {
 const median = (numbers: readonly number[]): number => [...numbers].sort((a, b) => a - b)[numbers.length >> 1];
 
 function compare(): void {
-  const rounds = Number(option('rounds', '7'));
+  const args = benchArguments();
+  const rounds = args.number('rounds') ?? 7;
   // A policy is written with + between its parts: js:threshold=1+region=4.
-  const engines = option('engines', 'interp,js,tiered')
-    .split(',')
-    .map((name) => name.replaceAll('+', ','));
-  const wanted = option('guest', '');
+  const engines = (args.text('engines') ?? 'interp,js,tiered').split(',').map((name) => name.replaceAll('+', ','));
+  const wanted = args.text('guest') ?? '';
   const guests = listGuests().filter(({ name }) => wanted === '' || wanted.split(',').includes(name));
   console.log(
     `${'guest'.padEnd(14)}${'ticks'.padStart(12)}${engines.map((name) => name.padStart(22)).join('')}   last / best other`,

@@ -94,6 +94,11 @@ function whyNot({ packages, probe }) {
 }
 
 const words = process.argv.slice(2);
+if (words.includes('--help')) {
+  const names = steps.map(({ name }) => `  ${name}`).join('\n');
+  console.log(`usage: npm run ci:extra -- [WORD...]\n\nRuns the steps whose name contains one of the WORDs:\n${names}`);
+  process.exit(0);
+}
 const counts = { passed: 0, failed: 0, skipped: 0 };
 for (const step of steps) {
   if (words.length > 0 && !words.some((word) => step.name.includes(word))) continue;

@@ -29,6 +29,15 @@ function fail(line) {
   process.exit(2);
 }
 
+const usage = `usage: npm test -- [WORD...] [--node-option...]
+
+Runs the test files whose path contains one of the WORDs, or all of them. Options go to node --test, as in
+--test-name-pattern=TEXT.`;
+
+if (process.argv.includes('--help')) {
+  console.log(usage);
+  process.exit(0);
+}
 const words = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 const options = process.argv.slice(2).filter((argument) => argument.startsWith('-'));
 const all = ['proptests', 'tiers'].flatMap(findTests);

@@ -12,7 +12,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writ
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
+import { scriptArguments } from '../../src/host/cli/script-arguments.ts';
 import { buildGuest, findGuest } from '../../src/host/node/guest-images.ts';
 import { type RecordSettings, record, serialText } from '../../src/library.ts';
 import { projectRoot } from '../support/poison.ts';
@@ -130,17 +130,22 @@ const jsonOf = (result: Result): string =>
   JSON.stringify(result, (_, value) => (value instanceof RegExp ? String(value) : value));
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
-    options: {
-      only: { type: 'string' },
-      minutes: { type: 'string', default: '60' },
-      'seconds-each': { type: 'string', default: '300' },
-      seed: { type: 'string', default: '1' },
-      list: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-    },
+  const args = scriptArguments({
+    name: 'mutation',
+    program: 'npm run mutation --',
+    positionals: [],
+    brief: 'faults put in, to be found',
+    summary:
+      'Puts one fault at a time into a copy of the built program and shows that the checks name its instruction.',
+    options: [
+      { name: 'only', value: 'TEXT', help: 'those whose file or effect has TEXT, or of these numbers, as 3,7,20-45' },
+      { name: 'minutes', value: 'M', range: [1, 100_000], help: 'end after so long (default 60)' },
+      { name: 'seconds-each', value: 'S', range: [1, 100_000], help: 'give up on one after so long (default 300)' },
+      { name: 'seed', value: 'N', range: [0, 2 ** 31], help: 'of the random programs and the order (default 1)' },
+      { name: 'list', help: 'list them, run nothing' },
+    ],
   });
-  const { only } = values;
+  const only = args.text('only');
   const ranges = /^[\d,-]+$/.test(only ?? '')
     ? only?.split(',').map((range) => range.split('-').map(Number))
     : undefined;
@@ -148,16 +153,16 @@ async function main(): Promise<number> {
     if (ranges !== undefined) return ranges.some(([first, last = first]) => index >= first && index <= last);
     return only === undefined || `${file} ${breaks}`.includes(only);
   });
-  if (values.list) {
+  if (args.has('list')) {
     for (const one of chosen) console.log(`${MUTATIONS.indexOf(one)} ${one.file}: ${one.breaks}`);
     return 0;
   }
-  const seed = Number(values.seed);
+  const seed = args.number('seed') ?? 1;
   const dice = new Random(seed);
   const order = chosen.map((mutation) => ({ mutation, key: dice.below(2 ** 30) })).sort((a, b) => a.key - b.key);
   const root = mkdtempSync(join(tmpdir(), 'reprise-mutation-'));
   const results: Result[] = [];
-  const endMs = Date.now() + Number(values.minutes) * 60_000;
+  const endMs = Date.now() + (args.number('minutes') ?? 60) * 60_000;
   try {
     for (const part of ['dist/src', 'dist/tiers', 'dist/proptests', 'guests', 'package.json']) {
       cpSync(join(projectRoot, part), join(root, part), {
@@ -186,9 +191,9 @@ async function main(): Promise<number> {
     }
     for (const { mutation } of order) {
       if (Date.now() > endMs) break;
-      const result = tryOne(root, logs, mutation, Number(values['seconds-each']) * 1000);
+      const result = tryOne(root, logs, mutation, (args.number('seconds-each') ?? 300) * 1000);
       results.push(result);
-      console.log(values.json ? jsonOf(result) : lineOf(result));
+      console.log(args.has('json') ? jsonOf(result) : lineOf(result));
     }
   } finally {
     rmSync(root, { recursive: true, force: true });

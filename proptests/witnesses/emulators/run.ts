@@ -8,7 +8,7 @@
  * only tells whether both emulators are there.
  */
 import { Random } from '../../../src/core/base/random.ts';
-import { parseArgs } from 'node:util';
+import { scriptArguments } from '../../../src/host/cli/script-arguments.ts';
 import { showDifferences } from './compare.ts';
 import { type EmulatorName, type Outcome, runBatch, whyMissing } from './emulators.ts';
 import { AREAS } from './generate.ts';
@@ -22,22 +22,29 @@ import { buildTemplate, type CampaignCase, caseSize, Draft } from './world.ts';
 const BATCH_BYTES = 96 << 10;
 const BATCH_CASES_MAX = 600;
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string', default: '1' },
-    cases: { type: 'string', default: '1000' },
-    area: { type: 'string' },
-    show: { type: 'string', default: '20' },
-    only: { type: 'string' },
-    from: { type: 'string', default: '0' },
-    probe: { type: 'boolean', default: false },
-  },
+const COUNT_MAX = 2 ** 31;
+const args = scriptArguments({
+  name: 'campaign',
+  program: 'npm run campaign --',
+  isText: true,
+  positionals: [],
+  brief: 'random system states against two emulators',
+  summary: 'Runs random system states and short guests on Reprise, QEMU and Bochs; every difference wants a verdict.',
+  options: [
+    { name: 'seed', value: 'S', range: [0, COUNT_MAX], help: 'of the cases (default 1)' },
+    { name: 'cases', value: 'N', range: [0, COUNT_MAX], help: 'so many (default 1000)' },
+    { name: 'from', value: 'K', range: [0, COUNT_MAX], help: 'begin at case K' },
+    { name: 'only', value: 'K', range: [0, COUNT_MAX], help: 'case K alone' },
+    { name: 'area', value: 'A,B,...', help: `of these areas: ${Object.keys(AREAS).join(', ')}` },
+    { name: 'show', value: 'N', range: [0, COUNT_MAX], help: 'print at most so many (default 20)' },
+    { name: 'probe', help: 'only tell whether both emulators are there' },
+  ],
 });
 
 const monitor = buildMonitor();
 const template = buildTemplate(monitor);
-const seed = Number(values.seed);
-const names = values.area === undefined ? Object.keys(AREAS) : values.area.split(',');
+const seed = args.number('seed') ?? 1;
+const names = args.text('area')?.split(',') ?? Object.keys(AREAS);
 for (const name of names) {
   if (AREAS[name] === undefined) {
     process.stderr.write(`there is no area ${name}: choose ${Object.keys(AREAS).join(', ')}\n`);
@@ -51,7 +58,7 @@ if (missing.length > 0) {
   );
   process.exit(2);
 }
-if (values.probe) process.exit(0);
+if (args.has('probe')) process.exit(0);
 
 function makeCase(area: string, index: number): CampaignCase {
   const random = new Random((Math.imul(seed, 0x9e3779b1) + Math.imul(index, 7919)) | 0);
@@ -66,9 +73,10 @@ function showOutcome(outcome: Outcome): string {
   return `${outcome.end} ${fields}\n      ${memory.join(' ')}`;
 }
 
-const total = values.only === undefined ? Number(values.cases) : 1;
-const first = Number(values.only ?? values.from);
-const showMax = Number(values.show);
+const isAlone = args.has('only');
+const total = isAlone ? 1 : (args.number('cases') ?? 1000);
+const first = args.number('only') ?? args.number('from') ?? 0;
+const showMax = args.number('show') ?? 20;
 const startMs = Date.now();
 const counts = { agreed: 0, settled: 0, unsettled: 0 };
 let slipped = 0;
@@ -94,7 +102,6 @@ function report(index: number, c: CampaignCase, outcomes: Outcomes): void {
     }
   }
   if (lines.length > 0) byArea.set(c.area, (byArea.get(c.area) ?? 0) + 1);
-  const isAlone = values.only !== undefined;
   if (isAlone) {
     for (const verdict of verdicts) lines.push(`  settled by ${verdict.name}: ${verdict.reason}\n`);
     for (const name of ['reprise', ...PEERS] as const) lines.push(`  ${name}: ${showOutcome(outcomes[name])}\n`);

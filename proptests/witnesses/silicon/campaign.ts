@@ -6,8 +6,8 @@
  * mismatches. With --coverage it reports what is tested of each row instead (coverage.ts), with --vectors it takes
  * vectors for committing (harvest.ts). Without a witness it says why and ends with status 2.
  */
-import { parseArgs } from 'node:util';
-import { UsageError } from '../../../src/host/cli/args.ts';
+import { scriptArguments } from '../../../src/host/cli/script-arguments.ts';
+import { UsageError } from '../../../src/host/node/errors.ts';
 import { DEFAULT_ENGINE, EngineError, loadEngine } from '../../../src/engines.ts';
 import { coverage } from './coverage.ts';
 import { Emulated } from './emulated.ts';
@@ -16,8 +16,6 @@ import { takeVectors } from './harvest.ts';
 import { type Budget, hunt } from './hunt.ts';
 import { openWitness, witnessAvailable } from './witness.ts';
 
-const usage = `npm run witness -- [--seed S] [--minutes M | --cases N] [--engine NAME] [--only PATTERN]
-  [--area integer|x87|simd] [--coverage | --vectors FOLDER [--per-form N]]`;
 const AREAS = ['integer', 'x87', 'simd'];
 const COVERAGE_CASES_PER_FORM = 40;
 
@@ -30,8 +28,6 @@ function number(name: string, text: string | undefined, byDefault: number): numb
 }
 
 function chooseForms(only: string | undefined, area: string | undefined): typeof WITNESSED_FORMS {
-  if (area !== undefined && !AREAS.includes(area))
-    throw new UsageError(`--area wants one of ${AREAS.join(', ')}, not "${area}"`);
   let pattern: RegExp | null;
   try {
     pattern = only === undefined ? null : new RegExp(only);
@@ -57,40 +53,48 @@ function makeBudget(minutes: number, casesMax: number): Budget {
 }
 
 async function main(): Promise<number> {
-  const text = { type: 'string' } as const;
-  const { values } = parseArgs({
-    options: {
-      seed: text,
-      minutes: text,
-      cases: text,
-      engine: text,
-      only: text,
-      area: text,
-      coverage: { type: 'boolean' },
-      vectors: text,
-      'per-form': text,
-    },
+  const args = scriptArguments({
+    name: 'witness',
+    program: 'npm run witness --',
+    isText: true,
+    positionals: [],
+    brief: 'random instructions against this processor',
+    summary:
+      'Runs random instructions on the processor of this machine and on an engine, and compares every defined bit.',
+    options: [
+      { name: 'seed', value: 'S', help: 'of the cases (default 1)' },
+      { name: 'minutes', value: 'M', help: 'for so long (default 1)' },
+      { name: 'cases', value: 'N', help: 'so many cases instead' },
+      { name: 'engine', value: 'NAME', kind: 'engine', help: `the engine (default ${DEFAULT_ENGINE})` },
+      { name: 'only', value: 'PATTERN', help: 'forms whose name matches this regular expression' },
+      { name: 'area', value: 'NAME', choices: AREAS, help: `one of ${AREAS.join(', ')}` },
+      { name: 'coverage', help: 'say what is tested of each row, run nothing else' },
+      { name: 'vectors', value: 'FOLDER', kind: 'directory', help: 'take vectors for committing' },
+      { name: 'per-form', value: 'N', help: 'so many vectors a form (default 12)' },
+    ],
+    notes: ['Status 1 when there were mismatches; 2 without a witness, with the reason.'],
   });
-  const seed = number('seed', values.seed, 1);
-  const casesMax = number('cases', values.cases, Number.POSITIVE_INFINITY);
-  const minutes = number('minutes', values.minutes, values.cases === undefined ? 1 : Number.POSITIVE_INFINITY);
-  const perForm = number('per-form', values['per-form'], 12);
-  const forms = chooseForms(values.only, values.area);
-  const engineName = values.engine ?? DEFAULT_ENGINE;
+  const seed = number('seed', args.text('seed'), 1);
+  const casesMax = number('cases', args.text('cases'), Number.POSITIVE_INFINITY);
+  const minutes = number('minutes', args.text('minutes'), args.has('cases') ? Number.POSITIVE_INFINITY : 1);
+  const perForm = number('per-form', args.text('per-form'), 12);
+  const forms = chooseForms(args.text('only'), args.text('area'));
+  const engineName = args.text('engine') ?? DEFAULT_ENGINE;
+  const vectors = args.text('vectors');
   const ours = new Emulated(await loadEngine(engineName));
   const reason = witnessAvailable();
   if (reason !== null) process.stderr.write(`no silicon witness: ${reason}\n`);
-  if (reason !== null && !values.coverage) return 2;
+  if (reason !== null && !args.has('coverage')) return 2;
   const witness = reason === null ? await openWitness() : null;
   try {
-    if (values.coverage || witness === null) {
+    if (args.has('coverage') || witness === null) {
       for (const line of await coverage(witness, seed, COVERAGE_CASES_PER_FORM)) process.stdout.write(`${line}\n`);
       return 0;
     }
     const agreed =
-      values.vectors === undefined
+      vectors === undefined
         ? await hunt({ witness, engineName, ours, forms, seed, budget: makeBudget(minutes, casesMax) })
-        : await takeVectors(witness, ours, forms, seed, values.vectors, perForm);
+        : await takeVectors(witness, ours, forms, seed, vectors, perForm);
     return agreed ? 0 : 1;
   } finally {
     witness?.close();
@@ -100,9 +104,7 @@ async function main(): Promise<number> {
 try {
   process.exitCode = await main();
 } catch (error) {
-  const { code } = error as { code?: string };
-  if (!(error instanceof UsageError || error instanceof EngineError) && !code?.startsWith('ERR_PARSE_ARGS'))
-    throw error;
-  process.stderr.write(`${(error as Error).message}\nusage: ${usage}\n`);
+  if (!(error instanceof UsageError || error instanceof EngineError)) throw error;
+  process.stderr.write(`witness: ${error.message}; npm run witness -- --help lists the options.\n`);
   process.exitCode = 2;
 }

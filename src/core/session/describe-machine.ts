@@ -10,15 +10,13 @@ import { isElf } from '../machine/boot/elf.ts';
 import { isLinuxImage } from '../machine/boot/linux.ts';
 import { findMultibootHeader } from '../machine/boot/multiboot.ts';
 import {
-  CPU_MODEL,
-  deviceRecords,
   HASH_EVERY_TICKS_DEFAULT,
-  type Images,
+  MEMORY_MEGABYTES_DEFAULT,
   MEMORY_MEGABYTES_MAX,
   NS_PER_TICK_DEFAULT,
-} from './session.ts';
+} from './defaults.ts';
+import { CPU_MODEL, deviceRecords, type Images } from './session.ts';
 
-export const MEMORY_MEGABYTES_DEFAULT = 128;
 /** The log holds powers of two between 1 / this and this. */
 const NS_PER_TICK_MAX = 2 ** 20;
 

@@ -18,6 +18,7 @@ import { Machine } from '../machine/machine.ts';
 import type { MachineOptions, StopReason } from '../machine/machine.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { EFLAGS, HALTED, IF, RAM_BASE } from '../state/layout.ts';
+import { HASH_EVERY_TICKS_DEFAULT, MEMORY_MEGABYTES_MAX } from './defaults.ts';
 import type { Divergence } from './divergence.ts';
 import type { LogReader } from '../log/log.ts';
 import type { DeviceRecord, MachineManifest } from '../log/manifest.ts';
@@ -25,12 +26,6 @@ import { isQuirk, type QuirkName } from '../log/quirks.ts';
 
 /** The processor that the machine has; in the manifest, so that a log of another one is told apart. */
 export const CPU_MODEL = 'p6';
-/** State hashes are this many ticks apart unless the manifest says otherwise: a second or so of host time. */
-export const HASH_EVERY_TICKS_DEFAULT = 2 ** 26;
-/** Guest nanoseconds per tick: what makes a Debian kernel boot fastest (MEASUREMENTS.md). */
-export const NS_PER_TICK_DEFAULT = 8;
-/** Memory and TLB share one 31-bit space of host addresses. */
-export const MEMORY_MEGABYTES_MAX = 2032;
 
 /** Bytes by role: `kernel`, `initrd`, `module0` …, `bios`. */
 export type Images = ReadonlyMap<string, Uint8Array>;

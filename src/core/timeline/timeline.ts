@@ -13,6 +13,7 @@
  */
 import { SILENT_OUTPUT } from '../board/silent.ts';
 import type { CodeInvalidator, Engine } from '../machine/engine.ts';
+import { CHECKPOINT_BYTES_DEFAULT } from '../session/defaults.ts';
 import { DevicelessPort } from '../session/deviceless-port.ts';
 import { ReplayingPort } from '../session/replaying-port.ts';
 import type { DeliveryWatcher, Machine, StopReason } from '../machine/machine.ts';
@@ -69,7 +70,6 @@ export interface TimelineOptions {
   readonly holdTicks?: number;
 }
 
-export const CHECKPOINT_BYTES_DEFAULT = 512 << 20;
 /** Ticks between two yields: some 40 ms. */
 const CHUNK_TICKS = 1 << 22;
 /**

@@ -9,11 +9,9 @@ import type { StopReason } from '../machine/machine.ts';
 import { PageStore, type Snapshot } from '../machine/snapshot.ts';
 import { CHECK_KIND } from '../log/events.ts';
 import type { LogReader } from '../log/log.ts';
+import { INTERVAL_TICKS_DEFAULT } from '../session/defaults.ts';
 import { checkManifest, type EngineFactory, type Images, Session } from '../session/session.ts';
 import { inputsOf, type TickedInput, WitnessPort } from './witness-port.ts';
-
-/** Ticks between two comparisons: a comparison costs about as much as 20 k instructions. */
-export const INTERVAL_TICKS_DEFAULT = 2 ** 21;
 
 export interface Witness {
   /** As people call the engine; unique among the witnesses. */

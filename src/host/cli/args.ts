@@ -1,26 +1,33 @@
-// The command line as data: a command is a table of options and positionals, and from the table come both the parser
-// and the help text. What does not fit throws UsageError, one sentence that says what was expected and what to do.
+// The command line as data: a verb is a row of options and positionals (verbs.ts), and from the rows come the parser, the
+// help (help.ts), the completions (completion.ts) and the man page (man-page.ts). Words are split by parseArgs of
+// node:util; here they are held against the row. What does not fit throws UsageError, one sentence that says what was
+// expected and what to do.
 
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
+import { parseArgs } from 'node:util';
+import { UsageError } from '../node/errors.ts';
 
-/** A failure that is the world's and not the program's: message for a person, exit status. */
-export class CommandError extends Error {
-  override readonly name = 'CommandError';
-  readonly status: number;
-  constructor(message: string, status = 2) {
-    super(message);
-    this.status = status;
-  }
-}
+/** What stands where a value or a positional is wanted, for completion. */
+export type ValueKind =
+  | 'file'
+  | 'directory'
+  /** A recording. */
+  | 'log'
+  | 'engine'
+  /** Names of engines with commas between them. */
+  | 'engines'
+  | 'verb';
 
 export interface OptionSpec {
   readonly name: string;
+  /** One letter: `-o`. */
+  readonly short?: string;
   /** What the value is called in the help; absent: the option takes none. */
   readonly value?: string;
+  readonly kind?: ValueKind;
   /** The only values allowed. */
   readonly choices?: readonly string[];
+  /** Values that completion offers beside others. */
+  readonly suggestions?: readonly string[];
   /** A whole number in this range, underscores allowed. */
   readonly range?: readonly [min: number, max: number];
   /** May be given several times; its values are then a list. */
@@ -30,15 +37,31 @@ export interface OptionSpec {
   readonly help: string;
 }
 
-export interface CommandSpec {
+export interface Positional {
+  /** Such as LOG. */
   readonly name: string;
-  /** Names of what stands without dashes, such as LOG. */
-  readonly positionals: readonly string[];
-  /** One line. */
+  readonly kind?: ValueKind;
+  readonly choices?: readonly string[];
+  /** May be left out; only the last ones can. */
+  readonly isOptional?: boolean;
+  /** As many as one likes; only the last one can. */
+  readonly isRepeated?: boolean;
+}
+
+export interface VerbSpec {
+  readonly name: string;
+  readonly positionals: readonly Positional[];
+  /** A few words, for the list of verbs. */
+  readonly brief: string;
+  /** A sentence. */
   readonly summary: string;
-  /** Below the options. */
-  readonly notes?: string;
+  /** Paragraphs below the options. */
+  readonly notes?: readonly string[];
   readonly options: readonly OptionSpec[];
+  /** How the command is called; absent: `reprise` and the name. */
+  readonly program?: string;
+  /** What it prints is a text for another program: neither JSON nor coloured. */
+  readonly isText?: true;
 }
 
 export class Arguments {
@@ -67,55 +90,61 @@ export class Arguments {
   }
 }
 
-const COMMON: readonly OptionSpec[] = [
+const RESULT_OPTIONS: readonly OptionSpec[] = [
   { name: 'json', help: 'results as JSON on standard output' },
   { name: 'no-color', help: 'no colours (as NO_COLOR in the environment)' },
-  { name: 'help', help: 'this text' },
 ];
+const HELP_OPTION: OptionSpec = { name: 'help', short: 'h', help: 'this text' };
 
-function optionsOf(command: CommandSpec): readonly OptionSpec[] {
-  return [...command.options, ...COMMON];
+/** Those of the verb, and those that every verb has. */
+export function optionsOf(verb: VerbSpec): readonly OptionSpec[] {
+  return [...verb.options, ...(verb.isText === true ? [] : RESULT_OPTIONS), HELP_OPTION];
 }
 
-export function parseArguments(command: CommandSpec, words: readonly string[]): Arguments {
-  const options = optionsOf(command);
+export function parseArguments(verb: VerbSpec, words: readonly string[]): Arguments {
+  const options = optionsOf(verb);
+  const { tokens } = parseArgs({
+    args: [...words],
+    options: Object.fromEntries(
+      options.map(({ name, short, value }) => [
+        name,
+        { type: value === undefined ? 'boolean' : 'string', ...(short === undefined ? {} : { short }) } as const,
+      ]),
+    ),
+    // What is wrong is said below, with the verb's own words.
+    strict: false,
+    allowPositionals: true,
+    tokens: true,
+  });
   const positionals: string[] = [];
   const values = new Map<string, string[]>();
-  const queue = [...words];
-  for (let word = queue.shift(); word !== undefined; word = queue.shift()) {
-    if (word === '--') {
-      positionals.push(...queue);
-      break;
-    }
-    if (word === '-h') word = '--help';
-    if (!word.startsWith('--')) {
-      if (word.startsWith('-') && word.length > 1) throw unknownOption(command, word, options);
-      positionals.push(word);
+  for (const token of tokens) {
+    if (token.kind === 'option-terminator') continue;
+    if (token.kind === 'positional') {
+      positionals.push(token.value);
       continue;
     }
-    const equals = word.indexOf('=');
-    const name = word.slice(2, equals < 0 ? undefined : equals);
-    const option = options.find((candidate) => candidate.name === name);
-    if (option === undefined) throw unknownOption(command, `--${name}`, options);
-    const given = values.get(name);
+    const option = options.find(({ name }) => name === token.name);
+    if (option === undefined) throw unknownOption(verb, token.rawName, options);
+    const given = values.get(option.name);
     if (given !== undefined && option.repeat !== true && option.value !== undefined) {
-      throw new UsageError(`--${name} is given twice: give it once.`);
+      throw new UsageError(`--${option.name} is given twice: give it once.`);
     }
-    values.set(name, [...(given ?? []), readValue(option, word, equals, queue)]);
+    values.set(option.name, [...(given ?? []), readValue(option, token.value, token.inlineValue === true)]);
   }
-  if (!values.has('help')) checkPositionals(command, positionals);
+  if (!values.has('help')) checkPositionals(verb, positionals);
   return new Arguments(positionals, values);
 }
 
-function readValue(option: OptionSpec, word: string, equals: number, queue: string[]): string {
+function readValue(option: OptionSpec, value: string | undefined, isInline: boolean): string {
   const name = `--${option.name}`;
   if (option.value === undefined) {
-    if (equals >= 0) throw new UsageError(`${name} takes no value: write it without "${word.slice(equals)}".`);
+    if (value !== undefined) throw new UsageError(`${name} takes no value: write it without "=${value}".`);
     return '';
   }
-  const value = equals >= 0 ? word.slice(equals + 1) : queue.shift();
-  if (value === undefined || (equals < 0 && /^--[a-z]/.test(value))) {
-    throw new UsageError(`${name} needs a value: ${name} ${option.value}.`);
+  if (value === undefined) throw new UsageError(`${name} needs a value: ${name} ${option.value}.`);
+  if (!isInline && /^--[a-z]/.test(value)) {
+    throw new UsageError(`${name} needs a value: ${name} ${option.value}, or ${name}=${value} if that is it.`);
   }
   if (option.choices !== undefined && !option.choices.includes(value)) {
     throw new UsageError(`${name} is one of ${option.choices.join(', ')}, not "${value}".`);
@@ -137,33 +166,48 @@ export function wholeNumber(text: string): number {
   return Number.isSafeInteger(number) ? number : Number.NaN;
 }
 
-function checkPositionals(command: CommandSpec, positionals: readonly string[]): void {
-  const wanted = command.positionals;
-  const missing = wanted[positionals.length];
-  if (missing !== undefined) {
-    throw new UsageError(`reprise ${command.name} needs ${missing}: reprise ${command.name} ${wanted.join(' ')}.`);
-  }
-  if (positionals.length > wanted.length) {
-    const takes = wanted.length === 0 ? 'only options' : wanted.join(' ');
-    throw new UsageError(
-      `reprise ${command.name} takes ${takes}, and "${positionals[wanted.length]}" is too much: see reprise ${command.name} --help.`,
-    );
-  }
+/** What people type to run it. */
+export function programOf({ program, name }: VerbSpec): string {
+  return program ?? `reprise ${name}`;
 }
 
-function unknownOption(command: CommandSpec, word: string, options: readonly OptionSpec[]): UsageError {
+function checkPositionals(verb: VerbSpec, given: readonly string[]): void {
+  const { positionals } = verb;
+  const program = programOf(verb);
+  const all = positionals.map(({ name }) => name).join(' ');
+  const missing = positionals[given.length];
+  if (missing !== undefined && missing.isOptional !== true) {
+    throw new UsageError(`${program} needs ${missing.name}: ${program} ${all}.`);
+  }
+  if (given.length > positionals.length && positionals.at(-1)?.isRepeated !== true) {
+    const takes = positionals.length === 0 ? 'only options' : all;
+    throw new UsageError(
+      `${program} takes ${takes}, and "${given[positionals.length]}" is too much: see ${program} --help.`,
+    );
+  }
+  positionals.forEach(({ name: positional, choices }, i) => {
+    const word = given[i];
+    if (choices === undefined || word === undefined || choices.includes(word)) return;
+    const near = nearest(word, choices);
+    const hint = near === undefined ? '' : ` (did you mean ${near}?)`;
+    throw new UsageError(`${positional} of ${program} is one of ${choices.join(', ')}, not "${word}"${hint}.`);
+  });
+}
+
+function unknownOption(verb: VerbSpec, word: string, options: readonly OptionSpec[]): UsageError {
   const near = nearest(
     word.replace(/^-+/, ''),
     options.map(({ name }) => name),
   );
   const hint = near === undefined ? '' : `did you mean --${near}? `;
-  return new UsageError(
-    `reprise ${command.name} has no option ${word}: ${hint}reprise ${command.name} --help lists them.`,
-  );
+  const program = programOf(verb);
+  return new UsageError(`${program} has no option ${word}: ${hint}${program} --help lists them.`);
 }
 
-/** The candidate that is at most two edits away, if any. */
+/** The only candidate that begins so, or the one that is at most two edits away, if any. */
 export function nearest(word: string, candidates: readonly string[]): string | undefined {
+  const longer = word === '' ? [] : candidates.filter((candidate) => candidate.startsWith(word));
+  if (longer.length === 1) return longer[0];
   let best: string | undefined;
   let bestDistance = Math.min(3, Math.ceil(word.length / 2) + 1);
   for (const candidate of candidates) {
@@ -187,38 +231,4 @@ function editDistance(a: string, b: string): number {
     row = next;
   }
   return row[b.length];
-}
-
-const HELP_COLUMN = 26;
-const HELP_WIDTH = 100;
-
-export function commandHelp(command: CommandSpec): string {
-  const usage = ['usage: reprise', command.name, ...command.positionals, '[options]'].join(' ');
-  const lines = [usage, '', command.summary];
-  let group: string | undefined = '';
-  for (const option of optionsOf(command)) {
-    const heading = option.group ?? 'Options';
-    if (heading !== group) lines.push('', `${heading}:`);
-    group = heading;
-    const head = `  --${option.name}${option.value === undefined ? '' : ` ${option.value}`}`;
-    const [first = '', ...rest] = wrap(option.help, HELP_WIDTH - HELP_COLUMN);
-    if (head.length > HELP_COLUMN - 2) lines.push(head, ' '.repeat(HELP_COLUMN) + first);
-    else lines.push(head.padEnd(HELP_COLUMN) + first);
-    for (const line of rest) lines.push(' '.repeat(HELP_COLUMN) + line);
-  }
-  if (command.notes !== undefined) lines.push('', command.notes);
-  return `${lines.join('\n')}\n`;
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  if (line !== '') lines.push(line);
-  return lines;
 }

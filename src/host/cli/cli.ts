@@ -1,139 +1,32 @@
 // The command `reprise`: finds the verb, loads its file and nothing else, and turns whatever goes wrong into one
-// sentence and an exit status. Nothing here knows what the verbs do.
+// sentence and an exit status. Nothing here knows what the verbs do; verbs.ts is the table.
 
-import {
-  type Arguments,
-  commandHelp,
-  CommandError,
-  type CommandSpec,
-  nearest,
-  parseArguments,
-  UsageError,
-} from './args.ts';
+import { CommandError, UsageError } from '../node/errors.ts';
 import { VERSION } from '../../version.ts';
+import { parseArguments } from './args.ts';
+import { overview, verbHelp } from './help.ts';
+import { findVerb } from './help-command.ts';
+import { VERBS } from './verbs.ts';
 
-interface Verb {
-  readonly usage: string;
-  readonly summary: string;
-  readonly load: () => Promise<{ readonly spec: CommandSpec; readonly run: (args: Arguments) => Promise<number> }>;
-}
-
-const VERBS: Readonly<Record<string, Verb>> = {
-  run: {
-    usage: 'run',
-    summary: 'boot a guest, record nothing',
-    load: async () => {
-      const { RUN, runCommand } = await import('./run-command.ts');
-      return { spec: RUN, run: runCommand };
-    },
-  },
-  record: {
-    usage: 'record LOG',
-    summary: 'the same, recorded',
-    load: async () => {
-      const { RECORD, recordCommand } = await import('./record-command.ts');
-      return { spec: RECORD, run: recordCommand };
-    },
-  },
-  replay: {
-    usage: 'replay LOG',
-    summary: 'again, exactly; exit 1 on divergence',
-    load: async () => {
-      const { REPLAY, replayCommand } = await import('./replay-command.ts');
-      return { spec: REPLAY, run: replayCommand };
-    },
-  },
-  verify: {
-    usage: 'verify LOG',
-    summary: 'lockstep on several engines; exit 1 when they differ',
-    load: async () => {
-      const { VERIFY, verifyCommand } = await import('./verify-command.ts');
-      return { spec: VERIFY, run: verifyCommand };
-    },
-  },
-  info: {
-    usage: 'info LOG',
-    summary: 'manifest, size, events by kind',
-    load: async () => {
-      const { INFO, infoCommand } = await import('./info-command.ts');
-      return { spec: INFO, run: infoCommand };
-    },
-  },
-  events: {
-    usage: 'events LOG',
-    summary: 'list and filter the events of a log',
-    load: async () => {
-      const { EVENTS, eventsCommand } = await import('./events-command.ts');
-      return { spec: EVENTS, run: eventsCommand };
-    },
-  },
-  debug: {
-    usage: 'debug LOG',
-    summary: 'walk through a recorded run, forwards and backwards; --gdb PORT serves gdb',
-    load: async () => {
-      const { DEBUG, debugCommand } = await import('./debug-command.ts');
-      return { spec: DEBUG, run: debugCommand };
-    },
-  },
-  trace: {
-    usage: 'trace LOG FILE',
-    summary: 'a recorded run as Trace Event JSON, for Perfetto',
-    load: async () => {
-      const { TRACE, traceCommand } = await import('./trace-command.ts');
-      return { spec: TRACE, run: traceCommand };
-    },
-  },
-  explain: {
-    usage: 'explain HEX',
-    summary: 'bytes, their rows, IR and what compiled code they become',
-    load: async () => {
-      const { EXPLAIN, explainCommand } = await import('./explain-command.ts');
-      return { spec: EXPLAIN, run: explainCommand };
-    },
-  },
-};
-
-function overview(): string {
-  const verbs = Object.values(VERBS).map(({ usage, summary }) => `  reprise ${usage.padEnd(14)} ${summary}`);
-  return `Reprise ${VERSION}: records a whole x86 PC and plays it again, exactly.
-
-usage: reprise VERB [options]
-
-${verbs.join('\n')}
-
-reprise VERB --help lists the options of a verb. --json, --no-color and --help work everywhere.
-
-  reprise record boot.rlog --kernel vmlinuz --initrd initrd.gz --append "console=ttyS0" --memory 256
-  reprise replay boot.rlog --kernel vmlinuz --initrd initrd.gz
-`;
-}
-
-export async function main(words: readonly string[]): Promise<number> {
+async function main(words: readonly string[]): Promise<number> {
   const [name, ...rest] = words;
   if (name === undefined) {
-    process.stderr.write(overview());
+    process.stderr.write(overview(VERBS, VERSION));
     return 2;
   }
-  if (name === '--help' || name === '-h' || name === 'help') {
-    process.stdout.write(overview());
-    return 0;
-  }
-  if (name === '--version') {
+  if (name === '--help' || name === '-h') return main(['help', ...rest]);
+  if (name === '--version' || name === '-V') {
     process.stdout.write(`reprise ${VERSION}\n`);
     return 0;
   }
-  if (!Object.hasOwn(VERBS, name)) {
-    const near = nearest(name, Object.keys(VERBS));
-    const hint = near === undefined ? '' : `did you mean ${near}? `;
-    throw new UsageError(`There is no verb "${name}": ${hint}reprise --help lists them.`);
-  }
-  const { spec, run } = await VERBS[name].load();
-  const args = parseArguments(spec, rest);
+  const verb = findVerb(VERBS, name);
+  const args = parseArguments(verb, rest);
   if (args.has('help')) {
-    process.stdout.write(commandHelp(spec));
+    process.stdout.write(verbHelp(verb));
     return 0;
   }
-  return run(args);
+  const run = await verb.load();
+  return run(args, VERBS);
 }
 
 /** What a person should read; null for a bug of ours. */

@@ -6,8 +6,9 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { LogError } from '../../core/log/log-error.ts';
 import type { LogReader } from '../../core/log/log.ts';
 import { SessionError } from '../../core/session/session.ts';
-import { CHECKPOINT_BYTES_DEFAULT, Timeline } from '../../core/timeline/timeline.ts';
-import { type Arguments, CommandError, type CommandSpec } from './args.ts';
+import { Timeline } from '../../core/timeline/timeline.ts';
+import type { Arguments } from './args.ts';
+import { CommandError } from '../node/errors.ts';
 import { COMMANDS } from '../debugger/commands.ts';
 import { Debugger } from '../debugger/debugger.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
@@ -19,56 +20,8 @@ import { RecordingTarget } from '../gdb/recording-target.ts';
 import { listenForGdb } from '../gdb/listen.ts';
 import { findImages, readGivenFile, whyUnreadable } from '../node/images.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
-import { ENGINE_OPTION } from './engine-options.ts';
-import { GDB_OPTION } from './machine-options.ts';
-import { givenImages, IMAGE_OPTIONS } from './replay-command.ts';
+import { givenImages } from './replay-command.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
-
-const MEGABYTES_MAX = 1 << 16;
-
-export const DEBUG: CommandSpec = {
-  name: 'debug',
-  positionals: ['LOG'],
-  summary: 'Walks through a recorded run, forwards and backwards.',
-  options: [
-    {
-      group: 'Debug',
-      name: 'exec',
-      value: 'COMMANDS',
-      repeat: true,
-      help: 'run these commands, separated by ; and leave',
-    },
-    { group: 'Debug', ...GDB_OPTION },
-    {
-      group: 'Debug',
-      name: 'symbols',
-      value: 'FILE',
-      repeat: true,
-      help: 'an ELF file, System.map or listing of /proc/kallsyms',
-    },
-    {
-      group: 'Debug',
-      name: 'checkpoint-memory',
-      value: 'MB',
-      range: [1, MEGABYTES_MAX],
-      help: `memory for checkpoints (default ${CHECKPOINT_BYTES_DEFAULT >> 20})`,
-    },
-    {
-      group: 'Debug',
-      name: 'devices',
-      value: 'WHICH',
-      choices: ['model', 'log'],
-      help: 'model (default): devices run and are checked; log: no device runs, all they did comes from the log',
-    },
-    { group: 'Debug', name: 'salvage', help: 'use what is before the damaged part of a damaged log' },
-    { group: 'Debug', ...ENGINE_OPTION },
-    ...IMAGE_OPTIONS,
-  ],
-  notes: `The command help inside lists the commands. From a pipe they are read line by line. With --json every command
-gives one line of JSON. Nothing that was recorded is ever changed; bookmarks are appended to the log.
-gdb: target remote :PORT, then also reverse-stepi, reverse-continue, and monitor help. monitor branch FILE leaves the
-recording for a live run in which gdb may write registers and memory; monitor leave leads back.`,
-};
 
 export async function debugCommand(args: Arguments): Promise<number> {
   const [path] = args.positionals;

@@ -1,24 +1,9 @@
-// The options that choose what executes the instructions, shared by every verb that runs a machine, and the name of an
-// engine that they come to (src/engines.ts has the engines).
+// What --engine and --tier-policy come to: the name of an engine, as src/engines.ts takes it, for every verb that runs a
+// machine.
 
 import { baseName, DEFAULT_ENGINE, engineNames, traitsOf } from '../../engines.ts';
-import { type Arguments, type OptionSpec, UsageError } from './args.ts';
-
-export const ENGINE_OPTION: OptionSpec = {
-  group: 'Running',
-  name: 'engine',
-  value: 'NAME',
-  help: `what executes the instructions; the guest cannot tell (default ${DEFAULT_ENGINE})`,
-};
-
-export const TIER_POLICY_OPTION: OptionSpec = {
-  group: 'Running',
-  name: 'tier-policy',
-  value: 'KNOBS',
-  help:
-    'when and what js and tiered compile, as in threshold=500,region=10; also delay, ramp, steepest, instructions, ' +
-    'cache, ahead, losses, optimise, wait, evict, seed',
-};
+import type { Arguments } from './args.ts';
+import { UsageError } from '../node/errors.ts';
 
 /** The engine with --tier-policy put behind its name; what stands there already has the last word. */
 export function withTierPolicy(name: string, knobs: string): string {

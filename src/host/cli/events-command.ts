@@ -1,30 +1,14 @@
 // `reprise events LOG`: the inputs and checks of a log, one a line, in the order in which they happened. Filters by tick,
 // class and kind; writes as fast as its reader reads.
 
-import { CHECK_KIND, eventToJson, eventToText, INPUT_KIND } from '../../core/log/events.ts';
+import { eventToJson, eventToText } from '../../core/log/events.ts';
 import { LogError } from '../../core/log/log-error.ts';
 import { type EventFilter, logEvents } from '../../core/log/log.ts';
-import { type Arguments, type CommandSpec, nearest, UsageError } from './args.ts';
+import { type Arguments, nearest } from './args.ts';
+import { UsageError } from '../node/errors.ts';
+import { EVENT_KINDS, TICK_MAX } from './options.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
 import { loadColors } from './report.ts';
-
-const TICK_MAX = Number.MAX_SAFE_INTEGER;
-const KINDS = [...Object.keys(INPUT_KIND), ...Object.keys(CHECK_KIND)];
-
-export const EVENTS: CommandSpec = {
-  name: 'events',
-  positionals: ['LOG'],
-  summary: 'Lists the inputs and checks of a log: tick, class, number, event.',
-  options: [
-    { name: 'from', value: 'TICK', range: [0, TICK_MAX], help: 'only events at this tick or later' },
-    { name: 'to', value: 'TICK', range: [0, TICK_MAX], help: 'only events at this tick or earlier' },
-    { name: 'class', value: 'NAME', choices: ['input', 'check'], help: 'only inputs or only checks' },
-    { name: 'kind', value: 'NAME', repeat: true, help: `only this kind: ${KINDS.join(', ')}` },
-    { name: 'limit', value: 'N', range: [0, TICK_MAX], help: 'at most so many' },
-    { name: 'salvage', help: 'look at what is before the damaged part of a damaged log' },
-  ],
-  notes: 'With --json every event is one line of JSON.',
-};
 
 const LINES_AT_ONCE = 1000;
 
@@ -32,8 +16,8 @@ export async function eventsCommand(args: Arguments): Promise<number> {
   const [path] = args.positionals;
   const kinds = args.list('kind').flatMap((list) => list.split(','));
   for (const kind of kinds) {
-    if (KINDS.includes(kind)) continue;
-    const near = nearest(kind, KINDS);
+    if (EVENT_KINDS.includes(kind)) continue;
+    const near = nearest(kind, EVENT_KINDS);
     throw new UsageError(
       `There is no kind of event "${kind}"${near === undefined ? '' : `, did you mean ${near}`}: reprise events --help lists them.`,
     );

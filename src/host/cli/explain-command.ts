@@ -5,19 +5,9 @@ import { explainBytes } from '../../core/isa/describe.ts';
 import { decodeInstruction } from '../../core/isa/decode.ts';
 import { RECORD_WORDS } from '../../core/isa/record.ts';
 import { explainTiers } from '../../../tiers/explain.ts';
-import { type Arguments, type CommandSpec, UsageError } from './args.ts';
+import type { Arguments } from './args.ts';
+import { UsageError } from '../node/errors.ts';
 import { printJson } from './report.ts';
-
-export const EXPLAIN: CommandSpec = {
-  name: 'explain',
-  positionals: ['HEX'],
-  summary: 'Explains the instructions that bytes decode to: row, operands, flags, faults; IR, passes and JavaScript.',
-  options: [
-    { name: 'bits', value: 'N', choices: ['16', '32'], help: 'code segment of 16 or 32 bits (default 32)' },
-    { name: 'rows', help: 'the rows alone, without IR and JavaScript (which 16-bit code has not: it is interpreted)' },
-  ],
-  notes: 'HEX is bytes as digits, such as 8b4508 or "8b 45 08"; several instructions are explained one after another.',
-};
 
 const BYTES_MAX = 4096;
 

@@ -6,17 +6,10 @@ import { summarizeLog, type LogSummary } from '../../core/log/log-summary.ts';
 import { isQuirk, QUIRKS } from '../../core/log/quirks.ts';
 import { LogError } from '../../core/log/log-error.ts';
 import { hasImage } from '../../core/log/log-images.ts';
-import type { Arguments, CommandSpec } from './args.ts';
+import type { Arguments } from './args.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
 import { count, seconds } from '../node/progress.ts';
 import { loadColors, printJson } from './report.ts';
-
-export const INFO: CommandSpec = {
-  name: 'info',
-  positionals: ['LOG'],
-  summary: 'Says what a log holds: the machine, its images, how the run ended, events by kind.',
-  options: [{ name: 'salvage', help: 'look at what is before the damaged part of a damaged log' }],
-};
 
 export async function infoCommand(args: Arguments): Promise<number> {
   const [path] = args.positionals;

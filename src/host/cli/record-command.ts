@@ -9,54 +9,14 @@ import type { LogProfile } from '../../core/log/manifest.ts';
 import { CheckpointRecorder } from '../../core/timeline/stored-checkpoints.ts';
 import type { SessionEnd } from '../../core/session/session.ts';
 import { Shadow, ShadowedPort } from '../../core/verify/shadow.ts';
-import { type Arguments, CommandError, type CommandSpec } from './args.ts';
+import type { Arguments } from './args.ts';
+import { CommandError } from '../node/errors.ts';
 import { loadEngine, shadowName } from '../../engines.ts';
 import { chosenEngine } from './engine-options.ts';
 import { whyUnreadable } from '../node/images.ts';
-import { MACHINE_OPTIONS, RUN_OPTIONS } from './machine-options.ts';
-import { driveLive, LIVE_NOTES, prepareLive } from './run-command.ts';
+import { driveLive, prepareLive } from './run-command.ts';
 import { EXIT, say } from './report.ts';
 import { CREATOR } from '../../version.ts';
-
-const LOG_GROUP = 'Log';
-
-export const RECORD: CommandSpec = {
-  name: 'record',
-  positionals: ['LOG'],
-  summary: 'Boots a guest and records the run in LOG, which must not exist yet.',
-  options: [
-    {
-      group: LOG_GROUP,
-      name: 'profile',
-      value: 'NAME',
-      choices: ['full', 'checked', 'inputs'],
-      help: 'full (default): every interrupt, read value, timer and DMA write; checked: their digests; inputs: smallest',
-    },
-    {
-      group: LOG_GROUP,
-      name: 'frame-ticks',
-      value: 'N',
-      range: [1, Number.MAX_SAFE_INTEGER],
-      help: 'ticks after which a frame is written: what a kill can lose (default 2^25)',
-    },
-    {
-      group: LOG_GROUP,
-      name: 'checkpoint-every',
-      value: 'N',
-      range: [1, Number.MAX_SAFE_INTEGER],
-      help: 'store a checkpoint about every N ticks, so that reprise debug opens the log fast (not with --profile checked)',
-    },
-    {
-      group: LOG_GROUP,
-      name: 'shadow',
-      help: 'run a second machine behind the first, on interp (on step when that is what runs), and stop where they differ',
-    },
-    { group: LOG_GROUP, name: 'embed', help: 'store the images in the log, so that one file is the whole run' },
-    ...MACHINE_OPTIONS,
-    ...RUN_OPTIONS,
-  ],
-  notes: LIVE_NOTES,
-};
 
 /** Appends whole frames to a file that did not exist. */
 export class LogFile {

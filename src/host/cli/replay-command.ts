@@ -5,57 +5,20 @@ import { LogError } from '../../core/log/log-error.ts';
 import { LogPort } from '../../core/session/log-port.ts';
 import { describeDivergence } from '../../core/session/divergence.ts';
 import { createReplay, SessionError } from '../../core/session/session.ts';
-import { type Arguments, CommandError, type CommandSpec, type OptionSpec } from './args.ts';
+import type { Arguments } from './args.ts';
+import { CommandError } from '../node/errors.ts';
 import { drive } from '../node/drive.ts';
 import { loadEngine } from '../../engines.ts';
-import { chosenEngine, ENGINE_OPTION, TIER_POLICY_OPTION } from './engine-options.ts';
+import { chosenEngine } from './engine-options.ts';
 import { GuestOutput } from '../node/guest-output.ts';
 import { findImages, type GivenImages } from '../node/images.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
-import { SERIAL_OPTIONS } from './machine-options.ts';
+import { IMAGE_FILE_OPTIONS } from './options.ts';
 import { count, Progress } from '../node/progress.ts';
 import { endToJson, EXIT, loadColors, printJson, runFigures, say } from './report.ts';
 
-const IMAGE_GROUP = 'Images (not needed for a log recorded with --embed)';
-/** Options that name files by their role; any of them serves any image with the right SHA-256. */
-const FILE_OPTIONS = ['kernel', 'initrd', 'bios'];
-
-export const IMAGE_OPTIONS: readonly OptionSpec[] = [
-  {
-    group: IMAGE_GROUP,
-    name: 'image',
-    value: 'PATH',
-    repeat: true,
-    help: 'a file, or a directory with files, among which the images are found by their SHA-256',
-  },
-  ...FILE_OPTIONS.map((name) => ({ group: IMAGE_GROUP, name, value: 'FILE', help: `the same, as given to record` })),
-];
-
-export const REPLAY: CommandSpec = {
-  name: 'replay',
-  positionals: ['LOG'],
-  summary: 'Runs a recorded run again and asserts everything that the log says about it.',
-  options: [
-    {
-      group: 'Replay',
-      name: 'devices',
-      value: 'WHICH',
-      choices: ['model', 'log'],
-      help: 'model (default): devices run and are checked; log: no device runs, all they did comes from the log',
-    },
-    { group: 'Replay', name: 'salvage', help: 'replay what is before the damaged part of a damaged log' },
-    { ...ENGINE_OPTION, group: 'Replay' },
-    { ...TIER_POLICY_OPTION, group: 'Replay' },
-    ...IMAGE_OPTIONS,
-    ...SERIAL_OPTIONS,
-  ],
-  notes: `Exit status: 0 when every check and the final state agreed; 1 when the replay left the recorded run;
-2 for wrong usage, a log that cannot be read or an image that is missing. A log that was cut off (the
-recording was killed) replays to its last whole frame.`,
-};
-
 export function givenImages(args: Arguments): GivenImages {
-  const files = FILE_OPTIONS.flatMap((name) => args.list(name).map((path) => ({ option: `--${name}`, path })));
+  const files = IMAGE_FILE_OPTIONS.flatMap((name) => args.list(name).map((path) => ({ option: `--${name}`, path })));
   return { files, places: args.list('image') };
 }
 

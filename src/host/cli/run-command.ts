@@ -7,34 +7,18 @@ import { InputScriptError, parseInputScript, ScriptPlayer } from '../../core/ses
 import { LivePort } from '../../core/session/live-port.ts';
 import { RecordingPort } from '../../core/session/recording-port.ts';
 import { Session, type SessionEnd } from '../../core/session/session.ts';
-import { type Arguments, CommandError, type CommandSpec } from './args.ts';
+import type { Arguments } from './args.ts';
+import { CommandError } from '../node/errors.ts';
 import { drive } from '../node/drive.ts';
 import { loadEngine } from '../../engines.ts';
 import { chosenEngine } from './engine-options.ts';
 import { type LiveGdb, prepareLiveGdb } from '../gdb/listen.ts';
 import { GuestOutput } from '../node/guest-output.ts';
 import { readGivenFile } from '../node/images.ts';
-import { buildMachine, MACHINE_OPTIONS, RUN_OPTIONS } from './machine-options.ts';
+import { buildMachine } from './machine-options.ts';
 import { Progress } from '../node/progress.ts';
 import { endSentence, endToJson, exitStatus, loadColors, printJson, runFigures, say } from './report.ts';
-import { ESCAPE_HELP, Terminal } from '../node/terminal.ts';
-
-const STATUS_NOTES = `Exit status: (v << 1) | 1 when the guest writes v to the debug-exit port F4h; 0 when it powers off, when it halts
-and nothing can wake it, and after --max-ticks; 3 for a triple fault or reset with --no-reboot; 2 for wrong usage;
-128 + number of the signal when stopped by one (the log is whole then).
-With --gdb the guest waits for gdb's first continue; stops leave no trace in a recording, and what gdb writes to
-registers and memory is an input of it.
-At a terminal keys go to the guest. ${ESCAPE_HELP}`;
-
-export const RUN: CommandSpec = {
-  name: 'run',
-  positionals: [],
-  summary: 'Boots a guest and records nothing.',
-  options: [...MACHINE_OPTIONS, ...RUN_OPTIONS],
-  notes: STATUS_NOTES,
-};
-
-export const LIVE_NOTES = STATUS_NOTES;
+import { Terminal } from '../node/terminal.ts';
 
 export interface Live {
   readonly setup: MachineSetup;

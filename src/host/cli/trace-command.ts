@@ -11,53 +11,19 @@ import { type LogReader, logEvents } from '../../core/log/log.ts';
 import { goTo, parsePosition, PositionError } from '../../core/timeline/positions.ts';
 import { type Images, SessionError } from '../../core/session/session.ts';
 import { finish, Timeline } from '../../core/timeline/timeline.ts';
-import { type Arguments, CommandError, type CommandSpec } from './args.ts';
+import type { Arguments } from './args.ts';
+import { CommandError } from '../node/errors.ts';
+import { TICK_MAX } from './options.ts';
 import { readElfSymbols, readSystemMap, SymbolTable, symbolsOfImages } from '../debugger/symbols.ts';
 import { linearEip } from '../debugger/views.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
 import { findImages, readGivenFile, whyUnreadable } from '../node/images.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
 import { count } from '../node/progress.ts';
-import { givenImages, IMAGE_OPTIONS } from './replay-command.ts';
+import { givenImages } from './replay-command.ts';
 import { EXIT, printJson, say } from './report.ts';
 import { packPayload } from '../../core/log/payload.ts';
 import { type Counts, type Window, writeCoverage, writeDeviceAccesses, writeMemoryAccesses } from './trace-formats.ts';
-
-const TICK_MAX = Number.MAX_SAFE_INTEGER;
-
-export const TRACE: CommandSpec = {
-  name: 'trace',
-  positionals: ['LOG', 'FILE'],
-  summary: 'Writes a recorded run as Trace Event JSON, for Perfetto and chrome://tracing.',
-  options: [
-    { name: 'from', value: 'TICK', range: [0, TICK_MAX], help: 'begin at this tick' },
-    { name: 'to', value: 'TICK', range: [0, TICK_MAX], help: 'end at this tick' },
-    {
-      name: 'format',
-      value: 'NAME',
-      choices: ['events', 'coverage', 'memory', 'io'],
-      help:
-        'events (default): Trace Event JSON; by running the window again: coverage (in the manner of lcov), ' +
-        'memory (accesses to --range) and io (ports and devices) as JSON lines',
-    },
-    {
-      name: 'range',
-      value: 'FROM-TO',
-      help: 'physical addresses for --format memory, the second one behind the last byte',
-    },
-    { name: 'msgpack', help: 'memory and io as one msgpack map after another, not as JSON lines' },
-    {
-      name: 'engine-events',
-      help: 'run the window again: what the engine compiles and drops, by tick, and exits of compiled code',
-    },
-    { name: 'io', help: 'also every value that was read from a port or a device' },
-    { name: 'functions', help: 'run the window again: exceptions, and the function of every moment (needs symbols)' },
-    { name: 'symbols', value: 'FILE', repeat: true, help: 'an ELF file, System.map or listing of /proc/kallsyms' },
-    { name: 'salvage', help: 'use what is before the damaged part of a damaged log' },
-    ...IMAGE_OPTIONS,
-  ],
-  notes: 'FILE must not exist yet. Images are needed where the window is run again.',
-};
 
 /** One event of the format; `tid` is a row of the picture. */
 interface TraceEvent {

@@ -7,69 +7,20 @@ import { basename } from 'node:path';
 import { LogError } from '../../core/log/log-error.ts';
 import { reproductionTest } from '../../core/verify/reproduction.ts';
 import { SessionError } from '../../core/session/session.ts';
-import { INTERVAL_TICKS_DEFAULT } from '../../core/verify/verify.ts';
-import { type Arguments, CommandError, type CommandSpec, UsageError } from './args.ts';
+import type { Arguments } from './args.ts';
+import { CommandError, UsageError } from '../node/errors.ts';
 import { engineNames, traitsOf } from '../../engines.ts';
-import { TIER_POLICY_OPTION, withTierPolicy } from './engine-options.ts';
+import { withTierPolicy } from './engine-options.ts';
 import { findImages } from '../node/images.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
 import { count, Progress } from '../node/progress.ts';
 import { loadDisassembler } from '../node/disassembler.ts';
-import { givenImages, IMAGE_OPTIONS } from './replay-command.ts';
+import { givenImages } from './replay-command.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
 import { type Verified, verifyLog } from '../../verification.ts';
 import { loadWitnesses } from '../../witnesses.ts';
 
-const GROUP = 'Verify';
 const DEFAULT_ENGINES = ['interp', 'js'];
-
-export const VERIFY: CommandSpec = {
-  name: 'verify',
-  positionals: ['LOG'],
-  summary: 'Runs a recorded run on several engines in lockstep and finds the first instruction they do differently.',
-  options: [
-    {
-      group: GROUP,
-      name: 'engines',
-      value: 'A,B,...',
-      help:
-        'the engines, two or more (one with --schedules); the first is the reference (default interp,js); ' +
-        'a tier policy of its own may follow a name, as in js:threshold=1,region=2',
-    },
-    { ...TIER_POLICY_OPTION, group: GROUP },
-    {
-      group: GROUP,
-      name: 'schedules',
-      value: 'N',
-      range: [0, 100_000],
-      help: 'then run N times more, with slices cut and code dropped at random, and require the same states',
-    },
-    {
-      group: GROUP,
-      name: 'seed',
-      value: 'S',
-      range: [0, Number.MAX_SAFE_INTEGER],
-      help: 'of the schedules (default 0)',
-    },
-    {
-      group: GROUP,
-      name: 'interval',
-      value: 'TICKS',
-      range: [1, Number.MAX_SAFE_INTEGER],
-      help: `ticks between two comparisons (default ${INTERVAL_TICKS_DEFAULT})`,
-    },
-    {
-      group: GROUP,
-      name: 'out',
-      value: 'NAME',
-      help: 'where a difference is written: NAME.rlog and NAME.prop.ts (default: LOG with .difference)',
-    },
-    { group: GROUP, name: 'salvage', help: 'verify what is before the damaged part of a damaged log' },
-    ...IMAGE_OPTIONS,
-  ],
-  notes: `Exit status: 0 when all engines did the same and what the log says; 1 when they did not; 2 for wrong usage, a log
-that cannot be read or an image that is missing. A log that was cut off is verified to its last whole frame.`,
-};
 
 /** `interp,js:threshold=1,region=2`: what stands behind a colon up to the next name is the tier policy. */
 function splitNames(text: string): string[] {

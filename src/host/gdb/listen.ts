@@ -3,7 +3,8 @@
 // recording-target.ts).
 
 import type { Session } from '../../core/session/session.ts';
-import { type Arguments, CommandError } from '../cli/args.ts';
+import type { Arguments } from '../cli/args.ts';
+import { CommandError } from '../node/errors.ts';
 import { loadEngine, stepperName } from '../../engines.ts';
 import { LiveTarget } from './live-target.ts';
 import { type GdbServer, type GdbServerOptions, serveGdb } from './server.ts';

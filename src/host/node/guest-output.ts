@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { openSync, writeSync } from 'node:fs';
 import type { OutputPort } from '../../core/board/device.ts';
-import { CommandError, UsageError } from '../cli/args.ts';
+import { CommandError, UsageError } from './errors.ts';
 import { whyUnreadable } from './images.ts';
 
 const SERIAL_LINES = 4;

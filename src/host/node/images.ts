@@ -8,7 +8,7 @@ import type { LogReader } from '../../core/log/log.ts';
 import { findImages as findLogImages, IMAGE_BYTES_MAX } from '../../core/log/find-images.ts';
 import { LogError } from '../../core/log/log-error.ts';
 import type { Images } from '../../core/session/session.ts';
-import { CommandError } from '../cli/args.ts';
+import { CommandError } from './errors.ts';
 
 /** Many times faster than the core's own. */
 export function sha256(bytes: Uint8Array): string {

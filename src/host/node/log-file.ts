@@ -3,7 +3,7 @@
 
 import { LogError } from '../../core/log/log-error.ts';
 import { type LogReader, openLog } from '../../core/log/log.ts';
-import { CommandError } from '../cli/args.ts';
+import { CommandError } from './errors.ts';
 import { readGivenFile } from './images.ts';
 
 /** Throws CommandError with one sentence for whatever is wrong with the file. */

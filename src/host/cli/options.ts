@@ -1,0 +1,176 @@
+// Options that several verbs share: the machine, its images, running it, where its output goes. Rows only; what they mean
+// is machine-options.ts and the verbs. Loads nothing of the machine, so that help and completion are quick.
+
+import { CHECK_KIND, INPUT_KIND } from '../../core/log/events.ts';
+import {
+  HASH_EVERY_TICKS_DEFAULT,
+  MEMORY_MEGABYTES_DEFAULT,
+  MEMORY_MEGABYTES_MAX,
+  NS_PER_TICK_DEFAULT,
+} from '../../core/session/defaults.ts';
+import { DEFAULT_ENGINE } from '../../engines.ts';
+import type { OptionSpec } from './args.ts';
+
+export const TICK_MAX = Number.MAX_SAFE_INTEGER;
+/** Kinds of events in a log, as people name them. */
+export const EVENT_KINDS: readonly string[] = [...Object.keys(INPUT_KIND), ...Object.keys(CHECK_KIND)];
+
+const MACHINE = 'Machine';
+const OUTPUT = 'Input and output';
+const RUNNING = 'Running';
+const IMAGES = 'Images (not needed for a log that holds them)';
+
+export const MACHINE_OPTIONS: readonly OptionSpec[] = [
+  { group: MACHINE, name: 'kernel', value: 'FILE', kind: 'file', help: 'a Linux bzImage or a multiboot kernel' },
+  {
+    group: MACHINE,
+    name: 'initrd',
+    value: 'FILE',
+    kind: 'file',
+    help: 'initial RAM disk of Linux; for multiboot "FILE ARGUMENTS,FILE ARGUMENTS" are modules',
+  },
+  { group: MACHINE, name: 'append', value: 'TEXT', help: 'command line of the kernel' },
+  {
+    group: MACHINE,
+    name: 'bios',
+    value: 'FILE',
+    kind: 'file',
+    help: 'start this firmware from the reset vector instead of a kernel',
+  },
+  {
+    group: MACHINE,
+    name: 'memory',
+    value: 'MB',
+    range: [1, MEMORY_MEGABYTES_MAX],
+    help: `size of memory, up to ${MEMORY_MEGABYTES_MAX} (default ${MEMORY_MEGABYTES_DEFAULT})`,
+  },
+  {
+    group: MACHINE,
+    name: 'ns-per-tick',
+    value: 'N',
+    help: `guest nanoseconds per instruction, a power of two (default ${NS_PER_TICK_DEFAULT})`,
+  },
+  { group: MACHINE, name: 'epoch', value: 'ISO', help: 'wall clock of the guest at the start (default: now)' },
+  {
+    group: MACHINE,
+    name: 'seed',
+    value: 'N',
+    range: [0, TICK_MAX],
+    help: 'seed of the entropy that the guest can ask for (default 0)',
+  },
+  { group: MACHINE, name: 'no-reboot', help: 'a reset or triple fault ends the run, with status 3' },
+  {
+    group: MACHINE,
+    name: 'serial-timing',
+    value: 'HOW',
+    choices: ['instant', 'baud'],
+    help: 'instant (default): a byte leaves at once; baud: at the rate of the line',
+  },
+  {
+    group: MACHINE,
+    name: 'hash-every',
+    value: 'TICKS',
+    range: [0, TICK_MAX],
+    help: `ticks between two digests of the whole state in the log, 0 for none (default ${HASH_EVERY_TICKS_DEFAULT})`,
+  },
+];
+
+export const ENGINE_OPTION: OptionSpec = {
+  name: 'engine',
+  value: 'NAME',
+  kind: 'engine',
+  help: `what executes the instructions; the guest cannot tell (default ${DEFAULT_ENGINE})`,
+};
+
+export const TIER_POLICY_OPTION: OptionSpec = {
+  name: 'tier-policy',
+  value: 'KNOBS',
+  help:
+    'when and what js and tiered compile, as in threshold=500,region=10; also delay, ramp, steepest, instructions, ' +
+    'cache, ahead, losses, optimise, wait, evict, seed',
+};
+
+export const SERIAL_OPTIONS: readonly OptionSpec[] = [
+  {
+    group: OUTPUT,
+    name: 'serial',
+    value: 'WHERE',
+    repeat: true,
+    suggestions: ['stdio', 'none', 'file:'],
+    help: 'stdio, file:FILE or none for the first serial line; again for the second and so on (default stdio, then none)',
+  },
+  {
+    group: OUTPUT,
+    name: 'debugcon',
+    value: 'WHERE',
+    suggestions: ['stdio', 'none', 'file:'],
+    help: 'the same for the debug console, port E9h (default none)',
+  },
+];
+
+export const GDB_OPTION: OptionSpec = {
+  name: 'gdb',
+  value: 'PORT',
+  range: [0, 65535],
+  help: 'serve gdb on this port of the loopback interface (0: any free one)',
+};
+
+export const RUN_OPTIONS: readonly OptionSpec[] = [
+  { group: RUNNING, ...ENGINE_OPTION },
+  { group: RUNNING, ...TIER_POLICY_OPTION },
+  { group: RUNNING, ...GDB_OPTION },
+  {
+    group: RUNNING,
+    name: 'max-ticks',
+    value: 'N',
+    range: [1, TICK_MAX],
+    help: 'end after so many ticks (instructions and idle time)',
+  },
+  {
+    group: RUNNING,
+    name: 'pace',
+    value: 'HOW',
+    choices: ['real', 'none'],
+    help: 'real: idle time of the guest takes as long as it says; none: it is skipped (default: real at a terminal)',
+  },
+  ...SERIAL_OPTIONS,
+  {
+    group: OUTPUT,
+    name: 'input',
+    value: 'FILE',
+    kind: 'file',
+    help: 'inputs from a script, lines of `at TICK serial "text"` and `when "text" serial "text"`',
+  },
+];
+
+/** Options that name files by their role; any of them serves any image with the right SHA-256. */
+export const IMAGE_FILE_OPTIONS: readonly string[] = ['kernel', 'initrd', 'bios'];
+
+export const IMAGE_OPTIONS: readonly OptionSpec[] = [
+  {
+    group: IMAGES,
+    name: 'image',
+    value: 'PATH',
+    kind: 'file',
+    repeat: true,
+    help: 'a file, or a directory with files, among which the images are found by their SHA-256',
+  },
+  ...IMAGE_FILE_OPTIONS.map(
+    (name): OptionSpec => ({ group: IMAGES, name, value: 'FILE', kind: 'file', help: 'the same, as given to record' }),
+  ),
+];
+
+export const DEVICES_OPTION: OptionSpec = {
+  name: 'devices',
+  value: 'WHICH',
+  choices: ['model', 'log'],
+  help: 'model (default): devices run and are checked; log: no device runs, all they did comes from the log',
+};
+
+export const SYMBOLS_OPTION: OptionSpec = {
+  name: 'symbols',
+  value: 'FILE',
+  kind: 'file',
+  repeat: true,
+  help: 'an ELF file, System.map or listing of /proc/kallsyms',
+};

@@ -1,0 +1,313 @@
+// The table of the command line: every verb with its positionals and options, and the file that does it, loaded when it
+// is wanted. Parser, help, completions and man page are made from these rows and from nothing else; a verb is added here.
+
+import { CHECKPOINT_BYTES_DEFAULT, INTERVAL_TICKS_DEFAULT } from '../../core/session/defaults.ts';
+import { ESCAPE_HELP } from '../node/terminal.ts';
+import type { Arguments, OptionSpec, VerbSpec } from './args.ts';
+import {
+  DEVICES_OPTION,
+  ENGINE_OPTION,
+  EVENT_KINDS,
+  GDB_OPTION,
+  IMAGE_OPTIONS,
+  MACHINE_OPTIONS,
+  RUN_OPTIONS,
+  SERIAL_OPTIONS,
+  SYMBOLS_OPTION,
+  TICK_MAX,
+  TIER_POLICY_OPTION,
+} from './options.ts';
+
+/** Gets the table too: help, completions and the man page speak of all verbs. */
+export type VerbCommand = (args: Arguments, verbs: readonly VerbSpec[]) => Promise<number>;
+
+export interface Verb extends VerbSpec {
+  readonly load: () => Promise<VerbCommand>;
+}
+
+const CHECKPOINT_MEGABYTES_MAX = 1 << 16;
+const SHELLS = ['bash', 'zsh', 'fish'] as const;
+
+const LOG = { name: 'LOG', kind: 'log' } as const;
+
+function grouped(group: string, options: readonly OptionSpec[]): OptionSpec[] {
+  return options.map((option) => ({ ...option, group }));
+}
+
+function salvage(what: string): OptionSpec {
+  return { name: 'salvage', help: `${what} what is before the damaged part of a damaged log` };
+}
+
+const LIVE_NOTES: readonly string[] = [
+  'Exit status: (v << 1) | 1 when the guest writes v to the debug-exit port F4h; 0 when it powers off, when it halts and ' +
+    'nothing can wake it, and after --max-ticks; 3 for a triple fault or reset with --no-reboot; 2 for wrong usage; 128 ' +
+    '+ number of the signal when stopped by one (the log is whole then).',
+  'With --gdb the guest waits for the first continue of gdb; stops leave no trace in a recording, and what gdb writes to ' +
+    'registers and memory is an input of it.',
+  `At a terminal keys go to the guest. ${ESCAPE_HELP}`,
+];
+
+export const VERBS: readonly Verb[] = [
+  {
+    name: 'run',
+    positionals: [],
+    brief: 'boot a guest, record nothing',
+    summary: 'Boots a guest and records nothing.',
+    options: [...MACHINE_OPTIONS, ...RUN_OPTIONS],
+    notes: LIVE_NOTES,
+    load: async () => (await import('./run-command.ts')).runCommand,
+  },
+  {
+    name: 'record',
+    positionals: [{ name: 'LOG', kind: 'file' }],
+    brief: 'the same, recorded',
+    summary: 'Boots a guest and records the run in LOG, which must not exist yet.',
+    options: [
+      ...grouped('Log', [
+        {
+          name: 'profile',
+          value: 'NAME',
+          choices: ['full', 'checked', 'inputs'],
+          help:
+            'full (default): every interrupt, read value, timer and DMA write; checked: their digests; ' +
+            'inputs: smallest',
+        },
+        {
+          name: 'frame-ticks',
+          value: 'N',
+          range: [1, TICK_MAX],
+          help: 'ticks after which a frame is written: what a kill can lose (default 2^25)',
+        },
+        {
+          name: 'checkpoint-every',
+          value: 'N',
+          range: [1, TICK_MAX],
+          help:
+            'store a checkpoint about every N ticks, so that reprise debug opens the log fast (not with --profile ' +
+            'checked)',
+        },
+        {
+          name: 'shadow',
+          help:
+            'run a second machine behind the first, on interp (on step when that is what runs), and stop where they ' +
+            'differ',
+        },
+        { name: 'embed', help: 'store the images in the log, so that one file is the whole run' },
+      ]),
+      ...MACHINE_OPTIONS,
+      ...RUN_OPTIONS,
+    ],
+    notes: LIVE_NOTES,
+    load: async () => (await import('./record-command.ts')).recordCommand,
+  },
+  {
+    name: 'replay',
+    positionals: [LOG],
+    brief: 'again, exactly; exit 1 on divergence',
+    summary: 'Runs a recorded run again and asserts everything that the log says about it.',
+    options: [
+      ...grouped('Replay', [DEVICES_OPTION, salvage('replay'), ENGINE_OPTION, TIER_POLICY_OPTION]),
+      ...IMAGE_OPTIONS,
+      ...SERIAL_OPTIONS,
+    ],
+    notes: [
+      'Exit status: 0 when every check and the final state agreed; 1 when the replay left the recorded run; 2 for wrong ' +
+        'usage, a log that cannot be read or an image that is missing. A log that was cut off (the recording was ' +
+        'killed) replays to its last whole frame.',
+    ],
+    load: async () => (await import('./replay-command.ts')).replayCommand,
+  },
+  {
+    name: 'verify',
+    positionals: [LOG],
+    brief: 'lockstep on several engines; exit 1 when they differ',
+    summary: 'Runs a recorded run on several engines in lockstep and finds the first instruction they do differently.',
+    options: [
+      ...grouped('Verify', [
+        {
+          name: 'engines',
+          value: 'A,B,...',
+          kind: 'engines',
+          help:
+            'the engines, two or more (one with --schedules); the first is the reference (default interp,js); ' +
+            'a tier policy of its own may follow a name, as in js:threshold=1,region=2',
+        },
+        TIER_POLICY_OPTION,
+        {
+          name: 'schedules',
+          value: 'N',
+          range: [0, 100_000],
+          help: 'then run N times more, with slices cut and code dropped at random, and require the same states',
+        },
+        { name: 'seed', value: 'S', range: [0, TICK_MAX], help: 'of the schedules (default 0)' },
+        {
+          name: 'interval',
+          value: 'TICKS',
+          range: [1, TICK_MAX],
+          help: `ticks between two comparisons (default ${INTERVAL_TICKS_DEFAULT})`,
+        },
+        {
+          name: 'out',
+          short: 'o',
+          value: 'NAME',
+          kind: 'file',
+          help: 'where a difference is written: NAME.rlog and NAME.prop.ts (default: LOG with .difference)',
+        },
+        salvage('verify'),
+      ]),
+      ...IMAGE_OPTIONS,
+    ],
+    notes: [
+      'Exit status: 0 when all engines did the same and what the log says; 1 when they did not; 2 for wrong usage, a log ' +
+        'that cannot be read or an image that is missing. A log that was cut off is verified to its last whole frame.',
+    ],
+    load: async () => (await import('./verify-command.ts')).verifyCommand,
+  },
+  {
+    name: 'info',
+    positionals: [LOG],
+    brief: 'manifest, size, events by kind',
+    summary: 'Says what a log holds: the machine, its images, how the run ended, events by kind.',
+    options: [salvage('look at')],
+    load: async () => (await import('./info-command.ts')).infoCommand,
+  },
+  {
+    name: 'events',
+    positionals: [LOG],
+    brief: 'list and filter the events of a log',
+    summary: 'Lists the inputs and checks of a log: tick, class, number, event.',
+    options: [
+      { name: 'from', value: 'TICK', range: [0, TICK_MAX], help: 'only events at this tick or later' },
+      { name: 'to', value: 'TICK', range: [0, TICK_MAX], help: 'only events at this tick or earlier' },
+      { name: 'class', value: 'NAME', choices: ['input', 'check'], help: 'only inputs or only checks' },
+      {
+        name: 'kind',
+        value: 'NAME',
+        repeat: true,
+        suggestions: EVENT_KINDS,
+        help: `only this kind: ${EVENT_KINDS.join(', ')}`,
+      },
+      { name: 'limit', value: 'N', range: [0, TICK_MAX], help: 'at most so many' },
+      salvage('look at'),
+    ],
+    notes: ['With --json every event is one line of JSON.'],
+    load: async () => (await import('./events-command.ts')).eventsCommand,
+  },
+  {
+    name: 'debug',
+    positionals: [LOG],
+    brief: 'walk through a recorded run, forwards and backwards; --gdb PORT serves gdb',
+    summary: 'Walks through a recorded run, forwards and backwards.',
+    options: [
+      ...grouped('Debug', [
+        {
+          name: 'exec',
+          value: 'COMMANDS',
+          repeat: true,
+          help: 'run these commands, separated by ; and leave',
+        },
+        GDB_OPTION,
+        SYMBOLS_OPTION,
+        {
+          name: 'checkpoint-memory',
+          value: 'MB',
+          range: [1, CHECKPOINT_MEGABYTES_MAX],
+          help: `memory for checkpoints (default ${CHECKPOINT_BYTES_DEFAULT >> 20})`,
+        },
+        DEVICES_OPTION,
+        salvage('use'),
+        ENGINE_OPTION,
+      ]),
+      ...IMAGE_OPTIONS,
+    ],
+    notes: [
+      'The command help inside lists the commands. From a pipe they are read line by line. With --json every command ' +
+        'gives one line of JSON. Nothing that was recorded is ever changed; bookmarks are appended to the log.',
+      'gdb: target remote :PORT, then also reverse-stepi, reverse-continue, and monitor help. monitor branch FILE leaves ' +
+        'the recording for a live run in which gdb may write registers and memory; monitor leave leads back.',
+    ],
+    load: async () => (await import('./debug-command.ts')).debugCommand,
+  },
+  {
+    name: 'trace',
+    positionals: [LOG, { name: 'FILE', kind: 'file' }],
+    brief: 'a recorded run as Trace Event JSON, for Perfetto',
+    summary: 'Writes a recorded run as Trace Event JSON, for Perfetto and chrome://tracing.',
+    options: [
+      { name: 'from', value: 'TICK', range: [0, TICK_MAX], help: 'begin at this tick' },
+      { name: 'to', value: 'TICK', range: [0, TICK_MAX], help: 'end at this tick' },
+      {
+        name: 'format',
+        value: 'NAME',
+        choices: ['events', 'coverage', 'memory', 'io'],
+        help:
+          'events (default): Trace Event JSON; by running the window again: coverage (in the manner of lcov), ' +
+          'memory (accesses to --range) and io (ports and devices) as JSON lines',
+      },
+      {
+        name: 'range',
+        value: 'FROM-TO',
+        help: 'physical addresses for --format memory, the second one behind the last byte',
+      },
+      { name: 'msgpack', help: 'memory and io as one msgpack map after another, not as JSON lines' },
+      {
+        name: 'engine-events',
+        help: 'run the window again: what the engine compiles and drops, by tick, and exits of compiled code',
+      },
+      { name: 'io', help: 'also every value that was read from a port or a device' },
+      { name: 'functions', help: 'run the window again: exceptions, and the function of every moment (needs symbols)' },
+      SYMBOLS_OPTION,
+      salvage('use'),
+      ...IMAGE_OPTIONS,
+    ],
+    notes: ['FILE must not exist yet. Images are needed where the window is run again.'],
+    load: async () => (await import('./trace-command.ts')).traceCommand,
+  },
+  {
+    name: 'explain',
+    positionals: [{ name: 'HEX' }],
+    brief: 'bytes, their rows, IR and what compiled code they become',
+    summary: 'Explains the instructions that bytes decode to: row, operands, flags, faults; IR, passes and JavaScript.',
+    options: [
+      { name: 'bits', value: 'N', choices: ['16', '32'], help: 'code segment of 16 or 32 bits (default 32)' },
+      {
+        name: 'rows',
+        help: 'the rows alone, without IR and JavaScript (which 16-bit code has not: it is interpreted)',
+      },
+    ],
+    notes: [
+      'HEX is bytes as digits, such as 8b4508 or "8b 45 08"; several instructions are explained one after another.',
+    ],
+    load: async () => (await import('./explain-command.ts')).explainCommand,
+  },
+  {
+    name: 'completion',
+    positionals: [{ name: 'SHELL', choices: SHELLS }],
+    brief: 'completion for bash, zsh or fish, as a script',
+    summary: 'Prints a script that teaches a shell to complete verbs, options, their values and recordings.',
+    options: [],
+    notes: [
+      'bash: source <(reprise completion bash) in .bashrc. zsh: reprise completion zsh > a folder of $fpath/_reprise. ' +
+        'fish: reprise completion fish > ~/.config/fish/completions/reprise.fish.',
+    ],
+    isText: true,
+    load: async () => (await import('./completion.ts')).completionCommand,
+  },
+  {
+    name: 'man',
+    positionals: [],
+    brief: 'the manual page, for man -l or a folder of man pages',
+    summary: 'Prints the manual page: reprise man > reprise.1; man -l reprise.1.',
+    options: [],
+    isText: true,
+    load: async () => (await import('./man-page.ts')).manCommand,
+  },
+  {
+    name: 'help',
+    positionals: [{ name: 'VERB', kind: 'verb', isOptional: true }],
+    brief: 'this list, or the options of a verb',
+    summary: 'Lists the verbs, or the options of one. With --json: as rows of the table that they are made from.',
+    options: [],
+    load: async () => (await import('./help-command.ts')).helpCommand,
+  },
+];
