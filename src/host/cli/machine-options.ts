@@ -1,4 +1,5 @@
-// What the options of run and record that describe a machine mean: the images that they name are read, and core/session/describe-machine.ts makes a manifest of it all.
+// What the options of run and record that describe a machine mean: the images that they name are read, and
+// core/session/describe-machine.ts makes a manifest of it all. The options themselves are rows in options.ts.
 
 import { basename } from 'node:path';
 import { isLinuxImage } from '../../core/machine/boot/linux.ts';
