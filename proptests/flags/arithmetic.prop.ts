@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { carry, condition, foldFlags, getFlags } from '../../src/core/state/flags.ts';
-import { ARITHMETIC_FLAGS, CC_OP, EAX, EBX, EFLAGS } from '../../src/core/state/layout.ts';
-import { AF, arithmeticFlags, CF, CORNERS, cpu, flagText, Instruction, OF, PF, SF, wordsFrom, ZF } from './harness.ts';
+import { AF, ARITHMETIC_FLAGS, CC_OP, CF, EAX, EBX, EFLAGS, OF, PF, SF, ZF } from '../../src/core/state/layout.ts';
+import { arithmeticFlags, CORNERS, cpu, flagText, Instruction, wordsFrom } from './harness.ts';
 import { adder, CONDITIONS, logic, type Outcome, subtractor } from './model.ts';
 
 type Model = (a: number, b: number, flags: number, bits: number) => Outcome;

@@ -7,15 +7,8 @@ import { decodeInstruction } from '../../src/core/isa/decode.ts';
 import { META_OP_MASK, R_META, RECORD_WORDS } from '../../src/core/isa/record.ts';
 import { Cpu, GUEST_FAULT } from '../../src/core/state/cpu.ts';
 import { getFlags, setArithmeticFlags } from '../../src/core/state/flags.ts';
-import { ARITHMETIC_FLAGS, EFLAGS } from '../../src/core/state/layout.ts';
+import { AF, ARITHMETIC_FLAGS, CF, EFLAGS, OF, PF, SF, ZF } from '../../src/core/state/layout.ts';
 import { HANDLER_TABLE } from '../../tiers/interp/handlers.ts';
-
-export const CF = 0x1;
-export const PF = 0x4;
-export const AF = 0x10;
-export const ZF = 0x40;
-export const SF = 0x80;
-export const OF = 0x800;
 
 export const cpu = new Cpu(0x10000, 0);
 cpu.m32[EFLAGS] = 2;

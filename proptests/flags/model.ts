@@ -3,7 +3,7 @@
  * bit at a time, every flag written out as the manual defines it (SDM 1 §3.4.3.1, SDM 2 under each instruction).
  * It shares no formula with the implementation and is slow on purpose.
  */
-import { AF, CF, OF, PF, SF, ZF } from './harness.ts';
+import { AF, CF, OF, PF, SF, ZF } from '../../src/core/state/layout.ts';
 
 export interface Outcome {
   /** Zero-extended. */

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { ARITHMETIC_FLAGS, EAX, EBX, EDX } from '../../src/core/state/layout.ts';
-import { arithmeticFlags, CF, CORNERS, cpu, Instruction, OF } from './harness.ts';
+import { ARITHMETIC_FLAGS, CF, EAX, EBX, EDX, OF } from '../../src/core/state/layout.ts';
+import { arithmeticFlags, CORNERS, cpu, Instruction } from './harness.ts';
 
 const prefix = (bits: number): string => (bits === 16 ? '66' : '');
 const opcode = (bits: number): string => (bits === 8 ? 'f6' : 'f7');

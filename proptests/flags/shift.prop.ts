@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ARITHMETIC_FLAGS, EAX, EBX, ECX } from '../../src/core/state/layout.ts';
-import { AF, arithmeticFlags, CF, CORNERS, cpu, flagText, Instruction, OF, PF, SF, wordsFrom, ZF } from './harness.ts';
+import { AF, ARITHMETIC_FLAGS, CF, EAX, EBX, ECX, OF, PF, SF, ZF } from '../../src/core/state/layout.ts';
+import { arithmeticFlags, CORNERS, cpu, flagText, Instruction, wordsFrom } from './harness.ts';
 import { shifter } from './model.ts';
 
 const NAMES = ['ROL', 'ROR', 'RCL', 'RCR', 'SHL', 'SHR', 'SAL', 'SAR'];

@@ -29,6 +29,13 @@ export interface Answer {
   readonly says?: RegExp;
 }
 
+/** The text with the fault in it, or null when the place is not found. */
+export function mutate(text: string, { after, find, replace }: Mutation): string | null {
+  const from = text.indexOf(after);
+  const at = from < 0 ? -1 : text.indexOf(find, from + after.length);
+  return at < 0 ? null : text.slice(0, at) + replace + text.slice(at + find.length);
+}
+
 type Row = readonly [after: string, find: string, replace: string, breaks: string, right: Answer];
 
 const inFile = (file: string, rows: readonly Row[]): Mutation[] =>

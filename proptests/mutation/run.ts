@@ -19,7 +19,7 @@ import { projectRoot } from '../support/poison.ts';
 import { randomKernel } from '../verify/programs.ts';
 import { randomWorld } from '../verify/worlds.ts';
 import type { Noticed } from './check.ts';
-import { type Mutation, MUTATIONS } from './mutations.ts';
+import { mutate, type Mutation, MUTATIONS } from './mutations.ts';
 
 const PROGRAMS = 48;
 const WORLDS = 8;
@@ -80,13 +80,6 @@ function isRight({ right }: Mutation, { instruction, piece, differs, text, by }:
   if (by === 'replay') return true;
   if (shows !== undefined && !piece.some((one) => shows.test(one))) return false;
   return what === undefined || differs.some((name) => what.test(name));
-}
-
-/** The text with the fault in it, or null when the place is not found. */
-function mutate(text: string, { after, find, replace }: Mutation): string | null {
-  const from = text.indexOf(after);
-  const at = from < 0 ? -1 : text.indexOf(find, from + after.length);
-  return at < 0 ? null : text.slice(0, at) + replace + text.slice(at + find.length);
 }
 
 function tryOne(root: string, logs: string, mutation: Mutation, timeoutMs: number): Result {

@@ -4,15 +4,17 @@
  */
 import { decodeInstruction } from '../../src/core/isa/decode.ts';
 import { OP, rowOf } from '../../src/core/isa/ops.ts';
-import { META_OP_MASK, R_META, RECORD_WORDS } from '../../src/core/isa/record.ts';
-import { peekLinear8 } from '../../src/core/cpu/system/probe.ts';
+import { INSTRUCTION_BYTES_MAX, META_OP_MASK, R_META, RECORD_WORDS } from '../../src/core/isa/record.ts';
+import { peekBytes } from '../../src/core/memory/peek.ts';
 import type { Engine } from '../../src/core/machine/engine.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { CS, EIP, MODE_CS32, MODE_KEY, SEG_BASE } from '../../src/core/state/layout.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
 
 function bytesAt(cpu: Cpu, linear: number): Uint8Array {
-  return Uint8Array.from({ length: 15 }, (_, i) => Math.max(0, peekLinear8(cpu, (linear + i) | 0)));
+  const bytes = new Uint8Array(INSTRUCTION_BYTES_MAX);
+  peekBytes(cpu, linear, bytes);
+  return bytes;
 }
 
 export type Damage = (cpu: Cpu) => void;

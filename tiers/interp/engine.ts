@@ -10,13 +10,14 @@ import { runHot } from './hot.ts';
 import { warmUp } from './warm-up.ts';
 import { DECODE_GP, DECODE_UD, decodeInstruction } from '../../src/core/isa/decode.ts';
 import {
+  INSTRUCTION_BYTES_MAX,
   META_OP_MASK,
   META_REP,
   META_REPNE,
+  RECORD_WORDS,
   R_HOT,
   R_META,
   R_POSITION,
-  RECORD_WORDS,
 } from '../../src/core/isa/record.ts';
 import { translateFetch } from '../../src/core/memory/access.ts';
 import {
@@ -32,8 +33,6 @@ import {
 } from '../../src/core/state/layout.ts';
 import { EXIT_FAULT, EXIT_STOP, GUEST_FAULT, setFault, type Cpu } from '../../src/core/state/cpu.ts';
 import type { Engine } from '../../src/core/machine/engine.ts';
-
-const INSTRUCTION_BYTES_MAX = 15;
 
 const META_REPEATS = META_REP | META_REPNE;
 

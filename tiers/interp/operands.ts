@@ -37,10 +37,7 @@ const {
   SIZE_16,
   SIZE_32,
 } = record;
-const { DS, ES, MODE_FLAT_DATA, MODE_KEY, SS } = layout;
-
-/** The segments that MODE_FLAT_DATA vouches for, as a set of bits. */
-const FLAT_SEGMENTS = (1 << ES) | (1 << SS) | (1 << DS);
+const { FLAT_SEGMENTS, MODE_FLAT_DATA, MODE_KEY } = layout;
 
 /** Linear address of the last readAForWrite with a memory operand; consumed by writeBackA of the same instruction. */
 let rmwLinear = 0;

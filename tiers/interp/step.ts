@@ -6,7 +6,7 @@
 import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { VECTOR_GP, VECTOR_UD } from '../../src/core/base/vectors.ts';
 import { DECODE_TRUNCATED, DECODE_UD, decodeInstruction } from '../../src/core/isa/decode.ts';
-import { META_OP_MASK, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
+import { INSTRUCTION_BYTES_MAX, META_OP_MASK, RECORD_WORDS, R_META, R_POSITION } from '../../src/core/isa/record.ts';
 import { translateFetch } from '../../src/core/memory/access.ts';
 import {
   CPU_BLOCK_SIZE,
@@ -21,8 +21,6 @@ import {
 import { EXIT_FAULT, GUEST_FAULT, setFault, type Cpu } from '../../src/core/state/cpu.ts';
 import type { Engine } from '../../src/core/machine/engine.ts';
 import { HANDLER_TABLE } from './handlers.ts';
-
-const INSTRUCTION_BYTES_MAX = 15;
 
 export class StepInterpreter implements Engine {
   readonly name = 'step';

@@ -3,6 +3,8 @@
 // widened first, which nobody sees; a store gives the bits and the words that the status and tag words become, which the
 // IR writes once memory has been written. Who may execute and what the processor remembers of the instruction is the IR's.
 
+import * as statusWord from '../../src/core/cpu/float/x87/status-word.ts';
+import * as environment from '../../src/core/cpu/float/ieee/environment.ts';
 import * as plain from '../../src/core/cpu/float/plain.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import * as layout from '../../src/core/state/layout.ts';
@@ -13,11 +15,8 @@ const { STORE_TRUNCATES } = attempts;
 const { addPlain, allowsPlain, comparePlain, dividePlain, multiplyPlain, narrowed } = plain;
 const { narrowPlainF32, narrowPlainF64, roundPlain, widenInt32, widenInt64, widenPlainF32, widenPlainF64 } = plain;
 
-const C1 = 0x200;
-const CONDITION_CODES = 0x4700;
-const TOP_SHIFT = 11;
-const TOP_FIELD = 7 << TOP_SHIFT;
-const ROUND_ZERO = 3;
+const { ROUND_ZERO } = environment;
+const { C1, CONDITION_CODES, TOP_FIELD, TOP_SHIFT } = statusWord;
 
 type Attempt = (a: number, b: number) => number;
 

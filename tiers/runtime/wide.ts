@@ -3,18 +3,17 @@
 // or changes nothing and answers 0 (a comparison: −1): NaNs, denormals, what overflows or might underflow, and #P unmasked are left to the handler.
 // `a` is the destination, `b` the source, as word indices; 64-bit values lie at even ones. SDM 2 under each name.
 
+import * as limits from '../../src/core/cpu/float/ieee/limits.ts';
+import * as environment from '../../src/core/cpu/float/ieee/environment.ts';
 import * as fast from '../../src/core/cpu/float/ieee/fast-path.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { CF, MXCSR, ZF } from '../../src/core/state/layout.ts';
 import type { Wide } from '../ir/attempts.ts';
 import { makeWideX87 } from './wide-x87.ts';
 
-const PE = 0x20;
+const { PE } = environment;
+const { GREATEST_F32, LEAST_F32, LEAST_F64 } = limits;
 const PM = 0x1000;
-
-const LEAST_F32 = 1.1754943508222875e-38;
-const GREATEST_F32 = 3.4028234663852886e38;
-const LEAST_F64 = 2.2250738585072014e-308;
 
 export function makeWide(cpu: Cpu): Wide {
   const { m32, f64 } = cpu;

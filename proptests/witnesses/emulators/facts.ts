@@ -2,14 +2,12 @@
  * What verdicts ask of a case and its outcome: where our frame lies, which flags an event pushes, what the program was.
  * Nothing here decides who is right.
  */
+import { NT, RF, TF } from '../../../src/core/state/layout.ts';
 import { VECTOR_DB, VECTOR_GP, VECTOR_PF } from '../../../src/core/base/vectors.ts';
 import { before, type Difference, valueAt } from './compare.ts';
 import * as at from './layout.ts';
 import type { Evidence } from './verdicts.ts';
 
-export const TF = 0x100;
-export const NT = 0x4000;
-export const RF = 0x10000;
 export const VIF_VIP = 0x180000;
 
 /** By the entry (IF through an interrupt gate), and DF by the monitor. */

@@ -2,6 +2,7 @@
  * What Bochs 2.7 does otherwise than the manual, and in what condition exactly. See verdicts.ts for what an entry says and
  * what the judge demands besides.
  */
+import { RF } from '../../../src/core/state/layout.ts';
 import { REGISTERS_32 } from '../../../src/core/base/names.ts';
 import { VECTOR_DB, VECTOR_GP, VECTOR_PF, VECTOR_SS, VECTOR_TS, VECTOR_UD } from '../../../src/core/base/vectors.ts';
 import { before, type Difference, type Place } from './compare.ts';
@@ -20,7 +21,6 @@ import {
   isUpperHalfOfTask16,
   ourMemory,
   ourVector,
-  RF,
   savedByDoubleFault,
   theirVector,
   VIF_VIP,

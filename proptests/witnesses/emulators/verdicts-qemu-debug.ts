@@ -2,16 +2,9 @@
  * What QEMU 7.2 does otherwise than the manual with breakpoints, single steps and RF. See verdicts.ts for what an entry
  * says and what the judge demands besides.
  */
+import { RF } from '../../../src/core/state/layout.ts';
 import { VECTOR_DB, VECTOR_UD } from '../../../src/core/base/vectors.ts';
-import {
-  isNextBreakpoint,
-  isFault,
-  isOnly,
-  isResumeFlagBetweenIterations,
-  ourVector,
-  RF,
-  theirVector,
-} from './facts.ts';
+import { isNextBreakpoint, isFault, isOnly, isResumeFlagBetweenIterations, ourVector, theirVector } from './facts.ts';
 import type { Evidence, Verdict } from './verdicts.ts';
 
 const wrong = 'qemu';

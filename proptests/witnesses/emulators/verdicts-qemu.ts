@@ -2,6 +2,7 @@
  * What QEMU 7.2 does otherwise than the manual, and in what condition exactly. See verdicts.ts for what an entry says and
  * what the judge demands besides. SDM chapters are named, not numbered, where the edition matters.
  */
+import { RF } from '../../../src/core/state/layout.ts';
 import {
   VECTOR_BP,
   VECTOR_DB,
@@ -28,7 +29,6 @@ import {
   mayHoldFlags,
   ourMemory,
   ourVector,
-  RF,
   savedByDoubleFault,
   theirVector,
   VIF_VIP,

@@ -5,7 +5,7 @@
  * The code page holds HLT everywhere; the program is put in by the generator.
  */
 import { Random } from '../../../src/core/base/random.ts';
-import { ESP } from '../../../src/core/state/layout.ts';
+import { DF, ESP } from '../../../src/core/state/layout.ts';
 import { FLAT_CODE, FLAT_DATA, FX_BYTES, type MachineCase } from './case.ts';
 import { biasedDword, biasedF80, biasedVector } from './random.ts';
 
@@ -28,7 +28,6 @@ const CODE_FILL = 0xf4;
 const PATTERN_FILL_MIN = 256;
 const STATUS_FLAGS = 0x8d5;
 const FIXED_FLAGS = 0x202;
-const DF = 0x400;
 
 export function backgroundCase(seed: number): MachineCase {
   const random = new Random(seed);

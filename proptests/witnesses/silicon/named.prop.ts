@@ -3,7 +3,7 @@
  * where there is a witness, on silicon with the very same expectations: what is asserted here is what hardware does.
  * The last ones need ring 0 and run on the engines alone.
  */
-import { EAX, EBX, ECX, EDI, ESI, ESP } from '../../../src/core/state/layout.ts';
+import { AC, EAX, EBX, ECX, EDI, ESI, ESP, RF, TF } from '../../../src/core/state/layout.ts';
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { SILENT_OUTPUT } from '../../../src/core/board/silent.ts';
@@ -20,10 +20,6 @@ import { CODE, DATA, DATA_END, hexOf, READ_ONLY, type Scenario, STACK, STACK_TOP
 import { openWitness, witnessAvailable } from './witness.ts';
 
 type Run = (s: Scenario) => Promise<CaseResult>;
-
-const AC = 0x40000;
-const RF = 0x10000;
-const TF = 0x100;
 
 const noSilicon = witnessAvailable();
 const witness = noSilicon === null ? await openWitness() : null;

@@ -2,14 +2,12 @@
  * What of a generated case's outcome is not compared: flags that the row calls undefined, narrowed by what is known of
  * the operands, x87 condition codes, results out of range, and fields of state images that tell about the host.
  */
+import { AF, CF, OF } from '../../../src/core/state/layout.ts';
 import { OBSERVED_ENVIRONMENT } from './background.ts';
 import type { Draft } from './draft.ts';
 import { type Instruction, stackTop } from './implied.ts';
 import type { Tolerance } from './vectors.ts';
 
-const CF = 0x1;
-const AF = 0x10;
-const OF = 0x800;
 const STATUS_FLAGS = 0x8d5;
 /** C0, C2, C3: undefined unless the instruction reports by them. C1 is the round-up or stack fault bit. */
 const CONDITION_CODES = 0x4500;

@@ -3,7 +3,7 @@
  * (build, protocol, entry, signal frame). They prove the instrument, not Reprise. Without a witness they are skipped by
  * name with the reason.
  */
-import { EAX, EBX, ECX, EDX, ESP } from '../../../src/core/state/layout.ts';
+import { EAX, EBX, ECX, EDX, ESP, RF } from '../../../src/core/state/layout.ts';
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { type CaseResult, FLAT_DATA, type Fault, fillDword, ldtSelector } from './case.ts';
@@ -31,7 +31,6 @@ function assertFault(result: CaseResult, wanted: Partial<Fault> & { eip: number 
 
 /** Flags of the manual's status group and DF, TF, AC. */
 const STATUS = 0x8d5;
-const RF = 0x10000;
 
 test('ADD sets the status flags', { skip }, async () => {
   const result = await run({ code: '01d8', registers: { eax: 0x7fffffff, ebx: 1 } });

@@ -2,9 +2,11 @@
 // from the rows. Tables are built once from the parsed encodings (encoding.ts); decoding allocates nothing.
 // It knows no mode besides CS.D and no memory besides the window it is given: page crossings, fetch faults and
 // checks that depend on CR0, CR4 or EFLAGS.VM belong to the caller and to the handlers.
+import { SEGMENTS } from '../base/names.ts';
 import { FORMS, type Form, type Immediate, matchesModrm, type Operand, opcodeCount, SIZE_OPERAND } from './encoding.ts';
 import {
   EA_16,
+  INSTRUCTION_BYTES_MAX,
   KIND_MEMORY,
   KIND_NONE,
   META_ADDRSIZE_32,
@@ -34,9 +36,8 @@ export const DECODE_UD = -2;
 /** #GP(0): longer than 15 bytes. */
 export const DECODE_GP = -3;
 
-const LENGTH_MAX = 15;
-const SEGMENT_SS = 2;
-const SEGMENT_DS = 3;
+const SEGMENT_SS = SEGMENTS.indexOf('ss');
+const SEGMENT_DS = SEGMENTS.indexOf('ds');
 
 // ---------------------------------------------------------------------------------------------------------------
 // Tables
@@ -267,8 +268,8 @@ export function decodeInstruction(
   code: Int32Array,
   pc: number,
 ): number {
-  const short = available < LENGTH_MAX ? DECODE_TRUNCATED : DECODE_GP;
-  const end = index + (available < LENGTH_MAX ? available : LENGTH_MAX);
+  const short = available < INSTRUCTION_BYTES_MAX ? DECODE_TRUNCATED : DECODE_GP;
+  const end = index + (available < INSTRUCTION_BYTES_MAX ? available : INSTRUCTION_BYTES_MAX);
   let at = index;
   let size32 = cs32;
   let address32 = cs32;

@@ -2,6 +2,9 @@
 // fills it, the interpreter executes it, the lifter reads it, `reprise explain` prints it.
 // Slots are absolute: word k of the instruction at arena position `pc` is code[pc + k].
 
+/** No instruction is longer, prefixes included: #GP(0). SDM 2 §2.3.11. */
+export const INSTRUCTION_BYTES_MAX = 15;
+
 /** Words per instruction. */
 export const RECORD_WORDS = 8;
 

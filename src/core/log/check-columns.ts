@@ -11,6 +11,7 @@
  * Slot 0 stands for a row (`event-codec.ts`); rows follow in order. Every frame starts from empty tables.
  * Encoder and decoder share `learn` and must make the same steps in the same order.
  */
+import { accessOperand, isAccessOperand, operandSize } from './access-operand.ts';
 import { encodeRowCheck, isBytes, isList, isUnsigned } from './event-codec.ts';
 import type { RowCheck } from './event-codec.ts';
 import { CHECK_KIND, MAY_SKIP_KIND } from './events.ts';
@@ -23,6 +24,7 @@ const COLUMN_BYTES_CLOSE = 1 << 18;
 /** The most one miss can append to a column: a varint of a tick. */
 const APPEND_BYTES_MAX = 16;
 
+const PORT_MAX = 0xffff;
 const CONTEXT_BITS = 12;
 const CONTEXT_COUNT = 1 << CONTEXT_BITS;
 const HITS_INLINE_MAX = 31;
@@ -151,11 +153,10 @@ export function addSlot(encoder: CheckEncoder, kind: number, operand: number): n
   return slot;
 }
 
-/** Port and MMIO operands hold log2 of the size in their low two bits; every other value is a byte. */
+/** An access is as wide as its operand says; every other value is a byte. */
 function slotValueSize(kind: number, operand: number): number {
   if (kind !== CHECK_KIND['port-read'] && kind !== CHECK_KIND['mmio-read']) return 1;
-  const sizeCode = operand % 4;
-  return sizeCode === 2 ? 4 : sizeCode === 1 ? 2 : 1;
+  return operandSize(operand);
 }
 
 /** `value` as a signed word. The hot path of recording. */
@@ -359,9 +360,9 @@ function isOperand(kind: number, operand: number): boolean {
     case CHECK_KIND.interrupt:
       return operand <= 255;
     case CHECK_KIND['port-read']:
-      return operand < 65536 * 4 && operand % 4 !== 3;
+      return isAccessOperand(operand, accessOperand(PORT_MAX, 4));
     case CHECK_KIND['mmio-read']:
-      return operand <= Number.MAX_SAFE_INTEGER && operand % 4 !== 3;
+      return isAccessOperand(operand, Number.MAX_SAFE_INTEGER);
     case CHECK_KIND.timer:
       return operand <= 65535;
     case CHECK_KIND.a20:

@@ -3,6 +3,7 @@
  * which profile is on. `FrameTurner` closes the frame at ticks that depend on the events alone: the same run gives the
  * same bytes, whenever the host flushes.
  */
+import { accessOperand } from './access-operand.ts';
 import { addSlot, appendCheck, appendRow } from './check-columns.ts';
 import type { CheckEncoder } from './check-columns.ts';
 import type { DmaContent, StateHash } from './events.ts';
@@ -29,11 +30,6 @@ export interface CheckRecorder {
   settle(): void;
   /** Called after a frame was closed. */
   reset(): void;
-}
-
-/** Port and MMIO operands: the address times four plus log2 of the size (1, 2 or 4 bytes). */
-export function accessOperand(address: number, size: number): number {
-  return address * 4 + (size >> 1);
 }
 
 /** Every check with its value. */
@@ -65,7 +61,7 @@ export class FullRecorder implements CheckRecorder {
 
   portRead(tick: number, port: number, size: number, value: number): void {
     if (tick >= this.frame.frameEndTick || this.encoder.isFull) this.frame.turnFrame(tick);
-    const operand = port * 4 + (size >> 1);
+    const operand = accessOperand(port, size);
     let slot = this.portSlots[operand];
     if (slot === 0) {
       slot = addSlot(this.encoder, CHECK_KIND['port-read'], operand);
@@ -200,7 +196,7 @@ export class DigestRecorder implements CheckRecorder {
   }
 
   portRead(tick: number, port: number, size: number, value: number): void {
-    this.mix(tick, CHECK_KIND['port-read'], port * 4 + (size >> 1), value);
+    this.mix(tick, CHECK_KIND['port-read'], accessOperand(port, size), value);
   }
 
   mmioRead(tick: number, address: number, size: number, value: number): void {

@@ -7,6 +7,7 @@
  * A log is untrusted. Everything wrong with it is a `LogError`; memory is bounded by the file and by the caps of
  * `payload.ts` and `check-columns.ts`. This file opens nothing: the host feeds bytes and takes bytes.
  */
+import { operandAddress, operandSize } from './access-operand.ts';
 import {
   createCheckColumns,
   createCheckDecoder,
@@ -587,9 +588,9 @@ export class CheckCursor {
       case CHECK_KIND.interrupt:
         return { kind: 'interrupt', vector: operand };
       case CHECK_KIND['port-read']:
-        return { kind: 'port-read', port: Math.floor(operand / 4), size: 1 << (operand % 4), value };
+        return { kind: 'port-read', port: operandAddress(operand), size: operandSize(operand), value };
       case CHECK_KIND['mmio-read']:
-        return { kind: 'mmio-read', address: Math.floor(operand / 4), size: 1 << (operand % 4), value };
+        return { kind: 'mmio-read', address: operandAddress(operand), size: operandSize(operand), value };
       case CHECK_KIND.timer:
         return { kind: 'timer', id: operand };
       default:

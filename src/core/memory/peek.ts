@@ -2,12 +2,10 @@
 // bit, fills no TLB entry, reads no device and never faults. SDM 3 §4.3 (32-bit paging), §4.4 (PAE).
 // Rights are not looked at: what is mapped can be seen.
 
+import { PTE_P, PTE_PS } from '../cpu/system/paging.ts';
 import { PAGE_BYTES } from '../base/pages.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { CR0, CR0_PG, CR3, CR4, CR4_PAE, CR4_PSE, PDPTE } from '../state/layout.ts';
-
-const PRESENT = 1;
-const LARGE = 0x80;
 
 /** A table entry; 0 (not present) where there is no memory. */
 function entryAt(cpu: Cpu, physical: number): number {
@@ -21,26 +19,27 @@ export function peekPhysical(cpu: Cpu, linear: number): number {
   if ((m32[CR0] & CR0_PG) === 0) return linear >>> 0;
   if ((m32[CR4] & CR4_PAE) !== 0) return peekPae(cpu, linear);
   const pde = entryAt(cpu, ((m32[CR3] & -4096) >>> 0) + (linear >>> 22) * 4);
-  if ((pde & PRESENT) === 0) return -1;
-  if ((pde & LARGE) !== 0 && (m32[CR4] & CR4_PSE) !== 0) {
-    return ((pde >>> 13) & 0xff) * 0x1_0000_0000 + ((pde & 0xffc00000) >>> 0) + (linear & 0x3fffff);
+  if ((pde & PTE_P) === 0) return -1;
+  if ((pde & PTE_PS) !== 0 && (m32[CR4] & CR4_PSE) !== 0) {
+    // PSE-36: bits 20–13 of the entry are address bits 39–32; the P6 has four of them.
+    return ((pde >>> 13) & 15) * 0x1_0000_0000 + ((pde & 0xffc00000) >>> 0) + (linear & 0x3fffff);
   }
   const pte = entryAt(cpu, ((pde & -4096) >>> 0) + ((linear >>> 12) & 0x3ff) * 4);
-  return (pte & PRESENT) === 0 ? -1 : ((pte & -4096) >>> 0) + (linear & 0xfff);
+  return (pte & PTE_P) === 0 ? -1 : ((pte & -4096) >>> 0) + (linear & 0xfff);
 }
 
 function peekPae(cpu: Cpu, linear: number): number {
   const word = PDPTE + (linear >>> 30) * 2;
-  if ((cpu.m32[word] & PRESENT) === 0) return -1;
+  if ((cpu.m32[word] & PTE_P) === 0) return -1;
   const join = (low: number, high: number, mask: number): number => (high & 0xf) * 0x1_0000_0000 + ((low & mask) >>> 0);
   const pdeAt = join(cpu.m32[word], cpu.m32[word + 1], -4096) + ((linear >>> 21) & 0x1ff) * 8;
   const pde = entryAt(cpu, pdeAt);
-  if ((pde & PRESENT) === 0) return -1;
+  if ((pde & PTE_P) === 0) return -1;
   const pdeHigh = entryAt(cpu, pdeAt + 4);
-  if ((pde & LARGE) !== 0) return join(pde, pdeHigh, 0xffe00000 | 0) + (linear & 0x1fffff);
+  if ((pde & PTE_PS) !== 0) return join(pde, pdeHigh, 0xffe00000 | 0) + (linear & 0x1fffff);
   const pteAt = join(pde, pdeHigh, -4096) + ((linear >>> 12) & 0x1ff) * 8;
   const pte = entryAt(cpu, pteAt);
-  return (pte & PRESENT) === 0 ? -1 : join(pte, entryAt(cpu, pteAt + 4), -4096) + (linear & 0xfff);
+  return (pte & PTE_P) === 0 ? -1 : join(pte, entryAt(cpu, pteAt + 4), -4096) + (linear & 0xfff);
 }
 
 /** Copies bytes at a linear address; returns how many from the first on are mapped RAM or ROM. */

@@ -2,6 +2,7 @@
  * The door of a replay without devices (`--devices log`): the log plays them. One cursor stands at the check that
  * must come next, a second runs ahead of it from delivery to delivery, so that the loop knows when to stop.
  */
+import { accessOperand } from '../log/access-operand.ts';
 import type { CheckEvent, StateHash } from '../log/events.ts';
 import { CHECK_KIND } from '../log/events.ts';
 import type { CheckCursor, LogReader } from '../log/log.ts';
@@ -32,7 +33,7 @@ export class DevicelessPort extends LogPort implements Deliveries {
   }
 
   portRead(tick: number, port: number, size: number): number {
-    return this.loggedRead(tick, CHECK_KIND['port-read'], port * 4 + (size >> 1), () => ({
+    return this.loggedRead(tick, CHECK_KIND['port-read'], accessOperand(port, size), () => ({
       kind: 'port-read',
       port,
       size,
@@ -41,7 +42,7 @@ export class DevicelessPort extends LogPort implements Deliveries {
   }
 
   mmioRead(tick: number, address: number, size: number): number {
-    return this.loggedRead(tick, CHECK_KIND['mmio-read'], address * 4 + (size >> 1), () => ({
+    return this.loggedRead(tick, CHECK_KIND['mmio-read'], accessOperand(address, size), () => ({
       kind: 'mmio-read',
       address,
       size,

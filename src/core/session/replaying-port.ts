@@ -2,6 +2,7 @@
  * The door of a replay whose devices run: what they do is compared with the log's checks, each value of a `full` log,
  * running digests of a `checked` one, state hashes alone of an `inputs` one.
  */
+import { accessOperand } from '../log/access-operand.ts';
 import { RunningDigest } from '../log/check-recorder.ts';
 import type { CheckEvent, DmaContent, StateHash } from '../log/events.ts';
 import { CHECK_KIND } from '../log/events.ts';
@@ -56,7 +57,7 @@ export class ReplayingPort extends LogPort implements Checks {
   }
 
   portRead(tick: number, port: number, size: number, value: number): void {
-    const operand = port * 4 + (size >> 1);
+    const operand = accessOperand(port, size);
     if (this.assertion === 'values' && this.cursor.matches(tick, CHECK_KIND['port-read'], operand, value | 0)) return;
     this.settle(tick, CHECK_KIND['port-read'], operand, value, () => ({
       kind: 'port-read',
@@ -67,7 +68,7 @@ export class ReplayingPort extends LogPort implements Checks {
   }
 
   mmioRead(tick: number, address: number, size: number, value: number): void {
-    const operand = address * 4 + (size >> 1);
+    const operand = accessOperand(address, size);
     if (this.assertion === 'values' && this.cursor.matches(tick, CHECK_KIND['mmio-read'], operand, value | 0)) return;
     this.settle(tick, CHECK_KIND['mmio-read'], operand, value, () => ({
       kind: 'mmio-read',

@@ -301,3 +301,5 @@ export const MODE_VM86 = 0x8;
 export const MODE_REAL = 0x10; // CR0.PE = 0
 export const MODE_FLAT_DATA = 0x20; // DS, ES and SS: base 0, limit 4 GiB, present, writable, expand-up
 export const MODE_FLAT_CODE = 0x40; // CS: base 0, limit 4 GiB
+/** The segments that MODE_FLAT_DATA vouches for, as a set of bits. */
+export const FLAT_SEGMENTS = (1 << ES) | (1 << SS) | (1 << DS);

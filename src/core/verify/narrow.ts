@@ -7,10 +7,10 @@
  */
 import { instructionText } from '../isa/describe.ts';
 import { decodeInstruction } from '../isa/decode.ts';
-import { RECORD_WORDS } from '../isa/record.ts';
+import { INSTRUCTION_BYTES_MAX, RECORD_WORDS } from '../isa/record.ts';
 import type { Snapshot } from '../machine/snapshot.ts';
 import { type HeldPage, heldPages, refillTlb } from '../memory/refill.ts';
-import { peekLinear8 } from '../cpu/system/probe.ts';
+import { peekBytes } from '../memory/peek.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { CR0, CR0_PG, CS, EIP, MODE_CS32, MODE_KEY, SEG_BASE } from '../state/layout.ts';
 import { compareSnapshots, type StateDifferences } from './state-rows.ts';
@@ -476,22 +476,15 @@ function explain(suspect: Runner, start: Snapshot): string {
   }
 }
 
-const INSTRUCTION_BYTES_MAX = 15;
-
 /** The instruction at EIP, read through the page tables without changing anything that counts. */
 export function placeOf(cpu: Cpu, tick: number): InstructionPlace {
   const { m32 } = cpu;
   const eip = m32[EIP];
   const linear = (eip + m32[SEG_BASE + CS]) | 0;
   const bits = (m32[MODE_KEY] & MODE_CS32) !== 0 ? 32 : 16;
-  const bytes: number[] = [];
-  while (bytes.length < INSTRUCTION_BYTES_MAX) {
-    const byte = peekLinear8(cpu, (linear + bytes.length) | 0);
-    if (byte < 0) break;
-    bytes.push(byte);
-  }
+  const ahead = new Uint8Array(INSTRUCTION_BYTES_MAX);
+  const array = ahead.subarray(0, peekBytes(cpu, linear, ahead));
   const code = new Int32Array(RECORD_WORDS);
-  const array = Uint8Array.from(bytes);
   const length = decodeInstruction(array, 0, array.length, bits === 32, code, 0);
   const text = length > 0 ? instructionText(code, 0) : 'no instruction that decodes';
   return { tick, eip, linear, bits, bytes: length > 0 ? array.subarray(0, length) : array, text };

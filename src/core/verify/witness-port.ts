@@ -4,6 +4,7 @@
  * two machines whose states have come together again are still told apart. The position in the inputs follows from the
  * tick alone: `seek` after a snapshot was restored is all that there is to do.
  */
+import { accessOperand } from '../log/access-operand.ts';
 import { SILENT_OUTPUT } from '../board/silent.ts';
 import type { OutputPort } from '../board/device.ts';
 import type { Checks, Inputs, Lifecycle } from '../machine/door.ts';
@@ -93,10 +94,10 @@ export class WitnessPort implements Inputs, Lifecycle, Checks {
     this.mix(tick, CHECK_KIND.interrupt, vector, 0);
   }
   portRead(tick: number, port: number, size: number, value: number): void {
-    this.mix(tick, CHECK_KIND['port-read'], port * 4 + (size >> 1), value);
+    this.mix(tick, CHECK_KIND['port-read'], accessOperand(port, size), value);
   }
   mmioRead(tick: number, address: number, size: number, value: number): void {
-    this.mix(tick, CHECK_KIND['mmio-read'], address * 4 + (size >> 1), value);
+    this.mix(tick, CHECK_KIND['mmio-read'], accessOperand(address, size), value);
   }
   timer(tick: number, id: number): void {
     this.mix(tick, CHECK_KIND.timer, id, 0);

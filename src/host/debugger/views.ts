@@ -1,6 +1,7 @@
 // What a debugger shows of a machine at rest, as text and as plain data: registers, memory, stack, instructions,
 // devices, page translations. Reads through memory/peek.ts only, so that looking changes nothing.
 
+import { INSTRUCTION_BYTES_MAX } from '../../core/isa/record.ts';
 import { PAGE_BYTES } from '../../core/base/pages.ts';
 import { REGISTERS_32, SEGMENTS } from '../../core/base/names.ts';
 import type { Machine } from '../../core/machine/machine.ts';
@@ -114,8 +115,6 @@ export interface Instruction {
 
 /** One instruction from bytes; `text` is for people. */
 export type Disassembler = (bytes: Uint8Array, address: number, bits: 16 | 32) => { text: string; length: number };
-
-const INSTRUCTION_BYTES_MAX = 15;
 
 /** `count` instructions from a linear address, with names for branch targets. */
 export function instructions(cpu: Cpu, disassemble: Disassembler, address: number, count: number): Instruction[] {

@@ -10,7 +10,7 @@ import { addressOf } from '../operands.ts';
 
 // Constants of this module rather than imported ones: see hot.ts.
 const { EA_16, KIND_MEMORY, KIND_REGISTER, KIND_XMM, META_KIND_B_SHIFT, R_B, R_DISP, R_EA, R_META } = record;
-const { AC, CR0, CR0_EM, CR0_TS, CR4, CR4_OSFXSR, DS, EFLAGS, ES, MODE_CPL3, MODE_FLAT_DATA, MODE_KEY, SS, XMM } =
+const { AC, CR0, CR0_EM, CR0_TS, CR4, CR4_OSFXSR, EFLAGS, FLAT_SEGMENTS, MODE_CPL3, MODE_FLAT_DATA, MODE_KEY, XMM } =
   layout;
 const { TLB_NO_SUPER_READ, TLB_NO_SUPER_WRITE } = tlbBits;
 
@@ -23,8 +23,6 @@ const REGISTER_AS_B = KIND_REGISTER << META_KIND_B_SHIFT;
 const XMM_AS_B = KIND_XMM << META_KIND_B_SHIFT;
 /** The XMM registers begin at this byte of the CPU block. */
 const XMM_BYTE = XMM << 2;
-/** The segments that MODE_FLAT_DATA vouches for, as a set of bits. */
-const FLAT_SEGMENTS = (1 << ES) | (1 << SS) | (1 << DS);
 
 /**
  * Byte address of an operand of 4, 8 or 16 bytes in memory that may be read (or written) directly; −1: the general way.

@@ -2,6 +2,8 @@
 // plain and aligned, normal numbers and zeros; false before anything has changed, true when all is done. SDM 2 under each
 // name.
 
+import * as limits from '../../../src/core/cpu/float/ieee/limits.ts';
+import * as environment from '../../../src/core/cpu/float/ieee/environment.ts';
 import * as fast from '../../../src/core/cpu/float/ieee/fast-path.ts';
 import * as record from '../../../src/core/isa/record.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
@@ -11,12 +13,9 @@ import { destinationAt, generalAt, sourceAt } from './simd-place.ts';
 // Constants of this module rather than imported ones: see hot.ts.
 const { KIND_MEMORY, KIND_XMM, META_KIND_A_SHIFT, META_KIND_B_SHIFT, R_A, R_B, R_META } = record;
 const { MXCSR, XMM } = layout;
+const { PE } = environment;
+const { GREATEST_F32, LEAST_F32, LEAST_F64 } = limits;
 const { roundsFreely } = fast;
-
-const PE = 0x20;
-const LEAST_F64 = 2.2250738585072014e-308;
-const LEAST_F32 = 1.1754943508222875e-38;
-const GREATEST_F32 = 3.4028234663852886e38;
 
 const KIND_A_FIELD = 15 << META_KIND_A_SHIFT;
 const MEMORY_AS_A = KIND_MEMORY << META_KIND_A_SHIFT;

@@ -4,6 +4,8 @@
 // instruction from the start; true when it has done all of it. Doubles are arguments and results only of functions small
 // enough to be inlined: the host engine would allocate them. SDM 2 under each name.
 
+import * as limits from '../../../src/core/cpu/float/ieee/limits.ts';
+import * as environment from '../../../src/core/cpu/float/ieee/environment.ts';
 import * as fast from '../../../src/core/cpu/float/ieee/fast-path.ts';
 import * as record from '../../../src/core/isa/record.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
@@ -14,6 +16,8 @@ import { sourceAt } from './simd-place.ts';
 // Constants of this module rather than imported ones: see hot.ts.
 const { R_A, R_IMM } = record;
 const { MXCSR, XMM } = layout;
+const { PE } = environment;
+const { GREATEST_F32, GREATEST_F64, LEAST_F32, LEAST_F64 } = limits;
 const {
   exactnessOfProduct,
   exactnessOfQuotient,
@@ -26,12 +30,6 @@ const {
   rootExactnessF64,
   roundsFreely,
 } = fast;
-
-const PE = 0x20;
-const LEAST_F64 = 2.2250738585072014e-308;
-const GREATEST_F64 = 1.7976931348623157e308;
-const LEAST_F32 = 1.1754943508222875e-38;
-const GREATEST_F32 = 3.4028234663852886e38;
 
 const OP_ADD = 0;
 const OP_SUBTRACT = 1;

@@ -1,11 +1,9 @@
 // FCOM, FUCOM, FICOM, FTST, FXAM by the condition codes, FCOMI and FUCOMI by EFLAGS. SDM 2 under each name. An empty
 // register compares as unordered; an unmasked exception keeps the stack from being popped.
 
+import { C0, C1, C3, CONDITION_CODES } from '../../../src/core/cpu/float/x87/status-word.ts';
 import { keepsRegister } from '../../../src/core/cpu/float/ieee/environment.ts';
 import {
-  C0,
-  C1,
-  C3,
   compareF80,
   comparisonCodes,
   comparisonEflags,
@@ -15,7 +13,7 @@ import {
 } from '../../../src/core/cpu/float/x87/f80-compare.ts';
 import { fromInt32, widenF32, widenF64 } from '../../../src/core/cpu/float/x87/f80-convert.ts';
 import { isEmpty, pop, readStack } from '../../../src/core/cpu/float/x87/registers.ts';
-import { CONDITION_CODES, enter, finish, fp, prepare, stackFault } from '../../../src/core/cpu/float/x87/status.ts';
+import { enter, finish, fp, prepare, stackFault } from '../../../src/core/cpu/float/x87/status.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { KIND_MEMORY, R_A, R_B, SIZE_16, SIZE_32 } from '../../../src/core/isa/record.ts';
 import { load16, load32 } from '../../../src/core/memory/access.ts';

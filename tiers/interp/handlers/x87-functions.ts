@@ -2,6 +2,7 @@
 // the stack without looking at it: FNOP, FDECSTP, FINCSTP, FFREE, FFREEP. SDM 2 under each name.
 
 import { PI, PI_OF_66_BITS } from '../../../src/core/cpu/float/ieee/big-fixed.ts';
+import { C1, C2, CONDITION_CODES } from '../../../src/core/cpu/float/x87/status-word.ts';
 import { type FloatEnvironment, keepsRegister } from '../../../src/core/cpu/float/ieee/environment.ts';
 import { squareRootF80 } from '../../../src/core/cpu/float/x87/f80-arithmetic.ts';
 import { roundIntegralF80 } from '../../../src/core/cpu/float/x87/f80-convert.ts';
@@ -27,16 +28,7 @@ import {
   setTop,
   writeStack,
 } from '../../../src/core/cpu/float/x87/registers.ts';
-import {
-  C1,
-  clearC1,
-  CONDITION_CODES,
-  enter,
-  finish,
-  fp,
-  prepare,
-  stackFault,
-} from '../../../src/core/cpu/float/x87/status.ts';
+import { clearC1, enter, finish, fp, prepare, stackFault } from '../../../src/core/cpu/float/x87/status.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { R_A } from '../../../src/core/isa/record.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
@@ -44,8 +36,6 @@ import { FP_STATUS, FP_TAG } from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
 import { beside, first, INDEFINITE, note, outcome, second } from './x87-operands.ts';
 import { beginTop, finishPlain, plainSign } from './x87-plain.ts';
-
-const C2 = 0x400;
 
 type Unary = (env: FloatEnvironment, a: F80, out: F80) => void;
 type Binary = (env: FloatEnvironment, a: F80, b: F80, out: F80) => void;

@@ -3,6 +3,8 @@
 // answers false before anything has changed, and its row's general handler then does the instruction from the start;
 // true when it has done all of it, pointers included. SDM 1 chapter 8; arithmetic in src/core/cpu/float/plain.ts.
 
+import * as statusWord from '../../../src/core/cpu/float/x87/status-word.ts';
+import * as environment from '../../../src/core/cpu/float/ieee/environment.ts';
 import * as plain from '../../../src/core/cpu/float/plain.ts';
 import * as record from '../../../src/core/isa/record.ts';
 import * as tlbBits from '../../../src/core/memory/tlb.ts';
@@ -36,11 +38,10 @@ const {
   CR0_EM,
   CR0_TS,
   CS,
-  DS,
   EFLAGS,
 
   EIP,
-  ES: ES_SEGMENT,
+  FLAT_SEGMENTS,
   FP_CONTROL,
   FP_CS,
   FP_DP,
@@ -56,9 +57,10 @@ const {
   MODE_KEY,
   OPERAND,
   SEG_SELECTOR,
-  SS,
 } = layout;
 const { TLB_NO_SUPER_READ, TLB_NO_SUPER_WRITE } = tlbBits;
+const { C1, CONDITION_CODES, ES_SUMMARY, TOP_FIELD, TOP_SHIFT } = statusWord;
+const { ROUND_ZERO } = environment;
 const {
   allowsPlain,
   comparePlain,
@@ -73,11 +75,6 @@ const {
 } = plain;
 
 const UNAVAILABLE = CR0_EM | CR0_TS;
-const ES = 0x80;
-const C1 = 0x200;
-const CONDITION_CODES = 0x4700;
-const TOP_SHIFT = 11;
-const TOP_FIELD = 7 << TOP_SHIFT;
 
 /** Kind and size of operands A and B in R_META. A register of the stack has another kind. */
 const SHAPE_A = (15 << META_KIND_A_SHIFT) | (7 << META_SIZE_A_SHIFT);
@@ -91,8 +88,6 @@ const MEMORY_64_B = (KIND_MEMORY << META_KIND_B_SHIFT) | (SIZE_64 << META_SIZE_B
 /** The TLB's bits for the supervisor; the user's lie two below them. */
 const DENY_READ = TLB_NO_SUPER_READ;
 const DENY_WRITE = TLB_NO_SUPER_WRITE;
-/** The segments that MODE_FLAT_DATA vouches for, as a set of bits. */
-const FLAT_SEGMENTS = (1 << ES_SEGMENT) | (1 << SS) | (1 << DS);
 
 /** As `note` of x87-operands.ts. */
 function note(cpu: Cpu, code: Int32Array, pc: number): void {
@@ -209,7 +204,7 @@ function fetchRegister(cpu: Cpu, register: number): void {
 export function beginReal(cpu: Cpu, code: Int32Array, pc: number): number {
   const m32 = cpu.m32;
   const status = m32[FP_STATUS];
-  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || !allowsPlain(m32[FP_CONTROL])) return -1;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || !allowsPlain(m32[FP_CONTROL])) return -1;
   const top = (status >> TOP_SHIFT) & 7;
   const tag = m32[FP_TAG];
   const shape = code[pc + R_META] & SHAPE_B;
@@ -227,7 +222,7 @@ export function beginReal(cpu: Cpu, code: Int32Array, pc: number): number {
 export function beginInteger(cpu: Cpu, code: Int32Array, pc: number): number {
   const m32 = cpu.m32;
   const status = m32[FP_STATUS];
-  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || !allowsPlain(m32[FP_CONTROL])) return -1;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || !allowsPlain(m32[FP_CONTROL])) return -1;
   const top = (status >> TOP_SHIFT) & 7;
   if (((m32[FP_TAG] >> top) & 1) !== 0) return -1;
   return fetchInteger(cpu, code, pc, (code[pc + R_META] >> META_SIZE_B_SHIFT) & 7) ? top : -1;
@@ -238,7 +233,7 @@ export function beginTop(cpu: Cpu, code: Int32Array, pc: number): number {
   const m32 = cpu.m32;
   const status = m32[FP_STATUS];
   const top = (status >> TOP_SHIFT) & 7;
-  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || !allowsPlain(m32[FP_CONTROL])) return -1;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || !allowsPlain(m32[FP_CONTROL])) return -1;
   if (((m32[FP_TAG] >> top) & 1) !== 0) return -1;
   note(cpu, code, pc);
   return top;
@@ -276,7 +271,7 @@ export function plainLoad(cpu: Cpu, code: Int32Array, pc: number): boolean {
   const m32 = cpu.m32;
   const status = m32[FP_STATUS];
   const top = ((status >> TOP_SHIFT) + 7) & 7;
-  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) === 0) return false;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || ((m32[FP_TAG] >> top) & 1) === 0) return false;
   const shape = code[pc + R_META] & SHAPE_A;
   let isFetched: boolean;
   if (shape === MEMORY_64) isFetched = fetchDouble(cpu, code, pc);
@@ -292,7 +287,7 @@ export function plainLoadInteger(cpu: Cpu, code: Int32Array, pc: number): boolea
   const m32 = cpu.m32;
   const status = m32[FP_STATUS];
   const top = ((status >> TOP_SHIFT) + 7) & 7;
-  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) === 0) return false;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || ((m32[FP_TAG] >> top) & 1) === 0) return false;
   const size = (code[pc + R_META] >> META_SIZE_A_SHIFT) & 7;
   if (size === SIZE_64) {
     const host = place(cpu, code, pc, 8, DENY_READ);
@@ -314,7 +309,7 @@ export function plainConstant(cpu: Cpu, code: Int32Array, pc: number): boolean {
   if (which !== LOADS_ONE && which !== LOADS_ZERO) return false;
   const status = m32[FP_STATUS];
   const top = ((status >> TOP_SHIFT) + 7) & 7;
-  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) === 0) return false;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || ((m32[FP_TAG] >> top) & 1) === 0) return false;
   widenInt32(cpu, which === LOADS_ONE ? 1 : 0);
   note(cpu, code, pc);
   push(cpu, status, top);
@@ -326,7 +321,7 @@ export function plainStore(cpu: Cpu, code: Int32Array, pc: number, pops: number)
   const m32 = cpu.m32;
   const status = m32[FP_STATUS];
   const top = (status >> TOP_SHIFT) & 7;
-  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
   const shape = code[pc + R_META] & SHAPE_A;
   let bits: number;
   if (shape === MEMORY_64) bits = storeDouble(cpu, code, pc, top);
@@ -380,14 +375,12 @@ function storeStack(cpu: Cpu, code: Int32Array, pc: number, top: number): number
   return 0;
 }
 
-const ROUND_ZERO = 3;
-
 /** FIST, FISTP, FISTTP. */
 export function plainStoreInteger(cpu: Cpu, code: Int32Array, pc: number, truncates: boolean, pops: number): boolean {
   const m32 = cpu.m32;
   const status = m32[FP_STATUS];
   const top = (status >> TOP_SHIFT) & 7;
-  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
   const size = (code[pc + R_META] >> META_SIZE_A_SHIFT) & 7;
   const host = place(cpu, code, pc, 1 << size, DENY_WRITE);
   if (host < 0) return false;
@@ -415,7 +408,7 @@ export function plainExchange(cpu: Cpu, code: Int32Array, pc: number): boolean {
   const status = m32[FP_STATUS];
   const top = (status >> TOP_SHIFT) & 7;
   const other = (top + code[pc + R_A]) & 7;
-  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0) return false;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0) return false;
   if (((m32[FP_TAG] >> top) & 1) !== 0 || ((m32[FP_TAG] >> other) & 1) !== 0) return false;
   const topAt = FP_SIGNIFICAND + 2 * top;
   const otherAt = FP_SIGNIFICAND + 2 * other;
@@ -446,7 +439,7 @@ export function plainCompare(cpu: Cpu, code: Int32Array, pc: number, pops: numbe
   const m32 = cpu.m32;
   const status = m32[FP_STATUS];
   const top = (status >> TOP_SHIFT) & 7;
-  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
   const shape = code[pc + R_META] & SHAPE_A;
   let isFetched: boolean;
   if (shape === MEMORY_64) isFetched = fetchDouble(cpu, code, pc);
@@ -463,7 +456,7 @@ export function plainCompareInteger(cpu: Cpu, code: Int32Array, pc: number, pops
   const m32 = cpu.m32;
   const status = m32[FP_STATUS];
   const top = (status >> TOP_SHIFT) & 7;
-  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
   if (!fetchInteger(cpu, code, pc, (code[pc + R_META] >> META_SIZE_A_SHIFT) & 7)) return false;
   const order = comparePlain(cpu, top);
   if (order < 0) return false;
@@ -476,7 +469,7 @@ export function plainCompareStack(cpu: Cpu, code: Int32Array, pc: number, index:
   const m32 = cpu.m32;
   const status = m32[FP_STATUS];
   const top = (status >> TOP_SHIFT) & 7;
-  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
   if (index < 0) {
     widenInt32(cpu, 0);
     note(cpu, code, pc);
@@ -493,7 +486,7 @@ export function plainCompareToFlags(cpu: Cpu, code: Int32Array, pc: number, pops
   const status = m32[FP_STATUS];
   const top = (status >> TOP_SHIFT) & 7;
   const register = (top + code[pc + R_B]) & 7;
-  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0) return false;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0) return false;
   if (((m32[FP_TAG] >> top) & 1) !== 0 || ((m32[FP_TAG] >> register) & 1) !== 0) return false;
   fetchRegister(cpu, register);
   const order = comparePlain(cpu, top);
@@ -510,7 +503,7 @@ export function plainSign(cpu: Cpu, code: Int32Array, pc: number, and: number, x
   const m32 = cpu.m32;
   const status = m32[FP_STATUS];
   const top = (status >> TOP_SHIFT) & 7;
-  if (((m32[CR0] & UNAVAILABLE) | (status & ES)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || ((m32[FP_TAG] >> top) & 1) !== 0) return false;
   cpu.m16[FP_SIGN_EXPONENT_16 + top] = (cpu.m16[FP_SIGN_EXPONENT_16 + top] & and) ^ xor;
   m32[FP_STATUS] = status & ~C1;
   note(cpu, code, pc);

@@ -4,6 +4,8 @@
 // to set in the status word (PE, C1; C1 is otherwise 0) with the result in its register. SDM 1 §4.8, §8.1.5, §8.3.
 // Who may execute, empty registers, tags and pointers are the caller's. proptests/float/plain.prop.ts compares.
 
+import * as statusWord from './x87/status-word.ts';
+import * as environment from './ieee/environment.ts';
 import * as significand from './ieee/significand.ts';
 import type { Cpu } from '../../state/cpu.ts';
 import * as layout from '../../state/layout.ts';
@@ -11,13 +13,13 @@ import * as layout from '../../state/layout.ts';
 // Constants of this module rather than imported ones, not exported either: see tiers/interp/hot.ts.
 const { FP_CONTROL, FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, OPERAND: OPERAND_SE } = layout;
 const { divideSignificands, result, rootSignificand } = significand;
+const { PE } = environment;
+const { C1 } = statusWord;
 
 const TOP_BIT = 0x80000000 | 0;
 const BIAS = 16383;
 /** Number of normal exponents: biased ones are 1 to this. */
 const NORMAL_COUNT = 0x7ffe;
-const PE = 0x20;
-const C1 = 0x200;
 /** Control word: RC, #P's mask, PC, and the value of PC for 53 bits. */
 const RC_FIELD = 0xc00;
 const PM = 0x20;

@@ -16,13 +16,13 @@ import {
 } from '../../memory/tlb.ts';
 
 // Bits of paging-structure entries.
-const P = 1;
-const RW = 2;
-const US = 4;
-const A = 0x20;
-const D = 0x40;
-const PS = 0x80;
-const G = 0x100;
+export const PTE_P = 1;
+export const PTE_RW = 2;
+export const PTE_US = 4;
+export const PTE_A = 0x20;
+export const PTE_D = 0x40;
+export const PTE_PS = 0x80;
+export const PTE_G = 0x100;
 
 // Page-fault error code, SDM 3 §4.7.
 export const PF_PRESENT = 1;
@@ -63,22 +63,22 @@ function permitted(
   fetch: boolean,
 ): boolean {
   if (fetch && noExecute) return false;
-  if (user && (rights & US) === 0) return false;
-  if (write && (rights & RW) === 0 && (user || (cpu.m32[CR0] & CR0_WP) !== 0)) return false;
+  if (user && (rights & PTE_US) === 0) return false;
+  if (write && (rights & PTE_RW) === 0 && (user || (cpu.m32[CR0] & CR0_WP) !== 0)) return false;
   return true;
 }
 
 /** Deny bits for the TLB. `leaf` is the entry that maps the page as memory now holds it: without D, writes walk again. */
 function setResult(cpu: Cpu, physical: number, leaf: number, rights: number, noExecute: boolean): void {
   let deny = 0;
-  if ((rights & US) === 0) deny |= TLB_NO_USER_READ | TLB_NO_USER_WRITE | TLB_NO_USER_FETCH;
-  if ((rights & RW) === 0)
+  if ((rights & PTE_US) === 0) deny |= TLB_NO_USER_READ | TLB_NO_USER_WRITE | TLB_NO_USER_FETCH;
+  if ((rights & PTE_RW) === 0)
     deny |= (cpu.m32[CR0] & CR0_WP) !== 0 ? TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE : TLB_NO_USER_WRITE;
-  if ((leaf & D) === 0) deny |= TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE;
+  if ((leaf & PTE_D) === 0) deny |= TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE;
   if (noExecute) deny |= TLB_NO_USER_FETCH | TLB_NO_SUPER_FETCH;
   cpu.walkPhysical = physical;
   cpu.walkDeny = deny;
-  cpu.walkGlobal = (leaf & G) !== 0 && (cpu.m32[CR4] & CR4_PGE) !== 0;
+  cpu.walkGlobal = (leaf & PTE_G) !== 0 && (cpu.m32[CR4] & CR4_PGE) !== 0;
 }
 
 /** Set `bits` (A, D) in the entry at `address` if they are not all set; returns the entry as memory now holds it. */
@@ -92,25 +92,25 @@ function walk32(cpu: Cpu, linear: number, write: boolean, user: boolean, fetch: 
   const directory = (cpu.m32[CR3] & -4096) >>> 0;
   const pdeAddress = directory + (linear >>> 22) * 4;
   const pde = cpu.space.read32(pdeAddress);
-  if ((pde & P) === 0) return fault(cpu, linear, write, user, fetch, 0);
-  if ((pde & PS) !== 0 && (cpu.m32[CR4] & CR4_PSE) !== 0) {
+  if ((pde & PTE_P) === 0) return fault(cpu, linear, write, user, fetch, 0);
+  if ((pde & PTE_PS) !== 0 && (cpu.m32[CR4] & CR4_PSE) !== 0) {
     if ((pde & PSE36_RESERVED) !== 0) return fault(cpu, linear, write, user, fetch, PF_PRESENT | PF_RESERVED);
     if (!permitted(cpu, pde, false, write, user, fetch)) return fault(cpu, linear, write, user, fetch, PF_PRESENT);
-    const leaf = mark(cpu, pdeAddress, pde, write ? A | D : A);
+    const leaf = mark(cpu, pdeAddress, pde, write ? PTE_A | PTE_D : PTE_A);
     cpu.space.noteTable(directory, -1, 2);
     const base = ((pde >>> 13) & 0xff) * 0x1_0000_0000 + ((pde & 0xffc00000) >>> 0);
     setResult(cpu, base + (linear & 0x3ff000), leaf, pde, false);
     return true;
   }
   // The directory entry has been used, so its A bit is set even if the page then faults (SDM 3 §4.8).
-  mark(cpu, pdeAddress, pde, A);
+  mark(cpu, pdeAddress, pde, PTE_A);
   const table = (pde & -4096) >>> 0;
   const pteAddress = table + ((linear >>> 12) & 0x3ff) * 4;
   const pte = cpu.space.read32(pteAddress);
-  if ((pte & P) === 0) return fault(cpu, linear, write, user, fetch, 0);
+  if ((pte & PTE_P) === 0) return fault(cpu, linear, write, user, fetch, 0);
   const rights = pde & pte;
   if (!permitted(cpu, rights, false, write, user, fetch)) return fault(cpu, linear, write, user, fetch, PF_PRESENT);
-  const leaf = mark(cpu, pteAddress, pte, write ? A | D : A);
+  const leaf = mark(cpu, pteAddress, pte, write ? PTE_A | PTE_D : PTE_A);
   cpu.space.noteTable(directory, -1, 2);
   cpu.space.noteTable(table, (linear >>> 22) << 10, 2);
   setResult(cpu, (pte & -4096) >>> 0, leaf, rights, false);
@@ -121,38 +121,38 @@ function walk32(cpu: Cpu, linear: number, write: boolean, user: boolean, fetch: 
 function walkPae(cpu: Cpu, linear: number, write: boolean, user: boolean, fetch: boolean): boolean {
   const pdpteWord = PDPTE + (linear >>> 30) * 2;
   const pdpte = cpu.m32[pdpteWord];
-  if ((pdpte & P) === 0) return fault(cpu, linear, write, user, fetch, 0);
+  if ((pdpte & PTE_P) === 0) return fault(cpu, linear, write, user, fetch, 0);
   const executeDisable = (cpu.m32[EFER] & EFER_NXE) !== 0;
   const highReserved = executeDisable ? PAE_HIGH_RESERVED : PAE_HIGH_RESERVED | XD;
   const directory = cpu.m32[pdpteWord + 1] * 0x1_0000_0000 + ((pdpte & -4096) >>> 0);
   const pdeAddress = directory + ((linear >>> 21) & 0x1ff) * 8;
   const pde = cpu.space.read32(pdeAddress);
-  if ((pde & P) === 0) return fault(cpu, linear, write, user, fetch, 0);
+  if ((pde & PTE_P) === 0) return fault(cpu, linear, write, user, fetch, 0);
   const pdeHigh = cpu.space.read32(pdeAddress + 4);
-  const large = (pde & PS) !== 0;
+  const large = (pde & PTE_PS) !== 0;
   if ((pdeHigh & highReserved) !== 0 || (large && (pde & PAE_LARGE_RESERVED) !== 0)) {
     return fault(cpu, linear, write, user, fetch, PF_PRESENT | PF_RESERVED);
   }
   if (large) {
     const noExecute = pdeHigh < 0;
     if (!permitted(cpu, pde, noExecute, write, user, fetch)) return fault(cpu, linear, write, user, fetch, PF_PRESENT);
-    const leaf = mark(cpu, pdeAddress, pde, write ? A | D : A);
+    const leaf = mark(cpu, pdeAddress, pde, write ? PTE_A | PTE_D : PTE_A);
     cpu.space.noteTable(directory, -1, 3);
     const base = (pdeHigh & 0xf) * 0x1_0000_0000 + ((pde & 0xffe00000) >>> 0);
     setResult(cpu, base + (linear & 0x1ff000), leaf, pde, noExecute);
     return true;
   }
-  mark(cpu, pdeAddress, pde, A);
+  mark(cpu, pdeAddress, pde, PTE_A);
   const table = (pdeHigh & 0xf) * 0x1_0000_0000 + ((pde & -4096) >>> 0);
   const pteAddress = table + ((linear >>> 12) & 0x1ff) * 8;
   const pte = cpu.space.read32(pteAddress);
-  if ((pte & P) === 0) return fault(cpu, linear, write, user, fetch, 0);
+  if ((pte & PTE_P) === 0) return fault(cpu, linear, write, user, fetch, 0);
   const pteHigh = cpu.space.read32(pteAddress + 4);
   if ((pteHigh & highReserved) !== 0) return fault(cpu, linear, write, user, fetch, PF_PRESENT | PF_RESERVED);
   const rights = pde & pte;
   const noExecute = (pdeHigh | pteHigh) < 0;
   if (!permitted(cpu, rights, noExecute, write, user, fetch)) return fault(cpu, linear, write, user, fetch, PF_PRESENT);
-  const leaf = mark(cpu, pteAddress, pte, write ? A | D : A);
+  const leaf = mark(cpu, pteAddress, pte, write ? PTE_A | PTE_D : PTE_A);
   cpu.space.noteTable(directory, -1, 3);
   cpu.space.noteTable(table, (linear >>> 21) << 9, 3);
   setResult(cpu, (pteHigh & 0xf) * 0x1_0000_0000 + ((pte & -4096) >>> 0), leaf, rights, noExecute);
@@ -180,7 +180,7 @@ export function readPdptes(cpu: Cpu, cr3: number): Int32Array {
   const words = new Int32Array(8);
   for (let word = 0; word < 8; word++) words[word] = cpu.space.read32(base + word * 4);
   for (let entry = 0; entry < 8; entry += 2) {
-    if ((words[entry] & P) === 0) continue;
+    if ((words[entry] & PTE_P) === 0) continue;
     if ((words[entry] & PDPTE_LOW_RESERVED) !== 0 || (words[entry + 1] & PDPTE_HIGH_RESERVED) !== 0)
       raise(cpu, VECTOR_GP, 0);
   }

@@ -5,16 +5,13 @@
  * Keys that the host presses faster than the 16-byte buffer empties wait outside, so that none is lost; keys pressed
  * while scanning is off are, as on the real one.
  */
+import { ACK, RESEND, TEST_PASSED } from './ps2-answers.ts';
 import { isKeyName, type KeyName } from '../../base/key-names.ts';
 import type { Clock, DeviceState, DeviceValue, Timer } from '../../board/device.ts';
 import { scanCodes } from '../../base/keymap.ts';
 
 const bufferBytes = 16;
 const longestSequence = 8;
-
-const ACK = 0xfa;
-const RESEND = 0xfe;
-const TEST_PASSED = 0xaa;
 
 /** A key made or broken, or raw bytes, waiting for room. */
 type Waiting = { readonly key: KeyName; readonly down: boolean } | { readonly bytes: readonly number[] };

@@ -6,11 +6,8 @@
  * In stream mode a packet goes out at most once a sample period; what moves meanwhile adds up. A wheel turned towards
  * the user counts positive.
  */
+import { ACK, RESEND, TEST_PASSED } from './ps2-answers.ts';
 import type { Clock, DeviceState, Timer } from '../../board/device.ts';
-
-const ACK = 0xfa;
-const RESEND = 0xfe;
-const TEST_PASSED = 0xaa;
 
 /** Bytes of unread packets beyond which new movement only adds up. */
 const bufferBytes = 16;

@@ -6,6 +6,7 @@
  * directly booted kernel has no firmware before it. INIT, SMI and start-up messages have no effect with one processor;
  * no x2APIC, no TSC-deadline mode, no relocation.
  */
+import { DELIVER_EXTINT, DELIVER_FIXED, DELIVER_LOWEST, DELIVER_NMI, deliveryOf, LEVEL, MASKED } from './entry.ts';
 import type { Device, DeviceContext, DeviceState, Timer } from '../../board/device.ts';
 
 export const apicAddress = 0xfee00000;
@@ -16,21 +17,13 @@ const version = 0x00050014;
 const enableMsrBit = 0x800;
 const bootstrapMsrBit = 0x100;
 
-const MASKED = 0x10000;
 const PERIODIC = 0x20000;
-const LEVEL = 0x8000;
 
 /** Local vector table, in the order of the registers 320h, 330h … 370h, with the bits software can write. */
 const TIMER = 0;
 const LINT0 = 3;
 const ERROR = 5;
 const writableBits = [0x300ff, 0x107ff, 0x107ff, 0x1a7ff, 0x1a7ff, 0x100ff];
-
-/** Delivery modes. */
-const FIXED = 0;
-const LOWEST = 1;
-const NMI = 4;
-const EXTINT = 7;
 
 const SEND_ACCEPT_ERROR = 0x04;
 const SEND_ILLEGAL_VECTOR = 0x20;
@@ -115,7 +108,7 @@ export class LocalApic implements Device {
   /** Whether the 8259's output reaches the processor. */
   passesExternal(): boolean {
     if (!this.enabled) return true;
-    return (this.#localVectors[LINT0] & MASKED) === 0 && ((this.#localVectors[LINT0] >> 8) & 7) === EXTINT;
+    return (this.#localVectors[LINT0] & MASKED) === 0 && deliveryOf(this.#localVectors[LINT0]) === DELIVER_EXTINT;
   }
 
   /** A request whose priority class is above that of the processor. */
@@ -173,8 +166,8 @@ export class LocalApic implements Device {
   }
 
   #receive(mode: number, vector: number, level: boolean): boolean {
-    if (mode === FIXED || mode === LOWEST) return this.#accept(vector, level);
-    if (mode === NMI) this.#context.nmi();
+    if (mode === DELIVER_FIXED || mode === DELIVER_LOWEST) return this.#accept(vector, level);
+    if (mode === DELIVER_NMI) this.#context.nmi();
     return true;
   }
 
@@ -198,8 +191,8 @@ export class LocalApic implements Device {
   #signal(entry: number): void {
     const local = this.#localVectors[entry];
     if ((local & MASKED) !== 0) return;
-    const mode = entry === TIMER || entry === ERROR ? FIXED : (local >> 8) & 7;
-    if (mode === EXTINT) return;
+    const mode = entry === TIMER || entry === ERROR ? DELIVER_FIXED : deliveryOf(local);
+    if (mode === DELIVER_EXTINT) return;
     this.#receive(mode, local & 0xff, (entry === LINT0 || entry === LINT0 + 1) && (local & LEVEL) !== 0);
   }
 
@@ -216,7 +209,7 @@ export class LocalApic implements Device {
     const vector = this.#commandLow & 0xff;
     const mode = (this.#commandLow >> 8) & 7;
     const shorthand = (this.#commandLow >> 18) & 3;
-    if ((mode === FIXED || mode === LOWEST) && vector < 16) {
+    if ((mode === DELIVER_FIXED || mode === DELIVER_LOWEST) && vector < 16) {
       this.#error(SEND_ILLEGAL_VECTOR);
       return;
     }
@@ -408,8 +401,8 @@ export class LocalApic implements Device {
     this.#commandLow = 0;
     this.#commandHigh = 0;
     this.#localVectors.fill(MASKED);
-    this.#localVectors[LINT0] = EXTINT << 8;
-    this.#localVectors[LINT0 + 1] = NMI << 8;
+    this.#localVectors[LINT0] = DELIVER_EXTINT << 8;
+    this.#localVectors[LINT0 + 1] = DELIVER_NMI << 8;
     this.#initialCount = 0;
     this.#divideConfiguration = 0;
     this.#timerCount = 0;

@@ -3,6 +3,7 @@
  * triggering with remote IRR, all but ExtINT delivery (no pin carries the 8259). A pin is given as asserted or not:
  * the polarity bit is kept and read back, and changes nothing.
  */
+import { DELIVER_EXTINT, deliveryOf, LEVEL, MASKED } from './entry.ts';
 import type { LocalApic } from './apic.ts';
 import type { Device, DeviceContext, DeviceState } from '../../board/device.ts';
 
@@ -12,11 +13,8 @@ const version = 0x00170011;
 
 /** Low word of an entry. */
 const REMOTE_IRR = 0x4000;
-const LEVEL = 0x8000;
-const MASKED = 0x10000;
 const LOGICAL = 0x800;
 const writableBits = 0x1afff;
-const EXTINT = 7;
 
 export class IoApic implements Device {
   readonly name = 'ioapic';
@@ -57,9 +55,10 @@ export class IoApic implements Device {
     const level = (low & LEVEL) !== 0;
     if ((low & MASKED) !== 0) return;
     if (level ? (this.#pins & bit) === 0 || (low & REMOTE_IRR) !== 0 : (this.#edges & bit) === 0) return;
-    const mode = (low >> 8) & 7;
+    const mode = deliveryOf(low);
     const destination = this.#entries[pin * 2 + 1] >>> 24;
-    if (mode !== EXTINT && !this.#apic.deliver(destination, (low & LOGICAL) !== 0, mode, low & 0xff, level)) return;
+    if (mode !== DELIVER_EXTINT && !this.#apic.deliver(destination, (low & LOGICAL) !== 0, mode, low & 0xff, level))
+      return;
     this.#edges &= ~bit;
     // Only what ends with an EOI has a remote request.
     if (level && mode <= 1) this.#entries[pin * 2] |= REMOTE_IRR;

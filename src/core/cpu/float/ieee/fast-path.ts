@@ -8,14 +8,13 @@
  * taken when their residual proves them. Not for the x87, whose C1 needs the direction of rounding and whose significand
  * has 64 bits.
  */
+import * as limits from './limits.ts';
+
+// Constants of this module rather than imported ones: see tiers/interp/hot.ts.
+const { GREATEST_F32, GREATEST_F64, LEAST_F32, LEAST_F64 } = limits;
 
 /** What the fast functions answer for "take the integer path": a NaN, which none of them ever computes. */
 export const NOT_TAKEN = Number.NaN;
-
-const LEAST_F64 = 2.2250738585072014e-308;
-const GREATEST_F64 = 1.7976931348623157e308;
-const LEAST_F32 = 1.1754943508222875e-38;
-const GREATEST_F32 = 3.4028234663852886e38;
 
 /** True when MXCSR allows the fast path: RC nearest, all six masks, PE set. FTZ and DAZ touch only what is refused. */
 export function allowsFastPath(mxcsr: number): boolean {

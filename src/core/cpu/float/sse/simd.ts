@@ -2,18 +2,18 @@
 // tags valid, exponents all ones), §11.5 (SIMD exceptions); SDM 3 §2.5 and table 13-1 (CR0.EM and TS, CR4.OSFXSR,
 // OSXMMEXCPT). #UD comes before #NM, #NM before #MF.
 
+import * as statusWord from '../x87/status-word.ts';
 import type { FloatEnvironment } from '../ieee/environment.ts';
 import { makeFloatEnvironment, useMxcsr } from '../ieee/environment.ts';
 import { type Cpu, raise } from '../../../state/cpu.ts';
 import * as layout from '../../../state/layout.ts';
-import * as registers from '../x87/registers.ts';
 import * as vectors from '../../../base/vectors.ts';
 import * as status from '../x87/status.ts';
 
 // Constants of this module rather than imported ones: see tiers/interp/hot.ts.
 const { CR0, CR0_EM, CR0_TS, CR4, CR4_OSFXSR, CR4_OSXMMEXCPT, FP_STATUS, FP_TAG, MXCSR } = layout;
-const { TOP_SHIFT } = registers;
-const { ES_SUMMARY, reportPending } = status;
+const { ES_SUMMARY, TOP_FIELD } = statusWord;
+const { reportPending } = status;
 const { VECTOR_NM, VECTOR_UD, VECTOR_XM } = vectors;
 
 /** Rounding, masks and modes of the SSE instruction in hand, and its flags when it is done. */
@@ -40,13 +40,13 @@ export function enterBoth(cpu: Cpu): boolean {
 /** Every MMX instruction but EMMS leaves TOP 0 and all registers valid. After its last fault. */
 export function touchMmx(cpu: Cpu): void {
   cpu.m32[FP_TAG] = 0;
-  cpu.m32[FP_STATUS] &= ~(7 << TOP_SHIFT);
+  cpu.m32[FP_STATUS] &= ~TOP_FIELD;
 }
 
 /** EMMS. */
 export function emptyMmx(cpu: Cpu): void {
   cpu.m32[FP_TAG] = 0xff;
-  cpu.m32[FP_STATUS] &= ~(7 << TOP_SHIFT);
+  cpu.m32[FP_STATUS] &= ~TOP_FIELD;
 }
 
 /** Before an instruction that rounds or raises: take MXCSR into `simd`. */

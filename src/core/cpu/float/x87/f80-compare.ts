@@ -2,6 +2,7 @@
  * FCOM, FUCOM, FTST, FCOMI, FUCOMI and FXAM (Intel SDM volume 2; volume 1, section 8.1.3.3 and table 8-1), and the
  * constants with rounding control (section 8.3.8: internal values of 66 bits).
  */
+import { C0, C2, C3 } from './status-word.ts';
 import type { FloatEnvironment } from '../ieee/environment.ts';
 import { DE, IE, ROUND_NEAREST, ROUND_UP } from '../ieee/environment.ts';
 import type { F80 } from './f80.ts';
@@ -15,11 +16,6 @@ import {
   classifyF80,
   setF80,
 } from './f80.ts';
-
-export const C0 = 0x100;
-export const C1 = 0x200;
-export const C2 = 0x400;
-export const C3 = 0x4000;
 
 /** What a comparison finds; the numbers are C3, C2, C0 (or ZF, PF, CF) as a three-bit number. */
 export const GREATER = 0;

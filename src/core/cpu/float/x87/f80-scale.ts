@@ -6,7 +6,7 @@
 import type { FloatEnvironment } from '../ieee/environment.ts';
 import { OE, PE, UE, ZE } from '../ieee/environment.ts';
 import { unpackF80 } from './f80-arithmetic.ts';
-import { C0, C1, C2, C3 } from './f80-compare.ts';
+import { C0, C1, C2, C3 } from './status-word.ts';
 import { fromInt32 } from './f80-convert.ts';
 import type { F80 } from './f80.ts';
 import {

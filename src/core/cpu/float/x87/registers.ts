@@ -2,6 +2,7 @@
 // from their contents. SDM 1 §8.1.2 (data registers), §8.1.7 (tag word). Registers are kept by physical number; a set
 // bit of FP_TAG means empty. Nothing here checks for stack faults or exceptions: status.ts and the handlers do.
 
+import * as statusWord from './status-word.ts';
 import type { F80 } from './f80.ts';
 import type { Cpu } from '../../../state/cpu.ts';
 import * as layout from '../../../state/layout.ts';
@@ -9,9 +10,7 @@ import * as layout from '../../../state/layout.ts';
 // Constants of this module rather than imported ones: see tiers/interp/hot.ts.
 const { FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, FP_STATUS, FP_TAG } = layout;
 
-/** TOP's place in the status word. */
-export const TOP_SHIFT = 11;
-const TOP_FIELD = 7 << TOP_SHIFT;
+const { TOP_FIELD, TOP_SHIFT } = statusWord;
 
 /** Physical number of ST(index). */
 export function physical(cpu: Cpu, index: number): number {

@@ -1,6 +1,7 @@
 // The x87 control and status words: who may execute, pending exceptions, the error summary, reset by FNINIT.
 // SDM 1 §8.1.3–8.1.5 and §8.7 (native and MS-DOS compatible error reporting), SDM 3 §2.5 (CR0.EM, MP, TS, NE).
 
+import * as statusWord from './status-word.ts';
 import type { FloatEnvironment } from '../ieee/environment.ts';
 import { IE, makeFloatEnvironment, useControlWord } from '../ieee/environment.ts';
 import { type Cpu, EXIT_WINDOW, raise } from '../../../state/cpu.ts';
@@ -26,16 +27,8 @@ const {
   FP_STATUS,
   FP_TAG,
 } = layout;
+const { BUSY, C1, ES_SUMMARY, SF_STACK } = statusWord;
 const { VECTOR_MF, VECTOR_NM } = vectors;
-
-/** Stack fault: with IE, says that it was one; C1 then tells overflow (1) from underflow (0). */
-export const SF_STACK = 0x40;
-/** Error summary, and the 8087's busy flag, which shows the same. */
-export const ES_SUMMARY = 0x80;
-export const BUSY = 0x8000;
-export const C1 = 0x200;
-/** C0 C1 C2 C3. */
-export const CONDITION_CODES = 0x4700;
 
 const EXCEPTIONS = 0x3f;
 const CONTROL_INIT = 0x37f;
