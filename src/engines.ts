@@ -3,7 +3,7 @@
 // Loads the tiers and nothing of the host.
 
 import type { EngineFactory } from './core/session/session.ts';
-import { JS_POLICY, parseTierPolicy, TIERED_POLICY, type TierPolicy } from '../tiers/policy.ts';
+import { JS_POLICY, parseTierPolicy, TIERED_POLICY, type TierPolicy, WASM_POLICY } from '../tiers/policy.ts';
 import type { BackendFactory } from '../tiers/runtime/backend.ts';
 
 /** A name or a tier policy that no engine has; one sentence that says which there are. */
@@ -44,6 +44,7 @@ const compiling = (name: string, policy: TierPolicy, loadBackend: () => Promise<
 });
 
 const loadJs = async (): Promise<BackendFactory> => (await import('../tiers/js/backend.ts')).makeJsBackend;
+const loadWasm = async (): Promise<BackendFactory> => (await import('../tiers/wasm/backend.ts')).makeWasmBackend;
 
 /** An engine is added in one line. */
 const ENGINES: Readonly<Record<string, EngineEntry>> = {
@@ -66,6 +67,7 @@ const ENGINES: Readonly<Record<string, EngineEntry>> = {
     },
   },
   js: compiling('js', JS_POLICY, loadJs),
+  wasm: compiling('wasm', WASM_POLICY, loadWasm),
   tiered: compiling('tiered', TIERED_POLICY, loadJs),
 };
 

@@ -51,6 +51,9 @@ export const JS_POLICY: TierPolicy = {
   seed: 1,
 };
 
+/** As JS_POLICY; functions are cheaper, but pay only when many are made together. */
+export const WASM_POLICY: TierPolicy = { ...JS_POLICY, cache: 65_536, wait: 200_000 };
+
 /**
  * Interprets what is cold and compiles what is hot.
  * The first functions are made as early as those of js: the inner loop itself is slow until V8 has compiled it, and a

@@ -179,7 +179,10 @@ export class CompilingEngine implements Engine {
     if (policy.evict !== 0) this.maybeEvict();
     if (this.waiting.size === 0) this.waitingSince = this.cpu.now();
     this.waiting.add(block);
-    if (this.waiting.size >= this.backend.limits.batch) this.compile();
+    const isFull = this.waiting.size >= this.backend.limits.batch;
+    if (isFull || this.cpu.now() - this.waitingSince >= policy.wait) this.compile();
+    // It asks again after as many executions, in case nothing else does.
+    else this.count(block, Math.max(1, threshold));
   }
 
   /** Between runs: what has waited long enough is compiled, what is ready is linked. */

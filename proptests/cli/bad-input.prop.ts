@@ -79,7 +79,7 @@ const CASES: readonly (readonly [words: string, says: RegExp])[] = [
   ['run --kernel kernel.bin --tier-policy threshold', /threshold wants a whole number/],
   ['run --kernel kernel.bin --tier-policy region=0', /region goes from 1/],
   ['run --kernel kernel.bin --tier-policy=', /--tier-policy wants knobs/],
-  ['run --kernel kernel.bin --engine interp --tier-policy threshold=1', /interp has no tiers.*js or tiered/],
+  ['run --kernel kernel.bin --engine interp --tier-policy threshold=1', /interp has no tiers.*js, wasm, tiered/],
   ['verify good.rlog --engines interp,step --tier-policy threshold=1', /interp has no tiers/],
   ['run --kernel kernel.bin --pace fast', /--pace is one of real, none/],
   ['run --kernel kernel.bin --serial modem', /--serial is stdio, file:FILE or none/],

@@ -8,26 +8,35 @@ import fc from 'fast-check';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
 import { makeJsBackend } from '../../tiers/js/backend.ts';
-import { JS_POLICY, type TierPolicy, TIERED_POLICY } from '../../tiers/policy.ts';
+import { JS_POLICY, type TierPolicy, TIERED_POLICY, WASM_POLICY } from '../../tiers/policy.ts';
+import type { BackendFactory } from '../../tiers/runtime/backend.ts';
 import { CompilingEngine } from '../../tiers/tiering.ts';
+import { makeWasmBackend } from '../../tiers/wasm/backend.ts';
 import { compare, makeRunner, type Runner } from './lockstep.ts';
 import { CODE, conditions, DATA, type Draft, draft, draftTouchingCode, encode } from './random-code.ts';
 
-const compiling = (name: string, policy: TierPolicy): Runner =>
-  makeRunner(name, (cpu) => new CompilingEngine(cpu, name, policy, makeJsBackend));
+const compiling = (name: string, policy: TierPolicy, makeBackend: BackendFactory = makeJsBackend): Runner =>
+  makeRunner(name, (cpu) => new CompilingEngine(cpu, name, policy, makeBackend));
 const js = (name: string, changes: Partial<TierPolicy>): Runner =>
   compiling(name, { ...JS_POLICY, losses: 1e9, ...changes });
+const wasm = (name: string, changes: Partial<TierPolicy>): Runner =>
+  compiling(name, { ...WASM_POLICY, losses: 1e9, wait: 0, ...changes }, makeWasmBackend);
 
 const reference = makeRunner('steps', (cpu) => new Interpreter(cpu));
 const interpreter = makeRunner('interp', (cpu) => new Interpreter(cpu));
 const everything = js('js', { threshold: 1, ahead: 1, region: 24 });
 const plain = js('js not optimised', { threshold: 1, optimise: 0 });
+const bytes = wasm('wasm', { threshold: 1, ahead: 1, region: 24 });
 const shapes: readonly Runner[] = [
   interpreter,
   everything,
   plain,
   js('js single blocks', { threshold: 1, region: 1 }),
   js('js evicting', { threshold: 2, ahead: 0, evict: 300, seed: 5 }),
+  bytes,
+  wasm('wasm not optimised', { threshold: 1, optimise: 0 }),
+  wasm('wasm single blocks', { threshold: 1, region: 1 }),
+  wasm('wasm evicting', { threshold: 2, evict: 300, seed: 5 }),
   compiling('tiered', { ...TIERED_POLICY, threshold: 4, cache: 3, losses: 1e9 }),
 ];
 
@@ -60,7 +69,7 @@ const many = (one: fc.Arbitrary<Draft>, most: number): fc.Arbitrary<Draft[]> =>
   fc.array(one, { minLength: 1, maxLength: most });
 
 test('one random instruction, again and again with other registers', () => {
-  runs({ drafts: many(draft, 1), runners: [everything, plain], numRuns: 2000, ticks: 3 });
+  runs({ drafts: many(draft, 1), runners: [everything, plain, bytes], numRuns: 2000, ticks: 3 });
 });
 test('straight lines, branches and loops', () => {
   runs({ drafts: many(draft, 16), runners: shapes, numRuns: 400, ticks: 120 });

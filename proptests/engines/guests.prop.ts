@@ -22,14 +22,17 @@ async function ending(guest: string, engine: string): Promise<string> {
 }
 
 const CASES: readonly [string, readonly string[]][] = [
-  ['smc', ['js:threshold=1,ahead=1', 'tiered:threshold=5']],
-  ['paging', ['js:threshold=1']],
-  ['tasks', ['js:threshold=2']],
-  ['ring3', ['js:threshold=1', 'js:threshold=1,region=1']],
-  ['interrupts', ['tiered:threshold=3']],
-  ['strings', ['js:threshold=1']],
-  ['race', ['js:threshold=1,evict=100,seed=9', 'tiered:threshold=50,cache=4']],
-  ['sha256', ['js:threshold=8']],
+  ['smc', ['js:threshold=1,ahead=1', 'wasm:wait=0,threshold=1,ahead=1', 'tiered:threshold=5']],
+  ['paging', ['js:threshold=1', 'wasm:wait=0,threshold=1']],
+  ['tasks', ['js:threshold=2', 'wasm:wait=0,threshold=2']],
+  ['ring3', ['js:threshold=1', 'js:threshold=1,region=1', 'wasm:wait=0,threshold=1,region=1']],
+  ['interrupts', ['tiered:threshold=3', 'wasm:wait=0,threshold=3']],
+  ['strings', ['js:threshold=1', 'wasm:wait=0,threshold=1']],
+  [
+    'race',
+    ['js:threshold=1,evict=100,seed=9', 'tiered:threshold=50,cache=4', 'wasm:wait=0,threshold=4,cache=8,evict=100'],
+  ],
+  ['sha256', ['js:threshold=8', 'wasm:wait=0,threshold=8']],
   ['mix', ['js:threshold=8,region=24,instructions=250']],
 ];
 

@@ -24,6 +24,8 @@ import {
   CPU_BLOCK_SIZE,
   CS,
   EIP,
+  EXIT_REQUEST,
+  LEFT,
   MODE_CPL3,
   MODE_CS32,
   MODE_FLAT_CODE,
@@ -53,45 +55,46 @@ export class Interpreter implements Engine {
   }
 
   run(cpu: Cpu): void {
+    const { m32 } = cpu;
     const code = this.blocks.code;
     let isStuck = false;
     try {
-      while (cpu.left > 0 && cpu.exitRequest === 0) {
-        const before = cpu.left;
+      while (m32[LEFT] > 0 && m32[EXIT_REQUEST] === 0) {
+        const before = m32[LEFT];
         runHot(cpu, this.blocks);
-        if (cpu.left <= 0 || cpu.exitRequest !== 0) return;
+        if (m32[LEFT] <= 0 || m32[EXIT_REQUEST] !== 0) return;
         const stops = cpu.fetchStops;
         let isLookedAt = false;
         if (stops !== null) {
-          const linear = (cpu.m32[EIP] + cpu.m32[SEG_BASE + CS]) | 0;
+          const linear = (m32[EIP] + m32[SEG_BASE + CS]) | 0;
           isLookedAt = stops.hasPage(linear >>> 12);
           if (isLookedAt && stops.reached(linear)) {
-            cpu.exitRequest |= EXIT_STOP;
+            m32[EXIT_REQUEST] |= EXIT_STOP;
             return;
           }
         }
         const block = this.lookup(cpu);
-        if ((cpu.exitRequest & EXIT_FAULT) !== 0) return;
+        if ((m32[EXIT_REQUEST] & EXIT_FAULT) !== 0) return;
         if (isLookedAt && (block === 0 || (code[block + BLOCK_HEADER_WORDS + R_META] & META_REPEATS) !== 0)) {
           // Each iteration of a REP is looked at, so that it does not matter where slices end.
-          cpu.deadlineTick -= cpu.left - 1;
-          cpu.left = 1;
+          cpu.deadlineTick -= m32[LEFT] - 1;
+          m32[LEFT] = 1;
         }
         if (block === 0) this.stepAlone(cpu);
         else if (isLookedAt) this.stepBlock(cpu, code, block + BLOCK_HEADER_WORDS, 1);
         // Longer than the rest of the slice, or the loop got nowhere though all it needs is there: each instruction by
         // its handler. When block or translation were missing it gets another try.
-        else if (code[block + B_COUNT] > cpu.left || (cpu.left === before && isStuck)) {
-          this.stepBlock(cpu, code, block + BLOCK_HEADER_WORDS, Math.min(code[block + B_COUNT], cpu.left));
+        else if (code[block + B_COUNT] > m32[LEFT] || (m32[LEFT] === before && isStuck)) {
+          this.stepBlock(cpu, code, block + BLOCK_HEADER_WORDS, Math.min(code[block + B_COUNT], m32[LEFT]));
         } else {
-          isStuck = cpu.left === before;
+          isStuck = m32[LEFT] === before;
           continue;
         }
         isStuck = false;
       }
     } catch (error) {
       if (error !== GUEST_FAULT) throw error;
-      cpu.left -= cpu.extraTicks;
+      m32[LEFT] -= cpu.extraTicks;
       cpu.extraTicks = 0;
     }
   }
@@ -123,17 +126,18 @@ export class Interpreter implements Engine {
     for (let i = 0; i < count; i++) {
       const following = (m32[EIP] + (code[pc + R_POSITION] >>> 16)) | 0;
       this.execute(cpu, code, pc, following);
-      if (cpu.exitRequest !== 0 || m32[EIP] !== following || m32[MODE_KEY] !== mode) return;
-      if (cpu.left <= 0) return;
+      if (m32[EXIT_REQUEST] !== 0 || m32[EIP] !== following || m32[MODE_KEY] !== mode) return;
+      if (m32[LEFT] <= 0) return;
       pc += RECORD_WORDS;
     }
   }
 
   private execute(cpu: Cpu, code: Int32Array, pc: number, following: number): void {
+    const { m32 } = cpu;
     cpu.nextEip = following;
     HANDLER_TABLE[code[pc + R_META] & META_OP_MASK](cpu, code, pc);
-    cpu.m32[EIP] = cpu.nextEip;
-    cpu.left -= 1 + cpu.extraTicks;
+    m32[EIP] = cpu.nextEip;
+    m32[LEFT] -= 1 + cpu.extraTicks;
     cpu.extraTicks = 0;
   }
 
@@ -155,7 +159,7 @@ export class Interpreter implements Engine {
       // Bytes are fetched one page at a time, so that a complete instruction never touches the next page.
       const at = (linear + available) | 0;
       const host = translateFetch(cpu, at, (mode & MODE_CPL3) !== 0);
-      if ((cpu.exitRequest & EXIT_FAULT) !== 0) return;
+      if ((m32[EXIT_REQUEST] & EXIT_FAULT) !== 0) return;
       const run = Math.min(INSTRUCTION_BYTES_MAX - available, PAGE_BYTES - (at & 0xfff), room - available);
       for (let k = 0; k < run; k++) {
         bytes[available + k] = host >= CPU_BLOCK_SIZE ? cpu.m8[host + k] : cpu.space.read(cpu.walkPhysical + k, 1);

@@ -48,6 +48,8 @@ const {
   EFLAGS,
   EIP,
   ESP,
+  EXIT_REQUEST,
+  LEFT,
   MODE_CPL3,
   MODE_FLAT_CODE,
   MODE_KEY,
@@ -118,8 +120,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
   const csLimit = m32[SEG_LIMIT + CS] >>> 0;
   // Leaving now and then lets the host engine enter its compiled version by a plain call, which it has ready
   // seconds before one that enters in the middle of the loop.
-  const reserve = Math.max(0, cpu.left - CALL_TICKS_MAX);
-  let left = cpu.left - reserve;
+  const reserve = Math.max(0, m32[LEFT] - CALL_TICKS_MAX);
+  let left = m32[LEFT] - reserve;
   let eip = m32[EIP];
   let pageLinear = 1; // never equal to a page's address
   let table: Int32Array = EMPTY;
@@ -141,16 +143,16 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
     const compiled = code[block + B_COMPILED];
     if (compiled !== 0) {
       m32[EIP] = eip;
-      cpu.left = left + reserve;
+      m32[LEFT] = left + reserve;
       blocks.compiled[compiled](cpu);
-      left = cpu.left - reserve;
+      left = m32[LEFT] - reserve;
       eip = m32[EIP];
-      if (cpu.exitRequest !== 0) break;
+      if (m32[EXIT_REQUEST] !== 0) break;
       continue;
     }
     if (--code[block + B_HEAT] === 0) {
       m32[EIP] = eip;
-      cpu.left = left + reserve;
+      m32[LEFT] = left + reserve;
       blocks.onHot(block, eip);
       pageLinear = 1;
       continue;
@@ -1245,13 +1247,13 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
       const exactLeft = left + reserve + ((end - pc) >> 3);
       m32[EIP] = here;
       cpu.nextEip = following;
-      cpu.left = exactLeft;
+      m32[LEFT] = exactLeft;
       HANDLER_TABLE[code[pc + R_META] & META_OP_MASK](cpu, code, pc);
-      if (cpu.nextEip !== following || (cpu.exitRequest | cpu.extraTicks) !== 0 || m32[MODE_KEY] !== mode) {
+      if (cpu.nextEip !== following || (m32[EXIT_REQUEST] | cpu.extraTicks) !== 0 || m32[MODE_KEY] !== mode) {
         left = exactLeft - reserve - 1 - cpu.extraTicks;
         cpu.extraTicks = 0;
         eip = cpu.nextEip;
-        if (cpu.exitRequest !== 0 || m32[MODE_KEY] !== mode) break enter;
+        if (m32[EXIT_REQUEST] !== 0 || m32[MODE_KEY] !== mode) break enter;
         if (m32[SEG_BASE + CS] !== csBase || m32[SEG_LIMIT + CS] >>> 0 !== csLimit) break enter;
         continue enter;
       }
@@ -1259,7 +1261,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
     }
   }
   m32[EIP] = eip;
-  cpu.left = left + reserve;
+  m32[LEFT] = left + reserve;
 }
 
 const EMPTY = new Int32Array(4096);

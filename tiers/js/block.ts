@@ -4,7 +4,7 @@
 // values and computes nothing: V8 throws an optimised function away when it meets an operation that was never done before.
 
 import { CC_EFLAGS } from '../../src/core/state/flags.ts';
-import { ARITHMETIC_FLAGS, CC_DST, CC_OP, CC_SRC, EFLAGS, EIP, MODE_CPL3 } from '../../src/core/state/layout.ts';
+import { ARITHMETIC_FLAGS, CC_DST, CC_OP, CC_SRC, EFLAGS, EIP, LEFT, MODE_CPL3 } from '../../src/core/state/layout.ts';
 import {
   TLB_NO_SUPER_READ,
   TLB_NO_SUPER_WRITE,
@@ -523,7 +523,7 @@ export class BlockEmitter {
     this.line(spill(all));
     const rest = block.count - index - 1;
     this.line(`if (step(cpu, ${pc}, ${this.at(delta)}, left + ${rest + 1} | 0, ${rest})) return;`);
-    this.line(`left = cpu.left - ${rest} | 0;`);
+    this.line(`left = ${this.word(LEFT)} - ${rest} | 0;`);
     for (const register of all.used) {
       if (((writes >> register) & 1) !== 0) this.line(`${REGISTER_NAMES[register]} = ${this.word(register)};`);
     }

@@ -4,7 +4,7 @@
 // handler has to do the instruction then. Blocks (block.ts) are nested by structure.ts.
 // The names the source uses freely are those that instantiate.ts binds, of the Runtime.
 
-import { CC_DST, CC_OP, CC_SRC, EIP } from '../../src/core/state/layout.ts';
+import { CC_DST, CC_OP, CC_SRC, EIP, LEFT } from '../../src/core/state/layout.ts';
 import { type IrFunction, REGISTER_NAMES } from '../ir/ir.ts';
 import { returnPoints, structure } from '../ir/structure.ts';
 import { BlockEmitter, type FunctionFacts, spill } from './block.ts';
@@ -97,7 +97,7 @@ function emitBlock(all: FunctionFacts, index: number, out: string[]): void {
 export function emitFunction(fn: IrFunction, spelling: Spelling = NUMBERS): string {
   const all = facts(fn, spelling);
   const word = (index: number): string => `m32[${spelling.word(index)}]`;
-  const out: string[] = [`let left = cpu.left | 0, pc = 0, at = 0, back = 0; const base = ${word(EIP)};`];
+  const out: string[] = [`let left = ${word(LEFT)}, pc = 0, at = 0, back = 0; const base = ${word(EIP)};`];
   for (const register of all.used) out.push(`let ${REGISTER_NAMES[register]} = ${word(register)};`);
   out.push(`let co = ${word(CC_OP)}, cd = ${word(CC_DST)}, cs = ${word(CC_SRC)};`);
   out.push('E: {');

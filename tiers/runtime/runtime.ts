@@ -2,12 +2,15 @@
 // instruction is done by its handler (step), the one way out (leave), how an access is made plain (miss.ts), and host
 // arithmetic where it is provably the guest's (wide.ts). Handlers are injected: no backend knows the interpreter.
 
-import { META_OP_MASK, R_META, R_POSITION } from '../../src/core/isa/record.ts';
+import * as record from '../../src/core/isa/record.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
-import { EIP, MODE_KEY } from '../../src/core/state/layout.ts';
+import * as layout from '../../src/core/state/layout.ts';
 import type { Wide } from '../ir/attempts.ts';
 import { makeMiss, type Miss } from './miss.ts';
 import { makeWide } from './wide.ts';
+
+const { META_OP_MASK, R_META, R_POSITION } = record;
+const { EIP, EXIT_REQUEST, LEFT, MODE_KEY } = layout;
 
 /** The interpreter's handlers by row number. */
 export type HandlerTable = readonly ((cpu: Cpu, code: Int32Array, pc: number) => void)[];
@@ -42,15 +45,15 @@ export function makeRuntime(cpu: Cpu, code: Int32Array, handlers: HandlerTable):
     const following = (at + (code[pc + R_POSITION] >>> 16)) | 0;
     m32[EIP] = at;
     processor.nextEip = following;
-    processor.left = left;
+    m32[LEFT] = left;
     handlers[code[pc + R_META] & META_OP_MASK](processor, code, pc);
     const extra = processor.extraTicks;
     processor.extraTicks = 0;
     m32[EIP] = processor.nextEip;
-    processor.left = left - 1 - extra;
+    m32[LEFT] = left - 1 - extra;
     // A REP string that is done may have used up what the rest of the block was promised.
-    const isShort = extra !== 0 && processor.left < rest;
-    return isShort || processor.exitRequest !== 0 || processor.nextEip !== following || m32[MODE_KEY] !== mode;
+    const isShort = extra !== 0 && m32[LEFT] < rest;
+    return isShort || m32[EXIT_REQUEST] !== 0 || processor.nextEip !== following || m32[MODE_KEY] !== mode;
   };
   const leave = (processor: Cpu, pc: number, at: number, left: number): void => {
     if (pc !== 0) {
@@ -58,7 +61,7 @@ export function makeRuntime(cpu: Cpu, code: Int32Array, handlers: HandlerTable):
       return;
     }
     m32[EIP] = at;
-    processor.left = left;
+    m32[LEFT] = left;
   };
   return { cpu, m8, m16, m32, f32, f64, tlb, code, handlers, wide: makeWide(cpu), step, leave, ...makeMiss(cpu) };
 }

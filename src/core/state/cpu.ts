@@ -2,9 +2,12 @@
 // lies where), the TLB, and the transient fields by which engines and the machine loop speak to each
 // other. Everything the guest can see is in the memory block; what is here besides is derived or wiring.
 
-import { CPU_BLOCK_SIZE, EIP, RAM_BASE, TICK_F64, ZERO } from './layout.ts';
+import * as layout from './layout.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
 import { TlbList } from './tlb-list.ts';
+
+// Constants of this module: V8 checks imported ones at each use (ARCHITECTURE.md, Measured).
+const { CPU_BLOCK_SIZE, EIP, EXIT_REQUEST, LEFT, RAM_BASE, TICK_F64, ZERO } = layout;
 
 /** Why an engine must leave after the current instruction (bits of Cpu.exitRequest). */
 export const EXIT_FAULT = 1; // the instruction did not retire: faultVector says why
@@ -51,6 +54,8 @@ export interface ApicPin {
 const NO_PINS: ErrorPins = { assert: () => true, release: () => {} };
 
 const TLB_ENTRIES = 1 << 20;
+/** Whole pages of 64 KiB. */
+export const COMPILED_BYTES = 0x30000;
 
 /**
  * First value of fields that hold doubles or unsigned 32-bit numbers: a field that begins as a small integer makes the
@@ -69,6 +74,8 @@ export class Cpu {
   readonly tlb: Int32Array;
   /** Byte address of the TLB in the memory (for wasm code). */
   readonly tlbBase: number;
+  /** Byte address of COMPILED_BYTES that compiled code keeps for itself (tiers/wasm/convention.ts). Derived. */
+  readonly compiledBase: number;
   /** Linear pages with a TLB entry. */
   readonly tlbList: TlbList;
   readonly ramSize: number;
@@ -82,9 +89,6 @@ export class Cpu {
 
   /** Tick at which the current slice ends; now() = deadlineTick − left. */
   deadlineTick = DOUBLE;
-  /** Ticks left in the slice; engines store it before anything that may look at the clock. */
-  left = 0;
-  exitRequest = 0;
 
   faultVector = -1;
   faultError = 0;
@@ -128,7 +132,8 @@ export class Cpu {
     this.tlbList = new TlbList(ramSize >>> 12);
     const align = (n: number): number => (n + 0xffff) & ~0xffff;
     this.tlbBase = align(RAM_BASE + ramSize + deviceMemorySize);
-    const total = this.tlbBase + TLB_ENTRIES * 4;
+    this.compiledBase = this.tlbBase + TLB_ENTRIES * 4;
+    const total = this.compiledBase + COMPILED_BYTES;
     this.memory = new WebAssembly.Memory({ initial: total >>> 16, maximum: total >>> 16 });
     const buffer = this.memory.buffer as ArrayBuffer;
     this.m8 = new Uint8Array(buffer);
@@ -142,6 +147,27 @@ export class Cpu {
     if (this.m8.length < CPU_BLOCK_SIZE || new Uint8Array(new Uint16Array([1]).buffer)[0] !== 1) {
       throw new Error('the host must be little-endian');
     }
+  }
+
+  // The two words by which engines and the loop speak to each other inside a slice lie in the block, where compiled code
+  // of any kind sees them. Hot code takes them from there by their index; everything else says `left` and `exitRequest`.
+
+  /** Ticks left in the slice; engines store it before anything that may look at the clock. */
+  get left(): number {
+    return this.m32[LEFT];
+  }
+
+  set left(ticks: number) {
+    this.m32[LEFT] = ticks;
+  }
+
+  /** EXIT_* bits. */
+  get exitRequest(): number {
+    return this.m32[EXIT_REQUEST];
+  }
+
+  set exitRequest(bits: number) {
+    this.m32[EXIT_REQUEST] = bits;
   }
 
   /** Ticks retired before the current instruction (or REP iteration). */

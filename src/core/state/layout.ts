@@ -102,6 +102,9 @@ export const FIELDS: readonly Field[] = [
   field('scratch', 'i32', 1, 'derived'), // where compiled code leaves a value that lies unaligned in memory
   field('modeKey', 'i32', 1, 'derived'), // MODE_*: what decoded code depends on; updateMode makes it
   field('tick', 'f64', 1, 'control'), // retired instructions plus idle ticks, exact below 2^53
+  // Between the loop and its engine, inside a slice. At the end: no other place depends on them.
+  field('left', 'i32', 1, 'derived'), // ticks left in the slice; engines store it before anything that may look at the clock
+  field('exitRequest', 'i32', 1, 'derived'), // EXIT_* of state/cpu.ts: why to leave after the current instruction
 ];
 
 const ELEMENT_BYTES: Record<FieldType, number> = { u8: 1, u16: 2, i32: 4, f64: 8 };
@@ -218,6 +221,8 @@ export const MODE_KEY = word('modeKey');
 export const SCRATCH = word('scratch');
 /** Index into the 64-bit float view. */
 export const TICK_F64 = byteOffset('tick') >> 3;
+export const LEFT = word('left');
+export const EXIT_REQUEST = word('exitRequest');
 
 // Segment register numbers.
 export const ES = 0;

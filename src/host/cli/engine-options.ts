@@ -11,7 +11,7 @@ export function withTierPolicy(name: string, knobs: string): string {
   const base = baseName(name);
   if (!traitsOf(base).compiles) {
     const compiling = engineNames().filter((other) => traitsOf(other).compiles);
-    throw new UsageError(`The engine ${base} has no tiers: --tier-policy goes with ${compiling.join(' or ')}.`);
+    throw new UsageError(`The engine ${base} has no tiers: --tier-policy goes with one of ${compiling.join(', ')}.`);
   }
   const own = name.slice(base.length + 1);
   return own === '' ? `${base}:${knobs}` : `${base}:${knobs},${own}`;

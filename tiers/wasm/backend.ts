@@ -1,0 +1,137 @@
+// The backend that encodes WebAssembly: many regions a module, each a function that has an entry of the one table. A place
+// keeps its entry for ever: what the jump cache says of it stays true, and leaves to the interpreter while nothing of the
+// place is compiled.
+
+import type { IrFunction } from '../ir/ir.ts';
+import type {
+  Backend,
+  BackendFactory,
+  BackendLimits,
+  Batch,
+  CompiledRegion,
+  Lift,
+  Region,
+} from '../runtime/backend.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import * as convention from './convention.ts';
+import { ModuleBuilder } from './encode.ts';
+import { type Context, emitFunction } from './emit.ts';
+import { hasTailCalls, makeThreads, type Threads } from './instantiate.ts';
+import { text } from './text.ts';
+import { ENVIRONMENT } from './threads.ts';
+
+/** V8 takes 5 to 40 µs a function when 50 and more share a module, and ten times as much when they do not. */
+const LIMITS: BackendLimits = { blocks: 250, instructions: 5000, batch: 64 };
+
+/** Imports that a module may need: what all share, and the attempts of its functions. */
+function helpersOf(functions: readonly IrFunction[]): string[] {
+  const names = new Set<string>(Object.keys(convention.HELPERS));
+  for (const { blocks } of functions) {
+    for (const { ops } of blocks) for (const op of ops) if (op.op === 'attempt') names.add(op.how);
+  }
+  return [...names];
+}
+
+interface Made {
+  readonly bytes: Uint8Array;
+  readonly sizes: readonly number[];
+}
+
+/** A function of a module, and where its jumps lead. */
+interface Part {
+  readonly fn: IrFunction;
+  readonly link: Context['link'];
+}
+
+/** A module of functions as bytes, exported as `0`, `1` … Needs nothing of a processor but where things lie. */
+export function encodeModule(parts: readonly Part[], places: Threads['places']): Made {
+  const module = new ModuleBuilder();
+  const codeType = module.type(convention.CODE_TYPE.parameters, convention.CODE_TYPE.results);
+  module.importMemory(ENVIRONMENT, 'memory', places.pages);
+  const helpers = new Map<string, number>();
+  for (const name of helpersOf(parts.map(({ fn }) => fn))) {
+    const { parameters, results } = convention.helperType(name);
+    helpers.set(name, module.importFunction(ENVIRONMENT, name, module.type(parameters, results)));
+  }
+  const helper = (name: string): number => {
+    const found = helpers.get(name);
+    if (found === undefined) throw new Error(`no module imports ${name}`);
+    return found;
+  };
+  const sizes: number[] = [];
+  parts.forEach(({ fn, link }, k) => {
+    const body = emitFunction(fn, { helper, link, ...places });
+    sizes.push(body.code.length);
+    module.exportFunction(`${k}`, module.define(codeType, body));
+  });
+  return { bytes: module.finish(), sizes };
+}
+
+/** A function as text, as if it stood alone in its module. */
+export function functionText(fn: IrFunction, places: Threads['places']): string {
+  const names: string[] = [];
+  const helper = (name: string): number => {
+    const known = names.indexOf(name);
+    return known >= 0 ? known : names.push(name) - 1;
+  };
+  const body = emitFunction(fn, { helper, link: () => ({ to: 'lookup' }), ...places });
+  return text(body, (index) => names[index], convention.PARAMETER_NAMES);
+}
+
+export class WasmBackend implements Backend {
+  readonly name = 'wasm';
+  readonly limits = LIMITS;
+  private readonly runtime: Runtime;
+  private readonly lift: Lift;
+  private readonly threads: Threads;
+  /** Table entries by host address and mode. */
+  private readonly entries = new Map<number, number>();
+
+  constructor(runtime: Runtime, lift: Lift) {
+    if (!hasTailCalls()) {
+      throw new Error('The engine wasm needs a host whose WebAssembly has tail calls (Node 20 and later): take js.');
+    }
+    this.runtime = runtime;
+    this.lift = lift;
+    this.threads = makeThreads(runtime);
+  }
+
+  private entryOf(host: number, mode: number): number {
+    const key = host * (1 << convention.JUMP_MODE_BITS) + mode;
+    let entry = this.entries.get(key);
+    if (entry === undefined) {
+      entry = this.threads.newEntry();
+      this.entries.set(key, entry);
+    }
+    return entry;
+  }
+
+  compile(batch: readonly Region[]): Batch {
+    const parts = batch.map((region): Part => ({ fn: this.lift(region), link: () => ({ to: 'lookup' }) }));
+    const entries = batch.map(({ host, mode }) => this.entryOf(host, mode));
+    const { bytes, sizes } = encodeModule(parts, this.threads.places);
+    this.threads.instantiate(bytes, entries);
+    const made = batch.map((region, index) => this.compiled(region, entries[index], sizes[index]));
+    return { take: () => made };
+  }
+
+  private compiled({ host, mode }: Region, entry: number, size: number): CompiledRegion {
+    const { m32, cpu } = this.runtime;
+    const { enter, clear } = this.threads;
+    const at = (cpu.compiledBase >>> 2) + 2 * convention.jumpIndex(host);
+    const word = (entry << convention.JUMP_MODE_BITS) | mode;
+    const run = (): void => {
+      // Another place of the same hash may have taken the slot.
+      m32[at] = host;
+      m32[at + 1] = word;
+      enter(entry);
+    };
+    return { run, rehearsals: 0, size, release: () => clear(entry) };
+  }
+
+  text(fn: IrFunction): string {
+    return functionText(fn, this.threads.places);
+  }
+}
+
+export const makeWasmBackend: BackendFactory = (runtime, lift) => new WasmBackend(runtime, lift);

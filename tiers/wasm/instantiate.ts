@@ -1,0 +1,136 @@
+// The one place where bytes become WebAssembly code, synchronously. What every module of a processor shares: its memory,
+// one table of functions, and the functions of the threads module (threads.ts).
+
+import * as access from '../../src/core/memory/access.ts';
+import * as cpuState from '../../src/core/state/cpu.ts';
+import * as layout from '../../src/core/state/layout.ts';
+import * as tlbBits from '../../src/core/memory/tlb.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import * as convention from './convention.ts';
+import { encodeThreads, ENVIRONMENT, type Places } from './threads.ts';
+
+const { EXIT_CODE, EXIT_FAULT, EXIT_MODE, GUEST_FAULT } = cpuState;
+const { CPU_BLOCK_SIZE, EIP, EXIT_REQUEST, LEFT } = layout;
+const { TLB_NO_SUPER_WRITE, TLB_NO_USER_WRITE } = tlbBits;
+
+/** A module of no use but that it has a tail call: (module (func (return_call 0))). */
+const TAIL_CALL = Uint8Array.of(
+  0,
+  97,
+  115,
+  109,
+  1,
+  0,
+  0,
+  0,
+  1,
+  4,
+  1,
+  96,
+  0,
+  0,
+  3,
+  2,
+  1,
+  0,
+  10,
+  6,
+  1,
+  4,
+  0,
+  0x12,
+  0,
+  11,
+);
+
+/** Whether this host can run what the engine makes. */
+export const hasTailCalls = (): boolean => WebAssembly.validate(TAIL_CALL);
+
+const TABLE_ENTRIES = 1 << 12;
+
+/** A processor's shared parts. */
+export interface Threads {
+  readonly places: Places;
+  /** Run the function of a table entry from what is in memory until it leaves. */
+  readonly enter: (entry: number) => void;
+  /** Make a module and put what it exports as `0`, `1` … into these entries of the table. */
+  readonly instantiate: (bytes: Uint8Array, entries: readonly number[]) => void;
+  /** A table entry that nobody has had. It leaves at once. */
+  readonly newEntry: () => number;
+  /** Make a table entry leave at once. */
+  readonly clear: (entry: number) => void;
+}
+
+export function makeThreads(runtime: Runtime): Threads {
+  const { cpu, m32, tlb, handlers, code } = runtime;
+  const { locateExplicit } = access;
+  const places: Places = {
+    tlbBase: cpu.tlbBase,
+    sharedBase: cpu.compiledBase,
+    pages: cpu.memory.buffer.byteLength >>> 16,
+  };
+  const place = (cpu.compiledBase + convention.SHARED_PC) >>> 2;
+  const table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_ENTRIES });
+  const { memory } = cpu;
+
+  /** The handler's turn inside a function; true when the function must be left. Everything is in memory and exact. */
+  const step = (pc: number, at: number, leftBefore: number, rest: number): boolean => {
+    let mustLeave = true;
+    try {
+      mustLeave = runtime.step(cpu, pc, at, leftBefore, rest);
+    } catch (error) {
+      if (error !== GUEST_FAULT) throw error;
+      m32[LEFT] -= cpu.extraTicks;
+      cpu.extraTicks = 0;
+    }
+    return mustLeave;
+  };
+  /** The handler's turn at the end of a function; true when there is more to do than to go on at EIP. */
+  const goOn = (): boolean => {
+    step(m32[place], m32[EIP], m32[LEFT], 0);
+    // The function has been left already, and the next one is looked up afresh.
+    m32[EXIT_REQUEST] &= ~(EXIT_MODE | EXIT_CODE);
+    return m32[EXIT_REQUEST] !== 0 || m32[LEFT] <= 0;
+  };
+  /** As convention.MISS_*, for what is not in the TLB or may not be written yet. */
+  const fill = (linear: number, how: number): number => {
+    if (cpu.watchActive || (how & convention.MISS_WALK) === 0) return convention.MISS_NONE;
+    const deny = how & convention.MISS_DENY_MASK;
+    const tables = cpu.space.tableCount;
+    const host = locateExplicit(cpu, linear, (deny & (TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE)) !== 0);
+    if (m32[EXIT_REQUEST] !== 0) {
+      // The handler meets the same fault again.
+      m32[EXIT_REQUEST] &= ~EXIT_FAULT;
+      return convention.MISS_NONE;
+    }
+    const entry = tlb[linear >>> 12];
+    const isPlain = host >= CPU_BLOCK_SIZE && cpu.space.tableCount === tables && (entry & deny) === 0;
+    return isPlain ? entry & -4096 : convention.MISS_NONE;
+  };
+  const assist = (row: number, pc: number): void => handlers[row](cpu, code, pc);
+
+  const threads = new WebAssembly.Instance(new WebAssembly.Module(encodeThreads(places)), {
+    [ENVIRONMENT]: { ...runtime.wide, memory, table, goOn, fill, step, assist },
+  }).exports;
+  // No other module has the table: V8 keeps a copy of it for each that does.
+  const environment = { [ENVIRONMENT]: { ...threads, memory } };
+  const leave: unknown = threads.leave;
+  for (let entry = 0; entry < TABLE_ENTRIES; entry++) table.set(entry, leave);
+  let entries = 0;
+  return {
+    places,
+    enter: threads.enter as (entry: number) => void,
+    instantiate: (bytes, wanted) => {
+      const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), environment);
+      wanted.forEach((entry, k) => table.set(entry, exports[k]));
+    },
+    newEntry: () => {
+      if (entries === table.length) {
+        table.grow(entries);
+        for (let entry = entries; entry < table.length; entry++) table.set(entry, leave);
+      }
+      return entries++;
+    },
+    clear: (entry) => table.set(entry, leave),
+  };
+}

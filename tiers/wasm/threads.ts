@@ -1,0 +1,264 @@
+// The module that stands between JavaScript and guest code, one a processor: `enter` starts a function of guest code,
+// `out`, `leave` and `jump` end one. What the handler has done is gone on from here, without JavaScript's or the
+// interpreter's loop, when the jump cache knows the place. `miss` makes an access plain. Conditions are in conditions.ts.
+
+import { TLB_NO_SUPER_FETCH, TLB_NO_USER_FETCH } from '../../src/core/memory/tlb.ts';
+import { AC, CC_DST, CC_OP, CC_SRC, EFLAGS, EIP, LEFT, MODE_CPL3, MODE_KEY } from '../../src/core/state/layout.ts';
+import { ATTEMPTS } from '../ir/attempts.ts';
+import { defineConditions } from './conditions.ts';
+import * as convention from './convention.ts';
+import { Body, type FunctionType, I32, ModuleBuilder, W } from './encode.ts';
+
+const { CODE_TYPE, P_CC_DST, P_CC_OP, P_CC_SRC, P_EIP, P_LEFT, P_REGISTERS, PARAMETERS } = convention;
+
+export interface Places {
+  readonly tlbBase: number;
+  readonly sharedBase: number;
+  /** Pages of 64 KiB of the memory. */
+  readonly pages: number;
+}
+
+/** Names under which modules import what they share. */
+export const ENVIRONMENT = 'e';
+
+/** Byte address of each parameter when nothing runs. */
+function homes(): number[] {
+  const found = new Array<number>(PARAMETERS);
+  found[P_EIP] = 4 * EIP;
+  found[P_LEFT] = 4 * LEFT;
+  for (let k = 0; k < 8; k++) found[P_REGISTERS + k] = 4 * k;
+  found[P_CC_OP] = 4 * CC_OP;
+  found[P_CC_DST] = 4 * CC_DST;
+  found[P_CC_SRC] = 4 * CC_SRC;
+  return found;
+}
+
+function spill(body: Body): void {
+  homes().forEach((address, parameter) => {
+    body.i32(0);
+    body.get(parameter);
+    body.memory(W.i32_store, 2, address);
+  });
+}
+
+function pushAll(body: Body): void {
+  for (const address of homes()) {
+    body.i32(0);
+    body.memory(W.i32_load, 2, address);
+  }
+}
+
+/** Push the TLB entry of the linear address in a local. */
+function pushEntry(body: Body, linear: number, places: Places): void {
+  body.get(linear);
+  body.i32(12);
+  body.op(W.i32_shr_u);
+  body.i32(2);
+  body.op(W.i32_shl);
+  body.memory(W.i32_load, 2, places.tlbBase);
+}
+
+/**
+ * When code for the EIP in a local is known, push the parameters by `push` and go on there; falls through otherwise.
+ * The page is looked up in the TLB first, so the cache need not know of mappings.
+ */
+function lookUp(body: Body, eip: number, places: Places, codeType: number, push: () => void): void {
+  const mode = body.local();
+  const entry = body.local();
+  const host = body.local();
+  const at = body.local();
+  const none = body.open(W.block);
+  body.i32(0);
+  body.memory(W.i32_load, 2, 4 * MODE_KEY);
+  body.set(mode);
+  pushEntry(body, eip, places);
+  body.tee(entry);
+  body.i32(TLB_NO_USER_FETCH);
+  body.i32(TLB_NO_SUPER_FETCH);
+  body.get(mode);
+  body.i32(MODE_CPL3);
+  body.op(W.i32_and);
+  body.op(W.select);
+  body.op(W.i32_and);
+  body.branch(W.br_if, none);
+  body.get(entry);
+  body.i32(-4096);
+  body.op(W.i32_and);
+  body.get(eip);
+  body.op(W.i32_add);
+  body.tee(host);
+  body.get(host);
+  body.i32(14);
+  body.op(W.i32_shr_u);
+  body.op(W.i32_xor);
+  body.i32(convention.JUMP_ENTRIES - 1);
+  body.op(W.i32_and);
+  body.i32(3);
+  body.op(W.i32_shl);
+  body.tee(at);
+  body.memory(W.i32_load, 2, places.sharedBase);
+  body.get(host);
+  body.op(W.i32_ne);
+  body.branch(W.br_if, none);
+  body.get(at);
+  body.memory(W.i32_load, 2, places.sharedBase + 4);
+  body.tee(at);
+  body.i32((1 << convention.JUMP_MODE_BITS) - 1);
+  body.op(W.i32_and);
+  body.get(mode);
+  body.op(W.i32_ne);
+  body.branch(W.br_if, none);
+  push();
+  body.get(at);
+  body.i32(convention.JUMP_MODE_BITS);
+  body.op(W.i32_shr_u);
+  body.callIndirect(W.return_call_indirect, codeType);
+  body.end();
+}
+
+/** The way out of slow paths and used-up budgets: everything to memory, then the handler, if there is one to call. */
+function out(places: Places, codeType: number, goOn: number): Body {
+  const body = new Body(PARAMETERS);
+  spill(body);
+  body.i32(0);
+  body.memory(W.i32_load, 2, places.sharedBase + convention.SHARED_PC);
+  body.op(W.i32_eqz);
+  body.open(W.if);
+  body.op(W.return);
+  body.end();
+  body.call(W.call, goOn);
+  body.open(W.if);
+  body.op(W.return);
+  body.end();
+  body.i32(0);
+  body.memory(W.i32_load, 2, 4 * EIP);
+  body.set(P_EIP);
+  lookUp(body, P_EIP, places, codeType, () => pushAll(body));
+  return body;
+}
+
+/** A jump to another page or to a computed place. */
+function jump(places: Places, codeType: number): Body {
+  const body = new Body(PARAMETERS);
+  lookUp(body, P_EIP, places, codeType, () => {
+    for (let k = 0; k < PARAMETERS; k++) body.get(k);
+  });
+  spill(body);
+  return body;
+}
+
+/** What stands in the table for code that is not compiled. */
+function leave(): Body {
+  const body = new Body(PARAMETERS);
+  spill(body);
+  return body;
+}
+
+/** (table entry): run from what is in memory. */
+function enter(codeType: number): Body {
+  const body = new Body(1);
+  pushAll(body);
+  body.get(0);
+  body.callIndirect(W.return_call_indirect, codeType);
+  return body;
+}
+
+/** (linear, how): as convention.MISS_*. What lies unaligned inside one page is plain here. */
+function miss(places: Places, fill: number): Body {
+  const LINEAR = 0;
+  const HOW = 1;
+  const body = new Body(2);
+  const size = body.local();
+  const entry = body.local();
+  const isOther = body.open(W.block);
+  body.i32(1);
+  body.get(HOW);
+  body.i32(convention.MISS_SIZE_SHIFT);
+  body.op(W.i32_shr_u);
+  body.i32(7);
+  body.op(W.i32_and);
+  body.op(W.i32_shl);
+  body.set(size);
+  // Alignment that matters, and the page's end.
+  body.get(LINEAR);
+  body.get(size);
+  body.i32(1);
+  body.op(W.i32_sub);
+  body.op(W.i32_and);
+  body.open(W.if);
+  body.get(HOW);
+  body.i32(convention.MISS_ALIGNED);
+  body.op(W.i32_and);
+  body.branch(W.br_if, isOther);
+  body.i32(0);
+  body.memory(W.i32_load, 2, 4 * EFLAGS);
+  body.i32(AC);
+  body.op(W.i32_and);
+  body.branch(W.br_if, isOther);
+  body.get(LINEAR);
+  body.i32(4095);
+  body.op(W.i32_and);
+  body.get(size);
+  body.op(W.i32_add);
+  body.i32(4096);
+  body.op(W.i32_gt_u);
+  body.branch(W.br_if, isOther);
+  body.end();
+  pushEntry(body, LINEAR, places);
+  body.tee(entry);
+  body.get(HOW);
+  body.i32(convention.MISS_DENY_MASK);
+  body.op(W.i32_and);
+  body.op(W.i32_and);
+  body.op(W.i32_eqz);
+  body.open(W.if);
+  body.get(entry);
+  body.i32(-4096);
+  body.op(W.i32_and);
+  body.op(W.return);
+  body.end();
+  body.get(LINEAR);
+  body.get(HOW);
+  body.call(W.return_call, fill);
+  body.end();
+  body.i32(convention.MISS_NONE);
+  return body;
+}
+
+/** A function that calls an imported one, so that other modules import WebAssembly alone: V8 compiles no wrapper for it. */
+function forward(parameters: number, to: number): Body {
+  const body = new Body(parameters);
+  for (let k = 0; k < parameters; k++) body.get(k);
+  body.call(W.return_call, to);
+  return body;
+}
+
+/** Functions of JavaScript that modules call through this one: `step`, `assist`, and every attempt. */
+export const FORWARDED: readonly string[] = ['step', 'assist', ...Object.keys(ATTEMPTS)];
+
+/** Imports `memory`, `table`, `goOn` () → 1 to leave, `fill` (linear, how) and FORWARDED; exports `enter`, `leave` and the helpers. */
+export function encodeThreads(places: Places): Uint8Array {
+  const module = new ModuleBuilder();
+  const typeOf = ({ parameters, results }: FunctionType): number => module.type(parameters, results);
+  const codeType = typeOf(CODE_TYPE);
+  module.importMemory(ENVIRONMENT, 'memory', places.pages);
+  module.importTable(ENVIRONMENT, 'table', 1);
+  const goOn = module.importFunction(ENVIRONMENT, 'goOn', module.type([], [I32]));
+  const pair = module.type([I32, I32], [I32]);
+  const fill = module.importFunction(ENVIRONMENT, 'fill', pair);
+  const imported = FORWARDED.map((name) =>
+    module.importFunction(ENVIRONMENT, name, typeOf(convention.helperType(name))),
+  );
+  const found = defineConditions(module);
+  found.set('out', module.define(codeType, out(places, codeType, goOn)));
+  found.set('jump', module.define(codeType, jump(places, codeType)));
+  found.set('miss', module.define(pair, miss(places, fill)));
+  FORWARDED.forEach((name, k) => {
+    const type = convention.helperType(name);
+    found.set(name, module.define(typeOf(type), forward(type.parameters.length, imported[k])));
+  });
+  module.exportFunction('enter', module.define(module.type([I32], []), enter(codeType)));
+  module.exportFunction('leave', module.define(codeType, leave()));
+  for (const [name, index] of found) module.exportFunction(name, index);
+  return module.finish();
+}
