@@ -13,7 +13,8 @@ import {
   RECORD_WORDS,
 } from '../src/core/isa/record.ts';
 import { MODE_FLAT_DATA, MODE_SS32 } from '../src/core/state/layout.ts';
-import { B_ARMED, B_COUNT, B_HEAT, B_HOST, B_MODE, BLOCK_HEADER_WORDS, type BlockCache } from './interp/blocks.ts';
+import { B_COUNT, B_HOST, B_MODE, BLOCK_HEADER_WORDS, type BlockCache } from './interp/blocks.ts';
+import { B_ARMED, B_HEAT } from './interp/tier-above.ts';
 import { canLiftMode } from './lift/lift.ts';
 import type { Region, RegionBlock } from './runtime/backend.ts';
 

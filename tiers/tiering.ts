@@ -7,31 +7,17 @@ import type { Engine } from '../src/core/machine/engine.ts';
 import type { Cpu } from '../src/core/state/cpu.ts';
 import { RAM_BASE } from '../src/core/state/layout.ts';
 import { Interpreter } from './interp/engine.ts';
-import { B_ARMED, B_COMPILED, B_HEAT, B_HOST, B_MODE, type BlockCache } from './interp/blocks.ts';
+import { B_HOST, B_MODE, BlockCache } from './interp/blocks.ts';
 import { HANDLER_TABLE } from './interp/handlers.ts';
+import { B_ARMED, B_HEAT } from './interp/tier-above.ts';
+import type { IrFunction } from './ir/ir.ts';
 import { canLiftMode, liftBlock } from './lift/lift.ts';
 import { optimise, type Pass, PASSES } from './opt/pipeline.ts';
-import type { IrFunction } from './ir/ir.ts';
 import type { TierPolicy } from './policy.ts';
 import { formRegion } from './region.ts';
-import type { Backend, BackendFactory, Batch, CompiledRegion, Region } from './runtime/backend.ts';
+import type { Backend, BackendFactory, CompiledRegion, Region } from './runtime/backend.ts';
 import { makeRuntime } from './runtime/runtime.ts';
-
-/** A region that is being compiled, or that runs as a function. */
-interface Unit {
-  readonly region: Region;
-  /** Index into BlockCache.compiled; 0: not linked. */
-  slot: number;
-  made: CompiledRegion | null;
-  /** Code or cache are gone: what comes of it is not linked. */
-  isDropped: boolean;
-}
-
-/** Regions that a backend has begun to compile. */
-interface Underway {
-  readonly batch: Batch;
-  readonly units: readonly Unit[];
-}
+import { type Unit, Units } from './units.ts';
 
 /** While nothing is compiled, a block that is over its threshold asks again after so many executions at least. */
 const HELD_EXECUTIONS = 64;
@@ -57,26 +43,22 @@ export class CompilingEngine implements Engine {
   readonly backend: Backend;
   /** What it was made by, for whoever needs an engine like it. */
   readonly makeBackend: BackendFactory;
-  private readonly interpreter: Interpreter;
   /** The passes that functions go through when the policy says so. */
   readonly passes: readonly Pass[];
-  /** Linked ones, in order of linking. */
-  private readonly units = new Map<number, Unit>();
-  /** Units that contain a block, linked or not. */
-  private readonly byMember = new Map<number, Set<Unit>>();
-  private readonly freeSlots: number[] = [];
-  /** Hot blocks that wait for others to be compiled with, and since when. */
-  private readonly waiting = new Set<number>();
-  private waitingSince = 0;
-  private underway: Underway[] = [];
-  /** By host address of the entry. */
-  private readonly losses = new Map<number, number>();
-  private random: number;
   isHeld = false;
   onUnit: Engine['onUnit'] = null;
   onLeave: Engine['onLeave'] = null;
-
   private readonly cpu: Cpu;
+  private readonly interpreter: Interpreter;
+  private readonly units: Units;
+  /** Hot blocks that wait for others to be compiled with, and since when. */
+  private readonly waiting = new Set<number>();
+  private waitingSince = 0;
+  /** How often code was changed under functions, by host address of their entry. */
+  private readonly losses = new Map<number, number>();
+  private random: number;
+  /** Executions at which a new block is looked at. */
+  private hotAfter: number;
 
   constructor(
     cpu: Cpu,
@@ -89,19 +71,25 @@ export class CompilingEngine implements Engine {
     this.name = name;
     this.policy = policy;
     this.random = policy.seed | 1;
+    this.hotAfter = Math.max(1, policy.threshold);
     this.passes = passes;
-    this.interpreter = new Interpreter(cpu);
-    this.blocks = this.interpreter.blocks;
+    this.blocks = new BlockCache(cpu, {
+      onBuilt: (block) => this.arm(block),
+      onDropped: (dropped) => this.unlink(dropped),
+    });
+    this.units = new Units(this.blocks.code);
+    this.interpreter = new Interpreter(cpu, this.blocks, {
+      functions: this.units.functions,
+      onHot: (block) => this.heated(block),
+      rest: () => this.attend(),
+    });
     this.makeBackend = makeBackend;
     this.backend = makeBackend(makeRuntime(cpu, this.blocks.code, HANDLER_TABLE), (region) => this.lift(region));
-    this.blocks.hotAfter = Math.max(1, policy.threshold);
-    this.blocks.onHot = (block) => this.heated(block);
-    this.blocks.onDrop = (dropped) => this.unlink(dropped);
   }
 
   run(cpu: Cpu): void {
     if (this.policy.evict !== 0) this.maybeEvict();
-    if (this.waiting.size + this.underway.length !== 0) this.attend();
+    this.attend();
     this.interpreter.run(cpu);
   }
 
@@ -116,7 +104,7 @@ export class CompilingEngine implements Engine {
   setPolicy(policy: TierPolicy): void {
     const isLower = policy.threshold < this.policy.threshold;
     this.policy = policy;
-    this.blocks.hotAfter = Math.max(1, policy.threshold);
+    this.hotAfter = Math.max(1, policy.threshold);
     if (isLower) this.drop();
   }
 
@@ -131,9 +119,9 @@ export class CompilingEngine implements Engine {
   }
 
   private maybeEvict(): void {
-    if (this.units.size === 0 || this.below(1000) >= this.policy.evict) return;
-    let at = this.below(this.units.size);
-    for (const unit of this.units.values()) {
+    if (this.units.linked.size === 0 || this.below(1000) >= this.policy.evict) return;
+    let at = this.below(this.units.linked.size);
+    for (const unit of this.units.linked.values()) {
       if (at-- === 0) {
         this.remove(unit);
         this.figures.evicted++;
@@ -150,7 +138,14 @@ export class CompilingEngine implements Engine {
     return Math.max(threshold, Math.min(steepest, threshold * (1 << doublings)));
   }
 
-  /** Call onHot again after so many more executions. */
+  /** Count from the start. */
+  private arm(block: number): void {
+    const { code } = this.blocks;
+    code[block + B_HEAT] = this.hotAfter;
+    code[block + B_ARMED] = this.hotAfter;
+  }
+
+  /** Ask again after so many more executions. */
   private count(block: number, executions: number): void {
     const { code } = this.blocks;
     code[block + B_HEAT] = executions;
@@ -161,7 +156,7 @@ export class CompilingEngine implements Engine {
   private heated(block: number): void {
     const { blocks, policy } = this;
     if (this.isHeld) {
-      this.count(block, Math.max(HELD_EXECUTIONS, blocks.hotAfter));
+      this.count(block, Math.max(HELD_EXECUTIONS, this.hotAfter));
       return;
     }
     if (policy.delay !== 0 && this.cpu.now() < policy.delay) {
@@ -185,12 +180,12 @@ export class CompilingEngine implements Engine {
     else this.count(block, Math.max(1, threshold));
   }
 
-  /** Between runs: what has waited long enough is compiled, what is ready is linked. */
+  /** Where a slice begins or rests: what has waited long enough is compiled, what is ready is linked. */
   private attend(): void {
     if (this.waiting.size !== 0 && !this.isHeld && this.cpu.now() - this.waitingSince >= this.policy.wait) {
       this.compile();
     }
-    this.takeReady();
+    if (this.units.isAnyUnderway) this.takeReady();
   }
 
   private lift(region: Region): IrFunction {
@@ -217,48 +212,24 @@ export class CompilingEngine implements Engine {
       if (!waiting.delete(block)) continue;
       const region = formRegion(blocks, block, limits);
       if (region === null) continue;
-      const unit: Unit = { region, slot: 0, made: null, isDropped: false };
-      units.push(unit);
-      for (const member of region.blocks) {
-        const users = this.byMember.get(member.block);
-        if (users === undefined) this.byMember.set(member.block, new Set([unit]));
-        else users.add(unit);
-      }
+      units.push(this.units.add(region));
       this.figures.compiled++;
       if (this.figures.compiled % LOSSES_FORGOTTEN === 0) this.losses.clear();
     }
     const wanted = units.filter((unit) => !unit.isDropped);
     if (wanted.length === 0) return;
-    this.underway.push({ batch: backend.compile(wanted.map(({ region }) => region)), units: wanted });
+    this.units.begun(backend.compile(wanted.map(({ region }) => region)), wanted);
     this.takeReady();
   }
 
   private takeReady(): void {
-    this.underway = this.underway.filter(({ batch, units }) => {
-      const made = batch.take();
-      if (made === null) return !units.every((unit) => unit.isDropped);
-      for (const [index, unit] of units.entries()) {
-        const function_ = made[index];
-        if (unit.isDropped) function_?.release();
-        else if (function_ === null) this.forget(unit);
-        else this.link(unit, function_);
-      }
-      return false;
+    this.units.takeReady((unit, made) => {
+      rehearse(made, this.cpu);
+      if (this.units.linked.size >= this.policy.cache) this.makeRoom();
+      this.units.link(unit, made, this.watched(made.run));
+      this.figures.size += made.size;
+      this.onUnit?.('compile', unit.region.host - RAM_BASE, unit.region.blocks.length);
     });
-  }
-
-  private link(unit: Unit, made: CompiledRegion): void {
-    const { blocks } = this;
-    rehearse(made, this.cpu);
-    if (this.units.size >= this.policy.cache) this.makeRoom();
-    const entry = unit.region.blocks[0].block;
-    unit.slot = this.freeSlots.pop() ?? blocks.compiled.length;
-    unit.made = made;
-    blocks.compiled[unit.slot] = this.watched(made.run);
-    blocks.code[entry + B_COMPILED] = unit.slot;
-    this.units.set(unit.slot, unit);
-    this.figures.size += made.size;
-    this.onUnit?.('compile', unit.region.host - RAM_BASE, unit.region.blocks.length);
   }
 
   /** The function itself, unless somebody wants to hear of its exits. */
@@ -271,64 +242,31 @@ export class CompilingEngine implements Engine {
   }
 
   private makeRoom(): void {
-    let surplus = this.units.size - (this.policy.cache >> 1);
-    for (const unit of this.units.values()) {
+    let surplus = this.units.linked.size - (this.policy.cache >> 1);
+    for (const unit of this.units.linked.values()) {
       if (surplus-- <= 0) return;
       this.remove(unit);
       this.figures.evicted++;
     }
   }
 
-  /** Unlink one function; its entry block starts to count again. */
+  /** A function goes; its entry block starts to count again. */
   private remove(unit: Unit): void {
-    const { blocks } = this;
-    const { region, slot } = unit;
-    const entry = region.blocks[0].block;
-    if (slot !== 0) {
-      this.onUnit?.('drop', region.host - RAM_BASE, region.blocks.length);
-      if (blocks.code[entry + B_COMPILED] === slot) blocks.code[entry + B_COMPILED] = 0;
-      blocks.compiled[slot] = notLinked;
-      this.freeSlots.push(slot);
-      this.units.delete(slot);
-      unit.made?.release();
-    }
-    if (blocks.code[entry + B_COMPILED] === 0) {
-      blocks.code[entry + B_HEAT] = blocks.hotAfter;
-      blocks.code[entry + B_ARMED] = blocks.hotAfter;
-    }
-    this.forget(unit);
-  }
-
-  /** It is no unit any more. */
-  private forget(unit: Unit): void {
-    unit.isDropped = true;
-    for (const { block } of unit.region.blocks) {
-      const users = this.byMember.get(block);
-      users?.delete(unit);
-      if (users?.size === 0) this.byMember.delete(block);
-    }
+    const { host, blocks } = unit.region;
+    if (unit.slot !== 0) this.onUnit?.('drop', host - RAM_BASE, blocks.length);
+    this.units.remove(unit);
+    this.arm(blocks[0].block);
   }
 
   private unlink(dropped: readonly number[] | null): void {
     if (dropped === null) {
-      for (const users of this.byMember.values()) {
-        for (const unit of users) {
-          if (!unit.isDropped) unit.made?.release();
-          unit.isDropped = true;
-        }
-      }
-      this.units.clear();
-      this.byMember.clear();
+      this.units.removeAll();
       this.waiting.clear();
-      this.underway = [];
-      this.freeSlots.length = 0;
       return;
     }
     for (const block of dropped) {
       this.waiting.delete(block);
-      const users = this.byMember.get(block);
-      if (users === undefined) continue;
-      for (const unit of [...users]) {
+      for (const unit of this.units.containing(block)) {
         const { host } = unit.region;
         this.losses.set(host, (this.losses.get(host) ?? 0) + 1);
         this.remove(unit);
@@ -336,10 +274,6 @@ export class CompilingEngine implements Engine {
       }
     }
   }
-}
-
-function notLinked(): void {
-  throw new Error('a function that was unlinked was called');
 }
 
 /**

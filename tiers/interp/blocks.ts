@@ -23,12 +23,8 @@ export const B_BYTES = 2;
 export const B_MODE = 3;
 /** Arena position of the next block of the same host page, 0 = none. */
 export const B_NEXT = 4;
-/** Executions left until onHot is called; counts down, and on below zero for ever when nobody listens. */
-export const B_HEAT = 5;
-/** Index into BlockCache.compiled of the function to call instead, 0 = none. */
-export const B_COMPILED = 6;
-/** Executions that B_HEAT was last set to count, added up: B_ARMED − B_HEAT is how often the block ran. */
-export const B_ARMED = 7;
+/** The first of three words that are 0 in a new block and belong to the tier above the interpreter (tier-above.ts). */
+export const B_ABOVE = 5;
 export const BLOCK_HEADER_WORDS = 8;
 
 const BLOCK_INSTRUCTIONS_MAX = 64;
@@ -44,6 +40,16 @@ export const BLOCK_UNCACHEABLE = 0;
 /** Arena position of the block at each byte offset of a page, 0 = none. */
 export type PageTable = Int32Array;
 
+/** Whoever keeps something for blocks. */
+export interface BlockListener {
+  /** A block has been decoded: its header is complete. */
+  onBuilt(block: number): void;
+  /** Blocks are about to be forgotten: those whose bytes change, or all of them (null). */
+  onDropped(blocks: readonly number[] | null): void;
+}
+
+const NOBODY: BlockListener = { onBuilt: () => {}, onDropped: () => {} };
+
 export class BlockCache implements CodeInvalidator {
   /** The arena. Position 0 is never a block. */
   readonly code = new Int32Array(ARENA_WORDS);
@@ -53,20 +59,14 @@ export class BlockCache implements CodeInvalidator {
   /** By host page number: first block of the page's list. */
   private readonly pageBlocks: number[] = [];
   private readonly cpu: Cpu;
-  /** Functions that tiers made; each runs from EIP as an Engine does: exact EIP and cpu.left on return. Index 0 unused. */
-  readonly compiled: ((cpu: Cpu) => void)[] = [() => {}];
-  /** B_HEAT of a new block; 0 = never hot. */
-  hotAfter = 0;
-  /** A block's heat reached 0: the tier may set B_COMPILED of it. */
-  onHot: (block: number, eip: number) => void = () => {};
-  /** Blocks are about to be forgotten: from invalidate (their arena positions) or all of them (null). */
-  onDrop: (blocks: number[] | null) => void = () => {};
+  private readonly listener: BlockListener;
   /** Blocks built since creation: derived, for reports only. */
   built = 0;
   drops = 0;
 
-  constructor(cpu: Cpu) {
+  constructor(cpu: Cpu, listener: BlockListener = NOBODY) {
     this.cpu = cpu;
+    this.listener = listener;
     cpu.space.addInvalidator(this);
   }
 
@@ -129,14 +129,13 @@ export class BlockCache implements CodeInvalidator {
     code[block + B_BYTES] = at - host;
     code[block + B_MODE] = mode;
     code[block + B_NEXT] = this.pageBlocks[hostPage] ?? 0;
-    code[block + B_HEAT] = this.hotAfter;
-    code[block + B_COMPILED] = 0;
-    code[block + B_ARMED] = this.hotAfter;
+    code.fill(0, block + B_ABOVE, block + BLOCK_HEADER_WORDS);
     this.pageBlocks[hostPage] = block;
     this.tableOf(mode, hostPage)[host & 0xfff] = block;
     const ramPage = (host - RAM_BASE) >>> 12;
     if (ramPage < this.cpu.space.ramPages) this.cpu.space.markCode(ramPage, host & 0xfff, at - host);
     this.built++;
+    this.listener.onBuilt(block);
     return block;
   }
 
@@ -166,14 +165,13 @@ export class BlockCache implements CodeInvalidator {
       block = next;
     }
     this.drops += dropped.length;
-    if (dropped.length > 0) this.onDrop(dropped);
+    if (dropped.length > 0) this.listener.onDropped(dropped);
     if ((this.pageBlocks[hostPage] ?? 0) === 0) this.cpu.space.unmarkCode((start - RAM_BASE) >>> 12);
   }
 
   /** Forget every block. */
   dropAll(): void {
-    this.onDrop(null);
-    this.compiled.length = 1;
+    this.listener.onDropped(null);
     for (const tables of this.tables) if (tables !== undefined) for (const table of tables) table?.fill(0);
     this.pageBlocks.length = 0;
     this.used = RECORD_WORDS;

@@ -6,7 +6,8 @@ import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { VECTOR_GP, VECTOR_UD } from '../../src/core/base/vectors.ts';
 import { HANDLER_TABLE } from './handlers.ts';
 import { B_COUNT, BLOCK_HEADER_WORDS, BlockCache } from './blocks.ts';
-import { runHot } from './hot.ts';
+import { LEFT_AT_END, LEFT_IN_OTHER_MODE, LEFT_ON_REQUEST, LEFT_TO_REST, runHot } from './hot.ts';
+import { NOBODY_ABOVE, type TierAbove } from './tier-above.ts';
 import { warmUp } from './warm-up.ts';
 import { DECODE_GP, DECODE_UD, decodeInstruction } from '../../src/core/isa/decode.ts';
 import {
@@ -45,9 +46,12 @@ export class Interpreter implements Engine {
   private readonly scratch = new Int32Array(RECORD_WORDS);
   private readonly fetched = new Uint8Array(INSTRUCTION_BYTES_MAX);
 
-  constructor(cpu: Cpu) {
+  private readonly tier: TierAbove;
+
+  constructor(cpu: Cpu, blocks: BlockCache = new BlockCache(cpu), tier: TierAbove = NOBODY_ABOVE) {
     warmUp((other) => new Interpreter(other));
-    this.blocks = new BlockCache(cpu);
+    this.blocks = blocks;
+    this.tier = tier;
   }
 
   drop(): void {
@@ -61,8 +65,10 @@ export class Interpreter implements Engine {
     try {
       while (m32[LEFT] > 0 && m32[EXIT_REQUEST] === 0) {
         const before = m32[LEFT];
-        runHot(cpu, this.blocks);
-        if (m32[LEFT] <= 0 || m32[EXIT_REQUEST] !== 0) return;
+        const why = runHot(cpu, this.blocks, this.tier);
+        if (why === LEFT_AT_END || why === LEFT_ON_REQUEST) return;
+        if (why === LEFT_TO_REST) this.tier.rest();
+        if (why === LEFT_TO_REST || why === LEFT_IN_OTHER_MODE) continue;
         const stops = cpu.fetchStops;
         let isLookedAt = false;
         if (stops !== null) {

@@ -12,6 +12,7 @@ import type { Cpu } from '../../src/core/state/cpu.ts';
 import * as header from './blocks.ts';
 import type { BlockCache } from './blocks.ts';
 import { HANDLER_TABLE } from './handlers.ts';
+import * as above from './tier-above.ts';
 
 // V8 reads an imported constant from its module each time, with checks, even in optimised code; one of this module
 // becomes part of the code. 1.5 times the speed of the loop (ARCHITECTURE.md).
@@ -68,7 +69,8 @@ const {
   TLB_NO_USER_READ,
   TLB_NO_USER_WRITE,
 } = tlbBits;
-const { B_BYTES, B_COMPILED, B_COUNT, B_HEAT, BLOCK_HEADER_WORDS } = header;
+const { B_BYTES, B_COUNT, BLOCK_HEADER_WORDS } = header;
+const { B_COMPILED, B_HEAT } = above;
 
 /** IMUL r32: the low half; CF and OF say whether it was all; the other flags stay (as handlers/multiply.ts). */
 function multiplySigned(cpu: Cpu, a: number, b: number): number {
@@ -100,12 +102,30 @@ function shiftArithmetic(cpu: Cpu, value: number, count: number): number {
   return result;
 }
 
+/** Why the inner loop was left. */
+/** The slice is used up. */
+export const LEFT_AT_END = 0;
+/** cpu.exitRequest is set. */
+export const LEFT_ON_REQUEST = 1;
+/** The next block is longer than what is left of the slice. */
+export const LEFT_SHORT = 2;
+/** Only to be entered again: the slice goes on. */
+export const LEFT_TO_REST = 3;
+/** The next instruction may not be fetched through the TLB. */
+export const LEFT_UNTRANSLATED = 4;
+/** The next block is not in the cache. */
+export const LEFT_UNDECODED = 5;
+/** The next block lies across the limit of the code segment. */
+export const LEFT_AT_LIMIT = 6;
+/** Mode or code segment are others now: what the loop holds for them is to be looked up afresh. */
+export const LEFT_IN_OTHER_MODE = 7;
+export type WhyLeft = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7;
+
 /**
- * Run blocks from EIP until the budget does not cover the next block, the next block is not in the
- * cache, or cpu.exitRequest is set. EIP and cpu.left are exact on return. Throws GUEST_FAULT from handlers,
- * with EIP at the instruction and cpu.left before it (less cpu.extraTicks).
+ * Run blocks from EIP until something else has to be done; says what. EIP and cpu.left are exact on return. Throws
+ * GUEST_FAULT from handlers, with EIP at the instruction and cpu.left before it (less cpu.extraTicks).
  */
-export function runHot(cpu: Cpu, blocks: BlockCache): void {
+export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): WhyLeft {
   const { m8, m16, m32, tlb } = cpu;
   const code = blocks.code;
   const mode = m32[MODE_KEY];
@@ -123,6 +143,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
   const reserve = Math.max(0, m32[LEFT] - CALL_TICKS_MAX);
   let left = m32[LEFT] - reserve;
   let eip = m32[EIP];
+  const functions = tier.functions;
+  let why: WhyLeft = LEFT_ON_REQUEST;
   let pageLinear = 1; // never equal to a page's address
   let table: Int32Array = EMPTY;
 
@@ -130,21 +152,33 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
     const linear = (eip + csBase) | 0;
     if ((linear & -4096) !== pageLinear) {
       const entry = tlb[linear >>> 12];
-      if ((entry & fetchDeny) !== 0) break;
+      if ((entry & fetchDeny) !== 0) {
+        why = LEFT_UNTRANSLATED;
+        break;
+      }
       const found = tables[((entry & -4096) + (linear & -4096)) >>> 12];
-      if (found === undefined) break;
+      if (found === undefined) {
+        why = LEFT_UNDECODED;
+        break;
+      }
       table = found;
       pageLinear = linear & -4096;
     }
     const block = table[linear & 0xfff];
-    if (block === 0) break;
+    if (block === 0) {
+      why = LEFT_UNDECODED;
+      break;
+    }
     const count = code[block + B_COUNT];
-    if (count > left) break;
+    if (count > left) {
+      why = count > left + reserve ? LEFT_SHORT : LEFT_TO_REST;
+      break;
+    }
     const compiled = code[block + B_COMPILED];
     if (compiled !== 0) {
       m32[EIP] = eip;
       m32[LEFT] = left + reserve;
-      blocks.compiled[compiled](cpu);
+      functions[compiled](cpu);
       left = m32[LEFT] - reserve;
       eip = m32[EIP];
       if (m32[EXIT_REQUEST] !== 0) break;
@@ -153,11 +187,14 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
     if (--code[block + B_HEAT] === 0) {
       m32[EIP] = eip;
       m32[LEFT] = left + reserve;
-      blocks.onHot(block, eip);
+      tier.onHot(block);
       pageLinear = 1;
       continue;
     }
-    if (!flatCode && (eip >>> 0) + code[block + B_BYTES] - 1 > csLimit) break;
+    if (!flatCode && (eip >>> 0) + code[block + B_BYTES] - 1 > csLimit) {
+      why = LEFT_AT_LIMIT;
+      break;
+    }
     left -= count;
     const blockEip = eip;
     let pc = block + BLOCK_HEADER_WORDS;
@@ -1253,15 +1290,19 @@ export function runHot(cpu: Cpu, blocks: BlockCache): void {
         left = exactLeft - reserve - 1 - cpu.extraTicks;
         cpu.extraTicks = 0;
         eip = cpu.nextEip;
-        if (m32[EXIT_REQUEST] !== 0 || m32[MODE_KEY] !== mode) break enter;
-        if (m32[SEG_BASE + CS] !== csBase || m32[SEG_LIMIT + CS] >>> 0 !== csLimit) break enter;
-        continue enter;
+        if (m32[EXIT_REQUEST] !== 0) break enter;
+        if (m32[MODE_KEY] === mode && m32[SEG_BASE + CS] === csBase && m32[SEG_LIMIT + CS] >>> 0 === csLimit) {
+          continue enter;
+        }
+        why = LEFT_IN_OTHER_MODE;
+        break enter;
       }
       pc += RECORD_WORDS;
     }
   }
   m32[EIP] = eip;
   m32[LEFT] = left + reserve;
+  return left + reserve <= 0 ? LEFT_AT_END : why;
 }
 
 const EMPTY = new Int32Array(4096);

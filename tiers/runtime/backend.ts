@@ -40,7 +40,7 @@ export interface CompiledRegion {
   readonly rehearsals: number;
   /** Size of the code for reports, in the backend's own measure: characters of source, bytes. */
   readonly size: number;
-  /** It will not be called any more. */
+  /** It will not be called any more. It may be running: a store in it has changed its own code. */
   release(): void;
 }
 
