@@ -5,7 +5,6 @@
  */
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { assemble } from '../../src/core/isa/assemble.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
 import { makeJsBackend } from '../../tiers/js/backend.ts';
 import { JS_POLICY, type TierPolicy, TIERED_POLICY, WASM_POLICY } from '../../tiers/policy.ts';
@@ -13,7 +12,8 @@ import type { BackendFactory } from '../../tiers/runtime/backend.ts';
 import { CompilingEngine } from '../../tiers/tiering.ts';
 import { makeWasmBackend } from '../../tiers/wasm/backend.ts';
 import { compare, makeRunner, type Runner } from './lockstep.ts';
-import { CODE, conditions, DATA, type Draft, draft, draftTouchingCode, encode } from './random-code.ts';
+import { LOOP_NAMES, loopCases } from './loops.ts';
+import { conditions, type Draft, draft, draftTouchingCode, encode } from './random-code.ts';
 
 const compiling = (name: string, policy: TierPolicy, makeBackend: BackendFactory = makeJsBackend): Runner =>
   makeRunner(name, (cpu) => new CompilingEngine(cpu, name, policy, makeBackend));
@@ -81,50 +81,8 @@ test('programs that overwrite themselves', () => {
   runs({ drafts: many(draftTouchingCode, 16), runners: shapes, numRuns: 300, ticks: 120 });
 });
 
-/** Small loops over fixed code: what random programs reach too rarely. */
-const PROGRAMS: readonly [string, string][] = [
-  [
-    'a store into the other block of a loop',
-    'sub:  mov eax, 1\n add [place + 1], cl\n jmp place\nplace: add ebx, 0x100\n dec ecx\n jnz sub\nend: jmp end',
-  ],
-  [
-    'compare equal and borrow',
-    'top: mov eax, ecx\n and eax, 3\n cmp eax, 2\n sbb edx, 5\n cmp eax, 2\n adc edi, 9\n dec ecx\n jnz top\nend: jmp end',
-  ],
-  [
-    'divide with and without a high half',
-    'top: mov edx, ecx\n and edx, 1\n mov eax, ecx\n mov ebx, 77\n div ebx\n add edi, eax\n dec ecx\n jnz top\nend: jmp end',
-  ],
-  [
-    'read, then write to a page that may be read-only',
-    'top: mov edx, [0x21ffc]\n mov eax, [esi]\n add edi, eax\n mov [esi], edi\n add esi, 64\n dec ecx\n jnz top\nend: jmp end',
-  ],
-  [
-    'calls, returns and a repeated string',
-    'top: call work\n call work\n dec ebp\n jnz top\nend: jmp end\nwork: push esi\n push ecx\n mov ecx, 5\n rep movsb\n pop ecx\n pop esi\n inc ebx\n ret',
-  ],
-  [
-    'accesses at the end of a segment',
-    'top: mov eax, [fs:ebx + 0x70]\n add edi, eax\n inc ebx\n mov [fs:ebx + 0x60], edi\n mov [fs:ebx + 0x68], di\n dec ecx\n jnz top\nend: jmp end',
-  ],
-  [
-    'bytes at the linear addresses where the TLB arithmetic overflows',
-    'top: mov al, [0x80020010]\n add edi, eax\n mov [0x80020011], al\n inc byte [0x80020010]\n add bl, [0x80020011]\n dec ecx\n jnz top\nend: jmp end',
-  ],
-  [
-    'unaligned and page-crossing accesses',
-    'top: mov eax, [esi]\n add esi, 3\n mov [esi + 1], eax\n dec ecx\n jnz top\nend: jmp end',
-  ],
-];
-
-for (const [name, source] of PROGRAMS) {
+for (const name of LOOP_NAMES) {
   test(`a loop: ${name}`, () => {
-    const code = assemble(`bits 32\n${source}\n`, { origin: CODE }).bytes;
-    for (const user of [false, true]) {
-      for (const [index, lengths] of [[1000], [1], [7, 2], [13]].entries()) {
-        const registers = [1, 40 + index, 3, 0, 5, 12, DATA + (index === 3 ? 0xe02 : 0xd00), DATA + 0x200];
-        compare(reference, shapes, { code, registers, flags: index, seed: 3, user }, 600, lengths);
-      }
-    }
+    for (const { start, ticks, lengths } of loopCases(name)) compare(reference, shapes, start, ticks, lengths);
   });
 }

@@ -13,7 +13,7 @@ import { verify } from '../../tiers/ir/verify.ts';
 import { optimise, PASSES } from '../../tiers/opt/pipeline.ts';
 import { JS_POLICY } from '../../tiers/policy.ts';
 import { CompilingEngine } from '../../tiers/tiering.ts';
-import { makeEvaluator } from '../engines/evaluator.ts';
+import { makeEvaluator } from '../engines/scratch-backends.ts';
 import { compare, makeRunner } from '../engines/lockstep.ts';
 import { conditions, draft, encode } from '../engines/random-code.ts';
 

@@ -1,0 +1,126 @@
+/**
+ * A backend is whatever compiles regions: the IR's evaluator, and backends whose functions become ready some slices later
+ * and many together, behind the same tiering, leave what the interpreter leaves; on random code, in whole random guests
+ * with all their modes, and on the permanent recordings. Random moments of readiness, under random schedules, give one
+ * chain of state hashes.
+ */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { openLog } from '../../src/core/log/log.ts';
+import { ScheduledEngine, scheduleOf } from '../../src/core/verify/schedule.ts';
+import type { Witness } from '../../src/core/verify/verify.ts';
+import { record } from '../../src/host/index.ts';
+import { findImages } from '../../src/host/node/images.ts';
+import { verifyLog } from '../../src/host/node/verify.ts';
+import { loadWitnesses } from '../../src/host/node/witnesses.ts';
+import { Interpreter } from '../../tiers/interp/engine.ts';
+import { makeJsBackend } from '../../tiers/js/backend.ts';
+import { JS_POLICY, TIERED_POLICY, type TierPolicy } from '../../tiers/policy.ts';
+import type { BackendFactory } from '../../tiers/runtime/backend.ts';
+import { CompilingEngine } from '../../tiers/tiering.ts';
+import { goldenFolder, goldenLogs } from '../replay/golden.ts';
+import { randomWorld } from '../verify/worlds.ts';
+import { compare, makeRunner, type Runner } from './lockstep.ts';
+import { LOOP_NAMES, loopCases } from './loops.ts';
+import { conditions, draft, draftTouchingCode, encode } from './random-code.ts';
+import { later, makeEvaluator, noFigures } from './scratch-backends.ts';
+
+const seed = Number(process.env.REPRISE_SEED ?? 1);
+const figures = noFigures();
+
+/** Each line is a backend. */
+const BACKENDS: Readonly<Record<string, BackendFactory>> = {
+  eval: makeEvaluator,
+  'eval later': later(makeEvaluator, seed, 3, figures),
+  'js later': later(makeJsBackend, seed + 1, 1, figures),
+  'js many later': later(makeJsBackend, seed + 2, 16, figures),
+};
+
+const EAGER: TierPolicy = { ...JS_POLICY, threshold: 1, losses: 1e9 };
+const runners: readonly Runner[] = Object.entries(BACKENDS).map(([name, makeBackend]) =>
+  makeRunner(name, (cpu) => new CompilingEngine(cpu, name, EAGER, makeBackend)),
+);
+const reference = makeRunner('steps', (cpu) => new Interpreter(cpu));
+
+test('random code on scratch backends leaves what the interpreter leaves', () => {
+  const before = { ...figures };
+  const property = fc.property(
+    fc.array(fc.oneof(draft, draft, draft, draftTouchingCode), { minLength: 1, maxLength: 16 }),
+    fc.array(conditions, { minLength: 2, maxLength: 2 }),
+    fc.array(fc.integer({ min: 1, max: 41 }), { minLength: 1, maxLength: 6 }),
+    (program, starts, lengths) => {
+      const code = encode(program);
+      for (const start of starts) compare(reference, runners, { ...start, code }, 120, lengths);
+    },
+  );
+  fc.assert(property, { seed, numRuns: 250, includeErrorInReport: true });
+  // What the backends are here for has happened.
+  assert.ok(figures.given - before.given > 500, JSON.stringify(figures));
+  assert.ok(figures.refusals > 1000 && figures.declined > 20 && figures.released > 100, JSON.stringify(figures));
+  assert.ok(figures.calls > 1000, JSON.stringify(figures));
+});
+
+test('loops on scratch backends leave what the interpreter leaves', () => {
+  const before = { ...figures };
+  for (const name of LOOP_NAMES) {
+    for (const { start, ticks, lengths } of loopCases(name)) compare(reference, runners, start, ticks, lengths);
+  }
+  assert.ok(figures.given - before.given > 50, JSON.stringify(figures));
+  assert.ok(figures.calls - before.calls > 1000, JSON.stringify(figures));
+});
+
+const witnessOf = (name: string, policy: TierPolicy, makeBackend: BackendFactory): Witness => ({
+  name,
+  policy: '',
+  family: 'compiling',
+  makeEngine: (cpu) => new CompilingEngine(cpu, name, policy, makeBackend),
+});
+
+for (const { file, hash, tick } of goldenLogs()) {
+  test(`${file} on scratch backends`, async () => {
+    const log = openLog(readFileSync(join(goldenFolder, file)));
+    const witnesses = [
+      ...(await loadWitnesses(['interp'])),
+      ...Object.entries(BACKENDS).map(([name, makeBackend]) => witnessOf(name, TIERED_POLICY, makeBackend)),
+    ];
+    const verified = await verifyLog({
+      log,
+      images: findImages(log, { files: [], places: [] }),
+      witnesses,
+      intervalTicks: 250_007,
+    });
+    assert.equal(verified.report, '');
+    assert.equal(verified.log, null);
+    assert.deepEqual([verified.tick, verified.hash], [tick, hash]);
+  });
+}
+
+const SCHEDULES = Number(process.env.REPRISE_SCHEDULES ?? 6);
+test('random moments of readiness under random schedules give one chain of hashes', async () => {
+  const settings = { memoryMegabytes: 2, reboot: false, embed: true, hashEveryTicks: 0 } as const;
+  const recorded = await record({ ...settings, images: { kernel: randomWorld(seed) }, maxTicks: 100_000 });
+  const late = noFigures();
+  const scheduled = Array.from({ length: SCHEDULES }, (_, index): Witness => {
+    const name = `schedule ${index}`;
+    const policy = { ...EAGER, threshold: 1 + (index % 3), wait: 500 * (index % 4), evict: 50 * (index % 2) };
+    const makeBackend = later(makeJsBackend, seed + index, 1 + 4 * (index % 3), late);
+    const makeEngine: Witness['makeEngine'] = (cpu) =>
+      new ScheduledEngine(new CompilingEngine(cpu, name, policy, makeBackend), scheduleOf(seed, index, 100_000));
+    return { name, policy: '', family: 'compiling', makeEngine };
+  });
+  const witnesses = [...(await loadWitnesses(['interp'])), ...scheduled];
+  const log = openLog(recorded.log);
+  const verified = await verifyLog({
+    log,
+    images: findImages(log, { files: [], places: [] }),
+    witnesses,
+    intervalTicks: 1999,
+  });
+  assert.equal(verified.report, '');
+  assert.equal(verified.log, null);
+  assert.equal(verified.reason, 'debug-exit');
+  assert.ok(late.given > 100 && late.refusals > 100 && late.calls > 1000, JSON.stringify(late));
+});
