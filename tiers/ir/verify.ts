@@ -104,6 +104,10 @@ interface Rights {
   readonly size: number;
 }
 
+/** Whether the flags in front of an operation matter: it reads them, or its slow way hands them on. */
+const seesFlags = (op: Op): boolean =>
+  canGoSlow(op) || op.op === 'handler' || op.op === 'condition' || op.op === 'carry' || op.op === 'flags';
+
 class BlockVerifier {
   private readonly block: Block;
   private readonly types: (Type | undefined)[];
@@ -116,6 +120,8 @@ class BlockVerifier {
   private readonly written = new Set<number>();
   /** An assist whose flags have not been taken from EFLAGS yet. */
   private hasFlags = false;
+  /** They were not taken by its instruction: all is well only if nobody sees flags before others replace them. */
+  private lacksFlags = false;
   private readonly proven = new Map<Temp, Rights[]>();
 
   constructor(block: Block) {
@@ -204,7 +210,8 @@ class BlockVerifier {
 
   /** Behind an instruction's last operation. */
   private end(): void {
-    if (this.hasFlags) this.complain('the flags that its handler leaves are not taken');
+    if (this.hasFlags) this.lacksFlags = true;
+    this.hasFlags = false;
   }
 
   private assist(op: Extract<Op, { op: 'assist' }>): void {
@@ -217,9 +224,12 @@ class BlockVerifier {
   private effect(op: Op): void {
     switch (op.op) {
       case 'set':
+        this.changed = op;
+        break;
       case 'cc':
       case 'bits':
         this.changed = op;
+        this.lacksFlags = false;
         break;
       case 'load':
         this.access(op);
@@ -287,10 +297,12 @@ class BlockVerifier {
       const type = operandType(op);
       for (const temp of usesOf(op)) this.read(temp, type, op.op);
       if (canGoSlow(op) && this.changed !== null) this.complain(`${op.op} can go slow after ${this.changed.op}`);
+      if (this.lacksFlags && seesFlags(op)) this.complain(`${op.op} sees flags that were not taken from a handler`);
       this.effect(op);
       if ('to' in op) this.define(op);
     }
     this.end();
+    if (this.lacksFlags) this.complain('its exit sees flags that were not taken from a handler');
     if (this.index + 1 !== block.count) this.complain(`it is the last, and there should be ${block.count}`);
     const use = exitUse(block.exit);
     if (use >= 0) this.read(use, 'i32', block.exit.exit);
