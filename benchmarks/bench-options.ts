@@ -27,8 +27,8 @@ const BENCH: VerbSpec = {
     { name: 'rounds', value: 'N', range: [1, 1000], help: 'whole: medians of so many rounds (default 7)' },
   ],
   notes: [
-    'seek takes the recording in the environment variable SEEK_LOG with the images in the folder SEEK_IMAGES. Numbers ' +
-      'from a busy machine mean nothing: compare only what ran side by side.',
+    'seek takes the recording in the environment variable SEEK_LOG with the images in the folder SEEK_IMAGES. ' +
+      'Numbers from a busy machine mean nothing: compare only what ran side by side.',
   ],
 };
 

@@ -25,7 +25,8 @@ const now = (): number => {
 };
 const geometric = new Map<string, number[]>();
 console.log(
-  `${'guest'.padEnd(12)}${engines.map((name) => name.padStart(26)).join('')}   (ms whole, M/s last three quarters, ratio)`,
+  `${'guest'.padEnd(12)}${engines.map((name) => name.padStart(26)).join('')}   ` +
+    `(ms whole, M/s last three quarters, ratio)`,
 );
 for (const guest of guests) {
   const count = Math.max(1, Math.round((guest.defaultCount ?? 1) * scale));

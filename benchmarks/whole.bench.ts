@@ -1,8 +1,9 @@
 /**
  * Whole runs, as a user has them: a process each, from its start to its end, with loading, warming up and compiling; in
  * parentheses the run alone, from the machine's first tick to its last. `tiered` should not be behind the better of the
- * two others, however short the guest is. All guests run at their own length, the compute guests also at others (`/10`, `x10`). Engines take turns; medians of
- * `--rounds=N` (7). `--guest=a,b`, `--engines=a,b`: as in engines.bench.ts; the last engine is held against the others.
+ * two others, however short the guest is. All guests run at their own length, the compute guests also at others (`/10`,
+ * `x10`). Engines take turns; medians of `--rounds=N` (7). `--guest=a,b`, `--engines=a,b`: as in engines.bench.ts; the
+ * last engine is held against the others.
  */
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -62,7 +63,8 @@ function compare(): void {
   const wanted = args.text('guest') ?? '';
   const guests = listGuests().filter(({ name }) => wanted === '' || wanted.split(',').includes(name));
   console.log(
-    `${'guest'.padEnd(14)}${'ticks'.padStart(12)}${engines.map((name) => name.padStart(22)).join('')}   last / best other`,
+    `${'guest'.padEnd(14)}${'ticks'.padStart(12)}${engines.map((name) => name.padStart(22)).join('')}   ` +
+      `last / best other`,
   );
   console.log(`${''.padEnd(26)}${engines.map(() => 'process (run) ms'.padStart(22)).join('')}`);
   for (const guest of guests) {
@@ -81,7 +83,8 @@ function compare(): void {
       const differ = hashes.size === 1 ? '' : '   THE STATES DIFFER';
       if (hashes.size !== 1) process.exitCode = 1;
       console.log(
-        `${(guest.name + suffix).padEnd(14)}${String(runs[0][0].ticks).padStart(12)}${cells.join('')}   ${ratio.toFixed(2)}${differ}`,
+        `${(guest.name + suffix).padEnd(14)}${String(runs[0][0].ticks).padStart(12)}${cells.join('')}   ` +
+          `${ratio.toFixed(2)}${differ}`,
       );
     }
   }

@@ -50,7 +50,9 @@ const steps = [
     name: 'silicon witness: the host processor against the engines',
     packages: ['gcc'],
     probe: 'command -v gcc && npm run --silent witness -- --cases 0',
-    run: 'npm run --silent witness -- --seed 1 --cases 200000 && npm run --silent witness -- --seed 1 --cases 50000 --engine js:threshold=1',
+    run:
+      'npm run --silent witness -- --seed 1 --cases 200000 && ' +
+      'npm run --silent witness -- --seed 1 --cases 50000 --engine js:threshold=1',
   },
   {
     name: 'system campaign: random system states on Reprise, QEMU and Bochs',

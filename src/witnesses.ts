@@ -32,7 +32,9 @@ async function loadWitness(name: string): Promise<Witness> {
   };
 }
 
-/** Knobs of the tiers, chosen by seed and index: thresholds of once, now and then and never, tiny regions and caches. */
+/**
+ * Knobs of the tiers, chosen by seed and index: thresholds of once, now and then and never, tiny regions and caches.
+ */
 function randomPolicy(seed: number, index: number): string {
   const choose = (purpose: number, choices: readonly number[]): number =>
     choices[scheduleNumber(seed, index, purpose) % choices.length];
@@ -54,8 +56,9 @@ function randomPolicy(seed: number, index: number): string {
 }
 
 /**
- * A witness under schedule `index` of a seed, for a run of `runTicks`. Between disturbed windows an engine that compiles
- * has its usual policy: with a random one a long run would take hours, and its functions meet the disturbance then.
+ * A witness under schedule `index` of a seed, for a run of `runTicks`. Between disturbed windows an engine that
+ * compiles has its usual policy: with a random one a long run would take hours, and its functions meet the disturbance
+ * then.
  */
 export async function scheduledWitness(
   witness: Witness,

@@ -6,11 +6,14 @@ export interface TierPolicy {
   /** Entry into a block at which it is compiled, at first; 0, as 1: the first. Beyond what a run reaches: never. */
   readonly threshold: number;
   /**
-   * Ticks of the guest before anything is compiled, unless a threshold is asked for: the compiler, run for the first time,
-   * takes longer than a guest that is over by then.
+   * Ticks of the guest before anything is compiled, unless a threshold is asked for: the compiler, run for the first
+   * time, takes longer than a guest that is over by then.
    */
   readonly delay: number;
-  /** Functions after which the threshold doubles, and again after as many: each costs what few blocks are worth. 0: never, as with a threshold that is asked for. */
+  /**
+   * Functions after which the threshold doubles, and again after as many: each costs what few blocks are worth. 0:
+   * never, as with a threshold that is asked for.
+   */
   readonly ramp: number;
   /** What the threshold does not grow beyond. */
   readonly steepest: number;
@@ -22,7 +25,9 @@ export interface TierPolicy {
   readonly cache: number;
   /** 1: take blocks that have not run yet into functions. */
   readonly ahead: number;
-  /** Functions with the same entry that may be lost to changed code before it is left to the interpreter for a while. */
+  /**
+   * Functions with the same entry that may be lost to changed code before it is left to the interpreter for a while.
+   */
   readonly losses: number;
   /** 0: compile the IR as it was lifted. */
   readonly optimise: number;
@@ -34,7 +39,9 @@ export interface TierPolicy {
   readonly seed: number;
 }
 
-/** Compiles nearly everything at once: steady state, and a witness that is as different from the interpreter as can be. */
+/**
+ * Compiles nearly everything at once: steady state, and a witness that is as different from the interpreter as can be.
+ */
 export const JS_POLICY: TierPolicy = {
   threshold: 64,
   delay: 0,

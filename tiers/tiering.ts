@@ -1,7 +1,7 @@
 // Engines that compile: the interpreter runs everything and counts how often each block is entered; blocks that become
 // hot are compiled with what surrounds them, and the interpreter calls the functions from then on. What is here (when,
-// what and how much, what is linked, unlinked and thrown away) is invisible to the guest: any policy (policy.ts) and any
-// backend (runtime/backend.ts), whenever its functions become ready, give the same states at the same ticks.
+// what and how much, what is linked, unlinked and thrown away) is invisible to the guest: any policy (policy.ts) and
+// any backend (runtime/backend.ts), whenever its functions become ready, give the same states at the same ticks.
 
 import type { Engine } from '../src/core/machine/engine.ts';
 import type { Cpu } from '../src/core/state/cpu.ts';
@@ -278,7 +278,8 @@ export class CompilingEngine implements Engine {
 
 /**
  * Call a function with less than no budget: it leaves at once and changes nothing, and the host has seen its way out
- * before it optimises the function, whose loop may take that first after a million rounds. EIP is written back as it is.
+ * before it optimises the function, whose loop may take that first after a million rounds. EIP is written back as it
+ * is.
  */
 function rehearse({ run, rehearsals }: CompiledRegion, cpu: Cpu): void {
   if (rehearsals === 0) return;

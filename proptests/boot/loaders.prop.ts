@@ -213,7 +213,8 @@ for (const [name, make] of IMAGES) {
     for (let length = 0x400; length < image.length; length += 97) lengths.add(length);
     for (const length of lengths) if (bootsOrSaysWhy({ kernel: image.subarray(0, length) })) booted++;
     assert.ok(bootsOrSaysWhy({ kernel: image }));
-    // The ELF file has padding behind its last segment; the other two need their last byte (a bzImage its last paragraph).
+    // The ELF file has padding behind its last segment; the other two need their last byte (a bzImage its last
+    // paragraph).
     if (name !== 'multiboot ELF') assert.equal(booted, 0);
   });
 

@@ -1,6 +1,6 @@
 /**
- * What bad input gets: whatever is wrong with options, images, scripts or logs, one sentence that says what was expected
- * and what to do, status 2, nothing overwritten or left behind, no stack, no hang.
+ * What bad input gets: whatever is wrong with options, images, scripts or logs, one sentence that says what was
+ * expected and what to do, status 2, nothing overwritten or left behind, no stack, no hang.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';

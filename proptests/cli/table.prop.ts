@@ -1,7 +1,7 @@
 /**
  * Everything that is made from the table of verbs: help in all its spellings, completion in the three shells (asked as
- * each shell can be asked: bash's function, fish's `complete -C`, zsh at a pseudo-terminal), the man page, and the help of
- * npm's scripts. Shells and man are those of this machine; where one is missing its test is skipped and says so.
+ * each shell can be asked: bash's function, fish's `complete -C`, zsh at a pseudo-terminal), the man page, and the help
+ * of npm's scripts. Shells and man are those of this machine; where one is missing its test is skipped and says so.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
@@ -61,9 +61,12 @@ test('bash completes verbs, options, values, engines and recordings', needs('bas
       assertOffered(line, stdout.trimEnd().split('\n'));
     }
     // Readline cuts at the equals sign.
-    const ask = `source ./script; COMP_WORDS=(reprise replay --engine = ti); COMP_CWORD=4; _reprise; echo "\${COMPREPLY[@]}"`;
+    const ask =
+      `source ./script; COMP_WORDS=(reprise replay --engine = ti); COMP_CWORD=4; _reprise; ` +
+      `echo "\${COMPREPLY[@]}"`;
     assert.equal(spawnSync('bash', ['--norc', '-c', ask], { cwd, encoding: 'utf8' }).stdout, 'tiered\n');
-    const logs = `source ./script; COMP_WORDS=(reprise info ''); COMP_CWORD=2; _reprise; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const print = `printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const logs = `source ./script; COMP_WORDS=(reprise info ''); COMP_CWORD=2; _reprise; ${print}`;
     const offered = spawnSync('bash', ['--norc', '-c', logs], { cwd, encoding: 'utf8' }).stdout.trimEnd().split('\n');
     assert.deepEqual(offered.sort(), ['logs', 'my log.rlog', 'one.rlog']);
   });

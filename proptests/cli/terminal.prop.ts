@@ -57,7 +57,10 @@ test('a guest that waits for a key sleeps', { skip }, async () => {
   await inFolder(async (cwd) => {
     writeFileSync(join(cwd, 'echo'), buildGuest('echo'));
     const watch = `import { resourceUsage } from 'node:process';
-      const spent = () => { const { userCPUTime, systemCPUTime } = resourceUsage(); return userCPUTime + systemCPUTime; };
+      const spent = () => {
+        const { userCPUTime, systemCPUTime } = resourceUsage();
+        return userCPUTime + systemCPUTime;
+      };
       setTimeout(() => {
         const from = spent();
         setTimeout(() => process.stderr.write('CPU ' + (spent() - from) + '\\n'), 2000);

@@ -66,7 +66,7 @@ test('what comes through a pipe reaches the guest, and the log replays to the sa
   });
 });
 
-test('two recordings with the same epoch and script are the same bytes, whatever stands on standard input', async () => {
+test('recordings with the same epoch and script are the same bytes, whatever stands on standard input', async () => {
   await withGuests(async (cwd) => {
     const words = ['--kernel', 'echo', '--memory', '4', '--epoch', '2026-01-31T12:00:00Z', '--input', 'script'];
     for (const [name, input] of Object.entries({ one: '', two: 'noise\n', three: 'hold' })) {

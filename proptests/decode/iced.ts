@@ -1,7 +1,8 @@
 /**
  * The same instruction in two opinions, ours and that of iced-x86, both brought into one form that can be compared:
  * length, row, operands as text. iced knows every extension up to this year; CPU_MODEL says which of its features our
- * processor has, everything else must be #UD here. Where the two differ on purpose, the code says why (isRegisterPrefetch, WORD_SOURCES).
+ * processor has, everything else must be #UD here. Where the two differ on purpose, the code says why
+ * (isRegisterPrefetch, WORD_SOURCES).
  */
 import {
   Code,
@@ -195,7 +196,7 @@ function icedOperand(instruction: Instruction, i: number, row: string): string {
     }
     case OpKind.Immediate8:
     case OpKind.Immediate8_2nd:
-      return `immediate ${(kind === OpKind.Immediate8 ? instruction.immediate8 : instruction.immediate8_2nd).toString(16)}`;
+      return `immediate ${instruction[kind === OpKind.Immediate8 ? 'immediate8' : 'immediate8_2nd'].toString(16)}`;
     case OpKind.Immediate16:
     case OpKind.Immediate8to16:
       return `immediate ${BigInt.asUintN(16, instruction.immediate(i)).toString(16)}`;
@@ -367,5 +368,8 @@ export function disagreement(bytes: Uint8Array, bits: Bits): string | undefined 
   }
   const text = ({ length, row, operands }: Opinion): string =>
     length < 0 ? `invalid (${length})` : `${length} bytes, ${row} ${operands.join(', ')}`;
-  return `${bits}-bit ${hexOf(bytes)}\n  ours ${text(ours)}\n  iced ${text(theirs)} (${codeName})\n  reprise explain ${hexOf(bytes)}`;
+  return (
+    `${bits}-bit ${hexOf(bytes)}\n  ours ${text(ours)}\n  iced ${text(theirs)} (${codeName})\n  reprise ` +
+    `explain ${hexOf(bytes)}`
+  );
 }

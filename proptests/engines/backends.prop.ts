@@ -1,8 +1,8 @@
 /**
- * A backend is whatever compiles regions: the IR's evaluator, and backends whose functions become ready some slices later
- * and many together, behind the same tiering, leave what the interpreter leaves; on random code, in whole random guests
- * with all their modes, and on the permanent recordings. Random moments of readiness, under random schedules, give one
- * chain of state hashes.
+ * A backend is whatever compiles regions: the IR's evaluator, and backends whose functions become ready some slices
+ * later and many together, behind the same tiering, leave what the interpreter leaves; on random code, in whole random
+ * guests with all their modes, and on the permanent recordings. Random moments of readiness, under random schedules,
+ * give one chain of state hashes.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
 /**
- * Backends for tests, each a factory as any other: the IR's evaluator, which compiles to nothing, so that what lies above
- * a backend (regions, lifting, passes, linking) runs without any emitter; and one that hands out what another one made
- * only after it has been asked some times, many regions together, some of them never.
+ * Backends for tests, each a factory as any other: the IR's evaluator, which compiles to nothing, so that what lies
+ * above a backend (regions, lifting, passes, linking) runs without any emitter; and one that hands out what another one
+ * made only after it has been asked some times, many regions together, some of them never.
  */
 import assert from 'node:assert/strict';
 import { scheduleNumber } from '../../src/core/verify/schedule.ts';

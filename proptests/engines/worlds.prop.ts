@@ -1,6 +1,6 @@
 /**
- * Engines are invisible in whole random guests too: mode switches, paging of both kinds, page faults, rings, 16-bit code
- * and a timer that interrupts anywhere (verify/worlds.ts), in several compile shapes and under schedules; and an
+ * Engines are invisible in whole random guests too: mode switches, paging of both kinds, page faults, rings, 16-bit
+ * code and a timer that interrupts anywhere (verify/worlds.ts), in several compile shapes and under schedules; and an
  * interrupt at every tick of a window finds the same state on every engine.
  */
 import assert from 'node:assert/strict';

@@ -64,7 +64,8 @@ function check(
   instruction.run(flags);
   const want = model(a, b, flags, bits);
   const found = arithmeticFlags();
-  const where = `${name} ${bits} bits (${instruction.hex}) a=${a.toString(16)} b=${b.toString(16)} flags=${flagText(flags)}`;
+  const operands = `a=${a.toString(16)} b=${b.toString(16)} flags=${flagText(flags)}`;
+  const where = `${name} ${bits} bits (${instruction.hex}) ${operands}`;
   if (zeroExtended(EAX, bits) !== want.result || found !== want.flags) {
     assert.fail(
       `${where}: result ${zeroExtended(EAX, bits).toString(16)} ${flagText(found)}, ` +

@@ -1,7 +1,8 @@
 /**
  * Answers taken from silicon (an AMD family 19h processor) and committed in golden.txt, so that the library is held to
- * them on every host. REPRISE_BLESS=1 takes them anew from the host processor; look at the difference before you commit.
- * A line: operation number, the request's words but the reserved ones, a bar, the answer's words; all in hexadecimal.
+ * them on every host. REPRISE_BLESS=1 takes them anew from the host processor; look at the difference before you
+ * commit. A line: operation number, the request's words but the reserved ones, a bar, the answer's words; all in
+ * hexadecimal.
  */
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';

@@ -84,7 +84,9 @@ function execute(handler: Handler, cpu: Cpu, code: Int32Array): number {
   return -1;
 }
 
-/** Flags, EBX = the operand's address, FS with a base and now and then a limit that the operand passes; #AC may apply. */
+/**
+ * Flags, EBX = the operand's address, FS with a base and now and then a limit that the operand passes; #AC may apply.
+ */
 function fillSurroundings(random: Random, cpu: Cpu, at: number): void {
   setArithmeticFlags(cpu, random.word() & ARITHMETIC_FLAGS);
   cpu.m32[EIP] = CODE;
@@ -113,7 +115,9 @@ export type Subject = {
   readonly show: (cpu: Cpu, at: number) => string;
 };
 
-/** Runs `caseCount` cases of every form at a privilege level; fails at the first difference, or where nothing is plain. */
+/**
+ * Runs `caseCount` cases of every form at a privilege level; fails at the first difference, or where nothing is plain.
+ */
 export function comparePlain(subject: Subject, level: 0 | 3, random: Random, seed: number, caseCount: number): void {
   const general: Table = {};
   let generalCount = 0;

@@ -1,8 +1,8 @@
 /**
- * The plain SSE handlers against the general ones (plain-bench.ts): results, MXCSR, flags. Operands are exact and inexact
- * together, at ties, at the ends of formats, where products and quotients come near the least normal or cannot be split;
- * MXCSR of every rounding, mask, FTZ and DAZ, with PE set and clear. And that a root is proven only when it is the right
- * one. REPRISE_CASES and REPRISE_SEED.
+ * The plain SSE handlers against the general ones (plain-bench.ts): results, MXCSR, flags. Operands are exact and
+ * inexact together, at ties, at the ends of formats, where products and quotients come near the least normal or cannot
+ * be split; MXCSR of every rounding, mask, FTZ and DAZ, with PE set and clear. And that a root is proven only when it
+ * is the right one. REPRISE_CASES and REPRISE_SEED.
  */
 import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';

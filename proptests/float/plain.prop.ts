@@ -1,7 +1,7 @@
 /**
- * The x87's plain handlers against the general ones (plain-bench.ts). Operands meet at ties, at the ends of formats, near
- * each other; control words of every rounding, precision and mask; registers that are empty; memory on every alignment,
- * across pages and behind a segment with a base. REPRISE_CASES and REPRISE_SEED.
+ * The x87's plain handlers against the general ones (plain-bench.ts). Operands meet at ties, at the ends of formats,
+ * near each other; control words of every rounding, precision and mask; registers that are empty; memory on every
+ * alignment, across pages and behind a segment with a base. REPRISE_CASES and REPRISE_SEED.
  */
 import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';

@@ -1,8 +1,8 @@
 /**
  * The reduction of FSIN, FCOS and FPTAN by silicon's π of 66 bits (Intel SDM volume 1, section 8.3.8): bit for bit what
  * the processor of the witness gave next to multiples of π/2 (circular-silicon.txt), where the result is the reduced
- * argument, and, where this host is an x86, everywhere within its last place. A log of format 1 replays with the true π.
- * REPRISE_CASES (arguments an instruction) and REPRISE_SEED as in native.prop.ts.
+ * argument, and, where this host is an x86, everywhere within its last place. A log of format 1 replays with the true
+ * π. REPRISE_CASES (arguments an instruction) and REPRISE_SEED as in native.prop.ts.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

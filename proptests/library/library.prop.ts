@@ -1,7 +1,7 @@
 /**
- * The library's example runs and says what it should; settings that cannot be are refused with a sentence; and the library
- * knows no host: no module that it reaches is of Node or of src/host, and it does the same without what only Node has.
- * Everything else about the library is tested where the sessions are, in proptests/replay.
+ * The library's example runs and says what it should; settings that cannot be are refused with a sentence; and the
+ * library knows no host: no module that it reaches is of Node or of src/host, and it does the same without what only
+ * Node has. Everything else about the library is tested where the sessions are, in proptests/replay.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';

@@ -10,7 +10,9 @@ import { KEY_NAMES } from '../../src/core/base/key-names.ts';
 import { LogWriter } from '../../src/core/log/log.ts';
 import type { LogHeader, LogProfile } from '../../src/core/log/manifest.ts';
 
-/** Every test of this folder: `FC_SEED=1 node --test dist/proptests/log/…` runs other cases; failures print their path. */
+/**
+ * Every test of this folder: `FC_SEED=1 node --test dist/proptests/log/…` runs other cases; failures print their path.
+ */
 export const seed = Number(process.env.FC_SEED ?? 20_260_101);
 
 export const PROFILES: readonly LogProfile[] = ['full', 'checked', 'inputs'];

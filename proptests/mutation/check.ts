@@ -1,9 +1,9 @@
 /**
  * What must notice an injected fault, as a process of its own: node check.js LOGS SOUND ENGINE...
  * Verifies every log in the folder LOGS, recorded by the sound program, on the engines given: first in lockstep, then,
- * when SOUND (the root of a build without fault) is not empty, by replay, and last under a schedule. The first difference
- * ends it with status 1 and one line of JSON (Noticed). Where all engines share the fault only the log can tell; then the
- * sound build, run beside this one, says at which instruction. Status 0: nothing noticed.
+ * when SOUND (the root of a build without fault) is not empty, by replay, and last under a schedule. The first
+ * difference ends it with status 1 and one line of JSON (Noticed). Where all engines share the fault only the log can
+ * tell; then the sound build, run beside this one, says at which instruction. Status 0: nothing noticed.
  */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,7 +27,9 @@ export interface Noticed {
   readonly text: string;
 }
 
-/** Random programs and worlds: short, so that little of what was wrong has been overwritten again. Guests: less often. */
+/**
+ * Random programs and worlds: short, so that little of what was wrong has been overwritten again. Guests: less often.
+ */
 const intervalOf = (log: string): number => (log.includes('program') ? 997 : log.includes('world') ? 1499 : 4096);
 
 function notice(noticed: Partial<Noticed> & { log: string; by: Noticed['by'] }): never {
@@ -92,7 +94,9 @@ async function loadBuild(root: string): Promise<Build> {
   return { verify: verifying, narrow, log, images, port, witnesses };
 }
 
-/** The last instruction before which this build and the sound one agree: both run from the start to ever closer ticks. */
+/**
+ * The last instruction before which this build and the sound one agree: both run from the start to ever closer ticks.
+ */
 async function instructionBesideSound(log: Uint8Array): Promise<string> {
   const builds = [await loadBuild(sound), await loadBuild(process.cwd())];
   const runTo = async (build: Build, tick: number) => {

@@ -1,9 +1,9 @@
 /**
- * Faults to inject, one a line: the emitted file, a text that stands before the place ('' for the file's start), the text
- * to replace (its first occurrence behind that), its replacement, what that breaks, and what a right report says. They
- * are the faults that people make in emulators: a wrong flag, a shift count off by one, swapped operands, a missed
- * extension, a stale translation, a missed invalidation, a lost tick. Each must be distinct in effect; one that cannot be
- * seen at all is no mutation and does not belong here.
+ * Faults to inject, one a line: the emitted file, a text that stands before the place ('' for the file's start), the
+ * text to replace (its first occurrence behind that), its replacement, what that breaks, and what a right report says.
+ * They are the faults that people make in emulators: a wrong flag, a shift count off by one, swapped operands, a missed
+ * extension, a stale translation, a missed invalidation, a lost tick. Each must be distinct in effect; one that cannot
+ * be seen at all is no mutation and does not belong here.
  */
 export interface Mutation {
   readonly file: string;
@@ -45,8 +45,8 @@ const inFile = (file: string, rows: readonly Row[]): Mutation[] =>
 const at = (names: RegExp): Answer => ({ names });
 /** Leaves lazy flags; what reads them shows the fault. A restored state has none, so the fault begins here. */
 const SETS_FLAGS = new RegExp(
-  `^(ADD|SUB|ADC|SBB|CMP|AND|OR|XOR|TEST|INC|DEC|NEG|SHL|SHR|SAR|ROL|ROR|RCL|RCR|SHLD|SHRD|IMUL|IMUL1|IMUL3|MUL|DIV|IDIV|` +
-    `XADD|CMPXCHG|BT|BTS|BTR|BTC|BSF|BSR|STC|CLC|CMC|U?COMIS[SD]|FU?COMIP?)\\b`,
+  `^(ADD|SUB|ADC|SBB|CMP|AND|OR|XOR|TEST|INC|DEC|NEG|SHL|SHR|SAR|ROL|ROR|RCL|RCR|SHLD|SHRD|IMUL|IMUL1|IMUL3|MUL|DIV|` +
+    `IDIV|XADD|CMPXCHG|BT|BTS|BTR|BTC|BSF|BSR|STC|CLC|CMC|U?COMIS[SD]|FU?COMIP?)\\b`,
 );
 const flagsReadBy = (shows: RegExp): Answer => ({ names: SETS_FLAGS, shows });
 /** A tick more or less for each block: a block of one instruction shows it, the last one of a longer one. */
@@ -56,8 +56,8 @@ const ENDS_BLOCK: Answer = {
 };
 const NARROW = '([abcd][lh]|[abcd]x|[sd]i|[bs]p|byte|word)';
 /**
- * What is lifted with a logical shift to the right: these, and bytes 8-15 of a register. The bits of what is shifted, and
- * the count in CL, must be known: the piece may begin where they come to be.
+ * What is lifted with a logical shift to the right: these, and bytes 8-15 of a register. The bits of what is shifted,
+ * and the count in CL, must be known: the piece may begin where they come to be.
  */
 const RIGHT_SHIFTED = /^(SHR|SHL|ROL|ROR|RCL|RCR|SHLD|SHRD|BTS?|BTR|BTC|BSWAP|MUL|IMUL1)\b|\b[abcd]h\b/;
 const KNOWS_BITS = /^(MOV cl, 0x|SETCC|MOVZX|AND|MOV \w+, 0x)/;
@@ -73,8 +73,10 @@ const CHANGES_CODE: Answer = {
 /** Writes memory that its operand or the stack pointer names. */
 const STORES = /^(?!CMP |TEST |BT |CALL_)\w+(\.\w+)? (byte|word|dword) \[|^(PUSH|CALL)/;
 /** Its first operand is a general register, or it writes one that it does not name. */
-const WRITES_REGISTER =
-  /^(?!CMP |TEST |BT )\w+(\.\w+)? (e?[abcd]x|[abcd][lh]|e?[sd]i|e?[bs]p)\b|^(PUSH|POP|CALL|RET|LEAVE|LOOP|CWD|CBW|STOS|MOVS|REP|RDTSC|MUL|DIV|IDIV|IMUL1)/;
+const WRITES_REGISTER = new RegExp(
+  String.raw`^(?!CMP |TEST |BT )\w+(\.\w+)? (e?[abcd]x|[abcd][lh]|e?[sd]i|e?[bs]p)\b|` +
+    '^(PUSH|POP|CALL|RET|LEAVE|LOOP|CWD|CBW|STOS|MOVS|REP|RDTSC|MUL|DIV|IDIV|IMUL1)',
+);
 
 export const MUTATIONS: readonly Mutation[] = [
   ...inFile('tiers/interp/hot.js', [

@@ -2,9 +2,9 @@
  * npm run mutation -- [--only TEXT] [--minutes M] [--seconds-each S] [--seed N] [--list] [--json]
  *
  * Injects faults (mutations.ts) one at a time into a private copy of the built program and shows that the checks notice
- * each (check.ts) and that their report names a right instruction. Survivors are defects of the tests; status 1 when there
- * are any. --seed chooses the random programs and the order; --minutes ends it early and says what was not tried; --only
- * keeps mutations whose file or effect has TEXT, or those of the numbers in the list, as 3,7,20-45.
+ * each (check.ts) and that their report names a right instruction. Survivors are defects of the tests; status 1 when
+ * there are any. --seed chooses the random programs and the order; --minutes ends it early and says what was not tried;
+ * --only keeps mutations whose file or effect has TEXT, or those of the numbers in the list, as 3,7,20-45.
  */
 import { Random } from '../../src/core/base/random.ts';
 import { spawnSync } from 'node:child_process';
@@ -41,8 +41,8 @@ const ENGINES_OF_INTERPRETER = ['step', 'interp'];
 interface Result {
   readonly mutation: Mutation;
   /**
-   * `caught`: noticed, and the report names a right instruction; `misnamed`: noticed, but it does not; `endless`: the check
-   * did not end; `stale`: the text to replace is not there any more.
+   * `caught`: noticed, and the report names a right instruction; `misnamed`: noticed, but it does not; `endless`: the
+   * check did not end; `stale`: the text to replace is not there any more.
    */
   readonly outcome: 'caught' | 'misnamed' | 'survived' | 'endless' | 'stale';
   readonly noticed: Noticed | null;
@@ -111,7 +111,8 @@ function tryOne(root: string, logs: string, mutation: Mutation, timeoutMs: numbe
 
 function lineOf({ mutation, outcome, noticed, seconds }: Result): string {
   const number = String(MUTATIONS.indexOf(mutation)).padStart(2);
-  const what = `${number} ${outcome.padEnd(9)} ${seconds.toFixed(1).padStart(5)} s  ${mutation.file}: ${mutation.breaks}`;
+  const took = `${outcome.padEnd(9)} ${seconds.toFixed(1).padStart(5)} s`;
+  const what = `${number} ${took}  ${mutation.file}: ${mutation.breaks}`;
   if (noticed === null) return outcome === 'stale' ? `${what} [the text is not there: mend mutations.ts]` : what;
   const { by, log, instruction, piece, text } = noticed;
   const named = instruction === '' ? (text.split('\n').at(by === 'replay' ? 1 : 0) ?? '') : instruction;

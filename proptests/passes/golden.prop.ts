@@ -1,7 +1,7 @@
 /**
  * Golden IR: tiers/golden/*.ir hold guest code, the IR it lifts to, the IR after the passes, and the JavaScript that is
- * emitted, so that a change of code generation is seen as a diff. Names stand for all that a new field of the layout or a
- * new row would move. To accept a change: REPRISE_BLESS=1 npm test golden
+ * emitted, so that a change of code generation is seen as a diff. Names stand for all that a new field of the layout or
+ * a new row would move. To accept a change: REPRISE_BLESS=1 npm test golden
  */
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';

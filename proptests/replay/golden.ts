@@ -1,6 +1,6 @@
 /**
- * The permanent recordings in replay-logs/: what they are made of, and how one is added. A log that is there stays as it
- * is for ever; `node dist/proptests/replay/golden.js` records those that are missing and adds them to the manifest.
+ * The permanent recordings in replay-logs/: what they are made of, and how one is added. A log that is there stays as
+ * it is for ever; `node dist/proptests/replay/golden.js` records those that are missing and adds them to the manifest.
  */
 import { Random } from '../../src/core/base/random.ts';
 import { createHash } from 'node:crypto';

@@ -1,7 +1,7 @@
 /**
- * Record, then replay: random guests with random inputs give the same bytes, the same checks and the same chain of state
- * hashes, with and without devices, with derived state dropped anywhere, cut anywhere, in another process with another
- * clock. Each line that fails names the seed; wildRun(seed) is the whole case.
+ * Record, then replay: random guests with random inputs give the same bytes, the same checks and the same chain of
+ * state hashes, with and without devices, with derived state dropped anywhere, cut anywhere, in another process with
+ * another clock. Each line that fails names the seed; wildRun(seed) is the whole case.
  */
 import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
@@ -29,7 +29,7 @@ function assertSame(
   assert.deepEqual(replayed.serial, recorded.serial, `${what}: serial bytes`);
 }
 
-test('every engine replays random guests with random inputs, and a recording made again is the same bytes', async () => {
+test('every engine replays random guests with random inputs; recorded again they are the same bytes', async () => {
   const reasons = new Set<string>();
   const kinds = new Set<string>();
   for (const seed of SEEDS) {

@@ -1,8 +1,8 @@
 /**
  * Guests that nobody would write: random bytes executed in an interrupt-driven world. The frame sets up descriptor
- * tables, the interrupt controllers, the timer and the first serial port; then control jumps into random bytes, and every
- * exception, every timer interrupt and every serial byte throws it to another place in them. What is left may reset,
- * power off, halt, hang with interrupts off or rewrite its own code: each is a run that must replay exactly.
+ * tables, the interrupt controllers, the timer and the first serial port; then control jumps into random bytes, and
+ * every exception, every timer interrupt and every serial byte throws it to another place in them. What is left may
+ * reset, power off, halt, hang with interrupts off or rewrite its own code: each is a run that must replay exactly.
  */
 import { Random } from '../../src/core/base/random.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';

@@ -1,6 +1,6 @@
 /**
- * Far transfers and returns, one fact a test: call gates with parameters, conforming code, RET and IRET to outer levels,
- * SYSENTER and SYSEXIT, virtual-8086 mode in and out with VME. SDM 2 CALL, JMP, RET, IRET; SDM 3 chapter 20.
+ * Far transfers and returns, one fact a test: call gates with parameters, conforming code, RET and IRET to outer
+ * levels, SYSENTER and SYSEXIT, virtual-8086 mode in and out with VME. SDM 2 CALL, JMP, RET, IRET; SDM 3 chapter 20.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

@@ -1,7 +1,7 @@
 /**
- * What comments and documents name must exist: paths from the root (`src/core/base/hash.ts`, `tiers/opt/`, `guests/*.asm`),
- * ends of paths (`cpu/system/paging.ts`) and bare file names (`machine.ts`). And they speak of the project alone: no
- * document outside the repository is named. Code is not looked at, the compiler does that.
+ * What comments and documents name must exist: paths from the root (`src/core/base/hash.ts`, `tiers/opt/`,
+ * `guests/*.asm`), ends of paths (`cpu/system/paging.ts`) and bare file names (`machine.ts`). And they speak of the
+ * project alone: no document outside the repository is named. Code is not looked at, the compiler does that.
  */
 import type { Tree, Violation } from './tidy.ts';
 import { tokenize } from './tokens.ts';

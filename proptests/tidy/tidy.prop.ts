@@ -148,7 +148,8 @@ const imports: readonly (readonly [from: string, to: string, allowed: boolean | 
 ];
 
 for (const [from, to, allowed] of imports) {
-  test(`${from} ${allowed === true ? 'may' : allowed === 'types' ? 'may only by type' : 'may not'} import ${to}`, () => {
+  const may = allowed === true ? 'may' : allowed === 'types' ? 'may only by type' : 'may not';
+  test(`${from} ${may} import ${to}`, () => {
     const specifier = `${'../'.repeat(from.split('/').length - 1)}${to}`;
     const forms = [
       `import { b } from '${specifier}';`,
@@ -276,6 +277,13 @@ for (const [rule, bad, good] of shapes) {
     assert.deepEqual(rulesOf(treeOf({ ...other, 'proptests/x/a.prop.ts': good })), []);
   });
 }
+
+test('documents, assembly and C keep the columns too, tables among them', () => {
+  for (const path of ['src/core/a.md', 'guests/a.asm', 'proptests/a.c', 'proptests/a.S']) {
+    assert.deepEqual(rulesOf(treeOf({ [path]: `; ${'x'.repeat(columnCap)}` })), ['long line'], path);
+    assert.deepEqual(rulesOf(treeOf({ [path]: `| ${'x'.repeat(columnCap - 2)}` })), [], path);
+  }
+});
 
 test('a reason in longFiles allows a long file, and is itself a violation when no longer needed', () => {
   const path = 'src/core/isa/table.ts';

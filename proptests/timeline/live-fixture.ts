@@ -1,6 +1,6 @@
 /**
- * Live runs that a debugger holds: recorded as `record --gdb` does, with the driver, the live target and the stub of the
- * real thing, only the socket left out.
+ * Live runs that a debugger holds: recorded as `record --gdb` does, with the driver, the live target and the stub of
+ * the real thing, only the socket left out.
  */
 import { SILENT_OUTPUT } from '../../src/core/board/silent.ts';
 import { LivePort } from '../../src/core/session/live-port.ts';

@@ -150,7 +150,7 @@ function ticksByAddress(run: Recorded, limit: number): Map<number, number[]> {
   return found;
 }
 
-test('breakpoints are hit backwards in reverse order, at the same states, and where single steps find them', async () => {
+test('breakpoints are hit backwards in reverse order, at the same states, where single steps find them', async () => {
   const run = await recordGuest('sort', { append: '1', maxTicks: 300_000 });
   const { symbols } = assembleGuest('sort');
   const byAddress = ticksByAddress(run, 1500);

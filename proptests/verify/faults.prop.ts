@@ -1,7 +1,7 @@
 /**
  * Faults where they hurt: in a pass of the compiler, which verification names; in the engine of a recording, which a
- * shadow stops at the first difference, and which without a shadow leaves a log that is whole and shows the divergence on the
- * interpreter.
+ * shadow stops at the first difference, and which without a shadow leaves a log that is whole and shows the divergence
+ * on the interpreter.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

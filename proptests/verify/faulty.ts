@@ -50,8 +50,8 @@ const PIECE_INSTRUCTIONS = 64;
 
 /**
  * A compiler with a fault in one instruction. It compiles straight pieces of up to 64 instructions when it meets their
- * start for the second time, and runs a piece whole or, when the budget does not cover it, not at all; then, and at first
- * sight, it does instruction by instruction, rightly. The damage shows at the end of a piece that has `op` in it.
+ * start for the second time, and runs a piece whole or, when the budget does not cover it, not at all; then, and at
+ * first sight, it does instruction by instruction, rightly. The damage shows at the end of a piece that has `op` in it.
  */
 export class FaultyInPieces implements Engine {
   readonly name = 'faulty';

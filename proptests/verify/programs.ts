@@ -2,8 +2,8 @@
  * Random programs out of the instructions that engines have special cases for: every ALU, move, shift, stack and branch
  * form, on registers, on aligned and crooked addresses, near code, in loops that make them warm. A program is a
  * multiboot guest from one seed; it ends by the debug-exit port. What an instruction leaves is soon overwritten by the
- * next ones, so half of the lines are followed by one that keeps a register or the flags at a place of its own; operands
- * come from a table of corner values as often as not, since that is where flags differ.
+ * next ones, so half of the lines are followed by one that keeps a register or the flags at a place of its own;
+ * operands come from a table of corner values as often as not, since that is where flags differ.
  */
 import { Random } from '../../src/core/base/random.ts';
 import { CONDITIONS, REGISTERS_16, REGISTERS_32, REGISTERS_8 } from '../../src/core/base/names.ts';
@@ -69,7 +69,8 @@ export class Program {
 
   line(): void {
     const { dice } = this;
-    // Masks, addresses and counts make registers small and positive; half of the lines begin with something else in one.
+    // Masks, addresses and counts make registers small and positive; half of the lines begin with something else in
+    // one.
     if (dice.below(2) === 0) this.load(this.register());
     if (this.hasFloats && dice.below(8) === 0) {
       this.floats();
@@ -250,7 +251,8 @@ export class Program {
     else if (kind === 10) push(`mov dword ${this.address()}, ${dice.below(2) === 0 ? a : this.number()}`);
     else if (kind === 11)
       push(
-        `mov ${dice.pick(REGISTERS_8)}, ${dice.pick([dice.pick(REGISTERS_8), String(dice.below(256)), this.address()])}`,
+        `mov ${dice.pick(REGISTERS_8)}, ` +
+          `${dice.pick([dice.pick(REGISTERS_8), String(dice.below(256)), this.address()])}`,
       );
     else if (kind === 12)
       push(`mov byte ${this.address()}, ${dice.below(2) === 0 ? dice.pick(REGISTERS_8) : dice.below(256)}`);
@@ -312,11 +314,13 @@ export class Program {
     } else if (kind === 28) {
       const label = `turn${this.labels++}`;
       push(
-        `mov ecx, ${1 + dice.below(5)}\n${label}: add edx, ecx\n${dice.pick([`loop ${label}`, `dec ecx\njnz ${label}`])}`,
+        `mov ecx, ${1 + dice.below(5)}\n${label}: ` +
+          `add edx, ecx\n${dice.pick([`loop ${label}`, `dec ecx\njnz ${label}`])}`,
       );
     } else {
       push(
-        `mov esi, ${DATA}\nmov edi, ${DATA + 0x1000 - dice.below(16)}\nmov ecx, ${dice.below(9)}\nrep ${dice.pick(['movsd', 'movsb', 'stosd', 'stosb'])}`,
+        `mov esi, ${DATA}\nmov edi, ${DATA + 0x1000 - dice.below(16)}\nmov ecx, ${dice.below(9)}\n` +
+          `rep ${dice.pick(['movsd', 'movsb', 'stosd', 'stosb'])}`,
       );
     }
   }

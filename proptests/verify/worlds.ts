@@ -1,8 +1,9 @@
 /**
- * Random guests that leave flat protected mode: between pieces of random code (programs.ts) they turn paging on and off,
- * with 32-bit and with PAE tables, edit page tables with and without INVLPG, take page faults, go to ring 3 and come back
- * through interrupt and call gates, run in a 16-bit segment and in real mode, while the timer interrupts at intervals
- * that change every time and notes where. A world is a multiboot guest from one seed; it ends by the debug-exit port.
+ * Random guests that leave flat protected mode: between pieces of random code (programs.ts) they turn paging on and
+ * off, with 32-bit and with PAE tables, edit page tables with and without INVLPG, take page faults, go to ring 3 and
+ * come back through interrupt and call gates, run in a 16-bit segment and in real mode, while the timer interrupts at
+ * intervals that change every time and notes where. A world is a multiboot guest from one seed; it ends by the
+ * debug-exit port.
  */
 import { Random } from '../../src/core/base/random.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
@@ -72,7 +73,8 @@ class World {
         `mov eax, cr4\n${pae ? 'or eax, 0x20' : 'and eax, 0xffffffdf'}\nmov cr4, eax`,
         `mov dword [entries], ${pae ? PAE_ALIAS_TABLE : ALIAS_TABLE}\nmov byte [shift], ${pae ? 3 : 2}`,
         `mov eax, ${pae ? PDPT : DIRECTORY}\nmov cr3, eax`,
-        `mov eax, cr0\nand eax, 0xfffeffff\nor eax, ${this.dice.below(2) === 0 ? '0x80000000' : '0x80010000'}\nmov cr0, eax`,
+        `mov eax, cr0\nand eax, 0xfffeffff\n` +
+          `or eax, ${this.dice.below(2) === 0 ? '0x80000000' : '0x80010000'}\nmov cr0, eax`,
       );
     }
     return `cli\n${lines.join('\n')}\nsti`;
@@ -110,7 +112,9 @@ class World {
     return `${lines.join('\n')}\ndec dword [turns]\njnz near ${top}`;
   }
 
-  /** In one block: an entry is written while its table is not in use, used by an instruction in between, written again. */
+  /**
+   * In one block: an entry is written while its table is not in use, used by an instruction in between, written again.
+   */
   private tableInBlock(entry: number, linear: number): string {
     const { dice } = this;
     const [name, register] = [this.label(), dice.pick(['ecx', 'edx', 'ebx'])];

@@ -52,7 +52,9 @@ export class StepInterpreter implements Engine {
     cpu.extraTicks = 0;
   }
 
-  /** Length of the instruction now in `record`; 0 with a fault recorded. No page beyond a whole instruction is touched. */
+  /**
+   * Length of the instruction now in `record`; 0 with a fault recorded. No page beyond a whole instruction is touched.
+   */
   private fetch(cpu: Cpu): number {
     const { m32, m8 } = cpu;
     const { bytes, record } = this;

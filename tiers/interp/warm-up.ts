@@ -157,7 +157,9 @@ done:
 
 let isDone = false;
 
-/** Run the program once a process. `run` executes from EIP as an engine does; `makeEngine` builds what holds its blocks. */
+/**
+ * Run the program once a process. `run` executes from EIP as an engine does; `makeEngine` builds what holds its blocks.
+ */
 export function warmUp(makeEngine: (cpu: Cpu) => { run(cpu: Cpu): void }): void {
   if (isDone) return;
   isDone = true;

@@ -1,7 +1,7 @@
-// What an `attempt` of the IR touches, declared once by name: the verifier, the text and every backend read it. An attempt
-// is a piece of float arithmetic done with the host's, all of it or nothing (wide.ts, wide-x87.ts say what each computes);
-// `a` and `b` are words of the CPU block or plain numbers, and nothing passes from one attempt to another but through
-// words that both name. Imports the layout alone.
+// What an `attempt` of the IR touches, declared once by name: the verifier, the text and every backend read it. An
+// attempt is a piece of float arithmetic done with the host's, all of it or nothing (wide.ts, wide-x87.ts say what each
+// computes); `a` and `b` are words of the CPU block or plain numbers, and nothing passes from one attempt to another
+// but through words that both name. Imports the layout alone.
 
 import { OPERAND, OPERAND_WORDS } from '../../src/core/state/layout.ts';
 
@@ -120,7 +120,7 @@ export type WordAttempt = Exclude<AttemptName, ValueAttempt>;
 export const ATTEMPTS: Readonly<Record<AttemptName, Attempt>> = TABLE;
 
 /**
- * The functions: each does all of its work on words of the CPU block and answers 1, or changes nothing and answers 0. One
- * that gives a value answers it, or −1.
+ * The functions: each does all of its work on words of the CPU block and answers 1, or changes nothing and answers 0.
+ * One that gives a value answers it, or −1.
  */
 export type Wide = Readonly<Record<AttemptName, (a: number, b: number) => number>>;

@@ -2,15 +2,15 @@
 // guest code of one page and one mode, each a straight list of operations on values that are assigned once, have a type
 // and live inside their block. Guest registers are globals (get, set). Nothing here depends on where the code lies:
 // places are deltas from the entry block's EIP.
-// The rule of restart: inside one instruction nothing that the guest can see changes before an operation that can go the
-// slow way (canGoSlow). The slow way is always the same: the row's handler does the whole instruction.
+// The rule of restart: inside one instruction nothing that the guest can see changes before an operation that can go
+// the slow way (canGoSlow). The slow way is always the same: the row's handler does the whole instruction.
 
 import { REGISTERS_32 } from '../../src/core/base/names.ts';
 import type { ValueAttempt, WordAttempt } from './attempts.ts';
 
 /**
- * What a value is. i32 are the bits of guest registers and flags; i64 and v128 are moved, combined and compared as bits;
- * f32 and f64 are numbers, never NaNs: an operation that could make one is an attempt, which works on words.
+ * What a value is. i32 are the bits of guest registers and flags; i64 and v128 are moved, combined and compared as
+ * bits; f32 and f64 are numbers, never NaNs: an operation that could make one is an attempt, which works on words.
  */
 export const TYPES = ['i32', 'i64', 'f32', 'f64', 'v128'] as const;
 export type Type = (typeof TYPES)[number];
@@ -60,8 +60,8 @@ export const BINARY = [
 export type Binary = (typeof BINARY)[number];
 
 /**
- * Operations on two v128, lane by lane; the number is the bits of a lane. andnot is a & ~b; eq and gt (signed) give lanes
- * of all ones or all zeros.
+ * Operations on two v128, lane by lane; the number is the bits of a lane. andnot is a & ~b; eq and gt (signed) give
+ * lanes of all ones or all zeros.
  */
 export const VECTOR = [
   'and',
@@ -143,8 +143,8 @@ export type Op =
   | { readonly op: 'mask'; readonly to: Temp; readonly type: 'i32'; readonly bits: 8 | 32 | 64; readonly a: Temp }
   | { readonly op: 'convert'; readonly to: Temp; readonly type: 'f64'; readonly how: Convert; readonly a: Temp }
   /**
-   * `signed`: sign-extended, else zero-extended; 32 bits are neither. `write`: the store to the same address follows, so the page must be
-   * writable too. `checked`: an access before it in the block has shown that this one is plain.
+   * `signed`: sign-extended, else zero-extended; 32 bits are neither. `write`: the store to the same address follows,
+   * so the page must be writable too. `checked`: an access before it in the block has shown that this one is plain.
    */
   | {
       readonly op: 'load';
@@ -347,7 +347,10 @@ export function successors(exit: Exit): number[] {
   return exit.exit === 'branch' ? [exit.taken, exit.next] : [];
 }
 
-/** Whether the value depends on its operands alone. What is read from registers, flags or words depends on the place too. */
+/**
+ * Whether the value depends on its operands alone. What is read from registers, flags or words depends on the place
+ * too.
+ */
 export function isPure(op: Op): boolean {
   switch (op.op) {
     case 'const':

@@ -1,5 +1,5 @@
-// What the operations on v128 compute, lane by lane, on sixteen bytes as four words: the meaning that the evaluator gives
-// them. Emitters do whole words at a time or have instructions for it, and are compared with this.
+// What the operations on v128 compute, lane by lane, on sixteen bytes as four words: the meaning that the evaluator
+// gives them. Emitters do whole words at a time or have instructions for it, and are compared with this.
 
 import { type Vector, unknown } from './ir.ts';
 

@@ -1,7 +1,7 @@
-// Names for words of the CPU block and for modes, so that IR text holds no number of the layout: `xmm0.d1` is the second
-// doubleword of XMM0, `xmm0.q1` its upper half, `xmm0` all of it; the scratch words are written in the same way (`wide`);
-// `fs.base`, `cr0` and `fpStatus` are single words. A mode is written as `user32` (flat, 32 bits wide, CPL 3) with what
-// differs behind it. Derived from state/layout.ts.
+// Names for words of the CPU block and for modes, so that IR text holds no number of the layout: `xmm0.d1` is the
+// second doubleword of XMM0, `xmm0.q1` its upper half, `xmm0` all of it; the scratch words are written in the same way
+// (`wide`); `fs.base`, `cr0` and `fpStatus` are single words. A mode is written as `user32` (flat, 32 bits wide, CPL 3)
+// with what differs behind it. Derived from state/layout.ts.
 
 import {
   MODE_CPL3,

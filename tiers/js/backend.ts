@@ -19,7 +19,9 @@ import { NAMES } from './spelling.ts';
 /** Blocks nest in the source, and V8's parser has a stack; functions far smaller than this are never optimised. */
 const LIMITS: BackendLimits = { blocks: 250, instructions: 5000, batch: 1 };
 
-/** Characters of a function for each rehearsal: V8 takes notes after about eight times a function's size has been run. */
+/**
+ * Characters of a function for each rehearsal: V8 takes notes after about eight times a function's size has been run.
+ */
 const REHEARSED_CHARACTERS = 50;
 
 export class JsBackend implements Backend {

@@ -1,7 +1,8 @@
 // One block of IR as straight JavaScript, between the nesting that emit.ts makes: values as constants and expressions,
-// guest registers and lazy flags in locals, checked accesses with their way out, handlers and attempts called. Flags are
-// symbolic inside a block: what nobody looks at is computed on slow paths alone, unless it is cheap. What leads out moves
-// values and computes nothing: V8 throws an optimised function away when it meets an operation that was never done before.
+// guest registers and lazy flags in locals, checked accesses with their way out, handlers and attempts called. Flags
+// are symbolic inside a block: what nobody looks at is computed on slow paths alone, unless it is cheap. What leads out
+// moves values and computes nothing: V8 throws an optimised function away when it meets an operation that was never
+// done before.
 
 import { CC_EFLAGS } from '../../src/core/state/flags.ts';
 import { ARITHMETIC_FLAGS, CC_DST, CC_OP, CC_SRC, EFLAGS, EIP, LEFT, MODE_CPL3 } from '../../src/core/state/layout.ts';
@@ -44,10 +45,15 @@ const LAZY_COST_MAX = 24;
 const PLAIN_OPERATIONS: ReadonlySet<Binary> = new Set(['add', 'sub', 'and', 'or', 'xor', 'shl', 'shr', 'sar']);
 const EAGER_COST_MAX = 3;
 
-/** Expressions, which stand where they are used unless something makes them strict. All else is computed at its place. */
+/**
+ * Expressions, which stand where they are used unless something makes them strict. All else is computed at its place.
+ */
 const LAZY: ReadonlySet<Op['op']> = new Set<Op['op']>(['unary', 'binary', 'select', 'condition', 'carry', 'flags']);
 
-/** Where the flags are: in the locals (or memory, when nothing in the function writes them), or in a cc or bits operation. */
+/**
+ * Where the flags are: in the locals (or memory, when nothing in the function writes them), or in a cc or bits
+ * operation.
+ */
 type Flags = Extract<Op, { op: 'cc' | 'bits' }> | null;
 
 /** What a function is as a whole. */

@@ -93,7 +93,9 @@ function emitBlock(all: FunctionFacts, index: number, out: string[]): void {
   out.push('}');
 }
 
-/** Source of the function's body; parameter `cpu`, free names as in instantiate.ts when numbers are spelled as numbers. */
+/**
+ * Source of the function's body; parameter `cpu`, free names as in instantiate.ts when numbers are spelled as numbers.
+ */
 export function emitFunction(fn: IrFunction, spelling: Spelling = NUMBERS): string {
   const all = facts(fn, spelling);
   const word = (index: number): string => `m32[${spelling.word(index)}]`;

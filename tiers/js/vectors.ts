@@ -15,9 +15,12 @@ const add = (a: string, b: string, bits: 8 | 16): string =>
 const subtract = (a: string, b: string, bits: 8 | 16): string =>
   `(${a} | ${HIGH[bits]}) - (${b} & ${LOW[bits]}) ^ (${a} ^ ${b} ^ ${HIGH[bits]}) & ${HIGH[bits]}`;
 
-/** The top bit of a lane is set when any of its bits differs; brought down and inverted it is multiplied to all ones. */
+/**
+ * The top bit of a lane is set when any of its bits differs; brought down and inverted it is multiplied to all ones.
+ */
 const equal = (a: string, b: string, bits: 8 | 16): string =>
-  `Math.imul(~(((${a} ^ ${b}) & ${LOW[bits]}) + ${LOW[bits]} | ${a} ^ ${b}) >>> ${bits - 1} & ${ONES[bits]}, ${(1 << bits) - 1})`;
+  `Math.imul(~(((${a} ^ ${b}) & ${LOW[bits]}) + ${LOW[bits]} | ${a} ^ ${b}) >>> ${bits - 1} & ${ONES[bits]}, ` +
+  `${(1 << bits) - 1})`;
 
 /** One word of the result. */
 export function vectorWord(how: Vector, a: string, b: string): string {

@@ -1,7 +1,7 @@
-// SSE on 32-bit flat code, SDM 2 under each name: moves, logic, 32-bit and byte comparisons of integers, permutations of
-// doublewords as IR; arithmetic on floats by `attempt`; what else has registers alone for operands by `assist`. The forms
-// with MMX registers are left to the handlers. What every instruction checks first (SDM 3 §2.5): CR0.EM, CR0.TS and
-// CR4.OSFXSR.
+// SSE on 32-bit flat code, SDM 2 under each name: moves, logic, 32-bit and byte comparisons of integers, permutations
+// of doublewords as IR; arithmetic on floats by `attempt`; what else has registers alone for operands by `assist`. The
+// forms with MMX registers are left to the handlers. What every instruction checks first (SDM 3 §2.5): CR0.EM, CR0.TS
+// and CR4.OSFXSR.
 
 import { type OpName, rowOf } from '../../src/core/isa/ops.ts';
 import {

@@ -19,7 +19,9 @@ export interface RegionBlock {
   readonly delta: number;
 }
 
-/** What becomes one function: blocks of one page, all of one mode. Plain data, so that another thread can be given it. */
+/**
+ * What becomes one function: blocks of one page, all of one mode. Plain data, so that another thread can be given it.
+ */
 export interface Region {
   /** modeKey that the code was decoded for. */
   readonly mode: number;
@@ -36,7 +38,9 @@ export interface CompiledRegion {
    * handler throws GUEST_FAULT. A block that cpu.left does not cover is not begun, not even the first.
    */
   readonly run: (cpu: Cpu) => void;
-  /** How often it is to be called without a budget before it is linked, so that the host has seen its way out; mostly 0. */
+  /**
+   * How often it is to be called without a budget before it is linked, so that the host has seen its way out; mostly 0.
+   */
   readonly rehearsals: number;
   /** Size of the code for reports, in the backend's own measure: characters of source, bytes. */
   readonly size: number;
@@ -47,8 +51,8 @@ export interface CompiledRegion {
 /** Regions that are being compiled. */
 export interface Batch {
   /**
-   * What came of the regions, in their order, as soon as all are ready; null before. A region that is null in it is left
-   * to the interpreter. Asked until it has answered, unless nobody needs the regions any more.
+   * What came of the regions, in their order, as soon as all are ready; null before. A region that is null in it is
+   * left to the interpreter. Asked until it has answered, unless nobody needs the regions any more.
    */
   take(): readonly (CompiledRegion | null)[] | null;
 }
@@ -66,7 +70,10 @@ export interface BackendLimits {
 export interface Backend {
   readonly name: string;
   readonly limits: BackendLimits;
-  /** Begin to compile; one that is done at once answers the first take(). The records may be gone when this has returned. */
+  /**
+   * Begin to compile; one that is done at once answers the first take(). The records may be gone when this has
+   * returned.
+   */
   compile(batch: readonly Region[]): Batch;
   /** What a function is compiled to, as text for people. */
   text(fn: IrFunction): string;

@@ -21,7 +21,9 @@ export const MISS_SIZE_MASK = 7;
 export const MISS_WRITE = 8;
 /** The page tables may be read. */
 export const MISS_WALK = 16;
-/** Nothing else relies on the host address: it may be the scratch word's. Fetches and stashes: they may be unaligned. */
+/**
+ * Nothing else relies on the host address: it may be the scratch word's. Fetches and stashes: they may be unaligned.
+ */
 export const MISS_UNALIGNED = 32;
 const SIZE = MISS_SIZE_MASK;
 const WRITE = MISS_WRITE;

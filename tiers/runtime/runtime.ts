@@ -1,6 +1,6 @@
-// What compiled code of any backend calls and reads: the memory, the decoded records, the interpreter's handlers, how an
-// instruction is done by its handler (step), the one way out (leave), how an access is made plain (miss.ts), and host
-// arithmetic where it is provably the guest's (wide.ts). Handlers are injected: no backend knows the interpreter.
+// What compiled code of any backend calls and reads: the memory, the decoded records, the interpreter's handlers, how
+// an instruction is done by its handler (step), the one way out (leave), how an access is made plain (miss.ts), and
+// host arithmetic where it is provably the guest's (wide.ts). Handlers are injected: no backend knows the interpreter.
 
 import * as record from '../../src/core/isa/record.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
@@ -33,7 +33,9 @@ export interface Runtime extends Miss {
    * must be left; EIP and cpu.left are exact in any case.
    */
   readonly step: (cpu: Cpu, pc: number, at: number, left: number, rest: number) => boolean;
-  /** The way out, at EIP `at` with `left` ticks left; the record at `pc` has to be done by its handler before (0: none). */
+  /**
+   * The way out, at EIP `at` with `left` ticks left; the record at `pc` has to be done by its handler before (0: none).
+   */
   readonly leave: (cpu: Cpu, pc: number, at: number, left: number) => void;
 }
 

@@ -1,7 +1,8 @@
 // What the IR's `attempt` does: SSE arithmetic on words of the CPU block where host arithmetic is provably the
-// guest's (core/cpu/float/ieee/fast-path.ts). Each function does all of its work and answers 1 (a comparison: the flags),
-// or changes nothing and answers 0 (a comparison: −1): NaNs, denormals, what overflows or might underflow, and #P unmasked are left to the handler.
-// `a` is the destination, `b` the source, as word indices; 64-bit values lie at even ones. SDM 2 under each name.
+// guest's (core/cpu/float/ieee/fast-path.ts). Each function does all of its work and answers 1 (a comparison: the
+// flags), or changes nothing and answers 0 (a comparison: −1): NaNs, denormals, what overflows or might underflow, and
+// #P unmasked are left to the handler. `a` is the destination, `b` the source, as word indices; 64-bit values lie at
+// even ones. SDM 2 under each name.
 
 import * as limits from '../../src/core/cpu/float/ieee/limits.ts';
 import * as environment from '../../src/core/cpu/float/ieee/environment.ts';
@@ -24,8 +25,8 @@ export function makeWide(cpu: Cpu): Wide {
   const { fastAddF64, fastSubtractF64, fastMultiplyF64, fastDivideF64 } = fast;
 
   /**
-   * Whether a result that is exact (0), inexact (1, which sets PE) or neither known (2 and more) may stand: #P is masked
-   * and the rounding is to nearest.
+   * Whether a result that is exact (0), inexact (1, which sets PE) or neither known (2 and more) may stand: #P is
+   * masked and the rounding is to nearest.
    */
   const rounds = (exactness: number): boolean => {
     const mxcsr = m32[MXCSR];

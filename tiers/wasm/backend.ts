@@ -1,6 +1,6 @@
-// The backend that encodes WebAssembly: many regions a module, each a function that has an entry of the one table. A place
-// keeps its entry for ever: what the jump cache says of it stays true, and leaves to the interpreter while nothing of the
-// place is compiled.
+// The backend that encodes WebAssembly: many regions a module, each a function that has an entry of the one table. A
+// place keeps its entry for ever: what the jump cache says of it stays true, and leaves to the interpreter while
+// nothing of the place is compiled.
 
 import type { IrFunction } from '../ir/ir.ts';
 import type {

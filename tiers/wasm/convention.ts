@@ -55,7 +55,10 @@ export const JUMP_ENTRIES = 1 << 14;
 export const JUMP_MODE_BITS = 7;
 const JUMP_BYTES = JUMP_ENTRIES * 8;
 
-/** A word behind the jump cache: arena position of the record that the handler has to do before the engine goes on; 0: none, leave. */
+/**
+ * A word behind the jump cache: arena position of the record that the handler has to do before the engine goes on; 0:
+ * none, leave.
+ */
 export const SHARED_PC = JUMP_BYTES;
 export const SHARED_BYTES = JUMP_BYTES + 64;
 
@@ -66,7 +69,9 @@ export const MISS_SIZE_SHIFT = 4;
 export const MISS_WALK = 0x80;
 /** An address that is not aligned is the handler's. */
 export const MISS_ALIGNED = 0x100;
-/** What a miss answers when the access is the handler's; otherwise host address − linear address, which is page aligned. */
+/**
+ * What a miss answers when the access is the handler's; otherwise host address − linear address, which is page aligned.
+ */
 export const MISS_NONE = 1;
 
 export const jumpIndex = (host: number): number => (host ^ (host >>> 14)) & (JUMP_ENTRIES - 1);

@@ -184,8 +184,8 @@ class Emitter {
   // Memory
 
   /**
-   * Push nothing; gives the local that holds the host address of a plain access, which has been made sure of. `own`: the
-   * local is to be given back.
+   * Push nothing; gives the local that holds the host address of a plain access, which has been made sure of. `own`:
+   * the local is to be given back.
    */
   private locate(address: Temp, deny: number, size: number, isAligned: boolean, keep: boolean): Held {
     const { body, context } = this;

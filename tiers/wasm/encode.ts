@@ -1,6 +1,6 @@
-// WebAssembly's binary format (WebAssembly core specification 2.0 §5, tail call proposal): a growing buffer with LEB128,
-// function bodies, and a module of imports, functions, exports, table entries and code. Only what the emitter needs.
-// Knows nothing of guests. Imports nothing.
+// WebAssembly's binary format (WebAssembly core specification 2.0 §5, tail call proposal): a growing buffer with
+// LEB128, function bodies, and a module of imports, functions, exports, table entries and code. Only what the emitter
+// needs. Knows nothing of guests. Imports nothing.
 
 export const I32 = 0x7f;
 export const I64 = 0x7e;

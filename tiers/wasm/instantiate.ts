@@ -1,5 +1,5 @@
-// The one place where bytes become WebAssembly code, synchronously. What every module of a processor shares: its memory,
-// one table of functions, and the functions of the threads module (threads.ts).
+// The one place where bytes become WebAssembly code, synchronously. What every module of a processor shares: its
+// memory, one table of functions, and the functions of the threads module (threads.ts).
 
 import * as access from '../../src/core/memory/access.ts';
 import * as cpuState from '../../src/core/state/cpu.ts';

@@ -1,5 +1,5 @@
-// The instructions of a function body as text, one a line and indented, for explanations and failures: the names are the
-// specification's (§6), with _ for the dot as encode.ts spells them. Reads what encode.ts writes and nothing else.
+// The instructions of a function body as text, one a line and indented, for explanations and failures: the names are
+// the specification's (§6), with _ for the dot as encode.ts spells them. Reads what encode.ts writes and nothing else.
 
 import { type Body, V, W } from './encode.ts';
 

@@ -1,6 +1,7 @@
 // The module that stands between JavaScript and guest code, one a processor: `enter` starts a function of guest code,
 // `out`, `leave` and `jump` end one. What the handler has done is gone on from here, without JavaScript's or the
-// interpreter's loop, when the jump cache knows the place. `miss` makes an access plain. Conditions are in conditions.ts.
+// interpreter's loop, when the jump cache knows the place. `miss` makes an access plain. Conditions are in
+// conditions.ts.
 
 import { TLB_NO_SUPER_FETCH, TLB_NO_USER_FETCH } from '../../src/core/memory/tlb.ts';
 import { AC, CC_DST, CC_OP, CC_SRC, EFLAGS, EIP, LEFT, MODE_CPL3, MODE_KEY } from '../../src/core/state/layout.ts';
@@ -225,7 +226,9 @@ function miss(places: Places, fill: number): Body {
   return body;
 }
 
-/** A function that calls an imported one, so that other modules import WebAssembly alone: V8 compiles no wrapper for it. */
+/**
+ * A function that calls an imported one, so that other modules import WebAssembly alone: V8 compiles no wrapper for it.
+ */
 function forward(parameters: number, to: number): Body {
   const body = new Body(parameters);
   for (let k = 0; k < parameters; k++) body.get(k);
@@ -236,7 +239,10 @@ function forward(parameters: number, to: number): Body {
 /** Functions of JavaScript that modules call through this one: `step`, `assist`, and every attempt. */
 export const FORWARDED: readonly string[] = ['step', 'assist', ...Object.keys(ATTEMPTS)];
 
-/** Imports `memory`, `table`, `goOn` () → 1 to leave, `fill` (linear, how) and FORWARDED; exports `enter`, `leave` and the helpers. */
+/**
+ * Imports `memory`, `table`, `goOn` () → 1 to leave, `fill` (linear, how) and FORWARDED; exports `enter`, `leave` and
+ * the helpers.
+ */
 export function encodeThreads(places: Places): Uint8Array {
   const module = new ModuleBuilder();
   const typeOf = ({ parameters, results }: FunctionType): number => module.type(parameters, results);

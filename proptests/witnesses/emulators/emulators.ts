@@ -1,7 +1,7 @@
 /**
- * Runs a batch of cases on one emulator, as a ROM that starts at the reset vector: a case that resets the machine costs no
- * new start. After one that hangs it the rest of the batch goes into a new image. Reprise is run like the others, as a
- * process. Needs Debian's packages qemu-system-x86 and bochs.
+ * Runs a batch of cases on one emulator, as a ROM that starts at the reset vector: a case that resets the machine costs
+ * no new start. After one that hangs it the rest of the batch goes into a new image. Reprise is run like the others, as
+ * a process. Needs Debian's packages qemu-system-x86 and bochs.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -47,7 +47,8 @@ function commandOf(name: EmulatorName, folder: string, image: Uint8Array): reado
   writeFileSync(file, rom);
   if (name === 'bochs') {
     writeFileSync(join(folder, 'vga.rom'), new Uint8Array(0x8000));
-    writeFileSync(join(folder, 'commands'), 'c\n'.repeat(1000)); // Debian's build has the debugger, which stops at every reset
+    // Debian's build has the debugger, which stops at every reset
+    writeFileSync(join(folder, 'commands'), 'c\n'.repeat(1000));
     writeFileSync(
       join(folder, 'bochsrc'),
       [

@@ -135,7 +135,9 @@ export function isCleanFault(e: Evidence, vector: number, error: number): boolea
 const isTrapGate = ({ c, template }: Evidence, vector: number): boolean =>
   ((before(c, template, at.IDT + vector * 8 + 4) >>> 8) & 0xf) === 0xf;
 
-/** IRETD at CPL 0 to virtual-8086 mode with EIP beyond 64 KiB, and our outcome is the #GP(0) that the manual demands. */
+/**
+ * IRETD at CPL 0 to virtual-8086 mode with EIP beyond 64 KiB, and our outcome is the #GP(0) that the manual demands.
+ */
 export function isLongV86Return(e: Evidence): boolean {
   const { c, template } = e;
   return (
@@ -147,7 +149,9 @@ export function isLongV86Return(e: Evidence): boolean {
   );
 }
 
-/** DR6 after a debug trap: theirs has, beyond ours, B bits of instruction breakpoints at the instruction that follows. */
+/**
+ * DR6 after a debug trap: theirs has, beyond ours, B bits of instruction breakpoints at the instruction that follows.
+ */
 export function isNextBreakpoint(d: Difference, e: Evidence): boolean {
   const frame = frameAt(e);
   if (d.place !== 'dr6' || ourVector(e) !== VECTOR_DB || frame === undefined) return false;
@@ -160,8 +164,8 @@ export function isNextBreakpoint(d: Difference, e: Evidence): boolean {
 }
 
 /**
- * EFLAGS in the frame of a debug trap between two iterations of REP MOVSD that began with RF = 1: ours has kept it, which
- * is what the manual has there.
+ * EFLAGS in the frame of a debug trap between two iterations of REP MOVSD that began with RF = 1: ours has kept it,
+ * which is what the manual has there.
  */
 export function isResumeFlagBetweenIterations(d: Difference, e: Evidence): boolean {
   const frame = frameAt(e);
@@ -190,7 +194,9 @@ export function isPartOfTableStore(d: Difference, e: Evidence): boolean {
   );
 }
 
-/** The EFLAGS of the task that a double fault has left (RECOVER is its task gate's); undefined when we ended otherwise. */
+/**
+ * The EFLAGS of the task that a double fault has left (RECOVER is its task gate's); undefined when we ended otherwise.
+ */
 export function savedByDoubleFault(e: Evidence): number | undefined {
   if (ourVector(e) !== 0x100) return undefined;
   // Another vector may lead to that gate as well.

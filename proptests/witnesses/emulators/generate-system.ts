@@ -1,7 +1,7 @@
 /**
  * Cases about everything else of the system: paging and structures behind pages, control, debug and model-specific
- * registers, flags by privilege, SYSENTER, the I/O permission map, real and virtual-8086 mode. SDM 3 chapters 2, 4, 17, 20.
- * Each generator is an area of the campaign (generate.ts).
+ * registers, flags by privilege, SYSENTER, the I/O permission map, real and virtual-8086 mode. SDM 3 chapters 2, 4, 17,
+ * 20. Each generator is an area of the campaign (generate.ts).
  */
 import * as at from './layout.ts';
 import {
@@ -114,7 +114,8 @@ export const paging: Generator = (draft, random) => {
     if (large && (s.cr4 & 0x10) === 0)
       draft.put32(at.PAGE_DIRECTORY + 4, (draft.get32(at.PAGE_DIRECTORY + 4) & 0xfff) | at.PAGE_TABLE1);
     draft.say(
-      `pde=${hex(draft.get32(at.PAGE_DIRECTORY + 4))} pte=${hex(draft.get32(at.PAGE_TABLE1))} pte1=${hex(draft.get32(at.PAGE_TABLE1 + 4))}`,
+      `pde=${hex(draft.get32(at.PAGE_DIRECTORY + 4))} pte=${hex(draft.get32(at.PAGE_TABLE1))} ` +
+        `pte1=${hex(draft.get32(at.PAGE_TABLE1 + 4))}`,
     );
   }
   if (large) draft.tag('large');
@@ -190,7 +191,8 @@ export const pagedTables: Generator = (draft, random) => {
   draft.tag('pagedtables');
 };
 
-// ------------------------------------------------------------------------------------------ control, debug, model-specific
+// ------------------------------------------------------------------------------------------ control, debug,
+// model-specific
 
 const CONTROL = [
   'mov cr0, eax;mov ecx, cr0',

@@ -1,7 +1,7 @@
 /**
  * Cases about segments and transfers: loading segment registers, limits, stacks, far calls, jumps and returns, IRET,
- * interrupts and exceptions through every kind of gate, task switches. Titles say what was chosen, tags are for verdicts.
- * Follows SDM 3 chapters 5 to 7. Each generator is an area of the campaign (generate.ts).
+ * interrupts and exceptions through every kind of gate, task switches. Titles say what was chosen, tags are for
+ * verdicts. Follows SDM 3 chapters 5 to 7. Each generator is an area of the campaign (generate.ts).
  */
 import type { Random } from '../../../src/core/base/random.ts';
 import { SEGMENTS } from '../../../src/core/base/names.ts';
@@ -207,7 +207,8 @@ function randomTarget(draft: Draft, random: Random, level: number): number {
     const offset = random.pick([at.TARGET_A, at.TARGET_A, 0x1400, 0x1600]);
     draft.putPair(at.GDT + at.FREE, gate(selector, offset, present | (dpl << 5) | (wide ? 0xc : 4), count));
     draft.say(
-      `{callgate${wide ? 32 : 16} dpl=${dpl}${present === 0 ? ' absent' : ''} to ${hex(selector)}:${hex(offset)} count=${count}}`,
+      `{callgate${wide ? 32 : 16} dpl=${dpl}${present === 0 ? ' absent' : ''} to ${hex(selector)}:${hex(offset)} ` +
+        `count=${count}}`,
     );
     draft.tag('callgate');
     return at.FREE | (random.oneIn(4) ? random.below(4) : Math.min(level, dpl));
@@ -320,7 +321,8 @@ export const interruptReturns: Generator = (draft, random) => {
     draft.registers.eflags |= 0x4000;
   }
   draft.say(
-    `flags=${hex(draft.registers.eflags)} image ${hex(cs)}:${hex(eip)} ${hex(flags)} ${hex(ss)}:${hex(esp)} cr4=${draft.system.cr4}`,
+    `flags=${hex(draft.registers.eflags)} image ${hex(cs)}:${hex(eip)} ${hex(flags)} ${hex(ss)}:${hex(esp)} ` +
+      `cr4=${draft.system.cr4}`,
   );
   draft.tag('iret');
   program(draft, isNarrow ? 'o16 iret' : 'iretd', isV86 ? 16 : 32);

@@ -1,7 +1,7 @@
 /**
  * Where things are for the guest that runs campaign cases: the monitor in a segment of its own where no case's jump
- * leads, the arena that a case owns, the cases above 1 MiB. Addresses are physical; the page tables of a case map the first 4 MiB to themselves.
- * Selectors are those of the GDT that every case starts from (world.ts fills it).
+ * leads, the arena that a case owns, the cases above 1 MiB. Addresses are physical; the page tables of a case map the
+ * first 4 MiB to themselves. Selectors are those of the GDT that every case starts from (world.ts fills it).
  */
 
 import { REGISTERS_32 } from '../../../src/core/base/names.ts';

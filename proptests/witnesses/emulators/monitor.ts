@@ -1,6 +1,6 @@
 /**
- * The guest-side monitor: restores the arena, applies a case's patches, loads its system state, enters it with IRETD, and
- * prints what is left when the first exception or interrupt comes back through the case's IDT. It survives what a
+ * The guest-side monitor: restores the arena, applies a case's patches, loads its system state, enters it with IRETD,
+ * and prints what is left when the first exception or interrupt comes back through the case's IDT. It survives what a
  * case does as long as the GDT entries of the monitor and some gate work; else the emulator resets, and that is the
  * result. Output on port E9h: `S` at the start, `X` after a reset, `C n` before case n,
  * `R field…` and `D address value…` after it, `E` at the end.

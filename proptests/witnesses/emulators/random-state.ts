@@ -101,7 +101,9 @@ export function randomDescriptor(random: Random): { pair: [number, number]; text
   const base = random.pick((access & 0x18) === 0x18 ? CODE_BASES : BASES);
   const limit = random.oneIn(3) ? 0xfffff : random.pick(LIMITS);
   const flags = random.pick([0x4, 0x4, 0xc, 0xc, 0x8, 0x0, 0x6, 0xf, random.below(16)]);
-  const text = `base=${base.toString(16)} limit=${limit.toString(16)} access=${access.toString(16)} flags=${flags.toString(16)}`;
+  const text =
+    `base=${base.toString(16)} limit=${limit.toString(16)} access=${access.toString(16)} ` +
+    `flags=${flags.toString(16)}`;
   return { pair: descriptor(base, limit, access, flags), text };
 }
 

@@ -1,11 +1,12 @@
 /**
- * node dist/proptests/witnesses/emulators/run.js --seed S --cases N [--from K] [--area NAME,…] [--show N] [--only K] [--probe]
+ * node dist/proptests/witnesses/emulators/run.js --seed S --cases N [--from K] [--area NAME,…] [--show N] [--only K]
+ * [--probe]
  *
  * Random system states and short guests on Reprise and on two independent emulators. Agreement of all three is a pass;
- * every difference wants a verdict (verdicts.ts) or the run fails. Each failure prints the case with both sides; `--only K`
- * with the same seed and area runs case K alone, `--from K` begins there. Each settled case is judged again with our result spoilt in one place
- * after the other: a spoilt result that still passes would be a verdict too broad, and fails the run too. `--probe`
- * only tells whether both emulators are there.
+ * every difference wants a verdict (verdicts.ts) or the run fails. Each failure prints the case with both sides;
+ * `--only K` with the same seed and area runs case K alone, `--from K` begins there. Each settled case is judged again
+ * with our result spoilt in one place after the other: a spoilt result that still passes would be a verdict too broad,
+ * and fails the run too. `--probe` only tells whether both emulators are there.
  */
 import { Random } from '../../../src/core/base/random.ts';
 import { scriptArguments } from '../../../src/host/cli/script-arguments.ts';
@@ -140,7 +141,8 @@ for (const [name, count] of most(byArea)) process.stdout.write(`unsettled in ${n
 const { agreed, settled, unsettled } = counts;
 const seconds = (Date.now() - startMs) / 1000;
 process.stdout.write(
-  `${total} cases${first > 0 ? ` from ${first} on` : ''}, seed ${seed}: ${agreed} agreed, ${settled} settled by the manual, ${unsettled} unsettled, ` +
+  `${total} cases${first > 0 ? ` from ${first} on` : ''}, seed ${seed}: ${agreed} agreed, ${settled} settled by ` +
+    `the manual, ${unsettled} unsettled, ` +
     `${slipped} settled too easily; ${seconds.toFixed(0)} s\n`,
 );
 process.exitCode = unsettled > 0 || slipped > 0 ? 1 : 0;

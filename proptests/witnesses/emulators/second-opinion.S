@@ -734,9 +734,11 @@ tiopl: .long 0
 savedesp: .long 0
 scratch: .long 0
 farptr: .space 8
-ops: .long op_movds, op_movss, op_lar, op_lsl, op_verr, op_verw, op_ljmp, op_lcall, op_lldt, op_lss, op_popes, op_popss, op_lar16, op_lsl16, op_arpl, op_readds, op_writeds
+ops: .long op_movds, op_movss, op_lar, op_lsl, op_verr, op_verw, op_ljmp, op_lcall, op_lldt, op_lss
+ .long op_popes, op_popss, op_lar16, op_lsl16, op_arpl, op_readds, op_writeds
 .set NOPS, (. - ops)/4
-ops2: .long op_int, op_gcall, op_gjmp, op_retf, op_iret, op_retss, op_iretss, op_retfi, op_iretds, 0, op_popf, op_popf16, op_iretf, op_clisti
+ops2: .long op_int, op_gcall, op_gjmp, op_retf, op_iret, op_retss, op_iretss
+ .long op_retfi, op_iretds, 0, op_popf, op_popf16, op_iretf, op_clisti
 .bss
 .space 4096
 stack0: .space 64

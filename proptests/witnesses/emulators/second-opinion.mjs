@@ -2,7 +2,8 @@
  * A second opinion on protection: the guest second-opinion.S runs on Reprise and on QEMU, and every line that differs
  * must be one of the known mistakes of QEMU below, where the manual (SDM 2, SDM 3 chapter 5) decides against it.
  *
- * Run by proptests/ci-extra.mjs as `node proptests/witnesses/emulators/second-opinion.mjs FOLDER`; needs gcc and qemu-system-i386.
+ * Run by proptests/ci-extra.mjs as `node proptests/witnesses/emulators/second-opinion.mjs FOLDER`; needs gcc and
+ * qemu-system-i386.
  */
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

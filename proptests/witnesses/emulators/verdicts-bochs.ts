@@ -1,6 +1,6 @@
 /**
- * What Bochs 2.7 does otherwise than the manual, and in what condition exactly. See verdicts.ts for what an entry says and
- * what the judge demands besides.
+ * What Bochs 2.7 does otherwise than the manual, and in what condition exactly. See verdicts.ts for what an entry says
+ * and what the judge demands besides.
  */
 import { RF } from '../../../src/core/state/layout.ts';
 import { REGISTERS_32 } from '../../../src/core/base/names.ts';
@@ -81,7 +81,8 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
   {
     name: 'RF of a trap between iterations',
     reason:
-      'SDM 3, Instruction-Breakpoint Exception Condition: a trap after any iteration but the last pushes RF = 1; the silicon here does when the instruction began with it.',
+      'SDM 3, Instruction-Breakpoint Exception Condition: a trap after any iteration but the last pushes RF = 1; ' +
+      'the silicon here does when the instruction began with it.',
     wrong,
     knowsValue: true,
     explains: isResumeFlagBetweenIterations,
@@ -89,7 +90,8 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
   {
     name: 'RF of a double fault',
     reason:
-      'SDM 3, Instruction-Breakpoint Exception Condition: #DF is an abort, so RF is saved as it is; Bochs has set it for the first fault.',
+      'SDM 3, Instruction-Breakpoint Exception Condition: #DF is an abort, so RF is saved as it is; Bochs has set ' +
+      'it for the first fault.',
     wrong,
     knowsValue: true,
     explains: (d, e) => {
@@ -108,7 +110,8 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
   {
     name: 'a code segment of the wrong privilege comes before everything else of a new task',
     reason:
-      'SDM 3 table 7-1, in the order of the P6 family: DPL of the code segment against its RPL, then SS; Bochs looks at it last.',
+      'SDM 3 table 7-1, in the order of the P6 family: DPL of the code segment against its RPL, then SS; Bochs ' +
+      'looks at it last.',
     wrong,
     knowsValue: true,
     explains: (d, e) =>
@@ -195,7 +198,8 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
   {
     name: 'general detect after INT1',
     reason:
-      'SDM 3, Debug Control Register: GD is cleared on entry to a debug handler; Bochs leaves it for INT1, and the monitor meets it.',
+      'SDM 3, Debug Control Register: GD is cleared on entry to a debug handler; Bochs leaves it for INT1, and ' +
+      'the monitor meets it.',
     wrong,
     knowsValue: true,
     explains: (d, e) =>
@@ -219,7 +223,8 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
   {
     name: 'CR2 for a TSS that is not there',
     reason:
-      'SDM 3, Task Switching: the TSS must be in memory; which byte is touched first is not said. Ours is the first of the page.',
+      'SDM 3, Task Switching: the TSS must be in memory; which byte is touched first is not said. Ours is the ' +
+      'first of the page.',
     wrong,
     knowsValue: true,
     explains: (d, e) =>
@@ -296,7 +301,8 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
   {
     name: 'PUSH of a segment register with a 32-bit operand',
     reason:
-      'SDM 2, PUSH: the selector is zero-extended or only 16 bits are written, as the processor likes. Ours is the former.',
+      'SDM 2, PUSH: the selector is zero-extended or only 16 bits are written, as the processor likes. Ours is ' +
+      'the former.',
     wrong,
     knowsValue: true,
     explains: (d, e) =>
@@ -309,7 +315,8 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
   {
     name: 'MOV DRn: general detect and DR4/DR5 before privilege',
     reason:
-      'SDM 2, MOV DRn names #GP(0), #UD and #DB without an order; we check privilege first, as for every privileged instruction.',
+      'SDM 2, MOV DRn names #GP(0), #UD and #DB without an order; we check privilege first, as for every ' +
+      'privileged instruction.',
     wrong,
     departs: (e) =>
       /dr|0x2[13]/.test(e.c.program) &&
@@ -332,7 +339,8 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
   {
     name: 'VIF with VIP in virtual-8086 mode under PVI alone',
     reason:
-      'SDM 3, Protected-Mode Virtual Interrupts: PVI is for protected mode (VM = 0); Bochs raises #GP(0) in virtual-8086 mode too.',
+      'SDM 3, Protected-Mode Virtual Interrupts: PVI is for protected mode (VM = 0); Bochs raises #GP(0) in ' +
+      'virtual-8086 mode too.',
     wrong,
     departs: (e) =>
       e.c.tags.has('v86') &&
@@ -343,7 +351,8 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
   {
     name: 'accessed flag of the directory entry when the table entry refuses',
     reason:
-      'SDM 3, Accessed and Dirty Flags: set whenever an entry is used in a translation; Bochs sets it when the walk succeeds.',
+      'SDM 3, Accessed and Dirty Flags: set whenever an entry is used in a translation; Bochs sets it when the ' +
+      'walk succeeds.',
     wrong,
     knowsValue: true,
     explains: (d, e) =>
@@ -356,7 +365,8 @@ export const BOCHS_VERDICTS: readonly Verdict[] = [
   {
     name: 'upper halves of registers from a 16-bit TSS',
     reason:
-      'SDM 3, 16-Bit Task-State Segment: it holds no upper halves; what they become is not said. Bochs sets FFFFh, ours are 0.',
+      'SDM 3, 16-Bit Task-State Segment: it holds no upper halves; what they become is not said. Bochs sets ' +
+      'FFFFh, ours are 0.',
     wrong,
     knowsValue: true,
     explains: (d, e) => isUpperHalfOfTask16(d, e) && (d.theirs >>> 16 === 0xffff || d.place === at.TSS16),

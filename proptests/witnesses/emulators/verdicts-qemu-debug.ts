@@ -73,7 +73,8 @@ export const QEMU_DEBUG_VERDICTS: readonly Verdict[] = [
   {
     name: 'RF of a repeated string instruction that has not ended',
     reason:
-      'SDM 3, Instruction-Breakpoint Exception Condition: RF is cleared when the instruction has completed; QEMU clears it at the first iteration, and the breakpoint hits again.',
+      'SDM 3, Instruction-Breakpoint Exception Condition: RF is cleared when the instruction has completed; QEMU ' +
+      'clears it at the first iteration, and the breakpoint hits again.',
     wrong,
     departs: (e) =>
       e.c.tags.has('debug') &&
@@ -87,7 +88,8 @@ export const QEMU_DEBUG_VERDICTS: readonly Verdict[] = [
   {
     name: 'RF of a trap between iterations',
     reason:
-      'SDM 3, Instruction-Breakpoint Exception Condition: a trap after any iteration but the last pushes RF = 1; the silicon here does when the instruction began with it.',
+      'SDM 3, Instruction-Breakpoint Exception Condition: a trap after any iteration but the last pushes RF = 1; ' +
+      'the silicon here does when the instruction began with it.',
     wrong,
     knowsValue: true,
     explains: isResumeFlagBetweenIterations,
@@ -95,7 +97,8 @@ export const QEMU_DEBUG_VERDICTS: readonly Verdict[] = [
   {
     name: 'aborts on a data breakpoint in a complex instruction',
     reason:
-      'SDM 3, Data Memory Breakpoint: a trap after the instruction; QEMU fails an assertion of its own or waits for ever.',
+      'SDM 3, Data Memory Breakpoint: a trap after the instruction; QEMU fails an assertion of its own or waits ' +
+      'for ever.',
     wrong,
     departs: (e) =>
       e.c.tags.has('debug') &&

@@ -1,6 +1,6 @@
 /**
- * What QEMU 7.2 does otherwise than the manual, and in what condition exactly. See verdicts.ts for what an entry says and
- * what the judge demands besides. SDM chapters are named, not numbered, where the edition matters.
+ * What QEMU 7.2 does otherwise than the manual, and in what condition exactly. See verdicts.ts for what an entry says
+ * and what the judge demands besides. SDM chapters are named, not numbered, where the edition matters.
  */
 import { RF } from '../../../src/core/state/layout.ts';
 import {
@@ -73,7 +73,10 @@ const hasUsedDirectory = (e: Evidence): boolean => {
 /** The task that we ended in is busy, as a task that runs always is. */
 const isTaskBusy = (e: Evidence): boolean => (ourMemory(e, at.GDT + (e.ours.fields.tr & 0xfff8) + 4) & 0x200) !== 0;
 
-/** We stopped at a breakpoint where the low half of the offset of a patched 16-bit gate leads, whose upper half is not 0. */
+/**
+ * We stopped at a breakpoint where the low half of the offset of a patched 16-bit gate leads, whose upper half is not
+ * 0.
+ */
 function isAtLowHalfOfGate16(e: Evidence): boolean {
   const frame = frameAt(e);
   if (frame === undefined || ourVector(e) !== VECTOR_BP) return false;
@@ -93,8 +96,8 @@ const isPageTable = (d: Difference): boolean => isIn(d, at.PAGE_DIRECTORY, at.PA
 const isSavedFlags = (d: Difference): boolean => d.place === at.TSS + 0x24 || d.place === at.TSS_B + 0x24;
 
 /**
- * What a double fault has saved of RF: Bochs has set it for the fault before, QEMU never has it, so neither is a witness.
- * It must be what it was in the task that is left.
+ * What a double fault has saved of RF: Bochs has set it for the fault before, QEMU never has it, so neither is a
+ * witness. It must be what it was in the task that is left.
  */
 function isSavedResumeFlagRight(e: Evidence): boolean {
   const place = savedByDoubleFault(e);
@@ -114,7 +117,8 @@ const ALL: readonly Verdict[] = [
   {
     name: 'no RF in an image that a fault saves',
     reason:
-      'The same in frames of 16 bits, at odd places, of an earlier fault, and in the TSS that a task gate leaves; not for #DF.',
+      'The same in frames of 16 bits, at odd places, of an earlier fault, and in the TSS that a task gate leaves; ' +
+      'not for #DF.',
     wrong,
     explains: (d, e) =>
       typeof d.place === 'number' &&
@@ -125,7 +129,8 @@ const ALL: readonly Verdict[] = [
   {
     name: 'RF outlives an instruction',
     reason:
-      'SDM 3, EFLAGS: RF is cleared after the successful execution of an instruction; QEMU waits for the end of its block.',
+      'SDM 3, EFLAGS: RF is cleared after the successful execution of an instruction; QEMU waits for the end of ' +
+      'its block.',
     wrong,
     explains: (d) => mayHoldFlags(d) && changed(d) === RF && (d.theirs & RF) !== 0,
   },
@@ -186,7 +191,8 @@ const ALL: readonly Verdict[] = [
   {
     name: 'no VME and no PVI',
     reason:
-      'SDM 3, 8086 Emulation: with CR4.VME or PVI, CLI, STI, POPF, PUSHF, INT n and IRET work on VIF, and VIF with VIP is #GP(0).',
+      'SDM 3, 8086 Emulation: with CR4.VME or PVI, CLI, STI, POPF, PUSHF, INT n and IRET work on VIF, and VIF ' +
+      'with VIP is #GP(0).',
     wrong,
     departs: (e) =>
       hasVirtualInterrupts(e) &&
@@ -202,7 +208,8 @@ const ALL: readonly Verdict[] = [
   {
     name: 'segment limits are not checked',
     reason:
-      'SDM 3, Limit Checking: an access beyond the limit is #GP, with SS #SS; QEMU accesses, or faults later elsewhere.',
+      'SDM 3, Limit Checking: an access beyond the limit is #GP, with SS #SS; QEMU accesses, or faults later ' +
+      'elsewhere.',
     wrong,
     departs: (e) =>
       ['limits', 'stacks', 'real', 'segments'].includes(e.c.area) &&
@@ -223,7 +230,8 @@ const ALL: readonly Verdict[] = [
   {
     name: 'model-specific registers that are not there',
     reason:
-      'SDM 2, RDMSR and WRMSR: #GP(0) for a register that is not there or a type of memory that is none; QEMU reads 0 and takes all.',
+      'SDM 2, RDMSR and WRMSR: #GP(0) for a register that is not there or a type of memory that is none; QEMU ' +
+      'reads 0 and takes all.',
     wrong,
     departs: (e) =>
       /^(wrmsr;)?rdmsr$/.test(e.c.program) &&
@@ -387,7 +395,8 @@ const ALL: readonly Verdict[] = [
   {
     name: 'inner stack of an interrupt',
     reason:
-      'SDM 2, INT n: #TS for stacks beyond the limit of the TSS, #SS(EXT) for those without room; QEMU looks for neither.',
+      'SDM 2, INT n: #TS for stacks beyond the limit of the TSS, #SS(EXT) for those without room; QEMU looks for ' +
+      'neither.',
     wrong,
     departs: (e) =>
       e.c.tags.has('interrupt') &&
@@ -492,7 +501,8 @@ const ALL: readonly Verdict[] = [
   {
     name: 'flags of the pages of a TSS',
     reason:
-      'SDM 3, Accessed and Dirty Flags: set for what is accessed; which parts of the old TSS that is before a fault is not said.',
+      'SDM 3, Accessed and Dirty Flags: set for what is accessed; which parts of the old TSS that is before a ' +
+      'fault is not said.',
     wrong,
     explains: (d, e) => e.c.tags.has('pagedtables') && /\btss \[/.test(e.c.title) && isPageTable(d) && isOnly(d, 0x60),
   },
@@ -513,7 +523,8 @@ const ALL: readonly Verdict[] = [
   {
     name: 'page faults of structures: what is touched first, and when',
     reason:
-      'SDM 3, Task Switching: all of both TSSs is found before anything changes; QEMU writes the old one first, sets no accessed bit of code, tests PUSHAD and ENTER otherwise.',
+      'SDM 3, Task Switching: all of both TSSs is found before anything changes; QEMU writes the old one first, ' +
+      'sets no accessed bit of code, tests PUSHAD and ENTER otherwise.',
     wrong,
     departs: (e) =>
       e.c.tags.has('pagedtables') &&
@@ -611,7 +622,8 @@ const ALL: readonly Verdict[] = [
   {
     name: 'accessed bit of descriptors',
     reason:
-      'SDM 3, Code- and Data-Segment Descriptor Types: set whenever the selector is loaded; QEMU leaves it for CS and in IRET.',
+      'SDM 3, Code- and Data-Segment Descriptor Types: set whenever the selector is loaded; QEMU leaves it for CS ' +
+      'and in IRET.',
     wrong,
     explains: (d) =>
       (isIn(d, at.GDT, 0x300) || isIn(d, at.PAGES, 0x2000)) && changed(d) === 0x100 && (d.ours & 0x1100) === 0x1100,
@@ -619,7 +631,8 @@ const ALL: readonly Verdict[] = [
   {
     name: 'limit of the target of a far transfer',
     reason:
-      'SDM 2, JMP, CALL, RET, IRET: #GP(0) if the new EIP is beyond the limit, before anything changes; QEMU goes there.',
+      'SDM 2, JMP, CALL, RET, IRET: #GP(0) if the new EIP is beyond the limit, before anything changes; QEMU goes ' +
+      'there.',
     wrong,
     departs: (e) =>
       (e.c.tags.has('far') || e.c.tags.has('iret')) && ourVector(e) === VECTOR_GP && (errorCode(e) ?? 0) === 0,

@@ -1,8 +1,8 @@
 /**
- * Differences that the manual has settled: who is wrong, in what condition exactly, and where the manual says so. Either
- * a verdict explains single differences by place and value, so that any other one in the same case still counts; or it
- * says that a peer has departed altogether (it took or missed a fault, so nothing after it can agree), and then the
- * judge demands that the other peer agrees with us in everything. Add one only after reading the chapter it names.
+ * Differences that the manual has settled: who is wrong, in what condition exactly, and where the manual says so.
+ * Either a verdict explains single differences by place and value, so that any other one in the same case still counts;
+ * or it says that a peer has departed altogether (it took or missed a fault, so nothing after it can agree), and then
+ * the judge demands that the other peer agrees with us in everything. Add one only after reading the chapter it names.
  */
 import type { Difference } from './compare.ts';
 import type { EmulatorName, Outcome } from './emulators.ts';

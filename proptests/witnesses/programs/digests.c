@@ -47,7 +47,8 @@ int main(void) {
     for (int bit = 0; bit < 8; bit++) crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
   }
   printf("crc %08x\n", ~crc);
-  uint32_t k[64], h[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+  uint32_t k[64], h[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                            0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
   for (int n = 0, prime = 2; n < 64; prime++) {
     int divisor = 2;
     while (divisor * divisor <= prime && prime % divisor) divisor++;
@@ -60,7 +61,8 @@ int main(void) {
   unsigned counts = 0;
   for (int i = 0; i < 1000; i++) {
     uint32_t v = random_word() | 1;
-    counts = counts * 5 + (unsigned)__builtin_popcount(v) + (unsigned)__builtin_clz(v) * 3 + (unsigned)__builtin_ctz(v << 3) +
+    counts = counts * 5 + (unsigned)__builtin_popcount(v) + (unsigned)__builtin_clz(v) * 3 +
+             (unsigned)__builtin_ctz(v << 3) +
              __builtin_bswap32(v) % 17;
   }
   printf("%u\n", counts);

@@ -21,7 +21,8 @@ int main(void) {
     double whole;
     SHOW(frexp(x, &exponent)); SHOW(modf(x, &whole)); SHOW(whole); SHOW(logb(x)); SHOW(nextafter(x, y));
     printf(" %d %ld %d\n", exponent, lrint(x), ilogb(x));
-    SHOW(sinf((float)x)); SHOW(cosf((float)x)); SHOW(expf((float)x / 100)); SHOW(logf((float)y)); SHOW(powf((float)y, 1.5f));
+    SHOW(sinf((float)x)); SHOW(cosf((float)x)); SHOW(expf((float)x / 100)); SHOW(logf((float)y));
+    SHOW(powf((float)y, 1.5f));
     putchar('\n');
   }
   return 0;

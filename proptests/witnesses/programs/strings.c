@@ -25,7 +25,8 @@ int main(void) {
         a[from + length] = 0;
         total = total * 31 + sum(a, sizeof a) + sum(b, sizeof b) + (unsigned)strlen((char *)a + from);
         char *hit = strchr((char *)a + from, a[from + length / 2]);
-        total = total * 31 + (unsigned)(hit - (char *)a) + (memcmp(a, b, length) > 0) + (unsigned)strcspn((char *)a + from, "xyz");
+        total = total * 31 + (unsigned)(hit - (char *)a) + (memcmp(a, b, length) > 0) +
+                (unsigned)strcspn((char *)a + from, "xyz");
         void *byte = memchr(b, 7, 500);
         total += byte ? (unsigned)((unsigned char *)byte - b) : 9999;
       }
@@ -40,8 +41,10 @@ int main(void) {
   float f = 0;
   printf("%d", sscanf("  -42 0xdeadbeef word 3.25e2 tail", "%d %x %19s %f%n", &n, &x, name, &f, &m));
   printf(" %d %x %s %g %d\n", n, x, name, f, m);
-  for (int base = 2; base <= 36; base += 5) printf("%ld %lld ", strtol("-1011", NULL, base), strtoll("7fffffff", NULL, 16 + base % 3));
-  printf("\n%5s|%-8.3s|%c|%%|%8.3d|%+i|%#o|%#x|%hhd|%lld|%llx\n", "ab", "abcdef", 'z', 42, 7, 64, 255, 300, -(1LL << 62), ~0ULL);
+  for (int base = 2; base <= 36; base += 5)
+    printf("%ld %lld ", strtol("-1011", NULL, base), strtoll("7fffffff", NULL, 16 + base % 3));
+  printf("\n%5s|%-8.3s|%c|%%|%8.3d|%+i|%#o|%#x|%hhd|%lld|%llx\n",
+         "ab", "abcdef", 'z', 42, 7, 64, 255, 300, -(1LL << 62), ~0ULL);
   for (int c = 0; c < 256; c += 5) putchar(isprint(c) ? toupper(c) : isspace(c) ? '_' : '.');
   putchar('\n');
   return 0;

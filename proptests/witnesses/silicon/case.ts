@@ -1,8 +1,9 @@
 /**
  * A machine case: everything a short program at CPL 3 starts from, and everything observable that it leaves.
  * Plain data, so that the silicon witness, the engines and the committed vectors run the very same thing. The world is
- * that of a 32-bit process under a 64-bit Linux: flat user segments in the GDT, an LDT of the case's own, no ring but 3.
- * Conventions: linear addresses, register values and flags are unsigned 32-bit numbers; README.md lists what is not seen.
+ * that of a 32-bit process under a 64-bit Linux: flat user segments in the GDT, an LDT of the case's own, no ring but
+ * 3. Conventions: linear addresses, register values and flags are unsigned 32-bit numbers; README.md lists what is not
+ * seen.
  */
 import { PAGE_BYTES } from '../../../src/core/base/pages.ts';
 import type { SEGMENTS } from '../../../src/core/base/names.ts';
@@ -171,7 +172,10 @@ export function initialPages(c: MachineCase): Map<number, Uint8Array> {
   return pages;
 }
 
-/** Runs of differing bytes between two sets of pages (whole pages, aligned in their buffers), in the form of `CaseResult.changes`. */
+/**
+ * Runs of differing bytes between two sets of pages (whole pages, aligned in their buffers), in the form of
+ * `CaseResult.changes`.
+ */
 export function pageChanges(
   before: ReadonlyMap<number, Uint8Array>,
   after: ReadonlyMap<number, Uint8Array>,

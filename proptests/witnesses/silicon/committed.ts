@@ -1,6 +1,6 @@
 /**
- * The committed vectors: every file of proptests/witnesses/silicon/vectors/, and the mismatches kept as tests. They let a machine
- * without an x86 processor test against silicon.
+ * The committed vectors: every file of proptests/witnesses/silicon/vectors/, and the mismatches kept as tests. They let
+ * a machine without an x86 processor test against silicon.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';

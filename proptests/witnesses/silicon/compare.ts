@@ -50,7 +50,10 @@ function showSelector(selector: number): string {
 export function showStop(r: CaseResult): string {
   if (!r.fault) return r.stop;
   const { vector, errorCode, cr2 } = r.fault;
-  return `fault ${vector} error ${hex(vector === 14 ? errorCode & ~FETCH_BIT : errorCode, 4)}${vector === 14 ? ` cr2 ${hex(cr2)}` : ''}`;
+  return (
+    `fault ${vector} error ` +
+    `${hex(vector === 14 ? errorCode & ~FETCH_BIT : errorCode, 4)}${vector === 14 ? ` cr2 ${hex(cr2)}` : ''}`
+  );
 }
 
 function byteMap(changes: readonly MemoryBytes[]): Map<number, number> {

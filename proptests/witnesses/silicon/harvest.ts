@@ -37,7 +37,9 @@ export async function takeVectors(
       const vector = { label: g.label, seed: g.seed, machineCase: g.machineCase, result, tolerance: g.tolerance };
       const { fault } = result;
       const code16 = g.label.includes(' code16');
-      const ending = `${result.stop} ${fault?.vector} ${fault?.vector === 14 ? fault.errorCode : fault?.errorCode !== 0} ${code16}`;
+      const ending =
+        `${result.stop} ${fault?.vector} ` +
+        `${fault?.vector === 14 ? fault.errorCode : fault?.errorCode !== 0} ${code16}`;
       endings.set(ending, [...(endings.get(ending) ?? []), vector]);
       const kind = `${ending} ${g.label}`;
       kinds.set(kind, [...(kinds.get(kind) ?? []), vector]);

@@ -152,7 +152,8 @@ async function note(
   const code = hexOf(small.patches[small.patches.length - 1].bytes);
   const table = typeof result === 'string' ? result : showComparison(small, answer, result, tolerance);
   const line = foundLine({ label: g.label, machineCase: small, result: answer, tolerance });
-  kind.example = `${g.label}\n  seed ${g.seed}, code ${code}\n${table}\nas a test, one line for ${FOUND_FILE}:\n${line}`;
+  const place = `${g.label}\n  seed ${g.seed}, code ${code}\n${table}`;
+  kind.example = `${place}\nas a test, one line for ${FOUND_FILE}:\n${line}`;
   process.stdout.write(`mismatch: ${name}\n${kind.example}\n\n`);
 }
 

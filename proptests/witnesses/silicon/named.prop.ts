@@ -279,7 +279,7 @@ for (const engine of engineNames()) {
     assert.equal(machine.run(1000), 'shutdown');
   });
 
-  test(`a double fault pushes the RF that its first instruction had, not the RF = 1 of faults (${engine})`, async () => {
+  test(`a double fault pushes the RF of its first instruction, not the RF = 1 of faults (${engine})`, async () => {
     for (const flags of [2, RF | 2]) {
       const machine = await realMode(engine, [0x8e, 0xd8], false); // MOV DS, AX: #GP, whose gate is absent
       const { m32 } = machine.cpu;

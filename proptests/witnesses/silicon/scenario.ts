@@ -7,7 +7,9 @@ import { ESP } from '../../../src/core/state/layout.ts';
 import { REGISTERS_32 } from '../../../src/core/base/names.ts';
 import { FLAT_CODE, FLAT_DATA, initialFx, type LdtDescriptor, type MachineCase, type Selectors } from './case.ts';
 
-/** One code page, two data pages with nothing mapped around them, a read-only page directly after nothing, a stack page. */
+/**
+ * One code page, two data pages with nothing mapped around them, a read-only page directly after nothing, a stack page.
+ */
 export const CODE = 0x10000000;
 export const DATA = 0x20000000;
 export const DATA_END = 0x20002000;

@@ -29,7 +29,9 @@ function checkAll(list: readonly Found[], ours: Emulated): void {
   assert.equal(wrong.length, 0, `${wrong.length} of ${list.length} differ from silicon:\n${shown}`);
 }
 
-/** Engines that compile do it at the second execution, which is the last of each case, and however often code is lost. */
+/**
+ * Engines that compile do it at the second execution, which is the last of each case, and however often code is lost.
+ */
 const AT_ONCE = ':threshold=1,losses=999999999';
 const COMPILED_MIN = 200;
 

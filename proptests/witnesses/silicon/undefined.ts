@@ -21,7 +21,10 @@ const TRANSCENDENTAL = /^(F2XM1|FYL2X|FYL2XP1|FPTAN|FPATAN|FSIN|FCOS|FSINCOS)$/;
 const TRIGONOMETRIC = /^(FPTAN|FSIN|FCOS|FSINCOS)$/;
 /** One last place for each side. */
 const TRANSCENDENTAL_ULPS = 2;
-/** Beyond this the host reduces by a π of 66 bits, which may leave no digit right; proptests/float compares those with it. */
+/**
+ * Beyond this the host reduces by a π of 66 bits, which may leave no digit right; proptests/float compares those with
+ * it.
+ */
 const REDUCED_EXPONENT = 0x3ffe;
 const ANY_ULPS = 2 ** 80;
 /** Sign and exponent of ST(0) in an FXSAVE image. */

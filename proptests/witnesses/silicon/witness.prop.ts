@@ -213,7 +213,8 @@ test('an unmasked x87 exception is #MF at the next waiting instruction, with poi
 
 test('SSE: unaligned MOVAPS is #GP(0); an unmasked exception is #XM', { skip }, async () => {
   assertFault(await run({ code: '0f2803', registers: { ebx: DATA + 8 } }), { vector: 13, eip: CODE });
-  const result = await run({ code: '0f5ec1', fx: (view) => view.setUint32(24, 0x1d80, true) }); // 0/0 is the masked IE, not ZE
+  // 0/0 is the masked IE, not ZE
+  const result = await run({ code: '0f5ec1', fx: (view) => view.setUint32(24, 0x1d80, true) });
   assert.equal(result.stop, 'completed');
   const zero = await run({
     code: '0f5ec1',

@@ -1,7 +1,7 @@
-// A small assembler for the built-in guests: Intel syntax in the manner of NASM, one flat binary, no sections, no linker.
-// Labels, .local labels, equ, db dw dd dq, times, align, resb resw resd, org, bits 16|32, %define, %macro, %include.
-// Instructions come from the rows (encode.ts); nothing about an opcode is known here. Sources are laid out again until
-// every label stays where it was; branches only ever grow, so that this ends.
+// A small assembler for the built-in guests: Intel syntax in the manner of NASM, one flat binary, no sections, no
+// linker. Labels, .local labels, equ, db dw dd dq, times, align, resb resw resd, org, bits 16|32, %define, %macro,
+// %include. Instructions come from the rows (encode.ts); nothing about an opcode is known here. Sources are laid out
+// again until every label stays where it was; branches only ever grow, so that this ends.
 import {
   AssemblyError,
   type Cursor,

@@ -478,7 +478,9 @@ function operandWord(source: number, modrm: number, slot: number, memory: boolea
   }
 }
 
-/** The form that the bytes at bytes[index] select by opcode and ModRM, or undefined for #UD: for reports, not for speed. */
+/**
+ * The form that the bytes at bytes[index] select by opcode and ModRM, or undefined for #UD: for reports, not for speed.
+ */
 export function formAt(bytes: Uint8Array, index: number, available: number): Form | undefined {
   let prefixClass = 0;
   for (let at = index; at < index + available; at++) {

@@ -14,7 +14,10 @@ export const R_HOT = 0;
 export const R_A = 1;
 /** Operand 1 (the source). JCC and SETCC: the condition code 0–15 (the manual's tttn). */
 export const R_B = 2;
-/** Immediate, extended as the row says; branch displacement; CMOVCC: the condition code. ENTER: size | level << 16. x87: FOP. */
+/**
+ * Immediate, extended as the row says; branch displacement; CMOVCC: the condition code. ENTER: size | level << 16. x87:
+ * FOP.
+ */
 export const R_IMM = 3;
 /** Memory displacement, sign-extended; selector of far pointers. */
 export const R_DISP = 4;

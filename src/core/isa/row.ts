@@ -16,7 +16,10 @@
 //   p far pointer · s pseudo-descriptor · a pair of BOUND · e x87 or SSE state image
 //   x/y: register form x, memory form y. A second memory form is a second encoding.
 
-/** A set of EFLAGS bits, written with one letter each: ODITSZAPC, N = NT, L = IOPL, R = RF, V = VM, K = AC, F = VIF VIP ID. */
+/**
+ * A set of EFLAGS bits, written with one letter each: ODITSZAPC, N = NT, L = IOPL, R = RF, V = VM, K = AC, F = VIF VIP
+ * ID.
+ */
 export type FlagLetters = string;
 
 export type RowKind =

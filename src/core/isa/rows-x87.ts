@@ -1,6 +1,7 @@
-// The rows of the x87 instructions up to FISTTP (SDM vol. 2, opcode maps of the escapes D8–DF), in the notation of row.ts.
-// Arithmetic has the stack destination as operand A and a stack register or memory as B; loads, stores and plain
-// comparisons have their one explicit operand as A. Undocumented aliases are encodings of the row they behave like.
+// The rows of the x87 instructions up to FISTTP (SDM vol. 2, opcode maps of the escapes D8–DF), in the notation of
+// row.ts. Arithmetic has the stack destination as operand A and a stack register or memory as B; loads, stores and
+// plain comparisons have their one explicit operand as A. Undocumented aliases are encodings of the row they behave
+// like.
 import { row } from './row.ts';
 
 /** Every x87 instruction can report a device not available or a pending exception. */

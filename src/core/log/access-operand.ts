@@ -1,5 +1,5 @@
-// An access of a device as one number, the operand of its check: the address (a port, or a physical address) times four,
-// plus log2 of the size (1, 2 or 4 bytes). Part of the log format. Imports nothing.
+// An access of a device as one number, the operand of its check: the address (a port, or a physical address) times
+// four, plus log2 of the size (1, 2 or 4 bytes). Part of the log format. Imports nothing.
 
 export function accessOperand(address: number, size: number): number {
   return address * 4 + (size >> 1);

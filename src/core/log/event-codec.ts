@@ -125,7 +125,9 @@ function decodeDmaContent(a: Packed, b: Packed, c: Packed): DmaContent | null {
   return isUnsigned(a, 255) && isSafe(b) && isUnsigned(c, UINT32_MAX) ? { image: a, offset: b, length: c } : null;
 }
 
-/** [root, cpu | nil, ram | nil, devices | nil, registers | nil, page numbers | nil, page digests | nil], nils cut off. */
+/**
+ * [root, cpu | nil, ram | nil, devices | nil, registers | nil, page numbers | nil, page digests | nil], nils cut off.
+ */
 export function encodeStateHash(hash: StateHash): Packed[] {
   const row: Packed[] = [
     hashToBytes(hash.root),

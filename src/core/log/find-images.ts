@@ -1,7 +1,7 @@
 /**
  * The images that a log names, found again for a replay. A log is untrusted: nothing that it names is opened. An image
- * comes from the log itself (`--embed`) or from the bytes that the caller gives, and counts only when its SHA-256 is the
- * one in the manifest; under which name it is given does not matter.
+ * comes from the log itself (`--embed`) or from the bytes that the caller gives, and counts only when its SHA-256 is
+ * the one in the manifest; under which name it is given does not matter.
  */
 import type { Sha256 } from '../base/sha256.ts';
 import type { LogReader } from './log.ts';
@@ -21,7 +21,9 @@ export interface ImageSource {
   readonly tried: string;
 }
 
-/** The bytes of every image in the manifest of the log, by role. Throws a `LogError` of kind `image` for a missing one. */
+/**
+ * The bytes of every image in the manifest of the log, by role. Throws a `LogError` of kind `image` for a missing one.
+ */
 export function findImages(log: LogReader, source: ImageSource): Map<string, Uint8Array> {
   const records = log.header.machine.images;
   const sizesBytes = new Set(records.map(({ sizeBytes }) => sizeBytes));

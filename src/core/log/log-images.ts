@@ -73,7 +73,8 @@ export function readImage(log: LogReader, index: number, bytesMax = 2 ** 30): Ui
   if (sizeBytes > bytesMax) {
     throw new LogError(
       'too-large',
-      `The ${record.role} image is ${sizeBytes} bytes, at most ${bytesMax} were expected: raise the limit or give the file.`,
+      `The ${record.role} image is ${sizeBytes} bytes, at most ${bytesMax} were expected: raise the limit or give ` +
+        `the file.`,
       seq,
       offset,
     );

@@ -268,7 +268,8 @@ function checkSequence(frame: FrameInfo, hasEnded: boolean): void {
   ) {
     throw new LogError(
       'newer',
-      `Frame ${seq} at offset ${offset} is of kind ${kind}, which this version of Reprise must understand and does not: ` +
+      `Frame ${seq} at offset ${offset} is of kind ${kind}, which this version of Reprise must understand and ` +
+        `does not: ` +
         'replay the log with a newer version of Reprise.',
       seq,
       offset,
@@ -380,7 +381,8 @@ function skipUnknown(kind: Packed, frame: FrameInfo): void {
   if (typeof kind === 'number' && kind >= MAY_SKIP_KIND) return;
   throw new LogError(
     'newer',
-    `Frame ${frame.seq} at offset ${frame.offset} holds an event of kind ${String(kind)}, which this version of Reprise ` +
+    `Frame ${frame.seq} at offset ${frame.offset} holds an event of kind ${String(kind)}, which this version of ` +
+      `Reprise ` +
       'must understand and does not: replay the log with a newer version of Reprise.',
     frame.seq,
     frame.offset,

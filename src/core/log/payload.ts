@@ -15,7 +15,9 @@ export const PAYLOAD_BYTES_MAX = 1 << 24;
 const INFLATE_WHOLE_BYTES_MAX = 1 << 16;
 /** On three million polls level 4 was within 6 % of level 9 in size and took a third of its time. */
 const DEFLATE_LEVEL = 4;
-/** Size of the hash table (2^16 entries); left to itself fflate derives it from `Math.log`, which differs between hosts. */
+/**
+ * Size of the hash table (2^16 entries); left to itself fflate derives it from `Math.log`, which differs between hosts.
+ */
 const DEFLATE_MEMORY = 4;
 const DEPTH_MAX = 8;
 /** Values in one payload: bounds the objects that a payload of one-byte values can make. */

@@ -1,5 +1,5 @@
-// What a debugger changes in a branch of a recording or in a live run: registers and RAM, between two instructions, as inputs in the
-// log, so that it replays like any other. What the rest of the state depends on (segments, control
+// What a debugger changes in a branch of a recording or in a live run: registers and RAM, between two instructions, as
+// inputs in the log, so that it replays like any other. What the rest of the state depends on (segments, control
 // registers, devices) is not offered: a guest sets those by its own instructions.
 
 import { REGISTERS_32 } from '../base/names.ts';

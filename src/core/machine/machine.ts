@@ -1,6 +1,7 @@
 // The machine: one CPU, its memory and devices, an injected engine, and the loop that owns time. The
-// loop runs slices that end exactly at the next moment at which anything can happen, then does in this order what is due before the next instruction: inputs, timers, reset,
-// debug traps, NMI, external interrupts. It never knows whether it is live, recording or replaying.
+// loop runs slices that end exactly at the next moment at which anything can happen, then does in this order what is
+// due before the next instruction: inputs, timers, reset, debug traps, NMI, external interrupts. It never knows whether
+// it is live, recording or replaying.
 
 import { VECTOR_DB, VECTOR_GP } from '../base/vectors.ts';
 import type { DeviceState, OutputPort } from '../board/device.ts';
@@ -120,7 +121,9 @@ export class Machine {
   /** Tick of the last interrupt or exception, and how many came at it: the order of positions within a tick. */
   deliveryTick = -1;
   deliveryCount = 0;
-  /** Last tick at which an input or timer was due: only before that happens is the state the one that run() stops at. */
+  /**
+   * Last tick at which an input or timer was due: only before that happens is the state the one that run() stops at.
+   */
   dueTick = -1;
   /** Stop as soon as so many deliveries have come at the tick in hand; 0 = never. */
   stopAfterDeliveries = 0;
@@ -454,8 +457,8 @@ export class Machine {
   }
 
   /**
-   * One instruction with the rules that apply at instruction boundaries: shadows, RF, TF, DR0–3. Of a REP one iteration,
-   * or up to `budget` in plain memory when it is run alone for its RF only, as after a page fault.
+   * One instruction with the rules that apply at instruction boundaries: shadows, RF, TF, DR0–3. Of a REP one
+   * iteration, or up to `budget` in plain memory when it is run alone for its RF only, as after a page fault.
    */
   private runSingle(tick: number, budget: number): void {
     const { cpu } = this;

@@ -24,7 +24,9 @@ import {
 } from '../state/layout.ts';
 import type { Cpu } from '../state/cpu.ts';
 
-/** The fields of the CPU that make up the state, in the order of `cpuBytes`; each starts at a multiple of four there. */
+/**
+ * The fields of the CPU that make up the state, in the order of `cpuBytes`; each starts at a multiple of four there.
+ */
 export const HASHED: readonly PlacedField[] = [...PLACED.values()].filter(
   (f) => f.group !== 'derived' && f.group !== 'lazy',
 );

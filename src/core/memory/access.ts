@@ -363,8 +363,8 @@ export function hostSpan(cpu: Cpu, linear: number, write: boolean): number {
 
 /**
  * Translate for an access of the running code without making it: the host address of `linear`, or a number below
- * CPU_BLOCK_SIZE when it is a device's or faults (EXIT_FAULT is set then). Fills the TLB and does to the page tables what
- * the access would do. Entries of other
+ * CPU_BLOCK_SIZE when it is a device's or faults (EXIT_FAULT is set then). Fills the TLB and does to the page tables
+ * what the access would do. Entries of other
  * pages change when a page table is read for the first time (AddressSpace.tableCount).
  */
 export function locateExplicit(cpu: Cpu, linear: number, write: boolean): number {

@@ -420,7 +420,9 @@ export class AddressSpace {
     flushTlb(this.cpu, false);
   }
 
-  /** Everything about RAM may have changed (a snapshot was loaded): all dirty, no code, no page tables, no translation. */
+  /**
+   * Everything about RAM may have changed (a snapshot was loaded): all dirty, no code, no page tables, no translation.
+   */
   touchAll(): void {
     this.dirty.fill(DIRTY_ALL);
     this.dropCode();

@@ -1,6 +1,6 @@
 /**
- * Defaults and limits that people see: what a machine or a walk has when nothing else is asked for, and how far that can
- * go. Apart from the parts that follow them, so that a help text names the numbers without loading a machine.
+ * Defaults and limits that people see: what a machine or a walk has when nothing else is asked for, and how far that
+ * can go. Apart from the parts that follow them, so that a help text names the numbers without loading a machine.
  */
 
 /** Memory and TLB share one 31-bit space of host addresses. */

@@ -1,7 +1,7 @@
 /**
- * From what somebody wants to boot to the manifest that a log holds: the kind of kernel is recognised, what cannot be is
- * refused, and everything that the guest can notice gets its value. The only maker of manifests: the command line and
- * the library differ in where the bytes come from. Errors name the options of the command line, as the loaders' do.
+ * From what somebody wants to boot to the manifest that a log holds: the kind of kernel is recognised, what cannot be
+ * is refused, and everything that the guest can notice gets its value. The only maker of manifests: the command line
+ * and the library differ in where the bytes come from. Errors name the options of the command line, as the loaders' do.
  */
 import type { Sha256 } from '../base/sha256.ts';
 import type { ImageRecord, MachineManifest } from '../log/manifest.ts';

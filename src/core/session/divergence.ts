@@ -159,7 +159,10 @@ function ending(end: { readonly reason: string; readonly hash: string | null }):
 function describeDifference(difference: StateDifference): string {
   switch (difference.part) {
     case 'register':
-      return `register ${difference.name} is ${difference.actual.toString(16)}h, recorded ${difference.expected.toString(16)}h`;
+      return (
+        `register ${difference.name} is ${difference.actual.toString(16)}h, recorded ` +
+        `${difference.expected.toString(16)}h`
+      );
     case 'device':
       return `device ${difference.name}`;
     case 'page': {

@@ -2,7 +2,8 @@
  * Scripts of `--input FILE`: interactive runs that can be repeated. One action a line, `#` begins a comment.
  *
  *   at TICK ACTION              when the run reaches that tick
- *   when "TEXT" ACTION          when the guest has written TEXT to its first serial line; `when serial1 "TEXT" …` for another
+ * when "TEXT" ACTION          when the guest has written TEXT to its first serial line; `when serial1 "TEXT" …` for
+ * another
  *   ACTION: serial "TEXT" · serial1 "TEXT" · key NAME [down|up] · mouse DX DY [BUTTONS] · power · reset · nmi · end
  *   TEXT escapes: \n \r \t \e \\ \" \xHH; other characters as UTF-8. TICK may hold underscores.
  *

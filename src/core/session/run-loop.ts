@@ -1,7 +1,7 @@
 /**
- * The loop around a session, for everybody who runs one to its end: slices whose ends lie at multiples of a fixed number
- * of ticks, so that nothing a host's speed decides can reach a log, and between them whatever watches the run. It never
- * waits: the host does, between slices, for keys, for the clock or for a debugger.
+ * The loop around a session, for everybody who runs one to its end: slices whose ends lie at multiples of a fixed
+ * number of ticks, so that nothing a host's speed decides can reach a log, and between them whatever watches the run.
+ * It never waits: the host does, between slices, for keys, for the clock or for a debugger.
  */
 import type { StopReason } from '../machine/machine.ts';
 import type { EndReason, Session } from './session.ts';

@@ -119,7 +119,9 @@ export class Cpu {
 
   /** Set by debuggers only, between slices; the TLB denies fetches from its pages, so that engines ask. */
   fetchStops: FetchStops | null = null;
-  /** Linear pages from which instructions are fetched are entered here, for a debugger: each at least once a TLB flush. */
+  /**
+   * Linear pages from which instructions are fetched are entered here, for a debugger: each at least once a TLB flush.
+   */
   fetchedPages: Set<number> | null = null;
 
   /** Result registers of the page walk (cpu/system/paging.ts): page-aligned physical address, TLB deny bits, global. */
@@ -149,8 +151,9 @@ export class Cpu {
     }
   }
 
-  // The two words by which engines and the loop speak to each other inside a slice lie in the block, where compiled code
-  // of any kind sees them. Hot code takes them from there by their index; everything else says `left` and `exitRequest`.
+  // The two words by which engines and the loop speak to each other inside a slice lie in the block, where compiled
+  // code of any kind sees them. Hot code takes them from there by their index; everything else says `left` and
+  // `exitRequest`.
 
   /** Ticks left in the slice; engines store it before anything that may look at the clock. */
   get left(): number {

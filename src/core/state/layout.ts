@@ -103,7 +103,8 @@ export const FIELDS: readonly Field[] = [
   field('modeKey', 'i32', 1, 'derived'), // MODE_*: what decoded code depends on; updateMode makes it
   field('tick', 'f64', 1, 'control'), // retired instructions plus idle ticks, exact below 2^53
   // Between the loop and its engine, inside a slice. At the end: no other place depends on them.
-  field('left', 'i32', 1, 'derived'), // ticks left in the slice; engines store it before anything that may look at the clock
+  // ticks left in the slice; engines store it before anything that may look at the clock
+  field('left', 'i32', 1, 'derived'),
   field('exitRequest', 'i32', 1, 'derived'), // EXIT_* of state/cpu.ts: why to leave after the current instruction
 ];
 

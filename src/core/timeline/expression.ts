@@ -108,8 +108,10 @@ const APPLY: Readonly<Record<string, (a: number, b: number) => number>> = {
   '%': (a, b) => (b === 0 ? 0 : (a >>> 0) % (b >>> 0)),
 };
 
-const TOKEN =
-  /\s*(?:(0x[0-9a-f_]+|[0-9][0-9a-f_]*h\b|\d[\d_]*)|([a-z_.$@][\w.$@]*)|(\|\||&&|==|!=|<=|>=|<<|>>|[-+*/%&|^~!<>()[\]]))/iy;
+const NUMBER = /(0x[0-9a-f_]+|[0-9][0-9a-f_]*h\b|\d[\d_]*)/;
+const NAME = /([a-z_.$@][\w.$@]*)/;
+const SIGN = /(\|\||&&|==|!=|<=|>=|<<|>>|[-+*/%&|^~!<>()[\]])/;
+const TOKEN = new RegExp(`\\s*(?:${NUMBER.source}|${NAME.source}|${SIGN.source})`, 'iy');
 const DEPTH_MAX = 64;
 
 interface Parser {

@@ -27,7 +27,9 @@ export class PageRecords {
     this.executed[interval] = executed;
   }
 
-  /** Nothing that is wanted is in the interval: it wrote no page that is watched and executed none with a breakpoint. */
+  /**
+   * Nothing that is wanted is in the interval: it wrote no page that is watched and executed none with a breakpoint.
+   */
   canSkip(interval: number, { breakpoints, watchpoints }: Wanted): boolean {
     const written = this.written[interval];
     const executed = this.executed[interval];

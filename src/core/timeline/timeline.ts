@@ -349,7 +349,9 @@ export class Timeline {
     };
   }
 
-  /** Runs on to `tick`, with checkpoints and records of what is passed; stops early at the end of the run or a break. */
+  /**
+   * Runs on to `tick`, with checkpoints and records of what is passed; stops early at the end of the run or a break.
+   */
   private *runTo(tick: number): Way<void> {
     const { machine, intervalTicks } = this;
     if (tick - machine.tick > CHUNK_TICKS && machine.cpu.fetchStops === null) this.setEngine(this.makeEngine);
@@ -554,7 +556,10 @@ export class Timeline {
     return this.stopped('position');
   }
 
-  /** Tells of every access to RAM pages from here on, until called with none (`last` below `first`); no search meanwhile. */
+  /**
+   * Tells of every access to RAM pages from here on, until called with none (`last` below `first`); no search
+   * meanwhile.
+   */
   listenToPages(
     first: number,
     last: number,

@@ -1,9 +1,10 @@
 /**
  * From an interval in which two engines went apart to the first instruction that they do differently. First by ticks:
  * both machines go back to the last equal snapshot and the interval is halved until one tick is left. An engine that
- * runs many instructions in one piece only shows its fault when a piece is run whole, so the tick found is where a piece
- * ends; then the piece is shortened from its front: from every state of the reference, latest first, the suspect runs to
- * that end, several times, so that code is compiled. The latest start from which it still fails is the instruction.
+ * runs many instructions in one piece only shows its fault when a piece is run whole, so the tick found is where a
+ * piece ends; then the piece is shortened from its front: from every state of the reference, latest first, the suspect
+ * runs to that end, several times, so that code is compiled. The latest start from which it still fails is the
+ * instruction.
  */
 import { instructionText } from '../isa/describe.ts';
 import { decodeInstruction } from '../isa/decode.ts';
@@ -55,7 +56,10 @@ export interface FirstDifference {
   readonly suspectPolicy: string;
   /** The instruction, or the first of the piece, that the suspect does differently. */
   readonly instruction: InstructionPlace;
-  /** `instruction`: it alone shows the difference, or every piece that begins behind it is done alike. `interval`: not found again. */
+  /**
+   * `instruction`: it alone shows the difference, or every piece that begins behind it is done alike. `interval`: not
+   * found again.
+   */
   readonly precision: 'instruction' | 'interval';
   /** The states are equal at `instruction.tick` and differ here. */
   readonly tick: number;
@@ -173,7 +177,9 @@ class Search {
   private base: Snapshot;
   private readonly origin: Snapshot;
   private readonly noticedTick: number;
-  /** The suspect writes where no snapshot notices, so that restoring does not mend it: every run needs a new machine. */
+  /**
+   * The suspect writes where no snapshot notices, so that restoring does not mend it: every run needs a new machine.
+   */
   private isFresh = false;
   private low: number;
   private high: number;
@@ -284,8 +290,8 @@ class Search {
   }
 
   /**
-   * States of the reference, tick by tick, from the window's start to as far behind `high` as a block reaches, or to the
-   * end of the run; each with the outcome there.
+   * States of the reference, tick by tick, from the window's start to as far behind `high` as a block reaches, or to
+   * the end of the run; each with the outcome there.
    */
   private trace(): Moment[] {
     const { reference } = this;
@@ -347,8 +353,8 @@ class Search {
   }
 
   /**
-   * A block that begins behind moment `first` may be longer than what is left to `end`, and is not run in one piece then.
-   * So the end is moved back, as far as nothing else goes wrong in between, and a later start is looked for.
+   * A block that begins behind moment `first` may be longer than what is left to `end`, and is not run in one piece
+   * then. So the end is moved back, as far as nothing else goes wrong in between, and a later start is looked for.
    */
   private later(
     suspect: Runner,
@@ -374,8 +380,8 @@ class Search {
   }
 
   /**
-   * What shows only with what the suspect compiled before, such as a function of code that has changed since: the run from
-   * `base` is interrupted ever earlier, and what stands between there and `high` is then run in one piece.
+   * What shows only with what the suspect compiled before, such as a function of code that has changed since: the run
+   * from `base` is interrupted ever earlier, and what stands between there and `high` is then run in one piece.
    */
   private shortenAfterRun(): Found | null {
     const moments = this.trace();

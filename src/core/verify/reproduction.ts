@@ -52,7 +52,8 @@ import { verify } from '../../src/library.ts';
 
 test('${suspect} does ${instruction.text.replaceAll("'", '')} as ${reference} does', async () => {
   const log = readFileSync(new URL('${logPath}', import.meta.url));
-  const verified = await verify(log, { engines: [${names.map((name) => `'${name}'`).join(', ')}], intervalTicks: 65_536 });
+  const engines = [${names.map((name) => `'${name}'`).join(', ')}];
+  const verified = await verify(log, { engines, intervalTicks: 65_536 });
   assert.equal(verified.difference, null, verified.report);
 });
 `;

@@ -1,7 +1,7 @@
 /**
  * Schedules that nobody would choose, to show that none of it is visible (law 3): slices cut to random lengths, decoded
- * and compiled code and translations dropped at random moments. Every decision is a function of the seed and of the ticks
- * at which slices begin, so that the same run decides the same; nothing is random.
+ * and compiled code and translations dropped at random moments. Every decision is a function of the seed and of the
+ * ticks at which slices begin, so that the same run decides the same; nothing is random.
  */
 import type { Engine } from '../machine/engine.ts';
 import type { Cpu } from '../state/cpu.ts';
@@ -21,9 +21,9 @@ export interface Schedule {
 }
 
 /**
- * A schedule that drops and compiles all the time comes to some hundred thousand ticks a second; a boot has billions. So a
- * long run is disturbed in windows, spread over all of it, that add up to this: on a Debian boot a schedule then takes
- * about twice as long as a run that is left alone.
+ * A schedule that drops and compiles all the time comes to some hundred thousand ticks a second; a boot has billions.
+ * So a long run is disturbed in windows, spread over all of it, that add up to this: on a Debian boot a schedule then
+ * takes about twice as long as a run that is left alone.
  */
 const DISTURBED_TICKS_MAX = 2 ** 23;
 const WINDOW_TICKS = 2 ** 17;
@@ -39,7 +39,10 @@ export function scheduleNumber(seed: number, tick: number, purpose: number): num
   return (word ^ (word >>> 16)) >>> 0;
 }
 
-/** Schedule `index` of a seed for a run of `runTicks`. Short slices are rarer the shorter they are, drops rarer than slices: time is finite. */
+/**
+ * Schedule `index` of a seed for a run of `runTicks`. Short slices are rarer the shorter they are, drops rarer than
+ * slices: time is finite.
+ */
 export function scheduleOf(seed: number, index: number, runTicks = 0): Schedule {
   const choose = (purpose: number, choices: readonly number[]): number =>
     choices[scheduleNumber(seed, index, purpose) % choices.length];

@@ -63,7 +63,8 @@ function instructionLines(found: FirstDifference, disassemble: Disassemble): str
   const line = `  ${placeLine(instruction, disassemble)}`;
   if (precision === 'instruction') return ['The first instruction that they do differently (tick, eip, bytes):', line];
   return [
-    `After tick ${instruction.tick} and by tick ${noticedTick}; it did not show again from a snapshot, where compiled code is made afresh.`,
+    `After tick ${instruction.tick} and by tick ${noticedTick}; it did not show again from a snapshot, where ` +
+      `compiled code is made afresh.`,
     'The instruction at the beginning of that interval (tick, eip, bytes):',
     line,
   ];

@@ -19,7 +19,9 @@ export interface Witness {
   /** The tier decisions in effect, in words: thresholds, slices, evictions. Empty when there are none. */
   readonly policy: string;
   readonly makeEngine: EngineFactory;
-  /** Engines of one family share code, so that they can be wrong alike: together they have one vote. Absent: its name. */
+  /**
+   * Engines of one family share code, so that they can be wrong alike: together they have one vote. Absent: its name.
+   */
   readonly family?: string;
   /** The same engine, ready to compile at first sight: what shows a fault in a run of a few instructions. */
   readonly makeEager?: EngineFactory;

@@ -1,8 +1,8 @@
 /**
  * The door of a machine that runs a log to be compared with other machines: inputs come from the log, nothing is
- * asserted. What passes the door besides (interrupts, values read, DMA, serial bytes) goes into a running digest, so that
- * two machines whose states have come together again are still told apart. The position in the inputs follows from the
- * tick alone: `seek` after a snapshot was restored is all that there is to do.
+ * asserted. What passes the door besides (interrupts, values read, DMA, serial bytes) goes into a running digest, so
+ * that two machines whose states have come together again are still told apart. The position in the inputs follows from
+ * the tick alone: `seek` after a snapshot was restored is all that there is to do.
  */
 import { accessOperand } from '../log/access-operand.ts';
 import { SILENT_OUTPUT } from '../board/silent.ts';

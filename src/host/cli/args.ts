@@ -1,5 +1,5 @@
-// The command line as data: a verb is a row of options and positionals (verbs.ts), and from the rows come the parser, the
-// help (help.ts), the completions (completion.ts) and the man page (man-page.ts). Words are split by parseArgs of
+// The command line as data: a verb is a row of options and positionals (verbs.ts), and from the rows come the parser,
+// the help (help.ts), the completions (completion.ts) and the man page (man-page.ts). Words are split by parseArgs of
 // node:util; here they are held against the row. What does not fit throws UsageError, one sentence that says what was
 // expected and what to do.
 

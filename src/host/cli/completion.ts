@@ -146,10 +146,10 @@ function zshCompletion(verbs: readonly VerbSpec[]): string {
   const cases = verbs.map((verb) => {
     const rows = [
       ...optionsOf(verb).map((option) => zshOption(option, verbs)),
-      ...verb.positionals.map(
-        (positional, i) =>
-          `'${i + 1}:${positional.isOptional === true ? ':' : ''}${zshText(positional.name)}:${zshAction(positional, verbs)}'`,
-      ),
+      ...verb.positionals.map((positional, i) => {
+        const optional = positional.isOptional === true ? ':' : '';
+        return `'${i + 1}:${optional}${zshText(positional.name)}:${zshAction(positional, verbs)}'`;
+      }),
     ];
     return `    ${verb.name})\n      _arguments -S \\\n        ${rows.join(' \\\n        ')} ;;`;
   });

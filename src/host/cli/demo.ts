@@ -1,6 +1,7 @@
-// `npm start`: a bug that shows once in a while, caught for good. The race guest (guests/race.asm) is run with customers
-// arriving at other moments for every seed until a deposit is lost; that run is recorded, replayed on every engine and
-// without any device, and the debugger then walks from the symptom back to the instruction that read the stale value.
+// `npm start`: a bug that shows once in a while, caught for good. The race guest (guests/race.asm) is run with
+// customers arriving at other moments for every seed until a deposit is lost; that run is recorded, replayed on every
+// engine and without any device, and the debugger then walks from the symptom back to the instruction that read the
+// stale value.
 
 import { Random } from '../../core/base/random.ts';
 import { mkdtempSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// What --engine and --tier-policy come to: the name of an engine, as src/engines.ts takes it, for every verb that runs a
-// machine.
+// What --engine and --tier-policy come to: the name of an engine, as src/engines.ts takes it, for every verb that runs
+// a machine.
 
 import { baseName, DEFAULT_ENGINE, engineNames, traitsOf } from '../../engines.ts';
 import type { Arguments } from './args.ts';

@@ -1,5 +1,5 @@
-// `reprise events LOG`: the inputs and checks of a log, one a line, in the order in which they happened. Filters by tick,
-// class and kind; writes as fast as its reader reads.
+// `reprise events LOG`: the inputs and checks of a log, one a line, in the order in which they happened. Filters by
+// tick, class and kind; writes as fast as its reader reads.
 
 import { eventToJson, eventToText } from '../../core/log/events.ts';
 import { LogError } from '../../core/log/log-error.ts';
@@ -19,7 +19,8 @@ export async function eventsCommand(args: Arguments): Promise<number> {
     if (EVENT_KINDS.includes(kind)) continue;
     const near = nearest(kind, EVENT_KINDS);
     throw new UsageError(
-      `There is no kind of event "${kind}"${near === undefined ? '' : `, did you mean ${near}`}: reprise events --help lists them.`,
+      `There is no kind of event "${kind}"${near === undefined ? '' : `, did you mean ${near}`}: reprise events ` +
+        `--help lists them.`,
     );
   }
   const fromTick = args.number('from') ?? 0;
@@ -55,7 +56,8 @@ export async function eventsCommand(args: Arguments): Promise<number> {
       else {
         const name = logged.class === 'input' ? colors.yellow('input') : 'check';
         lines.push(
-          `${String(logged.tick).padStart(14)} ${name} ${String(logged.seq).padStart(8)}  ${eventToText(logged.event)}\n`,
+          `${String(logged.tick).padStart(14)} ${name} ${String(logged.seq).padStart(8)}  ` +
+            `${eventToText(logged.event)}\n`,
         );
       }
       if (lines.length >= LINES_AT_ONCE) await write();

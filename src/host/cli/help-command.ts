@@ -1,5 +1,5 @@
-// `reprise help`: the list of verbs, or what `reprise VERB --help` says; with --json the rows themselves. Also finds a verb
-// by its name, with a suggestion where there is none.
+// `reprise help`: the list of verbs, or what `reprise VERB --help` says; with --json the rows themselves. Also finds a
+// verb by its name, with a suggestion where there is none.
 
 import { UsageError } from '../node/errors.ts';
 import { VERSION } from '../../version.ts';

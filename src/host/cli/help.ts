@@ -1,5 +1,5 @@
-// Help texts, made from the rows of verbs.ts: the list of verbs and the options of one. Wrapped to a width at which they
-// can be read in a terminal and in a mail. Knows nothing of what the verbs do.
+// Help texts, made from the rows of verbs.ts: the list of verbs and the options of one. Wrapped to a width at which
+// they can be read in a terminal and in a mail. Knows nothing of what the verbs do.
 
 import { type OptionSpec, optionsOf, type Positional, programOf, type VerbSpec } from './args.ts';
 

@@ -51,9 +51,9 @@ export function manPage(verbs: readonly VerbSpec[]): string {
     '.B NO_COLOR',
     'When set, nothing is coloured.',
     '.SH EXIT STATUS',
-    '0 when all went well, 1 when a replay left the recorded run or engines differ, 2 for wrong usage and for files that ' +
-      'cannot be used, 128 and the number of the signal when stopped by one. \\fBrun\\fR and \\fBrecord\\fR end with the ' +
-      'status of the guest.',
+    '0 when all went well, 1 when a replay left the recorded run or engines differ, 2 for wrong usage and for ' +
+      'files that cannot be used, 128 and the number of the signal when stopped by one. \\fBrun\\fR and ' +
+      '\\fBrecord\\fR end with the status of the guest.',
   ].join('\n')}\n`;
 }
 

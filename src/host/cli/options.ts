@@ -1,5 +1,5 @@
-// Options that several verbs share: the machine, its images, running it, where its output goes. Rows only; what they mean
-// is machine-options.ts and the verbs. Loads nothing of the machine, so that help and completion are quick.
+// Options that several verbs share: the machine, its images, running it, where its output goes. Rows only; what they
+// mean is machine-options.ts and the verbs. Loads nothing of the machine, so that help and completion are quick.
 
 import { CHECK_KIND, INPUT_KIND } from '../../core/log/events.ts';
 import {
@@ -97,7 +97,9 @@ export const SERIAL_OPTIONS: readonly OptionSpec[] = [
     value: 'WHERE',
     repeat: true,
     suggestions: ['stdio', 'none', 'file:'],
-    help: 'stdio, file:FILE or none for the first serial line; again for the second and so on (default stdio, then none)',
+    help:
+      'stdio, file:FILE or none for the first serial line; again for the second and so on ' +
+      '(default stdio, then none)',
   },
   {
     group: OUTPUT,

@@ -1,5 +1,5 @@
-// The command lines of npm's scripts (bench, peers, mutation and so on), in the way of `reprise`: a row of options, help
-// from it, one sentence and status 2 for what does not fit. Ends the process where there is nothing to run.
+// The command lines of npm's scripts (bench, peers, mutation and so on), in the way of `reprise`: a row of options,
+// help from it, one sentence and status 2 for what does not fit. Ends the process where there is nothing to run.
 
 import { UsageError } from '../node/errors.ts';
 import { type Arguments, parseArguments, type VerbSpec } from './args.ts';

@@ -1,5 +1,6 @@
 // The table of the command line: every verb with its positionals and options, and the file that does it, loaded when it
-// is wanted. Parser, help, completions and man page are made from these rows and from nothing else; a verb is added here.
+// is wanted. Parser, help, completions and man page are made from these rows and from nothing else; a verb is added
+// here.
 
 import { CHECKPOINT_BYTES_DEFAULT, INTERVAL_TICKS_DEFAULT } from '../../core/session/defaults.ts';
 import { ESCAPE_HELP } from '../node/terminal.ts';
@@ -39,11 +40,11 @@ function salvage(what: string): OptionSpec {
 }
 
 const LIVE_NOTES: readonly string[] = [
-  'Exit status: (v << 1) | 1 when the guest writes v to the debug-exit port F4h; 0 when it powers off, when it halts and ' +
-    'nothing can wake it, and after --max-ticks; 3 for a triple fault or reset with --no-reboot; 2 for wrong usage; 128 ' +
-    '+ number of the signal when stopped by one (the log is whole then).',
-  'With --gdb the guest waits for the first continue of gdb; stops leave no trace in a recording, and what gdb writes to ' +
-    'registers and memory is an input of it.',
+  'Exit status: (v << 1) | 1 when the guest writes v to the debug-exit port F4h; 0 when it powers off, when it ' +
+    'halts and nothing can wake it, and after --max-ticks; 3 for a triple fault or reset with --no-reboot; 2 for ' +
+    'wrong usage; 128 + number of the signal when stopped by one (the log is whole then).',
+  'With --gdb the guest waits for the first continue of gdb; stops leave no trace in a recording, and what gdb ' +
+    'writes to registers and memory is an input of it.',
   `At a terminal keys go to the guest. ${ESCAPE_HELP}`,
 ];
 
@@ -111,9 +112,9 @@ export const VERBS: readonly Verb[] = [
       ...SERIAL_OPTIONS,
     ],
     notes: [
-      'Exit status: 0 when every check and the final state agreed; 1 when the replay left the recorded run; 2 for wrong ' +
-        'usage, a log that cannot be read or an image that is missing. A log that was cut off (the recording was ' +
-        'killed) replays to its last whole frame.',
+      'Exit status: 0 when every check and the final state agreed; 1 when the replay left the recorded run; 2 for ' +
+        'wrong usage, a log that cannot be read or an image that is missing. A log that was cut off (the recording ' +
+        'was killed) replays to its last whole frame.',
     ],
     load: async () => (await import('./replay-command.ts')).replayCommand,
   },
@@ -158,8 +159,9 @@ export const VERBS: readonly Verb[] = [
       ...IMAGE_OPTIONS,
     ],
     notes: [
-      'Exit status: 0 when all engines did the same and what the log says; 1 when they did not; 2 for wrong usage, a log ' +
-        'that cannot be read or an image that is missing. A log that was cut off is verified to its last whole frame.',
+      'Exit status: 0 when all engines did the same and what the log says; 1 when they did not; 2 for wrong usage, ' +
+        'a log that cannot be read or an image that is missing. A log that was cut off is verified to its last whole ' +
+        'frame.',
     ],
     load: async () => (await import('./verify-command.ts')).verifyCommand,
   },
@@ -223,8 +225,8 @@ export const VERBS: readonly Verb[] = [
     notes: [
       'The command help inside lists the commands. From a pipe they are read line by line. With --json every command ' +
         'gives one line of JSON. Nothing that was recorded is ever changed; bookmarks are appended to the log.',
-      'gdb: target remote :PORT, then also reverse-stepi, reverse-continue, and monitor help. monitor branch FILE leaves ' +
-        'the recording for a live run in which gdb may write registers and memory; monitor leave leads back.',
+      'gdb: target remote :PORT, then also reverse-stepi, reverse-continue, and monitor help. monitor branch FILE ' +
+        'leaves the recording for a live run in which gdb may write registers and memory; monitor leave leads back.',
     ],
     load: async () => (await import('./debug-command.ts')).debugCommand,
   },
@@ -287,8 +289,8 @@ export const VERBS: readonly Verb[] = [
     summary: 'Prints a script that teaches a shell to complete verbs, options, their values and recordings.',
     options: [],
     notes: [
-      'bash: source <(reprise completion bash) in .bashrc. zsh: reprise completion zsh > a folder of $fpath/_reprise. ' +
-        'fish: reprise completion fish > ~/.config/fish/completions/reprise.fish.',
+      'bash: source <(reprise completion bash) in .bashrc. zsh: reprise completion zsh > a folder of ' +
+        '$fpath/_reprise. fish: reprise completion fish > ~/.config/fish/completions/reprise.fish.',
     ],
     isText: true,
     load: async () => (await import('./completion.ts')).completionCommand,

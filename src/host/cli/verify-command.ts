@@ -171,13 +171,15 @@ async function finish(
     const { expected, actual } = verified.log;
     say(
       `${colors.bold.red('verify: divergence.')} All engines agree with each other and not with the log: by tick ` +
-        `${verified.log.tick} the recorded state is ${expected}, theirs ${actual}.\nLook closer: reprise replay ${path}`,
+        `${verified.log.tick} the recorded state is ${expected}, theirs ${actual}.\n` +
+        `Look closer: reprise replay ${path}`,
     );
   } else {
     const what = engines.length === 1 ? engines[0] : `${engines.slice(0, -1).join(', ')} and ${engines.at(-1)}`;
     const also =
       schedules.length === 0 ? '' : `, and ${schedules.length} schedule${schedules.length === 1 ? '' : 's'} with them`;
-    const sentence = `${what} agree${also}: ${count(tick)} ticks, ${count(comparisons)} comparisons, ${hostSeconds.toFixed(1)} s`;
+    const figures = `${count(tick)} ticks, ${count(comparisons)} comparisons, ${hostSeconds.toFixed(1)} s`;
+    const sentence = `${what} agree${also}: ${figures}`;
     const ended = verified.reason === 'stopped' ? '; stopped by the user' : `, final hash ${verified.hash}`;
     say(`${colors.bold('verify:')} ${colors.green(sentence + ended)}`);
     if (truncated) say('verify: the log was cut off while recording; this was all up to its last whole frame');

@@ -65,7 +65,8 @@ export function createLog(path: string): number {
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : '';
     throw new DebuggerError(
-      `${path} cannot be written, ${code === 'EEXIST' ? 'it exists already' : whyUnreadable(error)}: name another file.`,
+      `${path} cannot be written, ${code === 'EEXIST' ? 'it exists already' : whyUnreadable(error)}: name another ` +
+        `file.`,
     );
   }
 }
@@ -97,7 +98,8 @@ function* branch(debug: Debugger, rest: string): Way<Output> {
     };
     const end = yield* recordBranch({ ...settings, sink: (frame) => void writeSync(file, frame) });
     isWhole = true;
-    const text = `${path}: branched off at tick ${tick}, ${inputs.length} changes, ended at tick ${end.tick}: ${end.reason}`;
+    const what = `branched off at tick ${tick}, ${inputs.length} changes, ended at tick ${end.tick}: ${end.reason}`;
+    const text = `${path}: ${what}`;
     return {
       text,
       data: { log: path, from: tick, tick: end.tick, reason: end.reason, hash: end.hash, changes: inputs.length },

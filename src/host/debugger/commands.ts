@@ -461,7 +461,8 @@ const OTHERS: readonly Command[] = [
       const { timeline } = debug;
       if (!timeline.checkpoint()) {
         throw new DebuggerError(
-          'Something has happened at this tick already (an interrupt, a timer): a checkpoint can be made one step further.',
+          'Something has happened at this tick already (an interrupt, a timer): a checkpoint can be made one step ' +
+            'further.',
         );
       }
       const { tick } = timeline.position;

@@ -99,7 +99,9 @@ export class Debugger {
     }
   }
 
-  /** Walks a way, looking at the world outside between its steps. Given up, it leads back to where it began, or stays. */
+  /**
+   * Walks a way, looking at the world outside between its steps. Given up, it leads back to where it began, or stays.
+   */
   async walk<T>(way: Way<T>, whenInterrupted: 'return' | 'stay' = 'return'): Promise<T> {
     const from = this.timeline.position;
     for (;;) {
@@ -207,7 +209,10 @@ export class Debugger {
         const { access, watchpoint } = stop;
         if (access === null || watchpoint === null) return '';
         const what = access.isWrite ? 'write' : 'read';
-        return `, watchpoint ${watchpoint.id}: ${what} of ${access.sizeBytes} bytes at physical ${access.physical.toString(16)}h`;
+        return (
+          `, watchpoint ${watchpoint.id}: ${what} of ${access.sizeBytes} bytes at physical ` +
+          `${access.physical.toString(16)}h`
+        );
       }
       case 'start':
         return ', the start of the recording';

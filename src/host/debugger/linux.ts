@@ -52,7 +52,8 @@ export function lookAtLinux(cpu: Cpu, symbols: SymbolTable): LinuxView {
   if (init === null) notes.push('the symbols have no init_task, so no task can be named');
   else if (offsets === null) {
     notes.push(
-      `at init_task, ${hex8(init)}h, is no task "swapper": these may be symbols of another kernel, or the page tables of ` +
+      `at init_task, ${hex8(init)}h, is no task "swapper": these may be symbols of another kernel, or the page ` +
+        `tables of ` +
         'this moment hide the kernel (user mode with page-table isolation): seek a moment in the kernel',
     );
   }
@@ -213,7 +214,8 @@ function linux(debug: Debugger): Output {
     const { symbols: sent, problem } = symbolsSent(timeline.serial);
     if (sent.length === 0) {
       throw new DebuggerError(
-        `The symbols of the kernel are not known, and ${problem}: give a System.map or vmlinux with --symbols FILE, or ` +
+        `The symbols of the kernel are not known, and ${problem}: give a System.map or vmlinux with --symbols ` +
+          `FILE, or ` +
           'let the guest print the listing.',
       );
     }

@@ -37,7 +37,9 @@ function* writerOf(debug: Debugger, linear: number, sizeBytes: number): Way<Outp
     };
   }
   const sight = yield* sightOf(debug, stop.position);
-  const text = `${debug.describe(stop.position)}: the last write before here, value now ${value?.toString(16) ?? '?'}h\n${sight.line}`;
+  const text =
+    `${debug.describe(stop.position)}: the last write before here, value now ` +
+    `${value?.toString(16) ?? '?'}h\n${sight.line}`;
   return { text, data: { ...stop.position, eip: sight.eip, symbol: sight.symbol, physical, value } };
 }
 
@@ -177,7 +179,8 @@ function* find(debug: Debugger, rest: string): Way<Output> {
     const stop = yield* timeline.lastWrite(place.physical, pattern.length);
     place.since = stop?.position ?? null;
     lines.push(
-      `physical ${hex8(place.physical)}  ${stop === null ? 'since the boot' : `since tick ${describePosition(stop.position)}`}`,
+      `physical ${hex8(place.physical)}  ` +
+        `${stop === null ? 'since the boot' : `since tick ${describePosition(stop.position)}`}`,
     );
   }
   if (places.length > 0) return { text: lines.join('\n'), data: { now: places, checkpoints: [] } };

@@ -143,7 +143,10 @@ export function instructionLines(list: readonly Instruction[], symbols: SymbolTa
       const targetName = target === null ? '' : symbols.describe(Number.parseInt(target[1] ?? target[2], 16));
       const comment = targetName === '' || targetName.includes('+0x') ? '' : `  ; ${targetName}`;
       const arrow = address === here ? '=>' : '  ';
-      return `${arrow} ${hex8(address)} ${name === '' ? '' : `<${name}>`.padEnd(20)} ${digits.padEnd(16)} ${text}${comment}`;
+      return (
+        `${arrow} ${hex8(address)} ${name === '' ? '' : `<${name}>`.padEnd(20)} ${digits.padEnd(16)} ` +
+        `${text}${comment}`
+      );
     })
     .join('\n');
 }

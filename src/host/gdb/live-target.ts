@@ -161,7 +161,8 @@ export class LiveTarget implements GdbTarget, DriveControl {
       if (this.machine.edit(event)) continue;
       if (this.options.isRecorded) {
         throw new DebuggerError(
-          'something has happened at this tick already (an interrupt, a timer), and a recording can take a change only ' +
+          'something has happened at this tick already (an interrupt, a timer), and a recording can take a change ' +
+            'only ' +
             'before it: step once with stepi, then write',
         );
       }

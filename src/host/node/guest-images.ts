@@ -14,7 +14,9 @@ export interface GuestDescription {
   readonly source: string;
   /** One line for people. */
   readonly description: string;
-  /** `test` checks the machine, `benchmark` takes a repetition count on its command line, `demo` and `echo` want input. */
+  /**
+   * `test` checks the machine, `benchmark` takes a repetition count on its command line, `demo` and `echo` want input.
+   */
   readonly kind: 'test' | 'benchmark' | 'demo' | 'echo';
   /** What it prints on the serial port when run without a command line and with `input`. */
   readonly output: string;

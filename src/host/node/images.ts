@@ -59,7 +59,9 @@ export function findImages(log: LogReader, given: GivenImages): Images {
   const source = {
     sha256,
     given: (sizesBytes: ReadonlySet<number>) => readGiven(given, sizesBytes),
-    tried: `${isAnyGiven ? 'no file that was given is it' : 'none was given'}: name the file or its directory with --image`,
+    tried:
+      `${isAnyGiven ? 'no file that was given is it' : 'none was given'}: name the file or its directory ` +
+      `with --image`,
   };
   try {
     return findLogImages(log, source);

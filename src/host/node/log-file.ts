@@ -1,5 +1,5 @@
-// Opening a log that a user names: whatever is wrong with the file becomes one sentence with the path in front. What the
-// core says about logs is in core/log/log-error.ts.
+// Opening a log that a user names: whatever is wrong with the file becomes one sentence with the path in front. What
+// the core says about logs is in core/log/log-error.ts.
 
 import { LogError } from '../../core/log/log-error.ts';
 import { type LogReader, openLog } from '../../core/log/log.ts';

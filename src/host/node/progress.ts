@@ -41,7 +41,9 @@ export class Progress {
     this.lastInstructions = instructions;
     const part =
       Number.isFinite(endTick) && endTick > 0 ? ` of ${count(endTick)} (${Math.floor((tick / endTick) * 100)} %)` : '';
-    const line = `${label}: ${count(tick)}${part} ticks, ${seconds(tick * nsPerTick)} s of guest time, ${rate.toFixed(1)} M instr/s`;
+    const line =
+      `${label}: ${count(tick)}${part} ticks, ${seconds(tick * nsPerTick)} s of guest time, ` +
+      `${rate.toFixed(1)} M instr/s`;
     const { columns = 80 } = process.stderr;
     process.stderr.write(`\r\x1b[K${line.slice(0, columns - 1)}`);
     this.isShown = true;

@@ -1,6 +1,7 @@
 // SSE, SSE2 and SSE3 floating point arithmetic and comparison. SDM 2 under each name, SDM 1 §11.5 (exceptions: a packed
-// instruction reports those of all elements together and writes nothing when one is unmasked). The general handlers compute
-// with integers alone; in front of most stands a plain one (simd-plain.ts), which uses host arithmetic where that is proven.
+// instruction reports those of all elements together and writes nothing when one is unmasked). The general handlers
+// compute with integers alone; in front of most stands a plain one (simd-plain.ts), which uses host arithmetic where
+// that is proven.
 
 import { type FloatEnvironment, settlePacked } from '../../../src/core/cpu/float/ieee/environment.ts';
 import type { Words } from '../../../src/core/cpu/float/x87/f80.ts';

@@ -33,7 +33,9 @@ export function markMmx(cpu: Cpu, register: number): void {
   cpu.m16[FP_SIGN_EXPONENT_16 + register] = 0xffff;
 }
 
-/** Linear address of a 16-byte operand. A wrong alignment is found before the segment's limit, even with SS (silicon). */
+/**
+ * Linear address of a 16-byte operand. A wrong alignment is found before the segment's limit, even with SS (silicon).
+ */
 function aligned128(cpu: Cpu, code: Int32Array, pc: number, write: boolean): number {
   const segment = segmentOf(code, pc);
   const offset = effectiveOffset(cpu, code, pc);

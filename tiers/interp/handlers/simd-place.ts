@@ -1,6 +1,6 @@
 // Where the operands of plain SSE instructions lie, as byte addresses of the machine's one memory: XMM registers in the
-// CPU block, memory that may be accessed directly. −1 stands for everything else, which is the general handlers'. Shared by
-// simd-plain.ts and simd-plain-convert.ts. SDM 1 §10.4.1 (alignment), SDM 3 table 13-1 (who may execute).
+// CPU block, memory that may be accessed directly. −1 stands for everything else, which is the general handlers'.
+// Shared by simd-plain.ts and simd-plain-convert.ts. SDM 1 §10.4.1 (alignment), SDM 3 table 13-1 (who may execute).
 
 import * as record from '../../../src/core/isa/record.ts';
 import * as tlbBits from '../../../src/core/memory/tlb.ts';

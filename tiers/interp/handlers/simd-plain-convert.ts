@@ -1,6 +1,6 @@
-// SSE conversions and moves as programs use them nearly always, by the rules of simd-plain.ts: registers available, memory
-// plain and aligned, normal numbers and zeros; false before anything has changed, true when all is done. SDM 2 under each
-// name.
+// SSE conversions and moves as programs use them nearly always, by the rules of simd-plain.ts: registers available,
+// memory plain and aligned, normal numbers and zeros; false before anything has changed, true when all is done. SDM 2
+// under each name.
 
 import * as limits from '../../../src/core/cpu/float/ieee/limits.ts';
 import * as environment from '../../../src/core/cpu/float/ieee/environment.ts';

@@ -1,8 +1,8 @@
 // SSE arithmetic and comparisons as programs use them nearly always: XMM registers available, memory plain and aligned,
-// normal numbers and zeros. Host arithmetic where core/cpu/float/ieee/fast-path.ts proves it; PE is set here when a result is
-// inexact. Each function answers false before anything has changed, and the row's general handler then does the
-// instruction from the start; true when it has done all of it. Doubles are arguments and results only of functions small
-// enough to be inlined: the host engine would allocate them. SDM 2 under each name.
+// normal numbers and zeros. Host arithmetic where core/cpu/float/ieee/fast-path.ts proves it; PE is set here when a
+// result is inexact. Each function answers false before anything has changed, and the row's general handler then does
+// the instruction from the start; true when it has done all of it. Doubles are arguments and results only of functions
+// small enough to be inlined: the host engine would allocate them. SDM 2 under each name.
 
 import * as limits from '../../../src/core/cpu/float/ieee/limits.ts';
 import * as environment from '../../../src/core/cpu/float/ieee/environment.ts';

@@ -109,7 +109,10 @@ export function elementHost(cpu: Cpu, segment: number, offset: number, size: num
   return hostSpan(cpu, linear, write);
 }
 
-/** How many elements from the one at `host` on, in the direction of DF, lie in its page, the segment and the offset's range. */
+/**
+ * How many elements from the one at `host` on, in the direction of DF, lie in its page, the segment and the offset's
+ * range.
+ */
 export function elementCount(
   cpu: Cpu,
   code: Int32Array,

@@ -68,7 +68,9 @@ function loadTable(baseWord: number, limitWord: number): Handler {
   });
 }
 
-/** SGDT, SIDT. The manual zeroes the top byte of the base for a 16-bit operand; silicon since the 386 stores all of it. */
+/**
+ * SGDT, SIDT. The manual zeroes the top byte of the base for a 16-bit operand; silicon since the 386 stores all of it.
+ */
 function storeTable(baseWord: number, limitWord: number): Handler {
   return (cpu, code, pc) => {
     const limitAt = addressOf(cpu, code, pc, 2, true);

@@ -70,8 +70,8 @@ function stateImage(cpu: Cpu, code: Int32Array, pc: number, bytes: number, write
 }
 
 /**
- * Where the image of FXSAVE lies, checked in silicon's order: limit of four bytes, alignment (#AC where it applies and not even 4
- * divides), that the segment may be written, last byte, first byte.
+ * Where the image of FXSAVE lies, checked in silicon's order: limit of four bytes, alignment (#AC where it applies and
+ * not even 4 divides), that the segment may be written, last byte, first byte.
  */
 function fxImage(cpu: Cpu, code: Int32Array, pc: number, write: boolean): Image {
   const offset = effectiveOffset(cpu, code, pc);

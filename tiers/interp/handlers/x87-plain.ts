@@ -99,9 +99,9 @@ function note(cpu: Cpu, code: Int32Array, pc: number): void {
 
 /**
  * Host address of a memory operand of `bytes` that may be read (or written) directly: all in one page, on a multiple of
- * four or of its size, unable to raise #AC; else −1. `deny` is the TLB's bit for the supervisor. Raises #GP(0) and #SS(0)
- * as the general way does. Where there is an address nothing can fault any more, so that the instruction and data
- * pointers are noted here; the general way would note the same.
+ * four or of its size, unable to raise #AC; else −1. `deny` is the TLB's bit for the supervisor. Raises #GP(0) and
+ * #SS(0) as the general way does. Where there is an address nothing can fault any more, so that the instruction and
+ * data pointers are noted here; the general way would note the same.
  */
 function place(cpu: Cpu, code: Int32Array, pc: number, bytes: number, deny: number): number {
   const m32 = cpu.m32;
@@ -198,8 +198,8 @@ function fetchRegister(cpu: Cpu, register: number): void {
 }
 
 /**
- * FADD and its like: the source in the words OPERAND; gives the destination's physical number, or −1. ST(i) with ST(0), or ST(0)
- * with a single or double.
+ * FADD and its like: the source in the words OPERAND; gives the destination's physical number, or −1. ST(i) with ST(0),
+ * or ST(0) with a single or double.
  */
 export function beginReal(cpu: Cpu, code: Int32Array, pc: number): number {
   const m32 = cpu.m32;

@@ -16,15 +16,18 @@ enum { PAGE = 4096, SLOT_COUNT = 128, LDT_COUNT = 64, FX_BYTES = 288 };
 enum { REQUEST_BYTES_MAX = 16 << 20, RESPONSE_BYTES_MAX = 32 << 20 };
 enum { TICK_MICROSECONDS = 10000, TICKS_TO_TIMEOUT = 2 };
 enum { PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 };
-enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000 };
+enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20, MAP_NORESERVE = 0x4000,
+       MAP_POPULATE = 0x8000 };
 enum { SIGILL = 4, SIGTRAP = 5, SIGBUS = 7, SIGFPE = 8, SIGSEGV = 11, SIGPROF = 27, SIGSYS = 31 };
 enum {
-  SYS_read = 0, SYS_write = 1, SYS_mmap = 9, SYS_mprotect = 10, SYS_munmap = 11, SYS_rt_sigaction = 13, SYS_rt_sigreturn = 15,
+  SYS_read = 0, SYS_write = 1, SYS_mmap = 9, SYS_mprotect = 10, SYS_munmap = 11, SYS_rt_sigaction = 13,
+  SYS_rt_sigreturn = 15,
   SYS_madvise = 28, SYS_setitimer = 38, SYS_exit = 60, SYS_sigaltstack = 131, SYS_modify_ldt = 154, SYS_prctl = 157,
   SYS_mlockall = 151, SYS_exit_group = 231, SYS_memfd_create = 319
 };
 /* How a case ended; the same numbers stand in protocol.ts. */
-enum { STOP_FAULT, STOP_TIMEOUT, STOP_SYSCALL, STOP_REJECTED_ENTRY, STOP_REJECTED_DESCRIPTOR, STOP_REJECTED_MAPPING, STOP_MALFORMED, STOP_TICK };
+enum { STOP_FAULT, STOP_TIMEOUT, STOP_SYSCALL, STOP_REJECTED_ENTRY, STOP_REJECTED_DESCRIPTOR, STOP_REJECTED_MAPPING,
+       STOP_MALFORMED, STOP_TICK };
 enum { FLAG_TF = 0x100, FLAG_FIXED = 0x202, FLAGS_SETTABLE = 0x254dd5 }; /* CF PF AF ZF SF TF DF OF NT RF AC ID */
 enum { FLAT_CODE32 = 0x23, LONG_CODE = 0x33 };
 
@@ -33,7 +36,8 @@ static long sys6(long number, long a, long b, long c, long d, long e, long f) {
   register long r10 __asm__("r10") = d;
   register long r8 __asm__("r8") = e;
   register long r9 __asm__("r9") = f;
-  __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+  __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory");
   return result;
 }
 #define sys(number, a, b, c, d) sys6(number, (long)(a), (long)(b), (long)(c), (long)(d), 0, 0)
@@ -180,7 +184,8 @@ static int wantPage(u32 linear, u32 protection, u32 fill) {
   }
   if (!slots[index].mapped || slots[index].protection != protection) {
     /* Populated at once, so that a first touch is never a not-present fault of the kernel's own making. */
-    long at = sys6(SYS_mmap, linear, PAGE, (long)(PROT_READ | protection), MAP_SHARED | MAP_FIXED | MAP_POPULATE, framesFile, (long)index * PAGE);
+    long at = sys6(SYS_mmap, linear, PAGE, (long)(PROT_READ | protection), MAP_SHARED | MAP_FIXED | MAP_POPULATE,
+                   framesFile, (long)index * PAGE);
     if (at != (long)linear) { slots[index].mapped = 0; return 0; }
     if (!slots[index].mapped || slots[index].linear != linear) slots[index].filled = 0;
     slots[index].mapped = 1;
@@ -220,7 +225,8 @@ static int patch(u32 address, const u8 *bytes, u32 count) {
 struct UserDescriptor { u32 index, base, limit, flags; };
 static struct { u32 base, limit, flags; u8 set, used; } ldt[LDT_COUNT];
 
-/* flags as in linux/ldt.h: 32-bit 1, contents 2 bits, read/exec only 8, limit in pages 16, not present 32, usable 64. */
+/* flags as in linux/ldt.h: 32-bit 1, contents 2 bits, read/exec only 8, limit in pages 16, not present 32,
+   usable 64. */
 static int wantDescriptor(u32 index, u32 base, u32 limit, u32 flags) {
   if (index >= LDT_COUNT) return 0;
   ldt[index].used = 1;
@@ -264,7 +270,8 @@ struct ResultHeader {
   u32 changeCount;
 };
 
-/* An IRET to a stack segment with B=0 leaves the upper half of ESP alone: the frame is placed where RSP already has it. */
+/* An IRET to a stack segment with B=0 leaves the upper half of ESP alone: the frame is placed where RSP already
+   has it. */
 static void run(void) {
   u64 *frame = (u64 *)(iretFrames + (entry.gpr[4] & 0xffff0000u) + 0x8000);
   frame[0] = entry.eip;
@@ -292,7 +299,8 @@ static u32 prepare(const struct CaseHeader *c, const u8 *end) {
     at += sizeof *r;
     if (at > end || r->address % PAGE) return STOP_MALFORMED;
     for (u32 page = 0; page < r->pageCount; page++)
-      if (!wantPage(r->address + page * PAGE, r->protection & (PROT_WRITE | PROT_EXEC), r->fill)) return STOP_REJECTED_MAPPING;
+      if (!wantPage(r->address + page * PAGE, r->protection & (PROT_WRITE | PROT_EXEC), r->fill))
+        return STOP_REJECTED_MAPPING;
   }
   dropUnusedPages();
   for (u32 i = 0; i < c->patchCount; i++) {
@@ -412,7 +420,8 @@ static void cpuid(u32 leaf, u32 *out) {
 static long confine(void) {
   struct Filter { u16 code; u8 yes, no; u32 k; };
   enum { LOAD = 0x20, EQUAL = 0x15, RETURN = 0x06 };
-  static const u16 allowed[] = { SYS_read, SYS_write, SYS_mmap, SYS_munmap, SYS_rt_sigreturn, SYS_madvise, SYS_modify_ldt, SYS_exit_group };
+  static const u16 allowed[] = { SYS_read, SYS_write, SYS_mmap, SYS_munmap, SYS_rt_sigreturn, SYS_madvise,
+                                 SYS_modify_ldt, SYS_exit_group };
   enum { ALLOWED_COUNT = sizeof allowed / sizeof *allowed };
   struct Filter filter[5 + ALLOWED_COUNT + 2];
   u32 n = 0;
@@ -421,7 +430,8 @@ static long confine(void) {
   filter[n++] = (struct Filter){ LOAD, 0, 0, 12 };
   filter[n++] = (struct Filter){ EQUAL, ALLOWED_COUNT + 1, 0, 0 };
   filter[n++] = (struct Filter){ LOAD, 0, 0, 0 };
-  for (u32 i = 0; i < ALLOWED_COUNT; i++) filter[n++] = (struct Filter){ EQUAL, (u8)(ALLOWED_COUNT - i), 0, allowed[i] };
+  for (u32 i = 0; i < ALLOWED_COUNT; i++)
+    filter[n++] = (struct Filter){ EQUAL, (u8)(ALLOWED_COUNT - i), 0, allowed[i] };
   filter[n++] = (struct Filter){ RETURN, 0, 0, 0x00030000 };
   filter[n++] = (struct Filter){ RETURN, 0, 0, 0x7fff0000 };
   struct { u16 length; struct Filter *filter; } program = { (u16)n, filter };
@@ -457,7 +467,8 @@ static void setUp(void) {
   static const u8 signals[] = { SIGILL, SIGTRAP, SIGBUS, SIGFPE, SIGSEGV, SIGPROF, SIGSYS };
   for (u32 i = 0; i < sizeof signals; i++) {
     struct { void (*handler)(void); u64 flags; void (*restorer)(void); u64 mask; } action =
-      { witness_signal, 0x4 | 0x04000000 | 0x08000000 | 0x10000000 | 0x40000000, witness_restorer, 0 }; /* SIGINFO RESTORER ONSTACK RESTART NODEFER */
+      /* SIGINFO RESTORER ONSTACK RESTART NODEFER */
+      { witness_signal, 0x4 | 0x04000000 | 0x08000000 | 0x10000000 | 0x40000000, witness_restorer, 0 };
     error = sys(SYS_rt_sigaction, signals[i], &action, 0, 8);
     if (error) refuse(3, error);
   }
@@ -490,7 +501,8 @@ __attribute__((used)) void witness_main(void) {
       const struct CaseHeader *c = (const void *)at;
       if (end - at < (long)sizeof *c || c->size < sizeof *c || c->size > end - at) die("witness: malformed request\n");
       /* Room for a result that changed every other byte of every page. */
-      if (response + RESPONSE_BYTES_MAX - out < (long)(sizeof(struct ResultHeader) + 6 * SLOT_COUNT * PAGE)) die("witness: response too long\n");
+      if (response + RESPONSE_BYTES_MAX - out < (long)(sizeof(struct ResultHeader) + 6 * SLOT_COUNT * PAGE))
+      die("witness: response too long\n");
       out = runCase(c, at + c->size, out, response + RESPONSE_BYTES_MAX);
       at += c->size;
     }

@@ -1,7 +1,7 @@
 // Plain x87 arithmetic on the register file: normal numbers and zeros, rounding to nearest, precision 53 or 64 bits,
 // #P masked or not raised. What the general functions of cpu/float do by records and classes is done here on words, for
-// the operands that programs have nearly always. Each function answers NOT_PLAIN before anything has changed, or the bits
-// to set in the status word (PE, C1; C1 is otherwise 0) with the result in its register. SDM 1 §4.8, §8.1.5, §8.3.
+// the operands that programs have nearly always. Each function answers NOT_PLAIN before anything has changed, or the
+// bits to set in the status word (PE, C1; C1 is otherwise 0) with the result in its register. SDM 1 §4.8, §8.1.5, §8.3.
 // Who may execute, empty registers, tags and pointers are the caller's. proptests/float/plain.prop.ts compares.
 
 import * as statusWord from './x87/status-word.ts';
@@ -322,8 +322,8 @@ export function dividePlain(cpu: Cpu, register: number, isReversed: boolean): nu
   const divisorLow = divisorLo & 0xffff;
   let first = 0;
   for (let step = 0; ; step++) {
-    // Next 32 bits of the quotient. The estimate errs by less than 2^−17 and may be too large, but then by so little that
-    // the remainder, known modulo 2^64, is seen to be negative; elsewhere it is right.
+    // Next 32 bits of the quotient. The estimate errs by less than 2^−17 and may be too large, but then by so little
+    // that the remainder, known modulo 2^64, is seen to be negative; elsewhere it is right.
     const estimate = ((hi >>> 0) * 4294967296 + (lo >>> 0)) * inverse + NEAR;
     if (estimate >= 4294967296) {
       exponent = (isReversed ? exponentB - exponentA : exponentA - exponentB) + BIAS;
@@ -381,7 +381,8 @@ export function rootPlain(cpu: Cpu, register: number): number {
 
 /**
  * Register compared with the operand, normal numbers and zeros: C3, C2, C0 as the three-bit number of
- * float/x87/f80-compare.ts (0 greater, 1 less, 4 equal), or NOT_PLAIN. Nothing is raised; the control word does not matter.
+ * float/x87/f80-compare.ts (0 greater, 1 less, 4 equal), or NOT_PLAIN. Nothing is raised; the control word does not
+ * matter.
  */
 export function comparePlain(cpu: Cpu, register: number): number {
   const m32 = cpu.m32;
@@ -478,8 +479,8 @@ export const narrowed: Int32Array = new Int32Array(2);
 const stored = narrowed;
 
 /**
- * An inexact store is plain where `control` rounds to nearest and masks #P: PE, and C1 where the magnitude grew. Precision
- * control does not govern stores.
+ * An inexact store is plain where `control` rounds to nearest and masks #P: PE, and C1 where the magnitude grew.
+ * Precision control does not govern stores.
  */
 function storesInexactly(control: number): boolean {
   return (control & (RC_FIELD | PM)) === PM;
@@ -541,8 +542,8 @@ export function narrowPlainF64(cpu: Cpu, register: number): number {
 }
 
 /**
- * A register as an integer in `narrowed`, rounded by `rounding` (the RC field's number): zero, or normal and below 2^63 in
- * magnitude before and after rounding. The caller sees to the range of shorter integers.
+ * A register as an integer in `narrowed`, rounded by `rounding` (the RC field's number): zero, or normal and below 2^63
+ * in magnitude before and after rounding. The caller sees to the range of shorter integers.
  */
 export function roundPlain(cpu: Cpu, register: number, rounding: number): number {
   const m32 = cpu.m32;

@@ -1,6 +1,7 @@
 // Control registers: which values MOV CRn, LMSW and CLTS accept and what a change sets off (TLB, PDPTEs, modeKey).
 // SDM 3 §2.5 (control registers), §4.1.1–4.1.3 and §4.4.1 (paging modes, PDPTE loads), SDM 2 MOV—Move to/from
-// Control Registers. Callers have checked CPL. Unwritable and reserved bits: the P6 ignores them in CR0, CR4's raise #GP(0).
+// Control Registers. Callers have checked CPL. Unwritable and reserved bits: the P6 ignores them in CR0, CR4's raise
+// #GP(0).
 
 import { VECTOR_GP } from '../../base/vectors.ts';
 import {

@@ -86,7 +86,9 @@ export function findDescriptor(cpu: Cpu, selector: number): Descriptor | null {
   return { selector, address, low, high: systemLoad32(cpu, (address + 4) | 0) };
 }
 
-/** As findDescriptor, but null and out-of-table selectors raise `vector` with the selector (and `ext`) as error code. */
+/**
+ * As findDescriptor, but null and out-of-table selectors raise `vector` with the selector (and `ext`) as error code.
+ */
 export function fetchDescriptor(cpu: Cpu, selector: number, vector: number, ext: number): Descriptor {
   if (isNull(selector)) raise(cpu, vector, ext);
   const found = findDescriptor(cpu, selector);

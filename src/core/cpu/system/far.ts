@@ -205,8 +205,8 @@ export function fetchReturnCode(cpu: Cpu, selector: number): Descriptor {
 }
 
 /**
- * SS:ESP, CS:EIP and the data segments after a return to the outer privilege of `code`. With a 16-bit stack segment only
- * SP is loaded: the upper half of ESP stays, as on silicon.
+ * SS:ESP, CS:EIP and the data segments after a return to the outer privilege of `code`. With a 16-bit stack segment
+ * only SP is loaded: the upper half of ESP stays, as on silicon.
  */
 export function returnOuter(
   cpu: Cpu,

@@ -12,7 +12,9 @@ const UNKNOWN = 0;
 const SAME = 1;
 const DIFFERENT = 2;
 
-/** Physical address of the directory for linear page `page` with PAE, from the words of the pointer entries at `words`. */
+/**
+ * Physical address of the directory for linear page `page` with PAE, from the words of the pointer entries at `words`.
+ */
 function paeDirectory(words: Int32Array, at: number): number {
   if ((words[at] & 1) === 0) return -1;
   return words[at + 1] * 0x1_0000_0000 + ((words[at] & -4096) >>> 0);

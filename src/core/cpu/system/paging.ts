@@ -68,7 +68,9 @@ function permitted(
   return true;
 }
 
-/** Deny bits for the TLB. `leaf` is the entry that maps the page as memory now holds it: without D, writes walk again. */
+/**
+ * Deny bits for the TLB. `leaf` is the entry that maps the page as memory now holds it: without D, writes walk again.
+ */
 function setResult(cpu: Cpu, physical: number, leaf: number, rights: number, noExecute: boolean): void {
   let deny = 0;
   if ((rights & PTE_US) === 0) deny |= TLB_NO_USER_READ | TLB_NO_USER_WRITE | TLB_NO_USER_FETCH;

@@ -1,6 +1,7 @@
 // The task switch. SDM 3 §7.3 gives the steps and table 7-1 the checks: what fails before the commit point raises
 // in the old task, what fails while segment registers are loaded raises in the new one (registers, TR, CR3 and EIP
-// are then already those of the new task; its T bit is forgotten). 16- and 32-bit TSS; §7.2.1 and §7.6 have the layouts.
+// are then already those of the new task; its T bit is forgotten). 16- and 32-bit TSS; §7.2.1 and §7.6 have the
+// layouts.
 
 import { VECTOR_GP, VECTOR_NP, VECTOR_SS, VECTOR_TS } from '../../base/vectors.ts';
 import {
@@ -135,7 +136,8 @@ function saveState(cpu: Cpu, tss: number, wide: boolean, eip: number, eflags: nu
 
 /**
  * The TSS descriptor that `selector` names, for a switch by `kind`: in the GDT, of the right type (available, or busy
- * for a return), present, large enough. `vector` is raised for the first two: #GP for JMP, CALL and gates, #TS for IRET.
+ * for a return), present, large enough. `vector` is raised for the first two: #GP for JMP, CALL and gates, #TS for
+ * IRET.
  */
 export function fetchTss(cpu: Cpu, selector: number, kind: SwitchKind, vector: number, ext: number): Descriptor {
   const code = (selector & 0xfffc) | ext;
@@ -216,8 +218,8 @@ function loadSegments(cpu: Cpu, state: NewState, ext: number): void {
 
 /**
  * Switch to the task of `d` (from fetchTss). `returnEip` and `savedFlags` go into the old TSS; `ext` into error codes.
- * Sets EIP and nextEip; the caller ends with checkTaskEntry. Returns whether the new TSS is a 32-bit one (the width of a
- * pushed error code).
+ * Sets EIP and nextEip; the caller ends with checkTaskEntry. Returns whether the new TSS is a 32-bit one (the width of
+ * a pushed error code).
  */
 export function switchTask(
   cpu: Cpu,

@@ -1,5 +1,5 @@
-// What entries of the local vector table and redirection entries of the I/O APIC have in common: the bits of the low word
-// and the delivery modes in bits 10–8. SDM 3 §10.5.1 (figure 10-8), 82093AA data sheet §3.2.4. Imports nothing.
+// What entries of the local vector table and redirection entries of the I/O APIC have in common: the bits of the low
+// word and the delivery modes in bits 10–8. SDM 3 §10.5.1 (figure 10-8), 82093AA data sheet §3.2.4. Imports nothing.
 
 export const LEVEL = 0x8000;
 export const MASKED = 0x10000;

@@ -250,7 +250,9 @@ export class Pic implements Device {
     return this.master.pendingLine() >= 0;
   }
 
-  /** INTA: the vector, with the chips' state changed; IR7 of a chip that has no request left, as the data sheet says. */
+  /**
+   * INTA: the vector, with the chips' state changed; IR7 of a chip that has no request left, as the data sheet says.
+   */
   acknowledge(): number {
     const line = this.master.pendingLine();
     if (line < 0) return this.master.vectorBase | 7;

@@ -46,8 +46,8 @@ function setSegment(cpu: Cpu, segment: number, selector: number, attributes: num
 }
 
 /**
- * Memory type range registers (SDM 3 §11.11): RAM write-back, the VGA range uncacheable, the firmware area write-protected,
- * devices above 2 GiB uncacheable. They change nothing here but what a kernel reads.
+ * Memory type range registers (SDM 3 §11.11): RAM write-back, the VGA range uncacheable, the firmware area
+ * write-protected, devices above 2 GiB uncacheable. They change nothing here but what a kernel reads.
  */
 function setMemoryTypes(cpu: Cpu): void {
   const set = (msr: number, low: number, high: number): void => {

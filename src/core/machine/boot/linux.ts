@@ -134,7 +134,8 @@ function placeInitrd(size: number, kernel: KernelLayout, ramSize: number): numbe
   const needed = Math.ceil(kernel.end / PAGE_BYTES) * PAGE_BYTES + Math.ceil(size / PAGE_BYTES) * PAGE_BYTES;
   if (needed > kernel.initrdMax + 1) {
     throw new BootError(
-      `the initrd has ${mebibytes(size)}, more than this kernel can take below ${hex(kernel.initrdMax)}: give a smaller one.`,
+      `the initrd has ${mebibytes(size)}, more than this kernel can take below ${hex(kernel.initrdMax)}: give a ` +
+        `smaller one.`,
     );
   }
   throw new BootError(
@@ -190,7 +191,8 @@ export function bootLinux(cpu: Cpu, space: AddressSpace, options: LinuxOptions):
   const commandLineMax = Math.min(kernel.commandLineMax, COMMAND_LINE_SPACE - 1);
   if (commandLine.length - 1 > commandLineMax) {
     throw new BootError(
-      `the kernel command line has ${commandLine.length - 1} bytes, this kernel takes at most ${commandLineMax}: shorten --append.`,
+      `the kernel command line has ${commandLine.length - 1} bytes, this kernel takes at most ${commandLineMax}: ` +
+        `shorten --append.`,
     );
   }
   const initrdSize = options.initrd?.length ?? 0;

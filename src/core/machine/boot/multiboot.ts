@@ -84,7 +84,8 @@ function planFromHeader(image: Uint8Array, header: number): LoadPlan {
   const fileOffset = header - (headerAddress - loadAddress);
   if (loadAddress > headerAddress || fileOffset < 0) {
     throw new BootError(
-      `the multiboot header says that it lies at ${hex(headerAddress)} in an image that starts at ${hex(loadAddress)}: ` +
+      `the multiboot header says that it lies at ${hex(headerAddress)} in an image that starts at ` +
+        `${hex(loadAddress)}: ` +
         'its address fields are wrong, or the file is cut at its start.',
     );
   }
@@ -118,7 +119,8 @@ function planKernel(image: Uint8Array): LoadPlan {
   const unknown = flags & 0xffff & ~UNDERSTOOD;
   if (unknown !== 0) {
     throw new BootError(
-      `the multiboot header requires features ${hex(unknown)} that multiboot 1 does not define: build it for multiboot 0.6.96.`,
+      `the multiboot header requires features ${hex(unknown)} that multiboot 1 does not define: build it for ` +
+        `multiboot 0.6.96.`,
     );
   }
   return (flags & HAS_ADDRESSES) !== 0 ? planFromHeader(image, header) : parseElf(image);
@@ -227,7 +229,8 @@ export function bootMultiboot(cpu: Cpu, space: AddressSpace, options: MultibootO
   }
   if (infoAddress + blockSize() > ramSize) {
     throw new BootError(
-      `no memory is left above the kernel for the boot information, ${memoryAdvice(infoAddress + blockSize(), ramSize)}`,
+      `no memory is left above the kernel for the boot information, ` +
+        `${memoryAdvice(infoAddress + blockSize(), ramSize)}`,
     );
   }
 

@@ -5,6 +5,8 @@
 import { gzipSync } from 'fflate';
 import { characterDevice, directory, regularFile, symbolicLink, writeCpio, type CpioEntry } from './cpio.ts';
 
+const RUN_QUOTED = String.raw`-e 's/.*[[:space:]]run="\([^"]*\)".*/\1/p'`;
+const RUN_WORD = String.raw`-e 's/.*[[:space:]]run=\([^[:space:]"]*\).*/\1/p'`;
 /** Runs as process 1. sed takes run="…" or run=word from the command line; quotes inside are not supported. */
 const INIT = `#!/bin/sh
 export PATH=/bin:/sbin:/usr/bin HOME=/root TERM=linux
@@ -13,7 +15,7 @@ mount -t sysfs sysfs /sys
 mount -t devtmpfs devtmpfs /dev 2>/dev/null
 hostname reprise
 echo BOOTED
-run=$(sed -n -e 's/.*[[:space:]]run="\\([^"]*\\)".*/\\1/p' -e t -e 's/.*[[:space:]]run=\\([^[:space:]"]*\\).*/\\1/p' /proc/cmdline)
+run=$(sed -n ${RUN_QUOTED} -e t ${RUN_WORD} /proc/cmdline)
 cd /root
 if [ -n "$run" ]; then
   sh -c "$run"

@@ -44,7 +44,8 @@ function runProgram(program: string, args: readonly string[], cwd?: string): Pro
       if (error.code !== 'ENOENT') return failed(error);
       failed(
         new GuestSetupError(
-          `${program} was not found: this command needs a Debian or Ubuntu system (or a container of one) with apt and dpkg.`,
+          `${program} was not found: this command needs a Debian or Ubuntu system (or a container of one) with ` +
+            `apt and dpkg.`,
         ),
       );
     });
@@ -144,7 +145,8 @@ export async function unpackPackage(packageFile: string, target: string): Promis
   const { status, stderr } = await runProgram('dpkg-deb', ['--extract', packageFile, target]);
   if (status !== 0) {
     throw new GuestSetupError(
-      `${packageFile} cannot be unpacked (${stderr.trim().split('\n').at(-1)}): delete it and run again to download it anew.`,
+      `${packageFile} cannot be unpacked (${stderr.trim().split('\n').at(-1)}): delete it and run again to ` +
+        `download it anew.`,
     );
   }
 }

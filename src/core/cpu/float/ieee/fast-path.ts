@@ -1,12 +1,12 @@
 /**
  * Host arithmetic for SSE where it is provably the guest's: ECMAScript numbers are IEEE doubles, + − × ÷ are rounded to
- * nearest even, and Math.fround rounds once more to single, which for + − × ÷ of two singles is the same as rounding once
- * (53 ≥ 2·24 + 2). Taken only when RC is nearest and #P masked, the operands are normal or zero and the result is normal
- * (above the least normal, where underflow could be in doubt) or an exact zero: then no flag but PE can change and no NaN
- * arises. Everything else answers NOT_TAKEN and goes the integer way. While PE is not sticky yet, the functions below
- * tell whether a result is exact, by sums and products that leave no rounding error out. Square roots are approximated and
- * taken when their residual proves them. Not for the x87, whose C1 needs the direction of rounding and whose significand
- * has 64 bits.
+ * nearest even, and Math.fround rounds once more to single, which for + − × ÷ of two singles is the same as rounding
+ * once (53 ≥ 2·24 + 2). Taken only when RC is nearest and #P masked, the operands are normal or zero and the result is
+ * normal (above the least normal, where underflow could be in doubt) or an exact zero: then no flag but PE can change
+ * and no NaN arises. Everything else answers NOT_TAKEN and goes the integer way. While PE is not sticky yet, the
+ * functions below tell whether a result is exact, by sums and products that leave no rounding error out. Square roots
+ * are approximated and taken when their residual proves them. Not for the x87, whose C1 needs the direction of rounding
+ * and whose significand has 64 bits.
  */
 import * as limits from './limits.ts';
 
@@ -90,8 +90,8 @@ function isPlainF32(a: number): boolean {
 }
 
 /**
- * Whether a sum of plain doubles (or of singles, rounded to single) is exact. An error would be a multiple of the smaller
- * operand's last bit, and one of the two differences then shows it: it cannot be lost to rounding in both.
+ * Whether a sum of plain doubles (or of singles, rounded to single) is exact. An error would be a multiple of the
+ * smaller operand's last bit, and one of the two differences then shows it: it cannot be lost to rounding in both.
  */
 export function isExactSum(a: number, b: number, sum: number): boolean {
   return sum - a === b && sum - b === a;
@@ -99,7 +99,9 @@ export function isExactSum(a: number, b: number, sum: number): boolean {
 
 /** 2^27 + 1, by which Veltkamp's multiplication splits a double into two halves of 26 bits. */
 const SPLITTER = 134217729;
-/** 2^900 and 2^−900: between them no product of two halves overflows or loses bits as a denormal, with room to spare. */
+/**
+ * 2^900 and 2^−900: between them no product of two halves overflows or loses bits as a denormal, with room to spare.
+ */
 const GREATEST_SPLIT = 8.452712498170644e270;
 const LEAST_SPLIT = 1.1830521861667747e-271;
 
@@ -148,8 +150,8 @@ export function isExactQuotientF32(a: number, b: number, quotient: number): bool
 }
 
 /**
- * The square root of a number in [1, 4) to more than 32 bits: a parabola within 1 in 198 of it, then two of Heron's steps.
- * Math.sqrt is not for the core: its last bit is the host's affair.
+ * The square root of a number in [1, 4) to more than 32 bits: a parabola within 1 in 198 of it, then two of Heron's
+ * steps. Math.sqrt is not for the core: its last bit is the host's affair.
  */
 function rootNear(radicand: number): number {
   const first = 0.51855363 + (0.52601009 - 0.03954008 * radicand) * radicand;
@@ -174,8 +176,8 @@ const LAST_F64 = 2.220446049250313e-16;
 const LAST_F32 = 1.1920928955078125e-7;
 
 /**
- * Whether `root`, at least 1 and below 2, is the square root of `radicand` in [1, 4), rounded to nearest: EXACT, INEXACT,
- * or UNKNOWN when it is not the right one or not proven so. With u the last bit, rounding to nearest asks that
+ * Whether `root`, at least 1 and below 2, is the square root of `radicand` in [1, 4), rounded to nearest: EXACT,
+ * INEXACT, or UNKNOWN when it is not the right one or not proven so. With u the last bit, rounding to nearest asks that
  * −root·u + u²/4 < radicand − root² < root·u + u²/4 (below a root of 1 doubles lie closer, but no radicand does); the
  * middle is a multiple of u² and a double wherever it lies between the bounds.
  */

@@ -1,9 +1,9 @@
 /**
  * RCPSS and RSQRTSS (and by element RCPPS, RSQRTPS): approximations with a relative error of at most 1.5 · 2^−12 (Intel
- * SDM volume 2). The manual leaves the bits open, and Intel's and AMD's differ; these are an AMD family 19h processor's,
- * where the result has 12 bits of fraction and depends on the upper 12 bits of the operand's alone. It is kept as the
- * difference, −1 to 2, from the value at the middle of each of the 4096 intervals; measured over all 2^23 fractions.
- * Neither raises exceptions nor heeds MXCSR: denormals are zeros, and results too small become zero.
+ * SDM volume 2). The manual leaves the bits open, and Intel's and AMD's differ; these are an AMD family 19h
+ * processor's, where the result has 12 bits of fraction and depends on the upper 12 bits of the operand's alone. It is
+ * kept as the difference, −1 to 2, from the value at the middle of each of the 4096 intervals; measured over all 2^23
+ * fractions. Neither raises exceptions nor heeds MXCSR: denormals are zeros, and results too small become zero.
  */
 
 /** Differences plus one, three to a character, lowest bits first, in the alphabet of base 64. */
@@ -71,7 +71,9 @@ function makeTable(deltas: string, ideal: (doubledMiddle: number, above: number)
   return table;
 }
 
-/** floor(8192 / √(m·scale)) for m = doubledMiddle / 8192; it falls with m, so the search goes on from the last value. */
+/**
+ * floor(8192 / √(m·scale)) for m = doubledMiddle / 8192; it falls with m, so the search goes on from the last value.
+ */
 function rootFrom(doubledMiddle: number, above: number, scale: number): number {
   while (above * above * doubledMiddle * scale > 549755813888) above--;
   return above;

@@ -1,9 +1,9 @@
 /**
  * FSIN, FCOS, FSINCOS, FPTAN, FPATAN, F2XM1, FYL2X, FYL2XP1 (Intel SDM volume 2; volume 1, section 8.3.10 on accuracy):
  * the true value to more than 100 bits, then rounded once by RC; PC does not matter. The circular
- * functions reduce their argument by the π that they are handed: silicon's has 66 bits (volume 1, section 8.3.8), and the
- * rest of the reduction is exact there too. Special cases follow the manual's tables and, where these leave room (operands out of range; exact results, which are
- * reported as inexact), silicon.
+ * functions reduce their argument by the π that they are handed: silicon's has 66 bits (volume 1, section 8.3.8), and
+ * the rest of the reduction is exact there too. Special cases follow the manual's tables and, where these leave room
+ * (operands out of range; exact results, which are reported as inexact), silicon.
  */
 import {
   arcTangent,
@@ -51,7 +51,9 @@ function significandOf(a: { hi: number; lo: number }): bigint {
   return (BigInt(a.hi >>> 0) << 32n) | BigInt(a.lo >>> 0);
 }
 
-/** A significand with 64 zero bits below it, moved by the smallest step: rounds as its neighbour at no distance does. */
+/**
+ * A significand with 64 zero bits below it, moved by the smallest step: rounds as its neighbour at no distance does.
+ */
 function beside(significand: bigint, step: bigint): bigint {
   return (significand << 64n) + step;
 }

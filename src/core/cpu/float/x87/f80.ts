@@ -184,7 +184,9 @@ export function packF80Full(environment: FloatEnvironment, sign: number, exponen
   out.lo = lo;
 }
 
-/** Rounds `result` in place to a precision; gives bit 0 = inexact, bit 1 = rounded up, bit 2 = carried out of the top. */
+/**
+ * Rounds `result` in place to a precision; gives bit 0 = inexact, bit 1 = rounded up, bit 2 = carried out of the top.
+ */
 function roundResult(rounding: number, sign: number, precision: number): number {
   let hi = result.hi;
   let lo = result.lo;

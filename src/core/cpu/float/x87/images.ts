@@ -1,8 +1,9 @@
 // The images that FNSTENV, FNSAVE, FLDENV, FRSTOR, FXSAVE and FXRSTOR move. SDM 1 §8.1.10 (figures 8-9 to 8-12: the
 // four layouts of the environment), §10.5 (table 10-2: FXSAVE). The caller has checked the first and the last byte:
-// nothing here faults but FXRSTOR for MXCSR, and the middle of an image that wraps at the end of a 16-bit address, which
-// silicon moves in pieces of 2 to 16 bytes, each with its own offset. Words above 16-bit fields are stored as ones, as silicon does.
-// FXSAVE keeps the pointers always, as Intel's processors do (AMD's only while an exception is pending).
+// nothing here faults but FXRSTOR for MXCSR, and the middle of an image that wraps at the end of a 16-bit address,
+// which silicon moves in pieces of 2 to 16 bytes, each with its own offset. Words above 16-bit fields are stored as
+// ones, as silicon does. FXSAVE keeps the pointers always, as Intel's processors do (AMD's only while an exception is
+// pending).
 
 import { VECTOR_GP } from '../../../base/vectors.ts';
 import type { F80 } from './f80.ts';

@@ -73,7 +73,9 @@ export function prepare(cpu: Cpu): void {
   useControlWord(fp, cpu.m32[FP_CONTROL]);
 }
 
-/** After computing: the flags of `fp` become sticky, C1 tells the rounding, an unmasked exception is pending from now. */
+/**
+ * After computing: the flags of `fp` become sticky, C1 tells the rounding, an unmasked exception is pending from now.
+ */
 export function finish(cpu: Cpu): void {
   const flags = fp.flags;
   let status = (cpu.m32[FP_STATUS] & ~C1) | flags | (fp.roundedUp << 9);
