@@ -3,6 +3,7 @@
 // what and how much, what is linked, unlinked and thrown away) is invisible to the guest: any policy (policy.ts) and
 // any backend (runtime/backend.ts), whenever its functions become ready, give the same states at the same ticks.
 
+import { Random } from '../src/core/base/random.ts';
 import type { Engine } from '../src/core/machine/engine.ts';
 import type { Cpu } from '../src/core/state/cpu.ts';
 import { RAM_BASE } from '../src/core/state/layout.ts';
@@ -56,7 +57,7 @@ export class CompilingEngine implements Engine {
   private waitingSince = 0;
   /** How often code was changed under functions, by host address of their entry. */
   private readonly losses = new Map<number, number>();
-  private random: number;
+  private random: Random;
   /** Executions at which a new block is looked at. */
   private hotAfter: number;
 
@@ -70,7 +71,7 @@ export class CompilingEngine implements Engine {
     this.cpu = cpu;
     this.name = name;
     this.policy = policy;
-    this.random = policy.seed | 1;
+    this.random = new Random(policy.seed);
     this.hotAfter = Math.max(1, policy.threshold);
     this.passes = passes;
     this.blocks = new BlockCache(cpu, {
@@ -97,7 +98,7 @@ export class CompilingEngine implements Engine {
     this.interpreter.drop();
     // From here on as an engine that has just been made: a run from a snapshot comes out the same each time.
     this.losses.clear();
-    this.random = this.policy.seed | 1;
+    this.random = new Random(this.policy.seed);
   }
 
   /** Go on under another policy. Blocks count down from the threshold they were made under: a lower one starts anew. */
@@ -108,19 +109,9 @@ export class CompilingEngine implements Engine {
     if (isLower) this.drop();
   }
 
-  /** Pseudo-random number below `limit` (xorshift32). */
-  private below(limit: number): number {
-    let x = this.random;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.random = x;
-    return (x >>> 0) % limit;
-  }
-
   private maybeEvict(): void {
-    if (this.units.linked.size === 0 || this.below(1000) >= this.policy.evict) return;
-    let at = this.below(this.units.linked.size);
+    if (this.units.linked.size === 0 || this.random.below(1000) >= this.policy.evict) return;
+    let at = this.random.below(this.units.linked.size);
     for (const unit of this.units.linked.values()) {
       if (at-- === 0) {
         this.remove(unit);

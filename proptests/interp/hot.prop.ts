@@ -2,6 +2,7 @@
 // test ties them to the names in specialise.ts. Also holds the loop and the handlers against each other on
 // the built-in guests: the same run with every instruction done by its handler gives the same state.
 
+import { CONDITION_SPELLINGS } from '../../src/core/base/names.ts';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,10 +19,9 @@ import { projectRoot } from '../support/poison.ts';
 test('every case of the inner loop has the number of its name', () => {
   const source = readFileSync(join(projectRoot, 'tiers/interp/hot.ts'), 'utf8');
   const cases = [...source.matchAll(/^ {8}case (\d+):(?: \{)?\s*\/\/ (\w+)/gm)];
-  const conditions = ['O', 'NO', 'B', 'AE', 'E', 'NE', 'BE', 'A', 'S', 'NS', 'P', 'NP', 'L', 'GE', 'LE', 'G'];
   const numbers = new Map<string, number>(Object.entries(HOT));
-  conditions.forEach((name, i) => {
-    numbers.set(`J${name}`, HOT.JCC + i);
+  CONDITION_SPELLINGS.forEach((spellings, i) => {
+    for (const spelling of spellings) numbers.set(`J${spelling.toUpperCase()}`, HOT.JCC + i);
   });
   numbers.set('HOT_END', 1);
   assert.ok(cases.length > 90, `found ${cases.length} cases with a name`);

@@ -5,6 +5,7 @@
  * A tree is a map from path to text, so that tidy.prop.ts can show on small invented trees that every rule fires.
  * Rules look at tokens (tokens.ts), never at raw text, except those about lines and paths.
  */
+import { checkFacts } from './facts.ts';
 import { checkProse } from './paths.ts';
 import { type ImportedModule, importsOf, type Token, tokenize } from './tokens.ts';
 
@@ -461,6 +462,7 @@ export function tidy(tree: Tree, longAllowed: Readonly<Record<string, string>> =
     ...sources.flatMap(checkShape),
     ...checkLines(tree, longAllowed),
     ...checkProse(tree),
+    ...checkFacts(sources),
   ];
   const order = (violation: Violation): string => `${violation.path}:${String(violation.line).padStart(6, '0')}`;
   return violations.sort((a, b) => (order(a) < order(b) ? -1 : 1));

@@ -134,7 +134,7 @@ export class Program {
       else if (values === 1)
         for (const one of [a, b]) push(`mov ${one}, [${CORNERS + 4 * dice.below(NUMBERS.length)}]`);
       if (dice.below(3) === 0) push(`${dice.pick(['inc', 'dec'])} ${a}`);
-      const conditions = ['o', 'no', 'z', 'nz', 'be', 'nbe', 'le', 'nle', 'b', 'nb', 'l', 'nl'];
+      const conditions = CONDITIONS.filter((name) => !/[sp]/.test(name));
       const op = dice.pick(['cmp', 'cmp', 'cmp', 'sub', 'add', 'adc', 'sbb']);
       const isNarrow = dice.below(4) === 0;
       // Looked at more than once: CMP leaves what it compares.

@@ -5,6 +5,7 @@
  * intervals that change every time and notes where. A world is a multiboot guest from one seed; it ends by the
  * debug-exit port.
  */
+import { REGISTERS_16 } from '../../src/core/base/names.ts';
 import { Random } from '../../src/core/base/random.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { CONSTANT_COUNT, CONSTANTS, CORNERS, DATA, DATA_BYTES, NUMBERS, Program, REGISTERS } from './programs.ts';
@@ -155,7 +156,7 @@ ${back}:`;
 
   private narrowLine(): string {
     const { dice } = this;
-    const words = ['ax', 'cx', 'dx', 'bx', 'si', 'di'];
+    const words = REGISTERS_16.filter((name) => !/[sb]p/.test(name));
     const [a, b] = [dice.pick(words), dice.pick(words)];
     return dice.pick([
       `${dice.pick(['add', 'sub', 'adc', 'sbb', 'xor', 'and', 'cmp'])} ${a}, ${b}`,

@@ -4,6 +4,7 @@
 // ever the plain path. Registers and flags live in the CPU block at all times: leaving is free.
 // Why one huge function: a switch over flat records needs no warm-up and no calls (MEASUREMENTS.md).
 
+import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import * as flags from '../../src/core/state/flags.ts';
 import * as record from '../../src/core/isa/record.ts';
 import * as layout from '../../src/core/state/layout.ts';
@@ -1305,6 +1306,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
   return left + reserve <= 0 ? LEFT_AT_END : why;
 }
 
-const EMPTY = new Int32Array(4096);
+/** The table of a page without blocks. */
+const EMPTY = new Int32Array(PAGE_BYTES);
 
 const CALL_TICKS_MAX = 1 << 18;

@@ -4,6 +4,7 @@
  * of a Linux process. Every vector leads through the IDT to a HLT in ring 0, so that exception delivery with its frame,
  * error codes and RF is under test as well. What the supervisor needs lies at a linear address that cases seldom name.
  */
+import { TOP_SHIFT } from '../../../src/core/cpu/float/x87/status-word.ts';
 import { PAGE_BYTES } from '../../../src/core/base/pages.ts';
 import { SEGMENTS } from '../../../src/core/base/names.ts';
 import { SILENT_OUTPUT } from '../../../src/core/board/silent.ts';
@@ -392,8 +393,6 @@ function setSegment(cpu: Cpu, c: MachineCase, segment: number, selector: number)
 }
 
 // ---- FXSAVE image (SDM 1 table 10-2): registers by stack position, tags by physical register ----
-
-const TOP_SHIFT = 11;
 
 function writeFx(cpu: Cpu, fx: Uint8Array): void {
   const { m32 } = cpu;

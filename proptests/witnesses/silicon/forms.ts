@@ -2,6 +2,7 @@
  * The rows of the contract taken apart: every row × encoding × register or memory form × operand size is one form,
  * the unit of coverage. Reads the notation of src/core/isa/row.ts; chooses nothing.
  */
+import { SEGMENTS } from '../../../src/core/base/names.ts';
 import { ROWS } from '../../../src/core/isa/ops.ts';
 import type { Row } from '../../../src/core/isa/row.ts';
 import { SIMD_ROWS } from '../../../src/core/isa/rows-simd.ts';
@@ -37,7 +38,10 @@ export const NO_PREFIX_ALLOWED = 1;
 export const NO_MODRM = -1;
 export const ANY_REG_FIELD = 8;
 
-const LITERALS = new Set(['AL', 'eAX', 'CL', 'DX', 'ES', 'CS', 'SS', 'DS', 'FS', 'GS', 'ST0', 'STi', '1']);
+const LITERALS = new Set([
+  ...['AL', 'eAX', 'CL', 'DX', 'ST0', 'STi', '1'],
+  ...SEGMENTS.map((name) => name.toUpperCase()),
+]);
 /** Places that the rm field of ModRM names. */
 const RM_PLACES = new Set(['E', 'M', 'R', 'Q', 'N', 'W', 'U']);
 const EITHER_PLACES = new Set(['E', 'Q', 'W']);

@@ -2,16 +2,15 @@
  * What of a generated case's outcome is not compared: flags that the row calls undefined, narrowed by what is known of
  * the operands, x87 condition codes, results out of range, and fields of state images that tell about the host.
  */
-import { AF, CF, OF } from '../../../src/core/state/layout.ts';
+import { C0, C1, C2, C3 } from '../../../src/core/cpu/float/x87/status-word.ts';
+import { AF, ARITHMETIC_FLAGS, CF, OF } from '../../../src/core/state/layout.ts';
 import { OBSERVED_ENVIRONMENT } from './background.ts';
 import type { Draft } from './draft.ts';
 import { type Instruction, stackTop } from './implied.ts';
 import type { Tolerance } from './vectors.ts';
 
-const STATUS_FLAGS = 0x8d5;
-/** C0, C2, C3: undefined unless the instruction reports by them. C1 is the round-up or stack fault bit. */
-const CONDITION_CODES = 0x4500;
-const C1 = 0x200;
+/** Undefined unless the instruction reports by them. C1 is the round-up or stack fault bit. */
+const REPORTING_CODES = C0 | C2 | C3;
 
 const REPORTS_BY_CONDITION_CODES = new Set(
   `FCOM FCOMP FCOMPP FUCOM FUCOMP FUCOMPP FICOM FICOMP FTST FXAM FPREM FPREM1 FLDENV FRSTOR FNINIT FNSAVE FNCLEX
@@ -49,7 +48,7 @@ export function toleranceOf(draft: Draft, it: Instruction, undefinedFlags: numbe
     memory: [],
   };
   if (it.form.area === 'x87') {
-    if (!REPORTS_BY_CONDITION_CODES.has(name)) tolerance.statusWord |= CONDITION_CODES;
+    if (!REPORTS_BY_CONDITION_CODES.has(name)) tolerance.statusWord |= REPORTING_CODES;
     if (TRIGONOMETRIC.test(name)) tolerance.statusWord &= ~0x400;
     if (COMPARES_TO_FLAGS.test(name)) tolerance.statusWord |= C1;
     if (TRANSCENDENTAL.test(name)) {
@@ -63,7 +62,7 @@ export function toleranceOf(draft: Draft, it: Instruction, undefinedFlags: numbe
   if (/^SH[LR]D/.test(name) && it.operandBits === 16 && it.shiftCount > 16) {
     if (it.form.memory) tolerance.memory.push({ address: it.memoryLinear, byteLength: 2 });
     else tolerance.registers |= 1 << it.rm;
-    tolerance.flags = STATUS_FLAGS;
+    tolerance.flags = ARITHMETIC_FLAGS;
   }
   if (/^CALL_FAR/.test(name)) {
     // Pushed, but not popped again from sight, when the target turns out to lie beyond its limit.

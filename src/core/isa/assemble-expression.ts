@@ -2,6 +2,8 @@
 // the operators of C with C's precedence, on 32-bit integers. A value is a linear form, a number plus registers times
 // factors, so that the inside of brackets and plain expressions are one grammar.
 
+import { REGISTERS_16, REGISTERS_32 } from '../base/names.ts';
+
 /** A mistake in a source, with the line it stands on. */
 export class AssemblyError extends Error {
   override name = 'AssemblyError';
@@ -105,8 +107,8 @@ export interface Linear {
 }
 
 const NO_REGISTERS: ReadonlyMap<number, number> = new Map();
-const GENERAL_32 = 'eax ecx edx ebx esp ebp esi edi'.split(' ');
-const GENERAL_16 = 'ax cx dx bx sp bp si di'.split(' ');
+const GENERAL_32: readonly string[] = REGISTERS_32;
+const GENERAL_16: readonly string[] = REGISTERS_16;
 
 /** Operators by precedence, loosest first. */
 const LEVELS: readonly (readonly string[])[] = [['|'], ['^'], ['&'], ['<<', '>>'], ['+', '-'], ['*', '/', '%']];

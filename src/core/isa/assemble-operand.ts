@@ -1,5 +1,6 @@
 // One operand of an assembly source: register, immediate, [memory], or selector:offset, with the words that may stand
 // before it (byte … oword, short, near, far, ptr, strict). Produces what encode.ts takes.
+import { REGISTERS_16, REGISTERS_32, REGISTERS_8, SEGMENTS } from '../base/names.ts';
 import { AssemblyError, type Cursor, evaluate, evaluateLinear, type Scope } from './assemble-expression.ts';
 import { type EncodeOperand, SIZE_UNKNOWN } from './encode.ts';
 import {
@@ -29,14 +30,14 @@ export interface ParsedOperand {
 
 function buildRegisters(): Map<string, EncodeOperand> {
   const registers = new Map<string, EncodeOperand>();
-  const add = (names: string, kind: number, size: number): void => {
-    names.split(' ').forEach((name, number) => registers.set(name, { kind, size, number }));
+  const add = (names: readonly string[], kind: number, size: number): void => {
+    names.forEach((name, number) => registers.set(name, { kind, size, number }));
   };
-  const numbered = (stem: string, count: number): string => Array.from({ length: count }, (_, i) => stem + i).join(' ');
-  add('al cl dl bl ah ch dh bh', KIND_REGISTER, SIZE_8);
-  add('ax cx dx bx sp bp si di', KIND_REGISTER, SIZE_16);
-  add('eax ecx edx ebx esp ebp esi edi', KIND_REGISTER, SIZE_32);
-  add('es cs ss ds fs gs', KIND_SEGMENT, SIZE_16);
+  const numbered = (stem: string, count: number): string[] => Array.from({ length: count }, (_, i) => stem + i);
+  add(REGISTERS_8, KIND_REGISTER, SIZE_8);
+  add(REGISTERS_16, KIND_REGISTER, SIZE_16);
+  add(REGISTERS_32, KIND_REGISTER, SIZE_32);
+  add(SEGMENTS, KIND_SEGMENT, SIZE_16);
   add(numbered('cr', 8), KIND_CONTROL, SIZE_32);
   add(numbered('dr', 8), KIND_DEBUG, SIZE_32);
   add(numbered('st', 8), KIND_ST, SIZE_80);

@@ -21,7 +21,7 @@ export function applyEdit(cpu: Cpu, event: InputEvent): boolean {
     return true;
   }
   if (event.kind !== 'edit-register') return false;
-  const index = EDITABLE_REGISTERS.findIndex((name) => event.register === name);
+  const index = (EDITABLE_REGISTERS as readonly string[]).indexOf(event.register);
   if (event.register === 'eip') cpu.m32[EIP] = event.value;
   else if (event.register === 'eflags') {
     foldFlags(cpu);

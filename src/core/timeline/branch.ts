@@ -16,7 +16,7 @@ import type { LogReader, LogSink } from '../log/log.ts';
 import { Session, SessionError } from '../session/session.ts';
 import type { EndReason, EngineFactory, Images, SessionEnd } from '../session/session.ts';
 import type { Packed } from '../log/payload.ts';
-import type { Way } from './timeline.ts';
+import { CHUNK_TICKS, type Way } from './timeline.ts';
 
 export interface BranchStart {
   readonly parent: LogReader;
@@ -65,8 +65,6 @@ export function readBranchParent(log: LogReader): BranchParent | null {
   const [name, header] = payload as readonly Packed[];
   return typeof name === 'string' && typeof header === 'string' ? { name, header, tick: frame.firstTick } : null;
 }
-
-const CHUNK_TICKS = 1 << 22;
 
 /** The parent's run once more, up to the branch: a live machine that records, with nothing done at `tick` yet. */
 export function* beginBranch(settings: BranchStart): Way<Session> {

@@ -19,7 +19,7 @@ import { compileExpression, ExpressionError } from './expression.ts';
 import type { Evaluator, SymbolLookup } from './expression.ts';
 import { logEvents } from '../log/log.ts';
 import type { Position } from './lookout.ts';
-import type { Stop, Timeline, Way } from './timeline.ts';
+import { CHUNK_TICKS, type Stop, type Timeline, type Way } from './timeline.ts';
 
 export class PositionError extends Error {
   override readonly name = 'PositionError';
@@ -187,9 +187,6 @@ function eventTick(timeline: Timeline, number: number, isInput: boolean): number
   );
 }
 
-/** Ticks run at a time while waiting for a text. */
-const TEXT_CHUNK_TICKS = 1 << 22;
-
 function* goToText(
   timeline: Timeline,
   { line, text, occurrence }: Extract<PositionQuery, { kind: 'serial' }>,
@@ -202,7 +199,7 @@ function* goToText(
     if (tick >= 0) return yield* timeline.seek({ tick: tick + 1, seq: 0 });
     const known = timeline.knownTick;
     if (known >= timeline.endTick) break;
-    yield* timeline.seek({ tick: known + TEXT_CHUNK_TICKS, seq: 0 });
+    yield* timeline.seek({ tick: known + CHUNK_TICKS, seq: 0 });
   }
   yield* timeline.seek(here);
   const times = occurrence === 1 ? '' : ` ${occurrence} times`;

@@ -71,7 +71,7 @@ export interface TimelineOptions {
 }
 
 /** Ticks between two yields: some 40 ms. */
-const CHUNK_TICKS = 1 << 22;
+export const CHUNK_TICKS = 1 << 22;
 /**
  * Compiling what becomes hot pays only for longer ways: on the Debian boot 10 M ticks from a checkpoint took 2 to 3 s
  * with compiling, 0.3 s without.

@@ -39,6 +39,8 @@ interface TraceEvent {
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
+/** Lines that are written at once. */
+const PARTS_MAX = 4096;
 const ROWS = {
   functions: 1,
   interrupts: 2,
@@ -75,7 +77,7 @@ class TraceFile {
 
   private add(event: TraceEvent): void {
     this.parts.push(`${this.eventCount++ === 0 ? '' : ',\n'}${JSON.stringify(event)}`);
-    if (this.parts.length >= 4096) this.flush();
+    if (this.parts.length >= PARTS_MAX) this.flush();
   }
 
   private flush(): void {
@@ -270,7 +272,7 @@ function traceLines(
   };
   const put = (part: Uint8Array): void => {
     parts.push(part);
-    if (parts.length >= 4096) flush();
+    if (parts.length >= PARTS_MAX) flush();
   };
   const write = (line: string): void => put(Buffer.from(`${line}\n`));
   const isPacked = args.has('msgpack');

@@ -42,6 +42,8 @@ export interface DebianManifest {
 }
 
 /** Write beside the target, then rename: a reader never sees half a file. */
+/** A System.map that only points elsewhere is shorter. */
+const POINTER_BYTES_MAX = 4096;
 function writeWhole(path: string, data: Uint8Array | string): void {
   writeFileSync(`${path}.new`, data);
   renameSync(`${path}.new`, path);
@@ -119,7 +121,7 @@ export async function installDebian(options: DebianOptions): Promise<DebianManif
     // Signed kernel packages carry a one-line System.map that only names the debug package.
     if (map !== undefined) {
       const contents = readFileSync(map);
-      if (contents.length > 4096) outputs['System.map'] = contents;
+      if (contents.length > POINTER_BYTES_MAX) outputs['System.map'] = contents;
     }
     const config = singleFile(join(unpacked, 'kernel/boot'), 'config-');
     if (config !== undefined) outputs.config = readFileSync(config);

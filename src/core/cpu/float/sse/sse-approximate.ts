@@ -65,7 +65,7 @@ function makeTable(deltas: string, ideal: (doubledMiddle: number, above: number)
       packed = ALPHABET.indexOf(deltas.charAt(at++));
     }
     above = ideal(8193 + 2 * i, above);
-    table[i] = above - 4096 + (packed & 3) - 1;
+    table[i] = above - INTERVAL_COUNT + (packed & 3) - 1;
     packed >>= 2;
   }
   return table;
