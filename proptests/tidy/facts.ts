@@ -1,6 +1,6 @@
 /**
- * The rule that a fact is declared once: a number that two files of the program give the same name, a list of register or
- * condition names, a vector, the size of a page, how an access becomes a number, a random generator. What has been
+ * The rule that a fact is declared once: a number that two files of the program give the same name, a list of register
+ * or condition names, a vector, the size of a page, how an access becomes a number, a random generator. What has been
  * declared is read from the tree itself (src/core/base), so that the rule knows no list of its own and needs no upkeep.
  * Hot modules bind what they import (`const { R_A } = record`), which declares nothing.
  */

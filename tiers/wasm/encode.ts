@@ -170,7 +170,7 @@ export const V = {
   i32x4_sub: 0xb1,
   i64x2_bitmask: 0xc4,
 } as const;
-const VECTOR_PREFIX = 0xfd;
+export const VECTOR_PREFIX = 0xfd;
 
 /** A buffer that grows; positions are bytes. */
 export class Bytes {

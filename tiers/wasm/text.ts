@@ -1,11 +1,10 @@
 // The instructions of a function body as text, one a line and indented, for explanations and failures: the names are
 // the specification's (§6), with _ for the dot as encode.ts spells them. Reads what encode.ts writes and nothing else.
 
-import { type Body, V, W } from './encode.ts';
+import { type Body, V, W, VECTOR_PREFIX } from './encode.ts';
 
 const NAMES = new Map<number, string>(Object.entries(W).map(([name, code]) => [code, name]));
 const VECTOR_NAMES = new Map<number, string>(Object.entries(V).map(([name, code]) => [code, name]));
-const VECTOR_PREFIX = 0xfd;
 
 const OPENS: ReadonlySet<number> = new Set([W.block, W.loop, W.if]);
 const ONE_INDEX: ReadonlySet<number> = new Set([
