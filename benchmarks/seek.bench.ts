@@ -65,10 +65,10 @@ console.log(
 );
 console.log(`reverse step: ${times(STEPS, () => finish(timeline.stepBack()))}`);
 finish(timeline.seek({ tick: timeline.endTick, seq: 0 }));
-const { m32, ramSize } = timeline.machine.cpu;
+const { m32, ramPages } = timeline.machine.memory;
 function usedWord(): number {
   for (;;) {
-    const page = random.below(ramSize >>> 12) * PAGE_BYTES;
+    const page = random.below(ramPages) * PAGE_BYTES;
     const first = (RAM_BASE + page) >>> 2;
     if (m32.subarray(first, first + 1024).some((word) => word !== 0)) return page + random.below(1024) * 4;
   }

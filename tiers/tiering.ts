@@ -6,7 +6,6 @@
 import { Random } from '../src/core/base/random.ts';
 import type { Engine } from '../src/core/machine/engine.ts';
 import type { Cpu } from '../src/core/state/cpu.ts';
-import { RAM_BASE } from '../src/core/state/layout.ts';
 import { Interpreter } from './interp/engine.ts';
 import { B_HOST, B_MODE, BlockCache } from './interp/blocks.ts';
 import { HANDLER_TABLE } from './interp/handlers.ts';
@@ -219,7 +218,7 @@ export class CompilingEngine implements Engine {
       if (this.units.linked.size >= this.policy.cache) this.makeRoom();
       this.units.link(unit, made, this.watched(made.run));
       this.figures.size += made.size;
-      this.onUnit?.('compile', unit.region.host - RAM_BASE, unit.region.blocks.length);
+      this.onUnit?.('compile', unit.region.host - this.cpu.ramBase, unit.region.blocks.length);
     });
   }
 
@@ -244,7 +243,7 @@ export class CompilingEngine implements Engine {
   /** A function goes; its entry block starts to count again. */
   private remove(unit: Unit): void {
     const { host, blocks } = unit.region;
-    if (unit.slot !== 0) this.onUnit?.('drop', host - RAM_BASE, blocks.length);
+    if (unit.slot !== 0) this.onUnit?.('drop', host - this.cpu.ramBase, blocks.length);
     this.units.remove(unit);
     this.arm(blocks[0].block);
   }

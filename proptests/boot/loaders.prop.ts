@@ -13,6 +13,7 @@ import { read32, write32 } from '../../src/core/machine/boot/bytes.ts';
 import { bootLinux, isLinuxImage } from '../../src/core/machine/boot/linux.ts';
 import { bootMultiboot, splitModuleList, type BootModule } from '../../src/core/machine/boot/multiboot.ts';
 import { AddressSpace } from '../../src/core/memory/address-space.ts';
+import { Memory } from '../../src/core/memory/memory.ts';
 import { Cpu } from '../../src/core/state/cpu.ts';
 import * as layout from '../../src/core/state/layout.ts';
 import { linuxImage, LINUX_CODE_SIZE, multibootElf, multibootFlat } from './images.ts';
@@ -22,8 +23,7 @@ const PLATFORM = { hasApic: false, hasPci: false, hasVga: false };
 const BIOS_SIZE = 0x10000;
 
 function newMachine(ramSize = RAM): Cpu {
-  const cpu = new Cpu(ramSize, BIOS_SIZE);
-  cpu.space = new AddressSpace(cpu);
+  const cpu = new Cpu(new AddressSpace(new Memory(ramSize, BIOS_SIZE)));
   return cpu;
 }
 
@@ -173,7 +173,7 @@ test('the module list is split as QEMU splits it', () => {
 test('firmware starts at the reset vector, below 4 GiB read-only and shadowed below 1 MiB', () => {
   const image = Uint8Array.from({ length: BIOS_SIZE }, (_, i) => i * 11);
   const cpu = newMachine();
-  mapBios(cpu, cpu.space, image, layout.RAM_BASE + RAM);
+  mapBios(cpu.space, image);
   bootBios(cpu, cpu.space, image);
   assert.equal(cpu.m32[layout.SEG_BASE + layout.CS] + cpu.m32[layout.EIP], -16);
   assert.equal(cpu.m32[layout.MODE_KEY], layout.MODE_REAL);

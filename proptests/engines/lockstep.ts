@@ -10,6 +10,7 @@ import { resetCpu } from '../../src/core/cpu/system/reset.ts';
 import { setFlatSegment, updateMode } from '../../src/core/cpu/system/segmentation.ts';
 import type { Engine } from '../../src/core/machine/engine.ts';
 import { AddressSpace } from '../../src/core/memory/address-space.ts';
+import { Memory } from '../../src/core/memory/memory.ts';
 import { translateFetch } from '../../src/core/memory/access.ts';
 import { flushTlb } from '../../src/core/memory/tlb.ts';
 import { Cpu, EXIT_FAULT } from '../../src/core/state/cpu.ts';
@@ -48,9 +49,10 @@ import {
 } from '../../src/core/state/layout.ts';
 import { ALIAS, CODE, DATA } from './random-code.ts';
 
-const RAM_BYTES = 0x40000;
+export const RAM_BYTES = 0x40000;
 const DIRECTORY = 0x1000;
 const TABLE = 0x2000;
+const TABLES_END = 0x3000;
 const STACK = DATA + 0x800;
 const REGISTERS = [...REGISTERS_32, 'eip', 'flags', 'fault', 'code', 'left'];
 /** Words of the x87's and of SSE's state, in the order of their fields. */
@@ -67,14 +69,21 @@ export interface Runner {
   readonly name: string;
   readonly cpu: Cpu;
   readonly engine: Engine;
+  /** Physical address of the RAM that is the runner's own. */
+  readonly physical: number;
 }
 
-export function makeRunner(name: string, makeEngine: (cpu: Cpu) => Engine): Runner {
-  const cpu = new Cpu(RAM_BYTES, 0);
-  cpu.space = new AddressSpace(cpu);
+/** On a memory of its own, or as one more processor on `space`, where its RAM begins at `physical`. */
+export function makeRunner(
+  name: string,
+  makeEngine: (cpu: Cpu) => Engine,
+  space = new AddressSpace(new Memory(RAM_BYTES)),
+  physical = 0,
+): Runner {
+  const cpu = new Cpu(space);
   cpu.ports = { read: () => 0, write: () => {} };
   resetCpu(cpu);
-  return { name, cpu, engine: makeEngine(cpu) };
+  return { name, cpu, engine: makeEngine(cpu), physical };
 }
 
 export interface Start {
@@ -129,8 +138,8 @@ function prepareFloats(cpu: Cpu, { seed, flags }: Start): void {
 
 /** Code and data as the case says; the engine keeps what it knows about bytes that do not change. */
 export function prepare(runner: Runner, start: Start): void {
-  const { cpu } = runner;
-  const { m32, space } = cpu;
+  const { cpu, physical } = runner;
+  const { m32, memory, space } = cpu;
   m32[CR0] = CR0_PE;
   const dpl = start.user ? 0x60 : 0;
   setFlatSegment(cpu, CS, start.user ? 0x1b : 8, 0xc09b | dpl);
@@ -141,19 +150,19 @@ export function prepare(runner: Runner, start: Start): void {
   all.set(start.code, CODE);
   all.set(image(start.seed & 15), DATA);
   const view = new DataView(all.buffer);
-  view.setUint32(DIRECTORY, TABLE | 7, true);
-  view.setUint32(DIRECTORY + (ALIAS >>> 22) * 4, TABLE | 7, true);
+  view.setUint32(DIRECTORY, (physical + TABLE) | 7, true);
+  view.setUint32(DIRECTORY + (ALIAS >>> 22) * 4, (physical + TABLE) | 7, true);
   for (let page = 0; page < RAM_BYTES >>> 12; page++) {
     const at = page << 12;
     const rights = at === DATA + 0x1000 ? 5 : at === DATA + 0x4000 ? 0 : 7;
-    view.setUint32(TABLE + page * 4, at | rights, true);
+    view.setUint32(TABLE + page * 4, (physical + at) | rights, true);
   }
   for (let at = 0; at < RAM_BYTES; at += 0x1000) {
     const wanted = all.subarray(at, at + 0x1000);
-    const old = new Uint8Array(cpu.m8.buffer, RAM_BASE + at, 0x1000);
-    if (Buffer.compare(wanted, old) !== 0) space.writeBytes(at, wanted);
+    const old = memory.m8.subarray(RAM_BASE + physical + at, RAM_BASE + physical + at + 0x1000);
+    if (Buffer.compare(wanted, old) !== 0) space.writeBytes(physical + at, wanted);
   }
-  m32[CR3] = DIRECTORY;
+  m32[CR3] = physical + DIRECTORY;
   m32[CR0] = CR0_PE | CR0_PG | CR0_WP;
   start.registers.forEach((value, index) => {
     m32[index] = value;
@@ -183,7 +192,7 @@ export function isFaulted(runner: Runner): boolean {
   return (runner.cpu.exitRequest & EXIT_FAULT) !== 0;
 }
 
-function stateOf(runner: Runner): number[] {
+export function stateOf(runner: Runner): number[] {
   const { cpu } = runner;
   const fault = isFaulted(runner);
   return [
@@ -199,7 +208,7 @@ function stateOf(runner: Runner): number[] {
 
 const hex = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
 
-function report(names: [string, string], a: readonly number[], b: readonly number[]): string {
+export function report(names: [string, string], a: readonly number[], b: readonly number[]): string {
   return [...REGISTERS, ...FLOATS.map(({ name }) => name)]
     .map(
       (name, i) => `${a[i] === b[i] ? ' ' : '*'} ${name.padEnd(6)} ${names[0]} ${hex(a[i])}  ${names[1]} ${hex(b[i])}`,
@@ -207,12 +216,16 @@ function report(names: [string, string], a: readonly number[], b: readonly numbe
     .join('\n');
 }
 
-function compareMemory(reference: Runner, runner: Runner, context: string): void {
-  const a = new Uint8Array(reference.cpu.m8.buffer, RAM_BASE, RAM_BYTES);
-  const b = new Uint8Array(runner.cpu.m8.buffer, RAM_BASE, RAM_BYTES);
+export function compareMemory(reference: Runner, runner: Runner, context: string): void {
+  // Page tables name other pages where the RAM lies elsewhere.
+  const from = reference.physical === runner.physical ? 0 : TABLES_END;
+  const ramOf = ({ cpu, physical }: Runner): Uint8Array =>
+    cpu.memory.m8.subarray(RAM_BASE + physical + from, RAM_BASE + physical + RAM_BYTES);
+  const a = ramOf(reference);
+  const b = ramOf(runner);
   if (Buffer.compare(a, b) === 0) return;
   const at = a.findIndex((byte, index) => byte !== b[index]);
-  assert.fail(`${context}: RAM at ${hex(at)} is ${b[at]}, not ${a[at]} (${runner.name})`);
+  assert.fail(`${context}: RAM at ${hex(from + at)} is ${b[at]}, not ${a[at]} (${runner.name})`);
 }
 
 /** `lengths`: budgets of the slices, used in turn. */

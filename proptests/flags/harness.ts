@@ -5,12 +5,14 @@
 import { Random } from '../../src/core/base/random.ts';
 import { decodeInstruction } from '../../src/core/isa/decode.ts';
 import { META_OP_MASK, R_META, RECORD_WORDS } from '../../src/core/isa/record.ts';
+import { AddressSpace } from '../../src/core/memory/address-space.ts';
+import { Memory } from '../../src/core/memory/memory.ts';
 import { Cpu, GUEST_FAULT } from '../../src/core/state/cpu.ts';
 import { getFlags, setArithmeticFlags } from '../../src/core/state/flags.ts';
 import { AF, ARITHMETIC_FLAGS, CF, EFLAGS, OF, PF, SF, ZF } from '../../src/core/state/layout.ts';
 import { HANDLER_TABLE } from '../../tiers/interp/handlers.ts';
 
-export const cpu = new Cpu(0x10000, 0);
+export const cpu = new Cpu(new AddressSpace(new Memory(0x10000)));
 cpu.m32[EFLAGS] = 2;
 
 /** One decoded 32-bit instruction, to be executed many times. */

@@ -176,22 +176,24 @@ export const MUTATIONS: readonly Mutation[] = [
       at(/^\w+ .*\[[ds]s:/),
     ],
   ]),
-  ...inFile('src/core/memory/address-space.js', [
+  ...inFile('src/core/memory/memory.js', [
     [
-      'touchCode(',
+      'touchCode(page, offset, size) {',
       'offset + size; at++',
       'offset + size - 1; at++',
       'a write to the last byte of code goes unnoticed',
       CHANGES_CODE,
     ],
+    ['markDirty(', 'DIRTY_ALL', '0', 'writes are not noted: pages keep their old digest', { says: /page \d+/ }],
+  ]),
+  ...inFile('src/core/memory/page-tables.js', [
     [
-      'touchTable(',
+      'function touchTable',
       'offset >>> shift',
       '(offset >>> shift) + 1',
       'a page table write drops the next page',
       { names: /^\w+ .*\[/, shows: /^MOV dword \[ds:0x1a/ },
     ],
-    ['markDirty(', 'DIRTY_ALL', '0', 'writes are not noted: pages keep their old digest', { says: /page \d+/ }],
   ]),
   ...inFile('src/core/memory/tlb.js', [
     [

@@ -43,7 +43,7 @@ const settings = {
 type Meddle = (machine: Machine, dice: Random) => string;
 
 function flipByte(machine: Machine, dice: Random, address: number): string {
-  machine.space.touch(RAM_BASE + address, 1);
+  machine.memory.touch(address, 1);
   machine.cpu.m8[RAM_BASE + address] ^= 1 << dice.below(8);
   return `page ${address >>> 12} `;
 }

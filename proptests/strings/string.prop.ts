@@ -11,6 +11,7 @@ import { updateMode } from '../../src/core/cpu/system/segmentation.ts';
 import { decodeInstruction } from '../../src/core/isa/decode.ts';
 import { META_OP_MASK, R_META, RECORD_WORDS } from '../../src/core/isa/record.ts';
 import { AddressSpace } from '../../src/core/memory/address-space.ts';
+import { Memory } from '../../src/core/memory/memory.ts';
 import { Cpu, EXIT_DEADLINE, EXIT_FAULT, GUEST_FAULT } from '../../src/core/state/cpu.ts';
 import { getFlags, setFlags } from '../../src/core/state/flags.ts';
 import {
@@ -42,9 +43,9 @@ const ARENA_BYTES = 0x4000;
 const DEVICE = 0x30000000;
 const EIP_HERE = 0x1000;
 
-const cpu = new Cpu(RAM_BYTES, 0);
+const cpu = new Cpu(new AddressSpace(new Memory(RAM_BYTES)));
 cpu.m32[A20] = 1;
-const space = new AddressSpace(cpu);
+const { space } = cpu;
 /** Ticks at which the device was accessed. */
 let deviceTicks: number[] = [];
 /** The device asks to leave after this many accesses. */

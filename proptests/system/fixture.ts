@@ -9,6 +9,7 @@ import { resetCpu } from '../../src/core/cpu/system/reset.ts';
 import { loadSegment, setFlatSegment, updateMode } from '../../src/core/cpu/system/segmentation.ts';
 import { loadTaskRegister } from '../../src/core/cpu/system/selectors.ts';
 import { AddressSpace } from '../../src/core/memory/address-space.ts';
+import { Memory } from '../../src/core/memory/memory.ts';
 import { Cpu, EXIT_FAULT, GUEST_FAULT } from '../../src/core/state/cpu.ts';
 import { getFlags, setFlags } from '../../src/core/state/flags.ts';
 import {
@@ -129,8 +130,7 @@ function fillTables(cpu: Cpu): void {
 
 /** Real mode with CS:EIP = 1000:0000, SS:SP = 0000:7000. */
 export function realBench(): Bench {
-  const cpu = new Cpu(RAM_SIZE, 0);
-  cpu.space = new AddressSpace(cpu);
+  const cpu = new Cpu(new AddressSpace(new Memory(RAM_SIZE)));
   cpu.ports = { read: () => 0, write: () => {} };
   resetCpu(cpu);
   for (const seg of [0, 2, 3, 4, 5]) loadSegment(cpu, seg, 0);

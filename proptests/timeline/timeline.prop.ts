@@ -274,7 +274,7 @@ test('a watchpoint finds forwards and backwards what a comparison of memory find
       go(timeline.seek({ tick: dice.below(timeline.endTick), seq: 0 }));
       const { cpu } = timeline.machine;
       const physical = (cpu.m32[4] - 4 - dice.below(16)) >>> 0;
-      if (physical >= cpu.ramSize) continue;
+      if (physical >= cpu.memory.ramBytes) continue;
       const byte = (): number => timeline.machine.space.read8(physical);
       go(timeline.seek({ tick: timeline.endTick, seq: 0 }));
       const last = go(timeline.lastWrite(physical, 1));

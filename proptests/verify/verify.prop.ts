@@ -76,7 +76,7 @@ test('interp and step do the built-in guests alike', async () => {
 const DAMAGES: Readonly<Record<string, Damage>> = {
   'a byte of memory': (cpu) => {
     const host = RAM_BASE + 0x1f0000;
-    cpu.space.touch(host, 1);
+    cpu.memory.touch(0x1f0000, 1);
     cpu.m8[host] += 0x40;
   },
   'a register': (cpu) => {

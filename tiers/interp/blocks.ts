@@ -8,7 +8,7 @@ import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { OP, ROWS } from '../../src/core/isa/ops.ts';
 import { decodeInstruction } from '../../src/core/isa/decode.ts';
 import { META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
-import { MODE_CS32, RAM_BASE } from '../../src/core/state/layout.ts';
+import { MODE_CS32 } from '../../src/core/state/layout.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import type { CodeInvalidator } from '../../src/core/machine/engine.ts';
 import { HOT_END, specialise } from './specialise.ts';
@@ -67,7 +67,7 @@ export class BlockCache implements CodeInvalidator {
   constructor(cpu: Cpu, listener: BlockListener = NOBODY) {
     this.cpu = cpu;
     this.listener = listener;
-    cpu.space.addInvalidator(this);
+    cpu.memory.addInvalidator(this);
   }
 
   /** The tables of one mode, by host page number. */
@@ -132,8 +132,9 @@ export class BlockCache implements CodeInvalidator {
     code.fill(0, block + B_ABOVE, block + BLOCK_HEADER_WORDS);
     this.pageBlocks[hostPage] = block;
     this.tableOf(mode, hostPage)[host & 0xfff] = block;
-    const ramPage = (host - RAM_BASE) >>> 12;
-    if (ramPage < this.cpu.space.ramPages) this.cpu.space.markCode(ramPage, host & 0xfff, at - host);
+    const { memory, ramBase } = this.cpu;
+    const ramPage = (host - ramBase) >>> 12;
+    if (ramPage < memory.ramPages) memory.markCode(ramPage, host & 0xfff, at - host);
     this.built++;
     this.listener.onBuilt(block);
     return block;
@@ -145,8 +146,9 @@ export class BlockCache implements CodeInvalidator {
       this.dropAll();
       return;
     }
-    const start = RAM_BASE + from;
-    const end = RAM_BASE + to;
+    const { memory, ramBase } = this.cpu;
+    const start = ramBase + from;
+    const end = ramBase + to;
     const hostPage = start >>> 12;
     const code = this.code;
     const dropped: number[] = [];
@@ -166,7 +168,12 @@ export class BlockCache implements CodeInvalidator {
     }
     this.drops += dropped.length;
     if (dropped.length > 0) this.listener.onDropped(dropped);
-    if ((this.pageBlocks[hostPage] ?? 0) === 0) this.cpu.space.unmarkCode((start - RAM_BASE) >>> 12);
+    if ((this.pageBlocks[hostPage] ?? 0) === 0) memory.unmarkCode(from >>> 12);
+  }
+
+  /** CodeInvalidator. */
+  holdsCode(page: number): boolean {
+    return (this.pageBlocks[(this.cpu.ramBase >>> 12) + page] ?? 0) !== 0;
   }
 
   /** Forget every block. */

@@ -7,6 +7,7 @@
 import { CONDITIONS } from '../../src/core/base/names.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { AddressSpace } from '../../src/core/memory/address-space.ts';
+import { Memory } from '../../src/core/memory/memory.ts';
 import { resetCpu } from '../../src/core/cpu/system/reset.ts';
 import { enterFlatMode } from '../../src/core/machine/boot/flat-mode.ts';
 import { Cpu, GUEST_FAULT } from '../../src/core/state/cpu.ts';
@@ -164,8 +165,8 @@ export function warmUp(makeEngine: (cpu: Cpu) => { run(cpu: Cpu): void }): void 
   if (isDone) return;
   isDone = true;
   const program = assemble(SOURCE);
-  const cpu = new Cpu(MEMORY_SIZE, 0x10000);
-  const space = new AddressSpace(cpu);
+  const space = new AddressSpace(new Memory(MEMORY_SIZE));
+  const cpu = new Cpu(space);
   // It reads no port; an engine with a fault might, and must come as far as being compared.
   cpu.ports = { read: () => 0, write: () => {} };
   resetCpu(cpu);

@@ -41,7 +41,7 @@ export interface Runtime extends Miss {
 
 export function makeRuntime(cpu: Cpu, code: Int32Array, handlers: HandlerTable): Runtime {
   const { m8, m16, m32, f64, tlb } = cpu;
-  const f32 = new Float32Array(m32.buffer);
+  const f32 = new Float32Array(m32.buffer, m32.byteOffset);
   const step = (processor: Cpu, pc: number, at: number, left: number, rest: number): boolean => {
     const mode = m32[MODE_KEY];
     const following = (at + (code[pc + R_POSITION] >>> 16)) | 0;

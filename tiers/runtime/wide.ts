@@ -18,7 +18,7 @@ const PM = 0x1000;
 
 export function makeWide(cpu: Cpu): Wide {
   const { m32, f64 } = cpu;
-  const f32 = new Float32Array(m32.buffer);
+  const f32 = new Float32Array(m32.buffer, m32.byteOffset);
   const { roundsFreely, isExactSum, exactnessOfProduct, exactnessOfQuotient } = fast;
   const { isExactProductF32, isExactQuotientF32 } = fast;
   const { fastAddF32, fastSubtractF32, fastMultiplyF32, fastDivideF32 } = fast;

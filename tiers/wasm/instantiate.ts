@@ -64,14 +64,16 @@ export interface Threads {
 export function makeThreads(runtime: Runtime): Threads {
   const { cpu, m32, tlb, handlers, code } = runtime;
   const { locateExplicit } = access;
+  // Functions name places of the whole memory, and the first processor's views begin where it does.
+  if (cpu.base !== 0) throw new Error('WebAssembly code is made for the first processor of a memory alone');
   const places: Places = {
     tlbBase: cpu.tlbBase,
     sharedBase: cpu.compiledBase,
-    pages: cpu.memory.buffer.byteLength >>> 16,
+    pages: cpu.memory.m8.byteLength >>> 16,
   };
   const place = (cpu.compiledBase + convention.SHARED_PC) >>> 2;
   const table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_ENTRIES });
-  const { memory } = cpu;
+  const memory = cpu.memory.wasm;
 
   /** The handler's turn inside a function; true when the function must be left. Everything is in memory and exact. */
   const step = (pc: number, at: number, leftBefore: number, rest: number): boolean => {
@@ -96,7 +98,7 @@ export function makeThreads(runtime: Runtime): Threads {
   const fill = (linear: number, how: number): number => {
     if (cpu.watchActive || (how & convention.MISS_WALK) === 0) return convention.MISS_NONE;
     const deny = how & convention.MISS_DENY_MASK;
-    const tables = cpu.space.tableCount;
+    const tables = cpu.tables.pages.length;
     const host = locateExplicit(cpu, linear, (deny & (TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE)) !== 0);
     if (m32[EXIT_REQUEST] !== 0) {
       // The handler meets the same fault again.
@@ -104,7 +106,7 @@ export function makeThreads(runtime: Runtime): Threads {
       return convention.MISS_NONE;
     }
     const entry = tlb[linear >>> 12];
-    const isPlain = host >= CPU_BLOCK_SIZE && cpu.space.tableCount === tables && (entry & deny) === 0;
+    const isPlain = host >= CPU_BLOCK_SIZE && cpu.tables.pages.length === tables && (entry & deny) === 0;
     return isPlain ? entry & -4096 : convention.MISS_NONE;
   };
   const assist = (row: number, pc: number): void => handlers[row](cpu, code, pc);

@@ -26,8 +26,10 @@ export interface Engine {
   explain?(cpu: Cpu): string;
 }
 
-/** Who must know that code bytes changed. Called by memory/address-space.ts. */
+/** Who must know that code bytes changed. Called by memory/memory.ts. */
 export interface CodeInvalidator {
   /** A write touched bytes that blocks were made from: physical byte range [from, to). */
   invalidate(from: number, to: number): void;
+  /** Whether there are still blocks made from bytes of this RAM page. */
+  holdsCode(page: number): boolean;
 }

@@ -9,6 +9,7 @@ import type { InputEvent, StateHash } from '../log/events.ts';
 import type { InputPort } from './door.ts';
 import type { Engine } from './engine.ts';
 import { AddressSpace } from '../memory/address-space.ts';
+import { Memory } from '../memory/memory.ts';
 import { DR6_BS, matchInstructionBreakpoint } from '../cpu/system/debug.ts';
 import { isVirtualInterruptDue } from '../cpu/system/eflags.ts';
 import { deliverDebugTrap, deliverFault, deliverInterrupt, deliverNmi } from '../cpu/system/exceptions.ts';
@@ -95,6 +96,7 @@ export interface DeliveryWatcher {
 
 export class Machine {
   readonly cpu: Cpu;
+  readonly memory: Memory;
   readonly space: AddressSpace;
   readonly clock: TickClock;
   readonly board: Board;
@@ -135,16 +137,17 @@ export class Machine {
     this.options = options;
     this.port = port;
     this.output = output;
-    const cpu = new Cpu(options.memoryMegabytes << 20, DEVICE_MEMORY_SIZE);
+    this.memory = new Memory(options.memoryMegabytes << 20, DEVICE_MEMORY_SIZE);
+    this.space = new AddressSpace(this.memory);
+    const cpu = new Cpu(this.space);
     this.cpu = cpu;
-    this.space = new AddressSpace(cpu);
     this.clock = new TickClock(() => cpu.now(), options.nsPerTick, options.epochSeconds);
     this.board = this.createBoard();
     this.errorPins = new BoardErrorPins(cpu, this.board.errorLine);
     cpu.ferr = this.errorPins;
     cpu.ports = this.board.ports;
     if (this.board.hasApic) cpu.apic = { setBase: (low) => this.board.setApicBase(low) };
-    this.hasher = new StateHasher(cpu, this.space);
+    this.hasher = new StateHasher(cpu);
     this.nextHashTick = options.hashEveryTicks > 0 ? options.hashEveryTicks : Number.POSITIVE_INFINITY;
     resetCpu(cpu);
     updateMode(cpu);
@@ -551,6 +554,6 @@ export class Machine {
   /** Drop everything derived: decoded blocks, TLB, page-table marks. Invisible to the guest (law 4). */
   dropDerived(): void {
     this.engine.drop();
-    this.space.touchDerived();
+    this.memory.dropTranslations();
   }
 }

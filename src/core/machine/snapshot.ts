@@ -9,7 +9,7 @@ import type { BoardState } from '../board/board.ts';
 import type { DeviceState } from '../board/device.ts';
 import { updateWatch } from '../cpu/system/debug.ts';
 import { updateMode } from '../cpu/system/segmentation.ts';
-import { DIRTY_CHECKPOINT } from '../memory/address-space.ts';
+import { DIRTY_CHECKPOINT } from '../memory/memory.ts';
 import { A20, APIC_BASE, RAM_BASE, TICK_F64 } from '../state/layout.ts';
 import type { Machine } from './machine.ts';
 import { cpuBytes, loadCpuBytes } from './state-hash.ts';
@@ -47,7 +47,7 @@ export class PageStore {
   /** Takes over the machine's checkpoint dirty bits: one store a machine. */
   constructor(machine: Machine) {
     this.machine = machine;
-    const { ramPages } = machine.space;
+    const { ramPages } = machine.memory;
     for (let page = 0; page < ramPages; page += GROUP_PAGES) {
       this.groups.push(new Array<Uint8Array | null>(Math.min(GROUP_PAGES, ramPages - page)).fill(null));
       this.isShared.push(false);
@@ -78,9 +78,10 @@ export class PageStore {
   }
 
   private refresh(): void {
-    const { m8, m32 } = this.machine.cpu;
+    const { memory } = this.machine;
+    const { m8, m32 } = memory;
     this.copiedPages = 0;
-    for (const page of this.machine.space.takeDirty(DIRTY_CHECKPOINT)) {
+    for (const page of memory.takeDirty(DIRTY_CHECKPOINT)) {
       const start = RAM_BASE + page * PAGE_BYTES;
       const word = start >> 2;
       let end = word;
@@ -97,11 +98,11 @@ export class PageStore {
    */
   restore(snapshot: Snapshot, keepCode = false): void {
     const { machine, groups } = this;
-    const { cpu, space } = machine;
+    const { cpu, memory, space } = machine;
     if (snapshot.groups.length !== groups.length || snapshot.groups.at(-1)?.length !== groups.at(-1)?.length) {
       throw new Error('the snapshot is of a machine with other memory');
     }
-    for (const page of space.takeDirty(DIRTY_CHECKPOINT)) this.know(page, undefined);
+    for (const page of memory.takeDirty(DIRTY_CHECKPOINT)) this.know(page, undefined);
     for (let group = 0; group < groups.length; group++) {
       const wanted = snapshot.groups[group];
       const current = groups[group];
@@ -120,7 +121,7 @@ export class PageStore {
     machine.board.setApicBase(cpu.m32[APIC_BASE]);
     machine.loadLoop(snapshot.loop);
     const isMapSame = cpu.m32[A20] === a20;
-    if (keepCode && isMapSame) space.touchDerived();
+    if (keepCode && isMapSame) memory.dropTranslations();
     else space.flatten();
     updateWatch(cpu);
     if (!keepCode) machine.engine.drop();
@@ -129,21 +130,23 @@ export class PageStore {
 
   /** The page then holds the very bytes of the snapshot: to the store it is clean. */
   private loadPage(page: number, wanted: Uint8Array | null, keepCode: boolean): void {
-    const { space, cpu } = this.machine;
+    const { memory } = this.machine;
     const start = RAM_BASE + page * PAGE_BYTES;
-    if (keepCode && space.codeBytes[page] !== undefined) this.touchDifferences(start, wanted);
-    if (wanted === null) cpu.m8.fill(0, start, start + PAGE_BYTES);
-    else cpu.m8.set(wanted, start);
-    space.markDirty(start);
-    space.dirty[page] &= ~DIRTY_CHECKPOINT;
+    if (keepCode && memory.codeBytes[page] !== undefined) this.touchDifferences(page, wanted);
+    if (wanted === null) memory.m8.fill(0, start, start + PAGE_BYTES);
+    else memory.m8.set(wanted, start);
+    memory.markDirty(page);
+    memory.dirty[page] &= ~DIRTY_CHECKPOINT;
   }
 
   /** Words of a page that are about to change: blocks made from them are invalid. */
-  private touchDifferences(start: number, wanted: Uint8Array | null): void {
-    const { m32 } = this.machine.cpu;
+  private touchDifferences(page: number, wanted: Uint8Array | null): void {
+    const { memory } = this.machine;
+    const at = page * PAGE_BYTES;
+    const own = new Int32Array(memory.m8.buffer, RAM_BASE + at, PAGE_BYTES >> 2);
     const words = wanted === null ? null : new Int32Array(wanted.buffer, wanted.byteOffset, PAGE_BYTES >> 2);
     for (let i = 0; i < PAGE_BYTES >> 2; i++) {
-      if (m32[(start >> 2) + i] !== (words === null ? 0 : words[i])) this.machine.space.touch(start + i * 4, 4);
+      if (own[i] !== (words === null ? 0 : words[i])) memory.touch(at + i * 4, 4);
     }
   }
 }

@@ -7,7 +7,7 @@ import { REGISTERS_32, SEGMENTS } from '../base/names.ts';
 import { hashBytes, hashToHex, hashWords } from '../base/hash.ts';
 import type { DeviceState, DeviceValue } from '../board/device.ts';
 import type { StateHash } from '../log/events.ts';
-import { type AddressSpace, DIRTY_HASH } from '../memory/address-space.ts';
+import { DIRTY_HASH } from '../memory/memory.ts';
 import { foldFlags } from '../state/flags.ts';
 import {
   CR0,
@@ -118,15 +118,13 @@ const NAMED_REGISTERS: readonly (readonly [string, number])[] = [
 
 export class StateHasher {
   private readonly cpu: Cpu;
-  private readonly space: AddressSpace;
   /** Two words a RAM page. */
   private readonly pageDigests: Int32Array;
   private readonly out = new Int32Array(2);
 
-  constructor(cpu: Cpu, space: AddressSpace) {
+  constructor(cpu: Cpu) {
     this.cpu = cpu;
-    this.space = space;
-    this.pageDigests = new Int32Array(space.ramPages * 2);
+    this.pageDigests = new Int32Array(cpu.memory.ramPages * 2);
   }
 
   private hexOf(bytes: Uint8Array): string {
@@ -136,12 +134,12 @@ export class StateHasher {
 
   /** Digest of everything; `devices` null when no device exists (`--devices log`): then only CPU and RAM are given. */
   compute(devices: readonly (readonly [string, DeviceState])[] | null): StateHash {
-    const { cpu, space, pageDigests, out } = this;
-    const numbers = space.takeDirty(DIRTY_HASH);
+    const { cpu, pageDigests, out } = this;
+    const numbers = cpu.memory.takeDirty(DIRTY_HASH);
     const digests = new Uint32Array(numbers.length);
     numbers.forEach((page, i) => {
       const word = (RAM_BASE + page * PAGE_BYTES) >> 2;
-      hashWords(cpu.m32, word, word + 1024, pageDigests, page * 2);
+      hashWords(cpu.memory.m32, word, word + 1024, pageDigests, page * 2);
       digests[i] = pageDigests[page * 2] >>> 0;
     });
     hashWords(pageDigests, 0, pageDigests.length, out, 0);

@@ -10,6 +10,7 @@ import * as cpuState from '../state/cpu.ts';
 import { GUEST_FAULT, setFault, type Cpu } from '../state/cpu.ts';
 import { walk } from '../cpu/system/paging.ts';
 import { matchDataBreakpoint } from '../cpu/system/debug.ts';
+import { noteGlobal } from './page-tables.ts';
 import * as tlbBits from './tlb.ts';
 import { fillTlb } from './tlb.ts';
 
@@ -45,7 +46,7 @@ function isUser(cpu: Cpu): boolean {
 /**
  * Translate one byte's page and fill the TLB. Returns the host address of `linear`, or DEVICE with
  * cpu.walkPhysical = its full physical address, or FAULTED with the fault fields set. A write through it
- * must still call space.touch unless the TLB allows the write.
+ * must still call memory.touch unless the TLB allows the write.
  */
 function translate(cpu: Cpu, linear: number, write: boolean, user: boolean, fetch: boolean): number {
   const page = linear >>> 12;
@@ -60,14 +61,16 @@ function translate(cpu: Cpu, linear: number, write: boolean, user: boolean, fetc
     if (!walk(cpu, linear, write, user, fetch)) return FAULTED;
     deny = cpu.walkDeny;
     global = cpu.walkGlobal;
-    if (global) cpu.space.noteGlobal();
+    if (global) noteGlobal(cpu);
   } else {
     cpu.walkPhysical = (linear & -4096) >>> 0;
   }
   const physicalPage = cpu.walkPhysical;
-  const host = cpu.space.hostPage(physicalPage);
+  const place = cpu.space.hostPage(physicalPage);
   cpu.walkPhysical = physicalPage + (linear & 0xfff);
-  if (host < 0) return DEVICE;
+  if (place < 0) return DEVICE;
+  const host = place - cpu.base;
+  const ramPage = (host - cpu.ramBase) >>> 12;
   let entry = (host - (linear & -4096)) | 0 | deny;
   if (global) entry |= TLB_GLOBAL;
   const rom = cpu.space.isRom(physicalPage);
@@ -75,7 +78,7 @@ function translate(cpu: Cpu, linear: number, write: boolean, user: boolean, fetc
     if ((deny & TLB_NO_USER_WRITE) === 0) entry |= TLB_USER_WRITABLE;
     if ((deny & TLB_NO_SUPER_WRITE) === 0) entry |= TLB_SUPER_WRITABLE;
   }
-  if (write && !rom) cpu.space.markDirty(host);
+  if (write && !rom) cpu.memory.markDirty(ramPage);
   if (!cpu.space.plainWrite(physicalPage)) entry |= TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE;
   if (cpu.watchActive) {
     entry |= TLB_NO_USER_READ | TLB_NO_SUPER_READ | TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE;
@@ -83,7 +86,7 @@ function translate(cpu: Cpu, linear: number, write: boolean, user: boolean, fetc
   if (cpu.fetchStops !== null && cpu.fetchStops.hasPage(page)) entry |= TLB_NO_USER_FETCH | TLB_NO_SUPER_FETCH;
   // The first fetch must come by here to be noted.
   if (cpu.fetchedPages !== null && !fetch) entry |= TLB_NO_USER_FETCH | TLB_NO_SUPER_FETCH;
-  if (cpu.space.isReadWatched(host)) entry |= TLB_NO_USER_READ | TLB_NO_SUPER_READ;
+  if (cpu.memory.isReadWatched(ramPage)) entry |= TLB_NO_USER_READ | TLB_NO_SUPER_READ;
   fillTlb(cpu, page, entry);
   if (write && rom) return DEVICE;
   return host + (linear & 0xfff);
@@ -92,8 +95,9 @@ function translate(cpu: Cpu, linear: number, write: boolean, user: boolean, fetc
 /** The tables allow this write but the entry is slow: make it fast again if nothing else stands against it. */
 function allowWrite(cpu: Cpu, linear: number, entry: number): number {
   const host = ((entry & -4096) + linear) | 0;
-  cpu.space.markDirty(host & -4096);
-  if (!cpu.watchActive && cpu.space.plainHost(host)) {
+  const ramPage = (host - cpu.ramBase) >>> 12;
+  cpu.memory.markDirty(ramPage);
+  if (!cpu.watchActive && cpu.memory.isPlain(ramPage)) {
     let open = entry & ~(TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE);
     if ((entry & TLB_USER_WRITABLE) === 0) open |= TLB_NO_USER_WRITE;
     if ((entry & TLB_SUPER_WRITABLE) === 0) open |= TLB_NO_SUPER_WRITE;
@@ -125,7 +129,8 @@ function alignmentFault(cpu: Cpu, linear: number, size: number): boolean {
 
 function readLocated(cpu: Cpu, host: number, size: number): number {
   if (host >= CPU_BLOCK_SIZE) {
-    if (cpu.space.isReadWatched(host)) cpu.space.noteRead(host, size);
+    const at = host - cpu.ramBase;
+    if (cpu.memory.isReadWatched(at >>> 12)) cpu.memory.onWatched(at, size, false);
     if (size === 4) return cpu.view.getInt32(host, true);
     return size === 2 ? cpu.view.getUint16(host, true) : cpu.m8[host];
   }
@@ -134,7 +139,7 @@ function readLocated(cpu: Cpu, host: number, size: number): number {
 
 function writeLocated(cpu: Cpu, host: number, size: number, value: number): void {
   if (host >= CPU_BLOCK_SIZE) {
-    cpu.space.touch(host, size);
+    cpu.memory.touch(host - cpu.ramBase, size);
     if (size === 4) cpu.view.setInt32(host, value, true);
     else if (size === 2) cpu.view.setUint16(host, value, true);
     else cpu.m8[host] = value;
@@ -364,8 +369,8 @@ export function hostSpan(cpu: Cpu, linear: number, write: boolean): number {
 /**
  * Translate for an access of the running code without making it: the host address of `linear`, or a number below
  * CPU_BLOCK_SIZE when it is a device's or faults (EXIT_FAULT is set then). Fills the TLB and does to the page tables
- * what the access would do. Entries of other
- * pages change when a page table is read for the first time (AddressSpace.tableCount).
+ * what the access would do. Entries of other pages change when a page table is read for the first time
+ * (cpu.tables.pages grows).
  */
 export function locateExplicit(cpu: Cpu, linear: number, write: boolean): number {
   return locate(cpu, linear, write, isUser(cpu));

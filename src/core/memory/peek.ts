@@ -10,7 +10,7 @@ import { CR0, CR0_PG, CR3, CR4, CR4_PAE, CR4_PSE, PDPTE } from '../state/layout.
 /** A table entry; 0 (not present) where there is no memory. */
 function entryAt(cpu: Cpu, physical: number): number {
   const host = cpu.space.hostPage(physical);
-  return host < 0 ? 0 : cpu.view.getInt32(host + (physical & 0xffc), true);
+  return host < 0 ? 0 : cpu.memory.view.getInt32(host + (physical & 0xffc), true);
 }
 
 /** Physical address of a linear one, or −1 when it is not mapped. */
@@ -50,7 +50,7 @@ export function peekBytes(cpu: Cpu, linear: number, target: Uint8Array): number 
     const host = physical < 0 ? -1 : cpu.space.hostPage(physical);
     if (host < 0) return done;
     const run = Math.min(target.length - done, PAGE_BYTES - (at & 0xfff));
-    target.set(cpu.m8.subarray(host + (at & 0xfff), host + (at & 0xfff) + run), done);
+    target.set(cpu.memory.m8.subarray(host + (at & 0xfff), host + (at & 0xfff) + run), done);
     done += run;
   }
   return target.length;
@@ -63,7 +63,7 @@ export function peekPhysicalBytes(cpu: Cpu, physical: number, target: Uint8Array
     const host = cpu.space.hostPage(at);
     if (host < 0) return done;
     const run = Math.min(target.length - done, PAGE_BYTES - (at & 0xfff));
-    target.set(cpu.m8.subarray(host + (at & 0xfff), host + (at & 0xfff) + run), done);
+    target.set(cpu.memory.m8.subarray(host + (at & 0xfff), host + (at & 0xfff) + run), done);
     done += run;
   }
   return target.length;

@@ -1,12 +1,12 @@
 // The TLB: one Int32 entry for each of the 2^20 linear pages. An entry is (host address − linear
 // address), page aligned, with bits in the low 12 that DENY an access; the fast path is one load, one
 // mask test, one add. Misses and everything special (MMIO, first write to a clean page, code, page
-// tables, watchpoints) go to memory/access.ts.
-// It is coherent: pages that a walk read are tracked (AddressSpace.noteTable), and a write to one drops
+// tables, watchpoints) go to memory/access.ts. Each processor has one; host addresses count from its block.
+// It is coherent: pages that a walk read are tracked (memory/page-tables.ts), and a write to one drops
 // the entries that came from it, so dropping the TLB at any moment is invisible (law 4). SDM 3 §4.10.
 
-import { RAM_BASE } from '../state/layout.ts';
 import { EXIT_MODE, type Cpu } from '../state/cpu.ts';
+import { PAGE_TABLE, TABLE_NONE } from '../state/table-notes.ts';
 import { MAPPED_BY_SEVERAL, TLB_LIST_PAGES } from '../state/tlb-list.ts';
 
 export const TLB_NO_USER_READ = 1;
@@ -22,8 +22,8 @@ export const TLB_GLOBAL = 256;
 export const TLB_INVALID = -1;
 
 /** RAM page that an entry of linear page `page` maps; beyond the RAM for ROM. */
-function ramPageOf(entry: number, page: number): number {
-  return (((entry & -4096) + (page << 12) - RAM_BASE) | 0) >>> 12;
+function ramPageOf(cpu: Cpu, entry: number, page: number): number {
+  return (((entry & -4096) + (page << 12) - cpu.ramBase) | 0) >>> 12;
 }
 
 /** Enter a translation. `entry` as described above. */
@@ -34,12 +34,12 @@ export function fillTlb(cpu: Cpu, page: number, entry: number): void {
     list.pages[list.count++] = page;
   }
   cpu.tlb[page] = entry;
-  const ramPage = ramPageOf(entry, page);
+  const ramPage = ramPageOf(cpu, entry, page);
   const mapper = list.mapper;
   if (ramPage >= mapper.length) return;
   const other = mapper[ramPage];
   if (other === page || other === MAPPED_BY_SEVERAL) return;
-  const stale = other < 0 || cpu.tlb[other] === TLB_INVALID || ramPageOf(cpu.tlb[other], other) !== ramPage;
+  const stale = other < 0 || cpu.tlb[other] === TLB_INVALID || ramPageOf(cpu, cpu.tlb[other], other) !== ramPage;
   mapper[ramPage] = stale ? page : MAPPED_BY_SEVERAL;
 }
 
@@ -59,8 +59,30 @@ export function flushTlb(cpu: Cpu, keepGlobal: boolean): void {
     else tlb[page] = TLB_INVALID;
   }
   list.count = kept;
-  cpu.space.forgetTables(keepGlobal);
+  forgetTables(cpu, keepGlobal);
   cpu.exitRequest |= EXIT_MODE;
+}
+
+/** Whether the page is a table to some processor. */
+function isNoted(processors: readonly Cpu[], page: number): boolean {
+  for (const cpu of processors) if (cpu.tables.linear[page] !== TABLE_NONE) return true;
+  return false;
+}
+
+/** Nothing depends on the tables any more, but for those of global pages if keepGlobal. */
+function forgetTables(cpu: Cpu, keepGlobal: boolean): void {
+  const { tables, memory } = cpu;
+  let kept = 0;
+  for (const page of tables.pages) {
+    if (keepGlobal && tables.global[page] !== 0) tables.pages[kept++] = page;
+    else {
+      tables.linear[page] = TABLE_NONE;
+      tables.global[page] = 0;
+      if (!isNoted(memory.processors, page)) memory.pageFlags[page] &= ~PAGE_TABLE;
+    }
+  }
+  tables.pages.length = kept;
+  tables.noted.length = 0;
 }
 
 /** INVLPG: drop the entry of one linear address, global or not. */
@@ -81,7 +103,7 @@ export function denyWrites(cpu: Cpu, ramPage: number): void {
   const tlb = cpu.tlb;
   const deny = (page: number): void => {
     const entry = tlb[page];
-    if (entry !== TLB_INVALID && ramPageOf(entry, page) === ramPage) {
+    if (entry !== TLB_INVALID && ramPageOf(cpu, entry, page) === ramPage) {
       tlb[page] = entry | TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE;
     }
   };

@@ -17,7 +17,7 @@ import type { InputPort } from '../machine/door.ts';
 import { Machine } from '../machine/machine.ts';
 import type { MachineOptions, StopReason } from '../machine/machine.ts';
 import type { Cpu } from '../state/cpu.ts';
-import { EFLAGS, HALTED, IF, RAM_BASE } from '../state/layout.ts';
+import { EFLAGS, HALTED, IF } from '../state/layout.ts';
 import { HASH_EVERY_TICKS_DEFAULT, MEMORY_MEGABYTES_MAX } from './defaults.ts';
 import type { Divergence } from './divergence.ts';
 import type { LogReader } from '../log/log.ts';
@@ -223,7 +223,7 @@ function bootImages(machine: Machine, manifest: MachineManifest, images: Images)
     case 'bios': {
       const bios = image('bios');
       checkBiosImage(bios);
-      mapBios(cpu, space, bios, RAM_BASE + cpu.ramSize);
+      mapBios(space, bios);
       machine.boot(() => bootBios(cpu, space, bios));
       break;
     }

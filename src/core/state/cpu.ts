@@ -1,13 +1,16 @@
-// One virtual CPU: typed views over the machine's single WebAssembly.Memory (state/layout.ts says what
-// lies where), the TLB, and the transient fields by which engines and the machine loop speak to each
-// other. Everything the guest can see is in the memory block; what is here besides is derived or wiring.
+// One virtual CPU: typed views over the machine's single WebAssembly.Memory that begin at its block (state/layout.ts
+// says what lies where), the TLB, and the transient fields by which engines and the machine loop speak to each
+// other. Everything the guest can see is in the block; what is here besides is derived or wiring. RAM is not the
+// CPU's: several share one memory/memory.ts.
 
 import * as layout from './layout.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
+import type { Memory } from '../memory/memory.ts';
+import { TableNotes } from './table-notes.ts';
 import { TlbList } from './tlb-list.ts';
 
 // Constants of this module: V8 checks imported ones at each use (ARCHITECTURE.md, Measured).
-const { CPU_BLOCK_SIZE, EIP, EXIT_REQUEST, LEFT, RAM_BASE, TICK_F64, ZERO } = layout;
+const { EIP, EXIT_REQUEST, LEFT, RAM_BASE, TICK_F64, ZERO } = layout;
 
 /** Why an engine must leave after the current instruction (bits of Cpu.exitRequest). */
 export const EXIT_FAULT = 1; // the instruction did not retire: faultVector says why
@@ -54,8 +57,6 @@ export interface ApicPin {
 const NO_PINS: ErrorPins = { assert: () => true, release: () => {} };
 
 const TLB_ENTRIES = 1 << 20;
-/** Whole pages of 64 KiB. */
-export const COMPILED_BYTES = 0x30000;
 
 /**
  * First value of fields that hold doubles or unsigned 32-bit numbers: a field that begins as a small integer makes the
@@ -64,7 +65,18 @@ export const COMPILED_BYTES = 0x30000;
 const DOUBLE = 2 ** 52;
 
 export class Cpu {
-  readonly memory: WebAssembly.Memory;
+  /** What it shares with other processors: RAM and what is known of its pages, and which address leads where. */
+  readonly memory: Memory;
+  readonly space: AddressSpace;
+  /** Its number; 0 is the one that starts. */
+  readonly number: number;
+  /**
+   * Where its block lies in the memory. Its views begin there, so that word 0 is EAX of each processor; host addresses in
+   * its TLB and below count from there too. What the memory itself calls a place is `base` more.
+   */
+  readonly base: number;
+  /** Host address of guest RAM in its views. */
+  readonly ramBase: number;
   readonly m8: Uint8Array;
   readonly m16: Uint16Array;
   readonly m32: Int32Array;
@@ -74,16 +86,16 @@ export class Cpu {
   readonly tlb: Int32Array;
   /** Byte address of the TLB in the memory (for wasm code). */
   readonly tlbBase: number;
-  /** Byte address of COMPILED_BYTES that compiled code keeps for itself (tiers/wasm/convention.ts). Derived. */
+  /** Byte address of memory/memory.ts's COMPILED_BYTES that compiled code keeps for itself (tiers/wasm/convention.ts). Derived. */
   readonly compiledBase: number;
   /** Linear pages with a TLB entry. */
   readonly tlbList: TlbList;
-  readonly ramSize: number;
+  /** Pages of RAM that its translations came from. */
+  readonly tables: TableNotes;
   /** Null: there is none, CPUID announces none and IA32_APIC_BASE does not exist. */
   apic: ApicPin | null = null;
   /** The quirk `exact-pi` of old logs: FSIN and its kin reduce by the true π, not by the processor's of 66 bits. */
   reducesByExactPi = false;
-  space!: AddressSpace;
   ports!: PortBus;
   ferr: ErrorPins = NO_PINS;
 
@@ -129,26 +141,29 @@ export class Cpu {
   walkDeny = 0;
   walkGlobal = false;
 
-  constructor(ramSize: number, deviceMemorySize: number) {
-    this.ramSize = ramSize;
-    this.tlbList = new TlbList(ramSize >>> 12);
-    const align = (n: number): number => (n + 0xffff) & ~0xffff;
-    this.tlbBase = align(RAM_BASE + ramSize + deviceMemorySize);
-    this.compiledBase = this.tlbBase + TLB_ENTRIES * 4;
-    const total = this.compiledBase + COMPILED_BYTES;
-    this.memory = new WebAssembly.Memory({ initial: total >>> 16, maximum: total >>> 16 });
-    const buffer = this.memory.buffer as ArrayBuffer;
-    this.m8 = new Uint8Array(buffer);
-    this.m16 = new Uint16Array(buffer);
-    this.m32 = new Int32Array(buffer);
-    this.f64 = new Float64Array(buffer);
-    this.view = new DataView(buffer);
+  /** One more processor on a memory that has room for it. */
+  constructor(space: AddressSpace) {
+    const { memory } = space;
+    this.space = space;
+    this.memory = memory;
+    this.number = memory.attach(this);
+    this.base = memory.blockPlace(this.number);
+    this.ramBase = RAM_BASE - this.base;
+    this.tlbList = new TlbList(memory.ramPages);
+    this.tables = new TableNotes(memory.ramPages);
+    this.tlbBase = memory.tlbPlace(this.number);
+    this.compiledBase = memory.compiledPlace(this.number);
+    const { buffer } = memory.m8;
+    this.m8 = new Uint8Array(buffer, this.base);
+    this.m16 = new Uint16Array(buffer, this.base);
+    this.m32 = new Int32Array(buffer, this.base);
+    this.f64 = new Float64Array(buffer, this.base);
+    this.view = new DataView(buffer, this.base);
     this.tlb = new Int32Array(buffer, this.tlbBase, TLB_ENTRIES);
     this.tlb.fill(-1);
     this.m32[ZERO] = 0;
-    if (this.m8.length < CPU_BLOCK_SIZE || new Uint8Array(new Uint16Array([1]).buffer)[0] !== 1) {
-      throw new Error('the host must be little-endian');
-    }
+    // Until its reset A20 is off.
+    if (this.number === 0) space.flatten();
   }
 
   // The two words by which engines and the loop speak to each other inside a slice lie in the block, where compiled

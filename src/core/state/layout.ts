@@ -1,6 +1,6 @@
 // The one declaration of every byte of state that engines touch: a table of fields, from which the
 // byte offsets, the snapshot schema, the state hash ranges, gdb's register map and dumps are derived.
-// The CPU block starts at byte 0 of the machine's one WebAssembly.Memory, so that the general
+// A processor's block starts at byte 0 of its views of the machine's one WebAssembly.Memory, so that the general
 // registers are words 0–7 of the 32-bit view and a register number is its own index.
 // Intel SDM vol. 3 chapter 2 names the system registers. No hand-written offset exists elsewhere.
 
@@ -142,9 +142,10 @@ export function byteOffset(name: string): number {
 
 const word = (name: string): number => byteOffset(name) >> 2;
 
-/** Bytes reserved for the CPU block; guest RAM starts at RAM_BASE. */
+/** Bytes reserved for the block of one CPU. The blocks stand one after another in front of guest RAM, at RAM_BASE. */
 export const CPU_BLOCK_SIZE = 0x1000;
 export const RAM_BASE = 0x10000;
+export const PROCESSORS_MAX = RAM_BASE / CPU_BLOCK_SIZE;
 
 // Register numbers (word indices 0–8 of the 32-bit view).
 export const EAX = 0;

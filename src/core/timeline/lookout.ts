@@ -4,7 +4,7 @@
  * `fetchStops` (the interpreter, and those that begin with it); watchpoints work with every engine.
  */
 import type { Machine } from '../machine/machine.ts';
-import { PAGE_WATCH_READ, PAGE_WATCH_WRITE } from '../memory/address-space.ts';
+import { PAGE_WATCH_READ, PAGE_WATCH_WRITE } from '../memory/memory.ts';
 import type { Evaluator } from './expression.ts';
 
 export interface Position {
@@ -90,7 +90,7 @@ export class Lookout {
   arm(search: Search): void {
     this.hit = null;
     const { machine } = this;
-    const { cpu, space } = machine;
+    const { cpu, memory } = machine;
     const { breakpoints, condition, watchpoints } = search;
     if (breakpoints.length > 0 || condition !== null) {
       cpu.fetchStops = this.fetchStops(search);
@@ -103,15 +103,15 @@ export class Lookout {
         pages.set(page, (pages.get(page) ?? 0) | bits);
       }
     }
-    if (pages.size > 0) space.onWatched = (at, size, isWrite) => this.accessed(search, at, size, isWrite);
-    space.watchPages(pages);
+    if (pages.size > 0) memory.onWatched = (at, size, isWrite) => this.accessed(search, at, size, isWrite);
+    memory.watchPages(pages);
   }
 
   disarm(): void {
-    const { cpu, space } = this.machine;
+    const { cpu, memory } = this.machine;
     cpu.fetchStops = null;
-    space.onWatched = () => {};
-    space.watchPages(new Map());
+    memory.onWatched = () => {};
+    memory.watchPages(new Map());
   }
 
   private fetchStops(search: Search) {

@@ -223,7 +223,7 @@ export class StoredCheckpoints {
   }
 
   private readPages(first: number, end: number, base: Snapshot | null): PageGroup[] | null {
-    const { ramPages } = this.machine.space;
+    const { ramPages } = this.machine.memory;
     const pages = base === null ? new Array<Uint8Array | null>(ramPages).fill(null) : snapshotPages(base);
     const touched = new Set<number>();
     for (let frame = first; frame < end; frame++) {

@@ -18,7 +18,7 @@ import { DevicelessPort } from '../session/deviceless-port.ts';
 import { ReplayingPort } from '../session/replaying-port.ts';
 import type { DeliveryWatcher, Machine, StopReason } from '../machine/machine.ts';
 import { PageStore } from '../machine/snapshot.ts';
-import { DIRTY_INTERVAL, PAGE_WATCH_READ, PAGE_WATCH_WRITE } from '../memory/address-space.ts';
+import { DIRTY_INTERVAL, PAGE_WATCH_READ, PAGE_WATCH_WRITE } from '../memory/memory.ts';
 import { HALTED } from '../state/layout.ts';
 import { CheckpointStore } from './checkpoints.ts';
 import type { Checkpoint } from './checkpoints.ts';
@@ -133,7 +133,7 @@ export class Timeline {
     this.holdTicks = options.holdTicks ?? HOLD_TICKS;
     this.store = new PageStore(this.machine);
     this.checkpoints = new CheckpointStore(options.checkpointBytesMax ?? CHECKPOINT_BYTES_DEFAULT, this.lastTick);
-    this.machine.space.takeDirty(DIRTY_INTERVAL);
+    this.machine.memory.takeDirty(DIRTY_INTERVAL);
     this.beginInterval(0);
     this.checkpoint();
   }
@@ -199,12 +199,12 @@ export class Timeline {
   private setEngine(make: EngineFactory): void {
     if (make === this.current) return;
     const { machine } = this;
-    const { space } = machine;
+    const { memory } = machine;
     machine.engine.drop();
-    space.dropCode();
+    memory.dropCode();
     const rested = this.resting.get(make);
     this.resting.delete(make);
-    const invalidators = space.exchangeInvalidators(rested?.invalidators ?? []);
+    const invalidators = memory.exchangeInvalidators(rested?.invalidators ?? []);
     this.resting.set(this.current, { engine: machine.engine, invalidators });
     machine.engine = rested?.engine ?? make(machine.cpu);
     this.current = make;
@@ -381,7 +381,7 @@ export class Timeline {
     if (interval === this.openInterval) return;
     const isBegin = machine.tick === interval * intervalTicks;
     if (this.openInterval < 0 && !isBegin) return;
-    const pages = Uint32Array.from(machine.space.takeDirty(DIRTY_INTERVAL));
+    const pages = Uint32Array.from(machine.memory.takeDirty(DIRTY_INTERVAL));
     if (this.openInterval >= 0) {
       // Several at once only when a reset spans them.
       const executed = Uint32Array.from(machine.cpu.fetchedPages ?? []).sort();
@@ -395,7 +395,7 @@ export class Timeline {
   private beginInterval(interval: number): void {
     this.openInterval = interval;
     this.machine.cpu.fetchedPages = interval < 0 ? null : new Set();
-    this.machine.space.touchDerived();
+    this.machine.memory.dropTranslations();
   }
 
   /** Only at a position of seq 0, before anything that is due: true when there is one here now. */
@@ -413,7 +413,7 @@ export class Timeline {
     this.store.restore(snapshot, true);
     this.port.restore(port);
     this.serial.rewind(snapshot.tick);
-    machine.space.takeDirty(DIRTY_INTERVAL);
+    machine.memory.takeDirty(DIRTY_INTERVAL);
     const interval = Math.floor(snapshot.tick / this.intervalTicks);
     this.beginInterval(snapshot.tick === interval * this.intervalTicks ? interval : -1);
   }
@@ -565,11 +565,11 @@ export class Timeline {
     last: number,
     note: (physical: number, sizeBytes: number, isWrite: boolean) => void,
   ): void {
-    const { space } = this.machine;
+    const { memory } = this.machine;
     const pages = new Map<number, number>();
     for (let page = first; page <= last; page++) pages.set(page, PAGE_WATCH_READ | PAGE_WATCH_WRITE);
-    space.onWatched = note;
-    space.watchPages(pages);
+    memory.onWatched = note;
+    memory.watchPages(pages);
   }
 
   /** The engine in use. */

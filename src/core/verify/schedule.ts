@@ -107,7 +107,7 @@ export class ScheduledEngine implements Engine {
     const hasPassed = (ticks: number): boolean =>
       ticks > 0 && Math.floor(tick / ticks) !== Math.floor(this.lastTick / ticks);
     if (hasPassed(dropEveryTicks)) this.inner.drop();
-    if (hasPassed(flushEveryTicks)) cpu.space.touchDerived();
+    if (hasPassed(flushEveryTicks)) cpu.memory.dropTranslations();
     this.lastTick = tick;
     // Dropping asks engines to leave; one that left before its first instruction would break the loop's single steps.
     cpu.exitRequest = 0;

@@ -257,7 +257,7 @@ function traceLines(
   const range = args.text('range');
   const match = /^(\d+|0x[0-9a-f]+)-(\d+|0x[0-9a-f]+)$/i.exec(range ?? '');
   const [from, to] = match === null ? [0, 0] : [Number(match[1]), Number(match[2])];
-  const ramBytes = window.timeline.machine.cpu.ramSize;
+  const ramBytes = window.timeline.machine.cpu.memory.ramBytes;
   if (format === 'memory' && (from >= to || to > ramBytes)) {
     throw new CommandError(
       `--format memory wants --range FROM-TO inside the ${ramBytes} bytes of memory, such as 0x1000-0x2000.`,

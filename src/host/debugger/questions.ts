@@ -73,7 +73,12 @@ function* sceneAt(debug: Debugger, place: string): Way<Scene> {
   const { machine, position } = debug.timeline;
   const { cpu } = machine;
   const devices = new Map(deviceStates(machine, '').map(({ name, state }) => [name, JSON.stringify(state)]));
-  return { position, registers: registers(cpu), devices, ram: cpu.m8.slice(RAM_BASE, RAM_BASE + cpu.ramSize) };
+  return {
+    position,
+    registers: registers(cpu),
+    devices,
+    ram: cpu.memory.m8.slice(RAM_BASE, RAM_BASE + cpu.memory.ramBytes),
+  };
 }
 
 const RANGES_MAX = 200;
@@ -165,7 +170,7 @@ function* find(debug: Debugger, rest: string): Way<Output> {
   const pattern = patternOf(rest);
   const { timeline } = debug;
   const { cpu } = timeline.machine;
-  const ram = Buffer.from(cpu.m8.buffer, RAM_BASE, cpu.ramSize);
+  const ram = Buffer.from(cpu.memory.m8.buffer, RAM_BASE, cpu.memory.ramBytes);
   const places: { physical: number; since: Position | null }[] = [];
   const lines: string[] = [];
   for (let at = ram.indexOf(pattern); at >= 0 && places.length < FOUND_MAX; at = ram.indexOf(pattern, at + 1)) {

@@ -139,12 +139,12 @@ export class LiveTarget implements GdbTarget, DriveControl {
 
   private arm(breakpoints: readonly Breakpoint[]): void {
     const { machine, watchpoints } = this;
-    const { engine, space } = machine;
+    const { engine, memory } = machine;
     if (breakpoints.length + watchpoints.length === 0) return;
     if (breakpoints.length > 0 && !traitsOf(engine.name).asksAtBreakpoints) {
       engine.drop();
-      space.dropCode();
-      space.exchangeInvalidators([]);
+      memory.dropCode();
+      memory.exchangeInvalidators([]);
       machine.engine = this.options.makeStepper(machine.cpu);
     }
     this.lookout.arm({ breakpoints, watchpoints, condition: null, from: positionAtRest(machine), before: null });

@@ -196,7 +196,7 @@ export class GdbStub {
       const at = this.isPhysical ? address + done : (address + done) >>> 0;
       const count = Math.min(bytes.length - done, PAGE_BYTES - (at & 0xfff));
       const physical = this.isPhysical ? at : peekPhysical(this.cpu, at);
-      if (physical < 0 || physical + count > this.cpu.ramSize) return 'E14';
+      if (physical < 0 || physical + count > this.cpu.memory.ramBytes) return 'E14';
       events.push({
         kind: 'edit-memory',
         address: physical,

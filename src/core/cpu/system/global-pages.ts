@@ -5,6 +5,7 @@
 
 import { CR3, CR4, CR4_PAE, PDPTE } from '../../state/layout.ts';
 import type { Cpu } from '../../state/cpu.ts';
+import { noteGlobal, noteTable } from '../../memory/page-tables.ts';
 import { TLB_GLOBAL, TLB_INVALID } from '../../memory/tlb.ts';
 
 /** What is known about a directory entry: not compared yet, the same in both, different. */
@@ -42,8 +43,8 @@ export function dropDisagreeingGlobals(cpu: Cpu, newCr3: number, newPdptes: Int3
 
   /** A write to this directory must drop the entries that survive because of it. */
   const watch = (directory: number, entryShift: number): number => {
-    cpu.space.noteTable(directory, -1, entryShift);
-    cpu.space.noteGlobal();
+    noteTable(cpu, directory, -1, entryShift);
+    noteGlobal(cpu);
     return SAME;
   };
   const compare = (index: number): number => {

@@ -1,12 +1,13 @@
 // The page walk: linear address to physical page, access rights, accessed and dirty bits. 32-bit paging with
 // 4 MiB pages (PSE, PSE-36) and PAE paging with 2 MiB pages and execute-disable. SDM 3 §4.3 (32-bit), §4.4 (PAE),
 // §4.6 (rights), §4.7 (page-fault error code), §4.8 (A and D). Physical addresses have 36 bits, as on the P6.
-// It reads the tables every time: the TLB (memory/tlb.ts) is what remembers, and AddressSpace.noteTable keeps
+// It reads the tables every time: the TLB (memory/tlb.ts) is what remembers, and memory/page-tables.ts keeps
 // it coherent. Throws nothing; imports no memory access functions, since those call it.
 
 import { VECTOR_GP, VECTOR_PF } from '../../base/vectors.ts';
 import { CR0, CR0_WP, CR2, CR3, CR4, CR4_PAE, CR4_PGE, CR4_PSE, EFER, EFER_NXE, PDPTE } from '../../state/layout.ts';
 import { raise, setFault, type Cpu } from '../../state/cpu.ts';
+import { noteTable } from '../../memory/page-tables.ts';
 import {
   TLB_NO_SUPER_FETCH,
   TLB_NO_SUPER_WRITE,
@@ -99,7 +100,7 @@ function walk32(cpu: Cpu, linear: number, write: boolean, user: boolean, fetch: 
     if ((pde & PSE36_RESERVED) !== 0) return fault(cpu, linear, write, user, fetch, PF_PRESENT | PF_RESERVED);
     if (!permitted(cpu, pde, false, write, user, fetch)) return fault(cpu, linear, write, user, fetch, PF_PRESENT);
     const leaf = mark(cpu, pdeAddress, pde, write ? PTE_A | PTE_D : PTE_A);
-    cpu.space.noteTable(directory, -1, 2);
+    noteTable(cpu, directory, -1, 2);
     const base = ((pde >>> 13) & 0xff) * 0x1_0000_0000 + ((pde & 0xffc00000) >>> 0);
     setResult(cpu, base + (linear & 0x3ff000), leaf, pde, false);
     return true;
@@ -113,8 +114,8 @@ function walk32(cpu: Cpu, linear: number, write: boolean, user: boolean, fetch: 
   const rights = pde & pte;
   if (!permitted(cpu, rights, false, write, user, fetch)) return fault(cpu, linear, write, user, fetch, PF_PRESENT);
   const leaf = mark(cpu, pteAddress, pte, write ? PTE_A | PTE_D : PTE_A);
-  cpu.space.noteTable(directory, -1, 2);
-  cpu.space.noteTable(table, (linear >>> 22) << 10, 2);
+  noteTable(cpu, directory, -1, 2);
+  noteTable(cpu, table, (linear >>> 22) << 10, 2);
   setResult(cpu, (pte & -4096) >>> 0, leaf, rights, false);
   return true;
 }
@@ -139,7 +140,7 @@ function walkPae(cpu: Cpu, linear: number, write: boolean, user: boolean, fetch:
     const noExecute = pdeHigh < 0;
     if (!permitted(cpu, pde, noExecute, write, user, fetch)) return fault(cpu, linear, write, user, fetch, PF_PRESENT);
     const leaf = mark(cpu, pdeAddress, pde, write ? PTE_A | PTE_D : PTE_A);
-    cpu.space.noteTable(directory, -1, 3);
+    noteTable(cpu, directory, -1, 3);
     const base = (pdeHigh & 0xf) * 0x1_0000_0000 + ((pde & 0xffe00000) >>> 0);
     setResult(cpu, base + (linear & 0x1ff000), leaf, pde, noExecute);
     return true;
@@ -155,8 +156,8 @@ function walkPae(cpu: Cpu, linear: number, write: boolean, user: boolean, fetch:
   const noExecute = (pdeHigh | pteHigh) < 0;
   if (!permitted(cpu, rights, noExecute, write, user, fetch)) return fault(cpu, linear, write, user, fetch, PF_PRESENT);
   const leaf = mark(cpu, pteAddress, pte, write ? PTE_A | PTE_D : PTE_A);
-  cpu.space.noteTable(directory, -1, 3);
-  cpu.space.noteTable(table, (linear >>> 21) << 9, 3);
+  noteTable(cpu, directory, -1, 3);
+  noteTable(cpu, table, (linear >>> 21) << 9, 3);
   setResult(cpu, (pteHigh & 0xf) * 0x1_0000_0000 + ((pte & -4096) >>> 0), leaf, rights, noExecute);
   return true;
 }

@@ -222,7 +222,7 @@ export function buildAcpi(options: AcpiOptions): AcpiTables {
 
 /** Put the tables where firmware would have, and return the address of their root pointer. */
 export function placeAcpi(space: AddressSpace, platform: AcpiPlatform): number {
-  const { bytes, rsdpAddress } = buildAcpi({ address: ACPI_ADDRESS, ramSize: space.cpu.ramSize, ...platform });
+  const { bytes, rsdpAddress } = buildAcpi({ address: ACPI_ADDRESS, ramSize: space.memory.ramBytes, ...platform });
   space.writeBytes(ACPI_ADDRESS, bytes);
   return rsdpAddress;
 }

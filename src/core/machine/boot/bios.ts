@@ -26,11 +26,12 @@ export function checkBiosImage(image: Uint8Array): void {
   }
 }
 
-/** Put the image in the machine memory at `host` (page aligned, device memory) and map it below 4 GiB. Once. */
-export function mapBios(cpu: Cpu, space: AddressSpace, image: Uint8Array, host: number): void {
+/** Put the image at the beginning of device memory and map it below 4 GiB. Once. */
+export function mapBios(space: AddressSpace, image: Uint8Array): void {
   checkBiosImage(image);
-  cpu.m8.set(image, host);
-  space.addRom(0x1_0000_0000 - image.length, host, image.length);
+  const { m8, deviceBase } = space.memory;
+  m8.set(image, deviceBase);
+  space.addRom(0x1_0000_0000 - image.length, deviceBase, image.length);
 }
 
 /** Reset the processor and copy the shadow: the machine starts at F000:FFF0. */

@@ -182,7 +182,7 @@ function buildBootParams(
 
 /** Reset the processor, load kernel and initrd, and leave the machine at the kernel's 32-bit entry point. */
 export function bootLinux(cpu: Cpu, space: AddressSpace, options: LinuxOptions): void {
-  const ramSize = cpu.ramSize;
+  const ramSize = space.memory.ramBytes;
   const kernel = parseKernel(options.kernel);
   if (kernel.end > ramSize) {
     throw new BootError(`the kernel needs memory up to ${hex(kernel.end)}, ${memoryAdvice(kernel.end, ramSize)}`);

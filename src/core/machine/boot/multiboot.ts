@@ -204,7 +204,7 @@ function buildInfo(options: MultibootOptions, moduleAddresses: number[], ramSize
 
 /** Reset the processor, load kernel and modules, and leave the machine at the kernel's entry point. */
 export function bootMultiboot(cpu: Cpu, space: AddressSpace, options: MultibootOptions): void {
-  const ramSize = cpu.ramSize;
+  const ramSize = space.memory.ramBytes;
   const plan = planKernel(options.kernel);
   const kernelEnd = checkFits(plan, ramSize);
   const moduleAddresses = placeModules(options.modules, kernelEnd, ramSize);

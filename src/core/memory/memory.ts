@@ -1,0 +1,223 @@
+// What is physical: one WebAssembly.Memory with the blocks and TLBs of the processors, guest RAM and the memory of
+// devices, and what is known of each RAM page: whether it was written, whether code or page tables were read from it,
+// whether a debugger wants to hear of it. The machine owns it; processors (state/cpu.ts) share it, and what it tells
+// them (a write to code, translations that are no longer true) it tells all of them. Which address leads where is
+// the address space's business (address-space.ts). A place in RAM is named by its offset there: that of its page is
+// its number times 4096, whoever looks at it.
+
+import { PAGE_BYTES } from '../base/pages.ts';
+import type { CodeInvalidator } from '../machine/engine.ts';
+import { EXIT_CODE, type Cpu } from '../state/cpu.ts';
+import { CPU_BLOCK_SIZE, PROCESSORS_MAX, RAM_BASE } from '../state/layout.ts';
+import { PAGE_TABLE } from '../state/table-notes.ts';
+import { touchTable } from './page-tables.ts';
+import { denyWrites, flushTlb } from './tlb.ts';
+
+// pageFlags bits: any of them makes writes to the page slow. PAGE_TABLE is declared with those who set it.
+const PAGE_CODE = 1;
+/** A debugger wants to hear of writes, and of reads. */
+export const PAGE_WATCH_WRITE = 4;
+export const PAGE_WATCH_READ = 8;
+
+/** Consumers of dirty tracking: each clears its own bit. */
+export const DIRTY_HASH = 1;
+export const DIRTY_CHECKPOINT = 2;
+/** The timeline's record of what each stretch of ticks wrote. */
+export const DIRTY_INTERVAL = 4;
+const DIRTY_ALL = 7;
+
+/** Bytes of a TLB: one word for each of the 2^20 linear pages. */
+const TLB_BYTES = 4 << 20;
+/** Bytes that a processor's compiled code has for itself (tiers/wasm/convention.ts): whole pages of 64 KiB. */
+export const COMPILED_BYTES = 0x30000;
+
+export class Memory {
+  readonly wasm: WebAssembly.Memory;
+  readonly m8: Uint8Array;
+  readonly m32: Int32Array;
+  readonly view: DataView;
+  readonly ramBytes: number;
+  readonly ramPages: number;
+  /** Host address of the memory of devices, and its size in bytes. */
+  readonly deviceBase: number;
+  readonly deviceBytes: number;
+  /** In order of their numbers. */
+  readonly processors: Cpu[] = [];
+  readonly processorsMax: number;
+  /** By RAM page number: PAGE_* */
+  readonly pageFlags: Uint8Array;
+  /** By RAM page number: one bit a consumer (DIRTY_*), all set by a write, cleared by takeDirty. */
+  readonly dirty: Uint8Array;
+  /** By RAM page number: one bit a byte that some decoded block was made from. */
+  readonly codeBytes: (Uint32Array | undefined)[] = [];
+  private invalidators: CodeInvalidator[] = [];
+
+  /** `processorsMax`: how many processors there is room for, 16 at most. */
+  constructor(ramBytes: number, deviceBytes = 0, processorsMax = 1) {
+    if (!(processorsMax >= 1 && processorsMax <= PROCESSORS_MAX)) {
+      throw new Error(`memory for ${processorsMax} processors: 1 to ${PROCESSORS_MAX} can be had`);
+    }
+    this.ramBytes = ramBytes;
+    this.ramPages = ramBytes >>> 12;
+    this.deviceBase = RAM_BASE + ramBytes;
+    this.deviceBytes = deviceBytes;
+    this.processorsMax = processorsMax;
+    const pages = this.tlbPlace(processorsMax) >>> 16;
+    this.wasm = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    const buffer = this.wasm.buffer as ArrayBuffer;
+    if (new Uint8Array(new Uint16Array([1]).buffer)[0] !== 1) throw new Error('the host must be little-endian');
+    this.m8 = new Uint8Array(buffer);
+    this.m32 = new Int32Array(buffer);
+    this.view = new DataView(buffer);
+    this.pageFlags = new Uint8Array(this.ramPages);
+    this.dirty = new Uint8Array(this.ramPages).fill(DIRTY_ALL);
+  }
+
+  /** Byte address of a processor's block. */
+  blockPlace(processor: number): number {
+    return processor * CPU_BLOCK_SIZE;
+  }
+
+  /** Byte address of a processor's TLB. */
+  tlbPlace(processor: number): number {
+    const end = this.deviceBase + this.deviceBytes;
+    return ((end + 0xffff) & ~0xffff) + processor * (TLB_BYTES + COMPILED_BYTES);
+  }
+
+  /** Byte address of what a processor's compiled code keeps for itself. */
+  compiledPlace(processor: number): number {
+    return this.tlbPlace(processor) + TLB_BYTES;
+  }
+
+  /** Takes a processor in; returns its number. */
+  attach(cpu: Cpu): number {
+    if (this.processors.length === this.processorsMax) {
+      throw new Error(`the memory has room for ${this.processorsMax} processors: ask for more when it is made`);
+    }
+    return this.processors.push(cpu) - 1;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+  // Writes
+
+  /**
+   * RAM bytes [at, at + size) within one page are about to change: dirty tracking, code
+   * invalidation, page-table coherence.
+   */
+  touch(at: number, size: number): void {
+    const page = at >>> 12;
+    this.markDirty(page);
+    const flags = this.pageFlags[page];
+    if (flags === 0) return;
+    if ((flags & PAGE_CODE) !== 0) this.touchCode(page, at & 0xfff, size);
+    if ((flags & PAGE_TABLE) !== 0) {
+      for (const cpu of this.processors) touchTable(cpu, page, at & 0xfff, size);
+    }
+    if ((flags & PAGE_WATCH_WRITE) !== 0) this.onWatched(at, size, true);
+  }
+
+  markDirty(page: number): void {
+    this.dirty[page] = DIRTY_ALL;
+  }
+
+  /** Whether a write to the page may go by unseen: it is dirty already and nobody wants to hear of it. */
+  isPlain(page: number): boolean {
+    return this.dirty[page] === DIRTY_ALL && this.pageFlags[page] === 0;
+  }
+
+  /** RAM pages written since the consumer last asked, ascending; they count as clean for it from here. */
+  takeDirty(consumer: number): number[] {
+    const pages: number[] = [];
+    const dirty = this.dirty;
+    for (let page = 0; page < dirty.length; page++) {
+      if ((dirty[page] & consumer) !== 0) {
+        pages.push(page);
+        dirty[page] &= ~consumer;
+      }
+    }
+    if (pages.length > 0) this.dropTranslations();
+    return pages;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+  // Code
+
+  addInvalidator(invalidator: CodeInvalidator): void {
+    this.invalidators.push(invalidator);
+  }
+
+  /** Puts other invalidators in place and returns those that were: an engine that rests must hear of nothing. */
+  exchangeInvalidators(others: CodeInvalidator[]): CodeInvalidator[] {
+    const before = this.invalidators;
+    this.invalidators = others;
+    return before;
+  }
+
+  /** Bytes [offset, offset + size) of RAM page `page` are the source of a decoded block. */
+  markCode(page: number, offset: number, size: number): void {
+    let bits = this.codeBytes[page];
+    if (bits === undefined) {
+      bits = new Uint32Array(128);
+      this.codeBytes[page] = bits;
+    }
+    if ((this.pageFlags[page] & PAGE_CODE) === 0) {
+      this.pageFlags[page] |= PAGE_CODE;
+      for (const cpu of this.processors) denyWrites(cpu, page);
+    }
+    for (let at = offset; at < offset + size; at++) bits[at >>> 5] |= 1 << (at & 31);
+  }
+
+  /** Someone's last block of a page is gone. If no other has one, writes to it are fast again (at the next TLB fill). */
+  unmarkCode(page: number): void {
+    if (this.codeBytes[page] === undefined) return;
+    for (const each of this.invalidators) if (each.holdsCode(page)) return;
+    this.codeBytes[page] = undefined;
+    this.pageFlags[page] &= ~PAGE_CODE;
+  }
+
+  private touchCode(page: number, offset: number, size: number): void {
+    const bits = this.codeBytes[page];
+    if (bits === undefined) return;
+    for (let at = offset; at < offset + size; at++) {
+      if ((bits[at >>> 5] & (1 << (at & 31))) !== 0) {
+        const start = page * PAGE_BYTES + offset;
+        for (const each of this.invalidators) each.invalidate(start, start + size);
+        for (const cpu of this.processors) cpu.exitRequest |= EXIT_CODE;
+        return;
+      }
+    }
+  }
+
+  /** Forget all code marks and blocks. */
+  dropCode(): void {
+    for (const page of this.codeBytes.keys()) {
+      if (this.codeBytes[page] !== undefined) this.pageFlags[page] &= ~PAGE_CODE;
+    }
+    this.codeBytes.length = 0;
+    for (const each of this.invalidators) each.invalidate(0, 0x1_0000_0000);
+    for (const cpu of this.processors) cpu.exitRequest |= EXIT_CODE;
+  }
+
+  // -------------------------------------------------------------------------------------------------------------
+  // Translations and watches
+
+  /** Every processor finds out again where linear addresses lead: translations and page-table marks are derived. */
+  dropTranslations(): void {
+    for (const cpu of this.processors) flushTlb(cpu, false);
+  }
+
+  /** A debugger's: RAM bytes of a watched page are about to be written, or are being read by an instruction. */
+  onWatched: (at: number, size: number, isWrite: boolean) => void = () => {};
+
+  /** Replaces the pages that are watched: PAGE_WATCH_* bits by RAM page. Accesses to them leave the fast path. */
+  watchPages(pages: ReadonlyMap<number, number>): void {
+    const both = PAGE_WATCH_WRITE | PAGE_WATCH_READ;
+    for (let page = 0; page < this.ramPages; page++) this.pageFlags[page] &= ~both;
+    for (const [page, bits] of pages) if (page < this.ramPages) this.pageFlags[page] |= bits & both;
+    this.dropTranslations();
+  }
+
+  isReadWatched(page: number): boolean {
+    return (this.pageFlags[page] & PAGE_WATCH_READ) !== 0;
+  }
+}
