@@ -51,7 +51,7 @@ const slices: readonly (readonly [what: string, meddle: (cpu: Cpu) => void, says
   ['faults without a vector', (cpu) => (cpu.exitRequest |= EXIT_FAULT), /the fault has no vector/],
   ['halts without HLT', (cpu) => (cpu.exitRequest |= EXIT_HALT), /HLT and the request to leave for it disagree/],
   ['stops for nobody', (cpu) => (cpu.exitRequest |= EXIT_STOP), /the request to stop and what asked for it disagree/],
-  ['loses count of time', (cpu) => (cpu.left = Number.NaN), /NaN ticks passed/],
+  ['loses count of time', (cpu) => (cpu.deadlineTick = Number.NaN), /NaN ticks passed/],
 ];
 
 for (const [what, meddle, says] of slices) {
