@@ -167,7 +167,7 @@ export class Memory {
     for (let at = offset; at < offset + size; at++) bits[at >>> 5] |= 1 << (at & 31);
   }
 
-  /** Someone's last block of a page is gone. If no other has one, writes to it are fast again (at the next TLB fill). */
+  /** Someone's last block of a page is gone. If no other has one, writes are fast again (at the next TLB fill). */
   unmarkCode(page: number): void {
     if (this.codeBytes[page] === undefined) return;
     for (const each of this.invalidators) if (each.holdsCode(page)) return;

@@ -71,8 +71,8 @@ export class Cpu {
   /** Its number; 0 is the one that starts. */
   readonly number: number;
   /**
-   * Where its block lies in the memory. Its views begin there, so that word 0 is EAX of each processor; host addresses in
-   * its TLB and below count from there too. What the memory itself calls a place is `base` more.
+   * Where its block lies in the memory. Its views begin there, so that word 0 is EAX of each processor; host addresses
+   * in its TLB and below count from there too. What the memory itself calls a place is `base` more.
    */
   readonly base: number;
   /** Host address of guest RAM in its views. */
@@ -86,7 +86,7 @@ export class Cpu {
   readonly tlb: Int32Array;
   /** Byte address of the TLB in the memory (for wasm code). */
   readonly tlbBase: number;
-  /** Byte address of memory/memory.ts's COMPILED_BYTES that compiled code keeps for itself (tiers/wasm/convention.ts). Derived. */
+  /** Byte address of what its compiled code keeps for itself (tiers/wasm/convention.ts). Derived. */
   readonly compiledBase: number;
   /** Linear pages with a TLB entry. */
   readonly tlbList: TlbList;
