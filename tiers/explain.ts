@@ -2,7 +2,7 @@
 // `reprise explain` shows them. Flat code and data, CPL 0; jumps lead out unless their target is among the bytes.
 
 import { decodeInstruction } from '../src/core/isa/decode.ts';
-import { ROWS } from '../src/core/isa/ops.ts';
+import { ENDS_BLOCK } from '../src/core/isa/ops.ts';
 import { META_OP_MASK, R_META, R_POSITION, RECORD_WORDS } from '../src/core/isa/record.ts';
 import { MODE_CS32, MODE_FLAT_CODE, MODE_FLAT_DATA, MODE_SS32 } from '../src/core/state/layout.ts';
 import type { Block, IrFunction } from './ir/ir.ts';
@@ -14,7 +14,6 @@ import { liftBlock } from './lift/lift.ts';
 import { optimise, PASSES } from './opt/pipeline.ts';
 
 export const FLAT_MODE = MODE_FLAT_CODE | MODE_FLAT_DATA | MODE_CS32 | MODE_SS32;
-const ENDS_BLOCK = ROWS.map((row) => row.endsBlock || row.kind === 'branch');
 
 export interface TierExplanation {
   readonly lifted: string;

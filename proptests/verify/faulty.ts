@@ -107,7 +107,7 @@ function pieceAt(cpu: Cpu, countMax: number): number[] {
     ops.push(op);
     at += length;
     // What repeats takes more ticks than one, so it ends a piece too.
-    if (rowOf(op).kind === 'branch' || rowOf(op).endsBlock || /^(MOVS|STOS)$/.test(rowOf(op).name)) break;
+    if (rowOf(op).endsBlock || /^(MOVS|STOS)$/.test(rowOf(op).name)) break;
   }
   return ops;
 }

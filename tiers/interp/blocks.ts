@@ -5,7 +5,7 @@
 // when the arena is full; neither is visible to the guest.
 
 import { PAGE_BYTES } from '../../src/core/base/pages.ts';
-import { OP, ROWS } from '../../src/core/isa/ops.ts';
+import { ENDS_BLOCK, OP } from '../../src/core/isa/ops.ts';
 import { decodeInstruction } from '../../src/core/isa/decode.ts';
 import { META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
 import { MODE_CS32 } from '../../src/core/state/layout.ts';
@@ -30,9 +30,6 @@ export const BLOCK_HEADER_WORDS = 8;
 const BLOCK_INSTRUCTIONS_MAX = 64;
 /** 1 M instructions: a Debian boot decodes some 400 k. */
 const ARENA_WORDS = 8 << 20;
-
-/** Row numbers after which a block ends. */
-const ENDS_BLOCK = ROWS.map((row) => row.endsBlock || row.kind === 'branch');
 
 /** What build() can answer besides an arena position. */
 export const BLOCK_UNCACHEABLE = 0;

@@ -2,7 +2,8 @@
 // Values are assigned once, before they are read, and are of the type that each reader takes; instructions are in order
 // and complete; within an instruction nothing that the guest can see changes before an operation that can go the slow
 // way; words of the CPU block are those that the operation may touch, and scratch words are written in the same
-// instruction before they are read; a checked access stands behind one that shows it to be plain.
+// instruction before they are read; a checked access stands behind one that shows it to be plain; handlers are called
+// as their rows allow.
 
 import { ROWS } from '../../src/core/isa/ops.ts';
 import { EFLAGS, PLACED } from '../../src/core/state/layout.ts';
@@ -217,8 +218,18 @@ class BlockVerifier {
   private assist(op: Extract<Op, { op: 'assist' }>): void {
     if (this.changed !== null) this.complain(`assist after ${this.changed.op}`);
     if (op.row !== this.insn?.row) this.complain(`assist of row ${op.row} in an instruction of row ${this.insn?.row}`);
+    if (ROWS[op.row].assists === '') this.complain(`${ROWS[op.row].name} does not say that its handler may assist`);
     this.changed = op;
     this.hasFlags = ROWS[op.row].flags.written !== '';
+  }
+
+  private handler(op: Extract<Op, { op: 'handler' }>): void {
+    if (this.changed !== null) this.complain(`handler after ${this.changed.op}`);
+    const { name, writes } = ROWS[this.insn?.row ?? 0];
+    if ((writes.registers & ~op.writes) !== 0)
+      this.complain(`the handler of ${name} writes more registers than it says`);
+    this.handled = true;
+    this.proven.clear();
   }
 
   private effect(op: Op): void {
@@ -239,9 +250,7 @@ class BlockVerifier {
         this.changed = op;
         break;
       case 'handler':
-        if (this.changed !== null) this.complain(`handler after ${this.changed.op}`);
-        this.handled = true;
-        this.proven.clear();
+        this.handler(op);
         break;
       case 'assist':
         this.assist(op);

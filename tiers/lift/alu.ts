@@ -1,7 +1,7 @@
 // ADD OR ADC SBB AND SUB XOR CMP TEST INC DEC NOT NEG XADD CMPXCHG, SDM 2. AF of logical operations is 0.
 // Flags stay lazy: the same three words as state/flags.ts, with the kind known statically.
 
-import type { OpName } from '../../src/core/isa/ops.ts';
+import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
 import { KIND_REGISTER } from '../../src/core/isa/record.ts';
 import { CC_ADD, CC_DEC, CC_INC, CC_LOGIC, CC_SUB } from '../../src/core/state/flags.ts';
 import { EAX } from '../../src/core/state/layout.ts';
@@ -144,4 +144,4 @@ export const aluLifters = {
   NEG: neg,
   XADD: xadd,
   CMPXCHG: cmpxchg,
-} satisfies Partial<Record<OpName, Lifter>>;
+} satisfies Record<OpLiftedBy<'alu'>, Lifter>;

@@ -1,7 +1,7 @@
 // BT BTS BTR BTC (also on bit strings in memory), BSF BSR, BSWAP, SDM 2. BTx keep all flags but CF; BSF and BSR clear
 // CF OF SF AF, set PF from the index, and leave the destination alone when the source is 0.
 
-import type { OpName } from '../../src/core/isa/ops.ts';
+import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
 import { KIND_IMMEDIATE, KIND_MEMORY, SIZE_32 } from '../../src/core/isa/record.ts';
 import { CF, PF, ZF } from '../../src/core/state/layout.ts';
 import type { Temp } from '../ir/ir.ts';
@@ -92,4 +92,4 @@ export const bitLifters = {
   BSF: scan(true),
   BSR: scan(false),
   BSWAP: bswap,
-} satisfies Partial<Record<OpName, Lifter>>;
+} satisfies Record<OpLiftedBy<'bits'>, Lifter>;

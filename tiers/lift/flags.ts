@@ -2,7 +2,7 @@
 // CLC STC CMC CLD STD LAHF SAHF and what multiplications and bit tests leave.
 
 import { ARITHMETIC_FLAGS, SF, ZF } from '../../src/core/state/layout.ts';
-import type { OpName } from '../../src/core/isa/ops.ts';
+import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
 import { CF } from '../../src/core/state/layout.ts';
 import type { Temp } from '../ir/ir.ts';
 import type { Lift, Lifter } from './operands.ts';
@@ -39,4 +39,4 @@ function cmc(l: Lift): void {
   changeFlags(l, CF, l.b.with('xor', l.b.carry(), CF));
 }
 
-export const flagLifters = { CLC: clc, STC: stc, CMC: cmc } satisfies Partial<Record<OpName, Lifter>>;
+export const flagLifters = { CLC: clc, STC: stc, CMC: cmc } satisfies Record<OpLiftedBy<'flags'>, Lifter>;

@@ -1,7 +1,7 @@
 // Near control transfer in flat 32-bit code: Jcc JMP CALL RET LOOPcc JCXZ, SDM 2. Each sets the block's exit.
 // Far transfers and everything with limits to check are left to the handlers.
 
-import type { OpName } from '../../src/core/isa/ops.ts';
+import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
 import { META_ADDRSIZE_32, SIZE_32 } from '../../src/core/isa/record.ts';
 import { ECX, ESP } from '../../src/core/state/layout.ts';
 import { BASE, type Temp } from '../ir/ir.ts';
@@ -108,4 +108,4 @@ export const flowLifters = {
   LOOPE: loop(4),
   LOOPNE: loop(5),
   JCXZ: jcxz,
-} satisfies Partial<Record<OpName, Lifter>>;
+} satisfies Record<OpLiftedBy<'flow'>, Lifter>;

@@ -2,21 +2,15 @@
 // becomes a call of its handler: right on every engine the day the handler exists. Imports no interpreter: the two
 // are witnesses of the same rows.
 
-import { type OpName, ROWS } from '../../src/core/isa/ops.ts';
-import {
-  KIND_REGISTER,
-  META_KIND_A_SHIFT,
-  META_OP_MASK,
-  R_META,
-  R_POSITION,
-  RECORD_WORDS,
-} from '../../src/core/isa/record.ts';
-import { SIMD_ROWS } from '../../src/core/isa/rows-simd.ts';
-import { X87_ROWS } from '../../src/core/isa/rows-x87.ts';
+import { registersWritten } from '../../src/core/isa/effects.ts';
+import { ENDS_BLOCK, type OpLiftedBy, type OpName, ROWS } from '../../src/core/isa/ops.ts';
+import { META_OP_MASK, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
+import type { LiftedBy } from '../../src/core/isa/row.ts';
 import { MODE_CS32, MODE_FLAT_CODE } from '../../src/core/state/layout.ts';
 import { Builder } from '../ir/builder.ts';
 import type { Block } from '../ir/ir.ts';
 import { aluLifters } from './alu.ts';
+import { assisted } from './assist.ts';
 import { bitLifters } from './bits.ts';
 import { flagLifters } from './flags.ts';
 import { flowLifters } from './flow.ts';
@@ -27,7 +21,8 @@ import { shiftLifters } from './shift.ts';
 import { simdLifters } from './simd.ts';
 import { x87Lifters } from './x87.ts';
 
-export const LIFTERS: Partial<Record<OpName, Lifter>> = {
+/** Exactly the rows whose facts name a file here (isa/row.ts, `lifted`). */
+export const LIFTERS = {
   ...aluLifters,
   ...bitLifters,
   ...flagLifters,
@@ -37,16 +32,12 @@ export const LIFTERS: Partial<Record<OpName, Lifter>> = {
   ...shiftLifters,
   ...simdLifters,
   ...x87Lifters,
-};
+} satisfies Record<OpLiftedBy<LiftedBy>, Lifter>;
 
-const LIFTER_TABLE: readonly (Lifter | undefined)[] = ROWS.map((row) => LIFTERS[row.name]);
-const ENDS_BLOCK: readonly boolean[] = ROWS.map((row) => row.endsBlock || row.kind === 'branch');
-
-/** Rows of the x87 and of SSE: unless operand A is a general register, none of those changes. */
-const FLOAT_NAMES: ReadonlySet<string> = new Set([...X87_ROWS, ...SIMD_ROWS].map(({ name }) => name));
-const LEAVES_REGISTERS: readonly boolean[] = ROWS.map(
-  ({ name, flags }) => FLOAT_NAMES.has(name) && name !== 'FNSTSW_AX' && flags.written === '',
-);
+const LIFTER_TABLE: readonly (Lifter | undefined)[] = ROWS.map((row) => {
+  const lifters: Partial<Record<OpName, Lifter>> = LIFTERS;
+  return lifters[row.name] ?? (row.assists === '' ? undefined : assisted);
+});
 
 /** Whether code of this mode is compiled at all: flat and 32 bits wide. The rest is interpreted. */
 export function canLiftMode(mode: number): boolean {
@@ -79,8 +70,7 @@ export function liftBlock(code: Int32Array, first: number, count: number, delta:
         b.ops.length = mark;
       }
     }
-    const isLeft = LEAVES_REGISTERS[op] && ((code[pc + R_META] >> META_KIND_A_SHIFT) & 15) !== KIND_REGISTER;
-    b.handler(isLeft ? 0 : 0xff);
+    b.handler(registersWritten(code, pc));
     if (ENDS_BLOCK[op]) b.exit = { exit: 'leave' };
   }
   return { delta, count, ops: b.ops, exit: b.exit ?? { exit: 'jump', delta: following }, temps: b.temps };

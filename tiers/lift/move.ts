@@ -1,7 +1,7 @@
 // MOV MOVZX MOVSX LEA XCHG CMOVcc SETcc CBW/CWDE CWD/CDQ, what moves nothing (NOP PAUSE PREFETCH), and the stack's
 // PUSH POP LEAVE of doublewords on a flat stack, SDM 2.
 
-import type { OpName } from '../../src/core/isa/ops.ts';
+import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
 import { KIND_MEMORY, R_EA, SIZE_16, SIZE_32, SIZE_8 } from '../../src/core/isa/record.ts';
 import { EAX, EBP, EDX, ESP } from '../../src/core/state/layout.ts';
 import {
@@ -143,4 +143,4 @@ export const moveLifters = {
   PUSH: only32(push),
   POP: only32(pop),
   LEAVE: leave,
-} satisfies Partial<Record<OpName, Lifter>>;
+} satisfies Record<OpLiftedBy<'move'>, Lifter>;

@@ -1,7 +1,7 @@
 // MUL IMUL DIV IDIV, SDM 2. MUL and IMUL keep SF ZF AF PF; DIV and IDIV keep CF and OF, set AF, clear SF ZF PF.
 // Divisions are lifted when the dividend fits 32 bits; what can raise #DE goes the slow way.
 
-import type { OpName } from '../../src/core/isa/ops.ts';
+import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
 import { SIZE_16, SIZE_32, SIZE_8 } from '../../src/core/isa/record.ts';
 import { AF, CF, EAX, EDX, OF, PF, SF, ZF } from '../../src/core/state/layout.ts';
 import type { Temp } from '../ir/ir.ts';
@@ -136,4 +136,4 @@ export const multiplyLifters = {
   IMUL3: imul3,
   DIV: div,
   IDIV: idiv,
-} satisfies Partial<Record<OpName, Lifter>>;
+} satisfies Record<OpLiftedBy<'multiply'>, Lifter>;

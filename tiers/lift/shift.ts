@@ -1,7 +1,7 @@
 // ROL ROR RCL RCR (by one) SHL SHR SAR SHLD SHRD (doublewords), SDM 2. Counts are modulo 32; a count of 0 leaves the
 // flags. Undefined ones: shifts set AF, OF is computed for every count as for a count of one.
 
-import type { OpName } from '../../src/core/isa/ops.ts';
+import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
 import { KIND_IMMEDIATE, SIZE_32 } from '../../src/core/isa/record.ts';
 import { CC_SZP } from '../../src/core/state/flags.ts';
 import { AF, ARITHMETIC_FLAGS, CF, ECX, OF } from '../../src/core/state/layout.ts';
@@ -177,4 +177,4 @@ export const shiftLifters = {
   SHLD_CL: double(true, true),
   SHRD: double(false, false),
   SHRD_CL: double(false, true),
-} satisfies Partial<Record<OpName, Lifter>>;
+} satisfies Record<OpLiftedBy<'shift'>, Lifter>;

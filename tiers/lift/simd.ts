@@ -3,21 +3,12 @@
 // forms with MMX registers are left to the handlers. What every instruction checks first (SDM 3 §2.5): CR0.EM, CR0.TS
 // and CR4.OSFXSR.
 
-import { type OpName, rowOf } from '../../src/core/isa/ops.ts';
-import {
-  KIND_IMMEDIATE,
-  KIND_MEMORY,
-  KIND_XMM,
-  META_OP_MASK,
-  META_SIZE_B_SHIFT,
-  SIZE_128,
-  SIZE_32,
-  SIZE_64,
-} from '../../src/core/isa/record.ts';
-import { SIMD_ROWS } from '../../src/core/isa/rows-simd.ts';
-import { CR0, CR0_EM, CR0_TS, CR4, CR4_OSFXSR, MXCSR, WIDE, XMM } from '../../src/core/state/layout.ts';
+import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
+import { KIND_MEMORY, KIND_XMM, META_SIZE_B_SHIFT, SIZE_128, SIZE_32, SIZE_64 } from '../../src/core/isa/record.ts';
+import { WIDE, XMM } from '../../src/core/state/layout.ts';
 import type { ValueAttempt, WordAttempt } from '../ir/attempts.ts';
 import type { Temp, Type, Vector } from '../ir/ir.ts';
+import { requireSse } from './assist.ts';
 import {
   effectiveOffset,
   immediate,
@@ -35,16 +26,7 @@ import {
   writeRegister,
 } from './operands.ts';
 
-const ALL_MASKED = 0x1f80;
-
 const xmmWord = (register: number): number => XMM + 4 * register;
-
-/** #UD and #NM are the handler's. */
-function requireSse(l: Lift): void {
-  const { b } = l;
-  b.guard(b.with('and', b.word(CR0), CR0_EM | CR0_TS));
-  b.guard(b.with('eq', b.with('and', b.word(CR4), CR4_OSFXSR), 0));
-}
 
 /** Linear address of the memory operand of `words`. */
 const addressOf = (l: Lift, words: number): Temp => linear(l, effectiveOffset(l), 4 * words);
@@ -246,19 +228,7 @@ function truncates(how: WordAttempt): Lifter {
   };
 }
 
-/** The handler on registers alone: no spilling, no way out. Unmasked SIMD exceptions are the handler's to report. */
-function assisted(l: Lift): void {
-  const { b } = l;
-  const row = metaOf(l) & META_OP_MASK;
-  const { faults, kind } = rowOf(row);
-  const hasRegisters = kindA(l) === KIND_XMM && (kindB(l) === KIND_XMM || kindB(l) === KIND_IMMEDIATE);
-  if (!hasRegisters || kind !== 'plain') throw NOT_LIFTED;
-  requireSse(l);
-  if (faults.includes('XM')) b.guard(b.with('ne', b.with('and', b.peek(MXCSR), ALL_MASKED), ALL_MASKED));
-  b.assist(row);
-}
-
-const direct = {
+export const simdLifters = {
   MOVAPS: moveAll(true),
   MOVAPD: moveAll(true),
   MOVDQA: moveAll(true),
@@ -344,9 +314,4 @@ const direct = {
   CVTTSD2SI: truncates('truncateF64'),
   CVTSS2SD: cvtss2sd,
   CVTSD2SS: attempts('narrowF64'),
-} satisfies Partial<Record<OpName, Lifter>>;
-
-export const simdLifters: Partial<Record<OpName, Lifter>> = {
-  ...Object.fromEntries(SIMD_ROWS.map(({ name }) => [name, assisted])),
-  ...direct,
-};
+} satisfies Record<OpLiftedBy<'simd'>, Lifter>;

@@ -3,12 +3,9 @@
 // Ten-byte operands and images are left to the handlers. Checked first, as by every waiting instruction (SDM 1 §8.7,
 // SDM 3 §2.5): CR0.EM, CR0.TS, and that no exception is pending.
 
-import { type OpName, rowOf } from '../../src/core/isa/ops.ts';
+import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
 import {
   KIND_MEMORY,
-  KIND_NONE,
-  KIND_ST,
-  META_OP_MASK,
   META_SIZE_A_SHIFT,
   META_SIZE_B_SHIFT,
   R_EA,
@@ -16,15 +13,9 @@ import {
   SIZE_32,
   SIZE_64,
 } from '../../src/core/isa/record.ts';
-import { X87_ROWS } from '../../src/core/isa/rows-x87.ts';
 import {
-  ARITHMETIC_FLAGS,
-  CR0,
-  CR0_EM,
-  CR0_TS,
   CS,
   EAX,
-  EFLAGS,
   FP_CONTROL,
   FP_CS,
   FP_DP,
@@ -39,6 +30,7 @@ import {
 } from '../../src/core/state/layout.ts';
 import { STORE_TRUNCATES, type WordAttempt } from '../ir/attempts.ts';
 import { BASE, type Temp } from '../ir/ir.ts';
+import { assisted, requireNothingPending, requireX87 } from './assist.ts';
 import {
   effectiveOffset,
   immediate,
@@ -51,19 +43,6 @@ import {
   NOT_LIFTED,
   writeRegister,
 } from './operands.ts';
-
-/** Error summary of the status word. */
-const PENDING = 0x80;
-
-function requireX87(l: Lift): void {
-  const { b } = l;
-  b.guard(b.with('and', b.word(CR0), CR0_EM | CR0_TS));
-}
-
-function requireNothingPending(l: Lift): void {
-  const { b } = l;
-  b.guard(b.with('and', b.peek(FP_STATUS), PENDING));
-}
 
 /** What the processor remembers of the instruction: EIP, CS, opcode, and the operand's offset and selector. */
 function note(l: Lift, offset: Temp): void {
@@ -140,20 +119,6 @@ function store(isInteger: boolean, a: number): Lifter {
   };
 }
 
-function assisted(l: Lift): void {
-  const { b } = l;
-  const row = metaOf(l) & META_OP_MASK;
-  const { faults, flags } = rowOf(row);
-  // Without #MF: a control instruction, which may change what waits for the processor.
-  if (!faults.includes('MF') || flags.read !== '') throw NOT_LIFTED;
-  for (const kind of [kindA(l), kindB(l)]) if (kind !== KIND_ST && kind !== KIND_NONE) throw NOT_LIFTED;
-  requireX87(l);
-  requireNothingPending(l);
-  b.assist(row);
-  // FCOMI and its kind leave their flags in EFLAGS.
-  if (flags.written !== '') b.bits(b.with('and', b.peek(EFLAGS), ARITHMETIC_FLAGS));
-}
-
 function statusToAx(l: Lift): void {
   requireX87(l);
   writeRegister(l, EAX, SIZE_16, l.b.peek(FP_STATUS));
@@ -174,7 +139,7 @@ function fldcw(l: Lift): void {
   l.b.attempt('loadControl', 0, WIDE);
 }
 
-const direct = {
+export const x87Lifters = {
   FADD: withOperand('addOperand', false),
   FMUL: withOperand('multiplyOperand', false),
   FSUB: withOperand('subtractOperand', false),
@@ -202,9 +167,4 @@ const direct = {
   FNSTSW: storeWord(FP_STATUS),
   FNSTCW: storeWord(FP_CONTROL),
   FLDCW: fldcw,
-} satisfies Partial<Record<OpName, Lifter>>;
-
-export const x87Lifters: Partial<Record<OpName, Lifter>> = {
-  ...Object.fromEntries(X87_ROWS.map(({ name }) => [name, assisted])),
-  ...direct,
-};
+} satisfies Record<OpLiftedBy<'x87'>, Lifter>;

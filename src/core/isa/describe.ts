@@ -121,6 +121,9 @@ export function rowText(row: Row): string {
   const lines = [`row        ${row.name} (${row.kind}${row.endsBlock ? ', ends a block' : ''})`];
   lines.push(`flags      read ${letters(read)} · written ${letters(written)} · undefined ${letters(left)}`);
   if (choice !== '') lines.push(`           undefined ones: ${choice}`);
+  lines.push(`writes     ${row.writes.words === '' ? 'none' : row.writes.words}`);
+  const handler = row.assists === '' ? 'a call of its handler' : `its handler in place (${row.assists} registers)`;
+  lines.push(`compiled   ${row.lifted === '' ? handler : `lift/${row.lifted}.ts, or ${handler}`}`);
   const faults = faultsOf(row);
   if (faults.length > 0) lines.push(`faults     ${faults.map((fault) => `#${fault}`).join(' ')}`);
   return lines.join('\n');

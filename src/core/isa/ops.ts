@@ -1,7 +1,7 @@
 // The contract of the project: one row per instruction, numbered. The decoder, the assembler, the interpreter, the
 // lifters, the generators and the coverage report are all checked against or derived from this list. Row numbers are
 // what R_META holds; they follow the order of the lists, are not stored in logs and may change between versions.
-import type { Row } from './row.ts';
+import type { LiftedBy, Row } from './row.ts';
 import { INTEGER_ROWS } from './rows-integer.ts';
 import { SIMD_ROWS } from './rows-simd.ts';
 import { X87_ROWS } from './rows-x87.ts';
@@ -11,6 +11,12 @@ export const ROWS = [...INTEGER_ROWS, ...X87_ROWS, ...SIMD_ROWS] as const;
 
 /** The name of a row: what handlers and lifters are keyed by. */
 export type OpName = (typeof ROWS)[number]['name'];
+
+/** The rows that a file of tiers/lift has a lifter for, by their facts. */
+export type OpLiftedBy<By extends LiftedBy> = Extract<(typeof ROWS)[number], { readonly lifted: By }>['name'];
+
+/** By row number: whether the instruction ends a block. */
+export const ENDS_BLOCK: readonly boolean[] = ROWS.map((entry) => entry.endsBlock);
 
 /** Row number by name. */
 export const OP = Object.fromEntries(ROWS.map((entry, index) => [entry.name, index])) as Record<OpName, number>;

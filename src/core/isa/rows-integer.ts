@@ -31,28 +31,70 @@ const ARITHMETIC = 'OSZAPC';
 const STACK_FAULTS = 'SS PF AC';
 const EVERY_FLAG = 'ODITSZAPCNLRVKF';
 
-const add = { written: ARITHMETIC };
-const addCarry = { read: 'C', written: ARITHMETIC };
-const logic = { written: 'OSZPC', undefined: 'A', choice: 'A=0' };
-const shift = { written: 'OSZPC', undefined: 'OA', choice: 'O=result A=1' };
-const rotate = { written: 'OC', undefined: 'O', choice: 'O=result' };
-const bit = { written: 'C', undefined: 'OSAP', choice: 'O=kept S=kept A=kept P=kept' };
-const scan = { written: 'Z', undefined: 'OSAPC', choice: 'O=0 S=0 A=0 P=result C=0' };
-const multiply = { written: 'OC', undefined: 'SZAP', choice: 'S=kept Z=kept A=kept P=kept' };
-const flagsKept = { undefined: ARITHMETIC, choice: 'O=kept S=kept Z=kept A=kept P=kept C=kept' };
-const divide = { undefined: ARITHMETIC, choice: 'O=kept S=0 Z=0 A=1 P=0 C=kept', faults: 'DE' };
-const decimal = { read: 'AC', written: 'SZAPC', undefined: 'O', choice: 'O=result' };
-const unpacked = { read: 'A', written: 'AC', undefined: 'OSZP', choice: 'O=result S=result Z=result P=result' };
-const stack = { kind: 'memory', faults: STACK_FAULTS } as const;
-const segmentLoad = { kind: 'system', faults: 'NP SS GP', endsBlock: true } as const;
+const none = { writes: '' } as const;
+const add = { written: ARITHMETIC, writes: 'A', lifted: 'alu' } as const;
+const addCarry = { ...add, read: 'C' } as const;
+const logic = { written: 'OSZPC', undefined: 'A', choice: 'A=0', writes: 'A', lifted: 'alu' } as const;
+const shift = { written: 'OSZPC', undefined: 'OA', choice: 'O=result A=1', writes: 'A', lifted: 'shift' } as const;
+const rotate = { written: 'OC', undefined: 'O', choice: 'O=result', writes: 'A', lifted: 'shift' } as const;
+const bit = {
+  written: 'C',
+  undefined: 'OSAP',
+  choice: 'O=kept S=kept A=kept P=kept',
+  writes: 'A',
+  lifted: 'bits',
+} as const;
+const scan = {
+  written: 'Z',
+  undefined: 'OSAPC',
+  choice: 'O=0 S=0 A=0 P=result C=0',
+  writes: 'A',
+  lifted: 'bits',
+} as const;
+const multiply = {
+  written: 'OC',
+  undefined: 'SZAP',
+  choice: 'S=kept Z=kept A=kept P=kept',
+  writes: 'A',
+  lifted: 'multiply',
+} as const;
+const flagsKept = { undefined: ARITHMETIC, choice: 'O=kept S=kept Z=kept A=kept P=kept C=kept' } as const;
+const divide = {
+  undefined: ARITHMETIC,
+  choice: 'O=kept S=0 Z=0 A=1 P=0 C=kept',
+  faults: 'DE',
+  writes: 'EAX HIGH',
+  lifted: 'multiply',
+} as const;
+const decimal = { read: 'AC', written: 'SZAPC', undefined: 'O', choice: 'O=result', writes: 'EAX' } as const;
+const unpacked = {
+  read: 'A',
+  written: 'AC',
+  undefined: 'OSZP',
+  choice: 'O=result S=result Z=result P=result',
+  writes: 'EAX',
+} as const;
+const move = { writes: 'A', lifted: 'move' } as const;
+const push = { kind: 'memory', faults: STACK_FAULTS, writes: 'ESP MEM' } as const;
+const pop = { kind: 'memory', faults: STACK_FAULTS, writes: 'A ESP' } as const;
+const segmentLoad = { kind: 'system', faults: 'NP SS GP', writes: 'A', endsBlock: true } as const;
 const string = { kind: 'memory', read: 'D', faults: 'GP SS PF AC' } as const;
 const port = { kind: 'system', read: 'LV', faults: 'GP PF', endsBlock: true } as const;
-const transfer = { kind: 'branch', faults: 'GP' } as const;
-const farTransfer = { kind: 'branch', faults: 'GP SS NP TS PF AC' } as const;
-const interrupt = { kind: 'branch', read: EVERY_FLAG, written: 'ITNRVK', faults: 'GP SS NP TS PF AC' } as const;
-const privileged = { kind: 'system', faults: 'GP' } as const;
-const privilegedEnd = { kind: 'system', faults: 'GP', endsBlock: true } as const;
-const invalid = { kind: 'system', faults: 'UD', endsBlock: true } as const;
+const transfer = { kind: 'branch', faults: 'GP', writes: '', lifted: 'flow' } as const;
+const call = { kind: 'branch', faults: 'GP SS PF AC', writes: 'ESP MEM', lifted: 'flow' } as const;
+const loop = { ...transfer, writes: 'ECX' } as const;
+const farTransfer = { kind: 'branch', faults: 'GP SS NP TS PF AC', writes: 'TASK' } as const;
+const interrupt = {
+  kind: 'branch',
+  read: EVERY_FLAG,
+  written: 'ITNRVK',
+  faults: 'GP SS NP TS PF AC',
+  writes: 'TASK',
+} as const;
+const privileged = { kind: 'system', faults: 'GP', writes: '' } as const;
+const privilegedEnd = { ...privileged, endsBlock: true } as const;
+const invalid = { kind: 'system', faults: 'UD', writes: '', endsBlock: true } as const;
+const system = { kind: 'system', writes: 'A' } as const;
 
 export const INTEGER_ROWS = [
   // Arithmetic and logic
@@ -63,19 +105,19 @@ export const INTEGER_ROWS = [
   row('AND', group1(4, ' lock'), logic),
   row('SUB', group1(5, ' lock'), add),
   row('XOR', group1(6, ' lock'), logic),
-  row('CMP', group1(7, ''), add),
+  row('CMP', group1(7, ''), { ...add, writes: '' }),
   row(
     'TEST',
     `84 /r Eb,Gb | 85 /r Ev,Gv | A8 AL,Ib | A9 eAX,Iz
     | F6 /0 Eb,Ib | F7 /0 Ev,Iz | F6 /1 Eb,Ib | F7 /1 Ev,Iz`,
-    logic,
+    { ...logic, writes: '' },
   ),
-  row('INC', '40+r Zv | FE /0 Eb lock | FF /0 Ev lock', { written: 'OSZAP' }),
-  row('DEC', '48+r Zv | FE /1 Eb lock | FF /1 Ev lock', { written: 'OSZAP' }),
-  row('NOT', 'F6 /2 Eb lock | F7 /2 Ev lock'),
+  row('INC', '40+r Zv | FE /0 Eb lock | FF /0 Ev lock', { ...add, written: 'OSZAP' }),
+  row('DEC', '48+r Zv | FE /1 Eb lock | FF /1 Ev lock', { ...add, written: 'OSZAP' }),
+  row('NOT', 'F6 /2 Eb lock | F7 /2 Ev lock', { writes: 'A', lifted: 'alu' }),
   row('NEG', 'F6 /3 Eb lock | F7 /3 Ev lock', add),
-  row('MUL', 'F6 /4 Eb | F7 /4 Ev', multiply),
-  row('IMUL1', 'F6 /5 Eb | F7 /5 Ev', multiply),
+  row('MUL', 'F6 /4 Eb | F7 /4 Ev', { ...multiply, writes: 'EAX HIGH' }),
+  row('IMUL1', 'F6 /5 Eb | F7 /5 Ev', { ...multiply, writes: 'EAX HIGH' }),
   row('IMUL', '0F AF /r Gv,Ev', multiply),
   row('IMUL3', '69 /r Gv,Ev,Iz | 6B /r Gv,Ev,sIb', multiply),
   row('DIV', 'F6 /6 Eb | F7 /6 Ev', divide),
@@ -95,7 +137,7 @@ export const INTEGER_ROWS = [
   row('SHRD_CL', '0F AD /r Ev,Gv', shift),
 
   // Bits: a register index of a memory operand reaches beyond the operand
-  row('BT', '0F A3 /r Ev,Gv | 0F BA /4 Ev,Ib', bit),
+  row('BT', '0F A3 /r Ev,Gv | 0F BA /4 Ev,Ib', { ...bit, writes: '' }),
   row('BTS', '0F AB /r Ev,Gv lock | 0F BA /5 Ev,Ib lock', bit),
   row('BTR', '0F B3 /r Ev,Gv lock | 0F BA /6 Ev,Ib lock', bit),
   row('BTC', '0F BB /r Ev,Gv lock | 0F BA /7 Ev,Ib lock', bit),
@@ -107,69 +149,81 @@ export const INTEGER_ROWS = [
     'MOV',
     `88 /r Eb,Gb | 89 /r Ev,Gv | 8A /r Gb,Eb | 8B /r Gv,Ev | A0 AL,Ob | A1 eAX,Ov | A2 Ob,AL | A3 Ov,eAX
     | B0+r Zb,Ib | B8+r Zv,Iz | C6 /0 Eb,Ib | C7 /0 Ev,Iz`,
+    move,
   ),
   row('MOV_TO_SREG', '8E /r Sw,Ew', segmentLoad),
-  row('MOV_FROM_SREG', '8C /r Rv/Mw,Sw'),
-  row('MOV_TO_CR', '0F 22 /r Cd,Rd', { ...privilegedEnd, ...flagsKept }),
-  row('MOV_FROM_CR', '0F 20 /r Rd,Cd', { ...privileged, ...flagsKept }),
-  row('MOV_TO_DR', '0F 23 /r Dd,Rd', { ...privilegedEnd, ...flagsKept, faults: 'GP UD DB' }),
-  row('MOV_FROM_DR', '0F 21 /r Rd,Dd', { ...privileged, ...flagsKept, faults: 'GP UD DB' }),
-  row('MOVZX', '0F B6 /r Gv,Eb | 0F B7 /r Gv,Ew'),
-  row('MOVSX', '0F BE /r Gv,Eb | 0F BF /r Gv,Ew'),
-  row('LEA', '8D /r Gv,M'),
-  row('XCHG', '86 /r Eb,Gb lock | 87 /r Ev,Gv lock | 90+r eAX,Zv'),
-  row('XADD', '0F C0 /r Eb,Gb lock | 0F C1 /r Ev,Gv lock', add),
-  row('CMPXCHG', '0F B0 /r Eb,Gb lock | 0F B1 /r Ev,Gv lock', add),
-  row('CMPXCHG8B', '0F C7 /1 Mq lock', { written: 'Z' }),
-  row('BSWAP', '0F C8+r Zv'),
-  row('SETCC', '0F 90+cc /r Eb', { read: 'OSZPC' }),
-  row('CMOVCC', '0F 40+cc /r Gv,Ev', { read: 'OSZPC' }),
-  row('XLAT', 'D7', { kind: 'memory', faults: 'GP SS PF' }),
-  row('SALC', 'D6', { read: 'C' }),
-  row('CBW', '98'),
-  row('CWD', '99'),
+  row('MOV_FROM_SREG', '8C /r Rv/Mw,Sw', { writes: 'A' }),
+  row('MOV_TO_CR', '0F 22 /r Cd,Rd', { ...privilegedEnd, ...flagsKept, writes: 'A' }),
+  row('MOV_FROM_CR', '0F 20 /r Rd,Cd', { ...privileged, ...flagsKept, writes: 'A' }),
+  row('MOV_TO_DR', '0F 23 /r Dd,Rd', { ...privilegedEnd, ...flagsKept, writes: 'A', faults: 'GP UD DB' }),
+  row('MOV_FROM_DR', '0F 21 /r Rd,Dd', { ...privileged, ...flagsKept, writes: 'A', faults: 'GP UD DB' }),
+  row('MOVZX', '0F B6 /r Gv,Eb | 0F B7 /r Gv,Ew', move),
+  row('MOVSX', '0F BE /r Gv,Eb | 0F BF /r Gv,Ew', move),
+  row('LEA', '8D /r Gv,M', move),
+  row('XCHG', '86 /r Eb,Gb lock | 87 /r Ev,Gv lock | 90+r eAX,Zv', { ...move, writes: 'A B' }),
+  row('XADD', '0F C0 /r Eb,Gb lock | 0F C1 /r Ev,Gv lock', { ...add, writes: 'A B' }),
+  row('CMPXCHG', '0F B0 /r Eb,Gb lock | 0F B1 /r Ev,Gv lock', { ...add, writes: 'A EAX' }),
+  row('CMPXCHG8B', '0F C7 /1 Mq lock', { written: 'Z', writes: 'A EAX EDX' }),
+  row('BSWAP', '0F C8+r Zv', { writes: 'A', lifted: 'bits' }),
+  row('SETCC', '0F 90+cc /r Eb', { ...move, read: 'OSZPC' }),
+  row('CMOVCC', '0F 40+cc /r Gv,Ev', { ...move, read: 'OSZPC' }),
+  row('XLAT', 'D7', { kind: 'memory', faults: 'GP SS PF', writes: 'EAX' }),
+  row('SALC', 'D6', { ...move, writes: 'EAX', read: 'C' }),
+  row('CBW', '98', { ...move, writes: 'EAX' }),
+  row('CWD', '99', { ...move, writes: 'EDX' }),
 
   // Stack
-  row('PUSH', '50+r Zv | 68 Iz | 6A sIb | FF /6 Ev', stack),
-  row('PUSH_SREG', '06 ES | 0E CS | 16 SS | 1E DS | 0F A0 FS | 0F A8 GS', stack),
-  row('POP', '58+r Zv | 8F /0 Ev', stack),
-  row('POP_SREG', '07 ES | 17 SS | 1F DS | 0F A1 FS | 0F A9 GS', { ...segmentLoad, faults: 'NP SS GP PF AC' }),
-  row('PUSHA', '60', stack),
-  row('POPA', '61', stack),
-  row('PUSHF', '9C', { kind: 'system', read: EVERY_FLAG, faults: 'GP SS PF AC' }),
-  row('POPF', '9D', { kind: 'system', read: 'LV', written: EVERY_FLAG, faults: 'GP SS PF AC', endsBlock: true }),
-  row('LAHF', '9F', { read: 'SZAPC' }),
-  row('SAHF', '9E', { written: 'SZAPC' }),
-  row('ENTER', 'C8 Iw,Ib', stack),
-  row('LEAVE', 'C9', stack),
+  row('PUSH', '50+r Zv | 68 Iz | 6A sIb | FF /6 Ev', { ...push, lifted: 'move' }),
+  row('PUSH_SREG', '06 ES | 0E CS | 16 SS | 1E DS | 0F A0 FS | 0F A8 GS', push),
+  row('POP', '58+r Zv | 8F /0 Ev', { ...pop, lifted: 'move' }),
+  row('POP_SREG', '07 ES | 17 SS | 1F DS | 0F A1 FS | 0F A9 GS', {
+    ...segmentLoad,
+    writes: 'A ESP',
+    faults: 'NP SS GP PF AC',
+  }),
+  row('PUSHA', '60', push),
+  row('POPA', '61', { ...pop, writes: 'EAX ECX EDX EBX ESP EBP ESI EDI' }),
+  row('PUSHF', '9C', { kind: 'system', read: EVERY_FLAG, writes: 'ESP MEM', faults: 'GP SS PF AC' }),
+  row('POPF', '9D', {
+    kind: 'system',
+    read: 'LV',
+    written: EVERY_FLAG,
+    writes: 'ESP',
+    faults: 'GP SS PF AC',
+    endsBlock: true,
+  }),
+  row('LAHF', '9F', { read: 'SZAPC', writes: 'EAX' }),
+  row('SAHF', '9E', { written: 'SZAPC', writes: '' }),
+  row('ENTER', 'C8 Iw,Ib', { ...push, writes: 'ESP EBP MEM' }),
+  row('LEAVE', 'C9', { ...pop, writes: 'ESP EBP', lifted: 'move' }),
 
   // Decimal
   row('DAA', '27', decimal),
   row('DAS', '2F', decimal),
   row('AAA', '37', unpacked),
   row('AAS', '3F', unpacked),
-  row('AAM', 'D4 Ib', { written: 'SZP', undefined: 'OAC', choice: 'O=0 A=0 C=0', faults: 'DE' }),
-  row('AAD', 'D5 Ib', { written: 'SZP', undefined: 'OAC', choice: 'O=result A=result C=result' }),
+  row('AAM', 'D4 Ib', { written: 'SZP', undefined: 'OAC', choice: 'O=0 A=0 C=0', writes: 'EAX', faults: 'DE' }),
+  row('AAD', 'D5 Ib', { written: 'SZP', undefined: 'OAC', choice: 'O=result A=result C=result', writes: 'EAX' }),
 
   // Flags
-  row('CLC', 'F8', { written: 'C' }),
-  row('STC', 'F9', { written: 'C' }),
-  row('CMC', 'F5', { read: 'C', written: 'C' }),
-  row('CLD', 'FC', { written: 'D' }),
-  row('STD', 'FD', { written: 'D' }),
+  row('CLC', 'F8', { written: 'C', writes: '', lifted: 'flags' }),
+  row('STC', 'F9', { written: 'C', writes: '', lifted: 'flags' }),
+  row('CMC', 'F5', { read: 'C', written: 'C', writes: '', lifted: 'flags' }),
+  row('CLD', 'FC', { written: 'D', writes: '' }),
+  row('STD', 'FD', { written: 'D', writes: '' }),
   row('CLI', 'FA', { ...privileged, read: 'LV', written: 'IF' }),
   row('STI', 'FB', { ...privilegedEnd, read: 'LV', written: 'IF' }),
 
   // Strings: the size is that of operand A, the source segment is in R_EA
-  row('MOVS', 'A4 Yb,Xb | A5 Yv,Xv', string),
-  row('CMPS', 'A6 Xb,Yb | A7 Xv,Yv', { ...string, written: ARITHMETIC }),
-  row('SCAS', 'AE Yb | AF Yv', { ...string, written: ARITHMETIC }),
-  row('LODS', 'AC Xb | AD Xv', string),
-  row('STOS', 'AA Yb | AB Yv', string),
-  row('INS', '6C Yb | 6D Yz', { ...port, read: 'DLV', faults: 'GP SS PF AC' }),
-  row('OUTS', '6E Xb | 6F Xz', { ...port, read: 'DLV', faults: 'GP SS PF AC' }),
-  row('IN', 'E4 AL,Ib | E5 eAX,Ib | EC AL,DX | ED eAX,DX', port),
-  row('OUT', 'E6 Ib,AL | E7 Ib,eAX | EE DX,AL | EF DX,eAX', port),
+  row('MOVS', 'A4 Yb,Xb | A5 Yv,Xv', { ...string, writes: 'ESI EDI COUNT MEM' }),
+  row('CMPS', 'A6 Xb,Yb | A7 Xv,Yv', { ...string, written: ARITHMETIC, writes: 'ESI EDI COUNT' }),
+  row('SCAS', 'AE Yb | AF Yv', { ...string, written: ARITHMETIC, writes: 'EDI COUNT' }),
+  row('LODS', 'AC Xb | AD Xv', { ...string, writes: 'EAX ESI COUNT' }),
+  row('STOS', 'AA Yb | AB Yv', { ...string, writes: 'EDI COUNT MEM' }),
+  row('INS', '6C Yb | 6D Yz', { ...port, read: 'DLV', faults: 'GP SS PF AC', writes: 'EDI COUNT MEM' }),
+  row('OUTS', '6E Xb | 6F Xz', { ...port, read: 'DLV', faults: 'GP SS PF AC', writes: 'ESI COUNT' }),
+  row('IN', 'E4 AL,Ib | E5 eAX,Ib | EC AL,DX | ED eAX,DX', { ...port, writes: 'A' }),
+  row('OUT', 'E6 Ib,AL | E7 Ib,eAX | EE DX,AL | EF DX,eAX', { ...port, writes: '' }),
 
   // Flow
   row('JCC', '70+cc Jb | 0F 80+cc Jz', { ...transfer, read: 'OSZPC' }),
@@ -177,22 +231,22 @@ export const INTEGER_ROWS = [
   row('JMP_IND', 'FF /4 Ev', transfer),
   row('JMP_FAR', 'EA Ap', farTransfer),
   row('JMP_FAR_IND', 'FF /5 Mp', farTransfer),
-  row('CALL', 'E8 Jz', { kind: 'branch', faults: 'GP SS PF AC' }),
-  row('CALL_IND', 'FF /2 Ev', { kind: 'branch', faults: 'GP SS PF AC' }),
+  row('CALL', 'E8 Jz', call),
+  row('CALL_IND', 'FF /2 Ev', call),
   row('CALL_FAR', '9A Ap', farTransfer),
   row('CALL_FAR_IND', 'FF /3 Mp', farTransfer),
-  row('RET', 'C2 Iw | C3', { kind: 'branch', faults: 'GP SS PF AC' }),
+  row('RET', 'C2 Iw | C3', { ...call, writes: 'ESP' }),
   row('RET_FAR', 'CA Iw | CB', farTransfer),
   row('IRET', 'CF', { ...farTransfer, read: 'NLV', written: EVERY_FLAG }),
   row('INT', 'CD Ib', interrupt),
   row('INT3', 'CC', interrupt),
   row('INT1', 'F1', interrupt),
   row('INTO', 'CE', interrupt),
-  row('LOOP', 'E2 Jb', transfer),
-  row('LOOPE', 'E1 Jb', { ...transfer, read: 'Z' }),
-  row('LOOPNE', 'E0 Jb', { ...transfer, read: 'Z' }),
+  row('LOOP', 'E2 Jb', loop),
+  row('LOOPE', 'E1 Jb', { ...loop, read: 'Z' }),
+  row('LOOPNE', 'E0 Jb', { ...loop, read: 'Z' }),
   row('JCXZ', 'E3 Jb', transfer),
-  row('BOUND', '62 /r Gv,Ma', { faults: 'BR' }),
+  row('BOUND', '62 /r Gv,Ma', { faults: 'BR', writes: '' }),
 
   // Segments and far pointers
   row('LES', 'C4 /r Gv,Mp', segmentLoad),
@@ -200,21 +254,22 @@ export const INTEGER_ROWS = [
   row('LSS', '0F B2 /r Gv,Mp', segmentLoad),
   row('LFS', '0F B4 /r Gv,Mp', segmentLoad),
   row('LGS', '0F B5 /r Gv,Mp', segmentLoad),
-  row('ARPL', '63 /r Ew,Gw', { kind: 'system', written: 'Z', faults: 'UD' }),
-  row('LAR', '0F 02 /r Gv,Ew', { kind: 'system', written: 'Z', faults: 'UD' }),
-  row('LSL', '0F 03 /r Gv,Ew', { kind: 'system', written: 'Z', faults: 'UD' }),
-  row('VERR', '0F 00 /4 Ew', { kind: 'system', written: 'Z', faults: 'UD' }),
-  row('VERW', '0F 00 /5 Ew', { kind: 'system', written: 'Z', faults: 'UD' }),
+  row('ARPL', '63 /r Ew,Gw', { ...system, written: 'Z', faults: 'UD' }),
+  row('LAR', '0F 02 /r Gv,Ew', { ...system, written: 'Z', faults: 'UD' }),
+  row('LSL', '0F 03 /r Gv,Ew', { ...system, written: 'Z', faults: 'UD' }),
+  row('VERR', '0F 00 /4 Ew', { ...system, writes: '', written: 'Z', faults: 'UD' }),
+  row('VERW', '0F 00 /5 Ew', { ...system, writes: '', written: 'Z', faults: 'UD' }),
 
   // Nothing
   row(
     'NOP',
     `90 | 0F 1F /r Ev | 0F 18 /r Ev | 0F 19 /r Ev | 0F 1A /r Ev | 0F 1B /r Ev
     | 0F 1C /r Ev | 0F 1D /r Ev | 0F 1E /r Ev`,
+    { ...none, lifted: 'move' },
   ),
-  row('PREFETCH', '0F 18 /0 Mb | 0F 18 /1 Mb | 0F 18 /2 Mb | 0F 18 /3 Mb | 0F 0D /r Mb'),
-  row('PAUSE', 'F3 90'),
-  row('FWAIT', '9B', { faults: 'NM MF' }),
+  row('PREFETCH', '0F 18 /0 Mb | 0F 18 /1 Mb | 0F 18 /2 Mb | 0F 18 /3 Mb | 0F 0D /r Mb', { ...none, lifted: 'move' }),
+  row('PAUSE', 'F3 90', { ...none, lifted: 'move' }),
+  row('FWAIT', '9B', { ...none, faults: 'NM MF' }),
   row('UD0', '0F FF /r Gv,Ev', invalid),
   row('UD1', '0F B9 /r Gv,Ev', invalid),
   row('UD2', '0F 0B', invalid),
@@ -227,20 +282,20 @@ export const INTEGER_ROWS = [
   row('INVLPG', '0F 01 /7 Mb', privilegedEnd),
   row('LGDT', '0F 01 /2 Ms', privileged),
   row('LIDT', '0F 01 /3 Ms', privileged),
-  row('SGDT', '0F 01 /0 Ms', { kind: 'system' }),
-  row('SIDT', '0F 01 /1 Ms', { kind: 'system' }),
-  row('LLDT', '0F 00 /2 Ew', { kind: 'system', faults: 'GP NP UD' }),
-  row('LTR', '0F 00 /3 Ew', { kind: 'system', faults: 'GP NP UD' }),
-  row('SLDT', '0F 00 /0 Rv/Mw', { kind: 'system', faults: 'UD' }),
-  row('STR', '0F 00 /1 Rv/Mw', { kind: 'system', faults: 'UD' }),
+  row('SGDT', '0F 01 /0 Ms', system),
+  row('SIDT', '0F 01 /1 Ms', system),
+  row('LLDT', '0F 00 /2 Ew', { ...system, writes: '', faults: 'GP NP UD' }),
+  row('LTR', '0F 00 /3 Ew', { ...system, writes: '', faults: 'GP NP UD' }),
+  row('SLDT', '0F 00 /0 Rv/Mw', { ...system, faults: 'UD' }),
+  row('STR', '0F 00 /1 Rv/Mw', { ...system, faults: 'UD' }),
   row('LMSW', '0F 01 /6 Ew', privilegedEnd),
-  row('SMSW', '0F 01 /4 Rv/Mw', { kind: 'system' }),
-  row('RDTSC', '0F 31', { kind: 'system', faults: 'GP' }),
-  row('RDPMC', '0F 33', privileged),
-  row('RDMSR', '0F 32', privileged),
+  row('SMSW', '0F 01 /4 Rv/Mw', system),
+  row('RDTSC', '0F 31', { ...system, writes: 'EAX EDX', faults: 'GP' }),
+  row('RDPMC', '0F 33', { ...privileged, writes: 'EAX EDX' }),
+  row('RDMSR', '0F 32', { ...privileged, writes: 'EAX EDX' }),
   row('WRMSR', '0F 30', privilegedEnd),
-  row('CPUID', '0F A2', { kind: 'system' }),
-  row('SYSENTER', '0F 34', { kind: 'branch', written: 'IRV', faults: 'GP' }),
-  row('SYSEXIT', '0F 35', { kind: 'branch', faults: 'GP' }),
+  row('CPUID', '0F A2', { ...system, writes: 'EAX ECX EDX EBX' }),
+  row('SYSENTER', '0F 34', { kind: 'branch', written: 'IRV', writes: 'ESP', faults: 'GP' }),
+  row('SYSEXIT', '0F 35', { kind: 'branch', writes: 'ESP', faults: 'GP' }),
   row('RSM', '0F AA', { ...invalid, written: EVERY_FLAG }),
 ] as const;
