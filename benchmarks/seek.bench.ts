@@ -14,7 +14,7 @@ import { finish, Timeline } from '../src/core/timeline/timeline.ts';
 import { RAM_BASE } from '../src/core/state/layout.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../src/engines.ts';
 import { buildGuest } from '../src/host/node/guest-images.ts';
-import { findImages } from '../src/host/node/images.ts';
+import { findImages } from '../src/host/node/find-images.ts';
 import { openLog, record } from '../src/library.ts';
 
 const SEEKS = 40;
@@ -26,7 +26,8 @@ async function recording(): Promise<{ name: string; log: LogReader; images: Imag
   const path = process.env.SEEK_LOG;
   if (path !== undefined) {
     const log = openLog(readFileSync(path));
-    return { name: path, log, images: findImages(log, { files: [], places: [process.env.SEEK_IMAGES ?? '.'] }) };
+    const given = { files: [], places: [process.env.SEEK_IMAGES ?? '.'] };
+    return { name: path, log, images: findImages({ log, path, given, warn: console.error }) };
   }
   const kernel = buildGuest(BUILT_IN);
   const { log } = await record({ images: { kernel } });

@@ -261,8 +261,11 @@ function setupOf(settings: MachineSettings): MachineSetup {
 function imagesFor(log: LogReader, settings: HostSettings & { readonly images?: ImageBytes }): Images {
   const { kernel, initrd, bios, modules = [] } = settings.images ?? {};
   const given = [kernel, initrd, bios, ...modules.map(({ data }) => data)].filter((bytes) => bytes !== undefined);
-  const tried = `${given.length > 0 ? 'nothing that was given is it' : 'none was given'}: give its bytes in images`;
-  return findImages(log, { sha256: settings.sha256 ?? sha256, given: () => given, tried });
+  return findImages(log, {
+    sha256: settings.sha256 ?? sha256,
+    candidates: () => given,
+    tried: () => `${given.length > 0 ? 'nothing that was given is it' : 'none was given'}: give its bytes in images`,
+  });
 }
 
 function outputOf(onSerial: ((line: number, byte: number) => void) | undefined) {

@@ -3,7 +3,7 @@
  * expected and what to do, status 2, nothing overwritten or left behind, no stack, no hang.
  */
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
@@ -46,6 +46,9 @@ async function makeFiles(folder: string): Promise<void> {
   write('large.bin', new Uint8Array(6 << 20));
   write('bios.bin', new Uint8Array(1000));
   write('good.rlog', good);
+  // Away from the files that could be its image.
+  mkdirSync(join(folder, 'apart'));
+  write('apart/good.rlog', good);
   write('cut.rlog', good.subarray(0, 20));
   write('flipped.rlog', patched(good, 200, good[200] ^ 4));
   write('late.rlog', patched(foreign, foreign.length >> 1, foreign[foreign.length >> 1] ^ 1));
@@ -120,11 +123,11 @@ const CASES: readonly (readonly [words: string, says: RegExp])[] = [
   ['replay flipped.rlog', /Frame 0.*damaged/],
   ['replay late.rlog', /damaged.*--salvage/],
   ['replay newer.rlog', /format 99.*newer version|damaged/],
-  ['replay good.rlog', /needs the kernel image.*SHA-256 [0-9a-f]{64}.*--image/],
-  ['replay good.rlog --image directory', /no file that was given is it/],
-  ['replay good.rlog --image missing', /no such file/],
-  ['replay good.rlog --kernel text.txt', /no file that was given is it/],
-  ['replay good.rlog --kernel missing.bin', /no such file/],
+  ['replay apart/good.rlog', /needs the kernel image "kernel" \(960 bytes, SHA-256 [0-9a-f]{64}\).*apart.*--image/],
+  ['replay apart/good.rlog --image directory', /no file that was given is it/],
+  ['replay apart/good.rlog --image missing', /no such file/],
+  ['replay apart/good.rlog --kernel text.txt', /no file that was given is it/],
+  ['replay apart/good.rlog --kernel missing.bin', /no such file/],
   ['replay good.rlog --devices none', /--devices is one of model, log/],
   ['info flipped.rlog', /damaged/],
   ['info text.txt', /not a Reprise log/],
@@ -144,9 +147,13 @@ test(`${CASES.length} mistakes get one sentence each, status 2, and change nothi
   await inFolder(async (folder) => {
     await makeFiles(folder);
     const state = (): string[] =>
-      readdirSync(folder).map((name) =>
-        name === 'directory' ? name : `${name} ${readFileSync(join(folder, name)).toString('base64')}`,
-      );
+      readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .sort()
+        .map((name) =>
+          statSync(join(folder, name)).isDirectory()
+            ? name
+            : `${name} ${readFileSync(join(folder, name)).toString('base64')}`,
+        );
     const before = state();
     const queue = [...CASES];
     const problems: string[] = [];

@@ -25,7 +25,7 @@ import { SymbolTable } from '../../src/host/debugger/symbols.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../src/engines.ts';
 import { RecordingTarget } from '../../src/host/gdb/recording-target.ts';
 import { serveGdb } from '../../src/host/gdb/server.ts';
-import { findImages } from '../../src/host/node/images.ts';
+import { findImages } from '../../src/host/node/find-images.ts';
 import { openLog } from '../../src/library.ts';
 import { recordGuest } from './fixture.ts';
 
@@ -277,8 +277,10 @@ async function main(): Promise<number> {
   const dice = new Random(Number(values.seed));
   const runs: { name: string; log: LogReader; images: Images }[] = [];
   if (positionals.length > 0) {
-    const log = openLog(readFileSync(positionals[0]));
-    runs.push({ name: positionals[0], log, images: findImages(log, { files: [], places: [values.images] }) });
+    const [path] = positionals;
+    const log = openLog(readFileSync(path));
+    const given = { files: [], places: [values.images] };
+    runs.push({ name: path, log, images: findImages({ log, path, given, warn: console.error }) });
   } else {
     for (const [name, append] of GUESTS.slice(0, repeat)) {
       const settings = append === undefined ? {} : { append };

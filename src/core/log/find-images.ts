@@ -15,10 +15,10 @@ export const IMAGE_BYTES_MAX = 2 ** 31;
 /** Where to look for what the log does not hold. */
 export interface ImageSource {
   readonly sha256: Sha256;
-  /** Bytes that were given; asked once, when the first one is wanted. Those of other sizes may be left out. */
-  given(sizesBytes: ReadonlySet<number>): Iterable<Uint8Array>;
+  /** Bytes that may be this image, the likeliest first; asked for one after the other until one has its SHA-256. */
+  candidates(record: ImageRecord): Iterable<Uint8Array>;
   /** How the error ends: what was tried and the next step, as in "none was given: name the file with --image". */
-  readonly tried: string;
+  tried(missing: readonly ImageRecord[]): string;
 }
 
 /**
@@ -26,39 +26,42 @@ export interface ImageSource {
  */
 export function findImages(log: LogReader, source: ImageSource): Map<string, Uint8Array> {
   const records = log.header.machine.images;
-  const sizesBytes = new Set(records.map(({ sizeBytes }) => sizeBytes));
   const found = new Map<string, Uint8Array>();
-  let given: ReadonlyMap<string, Uint8Array> | null = null;
+  const missing: ImageRecord[] = [];
+  const descriptions: string[] = [];
+  /** Digests of candidates, which several images may share. */
+  const digests = new Map<Uint8Array, string>();
+  const isImage = (bytes: Uint8Array, record: ImageRecord): boolean => {
+    if (bytes.length !== record.sizeBytes) return false;
+    const digest = digests.get(bytes) ?? source.sha256(bytes);
+    digests.set(bytes, digest);
+    return digest === record.sha256;
+  };
   records.forEach((record, index) => {
     const isInLog = hasImage(log, index);
-    if (isInLog) {
-      const bytes = readImage(log, index, IMAGE_BYTES_MAX);
-      if (source.sha256(bytes) === record.sha256) {
-        found.set(record.role, bytes);
-        return;
-      }
+    const inside = isInLog ? readImage(log, index, IMAGE_BYTES_MAX) : null;
+    const bytes = inside !== null && isImage(inside, record) ? inside : firstOf(source, record, isImage);
+    if (bytes !== null) {
+      found.set(record.role, bytes);
+      return;
     }
-    given ??= bySha256(source, sizesBytes);
-    const bytes = given.get(record.sha256);
-    if (bytes === undefined) throw missing(record, isInLog, source.tried);
-    found.set(record.role, bytes);
+    missing.push(record);
+    descriptions.push(describe(record, isInLog));
   });
-  return found;
+  if (missing.length === 0) return found;
+  throw new LogError('image', `The log needs ${descriptions.join(' and ')}; ${source.tried(missing)}.`);
 }
 
-function bySha256(source: ImageSource, sizesBytes: ReadonlySet<number>): Map<string, Uint8Array> {
-  const images = new Map<string, Uint8Array>();
-  for (const bytes of source.given(sizesBytes)) {
-    if (sizesBytes.has(bytes.length)) images.set(source.sha256(bytes), bytes);
-  }
-  return images;
+function firstOf(
+  source: ImageSource,
+  record: ImageRecord,
+  isImage: (bytes: Uint8Array, record: ImageRecord) => boolean,
+): Uint8Array | null {
+  for (const bytes of source.candidates(record)) if (isImage(bytes, record)) return bytes;
+  return null;
 }
 
-function missing({ role, name, sizeBytes, sha256 }: ImageRecord, isInLog: boolean, tried: string): LogError {
-  const inLog = isInLog ? ', the one inside the log is another' : '';
-  return new LogError(
-    'image',
-    `The log needs the ${role} image ${JSON.stringify(name)} (${sizeBytes} bytes, SHA-256 ${sha256})${inLog} and ` +
-      `${tried}.`,
-  );
+function describe({ role, name, sizeBytes, sha256 }: ImageRecord, isInLog: boolean): string {
+  const inLog = isInLog ? ', not the one inside the log' : '';
+  return `the ${role} image ${JSON.stringify(name)} (${sizeBytes} bytes, SHA-256 ${sha256}${inLog})`;
 }

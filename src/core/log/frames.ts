@@ -103,6 +103,17 @@ export function encodeFrame(kind: number, flags: number, seq: number, firstTick:
   return bytes;
 }
 
+/** A frame that `readFrame` accepted, in another place of a log: all as it was but its number. Damage stays damage. */
+export function renumberFrame(file: Uint8Array, frame: FrameInfo, seq: number): Uint8Array {
+  const bytes = file.slice(frame.offset, frame.offset + FRAME_HEADER_BYTES + frame.payloadBytes);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(8, seq, true);
+  view.setUint32(28, crc32c(bytes, 0, 28), true);
+  const crc = crc32c(bytes, FRAME_HEADER_BYTES, bytes.length, crc32c(bytes, 0, 32));
+  view.setUint32(32, frame.isDamaged === true ? ~crc : crc, true);
+  return bytes;
+}
+
 /** Whether `bytes` begin as a frame does, as far as there are bytes. */
 export function startsWithMagic(bytes: Uint8Array, offset = 0): boolean {
   return MAGIC.every((byte, i) => offset + i >= bytes.length || bytes[offset + i] === byte);

@@ -13,8 +13,11 @@ import { LogError, malformed } from './log-error.ts';
 /** One MiB: frames are the unit that is held in memory while compressing. */
 const PAGES_PER_FRAME = 256;
 
+/** Where image frames go: a writer of a log, or who makes one anew (pack.ts). */
+export type ImageWriter = Pick<LogWriter, 'writeFrame'>;
+
 /** Appends the images, in the order of the manifest. Call it right after the writer was made. */
-export function embedImages(writer: LogWriter, images: readonly Uint8Array[]): void {
+export function embedImages(writer: ImageWriter, images: readonly Uint8Array[]): void {
   /** Pages by digest: numbers in the log. */
   const known = new Map<string, number[]>();
   const unique: Uint8Array[] = [];

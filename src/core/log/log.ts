@@ -200,7 +200,7 @@ function encodeIndex(frames: readonly { kind: number; firstTick: number; bytes: 
 }
 
 /** The payload that the index frame of these frames must have: an index can always be made again. */
-export function rebuildIndex(frames: readonly FrameInfo[]): Packed {
+export function rebuildIndex(frames: readonly Pick<FrameInfo, 'kind' | 'firstTick' | 'payloadBytes'>[]): Packed {
   return encodeIndex(
     frames.map(({ kind, firstTick, payloadBytes }) => ({ kind, firstTick, bytes: payloadBytes + FRAME_HEADER_BYTES })),
   );

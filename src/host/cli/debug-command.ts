@@ -18,7 +18,8 @@ import { runTerminal } from '../debugger/terminal.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
 import { RecordingTarget } from '../gdb/recording-target.ts';
 import { listenForGdb } from '../gdb/listen.ts';
-import { findImages, readGivenFile, whyUnreadable } from '../node/images.ts';
+import { findImages } from '../node/find-images.ts';
+import { readGivenFile, whyUnreadable } from '../node/images.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
 import { givenImages } from './replay-command.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
@@ -39,7 +40,7 @@ async function debugLog(args: Arguments, path: string, log: LogReader): Promise<
   const engine = args.text('engine') ?? DEFAULT_ENGINE;
   const makeStepper = await loadEngine(DEFAULT_ENGINE);
   const makeEngine = engine === DEFAULT_ENGINE ? makeStepper : await loadEngine(engine);
-  const images = findImages(log, givenImages(args));
+  const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`debug: ${text}`) });
   const megabytes = args.number('checkpoint-memory');
   const timeline = new Timeline({
     log,

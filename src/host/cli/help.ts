@@ -63,7 +63,7 @@ reprise VERB --help or reprise help VERB lists the options of a verb. --json, --
 reprise -V says the version.
 
   reprise record boot.rlog --kernel vmlinuz --initrd initrd.gz --append "console=ttyS0" --memory 256
-  reprise replay boot.rlog --kernel vmlinuz --initrd initrd.gz
+  reprise replay boot.rlog
 `;
 }
 

@@ -20,8 +20,13 @@ import type { Arguments } from './args.ts';
 import { UsageError } from '../node/errors.ts';
 import { readGivenFile, sha256 } from '../node/images.ts';
 
+export interface ReadMachine extends MachineSetup {
+  /** The files that the images came from, by role. */
+  readonly imagePaths: ReadonlyMap<string, string>;
+}
+
 /** What the options ask for. Throws UsageError, CommandError or BootError. */
-export function buildMachine(args: Arguments): MachineSetup {
+export function buildMachine(args: Arguments): ReadMachine {
   const options: GuestOptions = {
     append: args.text('append') ?? '',
     memoryMegabytes: args.number('memory') ?? MEMORY_MEGABYTES_DEFAULT,
@@ -32,7 +37,15 @@ export function buildMachine(args: Arguments): MachineSetup {
     serialTiming: args.text('serial-timing') === 'baud' ? 'baud' : 'instant',
     hashEveryTicks: args.number('hash-every') ?? HASH_EVERY_TICKS_DEFAULT,
   };
-  return describeMachine(readBootImages(args), options, sha256);
+  const paths = new Map<Uint8Array, string>();
+  const read: ReadImage = (path, what, how) => {
+    const data = readGivenFile(path, what, how);
+    paths.set(data, path);
+    return { name: basename(path), data };
+  };
+  const setup = describeMachine(readBootImages(args, read), options, sha256);
+  const imagePaths = [...setup.images].map(([role, data]) => [role, paths.get(data) ?? ''] as const);
+  return { ...setup, imagePaths: new Map(imagePaths) };
 }
 
 function readNsPerTick(text: string | undefined): number {
@@ -56,8 +69,10 @@ function withZone(text: string): string {
   return /T\d\d:\d\d(:\d\d(\.\d+)?)?$/.test(text) ? `${text}Z` : text;
 }
 
+type ReadImage = (path: string, what: string, how: string) => NamedImage;
+
 /** The files that the options name. */
-function readBootImages(args: Arguments): BootImages {
+function readBootImages(args: Arguments, readImage: ReadImage): BootImages {
   const biosPath = args.text('bios');
   if (biosPath !== undefined) {
     for (const name of ['kernel', 'initrd', 'append']) {
@@ -78,8 +93,4 @@ function readBootImages(args: Arguments): BootImages {
     commandLine: basename(file) + commandLine.slice(file.length),
   }));
   return { kernel, modules };
-}
-
-function readImage(path: string, what: string, how: string): NamedImage {
-  return { name: basename(path), data: readGivenFile(path, what, how) };
 }

@@ -43,13 +43,21 @@ export function manPage(verbs: readonly VerbSpec[]): string {
     '.SH EXAMPLES',
     '.nf',
     roff('reprise record boot.rlog --kernel vmlinuz --initrd initrd.gz --append "console=ttyS0" --memory 256'),
-    roff('reprise replay boot.rlog --kernel vmlinuz --initrd initrd.gz'),
-    roff('reprise debug boot.rlog --image . --exec \'seek serial:"login"; regs\''),
+    roff('reprise replay boot.rlog'),
+    roff('reprise debug boot.rlog --exec \'seek serial:"login"; registers\''),
     '.fi',
     '.SH ENVIRONMENT',
     '.TP',
     '.B NO_COLOR',
     'When set, nothing is coloured.',
+    '.SH FILES',
+    '.TP',
+    '.I $XDG_STATE_HOME/reprise/images',
+    'Where recordings had their images, by SHA-256 (without the variable: ~/.local/state). Whatever is found there is ' +
+      'verified before it is used; the folder may be deleted.',
+    '.TP',
+    '.IR LOG .images',
+    'A folder beside a log in which its images are looked for.',
     '.SH EXIT STATUS',
     '0 when all went well, 1 when a replay left the recorded run or engines differ, 2 for wrong usage and for ' +
       'files that cannot be used, 128 and the number of the signal when stopped by one. \\fBrun\\fR and ' +

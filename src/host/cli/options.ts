@@ -18,7 +18,7 @@ export const EVENT_KINDS: readonly string[] = [...Object.keys(INPUT_KIND), ...Ob
 const MACHINE = 'Machine';
 const OUTPUT = 'Input and output';
 const RUNNING = 'Running';
-const IMAGES = 'Images (not needed for a log that holds them)';
+const IMAGES = 'Images, where they are not found by themselves';
 
 export const MACHINE_OPTIONS: readonly OptionSpec[] = [
   { group: MACHINE, name: 'kernel', value: 'FILE', kind: 'file', help: 'a Linux bzImage or a multiboot kernel' },

@@ -5,7 +5,7 @@ import { closeSync, existsSync, openSync, statSync, writeSync } from 'node:fs';
 import { RecordingPort } from '../../core/session/recording-port.ts';
 import { FRAME_TICKS_DEFAULT, LogWriter } from '../../core/log/log.ts';
 import { embedImages } from '../../core/log/log-images.ts';
-import type { LogProfile } from '../../core/log/manifest.ts';
+import type { ImageRecord, LogProfile } from '../../core/log/manifest.ts';
 import { CheckpointRecorder } from '../../core/timeline/stored-checkpoints.ts';
 import type { SessionEnd } from '../../core/session/session.ts';
 import { Shadow, ShadowedPort } from '../../core/verify/shadow.ts';
@@ -13,6 +13,7 @@ import type { Arguments } from './args.ts';
 import { CommandError } from '../node/errors.ts';
 import { loadEngine, shadowName } from '../../engines.ts';
 import { chosenEngine } from './engine-options.ts';
+import { noteImage } from '../node/find-images.ts';
 import { whyUnreadable } from '../node/images.ts';
 import { driveLive, prepareLive } from './run-command.ts';
 import { EXIT, say } from './report.ts';
@@ -68,6 +69,13 @@ function profileOf(args: Arguments): LogProfile {
   return name === 'checked' || name === 'inputs' ? name : 'full';
 }
 
+/** So that the log opens without naming them again. */
+function noteImages(records: readonly ImageRecord[], paths: ReadonlyMap<string, string>): void {
+  const problems = records.map(({ role, sha256 }) => noteImage(sha256, paths.get(role) ?? ''));
+  const problem = problems.find((text) => text !== null);
+  if (problem !== undefined) say(`record: ${problem}`);
+}
+
 export async function recordCommand(args: Arguments): Promise<number> {
   const path = args.positionals[0];
   const file = new LogFile(path);
@@ -101,11 +109,12 @@ export async function recordCommand(args: Arguments): Promise<number> {
   const checkpoints = recorder as CheckpointRecorder | null;
   checkpoints?.attach(live.session.machine);
   const flushLog = (): void => writer?.flush();
-  const { manifest, images } = live.setup;
+  const { manifest, images, imagePaths } = live.setup;
   const engine = chosenEngine(args);
   const other = shadowName(engine);
   const shadow = shadowed === null ? null : new Shadow(shadowed, manifest, images, await loadEngine(other));
   file.open();
+  noteImages(manifest.images, imagePaths);
   let status: number;
   try {
     const passed = (): void => checkpoints?.passed();

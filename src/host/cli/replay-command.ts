@@ -11,7 +11,7 @@ import { drive } from '../node/drive.ts';
 import { loadEngine } from '../../engines.ts';
 import { chosenEngine } from './engine-options.ts';
 import { GuestOutput } from '../node/guest-output.ts';
-import { findImages, type GivenImages } from '../node/images.ts';
+import { findImages, type GivenImages } from '../node/find-images.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
 import { IMAGE_FILE_OPTIONS } from './options.ts';
 import { count, Progress } from '../node/progress.ts';
@@ -42,7 +42,7 @@ async function replayLog(
   log: ReturnType<typeof openLogFile>,
   makeEngine: Awaited<ReturnType<typeof loadEngine>>,
 ): Promise<number> {
-  const images = findImages(log, givenImages(args));
+  const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`replay: ${text}`) });
   const devices = args.text('devices') === 'log' ? 'log' : 'model';
   const serial = args.has('serial') ? args.list('serial') : [args.has('json') ? 'none' : 'stdio'];
   const output = new GuestOutput({ serial, debugConsole: args.text('debugcon') ?? 'none' });

@@ -2,7 +2,6 @@
 // and how a run's end becomes a sentence and a status.
 
 import type { OutputPort } from '../../core/board/device.ts';
-import type { MachineSetup } from '../../core/session/describe-machine.ts';
 import { InputScriptError, parseInputScript, ScriptPlayer } from '../../core/session/input-script.ts';
 import { LivePort } from '../../core/session/live-port.ts';
 import { RecordingPort } from '../../core/session/recording-port.ts';
@@ -15,13 +14,13 @@ import { chosenEngine } from './engine-options.ts';
 import { type LiveGdb, prepareLiveGdb } from '../gdb/listen.ts';
 import { GuestOutput } from '../node/guest-output.ts';
 import { readGivenFile } from '../node/images.ts';
-import { buildMachine } from './machine-options.ts';
+import { buildMachine, type ReadMachine } from './machine-options.ts';
 import { Progress } from '../node/progress.ts';
 import { endSentence, endToJson, exitStatus, loadColors, printJson, runFigures, say } from './report.ts';
 import { Terminal } from '../node/terminal.ts';
 
 export interface Live {
-  readonly setup: MachineSetup;
+  readonly setup: ReadMachine;
   readonly output: GuestOutput;
   readonly session: Session;
   readonly terminal: Terminal | null;
@@ -31,7 +30,7 @@ export interface Live {
 /** Everything of a live run but its log: `makePort` is where run and record differ. */
 export async function prepareLive(
   args: Arguments,
-  makePort: (setup: MachineSetup) => LivePort,
+  makePort: (setup: ReadMachine) => LivePort,
   listen: (output: OutputPort) => OutputPort = (output) => output,
 ): Promise<Live> {
   const makeEngine = await loadEngine(chosenEngine(args));

@@ -17,7 +17,8 @@ import { TICK_MAX } from './options.ts';
 import { readElfSymbols, readSystemMap, SymbolTable, symbolsOfImages } from '../debugger/symbols.ts';
 import { linearEip } from '../debugger/views.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
-import { findImages, readGivenFile, whyUnreadable } from '../node/images.ts';
+import { findImages } from '../node/find-images.ts';
+import { readGivenFile, whyUnreadable } from '../node/images.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
 import { count } from '../node/progress.ts';
 import { givenImages } from './replay-command.ts';
@@ -134,7 +135,8 @@ async function traceLog(args: Arguments, path: string, log: LogReader, target: s
     throw new CommandError('--msgpack goes with --format memory or --format io: the other formats are text.');
   }
   const runsAgain = format !== 'events' || args.has('functions') || args.has('engine-events');
-  const images = runsAgain ? findImages(log, givenImages(args)) : null;
+  const warn = (text: string): void => say(`trace: ${text}`);
+  const images = runsAgain ? findImages({ log, path, given: givenImages(args), warn }) : null;
   const symbols = images === null ? new SymbolTable() : symbolsOf(args, images);
   if (images !== null && format !== 'events') {
     const timeline = new Timeline({ log, images, makeEngine });

@@ -11,7 +11,7 @@ import type { Arguments } from './args.ts';
 import { CommandError, UsageError } from '../node/errors.ts';
 import { engineNames, traitsOf } from '../../engines.ts';
 import { withTierPolicy } from './engine-options.ts';
-import { findImages } from '../node/images.ts';
+import { findImages } from '../node/find-images.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
 import { count, Progress } from '../node/progress.ts';
 import { loadDisassembler } from '../node/disassembler.ts';
@@ -80,7 +80,7 @@ async function verifyFile(
   names: readonly string[],
   log: ReturnType<typeof openLogFile>,
 ): Promise<number> {
-  const images = findImages(log, givenImages(args));
+  const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`verify: ${text}`) });
   const out = args.text('out') ?? path.replace(/\.rlog$/, '') + '.difference';
   checkFree(out);
   const witnesses = await loadWitnesses(names);
