@@ -13,7 +13,7 @@ import { openLog } from '../../src/core/log/log.ts';
 import { ScheduledEngine, scheduleOf } from '../../src/core/verify/schedule.ts';
 import type { Witness } from '../../src/core/verify/verify.ts';
 import { record } from '../../src/library.ts';
-import { findImages } from '../../src/host/node/images.ts';
+import { findImages } from '../../src/host/node/find-images.ts';
 import { verifyLog } from '../../src/verification.ts';
 import { loadWitnesses } from '../../src/witnesses.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
@@ -88,7 +88,7 @@ for (const { file, hash, tick } of goldenLogs()) {
     ];
     const verified = await verifyLog({
       log,
-      images: findImages(log, { files: [], places: [] }),
+      images: findImages({ log, path: '.', given: { files: [], places: [] }, warn: assert.fail }),
       witnesses,
       intervalTicks: 250_007,
     });
@@ -115,7 +115,7 @@ test('random moments of readiness under random schedules give one chain of hashe
   const log = openLog(recorded.log);
   const verified = await verifyLog({
     log,
-    images: findImages(log, { files: [], places: [] }),
+    images: findImages({ log, path: '.', given: { files: [], places: [] }, warn: assert.fail }),
     witnesses,
     intervalTicks: 1999,
   });
