@@ -13,7 +13,7 @@ import { LogError, malformed } from './log-error.ts';
 /** One MiB: frames are the unit that is held in memory while compressing. */
 const PAGES_PER_FRAME = 256;
 
-/** Where image frames go: a writer of a log, or who makes one anew (pack.ts). */
+/** Where image frames go: a writer of a log, or whoever makes one anew. */
 export type ImageWriter = Pick<LogWriter, 'writeFrame'>;
 
 /** Appends the images, in the order of the manifest. Call it right after the writer was made. */
