@@ -1,7 +1,7 @@
 /**
- * A recording opens by itself: its images are found where this user's recordings had them, beside the log, in the folder
- * LOG.images or where the user says, always by their SHA-256 and never at a path that stands in the log; what is missing
- * is named with the places that were looked at. The index of images survives damage, crowds and an unwritable home.
+ * A recording opens by itself: its images are found where this user's recordings had them, beside the log, in the
+ * folder LOG.images or where the user says, always by their SHA-256 and never at a path that stands in the log; what
+ * is missing is named with the places that were looked at. The index survives damage, crowds and an unwritable home.
  */
 import assert from 'node:assert/strict';
 import { mkdirSync, readdirSync, readFileSync, renameSync, statSync, utimesSync, writeFileSync } from 'node:fs';

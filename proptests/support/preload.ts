@@ -3,8 +3,8 @@
  * machine runs. The machine is imported from here, after the poison, so that no module of the core can have taken an
  * alias of an unguarded function. It is imported by address because the poison must be in place before it loads.
  *
- * That Machine.run really is hooked is asserted by poison.prop.ts. The programs that tests start note where images are in a
- * state folder of the tests, not in the user's.
+ * That Machine.run really is hooked is asserted by poison.prop.ts. The programs that tests start note where images are
+ * in a state folder of the tests, not in the user's.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

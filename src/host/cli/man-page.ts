@@ -53,7 +53,7 @@ export function manPage(verbs: readonly VerbSpec[]): string {
     '.SH FILES',
     '.TP',
     '.I $XDG_STATE_HOME/reprise/images',
-    'Where recordings had their images, by SHA-256 (without the variable: ~/.local/state). Whatever is found there is ' +
+    'Where recordings had their images, by SHA-256 (without the variable: ~/.local/state). Whatever is found is ' +
       'verified before it is used; the folder may be deleted.',
     '.TP',
     '.IR LOG .images',

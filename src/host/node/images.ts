@@ -1,5 +1,5 @@
-// Files that users name: reading them with errors a person understands, and their SHA-256. Where the images of a log are
-// looked for is find-images.ts.
+// Files that users name: reading them with errors a person understands, and their SHA-256. Where the images of a log
+// are looked for is find-images.ts.
 
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
