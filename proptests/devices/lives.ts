@@ -18,6 +18,8 @@ const value = fc.oneof(
 
 export interface Neighbourhood {
   readonly name: string;
+  /** Names of the devices that live there. */
+  readonly devices: RegExp;
   readonly ports: readonly number[];
   readonly addresses?: readonly number[];
   /** What drivers do; each is one choice among the single accesses. */
@@ -194,16 +196,18 @@ const redirect = fc
 
 /** The ports and addresses of each device, and of those it works with. */
 export const neighbourhoods: readonly Neighbourhood[] = [
-  { name: 'pic', ports: [0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1, ...range(0x2000, 16)], recipes: [startPics] },
+  { name: 'pic', devices: /^(pic|interrupts)$/, ports: [0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1, ...range(0x2000, 16)], recipes: [startPics] },
   {
     name: 'pit',
+    devices: /^pit$/,
     ports: [0x40, 0x41, 0x42, 0x43, 0x43, 0x61, 0x20, 0x21],
     recipes: [startCounter, fc.constant(halfWritten), newInLowHalf],
   },
-  { name: 'rtc', ports: [0x70, 0x71, 0x71, 0xa0], recipes: [setClockRegister, fc.constant(resetDivider)] },
-  { name: 'uart', ports: [...range(0x3f8, 8), 0x3f8, ...range(0x2f8, 8), 0x3fa], recipes: [serveUart] },
+  { name: 'rtc', devices: /^rtc$/, ports: [0x70, 0x71, 0x71, 0xa0], recipes: [setClockRegister, fc.constant(resetDivider)] },
+  { name: 'uart', devices: /^uart/, ports: [...range(0x3f8, 8), 0x3f8, ...range(0x2f8, 8), 0x3fa], recipes: [serveUart] },
   {
     name: 'ps2',
+    devices: /^ps2$/,
     ports: [0x60, 0x64, 0x92],
     recipes: [
       talkToKeyboard,
@@ -212,17 +216,19 @@ export const neighbourhoods: readonly Neighbourhood[] = [
       ...[wheel, breakKey, setTypematic].map((actions) => fc.constant(actions)),
     ],
   },
-  { name: 'acpi-pm', ports: [...range(0x600, 12), 0xb2, 0xb3], recipes: [fc.constant([run(400_000_000)])] },
-  { name: 'dma', ports: [...range(0, 16), ...range(0xc0, 32), ...range(0x80, 16)], recipes: [] },
-  { name: 'pci', ports: [0xcf8, 0xcf8, 0xcfc, 0xcfd, 0xcfe, 0xcff, 0xcf9], recipes: [configure] },
+  { name: 'acpi-pm', devices: /^acpi-pm$/, ports: [...range(0x600, 12), 0xb2, 0xb3], recipes: [fc.constant([run(400_000_000)])] },
+  { name: 'dma', devices: /^dma$/, ports: [...range(0, 16), ...range(0xc0, 32), ...range(0x80, 16)], recipes: [] },
+  { name: 'pci', devices: /^(pci|reset-control)$/, ports: [0xcf8, 0xcf8, 0xcfc, 0xcfd, 0xcfe, 0xcff, 0xcf9], recipes: [configure] },
   {
     name: 'small',
+    devices: /^(fw-cfg|debug|post|test)/,
     ports: [0x510, 0x511, 0xf4, 0xe9, 0x402, 0x80, ...range(0xe0, 12)],
     addresses: [0xff000000, 0xff000004],
     recipes: [selectItem],
   },
   {
     name: 'apic',
+    devices: /^apic$/,
     addresses: [
       ...[
         0x20, 0x80, 0xa0, 0xb0, 0xd0, 0xe0, 0xf0, 0xf0, 0x280, 0x300, 0x310, 0x320, 0x350, 0x360, 0x370, 0x380, 0x390,
@@ -234,6 +240,7 @@ export const neighbourhoods: readonly Neighbourhood[] = [
   },
   {
     name: 'ioapic',
+    devices: /^ioapic$/,
     addresses: [0xfec00000, 0xfec00010, 0xfec00010, 0xfee000f0, 0xfee000b0],
     ports: range(0x2000, 24),
     recipes: [redirect, fc.constant([store(0xfec00000, 0), store(0xfec00010, 0x0a000000)])],
@@ -264,7 +271,7 @@ const inputs: fc.Arbitrary<InputEvent> = fc.oneof(
 );
 
 /** Actions around the given device, with time and inputs between them. */
-export function actionsFor({ ports, addresses = [], recipes }: Neighbourhood): fc.Arbitrary<Action[]> {
+export function actionsFor({ ports, addresses = [], recipes }: Omit<Neighbourhood, 'name' | 'devices'>): fc.Arbitrary<Action[]> {
   const port = fc.constantFrom(...ports);
   const ticks = fc.integer({ min: 1, max: 200 });
   const manyTicks = fc.integer({ min: 1, max: 2_000_000 });

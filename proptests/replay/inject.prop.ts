@@ -81,20 +81,22 @@ function fieldsOf(state: DeviceState, change: (() => void)[] = []): (() => void)
   return change;
 }
 
-/** A field that the device keeps: some are recomputed when a state is loaded. */
+/** A field that can be changed: what makes a state that no device can be in is refused. */
 function flipDevice(machine: Machine, dice: Random, names: readonly string[]): string {
   for (;;) {
     const device: Device = dice.pick(
       machine.board.devices.filter(({ name }) => names.length === 0 || names.includes(name)),
     );
-    const before = device.save();
+    const before = device.fields.save();
     const state = structuredClone(before);
-    const fields = fieldsOf(state);
-    if (fields.length === 0) continue;
-    dice.pick(fields)();
-    device.load(state);
-    if (JSON.stringify(device.save()) !== JSON.stringify(before)) return `device ${device.name}`;
-    device.load(before);
+    const flips = fieldsOf(state);
+    if (flips.length === 0) continue;
+    dice.pick(flips)();
+    const armed = machine.clock.save();
+    const moment = { tick: machine.tick, due: (id: string) => Number(armed[id] ?? Number.POSITIVE_INFINITY) };
+    if (device.fields.problem(state, moment) !== null) continue;
+    device.fields.load(state);
+    return `device ${device.name}`;
   }
 }
 

@@ -153,8 +153,10 @@ test('timers may be armed that are not now, but only those that there are', () =
   const timeline = timelineOf(recordedOf('none', emptyRun.log, emptyRun.kernel));
   const { clock } = timeline.machine;
   const armed = clock.save();
-  assert.ok(clock.accepts(armed) && clock.accepts({}) && clock.accepts({ ...armed, pit: 77 }));
-  assert.ok(!clock.accepts({ steam: 1 }) && !clock.accepts({ pit: 'soon' }));
+  for (const each of [armed, {}, { ...armed, pit: 77 }]) assert.equal(clock.problem(each), null);
+  assert.match(clock.problem({ steam: 1 }) ?? '', /no timer steam/);
+  assert.match(clock.problem({ pit: 'soon' }) ?? '', /pit is due at "soon"/);
+  for (const each of [{ pit: -1 }, { pit: 0.5 }, { pit: Number.NaN }, [], null, 'pit']) assert.ok(clock.problem(each));
 });
 
 test('the command line stores them, and says where it cannot', async () => {

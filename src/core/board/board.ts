@@ -7,6 +7,7 @@ import type { InputEvent } from '../log/events.ts';
 import type { TickClock } from './clock.ts';
 import type { PortBus } from '../state/cpu.ts';
 import type { SerialTiming } from '../devices/serial/uart.ts';
+import type { StateError } from './fields.ts';
 import type { Device, DeviceState, Dma, IrqLine, MmioHandler, OutputPort } from './device.ts';
 
 /** What the board is given by the machine around it. */
@@ -46,6 +47,9 @@ export interface BoardOptions {
 /** State by name. */
 export type BoardState = readonly (readonly [name: string, state: DeviceState])[];
 
+/** The same from a log or a file: anything may be in it. */
+export type SavedStates = readonly (readonly [name: string, state: unknown])[];
+
 export interface Board {
   /** What IN and OUT reach. */
   readonly ports: PortBus;
@@ -73,8 +77,11 @@ export interface Board {
 
   /** What state hashes cover; null where nothing is known of devices. */
   hashParts(): BoardState | null;
-  /** All there is to save, and its inverse; the order does not matter. */
+  /** All there is to save. */
   save(): BoardState;
+  /** Why states that claim to be of that tick cannot be loaded, or null. */
+  problem(states: SavedStates, tick: number): StateError | null;
+  /** Inverse of save; the order does not matter. States without problem. */
   load(states: BoardState): void;
 }
 

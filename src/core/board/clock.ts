@@ -7,6 +7,7 @@
  * remainder carried along, so nothing is ever rounded. Tested against BigInt. Knows no device and no CPU.
  */
 import type { Clock, DeviceState, Timer } from './device.ts';
+import { describe, isPlainObject, type SavedFields } from './fields.ts';
 
 /** ticks · numerator / denominator = cycles, in lowest terms. */
 interface Ratio {
@@ -48,6 +49,14 @@ class TickTimer implements Timer {
 }
 
 export class TickClock implements Clock {
+  readonly name = 'clock';
+  /** Which timers are armed, and for when. */
+  readonly fields: SavedFields = {
+    save: () => this.save(),
+    problem: (saved) => this.problem(saved),
+    load: (saved) => this.load(saved),
+    show: () => Object.entries(this.save()).map(([field, tick]) => ({ field, text: String(tick) })),
+  };
   readonly nsPerTick: number;
   readonly epochSeconds: number;
   readonly now: () => number;
@@ -140,19 +149,23 @@ export class TickClock implements Clock {
     return state;
   }
 
-  /** Whether a value can be loaded: what is armed differs from moment to moment. */
-  accepts(state: { readonly [key: string]: unknown }): boolean {
-    return Object.keys(state).every((id) => {
-      return typeof state[id] === 'number' && this.#timers.some((timer) => timer.id === id);
-    });
+  /** What is wrong with a saved state, or null: which timers are armed differs from moment to moment. */
+  problem(saved: unknown): string | null {
+    if (!isPlainObject(saved)) return `it is ${describe(saved)}, expected ticks by timer`;
+    for (const [id, tick] of Object.entries(saved)) {
+      if (!this.#timers.some((timer) => timer.id === id)) return `the machine has no timer ${id}`;
+      if (!Number.isSafeInteger(tick) || (tick as number) < 0 || Object.is(tick, -0)) {
+        return `timer ${id} is due at ${describe(tick)}, expected a tick`;
+      }
+    }
+    return null;
   }
 
-  /** Every timer not named is disarmed. */
+  /** A state without problem. Every timer not named is disarmed. */
   load(state: DeviceState): void {
-    for (const id of Object.keys(state)) {
-      if (!this.#timers.some((timer) => timer.id === id)) throw new Error(`the machine has no timer ${id}`);
+    for (const timer of this.#timers) {
+      timer.dueTick = Object.hasOwn(state, timer.id) ? (state[timer.id] as number) : Infinity;
     }
-    for (const timer of this.#timers) timer.dueTick = (state[timer.id] as number | undefined) ?? Infinity;
     this.#next = Infinity;
     let next = Infinity;
     for (const timer of this.#timers) if (timer.dueTick < next) next = timer.dueTick;

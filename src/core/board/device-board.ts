@@ -6,11 +6,13 @@ import type { InputEvent } from '../log/events.ts';
 import type { TickClock } from './clock.ts';
 import type { Checks } from '../machine/door.ts';
 import type { LocalApic } from '../devices/interrupts/apic.ts';
-import { type Board, type BoardContext, type BoardOptions, type BoardState, ERROR_PORT } from './board.ts';
-import { ERROR_PORT_COUNT } from './board.ts';
+import type { Board, BoardContext, BoardOptions, BoardState, SavedStates } from './board.ts';
+import { ERROR_PORT, ERROR_PORT_COUNT } from './board.ts';
 import type { Device, DeviceContext, IrqLine, MmioHandler } from './device.ts';
 import { Interrupts } from './interrupts.ts';
+import { StateError } from './fields.ts';
 import { IoBus } from './io-bus.ts';
+import { loadParts, type Part, partsProblem, saveParts } from './parts.ts';
 import { createDevices, type DeviceSet } from './table.ts';
 
 export class DeviceBoard implements Board {
@@ -121,20 +123,25 @@ export class DeviceBoard implements Board {
   }
 
   /** Every device by its name, then the clock as `clock`. */
+  get #parts(): readonly Part[] {
+    return [...this.devices, this.clock];
+  }
+
   save(): BoardState {
-    return [
-      ...this.devices.map((device) => [device.name, device.save()] as const),
-      ['clock', this.clock.save()] as const,
-    ];
+    return saveParts(this.#parts);
+  }
+
+  problem(states: SavedStates, tick: number): StateError | null {
+    const { clock } = this;
+    const saved = states.find(([name]) => name === clock.name)?.[1];
+    const problem = clock.problem(saved);
+    if (problem !== null) return new StateError(clock.name, problem);
+    const armed = saved as Readonly<Record<string, number>>;
+    const due = (id: string): number => (Object.hasOwn(armed, id) ? armed[id] : Number.POSITIVE_INFINITY);
+    return partsProblem(this.#parts, states, { tick, due });
   }
 
   load(states: BoardState): void {
-    const byName = new Map(states);
-    for (const device of this.devices) {
-      const state = byName.get(device.name);
-      if (state === undefined) throw new Error(`the state of device ${device.name} is missing`);
-      device.load(state);
-    }
-    this.clock.load(byName.get('clock') ?? {});
+    loadParts(this.#parts, states);
   }
 }

@@ -2,6 +2,8 @@
 // follows; the machine table (board/table.ts) creates it with a DeviceContext and nothing else, so a
 // device can reach the guest only through ports, MMIO, interrupt lines, DMA and timers on the tick clock.
 
+import type { SavedFields } from './fields.ts';
+
 /** Plain data only (msgpack-able): numbers, booleans, strings, null, arrays, Uint8Array, nested objects. */
 export type DeviceState = { [key: string]: DeviceValue };
 export type DeviceValue = number | boolean | string | null | Uint8Array | DeviceValue[] | DeviceState;
@@ -11,10 +13,10 @@ export interface Device {
   readonly name: string;
   /** Raised when the behaviour or the state format changes; stored in the log's manifest. */
   readonly version: number;
+  /** Everything that it remembers: what is saved, loaded, hashed and shown. */
+  readonly fields: SavedFields;
   /** Power-on and reset line. */
   reset(): void;
-  save(): DeviceState;
-  load(state: DeviceState): void;
 }
 
 /** size in bytes: 1, 2, 4; values zero-extended. Undecoded ports and sizes read as all ones. */

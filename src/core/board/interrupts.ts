@@ -6,7 +6,9 @@
  * acknowledge() is the CPU's interrupt acknowledge: it changes the controllers and gives the vector, spurious ones
  * included. Holds the level of every source, so that a device need not remember what it drives.
  */
-import type { Device, DeviceState, IrqLine } from './device.ts';
+import type { Device, IrqLine } from './device.ts';
+import { flag, words } from './field-kinds.ts';
+import { fields, withFields } from './fields.ts';
 import type { IoApic } from '../devices/interrupts/ioapic.ts';
 import type { LocalApic } from '../devices/interrupts/apic.ts';
 import type { Pic } from '../devices/interrupts/pic.ts';
@@ -15,20 +17,29 @@ import type { Pic } from '../devices/interrupts/pic.ts';
 const lineCount = 24;
 const isaLineCount = 16;
 
-export class Interrupts implements Device {
+const FIELDS = fields({
+  /** Bit s of a line is the level of its source s, in order of creation. */
+  levels: words(lineCount, 0x7fffffff),
+  output: flag(),
+});
+
+export class Interrupts extends withFields(FIELDS) implements Device {
   readonly name = 'interrupts';
   readonly version = 1;
-  /** Bit s of a line is the level of its source s, in order of creation. */
-  readonly #levels = new Array<number>(lineCount).fill(0);
+  readonly fields = FIELDS.of(this, {
+    problem: ({ levels }) => {
+      const line = levels.findIndex((level, i) => level >= 2 ** this.#sourceCounts[i]);
+      return line < 0 ? null : `levels[${line}] is ${levels[line]}, of ${this.#sourceCounts[line]} sources`;
+    },
+  });
   readonly #sourceCounts = new Array<number>(lineCount).fill(0);
   readonly #intr: (level: boolean) => void;
   #pic: Pic | undefined;
   #apic: LocalApic | undefined;
   #ioapic: IoApic | undefined;
-  /** The level of INTR. */
-  output = false;
 
   constructor(intr: (level: boolean) => void) {
+    super();
     this.#intr = intr;
   }
 
@@ -42,7 +53,7 @@ export class Interrupts implements Device {
   line(line: number): IrqLine {
     if (!(line >= 0 && line < lineCount)) throw new Error(`there is no interrupt line ${line}`);
     const bit = 1 << this.#sourceCounts[line]++;
-    const levels = this.#levels;
+    const { levels } = this;
     return {
       set: (level) => {
         const before = levels[line];
@@ -92,16 +103,5 @@ export class Interrupts implements Device {
 
   reset(): void {
     // Devices drive their lines; what they hold high after their own reset stays high.
-  }
-
-  save(): DeviceState {
-    return { levels: [...this.#levels], output: this.output };
-  }
-
-  load(state: DeviceState): void {
-    (state.levels as number[]).forEach((level, line) => {
-      this.#levels[line] = level;
-    });
-    this.output = state.output as boolean;
   }
 }

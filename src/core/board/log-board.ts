@@ -6,14 +6,19 @@
 import type { InputEvent } from '../log/events.ts';
 import type { Delivery, Deliveries } from '../machine/door.ts';
 import type { PortBus } from '../state/cpu.ts';
-import { type Board, type BoardContext, type BoardOptions, type BoardState, ERROR_PORT } from './board.ts';
-import { ERROR_PORT_COUNT } from './board.ts';
+import type { Board, BoardContext, BoardOptions, BoardState, SavedStates } from './board.ts';
+import { ERROR_PORT, ERROR_PORT_COUNT } from './board.ts';
 import type { IrqLine } from './device.ts';
+import { flag } from './field-kinds.ts';
+import { fields, type StateError } from './fields.ts';
+import { loadParts, type Part, partsProblem, saveParts } from './parts.ts';
 import { SerialTap } from './serial-tap.ts';
 import { surveyBoard } from './survey.ts';
 
 const NMI_MASK_PORT = 0x70;
 const NMI_MASK = 0x80;
+
+const NMI = fields({ isNmiMasked: flag() });
 
 export interface LogBoardOptions extends BoardOptions {
   /** False: a reset ends the run, and no log has one. */
@@ -30,7 +35,8 @@ export class LogBoard implements Board {
   private readonly deliveries: Deliveries;
   private readonly options: LogBoardOptions;
   private readonly tap: SerialTap;
-  private isNmiMasked = false;
+  private readonly nmiMask = NMI.initial();
+  private readonly parts: readonly Part[];
 
   constructor(context: BoardContext, deliveries: Deliveries, options: LogBoardOptions) {
     const { clock } = context;
@@ -38,6 +44,7 @@ export class LogBoard implements Board {
     this.deliveries = deliveries;
     this.options = options;
     this.tap = new SerialTap(context.output);
+    this.parts = [this.tap, { name: 'nmi-mask', fields: NMI.of(this.nmiMask) }];
     this.ports = {
       read: (port, size) => deliveries.portRead(clock.now(), port, size),
       write: (port, size, value) => this.write(port, size, value),
@@ -55,7 +62,7 @@ export class LogBoard implements Board {
   private write(port: number, size: number, value: number): void {
     if (port + size > ERROR_PORT && port < ERROR_PORT + ERROR_PORT_COUNT) this.context.acknowledgeError();
     if (port <= NMI_MASK_PORT && port + size > NMI_MASK_PORT) {
-      this.isNmiMasked = ((value >>> ((NMI_MASK_PORT - port) * 8)) & NMI_MASK) !== 0;
+      this.nmiMask.isNmiMasked = ((value >>> ((NMI_MASK_PORT - port) * 8)) & NMI_MASK) !== 0;
     }
     this.tap.write(port, size, value);
   }
@@ -100,7 +107,7 @@ export class LogBoard implements Board {
 
   input(event: InputEvent): void {
     if (event.kind === 'nmi') {
-      if (!this.isNmiMasked) this.context.nmi();
+      if (!this.nmiMask.isNmiMasked) this.context.nmi();
     } else if (event.kind === 'reset' && !this.options.reboot) this.context.requestReset();
     // Of a machine that starts again the log has the reset itself.
   }
@@ -115,7 +122,7 @@ export class LogBoard implements Board {
 
   reset(): void {
     this.tap.reset();
-    this.isNmiMasked = false;
+    this.nmiMask.isNmiMasked = false;
   }
 
   hashParts(): null {
@@ -123,15 +130,14 @@ export class LogBoard implements Board {
   }
 
   save(): BoardState {
-    return [
-      ['serial-tap', this.tap.save()],
-      ['nmi-mask', { isNmiMasked: this.isNmiMasked }],
-    ];
+    return saveParts(this.parts);
+  }
+
+  problem(states: SavedStates, tick: number): StateError | null {
+    return partsProblem(this.parts, states, { tick, due: () => Number.POSITIVE_INFINITY });
   }
 
   load(states: BoardState): void {
-    const byName = new Map(states);
-    this.tap.load(byName.get('serial-tap') ?? {});
-    this.isNmiMasked = byName.get('nmi-mask')?.isNmiMasked === true;
+    loadParts(this.parts, states);
   }
 }

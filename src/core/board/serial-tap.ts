@@ -3,7 +3,9 @@
 // 0 into the divisor, loopback (MCR bit 4) keeps bytes inside (data sheet PC16550D). Never read by the
 // guest, so it is no device. Bytes appear when written; of a full FIFO that drops bytes it knows nothing.
 
-import type { DeviceState, OutputPort } from './device.ts';
+import type { OutputPort } from './device.ts';
+import { byte, list } from './field-kinds.ts';
+import { fields, withFields } from './fields.ts';
 
 /** First ports of COM1 … COM4. */
 const FIRST_PORTS = [0x3f8, 0x2f8, 0x3e8, 0x2e8];
@@ -11,12 +13,19 @@ const DIVISOR_LATCH = 0x80;
 const LOOPBACK = 0x10;
 const DEBUG_CONSOLE_PORT = 0xe9;
 
-export class SerialTap {
+const FIELDS = fields({
+  /** By line. */
+  lineControl: list(byte(), FIRST_PORTS.length, FIRST_PORTS.length),
+  modemControl: list(byte(), FIRST_PORTS.length, FIRST_PORTS.length),
+});
+
+export class SerialTap extends withFields(FIELDS) {
+  readonly name = 'serial-tap';
+  readonly fields = FIELDS.of(this);
   private readonly output: OutputPort;
-  private readonly lineControl = [0, 0, 0, 0];
-  private readonly modemControl = [0, 0, 0, 0];
 
   constructor(output: OutputPort) {
+    super();
     this.output = output;
   }
 
@@ -27,19 +36,7 @@ export class SerialTap {
 
   /** The reset line of the chips. */
   reset(): void {
-    this.lineControl.fill(0);
-    this.modemControl.fill(0);
-  }
-
-  save(): DeviceState {
-    return { lineControl: [...this.lineControl], modemControl: [...this.modemControl] };
-  }
-
-  load({ lineControl, modemControl }: DeviceState): void {
-    for (let line = 0; line < FIRST_PORTS.length; line++) {
-      this.lineControl[line] = Array.isArray(lineControl) ? Number(lineControl[line]) : 0;
-      this.modemControl[line] = Array.isArray(modemControl) ? Number(modemControl[line]) : 0;
-    }
+    FIELDS.clear(this);
   }
 
   private writeByte(port: number, byte: number): void {

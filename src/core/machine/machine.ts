@@ -38,6 +38,8 @@ import {
   VIF,
   VIP,
 } from '../state/layout.ts';
+import { flag, integer } from '../board/field-kinds.ts';
+import { fields } from '../board/fields.ts';
 import type { Board, BoardContext, BoardImage } from '../board/board.ts';
 import { DeviceBoard } from '../board/device-board.ts';
 import { LogBoard } from '../board/log-board.ts';
@@ -88,6 +90,19 @@ const RESET_NANOSECONDS = 1 << 20;
  */
 const STALL_FAULTS = 16;
 const STALL_TICKS = 1024;
+
+/** What the loop remembers between runs. */
+const LOOP = fields({
+  resetRequested: flag(),
+  stalledFaults: integer(0, Number.MAX_SAFE_INTEGER),
+  stallTick: integer(-1, Number.MAX_SAFE_INTEGER),
+  intrLevel: flag(),
+  /** −1 for none. */
+  nextHashTick: integer(-1, Number.MAX_SAFE_INTEGER),
+});
+/** A state hash comes so late at most: after the ticks of a reset, of a guest that faults without end. */
+const LATE_HASH_TICKS = 2 ** 26;
+
 /** What goes past the instruction stream, for a debugger that watches: never seen by the guest. */
 export interface DeliveryWatcher {
   /** `vector` is −1 for a reset. Called before it is done: the state is that of the interrupted code. */
@@ -536,6 +551,17 @@ export class Machine {
       intrLevel: this.board.intr, // a copy: the board keeps it
       nextHashTick: this.nextHashTick === Number.POSITIVE_INFINITY ? -1 : this.nextHashTick,
     };
+  }
+
+  /** What is wrong with a saved loop of `tick`, or null. */
+  loopProblem(saved: unknown, tick: number): string | null {
+    const problem = LOOP.problem(saved, '');
+    if (problem !== null) return problem;
+    const { nextHashTick } = LOOP.load(saved as DeviceState, LOOP.initial());
+    const { hashEveryTicks } = this.options;
+    if (hashEveryTicks === 0) return nextHashTick === -1 ? null : `nextHashTick is ${nextHashTick}, expected none`;
+    const isNext = nextHashTick % hashEveryTicks === 0 && nextHashTick <= tick + hashEveryTicks;
+    return isNext && nextHashTick > tick - LATE_HASH_TICKS ? null : `nextHashTick is ${nextHashTick} at tick ${tick}`;
   }
 
   /** Inverse of saveLoop. */

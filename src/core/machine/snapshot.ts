@@ -5,14 +5,15 @@
 // A snapshot is plain data and belongs to machines of the same manifest; the input port is not in it.
 
 import { PAGE_BYTES } from '../base/pages.ts';
-import type { BoardState } from '../board/board.ts';
+import type { BoardState, SavedStates } from '../board/board.ts';
 import type { DeviceState } from '../board/device.ts';
+import { StateError } from '../board/fields.ts';
 import { updateWatch } from '../cpu/system/debug.ts';
 import { updateMode } from '../cpu/system/segmentation.ts';
 import { DIRTY_CHECKPOINT } from '../memory/memory.ts';
 import { A20, APIC_BASE, RAM_BASE, TICK_F64 } from '../state/layout.ts';
 import type { Machine } from './machine.ts';
-import { cpuBytes, loadCpuBytes } from './state-hash.ts';
+import { CPU_BYTES, cpuBytes, loadCpuBytes } from './state-hash.ts';
 
 /** Pages of a group: 1 MiB. */
 const GROUP_SHIFT = 8;
@@ -33,6 +34,24 @@ export interface Snapshot {
 /** The pages of a snapshot, in order. */
 export function snapshotPages(snapshot: Snapshot): (Uint8Array | null)[] {
   return snapshot.groups.flat();
+}
+
+/** What of a machine is not RAM, as it comes from a snapshot or a log. */
+export interface SavedMachine {
+  readonly tick: number;
+  readonly cpu: Uint8Array;
+  readonly loop: unknown;
+  readonly board: SavedStates;
+}
+
+/** Why this cannot be the state of the machine, or null. */
+export function savedProblem(machine: Machine, saved: SavedMachine): StateError | null {
+  if (saved.cpu.length !== CPU_BYTES) {
+    return new StateError('cpu', `it has ${saved.cpu.length} bytes, expected ${CPU_BYTES}`);
+  }
+  const problem = machine.loopProblem(saved.loop, saved.tick);
+  if (problem !== null) return new StateError('loop', problem);
+  return machine.board.problem(saved.board, saved.tick);
 }
 
 export class PageStore {
@@ -94,7 +113,8 @@ export class PageStore {
 
   /**
    * Make the machine what it was. Derived state is dropped; with `keepCode` the engine keeps what it made of code
-   * bytes that stay the same, so that code which is warm stays warm.
+   * bytes that stay the same, so that code which is warm stays warm. Throws `StateError`, and then nothing has changed,
+   * when the snapshot cannot be one of this machine.
    */
   restore(snapshot: Snapshot, keepCode = false): void {
     const { machine, groups } = this;
@@ -102,6 +122,8 @@ export class PageStore {
     if (snapshot.groups.length !== groups.length || snapshot.groups.at(-1)?.length !== groups.at(-1)?.length) {
       throw new Error('the snapshot is of a machine with other memory');
     }
+    const problem = savedProblem(machine, snapshot);
+    if (problem !== null) throw problem;
     for (const page of memory.takeDirty(DIRTY_CHECKPOINT)) this.know(page, undefined);
     for (let group = 0; group < groups.length; group++) {
       const wanted = snapshot.groups[group];

@@ -32,7 +32,7 @@ export const HASHED: readonly PlacedField[] = [...PLACED.values()].filter(
 );
 
 /** Bytes of all hashed CPU fields one after another. */
-const CPU_BYTES = HASHED.reduce((sum, f) => sum + ((f.size + 3) & ~3), 0);
+export const CPU_BYTES = HASHED.reduce((sum, f) => sum + ((f.size + 3) & ~3), 0);
 
 /** The CPU fields of a snapshot, in the order of the layout. Flags are folded first. */
 export function cpuBytes(cpu: Cpu): Uint8Array {

@@ -8,9 +8,16 @@
  */
 import { PAGE_BYTES } from '../base/pages.ts';
 import type { OutputPort } from '../board/device.ts';
-import type { DeviceState, DeviceValue } from '../board/device.ts';
+import type { DeviceState } from '../board/device.ts';
 import type { Machine } from '../machine/machine.ts';
-import { GROUP_PAGES, type PageGroup, PageStore, type Snapshot, snapshotPages } from '../machine/snapshot.ts';
+import {
+  GROUP_PAGES,
+  type PageGroup,
+  PageStore,
+  savedProblem,
+  type Snapshot,
+  snapshotPages,
+} from '../machine/snapshot.ts';
 import type { Checkpoint } from './checkpoints.ts';
 import { isBytes, isList, isSafe } from '../log/event-codec.ts';
 import { FRAME_FLAG, FRAME_KIND, readPayload } from '../log/frames.ts';
@@ -179,18 +186,15 @@ export class StoredCheckpoints {
     const [, isWhole, frameCount, cpu, loop, clock, devices, serialParts] = state;
     if (!isSafe(frameCount) || frameCount > frame) return fail('its frame is damaged');
     const { machine } = this;
-    const own = machine.board.save().filter(([name]) => name !== 'clock');
-    if (!isBytes(cpu) || !isList(devices) || devices.length !== own.length || !isList(serialParts))
-      return fail('its frame is damaged');
-    const isOurs =
-      hasShape(loop, machine.saveLoop()) &&
-      hasShape(clock, {}) &&
-      machine.clock.accepts(clock as DeviceState) &&
-      own.every(([name, like], i) => {
-        const device = devices[i];
-        return isList(device) && device[0] === name && hasShape(device[1], like);
-      });
-    if (!isOurs) return fail('it is of another machine');
+    if (!isBytes(cpu) || !isList(devices) || !isList(serialParts)) return fail('its frame is damaged');
+    const board: (readonly [string, DeviceState])[] = [];
+    for (const pair of [...devices, ['clock', clock]]) {
+      const [name, saved] = isList(pair) ? pair : [];
+      if (typeof name !== 'string') return fail('its frame is damaged');
+      board.push([name, saved as DeviceState]);
+    }
+    const problem = savedProblem(machine, { tick, cpu, loop, board });
+    if (problem !== null) return fail(`it is of another machine (${problem.message})`);
     const base = isWhole === true ? null : index > 0 ? this.load(index - 1) : null;
     if (isWhole !== true && base === null) return fail('the one before it cannot be used');
     const groups = this.readPages(frame - frameCount, frame, base?.checkpoint.snapshot ?? null);
@@ -201,10 +205,7 @@ export class StoredCheckpoints {
       tick,
       cpu: Uint8Array.from(cpu),
       loop: loop as DeviceState,
-      board: [
-        ...own.map(([name], i) => [name, (devices[i] as Packed[])[1] as DeviceState] as const),
-        ['clock', clock as DeviceState],
-      ],
+      board,
       groups,
     };
     return { checkpoint: { snapshot, port: this.placeAt(frame, tick) }, serial };
@@ -292,18 +293,4 @@ function readSerial(parts: readonly Packed[], base: readonly SerialPart[]): Seri
     });
   }
   return found;
-}
-
-/** Whether a value from a log can stand where a device keeps one like `like`. */
-function hasShape(value: Packed | undefined, like: DeviceValue): boolean {
-  if (value === undefined) return false;
-  if (like === null || value === null) return like === value || like === null || typeof like === 'object';
-  if (isBytes(like)) return isBytes(value);
-  if (Array.isArray(like)) {
-    return isList(value) && (like.length === 0 || value.every((item) => hasShape(item, like[0])));
-  }
-  if (typeof like !== 'object') return typeof value === typeof like;
-  if (typeof value !== 'object' || isBytes(value) || isList(value)) return false;
-  const known = value as { readonly [key: string]: Packed };
-  return Object.keys(like).every((key) => Object.hasOwn(known, key) && hasShape(known[key], like[key]));
 }

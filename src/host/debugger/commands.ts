@@ -18,6 +18,7 @@ import { LINUX } from './linux.ts';
 import { QUESTIONS } from './questions.ts';
 import { readElfSymbols, readSystemMap } from './symbols.ts';
 import {
+  deviceLines,
   deviceStates,
   hex8,
   instructionLines,
@@ -254,11 +255,7 @@ function showDevices(debug: Debugger, prefix: string): Output {
     const names = debug.timeline.machine.board.devices.map(({ name }) => name).join(', ');
     throw new DebuggerError(`There is no device "${prefix}": the machine has ${names}.`);
   }
-  const fields = (state: unknown): string => {
-    const text = JSON.stringify(state);
-    return text.length > 2000 ? `${text.slice(0, 2000)} …` : text;
-  };
-  return plain(states.map(({ name, state }) => `${name.padEnd(12)} ${fields(state)}`).join('\n'), states);
+  return plain(deviceLines(debug.timeline.machine, prefix), states);
 }
 
 function showSerial({ timeline }: Debugger, rest: string): Output {

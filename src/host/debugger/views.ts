@@ -204,11 +204,27 @@ export function deviceJson(state: DeviceState): unknown {
   return plain(state);
 }
 
-/** One line for each field of the devices whose name begins with `prefix`. */
+/** The state of the devices whose name begins with `prefix`. */
 export function deviceStates(machine: Machine, prefix: string): { name: string; state: unknown }[] {
   return machine.board.devices
     .filter(({ name }) => name.startsWith(prefix))
-    .map((device) => ({ name: device.name, state: deviceJson(device.save()) }));
+    .map(({ name, fields }) => ({ name, state: deviceJson(fields.save()) }));
+}
+
+/** The same for a person: a paragraph a device, of one device a line a field. */
+export function deviceLines(machine: Machine, prefix: string): string {
+  const devices = machine.board.devices.filter(({ name }) => name.startsWith(prefix));
+  if (devices.length === 1) {
+    const rows = devices[0].fields.show();
+    const width = Math.max(0, ...rows.map(({ field }) => field.length));
+    return rows.map(({ field, text }) => `${field.padEnd(width)}  ${text}`).join('\n');
+  }
+  return devices
+    .map(({ name, fields }) => {
+      const rows = fields.show().map(({ field, text }) => `${field} ${text}`);
+      return `${name.padEnd(14)} ${rows.join(', ')}`.trimEnd();
+    })
+    .join('\n');
 }
 
 /** Ranges of pages that are mapped now, for `info tlb`: the page tables, since the TLB is only a copy of them. */

@@ -3,36 +3,35 @@
  * all registers as a driver programs and probes them. channel() tells a floppy or sound device where to transfer, and
  * advance() moves the count; no device of the board transfers yet. Memory-to-memory transfers are not done.
  */
-import type { Device, DeviceContext, DeviceState } from '../../board/device.ts';
+import type { Device, DeviceContext } from '../../board/device.ts';
+import { bits, byte, bytes, flag, list, word16 } from '../../board/field-kinds.ts';
+import { fields, type FieldValues, withFields } from '../../board/fields.ts';
 
-interface Channel {
-  baseAddress: number;
-  baseCount: number;
-  address: number;
-  count: number;
-  mode: number;
-}
+const CHANNEL = fields({
+  baseAddress: word16(),
+  baseCount: word16(),
+  address: word16(),
+  count: word16(),
+  mode: bits(0xfc),
+});
+type Channel = FieldValues<typeof CHANNEL.shape>;
 
 /** Page register offsets from port 80h, by channel 0–7 (channel 4 is the cascade). */
 const pageOffsets = [0x7, 0x3, 0x1, 0x2, 0xf, 0xb, 0x9, 0xa];
 
-class Chip8237 {
-  channels: Channel[] = Array.from({ length: 4 }, () => ({
-    baseAddress: 0,
-    baseCount: 0,
-    address: 0,
-    count: 0,
-    mode: 0,
-  }));
-  command = 0;
+const CHIP = fields({
+  command: byte(),
   /** Bits 3–0 terminal count reached (cleared by reading), 7–4 request. */
-  status = 0;
-  requests = 0;
-  masks = 0x0f;
-  temporary = 0;
+  status: byte(),
+  requests: bits(0x0f),
+  masks: bits(0x0f, 0x0f),
+  temporary: byte(),
   /** The byte pointer: the next access to an address or count is to the high byte. */
-  high = false;
+  high: flag(),
+  channels: list(CHANNEL, 4, 4),
+});
 
+class Chip8237 extends withFields(CHIP) {
   read(register: number): number {
     if (register < 8) {
       const channel = this.channels[register >> 1];
@@ -103,18 +102,6 @@ class Chip8237 {
     this.high = false;
     this.masks = 0x0f;
   }
-
-  save(): DeviceState {
-    const { command, status, requests, masks, temporary, high } = this;
-    const channels = this.channels.map((channel) => ({ ...channel }));
-    return { command, status, requests, masks, temporary, high, channels };
-  }
-
-  load(state: DeviceState): void {
-    const { channels, ...registers } = state;
-    Object.assign(this, registers);
-    this.channels = (channels as DeviceState[]).map((channel) => ({ ...channel }) as unknown as Channel);
-  }
 }
 
 export interface DmaTransfer {
@@ -127,15 +114,24 @@ export interface DmaTransfer {
   readonly masked: boolean;
 }
 
-export class Dma8237 implements Device {
+const FIELDS = fields({
+  low: CHIP,
+  high: CHIP,
+  /** Ports 81h–8Fh; those that no channel uses are plain storage. */
+  pages: bytes(16),
+});
+
+export class Dma8237 extends withFields(FIELDS) implements Device {
   readonly name = 'dma';
   readonly version = 1;
-  readonly #chips = [new Chip8237(), new Chip8237()];
-  /** Ports 81h–8Fh; those that no channel uses are plain storage. */
-  readonly #pages = new Uint8Array(16);
+  readonly fields = FIELDS.of(this);
+  override readonly low = new Chip8237();
+  override readonly high = new Chip8237();
+  readonly #chips = [this.low, this.high];
 
   constructor(context: DeviceContext) {
-    const [low, high] = this.#chips;
+    super();
+    const { low, high } = this;
     context.ports(0x00, 16, {
       read: (port) => low.read(port & 15),
       write: (port, _size, value) => low.write(port & 15, value),
@@ -148,9 +144,9 @@ export class Dma8237 implements Device {
       },
     });
     context.ports(0x81, 15, {
-      read: (port) => this.#pages[port & 15],
+      read: (port) => this.pages[port & 15],
       write: (port, _size, value) => {
-        this.#pages[port & 15] = value;
+        this.pages[port & 15] = value;
       },
     });
   }
@@ -159,7 +155,7 @@ export class Dma8237 implements Device {
   channel(index: number): DmaTransfer {
     const chip = this.#chips[index >> 2];
     const { address, count, mode } = chip.channels[index & 3];
-    const page = this.#pages[pageOffsets[index]];
+    const page = this.pages[pageOffsets[index]];
     const masked = (chip.masks & (1 << (index & 3))) !== 0;
     if (index < 4) return { address: (page << 16) | address, byteCount: count + 1, mode, masked };
     return { address: ((page & 0xfe) << 16) | (address << 1), byteCount: (count + 1) * 2, mode, masked };
@@ -184,15 +180,5 @@ export class Dma8237 implements Device {
 
   reset(): void {
     for (const chip of this.#chips) chip.clear();
-  }
-
-  save(): DeviceState {
-    return { low: this.#chips[0].save(), high: this.#chips[1].save(), pages: this.#pages.slice() };
-  }
-
-  load(state: DeviceState): void {
-    this.#chips[0].load(state.low as DeviceState);
-    this.#chips[1].load(state.high as DeviceState);
-    this.#pages.set(state.pages as Uint8Array);
   }
 }

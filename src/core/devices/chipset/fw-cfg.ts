@@ -3,7 +3,9 @@
  * byte at a time): what firmware and kernel test suites ask about the machine. Items are little-endian numbers, but
  * for the file directory, which is big-endian and empty here. No DMA interface (bit 1 of the id is clear).
  */
-import type { Device, DeviceContext, DeviceState } from '../../board/device.ts';
+import type { Device, DeviceContext } from '../../board/device.ts';
+import { word16, word32 } from '../../board/field-kinds.ts';
+import { fields, withFields } from '../../board/fields.ts';
 
 const SIGNATURE = 0x00;
 const ID = 0x01;
@@ -13,18 +15,21 @@ const CPU_COUNT = 0x05;
 const CPU_COUNT_MAX = 0x0f;
 const FILE_DIRECTORY = 0x19;
 
+/** The offset is that of the next byte of the selected item. */
+const FIELDS = fields({ selector: word16(), offset: word32() });
+
 export interface FirmwareFacts {
   readonly memoryBytes: number;
 }
 
-export class FwCfg implements Device {
+export class FwCfg extends withFields(FIELDS) implements Device {
   readonly name = 'fw-cfg';
   readonly version = 1;
+  readonly fields = FIELDS.of(this);
   readonly #items: ReadonlyMap<number, Uint8Array>;
-  #selector = 0;
-  #offset = 0;
 
   constructor(context: DeviceContext, { memoryBytes }: FirmwareFacts) {
+    super();
     this.#items = new Map([
       [SIGNATURE, Uint8Array.of(0x51, 0x45, 0x4d, 0x55)],
       [ID, littleEndian(1, 4)],
@@ -40,29 +45,20 @@ export class FwCfg implements Device {
       read: (port, size) => (port === 0x511 && size === 1 ? this.#next() : size === 1 ? 0xff : 0xffff),
       write: (port, size, value) => {
         if (port !== 0x510 || size !== 2) return;
-        this.#selector = value;
-        this.#offset = 0;
+        this.selector = value;
+        this.offset = 0;
       },
     });
   }
 
   #next(): number {
-    const item = this.#items.get(this.#selector);
-    return item === undefined || this.#offset >= item.length ? 0 : item[this.#offset++];
+    const item = this.#items.get(this.selector);
+    return item === undefined || this.offset >= item.length ? 0 : item[this.offset++];
   }
 
   reset(): void {
-    this.#selector = 0;
-    this.#offset = 0;
-  }
-
-  save(): DeviceState {
-    return { selector: this.#selector, offset: this.#offset };
-  }
-
-  load(state: DeviceState): void {
-    this.#selector = state.selector as number;
-    this.#offset = state.offset as number;
+    this.selector = 0;
+    this.offset = 0;
   }
 }
 

@@ -4,7 +4,11 @@
  * 8086:7113. A function is its 256 bytes and a mask of the bits software can write; none has a base address register
  * yet, and shadow RAM (PAM) and interrupt routing (PIRQ) registers are kept and read back without effect.
  */
-import type { Device, DeviceContext, DeviceState } from '../../board/device.ts';
+import type { Device, DeviceContext } from '../../board/device.ts';
+import { bits, bytes } from '../../board/field-kinds.ts';
+import { fields, type Kind, type SavedFields } from '../../board/fields.ts';
+
+const configBytes = 256;
 
 /** Type-0 header and what lies behind it. */
 export class PciFunction {
@@ -45,22 +49,47 @@ export class PciFunction {
   reset(): void {
     this.config.set(this.#initial);
   }
+
+  /** Whether the byte at `offset` can come to have this value. */
+  canHold(offset: number, value: number): boolean {
+    return ((value ^ this.#initial[offset]) & ~this.writable[offset]) === 0;
+  }
+}
+
+/** The 256 bytes of a function: those that software cannot write are what they are. */
+function configuration(pciFunction: PciFunction): Kind<Uint8Array> {
+  const kind = bytes(configBytes);
+  return {
+    ...kind,
+    initial: () => pciFunction.config.slice(),
+    problem: (saved, path) => {
+      const problem = kind.problem(saved, path);
+      if (problem !== null) return problem;
+      const at = (saved as Uint8Array).findIndex((value, i) => !pciFunction.canHold(i, value));
+      return at < 0 ? null : `${path} has the value ${(saved as Uint8Array)[at]} at ${at}, which cannot be written there`;
+    },
+  };
 }
 
 export class PciHost implements Device {
   readonly name = 'pci';
   readonly version = 1;
-  #address = 0;
+  readonly fields: SavedFields;
+  /** `address`, and the configuration of each function by its name. */
+  readonly #state: { address: number; [name: string]: number | Uint8Array };
   readonly #functions = new Map<number, PciFunction>();
 
   constructor(context: DeviceContext, functions: readonly PciFunction[]) {
     for (const pciFunction of functions) this.#functions.set(pciFunction.slot, pciFunction);
+    this.#state = { address: 0, ...Object.fromEntries(functions.map(({ name, config }) => [name, config])) };
+    const kinds = functions.map((each) => [each.name, configuration(each)] as const);
+    this.fields = fields({ address: bits(0x80fffffc), ...Object.fromEntries(kinds) }).of(this.#state);
     context.ports(0xcf8, 4, {
       maxSize: 4,
       // Only the whole dword is the address register.
-      read: (_port, size) => (size === 4 ? this.#address : 0xffffffff),
+      read: (_port, size) => (size === 4 ? this.#state.address : 0xffffffff),
       write: (_port, size, value) => {
-        if (size === 4) this.#address = (value & 0x80fffffc) >>> 0;
+        if (size === 4) this.#state.address = (value & 0x80fffffc) >>> 0;
       },
     });
     context.ports(0xcfc, 4, {
@@ -72,15 +101,15 @@ export class PciHost implements Device {
 
   /** The function addressed on bus 0, if enabled and there. */
   get #selected(): PciFunction | undefined {
-    if (this.#address >>> 31 === 0 || ((this.#address >>> 16) & 0xff) !== 0) return undefined;
-    return this.#functions.get((this.#address >>> 8) & 0xff);
+    if (this.#state.address >>> 31 === 0 || ((this.#state.address >>> 16) & 0xff) !== 0) return undefined;
+    return this.#functions.get((this.#state.address >>> 8) & 0xff);
   }
 
   #read(byte: number, size: number): number {
     const selected = this.#selected;
     if (selected === undefined) return 0xffffffff;
     let value = 0;
-    for (let i = size - 1; i >= 0; i--) value = value * 256 + selected.config[(this.#address & 0xfc) + byte + i];
+    for (let i = size - 1; i >= 0; i--) value = value * 256 + selected.config[(this.#state.address & 0xfc) + byte + i];
     return value;
   }
 
@@ -88,26 +117,15 @@ export class PciHost implements Device {
     const selected = this.#selected;
     if (selected === undefined) return;
     for (let i = 0; i < size; i++) {
-      const offset = (this.#address & 0xfc) + byte + i;
+      const offset = (this.#state.address & 0xfc) + byte + i;
       const mask = selected.writable[offset];
       selected.config[offset] = (selected.config[offset] & ~mask) | ((value >>> (i * 8)) & mask);
     }
   }
 
   reset(): void {
-    this.#address = 0;
+    this.#state.address = 0;
     for (const pciFunction of this.#functions.values()) pciFunction.reset();
-  }
-
-  save(): DeviceState {
-    const state: DeviceState = { address: this.#address };
-    for (const { name, config } of this.#functions.values()) state[name] = config.slice();
-    return state;
-  }
-
-  load(state: DeviceState): void {
-    this.#address = state.address as number;
-    for (const { name, config } of this.#functions.values()) config.set(state[name] as Uint8Array);
   }
 }
 

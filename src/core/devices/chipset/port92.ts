@@ -4,24 +4,28 @@
  * read back: whoever wrote last decides, as in QEMU (a real board ORs two latches). Open after reset, as firmware
  * leaves it.
  */
-import type { Device, DeviceContext, DeviceState } from '../../board/device.ts';
+import type { Device, DeviceContext } from '../../board/device.ts';
+import { bits, flag } from '../../board/field-kinds.ts';
+import { fields, withFields } from '../../board/fields.ts';
 
 export interface A20Gate {
   readonly enabled: boolean;
   set(enabled: boolean): void;
 }
 
-export class Port92 implements Device {
+const FIELDS = fields({ enabled: flag(true), latch: bits(0xfd) });
+
+export class Port92 extends withFields(FIELDS) implements Device {
   readonly name = 'port92';
   readonly version = 1;
+  readonly fields = FIELDS.of(this);
   readonly gate: A20Gate;
-  #enabled = true;
-  #latch = 0;
   readonly #context: DeviceContext;
 
   constructor(context: DeviceContext) {
+    super();
     this.#context = context;
-    const enabled = (): boolean => this.#enabled;
+    const enabled = (): boolean => this.enabled;
     this.gate = {
       get enabled() {
         return enabled();
@@ -29,10 +33,10 @@ export class Port92 implements Device {
       set: (level) => this.#set(level),
     };
     context.ports(0x92, 1, {
-      read: () => this.#latch | (this.#enabled ? 2 : 0),
+      read: () => this.latch | (this.enabled ? 2 : 0),
       write: (_port, _size, value) => {
-        const resets = (value & ~this.#latch & 1) !== 0;
-        this.#latch = value & ~2;
+        const resets = (value & ~this.latch & 1) !== 0;
+        this.latch = value & ~2;
         this.#set((value & 2) !== 0);
         if (resets) context.requestReset();
       },
@@ -40,22 +44,13 @@ export class Port92 implements Device {
   }
 
   #set(enabled: boolean): void {
-    if (enabled === this.#enabled) return;
-    this.#enabled = enabled;
+    if (enabled === this.enabled) return;
+    this.enabled = enabled;
     this.#context.setA20(enabled);
   }
 
   reset(): void {
-    this.#latch = 0;
+    this.latch = 0;
     this.#set(true);
-  }
-
-  save(): DeviceState {
-    return { enabled: this.#enabled, latch: this.#latch };
-  }
-
-  load(state: DeviceState): void {
-    this.#enabled = state.enabled as boolean;
-    this.#latch = state.latch as number;
   }
 }

@@ -3,33 +3,32 @@
  * soft according to bit 1. Both are the same reset here. It lies inside the PCI configuration address port and is a
  * byte register, as the data sheet demands.
  */
-import type { Device, DeviceContext, DeviceState } from '../../board/device.ts';
+import type { Device, DeviceContext } from '../../board/device.ts';
+import { bits } from '../../board/field-kinds.ts';
+import { fields, withFields } from '../../board/fields.ts';
 
-export class ResetControl implements Device {
+const WRITABLE = 0x0e;
+
+const FIELDS = fields({ value: bits(WRITABLE) });
+
+export class ResetControl extends withFields(FIELDS) implements Device {
   readonly name = 'reset-control';
   readonly version = 1;
-  #value = 0;
+  readonly fields = FIELDS.of(this);
 
   constructor(context: DeviceContext) {
+    super();
     context.ports(0xcf9, 1, {
-      read: () => this.#value,
+      read: () => this.value,
       write: (_port, _size, value) => {
-        const resets = (value & ~this.#value & 4) !== 0;
-        this.#value = value & 0x0e;
+        const resets = (value & ~this.value & 4) !== 0;
+        this.value = value & WRITABLE;
         if (resets) context.requestReset();
       },
     });
   }
 
   reset(): void {
-    this.#value = 0;
-  }
-
-  save(): DeviceState {
-    return { value: this.#value };
-  }
-
-  load(state: DeviceState): void {
-    this.#value = state.value as number;
+    this.value = 0;
   }
 }

@@ -2,13 +2,15 @@
  * The debug console of Bochs and QEMU: a byte written to port E9h, or to 402h where SeaBIOS writes, is text for the
  * host. A read gives E9h, by which a guest finds out that somebody listens. Keeps no state.
  */
-import type { Device, DeviceContext, DeviceState } from '../../board/device.ts';
+import type { Device, DeviceContext } from '../../board/device.ts';
+import { NO_FIELDS } from '../../board/fields.ts';
 
 const presence = 0xe9;
 
 export class DebugConsole implements Device {
   readonly name = 'debug-console';
   readonly version = 1;
+  readonly fields = NO_FIELDS;
 
   constructor(context: DeviceContext) {
     for (const port of [0xe9, 0x402]) {
@@ -20,10 +22,4 @@ export class DebugConsole implements Device {
   }
 
   reset(): void {}
-
-  save(): DeviceState {
-    return {};
-  }
-
-  load(): void {}
 }

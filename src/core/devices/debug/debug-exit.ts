@@ -3,11 +3,13 @@
  * the host to end the run, and the value decides the exit status (v << 1) | 1. Reads give 0. Keeps no state; the
  * machine loop decides what ending means.
  */
-import type { Device, DeviceContext, DeviceState } from '../../board/device.ts';
+import type { Device, DeviceContext } from '../../board/device.ts';
+import { NO_FIELDS } from '../../board/fields.ts';
 
 export class DebugExit implements Device {
   readonly name = 'debug-exit';
   readonly version = 1;
+  readonly fields = NO_FIELDS;
 
   constructor(context: DeviceContext) {
     context.ports(0xf4, 4, {
@@ -18,10 +20,4 @@ export class DebugExit implements Device {
   }
 
   reset(): void {}
-
-  save(): DeviceState {
-    return {};
-  }
-
-  load(): void {}
 }

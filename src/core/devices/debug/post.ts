@@ -2,14 +2,19 @@
  * Port 80h, where firmware writes its power-on self test codes and kernels write to wait a microsecond (IBM AT
  * Technical Reference: the unused DMA page register). A latch that reads back; the last code is kept for reports.
  */
-import type { Device, DeviceContext, DeviceState } from '../../board/device.ts';
+import type { Device, DeviceContext } from '../../board/device.ts';
+import { byte } from '../../board/field-kinds.ts';
+import { fields, withFields } from '../../board/fields.ts';
 
-export class PostCode implements Device {
+const FIELDS = fields({ code: byte() });
+
+export class PostCode extends withFields(FIELDS) implements Device {
   readonly name = 'post';
   readonly version = 1;
-  code = 0;
+  readonly fields = FIELDS.of(this);
 
   constructor(context: DeviceContext) {
+    super();
     context.ports(0x80, 1, {
       read: () => this.code,
       write: (_port, _size, value) => {
@@ -20,13 +25,5 @@ export class PostCode implements Device {
 
   reset(): void {
     this.code = 0;
-  }
-
-  save(): DeviceState {
-    return { code: this.code };
-  }
-
-  load(state: DeviceState): void {
-    this.code = state.code as number;
   }
 }

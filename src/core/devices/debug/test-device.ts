@@ -4,25 +4,29 @@
  * has no effect here; ports 2000h–2017h, where a write drives interrupt line 0–23; and 64 KiB of memory at FF000000h
  * that is reached as device memory, byte by byte.
  */
-import type { Device, DeviceContext, DeviceState, IrqLine } from '../../board/device.ts';
+import type { Device, DeviceContext, IrqLine } from '../../board/device.ts';
+import { bytes } from '../../board/field-kinds.ts';
+import { fields, withFields } from '../../board/fields.ts';
 
 export const testMemoryAddress = 0xff000000;
 const memoryBytes = 0x10000;
 const lineCount = 24;
 
-export class TestDevice implements Device {
+const FIELDS = fields({ storage: bytes(4), memory: bytes(memoryBytes) });
+
+export class TestDevice extends withFields(FIELDS) implements Device {
   readonly name = 'test-device';
   readonly version = 1;
-  readonly #storage = new Uint8Array(4);
-  readonly #memory = new Uint8Array(memoryBytes);
+  readonly fields = FIELDS.of(this);
   readonly #lines: IrqLine[];
 
   constructor(context: DeviceContext) {
+    super();
     this.#lines = Array.from({ length: lineCount }, (_, line) => context.irq(line));
     const storage = {
-      read: (port: number, size: number) => littleEndian(this.#storage, port & 3, size),
+      read: (port: number, size: number) => littleEndian(this.storage, port & 3, size),
       write: (port: number, size: number, value: number) => {
-        for (let i = 0; i < size; i++) this.#storage[(port & 3) + i] = value >>> (i * 8);
+        for (let i = 0; i < size; i++) this.storage[(port & 3) + i] = value >>> (i * 8);
       },
     };
     context.ports(0xe0, 4, { ...storage, maxSize: 4 });
@@ -36,9 +40,9 @@ export class TestDevice implements Device {
       write: (port, _size, value) => this.#lines[port - 0x2000].set(value !== 0),
     });
     context.mmio(testMemoryAddress, memoryBytes, {
-      read: (offset, size) => littleEndian(this.#memory, offset, size),
+      read: (offset, size) => littleEndian(this.memory, offset, size),
       write: (offset, size, value) => {
-        for (let i = 0; i < size; i++) this.#memory[offset + i] = value >>> (i * 8);
+        for (let i = 0; i < size; i++) this.memory[offset + i] = value >>> (i * 8);
       },
     });
   }
@@ -46,19 +50,10 @@ export class TestDevice implements Device {
   reset(): void {
     for (const line of this.#lines) line.set(false);
   }
-
-  save(): DeviceState {
-    return { storage: this.#storage.slice(), memory: this.#memory.slice() };
-  }
-
-  load(state: DeviceState): void {
-    this.#storage.set(state.storage as Uint8Array);
-    this.#memory.set(state.memory as Uint8Array);
-  }
 }
 
-function littleEndian(bytes: Uint8Array, offset: number, size: number): number {
+function littleEndian(storage: Uint8Array, offset: number, size: number): number {
   let value = 0;
-  for (let i = size - 1; i >= 0; i--) value = value * 256 + (bytes[offset + i] ?? 0xff);
+  for (let i = size - 1; i >= 0; i--) value = value * 256 + (storage[offset + i] ?? 0xff);
   return value;
 }

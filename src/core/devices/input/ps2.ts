@@ -4,11 +4,14 @@
  * output port with A20 and reset, IRQ 1 and 12. It accepts bytes at once (the input buffer is never full) and takes a
  * small fixed time to receive one from a device, so that each byte gives its own edge. No password, no timeouts.
  */
-import type { Device, DeviceContext, DeviceState, IrqLine, Timer } from '../../board/device.ts';
+import type { Device, DeviceContext, IrqLine, Timer } from '../../board/device.ts';
+import { byte, bytes, flag, list, unsigned } from '../../board/field-kinds.ts';
+import { fields, withFields } from '../../board/fields.ts';
 import { translateToSet1 } from '../../base/keymap.ts';
 import type { A20Gate } from '../chipset/port92.ts';
-import { Ps2Keyboard } from './ps2-keyboard.ts';
-import { Ps2Mouse } from './ps2-mouse.ts';
+import { answersMax, pushAnswers } from './ps2-answers.ts';
+import { KEYBOARD, Ps2Keyboard } from './ps2-keyboard.ts';
+import { MOUSE, Ps2Mouse } from './ps2-mouse.ts';
 
 /** From a byte being available to its being in the output buffer. */
 const transferNanoseconds = 16384;
@@ -27,28 +30,35 @@ const KEYBOARD_OFF = 0x10;
 const AUX_OFF = 0x20;
 const TRANSLATE = 0x40;
 
-export class Ps2Controller implements Device {
+const FIELDS = fields({
+  /** Byte 0 is the command byte. */
+  ram: bytes(32),
+  status: byte(NOT_INHIBITED),
+  output: byte(),
+  /** The controller's own answers, in order: byte, plus 100h for the auxiliary side. They need no transfer. */
+  answers: list(unsigned(0x1ff), answersMax),
+  /** Command that waits for a byte at port 60h, 0 for none. */
+  command: byte(),
+  /** Translation has seen F0h. */
+  breaking: flag(),
+  keyboard: KEYBOARD,
+  mouse: MOUSE,
+});
+
+export class Ps2Controller extends withFields(FIELDS) implements Device {
   readonly name = 'ps2';
   readonly version = 1;
-  readonly keyboard: Ps2Keyboard;
-  readonly mouse: Ps2Mouse;
+  readonly fields = FIELDS.of(this);
+  declare readonly keyboard: Ps2Keyboard;
+  declare readonly mouse: Ps2Mouse;
   readonly #context: DeviceContext;
   readonly #gate: A20Gate;
   readonly #keyboardIrq: IrqLine;
   readonly #auxIrq: IrqLine;
   readonly #timer: Timer;
-  /** Byte 0 is the command byte. */
-  readonly #ram = new Uint8Array(32);
-  #status = NOT_INHIBITED;
-  #output = 0;
-  /** The controller's own answers, in order: byte, plus 100h for the auxiliary side. They need no transfer. */
-  #answers: number[] = [];
-  /** Command that waits for a byte at port 60h, 0 for none. */
-  #command = 0;
-  /** Translation has seen F0h. */
-  #breaking = false;
 
   constructor(context: DeviceContext, gate: A20Gate) {
+    super();
     this.#context = context;
     this.#gate = gate;
     this.#keyboardIrq = context.irq(1);
@@ -61,20 +71,20 @@ export class Ps2Controller implements Device {
       write: (_port, _size, value) => this.#writeData(value),
     });
     context.ports(0x64, 1, {
-      read: () => this.#status,
+      read: () => this.status,
       write: (_port, _size, value) => this.#writeCommand(value),
     });
-    this.#ram[0] = KEYBOARD_INTERRUPT | SYSTEM | TRANSLATE;
-    this.#status |= SYSTEM;
+    this.ram[0] = KEYBOARD_INTERRUPT | SYSTEM | TRANSLATE;
+    this.status |= SYSTEM;
   }
 
   get #commandByte(): number {
-    return this.#ram[0];
+    return this.ram[0];
   }
 
   #setCommandByte(value: number): void {
-    this.#ram[0] = value;
-    this.#status = (this.#status & ~SYSTEM) | (value & SYSTEM);
+    this.ram[0] = value;
+    this.status = (this.status & ~SYSTEM) | (value & SYSTEM);
     this.#settle();
     this.#attend();
   }
@@ -89,54 +99,54 @@ export class Ps2Controller implements Device {
 
   /** Start receiving a byte if there is one and room for it. */
   #attend(): void {
-    if ((this.#status & OUTPUT_FULL) !== 0 || this.#timer.dueTick !== Infinity) return;
+    if ((this.status & OUTPUT_FULL) !== 0 || this.#timer.dueTick !== Infinity) return;
     if (!this.#keyboardWaits && !this.#auxWaits) return;
     const { clock } = this.#context;
     this.#timer.arm(clock.now() + Math.max(1, Math.ceil(transferNanoseconds / clock.nsPerTick)));
   }
 
   #transfer(): void {
-    if ((this.#status & OUTPUT_FULL) !== 0) return;
+    if ((this.status & OUTPUT_FULL) !== 0) return;
     if (this.#keyboardWaits) {
       const byte = this.keyboard.takeByte();
       if ((this.#commandByte & TRANSLATE) === 0) this.#put(byte, false);
-      else if (byte === 0xf0) this.#breaking = true;
+      else if (byte === 0xf0) this.breaking = true;
       else {
-        this.#put(translateToSet1(byte) | (this.#breaking ? 0x80 : 0), false);
-        this.#breaking = false;
+        this.#put(translateToSet1(byte) | (this.breaking ? 0x80 : 0), false);
+        this.breaking = false;
       }
     } else if (this.#auxWaits) this.#put(this.mouse.takeByte(), true);
     this.#attend();
   }
 
   #put(byte: number, aux: boolean): void {
-    this.#output = byte;
-    this.#status = (this.#status & ~FROM_AUX) | OUTPUT_FULL | (aux ? FROM_AUX : 0);
+    this.output = byte;
+    this.status = (this.status & ~FROM_AUX) | OUTPUT_FULL | (aux ? FROM_AUX : 0);
     this.#settle();
   }
 
   /** An answer of the controller itself; waits until the output buffer is free. */
   #answer(byte: number, aux = false): void {
-    this.#answers.push(byte | (aux ? 0x100 : 0));
+    pushAnswers(this.answers, byte | (aux ? 0x100 : 0));
     this.#nextAnswer();
   }
 
   #nextAnswer(): void {
-    if ((this.#status & OUTPUT_FULL) !== 0 || this.#answers.length === 0) return;
-    const answer = this.#answers.shift() as number;
+    if ((this.status & OUTPUT_FULL) !== 0 || this.answers.length === 0) return;
+    const answer = this.answers.shift() as number;
     this.#put(answer & 0xff, answer > 0xff);
   }
 
   #settle(): void {
-    const full = (this.#status & OUTPUT_FULL) !== 0;
-    const aux = (this.#status & FROM_AUX) !== 0;
+    const full = (this.status & OUTPUT_FULL) !== 0;
+    const aux = (this.status & FROM_AUX) !== 0;
     this.#keyboardIrq.set(full && !aux && (this.#commandByte & KEYBOARD_INTERRUPT) !== 0);
     this.#auxIrq.set(full && aux && (this.#commandByte & AUX_INTERRUPT) !== 0);
   }
 
   #readData(): number {
-    const value = this.#output;
-    this.#status &= ~OUTPUT_FULL;
+    const value = this.output;
+    this.status &= ~OUTPUT_FULL;
     this.#settle();
     this.#nextAnswer();
     this.#attend();
@@ -144,12 +154,12 @@ export class Ps2Controller implements Device {
   }
 
   #writeData(value: number): void {
-    this.#status &= ~COMMAND;
-    const command = this.#command;
-    this.#command = 0;
+    this.status &= ~COMMAND;
+    const command = this.command;
+    this.command = 0;
     if (command >= 0x60 && command < 0x80) {
       if (command === 0x60) this.#setCommandByte(value);
-      else this.#ram[command & 31] = value;
+      else this.ram[command & 31] = value;
       return;
     }
     switch (command) {
@@ -167,16 +177,16 @@ export class Ps2Controller implements Device {
         break;
       default:
         // Speaking to the keyboard enables its clock.
-        this.#ram[0] &= ~KEYBOARD_OFF;
+        this.ram[0] &= ~KEYBOARD_OFF;
         this.keyboard.write(value);
     }
   }
 
   #writeCommand(value: number): void {
-    this.#status |= COMMAND;
-    this.#command = 0;
-    if (value >= 0x20 && value < 0x40) this.#answer(this.#ram[value & 31]);
-    else if ((value >= 0x60 && value < 0x80) || (value >= 0xd1 && value <= 0xd4)) this.#command = value;
+    this.status |= COMMAND;
+    this.command = 0;
+    if (value >= 0x20 && value < 0x40) this.#answer(this.ram[value & 31]);
+    else if ((value >= 0x60 && value < 0x80) || (value >= 0xd1 && value <= 0xd4)) this.command = value;
     else if (value >= 0xf0) {
       // Pulses the low bits that are 0; bit 0 is the reset line.
       if ((value & 1) === 0) this.#context.requestReset();
@@ -228,8 +238,8 @@ export class Ps2Controller implements Device {
 
   /** Bit 0 reset (1: running), 1 A20, 4 and 5 the interrupt pins, 6 and 7 the keyboard's wires at rest. */
   #outputPort(): number {
-    const full = (this.#status & OUTPUT_FULL) !== 0;
-    const aux = (this.#status & FROM_AUX) !== 0;
+    const full = (this.status & OUTPUT_FULL) !== 0;
+    const aux = (this.status & FROM_AUX) !== 0;
     return 0xc1 | (this.#gate.enabled ? 2 : 0) | (full && !aux ? 0x10 : 0) | (full && aux ? 0x20 : 0);
   }
 
@@ -240,41 +250,17 @@ export class Ps2Controller implements Device {
 
   /** As firmware leaves it: both devices on, translating, keyboard interrupt enabled. */
   reset(): void {
-    this.#ram.fill(0);
-    this.#ram[0] = KEYBOARD_INTERRUPT | SYSTEM | TRANSLATE;
-    this.#status = NOT_INHIBITED | SYSTEM;
-    this.#output = 0;
-    this.#answers = [];
-    this.#command = 0;
-    this.#breaking = false;
+    this.ram.fill(0);
+    this.ram[0] = KEYBOARD_INTERRUPT | SYSTEM | TRANSLATE;
+    this.status = NOT_INHIBITED | SYSTEM;
+    this.output = 0;
+    this.answers = [];
+    this.command = 0;
+    this.breaking = false;
     this.keyboard.reset();
     this.mouse.reset();
     this.#timer.disarm();
     this.#settle();
     this.#attend();
-  }
-
-  save(): DeviceState {
-    return {
-      ram: this.#ram.slice(),
-      status: this.#status,
-      output: this.#output,
-      answers: [...this.#answers],
-      command: this.#command,
-      breaking: this.#breaking,
-      keyboard: this.keyboard.save(),
-      mouse: this.mouse.save(),
-    };
-  }
-
-  load(state: DeviceState): void {
-    this.#ram.set(state.ram as Uint8Array);
-    this.#status = state.status as number;
-    this.#output = state.output as number;
-    this.#answers = [...(state.answers as number[])];
-    this.#command = state.command as number;
-    this.#breaking = state.breaking as boolean;
-    this.keyboard.load(state.keyboard as DeviceState);
-    this.mouse.load(state.mouse as DeviceState);
   }
 }

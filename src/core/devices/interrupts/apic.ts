@@ -7,7 +7,9 @@
  * no x2APIC, no TSC-deadline mode, no relocation.
  */
 import { DELIVER_EXTINT, DELIVER_FIXED, DELIVER_LOWEST, DELIVER_NMI, deliveryOf, LEVEL, MASKED } from './entry.ts';
-import type { Device, DeviceContext, DeviceState, Timer } from '../../board/device.ts';
+import type { Device, DeviceContext, Timer } from '../../board/device.ts';
+import { bits, byte, cycle, flag, unsigned, word32, words } from '../../board/field-kinds.ts';
+import { fields, withFields } from '../../board/fields.ts';
 
 export const apicAddress = 0xfee00000;
 /** Input clock of the timer, before its divider. */
@@ -30,6 +32,32 @@ const SEND_ILLEGAL_VECTOR = 0x20;
 const RECEIVE_ILLEGAL_VECTOR = 0x40;
 const ILLEGAL_REGISTER = 0x80;
 
+const FIELDS = fields({
+  /** IA32_APIC_BASE bit 11. */
+  enabled: flag(true),
+  id: byte(),
+  taskPriority: byte(),
+  logicalDestination: bits(0xff000000),
+  destinationFormat: word32(0xffffffff),
+  spurious: bits(0x3ff, 0xff),
+  /** 256 bits each. */
+  inService: words(8),
+  triggerMode: words(8),
+  requests: words(8),
+  errors: byte(),
+  errorsLatched: byte(),
+  commandLow: bits(0xccfff),
+  commandHigh: bits(0xff000000),
+  localVectors: words(6, writableBits),
+  /** Levels of LINT0 and LINT1. */
+  lints: unsigned(3),
+  initialCount: word32(),
+  divideConfiguration: bits(0xb),
+  /** The timer stood at `timerCount` in cycle `timerStart` and counts down from there; stopped when the count is 0. */
+  timerCount: word32(),
+  timerStart: cycle(),
+});
+
 /** What the I/O APIC offers to the local one. */
 export interface EoiListener {
   endOfInterrupt(vector: number): void;
@@ -43,38 +71,23 @@ function highestVector(words: Uint32Array): number {
   return -1;
 }
 
-export class LocalApic implements Device {
+export class LocalApic extends withFields(FIELDS) implements Device {
   readonly name = 'apic';
   readonly version = 1;
+  readonly fields = FIELDS.of(this, {
+    problem: ({ timerStart }, { tick }) => {
+      const present = this.#context.clock.cycles(tick, apicTimerHertz);
+      return timerStart <= present ? null : `timerStart is ${timerStart}, expected at most ${present} at tick ${tick}`;
+    },
+  });
   readonly #context: DeviceContext;
   readonly #changed: () => void;
   readonly #timer: Timer;
   ioapic: EoiListener | undefined;
 
-  /** IA32_APIC_BASE bit 11. */
-  enabled = true;
-  #id = 0;
-  #taskPriority = 0;
-  #logicalDestination = 0;
-  #destinationFormat = 0xffffffff;
-  #spurious = 0xff;
-  readonly #inService = new Uint32Array(8);
-  readonly #triggerMode = new Uint32Array(8);
-  readonly #requests = new Uint32Array(8);
-  #errors = 0;
-  #errorsLatched = 0;
-  #commandLow = 0;
-  #commandHigh = 0;
-  readonly #localVectors = new Uint32Array(6);
-  /** Levels of LINT0 and LINT1. */
-  #lints = 0;
-  #initialCount = 0;
-  #divideConfiguration = 0;
-  /** The timer stood at #timerCount in cycle #timerStart and counts down from there; stopped when the count is 0. */
-  #timerCount = 0;
-  #timerStart = 0;
 
   constructor(context: DeviceContext, changed: () => void) {
+    super();
     this.#context = context;
     this.#changed = changed;
     this.#timer = context.clock.timer('apic', () => {
@@ -108,35 +121,35 @@ export class LocalApic implements Device {
   /** Whether the 8259's output reaches the processor. */
   passesExternal(): boolean {
     if (!this.enabled) return true;
-    return (this.#localVectors[LINT0] & MASKED) === 0 && deliveryOf(this.#localVectors[LINT0]) === DELIVER_EXTINT;
+    return (this.localVectors[LINT0] & MASKED) === 0 && deliveryOf(this.localVectors[LINT0]) === DELIVER_EXTINT;
   }
 
   /** A request whose priority class is above that of the processor. */
   hasRequest(): boolean {
     if (!this.enabled) return false;
-    const vector = highestVector(this.#requests);
+    const vector = highestVector(this.requests);
     return vector >= 0 && vector >> 4 > this.#processorPriority() >> 4;
   }
 
   /** The vector of the highest request, now in service; the spurious vector if there is none. */
   acknowledge(): number {
-    if (!this.hasRequest()) return this.#spurious & 0xff;
-    const vector = highestVector(this.#requests);
-    clearBit(this.#requests, vector);
-    setBit(this.#inService, vector);
+    if (!this.hasRequest()) return this.spurious & 0xff;
+    const vector = highestVector(this.requests);
+    clearBit(this.requests, vector);
+    setBit(this.inService, vector);
     return vector;
   }
 
   #processorPriority(): number {
-    const service = Math.max(highestVector(this.#inService), 0);
-    return this.#taskPriority >> 4 >= service >> 4 ? this.#taskPriority : service & 0xf0;
+    const service = Math.max(highestVector(this.inService), 0);
+    return this.taskPriority >> 4 >= service >> 4 ? this.taskPriority : service & 0xf0;
   }
 
   #arbitrationPriority(): number {
-    const service = Math.max(highestVector(this.#inService), 0) >> 4;
-    const request = Math.max(highestVector(this.#requests), 0) >> 4;
-    const task = this.#taskPriority >> 4;
-    if (task >= request && task > service) return this.#taskPriority;
+    const service = Math.max(highestVector(this.inService), 0) >> 4;
+    const request = Math.max(highestVector(this.requests), 0) >> 4;
+    const task = this.taskPriority >> 4;
+    if (task >= request && task > service) return this.taskPriority;
     return Math.max(task, service, request) << 4;
   }
 
@@ -144,7 +157,7 @@ export class LocalApic implements Device {
   // Receiving
 
   get #softwareEnabled(): boolean {
-    return this.enabled && (this.#spurious & 0x100) !== 0;
+    return this.enabled && (this.spurious & 0x100) !== 0;
   }
 
   #accept(vector: number, level: boolean): boolean {
@@ -153,9 +166,9 @@ export class LocalApic implements Device {
       this.#error(RECEIVE_ILLEGAL_VECTOR);
       return true;
     }
-    setBit(this.#requests, vector);
-    if (level) setBit(this.#triggerMode, vector);
-    else clearBit(this.#triggerMode, vector);
+    setBit(this.requests, vector);
+    if (level) setBit(this.triggerMode, vector);
+    else clearBit(this.triggerMode, vector);
     this.#changed();
     return true;
   }
@@ -172,9 +185,9 @@ export class LocalApic implements Device {
   }
 
   #isAddressed(destination: number, logical: boolean): boolean {
-    if (!logical) return destination === this.#id || destination === 0x0f || destination === 0xff;
-    const own = this.#logicalDestination >>> 24;
-    if (this.#destinationFormat >>> 28 === 0xf) return (own & destination) !== 0;
+    if (!logical) return destination === this.id || destination === 0x0f || destination === 0xff;
+    const own = this.logicalDestination >>> 24;
+    if (this.destinationFormat >>> 28 === 0xf) return (own & destination) !== 0;
     const cluster = destination >> 4;
     return (cluster === 0xf || cluster === own >> 4) && (own & destination & 0xf) !== 0;
   }
@@ -182,14 +195,14 @@ export class LocalApic implements Device {
   /** An input pin, 0 or 1, changed. */
   setLint(pin: number, level: boolean): void {
     const bit = 1 << pin;
-    const rises = level && (this.#lints & bit) === 0;
-    this.#lints = level ? this.#lints | bit : this.#lints & ~bit;
+    const rises = level && (this.lints & bit) === 0;
+    this.lints = level ? this.lints | bit : this.lints & ~bit;
     if (rises && this.enabled) this.#signal(LINT0 + pin);
   }
 
   /** A local source speaks. ExtINT is not a message: passesExternal() lets the level through. */
   #signal(entry: number): void {
-    const local = this.#localVectors[entry];
+    const local = this.localVectors[entry];
     if ((local & MASKED) !== 0) return;
     const mode = entry === TIMER || entry === ERROR ? DELIVER_FIXED : deliveryOf(local);
     if (mode === DELIVER_EXTINT) return;
@@ -197,25 +210,25 @@ export class LocalApic implements Device {
   }
 
   #error(bit: number): void {
-    this.#errors |= bit;
+    this.errors |= bit;
     // An illegal vector in the error entry itself would come back here for ever.
-    if ((this.#localVectors[ERROR] & 0xff) >= 16) this.#signal(ERROR);
+    if ((this.localVectors[ERROR] & 0xff) >= 16) this.#signal(ERROR);
   }
 
   // -------------------------------------------------------------------------------------------------------------
   // Sending
 
   #send(): void {
-    const vector = this.#commandLow & 0xff;
-    const mode = (this.#commandLow >> 8) & 7;
-    const shorthand = (this.#commandLow >> 18) & 3;
+    const vector = this.commandLow & 0xff;
+    const mode = (this.commandLow >> 8) & 7;
+    const shorthand = (this.commandLow >> 18) & 3;
     if ((mode === DELIVER_FIXED || mode === DELIVER_LOWEST) && vector < 16) {
       this.#error(SEND_ILLEGAL_VECTOR);
       return;
     }
     if (shorthand === 3) return; // all but self: there is nobody else
-    const logical = (this.#commandLow & 0x800) !== 0;
-    const addressed = shorthand !== 0 || this.#isAddressed(this.#commandHigh >>> 24, logical);
+    const logical = (this.commandLow & 0x800) !== 0;
+    const addressed = shorthand !== 0 || this.#isAddressed(this.commandHigh >>> 24, logical);
     if (addressed) this.#receive(mode, vector, false);
     else this.#error(SEND_ACCEPT_ERROR);
   }
@@ -224,7 +237,7 @@ export class LocalApic implements Device {
   // Timer
 
   get #divider(): number {
-    const code = (this.#divideConfiguration & 3) | ((this.#divideConfiguration >> 1) & 4);
+    const code = (this.divideConfiguration & 3) | ((this.divideConfiguration >> 1) & 4);
     return code === 7 ? 1 : 2 << code;
   }
 
@@ -234,28 +247,28 @@ export class LocalApic implements Device {
 
   /** Take expiries up to now into the count, and signal them. */
   #advanceTimer(): void {
-    if (this.#timerCount === 0) return;
+    if (this.timerCount === 0) return;
     const cycle = this.#cycle();
-    const first = this.#timerStart + this.#timerCount * this.#divider;
+    const first = this.timerStart + this.timerCount * this.#divider;
     if (cycle < first) return;
-    if ((this.#localVectors[TIMER] & PERIODIC) !== 0 && this.#initialCount > 0) {
-      const period = this.#initialCount * this.#divider;
-      this.#timerStart = first + Math.floor((cycle - first) / period) * period;
-      this.#timerCount = this.#initialCount;
-    } else this.#timerCount = 0;
+    if ((this.localVectors[TIMER] & PERIODIC) !== 0 && this.initialCount > 0) {
+      const period = this.initialCount * this.#divider;
+      this.timerStart = first + Math.floor((cycle - first) / period) * period;
+      this.timerCount = this.initialCount;
+    } else this.timerCount = 0;
     this.#signal(TIMER);
   }
 
   #currentCount(): number {
-    if (this.#timerCount === 0) return 0;
-    return this.#timerCount - Math.floor((this.#cycle() - this.#timerStart) / this.#divider);
+    if (this.timerCount === 0) return 0;
+    return this.timerCount - Math.floor((this.#cycle() - this.timerStart) / this.#divider);
   }
 
   #armTimer(): void {
-    if (this.#timerCount === 0 || (this.#localVectors[TIMER] & MASKED) !== 0) this.#timer.disarm();
+    if (this.timerCount === 0 || (this.localVectors[TIMER] & MASKED) !== 0) this.#timer.disarm();
     else {
       const { clock } = this.#context;
-      const due = clock.tickOfCycle(this.#timerStart + this.#timerCount * this.#divider, apicTimerHertz);
+      const due = clock.tickOfCycle(this.timerStart + this.timerCount * this.#divider, apicTimerHertz);
       this.#timer.arm(Math.max(due, clock.now() + 1));
     }
   }
@@ -266,39 +279,39 @@ export class LocalApic implements Device {
   #read(offset: number): number {
     if (!this.enabled) return 0xffffffff;
     this.#advanceTimer();
-    if (offset >= 0x100 && offset < 0x180) return this.#inService[(offset - 0x100) >> 4];
-    if (offset >= 0x180 && offset < 0x200) return this.#triggerMode[(offset - 0x180) >> 4];
-    if (offset >= 0x200 && offset < 0x280) return this.#requests[(offset - 0x200) >> 4];
-    if (offset >= 0x320 && offset < 0x380) return this.#localVectors[(offset - 0x320) >> 4];
+    if (offset >= 0x100 && offset < 0x180) return this.inService[(offset - 0x100) >> 4];
+    if (offset >= 0x180 && offset < 0x200) return this.triggerMode[(offset - 0x180) >> 4];
+    if (offset >= 0x200 && offset < 0x280) return this.requests[(offset - 0x200) >> 4];
+    if (offset >= 0x320 && offset < 0x380) return this.localVectors[(offset - 0x320) >> 4];
     switch (offset) {
       case 0x20:
-        return (this.#id << 24) >>> 0;
+        return (this.id << 24) >>> 0;
       case 0x30:
         return version;
       case 0x80:
-        return this.#taskPriority;
+        return this.taskPriority;
       case 0x90:
         return this.#arbitrationPriority();
       case 0xa0:
         return this.#processorPriority();
       case 0xd0:
-        return this.#logicalDestination;
+        return this.logicalDestination;
       case 0xe0:
-        return this.#destinationFormat;
+        return this.destinationFormat;
       case 0xf0:
-        return this.#spurious;
+        return this.spurious;
       case 0x280:
-        return this.#errorsLatched;
+        return this.errorsLatched;
       case 0x300:
-        return this.#commandLow;
+        return this.commandLow;
       case 0x310:
-        return this.#commandHigh;
+        return this.commandHigh;
       case 0x380:
-        return this.#initialCount;
+        return this.initialCount;
       case 0x390:
         return this.#currentCount();
       case 0x3e0:
-        return this.#divideConfiguration;
+        return this.divideConfiguration;
       case 0xb0:
       case 0xc0:
         return 0;
@@ -319,48 +332,48 @@ export class LocalApic implements Device {
   #writeRegister(offset: number, value: number): void {
     switch (offset) {
       case 0x20:
-        this.#id = value >>> 24;
+        this.id = value >>> 24;
         break;
       case 0x80:
-        this.#taskPriority = value & 0xff;
+        this.taskPriority = value & 0xff;
         break;
       case 0xb0:
         this.#endOfInterrupt();
         break;
       case 0xd0:
-        this.#logicalDestination = (value & 0xff000000) >>> 0;
+        this.logicalDestination = (value & 0xff000000) >>> 0;
         break;
       case 0xe0:
-        this.#destinationFormat = (value | 0x0fffffff) >>> 0;
+        this.destinationFormat = (value | 0x0fffffff) >>> 0;
         break;
       case 0xf0:
-        this.#spurious = value & 0x3ff;
-        if ((value & 0x100) === 0) for (let i = 0; i < 6; i++) this.#localVectors[i] |= MASKED;
+        this.spurious = value & 0x3ff;
+        if ((value & 0x100) === 0) for (let i = 0; i < 6; i++) this.localVectors[i] |= MASKED;
         else this.ioapic?.service();
         this.#armTimer();
         break;
       case 0x280:
-        this.#errorsLatched = this.#errors;
-        this.#errors = 0;
+        this.errorsLatched = this.errors;
+        this.errors = 0;
         break;
       case 0x300:
-        this.#commandLow = value & 0xccfff;
+        this.commandLow = value & 0xccfff;
         this.#send();
         break;
       case 0x310:
-        this.#commandHigh = (value & 0xff000000) >>> 0;
+        this.commandHigh = (value & 0xff000000) >>> 0;
         break;
       case 0x380:
-        this.#initialCount = value;
-        this.#timerCount = value;
-        this.#timerStart = this.#cycle();
+        this.initialCount = value;
+        this.timerCount = value;
+        this.timerStart = this.#cycle();
         this.#armTimer();
         break;
       case 0x3e0:
         // The count goes on from where it is, at the new rate.
-        this.#timerCount = this.#currentCount();
-        this.#timerStart = this.#cycle();
-        this.#divideConfiguration = value & 0xb;
+        this.timerCount = this.#currentCount();
+        this.timerStart = this.#cycle();
+        this.divideConfiguration = value & 0xb;
         this.#armTimer();
         break;
       case 0x30:
@@ -375,38 +388,26 @@ export class LocalApic implements Device {
   }
 
   #writeLocalVector(entry: number, value: number): void {
-    this.#localVectors[entry] = value & writableBits[entry];
-    if ((this.#spurious & 0x100) === 0) this.#localVectors[entry] |= MASKED;
+    this.localVectors[entry] = value & writableBits[entry];
+    if ((this.spurious & 0x100) === 0) this.localVectors[entry] |= MASKED;
     if (entry === TIMER) this.#armTimer();
   }
 
   #endOfInterrupt(): void {
-    const vector = highestVector(this.#inService);
+    const vector = highestVector(this.inService);
     if (vector < 0) return;
-    clearBit(this.#inService, vector);
-    if (testBit(this.#triggerMode, vector)) this.ioapic?.endOfInterrupt(vector);
+    clearBit(this.inService, vector);
+    if (testBit(this.triggerMode, vector)) this.ioapic?.endOfInterrupt(vector);
   }
 
   #clear(): void {
-    this.#id = 0;
-    this.#taskPriority = 0;
-    this.#logicalDestination = 0;
-    this.#destinationFormat = 0xffffffff;
-    this.#spurious = 0xff;
-    this.#inService.fill(0);
-    this.#triggerMode.fill(0);
-    this.#requests.fill(0);
-    this.#errors = 0;
-    this.#errorsLatched = 0;
-    this.#commandLow = 0;
-    this.#commandHigh = 0;
-    this.#localVectors.fill(MASKED);
-    this.#localVectors[LINT0] = DELIVER_EXTINT << 8;
-    this.#localVectors[LINT0 + 1] = DELIVER_NMI << 8;
-    this.#initialCount = 0;
-    this.#divideConfiguration = 0;
-    this.#timerCount = 0;
-    this.#timerStart = 0;
+    const { enabled, lints } = this;
+    FIELDS.clear(this);
+    this.enabled = enabled;
+    this.lints = lints;
+    this.localVectors.fill(MASKED);
+    this.localVectors[LINT0] = DELIVER_EXTINT << 8;
+    this.localVectors[LINT0 + 1] = DELIVER_NMI << 8;
     this.#timer.disarm();
   }
 
@@ -414,52 +415,6 @@ export class LocalApic implements Device {
     this.enabled = true;
     this.#clear();
     this.#changed();
-  }
-
-  save(): DeviceState {
-    return {
-      enabled: this.enabled,
-      id: this.#id,
-      taskPriority: this.#taskPriority,
-      logicalDestination: this.#logicalDestination,
-      destinationFormat: this.#destinationFormat,
-      spurious: this.#spurious,
-      inService: Array.from(this.#inService),
-      triggerMode: Array.from(this.#triggerMode),
-      requests: Array.from(this.#requests),
-      errors: this.#errors,
-      errorsLatched: this.#errorsLatched,
-      commandLow: this.#commandLow,
-      commandHigh: this.#commandHigh,
-      localVectors: Array.from(this.#localVectors),
-      lints: this.#lints,
-      initialCount: this.#initialCount,
-      divideConfiguration: this.#divideConfiguration,
-      timerCount: this.#timerCount,
-      timerStart: this.#timerStart,
-    };
-  }
-
-  load(state: DeviceState): void {
-    this.enabled = state.enabled as boolean;
-    this.#id = state.id as number;
-    this.#taskPriority = state.taskPriority as number;
-    this.#logicalDestination = state.logicalDestination as number;
-    this.#destinationFormat = state.destinationFormat as number;
-    this.#spurious = state.spurious as number;
-    this.#inService.set(state.inService as number[]);
-    this.#triggerMode.set(state.triggerMode as number[]);
-    this.#requests.set(state.requests as number[]);
-    this.#errors = state.errors as number;
-    this.#errorsLatched = state.errorsLatched as number;
-    this.#commandLow = state.commandLow as number;
-    this.#commandHigh = state.commandHigh as number;
-    this.#localVectors.set(state.localVectors as number[]);
-    this.#lints = state.lints as number;
-    this.#initialCount = state.initialCount as number;
-    this.#divideConfiguration = state.divideConfiguration as number;
-    this.#timerCount = state.timerCount as number;
-    this.#timerStart = state.timerStart as number;
   }
 }
 

@@ -7,7 +7,9 @@
  * line falls first is gone. MCS-80 vectors and buffered mode, which no PC wires, are accepted and have no effect;
  * LTIM of ICW1 is ignored in favour of the edge/level registers, as in the 82371SB.
  */
-import type { Device, DeviceContext, DeviceState } from '../../board/device.ts';
+import type { Device, DeviceContext } from '../../board/device.ts';
+import { bits, byte, flag, oneOf, unsigned } from '../../board/field-kinds.ts';
+import { derived, fields, withFields } from '../../board/fields.ts';
 
 /** Where the next byte written to the odd port goes. */
 const EXPECT_MASK = 0;
@@ -15,27 +17,29 @@ const EXPECT_ICW2 = 2;
 const EXPECT_ICW3 = 3;
 const EXPECT_ICW4 = 4;
 
-/** One 8259A. Lines, requests and services are bit masks: bit n is IRn. */
-export class Chip8259 {
+const CHIP = fields({
   /** Level of each input; IRR of an edge input is kept apart, since an acknowledged line may stay high. */
-  lines = 0;
-  requests = 0;
-  inService = 0;
-  masked = 0;
+  lines: byte(),
+  requests: byte(),
+  inService: byte(),
+  masked: byte(),
   /** Inputs that are level-triggered (ELCR). */
-  levelTriggered = 0;
-  vectorBase = 0;
+  levelTriggered: byte(),
+  vectorBase: bits(0xf8),
   /** The line of lowest priority: 7 after initialisation; the next one up has the highest. */
-  lowestPriority = 7;
-  expect = EXPECT_MASK;
-  icw1 = 0;
-  icw3 = 0;
-  icw4 = 0;
-  readInService = false;
-  poll = false;
-  specialMask = false;
-  rotateOnAutoEoi = false;
+  lowestPriority: unsigned(7, 7),
+  expect: oneOf<number>([EXPECT_MASK, EXPECT_ICW2, EXPECT_ICW3, EXPECT_ICW4], '0, 2, 3 or 4', EXPECT_MASK),
+  icw1: byte(),
+  icw3: byte(),
+  icw4: bits(0x1f),
+  readInService: flag(),
+  poll: flag(),
+  specialMask: flag(),
+  rotateOnAutoEoi: flag(),
+});
 
+/** One 8259A. Lines, requests and services are bit masks: bit n is IRn. */
+export class Chip8259 extends withFields(CHIP) {
   setLine(line: number, level: boolean): void {
     const bit = 1 << line;
     if (level) {
@@ -181,26 +185,36 @@ export class Chip8259 {
     }
   }
 
-  save(): DeviceState {
-    const { lines, requests, inService, masked, levelTriggered, vectorBase, lowestPriority, expect } = this;
-    const { icw1, icw3, icw4, readInService, poll, specialMask, rotateOnAutoEoi } = this;
-    const registers = { lines, requests, inService, masked, levelTriggered, vectorBase, lowestPriority, expect };
-    return { ...registers, icw1, icw3, icw4, readInService, poll, specialMask, rotateOnAutoEoi };
-  }
-
-  load(state: DeviceState): void {
-    Object.assign(this, state);
+  /** As after power-on; the inputs stay as they are. */
+  clear(): void {
+    const { lines } = this;
+    CHIP.clear(this);
+    this.lines = lines;
   }
 }
 
-export class Pic implements Device {
+const FIELDS = fields({
+  master: CHIP,
+  slave: CHIP,
+  /** The INT output of the master. */
+  output: derived(flag()),
+});
+
+export class Pic extends withFields(FIELDS) implements Device {
   readonly name = 'pic';
   readonly version = 1;
-  readonly master = new Chip8259();
-  readonly slave = new Chip8259();
+  readonly fields = FIELDS.of(this, {
+    problem: ({ master, output }) => {
+      const isPending = Object.assign(new Chip8259(), master).pendingLine() >= 0;
+      return output === isPending ? null : `output is ${output}, the requests say ${isPending}`;
+    },
+  });
+  override readonly master = new Chip8259();
+  override readonly slave = new Chip8259();
   readonly #outputChanged: (level: boolean) => void;
 
   constructor(context: DeviceContext, outputChanged: (level: boolean) => void) {
+    super();
     this.#outputChanged = outputChanged;
     const chips = [
       { first: 0x20, chip: this.master },
@@ -270,21 +284,8 @@ export class Pic implements Device {
   }
 
   reset(): void {
-    for (const chip of [this.master, this.slave]) {
-      const { lines } = chip;
-      Object.assign(chip, new Chip8259());
-      chip.lines = lines;
-    }
+    for (const chip of [this.master, this.slave]) chip.clear();
     this.master.lines &= ~4;
     this.#settle();
-  }
-
-  save(): DeviceState {
-    return { master: this.master.save(), slave: this.slave.save(), output: this.output };
-  }
-
-  load(state: DeviceState): void {
-    this.master.load(state.master as DeviceState);
-    this.slave.load(state.slave as DeviceState);
   }
 }

@@ -7,7 +7,9 @@
  * each when the guest has emptied it, so that no input is ever lost. Timing `baud`: bytes move at the programmed rate,
  * and a guest that reads too late gets an overrun. No modem, no parity errors, no 5/6/7-bit truncation.
  */
-import type { Device, DeviceContext, DeviceState, IrqLine, Timer } from '../../board/device.ts';
+import type { Device, DeviceContext, IrqLine, Timer } from '../../board/device.ts';
+import { bits, byte, byteList, byteQueue, flag, integer, list, unsigned, word16 } from '../../board/field-kinds.ts';
+import { fields, withFields } from '../../board/fields.ts';
 
 export type SerialTiming = 'instant' | 'baud';
 
@@ -48,9 +50,38 @@ const CONNECTED = 0xb0;
 
 const triggerLevels = [1, 4, 8, 14];
 
-export class Uart implements Device {
+const FIELDS = fields({
+  interruptEnable: bits(0x0f),
+  fifoControl: bits(0xc9),
+  lineControl: byte(),
+  modemControl: bits(0x1f),
+  lineStatus: byte(HOLDING_EMPTY | TRANSMITTER_EMPTY),
+  modemStatus: byte(CONNECTED),
+  scratch: byte(),
+  divisor: word16(12),
+  /** Received, oldest first: byte in bits 7–0, its line errors (LSR bits) in bits 15–8. One entry without FIFOs. */
+  received: list(unsigned((LINE_ERRORS << 8) | 0xff), fifoBytes),
+  /** Read again when the receiver is empty: the receiver buffer keeps its last byte. */
+  lastReceived: byte(),
+  /** Sent by the host, not yet arrived. */
+  arriving: byteQueue(),
+  /** Written by the guest, waiting for the shift register (baud timing). */
+  sending: byteList(fifoBytes),
+  /** In the shift register, −1 when idle. */
+  shifting: integer(-1, 0xff, -1),
+  holdingEmptyPending: flag(),
+  timeoutPending: flag(),
+});
+
+export class Uart extends withFields(FIELDS) implements Device {
   readonly name: string;
   readonly version = 1;
+  readonly fields = FIELDS.of(this, {
+    problem: ({ shifting }, { due }) =>
+      shifting < 0 === (due(`${this.name}-transmit`) === Infinity)
+        ? null
+        : `shifting is ${shifting}, with the transmit timer ${shifting < 0 ? 'armed' : 'disarmed'}`,
+  });
   readonly #context: DeviceContext;
   readonly #place: UartPlace;
   readonly #timing: SerialTiming;
@@ -60,29 +91,8 @@ export class Uart implements Device {
   readonly #transmitTimer: Timer;
   readonly #timeoutTimer: Timer;
 
-  #interruptEnable = 0;
-  #fifoControl = 0;
-  #lineControl = 0;
-  #modemControl = 0;
-  #lineStatus = HOLDING_EMPTY | TRANSMITTER_EMPTY;
-  #modemStatus = CONNECTED;
-  #scratch = 0;
-  #divisor = 12;
-  /** Received, oldest first: byte in bits 7–0, its line errors (LSR bits) in bits 15–8. One entry without FIFOs. */
-  #received: number[] = [];
-  /** Read again when the receiver is empty: the receiver buffer keeps its last byte. */
-  #lastReceived = 0;
-  /** Sent by the host, not yet arrived: what lies from #arrivingHead on. */
-  #arriving: number[] = [];
-  #arrivingHead = 0;
-  /** Written by the guest, waiting for the shift register (baud timing). */
-  #sending: number[] = [];
-  /** In the shift register, −1 when idle. */
-  #shifting = -1;
-  #holdingEmptyPending = false;
-  #timeoutPending = false;
-
   constructor(context: DeviceContext, place: UartPlace, timing: SerialTiming) {
+    super();
     this.name = `uart${place.index}`;
     this.#context = context;
     this.#place = place;
@@ -91,7 +101,7 @@ export class Uart implements Device {
     this.#receiveTimer = context.clock.timer(`${this.name}-receive`, () => this.#arrive());
     this.#transmitTimer = context.clock.timer(`${this.name}-transmit`, () => this.#shifted());
     this.#timeoutTimer = context.clock.timer(`${this.name}-timeout`, () => {
-      this.#timeoutPending = this.#received.length > 0;
+      this.timeoutPending = this.received.length > 0;
       this.#settle();
     });
     context.ports(place.firstPort, 8, {
@@ -109,11 +119,7 @@ export class Uart implements Device {
 
   /** Bytes from the other end of the line, all sent at this moment. */
   receive(bytes: Uint8Array): void {
-    if (this.#arrivingHead > 0) {
-      this.#arriving.splice(0, this.#arrivingHead);
-      this.#arrivingHead = 0;
-    }
-    for (const byte of bytes) this.#arriving.push(byte);
+    this.arriving.push(bytes);
     this.#expectArrival(0);
     this.#settle();
   }
@@ -125,49 +131,45 @@ export class Uart implements Device {
   }
 
   get #fifos(): boolean {
-    return (this.#fifoControl & 1) !== 0;
+    return (this.fifoControl & 1) !== 0;
   }
 
   get #looping(): boolean {
-    return (this.#modemControl & LOOP) !== 0;
+    return (this.modemControl & LOOP) !== 0;
   }
 
   /** The tick that is a number of characters from now. */
   #afterCharacters(count: number): number {
     const { clock } = this.#context;
     if (this.#timing === 'instant') return clock.now() + Math.max(1, Math.ceil(burstGapNanoseconds / clock.nsPerTick));
-    const parity = (this.#lineControl >> 3) & 1;
+    const parity = (this.lineControl >> 3) & 1;
     // Start bit, 5–8 data bits, parity, one or two stop bits (1.5 with 5 data bits: halves counted up).
-    const bits = 1 + 5 + (this.#lineControl & 3) + parity + 1 + ((this.#lineControl >> 2) & 1);
-    const cycles = count * bits * 16 * (this.#divisor || 0x10000);
+    const bits = 1 + 5 + (this.lineControl & 3) + parity + 1 + ((this.lineControl >> 2) & 1);
+    const cycles = count * bits * 16 * (this.divisor || 0x10000);
     return clock.tickOfCycle(clock.cycles(clock.now(), crystalHertz) + cycles, crystalHertz);
   }
 
   // -------------------------------------------------------------------------------------------------------------
   // Receiver
 
-  get #arrivingCount(): number {
-    return this.#arriving.length - this.#arrivingHead;
-  }
-
   /** Let the next bytes arrive: after the gap, or at once if nothing has come for a while (instant timing). */
   #expectArrival(gap: 0 | 1): void {
-    if (this.#arrivingCount === 0 || this.#looping || this.#receiveTimer.dueTick !== Infinity) return;
+    if (this.arriving.length === 0 || this.#looping || this.#receiveTimer.dueTick !== Infinity) return;
     if (this.#timing === 'baud') this.#receiveTimer.arm(this.#afterCharacters(1));
-    else if (this.#received.length === 0) {
+    else if (this.received.length === 0) {
       if (gap === 0) this.#arrive();
       else this.#receiveTimer.arm(this.#afterCharacters(1));
     }
   }
 
   #arrive(): void {
-    if (this.#looping || this.#arrivingCount === 0) return;
+    if (this.#looping || this.arriving.length === 0) return;
     if (this.#timing === 'baud') {
-      this.#put(this.#arriving[this.#arrivingHead++], 0);
+      this.#put(this.arriving.shift() as number, 0);
       this.#expectArrival(1);
-    } else if (this.#received.length === 0) {
-      const count = Math.min(this.#arrivingCount, this.#fifos ? fifoBytes : 1);
-      for (let i = 0; i < count; i++) this.#put(this.#arriving[this.#arrivingHead++], 0);
+    } else if (this.received.length === 0) {
+      const count = Math.min(this.arriving.length, this.#fifos ? fifoBytes : 1);
+      for (let i = 0; i < count; i++) this.#put(this.arriving.shift() as number, 0);
     }
     this.#settle();
   }
@@ -175,39 +177,39 @@ export class Uart implements Device {
   /** A character has been assembled. */
   #put(byte: number, errors: number): void {
     const entry = byte | (errors << 8);
-    if (this.#received.length < (this.#fifos ? fifoBytes : 1)) this.#received.push(entry);
+    if (this.received.length < (this.#fifos ? fifoBytes : 1)) this.received.push(entry);
     else {
       // With FIFOs the new character is lost in the shift register, without them it replaces the old one.
-      this.#lineStatus |= OVERRUN;
-      if (!this.#fifos) this.#received[0] = entry;
+      this.lineStatus |= OVERRUN;
+      if (!this.#fifos) this.received[0] = entry;
     }
-    if (this.#received.length === 1) this.#lineStatus |= this.#received[0] >> 8;
-    this.#lineStatus |= DATA_READY;
+    if (this.received.length === 1) this.lineStatus |= this.received[0] >> 8;
+    this.lineStatus |= DATA_READY;
     this.#restartTimeout();
   }
 
   #take(): number {
-    this.#timeoutPending = false;
-    if (this.#received.length === 0) return this.#lastReceived;
-    this.#lastReceived = (this.#received.shift() as number) & 0xff;
-    if (this.#received.length > 0) this.#lineStatus |= this.#received[0] >> 8;
-    else this.#lineStatus &= ~DATA_READY;
+    this.timeoutPending = false;
+    if (this.received.length === 0) return this.lastReceived;
+    this.lastReceived = (this.received.shift() as number) & 0xff;
+    if (this.received.length > 0) this.lineStatus |= this.received[0] >> 8;
+    else this.lineStatus &= ~DATA_READY;
     this.#restartTimeout();
     this.#expectArrival(1);
-    return this.#lastReceived;
+    return this.lastReceived;
   }
 
   /** Four characters without a read or an arrival, data below the trigger level or not, give the timeout. */
   #restartTimeout(): void {
-    if (this.#fifos && this.#received.length > 0) this.#timeoutTimer.arm(this.#afterCharacters(4));
+    if (this.#fifos && this.received.length > 0) this.#timeoutTimer.arm(this.#afterCharacters(4));
     else this.#timeoutTimer.disarm();
   }
 
   #clearReceiver(): void {
-    this.#received = [];
-    this.#timeoutPending = false;
+    this.received = [];
+    this.timeoutPending = false;
     this.#timeoutTimer.disarm();
-    this.#lineStatus &= ~DATA_READY;
+    this.lineStatus &= ~DATA_READY;
     this.#expectArrival(1);
   }
 
@@ -215,36 +217,36 @@ export class Uart implements Device {
   // Transmitter
 
   #send(byte: number): void {
-    this.#holdingEmptyPending = false;
+    this.holdingEmptyPending = false;
     if (this.#timing === 'instant') {
       // Low for a moment: the written byte withdraws the interrupt, its leaving raises it anew.
-      this.#lineStatus &= ~HOLDING_EMPTY;
+      this.lineStatus &= ~HOLDING_EMPTY;
       this.#settle();
       this.#leave(byte);
-      this.#lineStatus |= HOLDING_EMPTY;
-      this.#holdingEmptyPending = true;
+      this.lineStatus |= HOLDING_EMPTY;
+      this.holdingEmptyPending = true;
       return;
     }
     // Written to a full transmitter, a byte takes the place of the last one.
-    if (this.#sending.length >= (this.#fifos ? fifoBytes : 1)) this.#sending.pop();
-    this.#sending.push(byte);
-    this.#lineStatus &= ~(HOLDING_EMPTY | TRANSMITTER_EMPTY);
-    if (this.#shifting < 0) this.#startShifting();
+    if (this.sending.length >= (this.#fifos ? fifoBytes : 1)) this.sending.pop();
+    this.sending.push(byte);
+    this.lineStatus &= ~(HOLDING_EMPTY | TRANSMITTER_EMPTY);
+    if (this.shifting < 0) this.#startShifting();
   }
 
   #startShifting(): void {
-    this.#shifting = this.#sending.shift() as number;
+    this.shifting = this.sending.shift() as number;
     this.#transmitTimer.arm(this.#afterCharacters(1));
-    if (this.#sending.length > 0) return;
-    this.#lineStatus |= HOLDING_EMPTY;
-    this.#holdingEmptyPending = true;
+    if (this.sending.length > 0) return;
+    this.lineStatus |= HOLDING_EMPTY;
+    this.holdingEmptyPending = true;
   }
 
   #shifted(): void {
-    const byte = this.#shifting;
-    this.#shifting = -1;
-    if (this.#sending.length > 0) this.#startShifting();
-    else this.#lineStatus |= TRANSMITTER_EMPTY;
+    const byte = this.shifting;
+    this.shifting = -1;
+    if (this.sending.length > 0) this.#startShifting();
+    else this.lineStatus |= TRANSMITTER_EMPTY;
     this.#leave(byte);
     this.#settle();
   }
@@ -259,175 +261,136 @@ export class Uart implements Device {
 
   /** Interrupt identification, bits 3–0, highest priority first. */
   #identify(): number {
-    const enable = this.#interruptEnable;
-    if ((enable & 4) !== 0 && (this.#lineStatus & LINE_ERRORS) !== 0) return 0x06;
-    if ((enable & 1) !== 0 && this.#timeoutPending) return 0x0c;
-    if ((enable & 1) !== 0 && this.#received.length >= this.#triggerLevel()) return 0x04;
-    if ((enable & 2) !== 0 && this.#holdingEmptyPending) return 0x02;
-    if ((enable & 8) !== 0 && (this.#modemStatus & 0x0f) !== 0) return 0x00;
+    const enable = this.interruptEnable;
+    if ((enable & 4) !== 0 && (this.lineStatus & LINE_ERRORS) !== 0) return 0x06;
+    if ((enable & 1) !== 0 && this.timeoutPending) return 0x0c;
+    if ((enable & 1) !== 0 && this.received.length >= this.#triggerLevel()) return 0x04;
+    if ((enable & 2) !== 0 && this.holdingEmptyPending) return 0x02;
+    if ((enable & 8) !== 0 && (this.modemStatus & 0x0f) !== 0) return 0x00;
     return 0x01;
   }
 
   #triggerLevel(): number {
-    return this.#fifos ? triggerLevels[this.#fifoControl >> 6] : 1;
+    return this.#fifos ? triggerLevels[this.fifoControl >> 6] : 1;
   }
 
   #settle(): void {
-    this.#irq.set((this.#modemControl & OUT2) !== 0 && this.#identify() !== 0x01);
+    this.#irq.set((this.modemControl & OUT2) !== 0 && this.#identify() !== 0x01);
   }
 
   // -------------------------------------------------------------------------------------------------------------
   // Registers
 
   get #divisorLatch(): boolean {
-    return (this.#lineControl & 0x80) !== 0;
+    return (this.lineControl & 0x80) !== 0;
   }
 
   #read(register: number): number {
     switch (register) {
       case 0:
-        return this.#divisorLatch ? this.#divisor & 0xff : this.#take();
+        return this.#divisorLatch ? this.divisor & 0xff : this.#take();
       case 1:
-        return this.#divisorLatch ? this.#divisor >> 8 : this.#interruptEnable;
+        return this.#divisorLatch ? this.divisor >> 8 : this.interruptEnable;
       case 2: {
         const identification = this.#identify();
-        if (identification === 0x02) this.#holdingEmptyPending = false;
+        if (identification === 0x02) this.holdingEmptyPending = false;
         return identification | (this.#fifos ? 0xc0 : 0);
       }
       case 3:
-        return this.#lineControl;
+        return this.lineControl;
       case 4:
-        return this.#modemControl;
+        return this.modemControl;
       case 5: {
-        const fifoError = this.#fifos && this.#received.some((entry) => entry >> 8 !== 0) ? FIFO_ERROR : 0;
-        const status = this.#lineStatus | fifoError;
-        this.#lineStatus &= ~LINE_ERRORS;
+        const fifoError = this.#fifos && this.received.some((entry) => entry >> 8 !== 0) ? FIFO_ERROR : 0;
+        const status = this.lineStatus | fifoError;
+        this.lineStatus &= ~LINE_ERRORS;
         // The errors of the oldest character have been told.
-        if (this.#received.length > 0) this.#received[0] &= 0xff;
+        if (this.received.length > 0) this.received[0] &= 0xff;
         return status;
       }
       case 6: {
-        const status = this.#modemStatus;
-        this.#modemStatus &= 0xf0;
+        const status = this.modemStatus;
+        this.modemStatus &= 0xf0;
         return status;
       }
       default:
-        return this.#scratch;
+        return this.scratch;
     }
   }
 
   #write(register: number, value: number): void {
     switch (register) {
       case 0:
-        if (this.#divisorLatch) this.#divisor = (this.#divisor & 0xff00) | value;
+        if (this.#divisorLatch) this.divisor = (this.divisor & 0xff00) | value;
         else this.#send(value);
         break;
       case 1:
-        if (this.#divisorLatch) this.#divisor = (this.#divisor & 0xff) | (value << 8);
+        if (this.#divisorLatch) this.divisor = (this.divisor & 0xff) | (value << 8);
         else {
           // Enabling the interrupt while the holding register is empty raises it.
-          const enables = (value & ~this.#interruptEnable & 2) !== 0;
-          if (enables && (this.#lineStatus & HOLDING_EMPTY) !== 0) this.#holdingEmptyPending = true;
-          this.#interruptEnable = value & 0x0f;
+          const enables = (value & ~this.interruptEnable & 2) !== 0;
+          if (enables && (this.lineStatus & HOLDING_EMPTY) !== 0) this.holdingEmptyPending = true;
+          this.interruptEnable = value & 0x0f;
         }
         break;
       case 2:
         this.#writeFifoControl(value);
         break;
       case 3: {
-        const breakBegins = (value & ~this.#lineControl & 0x40) !== 0;
-        this.#lineControl = value;
+        const breakBegins = (value & ~this.lineControl & 0x40) !== 0;
+        this.lineControl = value;
         if (breakBegins && this.#looping) this.#put(0, BREAK | FRAMING);
         break;
       }
       case 4:
-        this.#modemControl = value & 0x1f;
+        this.modemControl = value & 0x1f;
         this.#updateModemStatus();
         this.#expectArrival(1);
         break;
       case 7:
-        this.#scratch = value;
+        this.scratch = value;
         break;
     }
   }
 
   #writeFifoControl(value: number): void {
     const enable = value & 1;
-    const switched = enable !== (this.#fifoControl & 1);
+    const switched = enable !== (this.fifoControl & 1);
     if (switched || (enable !== 0 && (value & 2) !== 0)) this.#clearReceiver();
     if (switched || (enable !== 0 && (value & 4) !== 0)) {
-      this.#sending = [];
-      if ((this.#lineStatus & HOLDING_EMPTY) === 0) {
-        this.#lineStatus |= HOLDING_EMPTY;
-        this.#holdingEmptyPending = true;
+      this.sending = [];
+      if ((this.lineStatus & HOLDING_EMPTY) === 0) {
+        this.lineStatus |= HOLDING_EMPTY;
+        this.holdingEmptyPending = true;
       }
     }
-    this.#fifoControl = enable !== 0 ? value & 0xc9 : 0;
+    this.fifoControl = enable !== 0 ? value & 0xc9 : 0;
   }
 
   /** In loopback the modem inputs are the modem outputs: DTR→DSR, RTS→CTS, OUT1→RI, OUT2→DCD. */
   #updateModemStatus(): void {
-    const control = this.#modemControl;
+    const control = this.modemControl;
     const looped = ((control & 1) << 5) | ((control & 2) << 3) | ((control & 4) << 4) | ((control & 8) << 4);
     const lines = this.#looping ? looped : CONNECTED;
-    const changed = lines ^ (this.#modemStatus & 0xf0);
-    let deltas = this.#modemStatus & 0x0f;
+    const changed = lines ^ (this.modemStatus & 0xf0);
+    let deltas = this.modemStatus & 0x0f;
     deltas |= (changed >> 4) & 0x0b;
     if ((changed & 0x40) !== 0 && (lines & 0x40) === 0) deltas |= 0x04; // RI tells its trailing edge only
-    this.#modemStatus = lines | deltas;
+    this.modemStatus = lines | deltas;
   }
 
   reset(): void {
-    this.#interruptEnable = 0;
-    this.#fifoControl = 0;
-    this.#lineControl = 0;
-    this.#modemControl = 0;
-    this.#lineStatus = HOLDING_EMPTY | TRANSMITTER_EMPTY;
-    this.#modemStatus = CONNECTED;
-    this.#sending = [];
-    this.#shifting = -1;
-    this.#holdingEmptyPending = false;
+    this.interruptEnable = 0;
+    this.fifoControl = 0;
+    this.lineControl = 0;
+    this.modemControl = 0;
+    this.lineStatus = HOLDING_EMPTY | TRANSMITTER_EMPTY;
+    this.modemStatus = CONNECTED;
+    this.sending = [];
+    this.shifting = -1;
+    this.holdingEmptyPending = false;
     this.#transmitTimer.disarm();
     this.#clearReceiver();
     this.#settle();
-  }
-
-  save(): DeviceState {
-    return {
-      interruptEnable: this.#interruptEnable,
-      fifoControl: this.#fifoControl,
-      lineControl: this.#lineControl,
-      modemControl: this.#modemControl,
-      lineStatus: this.#lineStatus,
-      modemStatus: this.#modemStatus,
-      scratch: this.#scratch,
-      divisor: this.#divisor,
-      received: [...this.#received],
-      lastReceived: this.#lastReceived,
-      arriving: Uint8Array.from(this.#arriving.slice(this.#arrivingHead)),
-      sending: Uint8Array.from(this.#sending),
-      shifting: this.#shifting,
-      holdingEmptyPending: this.#holdingEmptyPending,
-      timeoutPending: this.#timeoutPending,
-    };
-  }
-
-  load(state: DeviceState): void {
-    this.#interruptEnable = state.interruptEnable as number;
-    this.#fifoControl = state.fifoControl as number;
-    this.#lineControl = state.lineControl as number;
-    this.#modemControl = state.modemControl as number;
-    this.#lineStatus = state.lineStatus as number;
-    this.#modemStatus = state.modemStatus as number;
-    this.#scratch = state.scratch as number;
-    this.#divisor = state.divisor as number;
-    this.#received = [...(state.received as number[])];
-    this.#lastReceived = state.lastReceived as number;
-    this.#arriving = Array.from(state.arriving as Uint8Array);
-    this.#arrivingHead = 0;
-    this.#sending = [...(state.sending as Uint8Array)];
-    this.#shifting = state.shifting as number;
-    this.#holdingEmptyPending = state.holdingEmptyPending as boolean;
-    this.#timeoutPending = state.timeoutPending as boolean;
   }
 }

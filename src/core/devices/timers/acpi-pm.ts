@@ -7,7 +7,9 @@
  * its interrupt is enabled. There is no system management mode: B2h acts on the enable bit by itself. Sleep types 0
  * (QEMU's S5) and 5 turn the machine off; the others do nothing.
  */
-import type { Device, DeviceContext, DeviceState, IrqLine, Timer } from '../../board/device.ts';
+import type { Device, DeviceContext, IrqLine, Timer } from '../../board/device.ts';
+import { bits, byte, cycle } from '../../board/field-kinds.ts';
+import { fields, withFields } from '../../board/fields.ts';
 
 export const pmTimerHertz = 3579545;
 export const acpiPorts = { event: 0x600, control: 0x604, timer: 0x608, smiCommand: 0xb2 } as const;
@@ -23,27 +25,32 @@ const enableBits = 0x0721;
 const SCI_ENABLE = 0x0001;
 const SLEEP_ENABLE = 0x2000;
 
+const FIELDS = fields({
+  status: bits(statusBits),
+  enable: bits(enableBits),
+  control: bits(0x1c03),
+  smiCommand: byte(),
+  smiStatus: byte(),
+  /** Count of half periods of the timer's top bit that have been taken into the status. */
+  carriesSeen: cycle(),
+});
+
 export interface AcpiOptions {
   /** Width of the timer in bits. */
   readonly timerBits: 24 | 32;
 }
 
-export class AcpiPm implements Device {
+export class AcpiPm extends withFields(FIELDS) implements Device {
   readonly name = 'acpi-pm';
   readonly version = 1;
+  readonly fields = FIELDS.of(this);
   readonly #context: DeviceContext;
   readonly #sci: IrqLine;
   readonly #timer: Timer;
   readonly #timerBits: number;
-  #status = 0;
-  #enable = 0;
-  #control = 0;
-  #smiCommand = 0;
-  #smiStatus = 0;
-  /** Count of half periods of the timer's top bit that have been taken into the status. */
-  #carriesSeen = 0;
 
   constructor(context: DeviceContext, options: AcpiOptions = { timerBits: 24 }) {
+    super();
     this.#context = context;
     this.#timerBits = options.timerBits;
     this.#sci = context.irq(9);
@@ -70,18 +77,18 @@ export class AcpiPm implements Device {
       write: () => {},
     });
     context.ports(acpiPorts.smiCommand, 2, {
-      read: (port) => (port === acpiPorts.smiCommand ? this.#smiCommand : this.#smiStatus),
+      read: (port) => (port === acpiPorts.smiCommand ? this.smiCommand : this.smiStatus),
       write: (port, _size, value) => {
         if (port === acpiPorts.smiCommand) this.#command(value);
-        else this.#smiStatus = value;
+        else this.smiStatus = value;
       },
     });
   }
 
   /** The button on the case. Without ACPI in charge it turns the machine off, as the hardware would. */
   pressPowerButton(): void {
-    this.#status |= POWER_BUTTON;
-    if ((this.#control & SCI_ENABLE) === 0) this.#context.output.powerOff();
+    this.status |= POWER_BUTTON;
+    if ((this.control & SCI_ENABLE) === 0) this.#context.output.powerOff();
     this.#settle();
   }
 
@@ -100,36 +107,36 @@ export class AcpiPm implements Device {
   /** Take changes of the timer's top bit into the status; drive the SCI; arm the next change if it would be seen. */
   #settle(): void {
     const carries = Math.floor(this.#cycle() / this.#halfPeriod);
-    if (carries !== this.#carriesSeen) this.#status |= TIMER_STATUS;
-    this.#carriesSeen = carries;
-    this.#sci.set((this.#status & this.#enable) !== 0 && (this.#control & SCI_ENABLE) !== 0);
-    if ((this.#enable & ~this.#status & TIMER_STATUS) === 0) this.#timer.disarm();
+    if (carries !== this.carriesSeen) this.status |= TIMER_STATUS;
+    this.carriesSeen = carries;
+    this.#sci.set((this.status & this.enable) !== 0 && (this.control & SCI_ENABLE) !== 0);
+    if ((this.enable & ~this.status & TIMER_STATUS) === 0) this.#timer.disarm();
     else this.#timer.arm(this.#context.clock.tickOfCycle((carries + 1) * this.#halfPeriod, pmTimerHertz));
   }
 
   #readEvent(offset: number): number {
     this.#settle();
-    const word = offset < 2 ? this.#status : this.#enable;
+    const word = offset < 2 ? this.status : this.enable;
     return (word >> ((offset & 1) * 8)) & 0xff;
   }
 
   #writeEvent(offset: number, value: number): void {
     this.#settle();
     const shift = (offset & 1) * 8;
-    if (offset < 2) this.#status &= ~((value << shift) & statusBits);
-    else this.#enable = ((this.#enable & ~(0xff << shift)) | (value << shift)) & enableBits;
+    if (offset < 2) this.status &= ~((value << shift) & statusBits);
+    else this.enable = ((this.enable & ~(0xff << shift)) | (value << shift)) & enableBits;
     this.#settle();
   }
 
   #readControl(offset: number): number {
-    return (this.#control >> (offset * 8)) & 0xff;
+    return (this.control >> (offset * 8)) & 0xff;
   }
 
   #writeControl(offset: number, value: number): void {
     const shift = offset * 8;
-    const written = (this.#control & ~(0xff << shift)) | (value << shift);
+    const written = (this.control & ~(0xff << shift)) | (value << shift);
     // SCI_EN belongs to the firmware; the global release bit and SLP_EN are write-only.
-    this.#control = (written & 0x1c02) | (this.#control & SCI_ENABLE);
+    this.control = (written & 0x1c02) | (this.control & SCI_ENABLE);
     this.#settle();
     if (offset !== 1 || (written & SLEEP_ENABLE) === 0) return;
     const sleepType = (written >> 10) & 7;
@@ -137,40 +144,16 @@ export class AcpiPm implements Device {
   }
 
   #command(value: number): void {
-    this.#smiCommand = value;
-    if (value === acpiEnable) this.#control |= SCI_ENABLE;
-    else if (value === acpiDisable) this.#control &= ~SCI_ENABLE;
+    this.smiCommand = value;
+    if (value === acpiEnable) this.control |= SCI_ENABLE;
+    else if (value === acpiDisable) this.control &= ~SCI_ENABLE;
     this.#settle();
   }
 
   reset(): void {
-    this.#status = 0;
-    this.#enable = 0;
-    this.#control = 0;
-    this.#smiCommand = 0;
-    this.#smiStatus = 0;
-    this.#carriesSeen = Math.floor(this.#cycle() / this.#halfPeriod);
+    FIELDS.clear(this);
+    this.carriesSeen = Math.floor(this.#cycle() / this.#halfPeriod);
     this.#settle();
-  }
-
-  save(): DeviceState {
-    return {
-      status: this.#status,
-      enable: this.#enable,
-      control: this.#control,
-      smiCommand: this.#smiCommand,
-      smiStatus: this.#smiStatus,
-      carriesSeen: this.#carriesSeen,
-    };
-  }
-
-  load(state: DeviceState): void {
-    this.#status = state.status as number;
-    this.#enable = state.enable as number;
-    this.#control = state.control as number;
-    this.#smiCommand = state.smiCommand as number;
-    this.#smiStatus = state.smiStatus as number;
-    this.#carriesSeen = state.carriesSeen as number;
   }
 }
 

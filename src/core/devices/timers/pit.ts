@@ -7,43 +7,55 @@
  * write in cycle c takes effect on the next pulse, that is in cycle c + 1. Where the data sheet is silent we choose:
  * a count of 1 in modes 2 and 3 leaves OUT high; a control word freezes the counting element until a count arrives.
  */
-import type { Device, DeviceContext, DeviceState, IrqLine, Timer } from '../../board/device.ts';
+import type { Device, DeviceContext, IrqLine, Timer } from '../../board/device.ts';
+import { bits, cycle, flag, integer } from '../../board/field-kinds.ts';
+import { fields, type FieldValues, type SavedMoment, withFields } from '../../board/fields.ts';
 
 export const pitHertz = 1193182;
 
 const NEVER = -1;
+/** The count of 0, in binary. */
+const countMax = 0x10000;
+
+const COUNTER = fields({
+  /** Bits 5–0 of the control word: byte order (1 low, 2 high, 3 both), mode, BCD. */
+  control: bits(0x3f, 0x30),
+  gate: flag(true),
+  /** A count was written since the control word. */
+  armed: flag(),
+  /** The count register CR, decoded (1 … 65536 or 10000). */
+  count: integer(1, countMax, countMax),
+  /** The count in force: what the counting element was last loaded with. */
+  loaded: integer(1, countMax, countMax),
+  /** The counting element runs from `loaded` since cycle `start`; until the first load it stands at `element`. */
+  running: flag(),
+  start: cycle(),
+  element: integer(0, countMax),
+  /** Mode 3: the half that began at `start` is the high one. */
+  startHigh: flag(true),
+  /** Clocks counted when counting stopped (gate low, or mode 0 half written), −1 while it goes on. */
+  stopped: cycle(NEVER, NEVER),
+  /** Cycle at which the count register goes into the counting element, −1 for none. */
+  loadAt: cycle(NEVER, NEVER),
+  loadHigh: flag(true),
+  /** That load waits for the end of a period, which a falling gate calls off. */
+  loadWaits: flag(),
+  nullCount: flag(),
+  /** First byte of a two-byte write, −1 when the next byte written is the first. */
+  writtenLow: integer(-1, 0xff, -1),
+  /** The next byte read is the high one. */
+  readHigh: flag(),
+  latchedCount: integer(-1, 0xffff, -1),
+  latchedStatus: integer(-1, 0xff, -1),
+});
 
 /** One counter. All times are cycles since tick 0. Call sync(cycle) before looking at anything else. */
-export class Counter8254 {
-  /** Bits 5–0 of the control word: byte order (1 low, 2 high, 3 both), mode, BCD. */
-  control = 0x30;
-  gate = true;
-  /** A count was written since the control word. */
-  armed = false;
-  /** The count register CR, decoded (1 … 65536 or 10000). */
-  count = 0x10000;
-  /** The count in force: what the counting element was last loaded with. */
-  loaded = 0x10000;
-  /** The counting element runs from `loaded` since cycle `start`; until the first load it stands at `element`. */
-  running = false;
-  start = 0;
-  element = 0;
-  /** Mode 3: the half that began at `start` is the high one. */
-  startHigh = true;
-  /** Clocks counted when counting stopped (gate low, or mode 0 half written), −1 while it goes on. */
-  stopped = NEVER;
-  /** Cycle at which the count register goes into the counting element, −1 for none. */
-  loadAt = NEVER;
-  loadHigh = true;
-  /** That load waits for the end of a period, which a falling gate calls off. */
-  loadWaits = false;
-  nullCount = false;
-  /** First byte of a two-byte write, −1 when the next byte written is the first. */
-  writtenLow = -1;
-  /** The next byte read is the high one. */
-  readHigh = false;
-  latchedCount = -1;
-  latchedStatus = -1;
+export class Counter8254 extends withFields(COUNTER) {
+  /** As after power-on, with the gate at the given level. */
+  clear(gate: boolean): void {
+    COUNTER.clear(this);
+    this.gate = gate;
+  }
 
   get mode(): number {
     const mode = (this.control >> 1) & 7;
@@ -255,17 +267,6 @@ export class Counter8254 {
     if (order !== 3 || high) this.latchedCount = -1;
     return high ? value >> 8 : value & 0xff;
   }
-
-  save(): DeviceState {
-    const { control, gate, armed, count, loaded, running, start, element, startHigh, stopped } = this;
-    const { loadAt, loadHigh, loadWaits, nullCount, writtenLow, readHigh, latchedCount, latchedStatus } = this;
-    const counting = { control, gate, armed, count, loaded, running, start, element, startHigh, stopped };
-    return { ...counting, loadAt, loadHigh, loadWaits, nullCount, writtenLow, readHigh, latchedCount, latchedStatus };
-  }
-
-  load(state: DeviceState): void {
-    Object.assign(this, state);
-  }
 }
 
 function fromBcd(raw: number): number {
@@ -280,20 +281,34 @@ function toBcd(value: number): number {
 /** Clocks between two refresh requests, as counter 1 is programmed in every PC; port 61h bit 4 toggles with each. */
 const refreshCycles = 18;
 
-export class Pit implements Device {
+const FIELDS = fields({
+  counter0: COUNTER,
+  counter1: COUNTER,
+  counter2: COUNTER,
+  /** Port 61h bits 3–0: gate 2, speaker data, parity check enables. */
+  controlB: bits(0x0f),
+  /** OUT of counter 0 as last driven on the line, and the cycle up to which its changes were driven. */
+  outDriven: flag(),
+  cycleDriven: cycle(),
+});
+
+/** A saved state may be so late with driving the line: what a guest that faults without end is late, and more. */
+const lateCyclesMax = 2 ** 22;
+
+export class Pit extends withFields(FIELDS) implements Device {
   readonly name = 'pit';
   readonly version = 1;
-  readonly counters = [new Counter8254(), new Counter8254(), new Counter8254()];
-  /** Port 61h bits 3–0: gate 2, speaker data, parity check enables. */
-  controlB = 0;
+  readonly fields = FIELDS.of(this, { problem: (values, moment) => this.#problem(values, moment) });
+  override readonly counter0 = new Counter8254();
+  override readonly counter1 = new Counter8254();
+  override readonly counter2 = new Counter8254();
+  readonly #counters = [this.counter0, this.counter1, this.counter2];
   readonly #context: DeviceContext;
   readonly #irq: IrqLine;
   readonly #timer: Timer;
-  /** OUT of counter 0 as last driven on the line, and the cycle up to which its changes were driven. */
-  #outDriven = false;
-  #cycleDriven = 0;
 
   constructor(context: DeviceContext) {
+    super();
     this.#context = context;
     this.#irq = context.irq(0);
     this.#timer = context.clock.timer('pit', () => this.#drive());
@@ -306,7 +321,7 @@ export class Pit implements Device {
       write: (_port, _size, value) => {
         const cycle = this.#sync();
         this.controlB = value & 0x0f;
-        this.counters[2].setGate(cycle, (value & 1) !== 0);
+        this.counter2.setGate(cycle, (value & 1) !== 0);
       },
     });
     this.reset();
@@ -320,28 +335,28 @@ export class Pit implements Device {
   #sync(): number {
     const cycle = this.#cycle();
     this.#driveUntil(cycle);
-    this.counters[1].sync(cycle);
-    this.counters[2].sync(cycle);
+    this.counter1.sync(cycle);
+    this.counter2.sync(cycle);
     return cycle;
   }
 
   /** Walk counter 0 from change to change: with long ticks several may fall into one, and each edge counts. */
   #driveUntil(cycle: number): void {
-    const [counter] = this.counters;
+    const counter = this.counter0;
     for (;;) {
-      const next = counter.nextChange(this.#cycleDriven);
+      const next = counter.nextChange(this.cycleDriven);
       if (next > cycle) break;
-      this.#cycleDriven = next;
+      this.cycleDriven = next;
       counter.sync(next);
       this.#setOut(counter.out(next));
     }
-    this.#cycleDriven = cycle;
+    this.cycleDriven = cycle;
     counter.sync(cycle);
   }
 
   #setOut(level: boolean): void {
-    if (level === this.#outDriven) return;
-    this.#outDriven = level;
+    if (level === this.outDriven) return;
+    this.outDriven = level;
     this.#irq.set(level);
   }
 
@@ -351,7 +366,7 @@ export class Pit implements Device {
   }
 
   #arm(): void {
-    const next = this.counters[0].nextChange(this.#cycleDriven);
+    const next = this.counter0.nextChange(this.cycleDriven);
     if (next === Infinity) this.#timer.disarm();
     else this.#timer.arm(this.#context.clock.tickOfCycle(next, pitHertz));
   }
@@ -359,40 +374,39 @@ export class Pit implements Device {
   #read(port: number): number {
     if (port === 3) return 0xff; // the control word register cannot be read
     const cycle = this.#sync();
-    return this.counters[port].read(cycle);
+    return this.#counters[port].read(cycle);
   }
 
   #write(port: number, value: number): void {
     const cycle = this.#sync();
-    if (port < 3) this.counters[port].writeCount(cycle, value);
+    if (port < 3) this.#counters[port].writeCount(cycle, value);
     else if (value >> 6 === 3) {
       for (let index = 0; index < 3; index++) {
         if ((value & (2 << index)) === 0) continue;
-        if ((value & 0x20) === 0) this.counters[index].latchCount(cycle);
-        if ((value & 0x10) === 0) this.counters[index].latchStatus(cycle);
+        if ((value & 0x20) === 0) this.#counters[index].latchCount(cycle);
+        if ((value & 0x10) === 0) this.#counters[index].latchStatus(cycle);
       }
-    } else if ((value & 0x30) === 0) this.counters[value >> 6].latchCount(cycle);
-    else this.counters[value >> 6].writeControl(cycle, value);
-    this.#setOut(this.counters[0].out(cycle));
+    } else if ((value & 0x30) === 0) this.#counters[value >> 6].latchCount(cycle);
+    else this.#counters[value >> 6].writeControl(cycle, value);
+    this.#setOut(this.counter0.out(cycle));
     this.#arm();
   }
 
   #readControlB(): number {
     const cycle = this.#sync();
     const refresh = Math.floor(cycle / refreshCycles) % 2;
-    const out = this.counters[2].out(cycle) ? 0x20 : 0;
+    const out = this.counter2.out(cycle) ? 0x20 : 0;
     return this.controlB | (refresh << 4) | out;
   }
 
   /** Counters run free in mode 3 with the longest count, as firmware leaves them; counter 2 waits for its gate. */
   reset(): void {
     const cycle = this.#cycle();
-    this.#cycleDriven = cycle;
+    this.cycleDriven = cycle;
     this.controlB = 0;
     for (let index = 0; index < 3; index++) {
-      const counter = this.counters[index];
-      Object.assign(counter, new Counter8254());
-      counter.gate = index !== 2;
+      const counter = this.#counters[index];
+      counter.clear(index !== 2);
       counter.writeControl(cycle, 0x36);
       counter.writeCount(cycle, 0);
       counter.writeCount(cycle, 0);
@@ -401,16 +415,22 @@ export class Pit implements Device {
     this.#arm();
   }
 
-  save(): DeviceState {
-    const [first, second, third] = this.counters.map((counter) => counter.save());
-    const line = { outDriven: this.#outDriven, cycleDriven: this.#cycleDriven };
-    return { counter0: first, counter1: second, counter2: third, controlB: this.controlB, ...line };
-  }
-
-  load(state: DeviceState): void {
-    for (let index = 0; index < 3; index++) this.counters[index].load(state[`counter${index}`] as DeviceState);
-    this.controlB = state.controlB as number;
-    this.#outDriven = state.outDriven as boolean;
-    this.#cycleDriven = state.cycleDriven as number;
+  /** Times lie where the clock can have brought them, and the timer stands at the next change of counter 0. */
+  #problem(values: FieldValues<typeof FIELDS.shape>, { tick, due }: SavedMoment): string | null {
+    const { clock } = this.#context;
+    const present = clock.cycles(tick, pitHertz);
+    for (const name of ['counter0', 'counter1', 'counter2'] as const) {
+      const { start, stopped, loadAt } = values[name];
+      if (start > present) return `${name}.start is ${start}, expected at most ${present} at tick ${tick}`;
+      if (stopped > present) return `${name}.stopped is ${stopped}, expected at most ${present} at tick ${tick}`;
+      if (loadAt > present + countMax) return `${name}.loadAt is ${loadAt}, more than a period after tick ${tick}`;
+    }
+    const { cycleDriven } = values;
+    if (cycleDriven > present) return `cycleDriven is ${cycleDriven}, expected at most ${present} at tick ${tick}`;
+    const next = Object.assign(new Counter8254(), values.counter0).nextChange(cycleDriven);
+    if (next < present - lateCyclesMax) return `cycleDriven is ${cycleDriven}, long before tick ${tick}`;
+    const expected = next === Infinity ? Infinity : clock.tickOfCycle(next, pitHertz);
+    if (due('pit') === expected) return null;
+    return `counter0 changes at tick ${expected}, where its timer is due at ${due('pit')}`;
   }
 }

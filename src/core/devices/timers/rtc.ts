@@ -7,7 +7,9 @@
  * is needed while no interrupt is enabled. The century lives at 32h, where ACPI firmware puts it, and is kept up.
  * Daylight saving (register B bit 0) has no effect; an update is instantaneous at the end of its 244 µs window.
  */
-import type { Device, DeviceContext, DeviceState, IrqLine, Timer } from '../../board/device.ts';
+import type { Device, DeviceContext, IrqLine, Timer } from '../../board/device.ts';
+import { bytes, cycle, flag, unsigned } from '../../board/field-kinds.ts';
+import { fields, withFields } from '../../board/fields.ts';
 import { civilFromDays, daysFromCivil, daysInMonth } from './calendar.ts';
 
 const oscillatorHertz = 32768;
@@ -40,42 +42,53 @@ const ALARM = 0x20;
 const UPDATE = 0x10;
 const INTERRUPT = 0x80;
 
+const FIELDS = fields({
+  ram: bytes(128),
+  index: unsigned(0x7f),
+  nmiMasked: flag(),
+  /** Oscillator cycle at which the divider chain last started from zero; half a second before a release from reset. */
+  dividerStart: cycle(-oscillatorHertz / 2),
+  /** Cycle up to which seconds and periods have been taken into the registers. */
+  cycleSeen: cycle(),
+});
+
 export interface CmosContents {
   readonly memoryBytes: number;
 }
 
-export class Rtc implements Device {
+export class Rtc extends withFields(FIELDS) implements Device {
   readonly name = 'rtc';
   readonly version = 1;
+  readonly fields = FIELDS.of(this, {
+    problem: ({ dividerStart, cycleSeen }, { tick }) => {
+      if (dividerStart > cycleSeen) return `dividerStart is ${dividerStart}, after cycleSeen ${cycleSeen}`;
+      const present = this.#context.clock.cycles(tick, oscillatorHertz);
+      return cycleSeen <= present ? null : `cycleSeen is ${cycleSeen}, expected at most ${present} at tick ${tick}`;
+    },
+  });
   readonly #context: DeviceContext;
   readonly #irq: IrqLine;
   readonly #timer: Timer;
-  readonly #ram = new Uint8Array(128);
-  #index = 0;
-  nmiMasked = false;
-  /** Oscillator cycle at which the divider chain last started from zero. */
-  #dividerStart = 0;
-  /** Cycle up to which seconds and periods have been taken into the registers. */
-  #cycleSeen = 0;
 
   constructor(context: DeviceContext, contents: CmosContents) {
+    super();
     this.#context = context;
     this.#irq = context.irq(8);
     this.#timer = context.clock.timer('rtc', () => {
       this.#advance();
       this.#settle();
     });
-    fillCmos(this.#ram, contents);
-    this.#ram[REGISTER_A] = 0x26;
-    this.#ram[REGISTER_B] = HOURS_24;
-    this.#ram[REGISTER_D] = 0x80;
+    fillCmos(this.ram, contents);
+    this.ram[REGISTER_A] = 0x26;
+    this.ram[REGISTER_B] = HOURS_24;
+    this.ram[REGISTER_D] = 0x80;
     this.setTime(context.clock.epochSeconds);
     context.ports(0x70, 2, {
       read: (port) => (port === 0x71 ? this.#read() : 0xff),
       write: (port, _size, value) => {
         if (port === 0x71) this.#write(value);
         else {
-          this.#index = value & 0x7f;
+          this.index = value & 0x7f;
           this.nmiMasked = (value & 0x80) !== 0;
         }
       },
@@ -88,16 +101,16 @@ export class Rtc implements Device {
     const days = Math.floor(seconds / 86400);
     this.#setDate(days);
     this.#setTimeOfDay(seconds - days * 86400);
-    this.#ram[DAY_OF_WEEK] = this.#encode(((((days + 4) % 7) + 7) % 7) + 1);
+    this.ram[DAY_OF_WEEK] = this.#encode(((((days + 4) % 7) + 7) % 7) + 1);
     this.#settle();
   }
 
   /** The reset line: interrupts and their flags go, the time and the RAM stay. */
   reset(): void {
     this.#advance();
-    this.#ram[REGISTER_B] &= ~(PERIODIC | ALARM | UPDATE | 0x08);
-    this.#ram[REGISTER_C] = 0;
-    this.#index = 0;
+    this.ram[REGISTER_B] &= ~(PERIODIC | ALARM | UPDATE | 0x08);
+    this.ram[REGISTER_C] = 0;
+    this.index = 0;
     this.nmiMasked = false;
     this.#settle();
   }
@@ -108,43 +121,43 @@ export class Rtc implements Device {
 
   /** DV: 010 runs on the 32.768 kHz crystal, 11x holds the divider in reset; the other crystals are not there. */
   get #running(): boolean {
-    return (this.#ram[REGISTER_A] & 0x70) === 0x20;
+    return (this.ram[REGISTER_A] & 0x70) === 0x20;
   }
 
   /** Oscillator cycles between two periodic flags, 0 for none. */
   get #periodCycles(): number {
-    const rate = this.#ram[REGISTER_A] & 15;
+    const rate = this.ram[REGISTER_A] & 15;
     return rate === 0 ? 0 : 1 << ((rate <= 2 ? rate + 7 : rate) - 1);
   }
 
   /** Take everything that happened since last time into the registers. */
   #advance(): void {
-    const before = this.#cycleSeen - this.#dividerStart;
-    this.#cycleSeen = this.#cycle();
+    const before = this.cycleSeen - this.dividerStart;
+    this.cycleSeen = this.#cycle();
     if (!this.#running) return;
-    const after = this.#cycleSeen - this.#dividerStart;
+    const after = this.cycleSeen - this.dividerStart;
     const period = this.#periodCycles;
-    if (period > 0 && Math.floor(after / period) > Math.floor(before / period)) this.#ram[REGISTER_C] |= PERIODIC;
+    if (period > 0 && Math.floor(after / period) > Math.floor(before / period)) this.ram[REGISTER_C] |= PERIODIC;
     const seconds = Math.floor(after / oscillatorHertz) - Math.floor(before / oscillatorHertz);
-    if (seconds > 0 && (this.#ram[REGISTER_B] & SET) === 0) this.#addSeconds(seconds);
+    if (seconds > 0 && (this.ram[REGISTER_B] & SET) === 0) this.#addSeconds(seconds);
   }
 
   #addSeconds(seconds: number): void {
-    this.#ram[REGISTER_C] |= UPDATE;
+    this.ram[REGISTER_C] |= UPDATE;
     const start = this.#timeOfDay();
-    if ((this.#ram[REGISTER_C] & ALARM) === 0 && this.#alarmWithin(start, seconds)) this.#ram[REGISTER_C] |= ALARM;
+    if ((this.ram[REGISTER_C] & ALARM) === 0 && this.#alarmWithin(start, seconds)) this.ram[REGISTER_C] |= ALARM;
     const days = Math.floor((start + seconds) / 86400);
     this.#setTimeOfDay((start + seconds) % 86400);
     if (days === 0) return;
     this.#setDate(this.#date() + days);
-    const weekday = this.#decode(this.#ram[DAY_OF_WEEK]);
-    this.#ram[DAY_OF_WEEK] = this.#encode(((weekday + 6 + days) % 7) + 1);
+    const weekday = this.#decode(this.ram[DAY_OF_WEEK]);
+    this.ram[DAY_OF_WEEK] = this.#encode(((weekday + 6 + days) % 7) + 1);
   }
 
   /** Whether one of the seconds after `start` matches the alarm, each field of which may be a wildcard (11xxxxxx). */
   #alarmWithin(start: number, seconds: number): boolean {
     const last = Math.min(seconds, 86400);
-    const ram = this.#ram;
+    const ram = this.ram;
     const wanted = (register: number): number => (ram[register] >= 0xc0 ? -1 : ram[register]);
     const [second, minute, hour] = [wanted(SECONDS_ALARM), wanted(MINUTES_ALARM), wanted(HOURS_ALARM)];
     for (let i = 1; i <= last; i++) {
@@ -157,21 +170,21 @@ export class Rtc implements Device {
   }
 
   #encode(value: number): number {
-    return (this.#ram[REGISTER_B] & BINARY) !== 0 ? value : (Math.floor(value / 10) << 4) | (value % 10);
+    return (this.ram[REGISTER_B] & BINARY) !== 0 ? value : (Math.floor(value / 10) << 4) | (value % 10);
   }
 
   #decode(value: number): number {
-    return (this.#ram[REGISTER_B] & BINARY) !== 0 ? value : (value >> 4) * 10 + (value & 15);
+    return (this.ram[REGISTER_B] & BINARY) !== 0 ? value : (value >> 4) * 10 + (value & 15);
   }
 
   #encodeHour(hour: number): number {
-    if ((this.#ram[REGISTER_B] & HOURS_24) !== 0) return this.#encode(hour);
+    if ((this.ram[REGISTER_B] & HOURS_24) !== 0) return this.#encode(hour);
     return this.#encode(((hour + 11) % 12) + 1) | (hour >= 12 ? 0x80 : 0);
   }
 
   /** Seconds since midnight; a guest's nonsense counts modulo what it should be. */
   #timeOfDay(): number {
-    const ram = this.#ram;
+    const ram = this.ram;
     let hour = this.#decode(ram[HOURS]);
     if ((ram[REGISTER_B] & HOURS_24) === 0) {
       hour = (this.#decode(ram[HOURS] & 0x7f) % 12) + ((ram[HOURS] & 0x80) !== 0 ? 12 : 0);
@@ -180,39 +193,39 @@ export class Rtc implements Device {
   }
 
   #setTimeOfDay(time: number): void {
-    this.#ram[SECONDS] = this.#encode(time % 60);
-    this.#ram[MINUTES] = this.#encode(Math.floor(time / 60) % 60);
-    this.#ram[HOURS] = this.#encodeHour(Math.floor(time / 3600));
+    this.ram[SECONDS] = this.#encode(time % 60);
+    this.ram[MINUTES] = this.#encode(Math.floor(time / 60) % 60);
+    this.ram[HOURS] = this.#encodeHour(Math.floor(time / 3600));
   }
 
   /** Days since 1970-01-01. */
   #date(): number {
-    const year = (this.#decode(this.#ram[CENTURY]) % 100) * 100 + (this.#decode(this.#ram[YEAR]) % 100);
-    const month = Math.min(Math.max(this.#decode(this.#ram[MONTH]), 1), 12);
-    const day = Math.min(Math.max(this.#decode(this.#ram[DAY]), 1), daysInMonth(year, month));
+    const year = (this.#decode(this.ram[CENTURY]) % 100) * 100 + (this.#decode(this.ram[YEAR]) % 100);
+    const month = Math.min(Math.max(this.#decode(this.ram[MONTH]), 1), 12);
+    const day = Math.min(Math.max(this.#decode(this.ram[DAY]), 1), daysInMonth(year, month));
     return daysFromCivil(year, month, day);
   }
 
   #setDate(days: number): void {
     const { year, month, day } = civilFromDays(days);
-    this.#ram[CENTURY] = this.#encode(Math.floor(year / 100) % 100);
-    this.#ram[YEAR] = this.#encode(year % 100);
-    this.#ram[MONTH] = this.#encode(month);
-    this.#ram[DAY] = this.#encode(day);
+    this.ram[CENTURY] = this.#encode(Math.floor(year / 100) % 100);
+    this.ram[YEAR] = this.#encode(year % 100);
+    this.ram[MONTH] = this.#encode(month);
+    this.ram[DAY] = this.#encode(day);
   }
 
   #updateInProgress(): boolean {
-    if (!this.#running || (this.#ram[REGISTER_B] & SET) !== 0) return false;
-    const phase = (((this.#cycleSeen - this.#dividerStart) % oscillatorHertz) + oscillatorHertz) % oscillatorHertz;
+    if (!this.#running || (this.ram[REGISTER_B] & SET) !== 0) return false;
+    const phase = (((this.cycleSeen - this.dividerStart) % oscillatorHertz) + oscillatorHertz) % oscillatorHertz;
     return phase >= oscillatorHertz - updateWindowCycles;
   }
 
   #read(): number {
     this.#advance();
-    const ram = this.#ram;
-    let value = ram[this.#index];
-    if (this.#index === REGISTER_A) value |= this.#updateInProgress() ? 0x80 : 0;
-    else if (this.#index === REGISTER_C) {
+    const ram = this.ram;
+    let value = ram[this.index];
+    if (this.index === REGISTER_A) value |= this.#updateInProgress() ? 0x80 : 0;
+    else if (this.index === REGISTER_C) {
       value |= (value & ram[REGISTER_B] & 0x70) !== 0 ? INTERRUPT : 0;
       ram[REGISTER_C] = 0;
     }
@@ -222,13 +235,13 @@ export class Rtc implements Device {
 
   #write(value: number): void {
     this.#advance();
-    const ram = this.#ram;
-    switch (this.#index) {
+    const ram = this.ram;
+    switch (this.index) {
       case REGISTER_A: {
         const wasRunning = this.#running;
         ram[REGISTER_A] = value & 0x7f;
         // Released from reset, the divider reaches its first update half a second later.
-        if (this.#running && !wasRunning) this.#dividerStart = this.#cycleSeen - oscillatorHertz / 2;
+        if (this.#running && !wasRunning) this.dividerStart = this.cycleSeen - oscillatorHertz / 2;
         break;
       }
       case REGISTER_B:
@@ -238,46 +251,28 @@ export class Rtc implements Device {
       case REGISTER_D:
         break;
       default:
-        ram[this.#index] = value;
+        ram[this.index] = value;
     }
     this.#settle();
   }
 
   /** The interrupt line, and the timer for the next moment at which an enabled flag can rise. */
   #settle(): void {
-    const flags = this.#ram[REGISTER_C];
-    const enabled = this.#ram[REGISTER_B] & 0x70;
+    const flags = this.ram[REGISTER_C];
+    const enabled = this.ram[REGISTER_B] & 0x70;
     this.#irq.set((flags & enabled) !== 0);
     const missing = enabled & ~flags;
     let next = Infinity;
     if (this.#running) {
-      const since = this.#cycleSeen - this.#dividerStart;
+      const since = this.cycleSeen - this.dividerStart;
       const period = this.#periodCycles;
       if ((missing & PERIODIC) !== 0 && period > 0) next = (Math.floor(since / period) + 1) * period;
-      if ((missing & (ALARM | UPDATE)) !== 0 && (this.#ram[REGISTER_B] & SET) === 0) {
+      if ((missing & (ALARM | UPDATE)) !== 0 && (this.ram[REGISTER_B] & SET) === 0) {
         next = Math.min(next, (Math.floor(since / oscillatorHertz) + 1) * oscillatorHertz);
       }
     }
     if (next === Infinity) this.#timer.disarm();
-    else this.#timer.arm(this.#context.clock.tickOfCycle(this.#dividerStart + next, oscillatorHertz));
-  }
-
-  save(): DeviceState {
-    return {
-      ram: this.#ram.slice(),
-      index: this.#index,
-      nmiMasked: this.nmiMasked,
-      dividerStart: this.#dividerStart,
-      cycleSeen: this.#cycleSeen,
-    };
-  }
-
-  load(state: DeviceState): void {
-    this.#ram.set(state.ram as Uint8Array);
-    this.#index = state.index as number;
-    this.nmiMasked = state.nmiMasked as boolean;
-    this.#dividerStart = state.dividerStart as number;
-    this.#cycleSeen = state.cycleSeen as number;
+    else this.#timer.arm(this.#context.clock.tickOfCycle(this.dividerStart + next, oscillatorHertz));
   }
 }
 
