@@ -8,7 +8,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { DeviceState, DeviceValue } from '../../src/core/board/device.ts';
 import * as kinds from '../../src/core/board/field-kinds.ts';
-import { fields, type Kind, StateError, withFields } from '../../src/core/board/fields.ts';
+import { fields, type Kind, withFields } from '../../src/core/board/fields.ts';
 import { Harness, perform, printActions, printValue } from './harness.ts';
 import { actionsFor, type Neighbourhood, neighbourhoods } from './lives.ts';
 
@@ -40,32 +40,85 @@ const cases: Record<string, KindCase> = {
       [{}, /an object/],
     ],
   },
-  bits: { kind: kinds.bits(0xff000000), takes: [0, 0xff000000], refuses: [[0x100000000, /bits of ff000000h/], [1, /bits/]] },
-  integer: { kind: kinds.integer(-1, 5), takes: [-1, 0, 5], refuses: [[-2, /from -1 to 5/], [6, /from/], [0.5, /from/]] },
-  cycle: { kind: kinds.cycle(), takes: [0, 2 ** 53 - 1], refuses: [[2 ** 53, /whole number/], [-1, /whole/]] },
-  flag: { kind: kinds.flag(), takes: [true, false], refuses: [[0, /true or false/], ['', /true or false/]] },
+  bits: {
+    kind: kinds.bits(0xff000000),
+    takes: [0, 0xff000000],
+    refuses: [
+      [0x100000000, /bits of ff000000h/],
+      [1, /bits/],
+    ],
+  },
+  integer: {
+    kind: kinds.integer(-1, 5),
+    takes: [-1, 0, 5],
+    refuses: [
+      [-2, /from -1 to 5/],
+      [6, /from/],
+      [0.5, /from/],
+    ],
+  },
+  cycle: {
+    kind: kinds.cycle(),
+    takes: [0, 2 ** 80],
+    refuses: [
+      [2 ** 81, /whole number/],
+      [-1, /whole/],
+    ],
+  },
+  flag: {
+    kind: kinds.flag(),
+    takes: [true, false],
+    refuses: [
+      [0, /true or false/],
+      ['', /true or false/],
+    ],
+  },
   oneOf: {
     kind: kinds.oneOf<number | string>([0, 2, 'x'], 'nought, two or x', 0),
     takes: [0, 2, 'x'],
-    refuses: [[1, /nought, two or x/], ['2', /nought/], [-0, /nought/]],
+    refuses: [
+      [1, /nought, two or x/],
+      ['2', /nought/],
+      [-0, /nought/],
+    ],
   },
-  bytes: { kind: kinds.bytes(2), takes: [bytesOf(1, 2)], refuses: [[bytesOf(1), /1 bytes, expected 2/], [[1, 2], /list/]] },
+  bytes: {
+    kind: kinds.bytes(2),
+    takes: [bytesOf(1, 2)],
+    refuses: [
+      [bytesOf(1), /1 bytes, expected 2/],
+      [[1, 2], /list/],
+    ],
+  },
   words: {
     kind: kinds.words(2, [0xff, 0xf00]),
     takes: [[0xff, 0xf00]],
-    refuses: [[[0xff], /a list of 1, expected a list of 2/], [[0x100, 0], /f\[0\] is 256/], [[0, 1], /f\[1\]/]],
+    refuses: [
+      [[0xff], /a list of 1, expected a list of 2/],
+      [[0x100, 0], /f\[0\] is 256/],
+      [[0, 1], /f\[1\]/],
+    ],
   },
   list: {
     kind: kinds.list(kinds.byte(), 3, 1),
     takes: [[1], [1, 2, 255]],
-    refuses: [[[], /a list of 0, expected/], [[1, 2, 3, 4], /at most 3/], [[256], /f\[0\] is 256/], [[undefined], /f\[0\]/]],
+    refuses: [
+      [[], /a list of 0, expected/],
+      [[1, 2, 3, 4], /at most 3/],
+      [[256], /f\[0\] is 256/],
+      [[undefined], /f\[0\]/],
+    ],
   },
   byteList: { kind: kinds.byteList(2), takes: [bytesOf(), bytesOf(9, 8)], refuses: [[bytesOf(1, 2, 3), /at most 2/]] },
   byteQueue: { kind: kinds.byteQueue(), takes: [bytesOf(), bytesOf(9, 8)], refuses: [[[9], /expected bytes/]] },
   ascending: {
     kind: kinds.setOf(kinds.byte(), 'ascending'),
     takes: [[], [1, 2, 200]],
-    refuses: [[[2, 1], /does not ascend/], [[1, 1], /twice/], [[300], /f\[0\]/]],
+    refuses: [
+      [[2, 1], /does not ascend/],
+      [[1, 1], /twice/],
+      [[300], /f\[0\]/],
+    ],
   },
   insertion: { kind: kinds.setOf(kinds.byte(), 'insertion'), takes: [[2, 1]], refuses: [[[2, 2], /twice/]] },
   table: {
@@ -96,7 +149,11 @@ for (const [name, { kind, takes, refuses }] of Object.entries(cases)) {
 }
 
 test('a class of a table has its fields; loading keeps the identity of what has one', () => {
-  const table = fields({ low: kinds.byte(3), memory: kinds.bytes(4), chips: kinds.list(fields({ on: kinds.flag() }), 2, 2) });
+  const table = fields({
+    low: kinds.byte(3),
+    memory: kinds.bytes(4),
+    chips: kinds.list(fields({ on: kinds.flag() }), 2, 2),
+  });
   class Chip extends withFields(table) {
     readonly fields = table.of(this);
   }
@@ -105,7 +162,10 @@ test('a class of a table has its fields; loading keeps the identity of what has 
   const { memory, chips } = chip;
   const [first] = chips;
   chip.fields.load({ low: 9, memory: bytesOf(1, 2, 3, 4), chips: [{ on: true }, { on: false }] });
-  assert.deepEqual([chip.low, memory[3], chip.memory === memory, chips === chip.chips, first === chip.chips[0]], [9, 4, true, true, true]);
+  assert.deepEqual(
+    [chip.low, memory[3], chip.memory === memory, chips === chip.chips, first === chip.chips[0]],
+    [9, 4, true, true, true],
+  );
   assert.equal(first.on, true);
   assert.deepEqual(chip.fields.show(), [
     { field: 'low', text: '09h' },
@@ -150,7 +210,19 @@ function placesOf(path: string, state: DeviceState): Place[] {
 const wildNumber = fc.oneof(
   fc.integer({ min: -5, max: 0x120 }),
   fc.integer({ min: 0, max: 31 }).map((bit) => 2 ** bit),
-  fc.constantFrom(-1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 40, 2 ** 52, Number.MAX_SAFE_INTEGER, 2 ** 53, 1e300, 0.5, -0),
+  fc.constantFrom(
+    -1,
+    2 ** 31,
+    2 ** 32 - 1,
+    2 ** 32,
+    2 ** 40,
+    2 ** 52,
+    Number.MAX_SAFE_INTEGER,
+    2 ** 53,
+    1e300,
+    0.5,
+    -0,
+  ),
   fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY),
 );
 const wildValue: fc.Arbitrary<unknown> = fc.oneof(
@@ -173,9 +245,10 @@ type Change =
 const at = fc.nat();
 /** Mostly small: what is nearly right gets furthest. */
 const change: fc.Arbitrary<Change> = fc.oneof(
-  { weight: 5, arbitrary: fc.record({ do: fc.constant('flip' as const), at, bit: fc.nat(52) }) },
-  { weight: 3, arbitrary: fc.record({ do: fc.constant('add' as const), at, by: fc.integer({ min: -300, max: 300 }) }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant('set' as const), at, value: wildValue }) },
+  { weight: 12, arbitrary: fc.record({ do: fc.constant('flip' as const), at, bit: fc.nat(7) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('flip' as const), at, bit: fc.nat(52) }) },
+  { weight: 6, arbitrary: fc.record({ do: fc.constant('add' as const), at, by: fc.integer({ min: -30, max: 300 }) }) },
+  { weight: 3, arbitrary: fc.record({ do: fc.constant('set' as const), at, value: wildValue }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('remove' as const), at }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant('insert' as const), at, value: wildValue }) },
 );
@@ -227,7 +300,7 @@ function fuzz(neighbourhood: Neighbourhood, pick: RegExp, seed: number, numRuns:
   fc.assert(
     fc.property(
       actions,
-      fc.array(change, { minLength: 1, maxLength: 3 }),
+      fc.array(change, { minLength: 1, maxLength: 2 }),
       actions,
       fc.constantFrom(0.5, 8, 1024),
       fc.constantFrom<'instant' | 'baud'>('instant', 'baud'),
@@ -241,23 +314,24 @@ function fuzz(neighbourhood: Neighbourhood, pick: RegExp, seed: number, numRuns:
         const told = `${printActions(before)} | ${changes.map((each) => apply(places, each)).join('; ')} (${nsPerTick} ns, ${serialTiming})`;
         const second = new Harness({ nsPerTick, serialTiming, tick: first.tick });
         const untouched = second.save();
-        try {
-          second.board.load(mutated);
-        } catch (error) {
-          assert.ok(error instanceof StateError, `${String(error)}: ${told}`);
-          assert.match(error.message, /^The saved state of (the (device|clock)|a device) .*: .+\.$/);
-          assert.equal(second.save(), untouched, `a refused state has changed something: ${told}`);
+        const problem = second.board.problem(mutated, first.tick);
+        assert.equal(second.save(), untouched, `looking at a state has changed something: ${told}`);
+        if (problem !== null) {
+          assert.match(problem.message, /^The saved state of [a-z0-9-]+ cannot be used: .+\.$/);
           tally.refused++;
           return;
         }
         tally.loaded++;
+        second.board.load(mutated);
         const began = process.hrtime.bigint();
         for (const action of after) perform(second, action);
         const milliseconds = Number(process.hrtime.bigint() - began) / 1e6;
         assert.ok(milliseconds < hostMillisecondsMax, `${milliseconds} ms: ${told} | ${printActions(after)}`);
         // What became of it is a state that can be saved and loaded again.
         const again = new Harness({ nsPerTick, serialTiming, tick: second.tick });
-        again.board.load(second.board.save());
+        const went = second.board.save();
+        assert.equal(again.board.problem(went, again.tick), null, `${told} | ${printActions(after)}`);
+        again.board.load(went);
         assert.equal(again.save(), second.save(), `${told} | ${printActions(after)}`);
       },
     ),
@@ -269,14 +343,15 @@ function fuzz(neighbourhood: Neighbourhood, pick: RegExp, seed: number, numRuns:
 for (const neighbourhood of neighbourhoods) {
   test(`${neighbourhood.name}: a changed state is refused by name or gives a board that works`, () => {
     const tally = fuzz(neighbourhood, neighbourhood.devices, 21, 400);
-    assert.ok(tally.refused > 40 && tally.loaded > 40, JSON.stringify(tally));
+    assert.ok(tally.refused > 30 && tally.loaded > 30, JSON.stringify(tally));
   });
 }
 
 test('the clock and all devices together: the same', () => {
   const ports = neighbourhoods.flatMap((each) => each.ports);
   const addresses = neighbourhoods.flatMap((each) => each.addresses ?? []);
-  const recipes = neighbourhoods.flatMap((each) => each.recipes);
+  // The wait for the ACPI timer's top bit is minutes of guest time, which the other timers fill.
+  const recipes = neighbourhoods.flatMap((each) => (each.name === 'acpi-pm' ? [] : each.recipes));
   const all = { name: 'all', devices: /./, ports, addresses, recipes };
   const tally = fuzz(all, /./, 22, 600);
   assert.ok(tally.refused > 60 && tally.loaded > 60, JSON.stringify(tally));
@@ -286,10 +361,12 @@ test('the clock and all devices together: the same', () => {
 
 test('a device that is missing, there twice, or unknown is named', () => {
   const saved = new Harness().board.save();
-  const load = (states: typeof saved): void => new Harness().board.load(states);
-  load(saved);
-  assert.throws(() => load(saved.filter(([name]) => name !== 'pit')), /of the device pit cannot be used: it is missing\./);
-  assert.throws(() => load([...saved, ['steam', {}]]), /of a device steam cannot be used: the machine has none\./);
+  const why = (states: typeof saved): string => new Harness().board.problem(states, 0)?.message ?? 'taken';
+  assert.equal(why(saved), 'taken');
+  assert.match(why(saved.filter(([name]) => name !== 'pit')), /of pit cannot be used: it is missing\./);
+  assert.match(why(saved.filter(([name]) => name !== 'clock')), /of clock cannot be used: it is undefined/);
+  assert.match(why([...saved, ['steam', {}]]), /of steam cannot be used: the machine has no such part\./);
+  assert.match(why([...saved, saved[3]]), /of \S+ cannot be used: it is there twice\./);
 });
 
 test('what a guest never reads does not grow without end', () => {

@@ -196,15 +196,30 @@ const redirect = fc
 
 /** The ports and addresses of each device, and of those it works with. */
 export const neighbourhoods: readonly Neighbourhood[] = [
-  { name: 'pic', devices: /^(pic|interrupts)$/, ports: [0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1, ...range(0x2000, 16)], recipes: [startPics] },
+  {
+    name: 'pic',
+    devices: /^(pic|interrupts)$/,
+    ports: [0x20, 0x21, 0xa0, 0xa1, 0x4d0, 0x4d1, ...range(0x2000, 16)],
+    recipes: [startPics],
+  },
   {
     name: 'pit',
     devices: /^pit$/,
     ports: [0x40, 0x41, 0x42, 0x43, 0x43, 0x61, 0x20, 0x21],
     recipes: [startCounter, fc.constant(halfWritten), newInLowHalf],
   },
-  { name: 'rtc', devices: /^rtc$/, ports: [0x70, 0x71, 0x71, 0xa0], recipes: [setClockRegister, fc.constant(resetDivider)] },
-  { name: 'uart', devices: /^uart/, ports: [...range(0x3f8, 8), 0x3f8, ...range(0x2f8, 8), 0x3fa], recipes: [serveUart] },
+  {
+    name: 'rtc',
+    devices: /^rtc$/,
+    ports: [0x70, 0x71, 0x71, 0xa0],
+    recipes: [setClockRegister, fc.constant(resetDivider)],
+  },
+  {
+    name: 'uart',
+    devices: /^uart/,
+    ports: [...range(0x3f8, 8), 0x3f8, ...range(0x2f8, 8), 0x3fa],
+    recipes: [serveUart],
+  },
   {
     name: 'ps2',
     devices: /^ps2$/,
@@ -216,9 +231,19 @@ export const neighbourhoods: readonly Neighbourhood[] = [
       ...[wheel, breakKey, setTypematic].map((actions) => fc.constant(actions)),
     ],
   },
-  { name: 'acpi-pm', devices: /^acpi-pm$/, ports: [...range(0x600, 12), 0xb2, 0xb3], recipes: [fc.constant([run(400_000_000)])] },
+  {
+    name: 'acpi-pm',
+    devices: /^acpi-pm$/,
+    ports: [...range(0x600, 12), 0xb2, 0xb3],
+    recipes: [fc.constant([run(400_000_000)])],
+  },
   { name: 'dma', devices: /^dma$/, ports: [...range(0, 16), ...range(0xc0, 32), ...range(0x80, 16)], recipes: [] },
-  { name: 'pci', devices: /^(pci|reset-control)$/, ports: [0xcf8, 0xcf8, 0xcfc, 0xcfd, 0xcfe, 0xcff, 0xcf9], recipes: [configure] },
+  {
+    name: 'pci',
+    devices: /^(pci|reset-control)$/,
+    ports: [0xcf8, 0xcf8, 0xcfc, 0xcfd, 0xcfe, 0xcff, 0xcf9],
+    recipes: [configure],
+  },
   {
     name: 'small',
     devices: /^(fw-cfg|debug|post|test)/,
@@ -271,7 +296,11 @@ const inputs: fc.Arbitrary<InputEvent> = fc.oneof(
 );
 
 /** Actions around the given device, with time and inputs between them. */
-export function actionsFor({ ports, addresses = [], recipes }: Omit<Neighbourhood, 'name' | 'devices'>): fc.Arbitrary<Action[]> {
+export function actionsFor({
+  ports,
+  addresses = [],
+  recipes,
+}: Omit<Neighbourhood, 'name' | 'devices'>): fc.Arbitrary<Action[]> {
   const port = fc.constantFrom(...ports);
   const ticks = fc.integer({ min: 1, max: 200 });
   const manyTicks = fc.integer({ min: 1, max: 2_000_000 });

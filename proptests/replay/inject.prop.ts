@@ -96,7 +96,8 @@ function flipDevice(machine: Machine, dice: Random, names: readonly string[]): s
     const moment = { tick: machine.tick, due: (id: string) => Number(armed[id] ?? Number.POSITIVE_INFINITY) };
     if (device.fields.problem(state, moment) !== null) continue;
     device.fields.load(state);
-    return `device ${device.name}`;
+    // There is no bit to flip in an empty list.
+    if (JSON.stringify(device.fields.save()) !== JSON.stringify(before)) return `device ${device.name}`;
   }
 }
 

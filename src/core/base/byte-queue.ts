@@ -1,5 +1,6 @@
 /**
  * Bytes that wait their turn, first in first out, as many as there are: taking one costs the same however many wait.
+ * For what the host sends to a device faster than the guest takes it. Imports nothing.
  */
 
 /** Taken bytes are given back when there are so many, and more of them than of those that wait. */

@@ -68,8 +68,12 @@ export function integer(min: number, max: number, initial = 0): Kind<number> {
   );
 }
 
-/** A moment, in cycles of some clock since tick 0. */
-export const cycle = (min = 0, initial = 0): Kind<number> => integer(min, Number.MAX_SAFE_INTEGER, initial);
+/**
+ * A moment, in cycles of some clock since tick 0. Devices are created at a tick beyond all others, so that cycles may be
+ * beyond what is counted exactly; what a clock has brought about lies before that of `clock.now()`, which is the
+ * device's to check.
+ */
+export const cycle = (min = 0, initial = 0): Kind<number> => integer(min, 2 ** 80, initial);
 
 export function flag(initial = false): Kind<boolean> {
   return {
@@ -114,9 +118,7 @@ export function bytes(count: number): Kind<Uint8Array> {
 
 /** `count` words of 32 bits at one place in memory, of which only the bits of `mask` exist; saved as a list. */
 export function words(count: number, mask: number | readonly number[] = 0xffff_ffff): Kind<Uint32Array> {
-  const items = Array.from({ length: count }, (_, i) =>
-    bits(typeof mask === 'number' ? mask : mask[i % mask.length]),
-  );
+  const items = Array.from({ length: count }, (_, i) => bits(typeof mask === 'number' ? mask : mask[i % mask.length]));
   return {
     initial: () => new Uint32Array(count),
     save: (value) => Array.from(value),
@@ -208,7 +210,12 @@ function listProblem(
   item: (index: number) => Kind<unknown>,
 ): string | null {
   if (!Array.isArray(saved) || saved.length < countMin || saved.length > countMax) {
-    const count = countMin === countMax ? `${countMin}` : countMax === Number.POSITIVE_INFINITY ? 'any length' : `at most ${countMax}`;
+    const count =
+      countMin === countMax
+        ? `${countMin}`
+        : countMax === Number.POSITIVE_INFINITY
+          ? 'any length'
+          : `at most ${countMax}`;
     return `${path} is ${describe(saved)}, expected a list of ${count}`;
   }
   for (let i = 0; i < saved.length; i++) {

@@ -16,6 +16,8 @@ import type { Pic } from '../devices/interrupts/pic.ts';
 /** 0–15 are the ISA lines; 16–23 reach the I/O APIC alone. */
 const lineCount = 24;
 const isaLineCount = 16;
+/** One bit a source, and none is the sign. */
+const sourceCountMax = 31;
 
 const FIELDS = fields({
   /** Bit s of a line is the level of its source s, in order of creation. */
@@ -28,7 +30,7 @@ export class Interrupts extends withFields(FIELDS) implements Device {
   readonly version = 1;
   readonly fields = FIELDS.of(this, {
     problem: ({ levels }) => {
-      const line = levels.findIndex((level, i) => level >= 2 ** this.#sourceCounts[i]);
+      const line = levels.findIndex((level, i) => level >>> this.#sourceCounts[i] !== 0);
       return line < 0 ? null : `levels[${line}] is ${levels[line]}, of ${this.#sourceCounts[line]} sources`;
     },
   });
@@ -52,6 +54,7 @@ export class Interrupts extends withFields(FIELDS) implements Device {
   /** A new source on a line 0–23. */
   line(line: number): IrqLine {
     if (!(line >= 0 && line < lineCount)) throw new Error(`there is no interrupt line ${line}`);
+    if (this.#sourceCounts[line] === sourceCountMax) throw new Error(`interrupt line ${line} has too many sources`);
     const bit = 1 << this.#sourceCounts[line]++;
     const { levels } = this;
     return {

@@ -66,7 +66,9 @@ function configuration(pciFunction: PciFunction): Kind<Uint8Array> {
       const problem = kind.problem(saved, path);
       if (problem !== null) return problem;
       const at = (saved as Uint8Array).findIndex((value, i) => !pciFunction.canHold(i, value));
-      return at < 0 ? null : `${path} has the value ${(saved as Uint8Array)[at]} at ${at}, which cannot be written there`;
+      return at < 0
+        ? null
+        : `${path} has the value ${(saved as Uint8Array)[at]} at ${at}, which cannot be written there`;
     },
   };
 }

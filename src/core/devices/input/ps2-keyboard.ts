@@ -28,7 +28,8 @@ const WAITING: Kind<Waiting> = {
   save: (waiting) => ('bytes' in waiting ? [...waiting.bytes] : { ...waiting }),
   problem: (saved, path) => (Array.isArray(saved) ? RAW.problem(saved, path) : KEY.problem(saved, path)),
   load: (saved) => (Array.isArray(saved) ? { bytes: RAW.load(saved, []) } : KEY.load(saved, KEY.initial())),
-  show: (waiting) => ('bytes' in waiting ? RAW.show([...waiting.bytes]) : `${waiting.key} ${waiting.down ? 'down' : 'up'}`),
+  show: (waiting) =>
+    'bytes' in waiting ? RAW.show([...waiting.bytes]) : `${waiting.key} ${waiting.down ? 'down' : 'up'}`,
 };
 
 export const KEYBOARD = fields({

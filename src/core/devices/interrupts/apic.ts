@@ -85,7 +85,6 @@ export class LocalApic extends withFields(FIELDS) implements Device {
   readonly #timer: Timer;
   ioapic: EoiListener | undefined;
 
-
   constructor(context: DeviceContext, changed: () => void) {
     super();
     this.#context = context;

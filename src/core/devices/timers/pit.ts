@@ -306,12 +306,15 @@ export class Pit extends withFields(FIELDS) implements Device {
   readonly #context: DeviceContext;
   readonly #irq: IrqLine;
   readonly #timer: Timer;
+  /** Until it is programmed it stands as at its creation, which need not lie before everything else. */
+  readonly #createdCycle: number;
 
   constructor(context: DeviceContext) {
     super();
     this.#context = context;
     this.#irq = context.irq(0);
     this.#timer = context.clock.timer('pit', () => this.#drive());
+    this.#createdCycle = this.#cycle();
     context.ports(0x40, 4, {
       read: (port) => this.#read(port & 3),
       write: (port, _size, value) => this.#write(port & 3, value),
@@ -418,7 +421,7 @@ export class Pit extends withFields(FIELDS) implements Device {
   /** Times lie where the clock can have brought them, and the timer stands at the next change of counter 0. */
   #problem(values: FieldValues<typeof FIELDS.shape>, { tick, due }: SavedMoment): string | null {
     const { clock } = this.#context;
-    const present = clock.cycles(tick, pitHertz);
+    const present = Math.max(clock.cycles(tick, pitHertz), this.#createdCycle);
     for (const name of ['counter0', 'counter1', 'counter2'] as const) {
       const { start, stopped, loadAt } = values[name];
       if (start > present) return `${name}.start is ${start}, expected at most ${present} at tick ${tick}`;
@@ -428,7 +431,8 @@ export class Pit extends withFields(FIELDS) implements Device {
     const { cycleDriven } = values;
     if (cycleDriven > present) return `cycleDriven is ${cycleDriven}, expected at most ${present} at tick ${tick}`;
     const next = Object.assign(new Counter8254(), values.counter0).nextChange(cycleDriven);
-    if (next < present - lateCyclesMax) return `cycleDriven is ${cycleDriven}, long before tick ${tick}`;
+    if (next < clock.cycles(tick, pitHertz) - lateCyclesMax)
+      return `cycleDriven is ${cycleDriven}, long before tick ${tick}`;
     const expected = next === Infinity ? Infinity : clock.tickOfCycle(next, pitHertz);
     if (due('pit') === expected) return null;
     return `counter0 changes at tick ${expected}, where its timer is due at ${due('pit')}`;

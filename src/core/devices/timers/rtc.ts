@@ -62,17 +62,20 @@ export class Rtc extends withFields(FIELDS) implements Device {
   readonly fields = FIELDS.of(this, {
     problem: ({ dividerStart, cycleSeen }, { tick }) => {
       if (dividerStart > cycleSeen) return `dividerStart is ${dividerStart}, after cycleSeen ${cycleSeen}`;
-      const present = this.#context.clock.cycles(tick, oscillatorHertz);
+      const present = Math.max(this.#context.clock.cycles(tick, oscillatorHertz), this.#createdCycle);
       return cycleSeen <= present ? null : `cycleSeen is ${cycleSeen}, expected at most ${present} at tick ${tick}`;
     },
   });
   readonly #context: DeviceContext;
   readonly #irq: IrqLine;
   readonly #timer: Timer;
+  /** Until somebody looks it stands as at its creation, which need not lie before everything else. */
+  readonly #createdCycle: number;
 
   constructor(context: DeviceContext, contents: CmosContents) {
     super();
     this.#context = context;
+    this.#createdCycle = this.#cycle();
     this.#irq = context.irq(8);
     this.#timer = context.clock.timer('rtc', () => {
       this.#advance();
