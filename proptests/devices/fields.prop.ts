@@ -7,8 +7,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import type { DeviceState, DeviceValue } from '../../src/core/board/device.ts';
-import * as kinds from '../../src/core/board/field-kinds.ts';
-import { fields, type Kind, withFields } from '../../src/core/board/fields.ts';
+import * as kinds from '../../src/core/base/field-kinds.ts';
+import { fields, type Kind, withFields } from '../../src/core/base/fields.ts';
 import { Harness, perform, printActions, printValue } from './harness.ts';
 import { actionsFor, type Neighbourhood, neighbourhoods } from './lives.ts';
 
@@ -311,7 +311,8 @@ function fuzz(neighbourhood: Neighbourhood, pick: RegExp, seed: number, numRuns:
         const mutated = structuredClone(saved.map(([name, state]) => [name, state] as const));
         const places = mutated.flatMap(([name, state]) => (pick.test(name) ? placesOf(name, state) : []));
         if (places.length === 0) return;
-        const told = `${printActions(before)} | ${changes.map((each) => apply(places, each)).join('; ')} (${nsPerTick} ns, ${serialTiming})`;
+        const done = changes.map((each) => apply(places, each)).join('; ');
+        const told = `${printActions(before)} | ${done} (${nsPerTick} ns, ${serialTiming})`;
         const second = new Harness({ nsPerTick, serialTiming, tick: first.tick });
         const untouched = second.save();
         const problem = second.board.problem(mutated, first.tick);

@@ -7,7 +7,7 @@ import type { InputEvent } from '../log/events.ts';
 import type { TickClock } from './clock.ts';
 import type { PortBus } from '../state/cpu.ts';
 import type { SerialTiming } from '../devices/serial/uart.ts';
-import type { StateError } from './fields.ts';
+import type { StateError } from '../base/fields.ts';
 import type { Device, DeviceState, Dma, IrqLine, MmioHandler, OutputPort } from './device.ts';
 
 /** What the board is given by the machine around it. */

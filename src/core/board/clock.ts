@@ -7,7 +7,7 @@
  * remainder carried along, so nothing is ever rounded. Tested against BigInt. Knows no device and no CPU.
  */
 import type { Clock, DeviceState, Timer } from './device.ts';
-import { describe, isPlainObject, type SavedFields } from './fields.ts';
+import { describe, isPlainObject, type SavedFields } from '../base/fields.ts';
 
 /** ticks · numerator / denominator = cycles, in lowest terms. */
 interface Ratio {

@@ -10,7 +10,7 @@ import type { Board, BoardContext, BoardOptions, BoardState, SavedStates } from 
 import { ERROR_PORT, ERROR_PORT_COUNT } from './board.ts';
 import type { Device, DeviceContext, IrqLine, MmioHandler } from './device.ts';
 import { Interrupts } from './interrupts.ts';
-import { StateError } from './fields.ts';
+import { StateError } from '../base/fields.ts';
 import { IoBus } from './io-bus.ts';
 import { loadParts, type Part, partsProblem, saveParts } from './parts.ts';
 import { createDevices, type DeviceSet } from './table.ts';

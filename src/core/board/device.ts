@@ -2,7 +2,7 @@
 // follows; the machine table (board/table.ts) creates it with a DeviceContext and nothing else, so a
 // device can reach the guest only through ports, MMIO, interrupt lines, DMA and timers on the tick clock.
 
-import type { SavedFields } from './fields.ts';
+import type { SavedFields } from '../base/fields.ts';
 
 /** Plain data only (msgpack-able): numbers, booleans, strings, null, arrays, Uint8Array, nested objects. */
 export type DeviceState = { [key: string]: DeviceValue };

@@ -7,8 +7,8 @@
  * included. Holds the level of every source, so that a device need not remember what it drives.
  */
 import type { Device, IrqLine } from './device.ts';
-import { flag, words } from './field-kinds.ts';
-import { fields, withFields } from './fields.ts';
+import { flag, words } from '../base/field-kinds.ts';
+import { fields, withFields } from '../base/fields.ts';
 import type { IoApic } from '../devices/interrupts/ioapic.ts';
 import type { LocalApic } from '../devices/interrupts/apic.ts';
 import type { Pic } from '../devices/interrupts/pic.ts';

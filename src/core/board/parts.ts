@@ -1,10 +1,10 @@
 /**
- * The states of a board's parts by name, and whether they can be loaded. What is to be loaded may be from a log or a file
- * that is not what it seems, so all of it is checked before any part is given its own.
+ * The states of a board's parts by name, and whether they can be loaded. What is to be loaded may be from a log or a
+ * file that is not what it seems, so all of it is checked before any part is given its own.
  */
 import type { BoardState, SavedStates } from './board.ts';
 import type { DeviceState } from './device.ts';
-import { type SavedFields, type SavedMoment, StateError } from './fields.ts';
+import { type SavedFields, type SavedMoment, StateError } from '../base/fields.ts';
 
 /** A device, or something else on a board that remembers. */
 export interface Part {

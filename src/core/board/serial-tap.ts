@@ -4,8 +4,8 @@
 // guest, so it is no device. Bytes appear when written; of a full FIFO that drops bytes it knows nothing.
 
 import type { OutputPort } from './device.ts';
-import { byte, list } from './field-kinds.ts';
-import { fields, withFields } from './fields.ts';
+import { byte, list } from '../base/field-kinds.ts';
+import { fields, withFields } from '../base/fields.ts';
 
 /** First ports of COM1 … COM4. */
 const FIRST_PORTS = [0x3f8, 0x2f8, 0x3e8, 0x2e8];

@@ -38,8 +38,8 @@ import {
   VIF,
   VIP,
 } from '../state/layout.ts';
-import { flag, integer } from '../board/field-kinds.ts';
-import { fields } from '../board/fields.ts';
+import { flag, integer } from '../base/field-kinds.ts';
+import { fields } from '../base/fields.ts';
 import type { Board, BoardContext, BoardImage } from '../board/board.ts';
 import { DeviceBoard } from '../board/device-board.ts';
 import { LogBoard } from '../board/log-board.ts';

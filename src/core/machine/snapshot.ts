@@ -7,7 +7,7 @@
 import { PAGE_BYTES } from '../base/pages.ts';
 import type { BoardState, SavedStates } from '../board/board.ts';
 import type { DeviceState } from '../board/device.ts';
-import { StateError } from '../board/fields.ts';
+import { StateError } from '../base/fields.ts';
 import { updateWatch } from '../cpu/system/debug.ts';
 import { updateMode } from '../cpu/system/segmentation.ts';
 import { DIRTY_CHECKPOINT } from '../memory/memory.ts';

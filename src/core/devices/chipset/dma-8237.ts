@@ -4,8 +4,8 @@
  * advance() moves the count; no device of the board transfers yet. Memory-to-memory transfers are not done.
  */
 import type { Device, DeviceContext } from '../../board/device.ts';
-import { bits, byte, bytes, flag, list, word16 } from '../../board/field-kinds.ts';
-import { fields, type FieldValues, withFields } from '../../board/fields.ts';
+import { bits, byte, bytes, flag, list, word16 } from '../../base/field-kinds.ts';
+import { fields, type FieldValues, withFields } from '../../base/fields.ts';
 
 const CHANNEL = fields({
   baseAddress: word16(),

@@ -4,8 +4,8 @@
  * for the file directory, which is big-endian and empty here. No DMA interface (bit 1 of the id is clear).
  */
 import type { Device, DeviceContext } from '../../board/device.ts';
-import { word16, word32 } from '../../board/field-kinds.ts';
-import { fields, withFields } from '../../board/fields.ts';
+import { word16, word32 } from '../../base/field-kinds.ts';
+import { fields, withFields } from '../../base/fields.ts';
 
 const SIGNATURE = 0x00;
 const ID = 0x01;

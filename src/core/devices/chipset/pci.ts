@@ -5,8 +5,8 @@
  * yet, and shadow RAM (PAM) and interrupt routing (PIRQ) registers are kept and read back without effect.
  */
 import type { Device, DeviceContext } from '../../board/device.ts';
-import { bits, bytes } from '../../board/field-kinds.ts';
-import { fields, type Kind, type SavedFields } from '../../board/fields.ts';
+import { bits, bytes } from '../../base/field-kinds.ts';
+import { fields, type Kind, type SavedFields } from '../../base/fields.ts';
 
 const configBytes = 256;
 

@@ -5,8 +5,8 @@
  * leaves it.
  */
 import type { Device, DeviceContext } from '../../board/device.ts';
-import { bits, flag } from '../../board/field-kinds.ts';
-import { fields, withFields } from '../../board/fields.ts';
+import { bits, flag } from '../../base/field-kinds.ts';
+import { fields, withFields } from '../../base/fields.ts';
 
 export interface A20Gate {
   readonly enabled: boolean;

@@ -4,8 +4,8 @@
  * byte register, as the data sheet demands.
  */
 import type { Device, DeviceContext } from '../../board/device.ts';
-import { bits } from '../../board/field-kinds.ts';
-import { fields, withFields } from '../../board/fields.ts';
+import { bits } from '../../base/field-kinds.ts';
+import { fields, withFields } from '../../base/fields.ts';
 
 const WRITABLE = 0x0e;
 

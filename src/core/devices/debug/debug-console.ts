@@ -3,7 +3,7 @@
  * host. A read gives E9h, by which a guest finds out that somebody listens. Keeps no state.
  */
 import type { Device, DeviceContext } from '../../board/device.ts';
-import { NO_FIELDS } from '../../board/fields.ts';
+import { NO_FIELDS } from '../../base/fields.ts';
 
 const presence = 0xe9;
 

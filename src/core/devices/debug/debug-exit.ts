@@ -4,7 +4,7 @@
  * machine loop decides what ending means.
  */
 import type { Device, DeviceContext } from '../../board/device.ts';
-import { NO_FIELDS } from '../../board/fields.ts';
+import { NO_FIELDS } from '../../base/fields.ts';
 
 export class DebugExit implements Device {
   readonly name = 'debug-exit';

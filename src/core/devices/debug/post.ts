@@ -3,8 +3,8 @@
  * Technical Reference: the unused DMA page register). A latch that reads back; the last code is kept for reports.
  */
 import type { Device, DeviceContext } from '../../board/device.ts';
-import { byte } from '../../board/field-kinds.ts';
-import { fields, withFields } from '../../board/fields.ts';
+import { byte } from '../../base/field-kinds.ts';
+import { fields, withFields } from '../../base/fields.ts';
 
 const FIELDS = fields({ code: byte() });
 

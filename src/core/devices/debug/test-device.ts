@@ -5,8 +5,8 @@
  * that is reached as device memory, byte by byte.
  */
 import type { Device, DeviceContext, IrqLine } from '../../board/device.ts';
-import { bytes } from '../../board/field-kinds.ts';
-import { fields, withFields } from '../../board/fields.ts';
+import { bytes } from '../../base/field-kinds.ts';
+import { fields, withFields } from '../../base/fields.ts';
 
 export const testMemoryAddress = 0xff000000;
 const memoryBytes = 0x10000;

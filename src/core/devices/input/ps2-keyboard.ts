@@ -8,8 +8,8 @@
 import { ACK, answersMax, pushAnswers, RESEND, TEST_PASSED } from './ps2-answers.ts';
 import { isKeyName, KEY_NAMES, type KeyName } from '../../base/key-names.ts';
 import type { Clock, Timer } from '../../board/device.ts';
-import { byte, flag, list, oneOf, setOf, unsigned } from '../../board/field-kinds.ts';
-import { fields, type Kind, withFields } from '../../board/fields.ts';
+import { byte, flag, list, oneOf, setOf, unsigned } from '../../base/field-kinds.ts';
+import { fields, type Kind, withFields } from '../../base/fields.ts';
 import { scanCodes } from '../../base/keymap.ts';
 
 const bufferBytes = 16;

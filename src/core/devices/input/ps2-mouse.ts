@@ -8,8 +8,8 @@
  */
 import { ACK, answersMax, pushAnswers, RESEND, TEST_PASSED } from './ps2-answers.ts';
 import type { Clock, Timer } from '../../board/device.ts';
-import { byte, flag, integer, list, oneOf, unsigned } from '../../board/field-kinds.ts';
-import { fields, withFields } from '../../board/fields.ts';
+import { byte, flag, integer, list, oneOf, unsigned } from '../../base/field-kinds.ts';
+import { fields, withFields } from '../../base/fields.ts';
 
 /** Bytes of unread packets beyond which new movement only adds up. */
 const bufferBytes = 16;

@@ -5,8 +5,8 @@
  * small fixed time to receive one from a device, so that each byte gives its own edge. No password, no timeouts.
  */
 import type { Device, DeviceContext, IrqLine, Timer } from '../../board/device.ts';
-import { byte, bytes, flag, list, unsigned } from '../../board/field-kinds.ts';
-import { fields, withFields } from '../../board/fields.ts';
+import { byte, bytes, flag, list, unsigned } from '../../base/field-kinds.ts';
+import { fields, withFields } from '../../base/fields.ts';
 import { translateToSet1 } from '../../base/keymap.ts';
 import type { A20Gate } from '../chipset/port92.ts';
 import { answersMax, pushAnswers } from './ps2-answers.ts';

@@ -8,8 +8,8 @@
  */
 import { DELIVER_EXTINT, DELIVER_FIXED, DELIVER_LOWEST, DELIVER_NMI, deliveryOf, LEVEL, MASKED } from './entry.ts';
 import type { Device, DeviceContext, Timer } from '../../board/device.ts';
-import { bits, byte, cycle, flag, unsigned, word32, words } from '../../board/field-kinds.ts';
-import { fields, withFields } from '../../board/fields.ts';
+import { bits, byte, cycle, flag, unsigned, word32, words } from '../../base/field-kinds.ts';
+import { fields, withFields } from '../../base/fields.ts';
 
 export const apicAddress = 0xfee00000;
 /** Input clock of the timer, before its divider. */

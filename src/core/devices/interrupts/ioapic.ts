@@ -6,8 +6,8 @@
 import { DELIVER_EXTINT, deliveryOf, LEVEL, MASKED } from './entry.ts';
 import type { LocalApic } from './apic.ts';
 import type { Device, DeviceContext } from '../../board/device.ts';
-import { bits, byte, words } from '../../board/field-kinds.ts';
-import { fields, withFields } from '../../board/fields.ts';
+import { bits, byte, words } from '../../base/field-kinds.ts';
+import { fields, withFields } from '../../base/fields.ts';
 
 export const ioapicAddress = 0xfec00000;
 const pinCount = 24;

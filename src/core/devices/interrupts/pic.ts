@@ -8,8 +8,8 @@
  * LTIM of ICW1 is ignored in favour of the edge/level registers, as in the 82371SB.
  */
 import type { Device, DeviceContext } from '../../board/device.ts';
-import { bits, byte, flag, oneOf, unsigned } from '../../board/field-kinds.ts';
-import { derived, fields, withFields } from '../../board/fields.ts';
+import { bits, byte, flag, oneOf, unsigned } from '../../base/field-kinds.ts';
+import { derived, fields, withFields } from '../../base/fields.ts';
 
 /** Where the next byte written to the odd port goes. */
 const EXPECT_MASK = 0;

@@ -8,8 +8,8 @@
  * and a guest that reads too late gets an overrun. No modem, no parity errors, no 5/6/7-bit truncation.
  */
 import type { Device, DeviceContext, IrqLine, Timer } from '../../board/device.ts';
-import { bits, byte, byteList, byteQueue, flag, integer, list, unsigned, word16 } from '../../board/field-kinds.ts';
-import { fields, withFields } from '../../board/fields.ts';
+import { bits, byte, byteList, byteQueue, flag, integer, list, unsigned, word16 } from '../../base/field-kinds.ts';
+import { fields, withFields } from '../../base/fields.ts';
 
 export type SerialTiming = 'instant' | 'baud';
 

@@ -8,8 +8,8 @@
  * (QEMU's S5) and 5 turn the machine off; the others do nothing.
  */
 import type { Device, DeviceContext, IrqLine, Timer } from '../../board/device.ts';
-import { bits, byte, cycle } from '../../board/field-kinds.ts';
-import { fields, withFields } from '../../board/fields.ts';
+import { bits, byte, cycle } from '../../base/field-kinds.ts';
+import { fields, withFields } from '../../base/fields.ts';
 
 export const pmTimerHertz = 3579545;
 export const acpiPorts = { event: 0x600, control: 0x604, timer: 0x608, smiCommand: 0xb2 } as const;

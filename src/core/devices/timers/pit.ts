@@ -8,8 +8,8 @@
  * a count of 1 in modes 2 and 3 leaves OUT high; a control word freezes the counting element until a count arrives.
  */
 import type { Device, DeviceContext, IrqLine, Timer } from '../../board/device.ts';
-import { bits, cycle, flag, integer } from '../../board/field-kinds.ts';
-import { fields, type FieldValues, type SavedMoment, withFields } from '../../board/fields.ts';
+import { bits, cycle, flag, integer } from '../../base/field-kinds.ts';
+import { fields, type FieldValues, type SavedMoment, withFields } from '../../base/fields.ts';
 
 export const pitHertz = 1193182;
 

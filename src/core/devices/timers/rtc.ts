@@ -8,8 +8,8 @@
  * Daylight saving (register B bit 0) has no effect; an update is instantaneous at the end of its 244 µs window.
  */
 import type { Device, DeviceContext, IrqLine, Timer } from '../../board/device.ts';
-import { bytes, cycle, flag, unsigned } from '../../board/field-kinds.ts';
-import { fields, withFields } from '../../board/fields.ts';
+import { bytes, cycle, flag, unsigned } from '../../base/field-kinds.ts';
+import { fields, withFields } from '../../base/fields.ts';
 import { civilFromDays, daysFromCivil, daysInMonth } from './calendar.ts';
 
 const oscillatorHertz = 32768;

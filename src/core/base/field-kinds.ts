@@ -1,9 +1,9 @@
 /**
- * The kinds of fields that a device may have (fields.ts). The names say what a value may be; the initial value is what it
- * is after power-on, 0 or nothing unless given. What is saved is a number, a boolean, a text, bytes or a list, as noted.
+ * The kinds of fields that a device may have (fields.ts). The names say what a value may be; the initial value is what
+ * it is after power-on, 0 or nothing unless given. What is saved is a number, a boolean, a text, bytes or a list.
  */
-import { ByteQueue } from '../base/byte-queue.ts';
-import type { DeviceValue } from './device.ts';
+import { ByteQueue } from './byte-queue.ts';
+import type { DeviceValue } from '../board/device.ts';
 import { describe, type Kind } from './fields.ts';
 
 /** Bytes that are shown one by one; of more than that only the beginning. */
@@ -69,9 +69,8 @@ export function integer(min: number, max: number, initial = 0): Kind<number> {
 }
 
 /**
- * A moment, in cycles of some clock since tick 0. Devices are created at a tick beyond all others, so that cycles may be
- * beyond what is counted exactly; what a clock has brought about lies before that of `clock.now()`, which is the
- * device's to check.
+ * A moment, in cycles of some clock since tick 0. Devices are created at a tick beyond all others, so that cycles may
+ * lie beyond what is counted exactly; that they lie where the clock can have brought them is the device's to check.
  */
 export const cycle = (min = 0, initial = 0): Kind<number> => integer(min, 2 ** 80, initial);
 

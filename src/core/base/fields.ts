@@ -1,10 +1,10 @@
 /**
- * Field tables: what a device remembers, declared once, typed. A table gives the values as after power-on, the saved form
- * (plain data, in the order of the table, part of the state hash), the check of a saved form that comes from a log or a
- * file, and the debugger's view. Every field is checked for its kind, range and length; what is missing, and what the
- * table does not know, is refused by name. field-kinds.ts has the kinds of fields. Knows no device and no machine.
+ * Field tables: what a device remembers, declared once, typed. A table gives the values as after power-on, the saved
+ * form (plain data, in the order of the table, part of the state hash), the check of a saved form that comes from a log
+ * or a file, and the debugger's view. Every field is checked for its kind, range and length; what is missing, and what
+ * the table does not know, is refused by name. field-kinds.ts has the kinds of fields. Knows no device and no machine.
  */
-import type { DeviceState, DeviceValue } from './device.ts';
+import type { DeviceState, DeviceValue } from '../board/device.ts';
 
 /** One kind of field. `T` is what the device works with, which need not be what is saved. */
 export interface Kind<T> {
