@@ -35,10 +35,10 @@ function enumerate(bits: Bits, prefixes: readonly number[]): string[] {
     const problem = disagreement(bytes, bits);
     if (problem !== undefined && problems.length < 10) problems.push(problem);
   };
-  for (let escape = 0; escape < 2; escape++) {
+  for (let escaped = 0; escaped < 2; escaped++) {
     for (let opcode = 0; opcode < 256; opcode++) {
-      if (escape === 0 && (opcode === 0x0f || PREFIX_BYTES.includes(opcode))) continue;
-      const bytes = escape === 0 ? [opcode] : [0x0f, opcode];
+      if (escaped === 0 && (opcode === 0x0f || PREFIX_BYTES.includes(opcode))) continue;
+      const bytes = escaped === 0 ? [opcode] : [0x0f, opcode];
       for (let modrm = 0; modrm < 256; modrm++) {
         // Registers all; memory with every r/m for the plain prefixes, else with those that differ in shape.
         if (modrm < 0xc0 && prefixes.length > 0 && ![0, 4, 6].includes(modrm & 7)) continue;
@@ -74,7 +74,7 @@ const bytes = fc
     fc.constantFrom([], [0x0f]),
     fc.array(byte, { minLength: 16, maxLength: 16 }),
   )
-  .map(([prefixes, escape, rest]) => Uint8Array.of(...prefixes, ...escape, ...rest));
+  .map(([prefixes, escapes, rest]) => Uint8Array.of(...prefixes, ...escapes, ...rest));
 
 test('random bytes with up to sixteen prefixes', () => {
   fc.assert(

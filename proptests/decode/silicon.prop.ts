@@ -32,7 +32,7 @@ const PAGE_END = (
   'f0c78300 0f0a 0fae 0fae25 f30ffc 8e 8ec8 8e8b 8ef0 d9 d9d1 d90d 0f24 0f20'
 )
   .split(' ')
-  .concat(['66'.repeat(13) + '0f', '66'.repeat(14), '66'.repeat(14) + '0f', '66'.repeat(15)]);
+  .concat([`${'66'.repeat(13)}0f`, '66'.repeat(14), `${'66'.repeat(14)}0f`, '66'.repeat(15)]);
 
 const EXPECTED: Readonly<Record<number, string>> = {
   [DECODE_UD]: 'vector 6',

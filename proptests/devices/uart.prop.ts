@@ -283,7 +283,7 @@ test('at line rate a guest that does not read gets an overrun, one that reads in
   const full = machine('baud');
   full.out8(LCR, 0x03);
   full.out8(IIR, 0x01);
-  send(full, 'x'.repeat(16) + 'yz');
+  send(full, `${'x'.repeat(16)}yz`);
   full.run(Math.ceil(characterTicks * 19));
   assert.equal(full.in8(LSR) & 2, 2);
   text = '';

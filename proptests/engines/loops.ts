@@ -9,8 +9,8 @@ import { CODE, DATA } from './random-code.ts';
 const LOOPS: readonly [string, string][] = [
   [
     'a store into another block of a loop, now and then',
-    'top: test ecx, 7\n jnz skip\n add [place + 2], cl\nskip: mov eax, 1\n jmp place\nplace: add ebx, 0x100\n dec ' +
-      'ecx\n jnz top\nend: jmp end',
+    'top: test ecx, 7\n jnz skip\n add [place + 2], cl\nskip: mov eax, 1\n jmp place\nplace: add ebx, 0x100\n' +
+      ' dec ecx\n jnz top\nend: jmp end',
   ],
   [
     'a store into the other block of a loop',
@@ -18,33 +18,33 @@ const LOOPS: readonly [string, string][] = [
   ],
   [
     'compare equal and borrow',
-    'top: mov eax, ecx\n and eax, 3\n cmp eax, 2\n sbb edx, 5\n cmp eax, 2\n adc edi, 9\n dec ecx\n jnz top\nend: ' +
-      'jmp end',
+    'top: mov eax, ecx\n and eax, 3\n cmp eax, 2\n sbb edx, 5\n cmp eax, 2\n adc edi, 9\n dec ecx\n jnz top\n' +
+      'end: jmp end',
   ],
   [
     'divide with and without a high half',
-    'top: mov edx, ecx\n and edx, 1\n mov eax, ecx\n mov ebx, 77\n div ebx\n add edi, eax\n dec ecx\n jnz ' +
-      'top\nend: jmp end',
+    'top: mov edx, ecx\n and edx, 1\n mov eax, ecx\n mov ebx, 77\n div ebx\n add edi, eax\n dec ecx\n' +
+      ' jnz top\nend: jmp end',
   ],
   [
     'read, then write to a page that may be read-only',
-    'top: mov edx, [0x21ffc]\n mov eax, [esi]\n add edi, eax\n mov [esi], edi\n add esi, 64\n dec ecx\n jnz ' +
-      'top\nend: jmp end',
+    'top: mov edx, [0x21ffc]\n mov eax, [esi]\n add edi, eax\n mov [esi], edi\n add esi, 64\n dec ecx\n' +
+      ' jnz top\nend: jmp end',
   ],
   [
     'calls, returns and a repeated string',
-    'top: call work\n call work\n dec ebp\n jnz top\nend: jmp end\nwork: push esi\n push ecx\n mov ecx, 5\n rep ' +
-      'movsb\n pop ecx\n pop esi\n inc ebx\n ret',
+    'top: call work\n call work\n dec ebp\n jnz top\nend: jmp end\nwork: push esi\n push ecx\n mov ecx, 5\n' +
+      ' rep movsb\n pop ecx\n pop esi\n inc ebx\n ret',
   ],
   [
     'accesses at the end of a segment',
-    'top: mov eax, [fs:ebx + 0x70]\n add edi, eax\n inc ebx\n mov [fs:ebx + 0x60], edi\n mov [fs:ebx + 0x68], di\n ' +
-      'dec ecx\n jnz top\nend: jmp end',
+    'top: mov eax, [fs:ebx + 0x70]\n add edi, eax\n inc ebx\n mov [fs:ebx + 0x60], edi\n mov [fs:ebx + 0x68], di\n' +
+      ' dec ecx\n jnz top\nend: jmp end',
   ],
   [
     'bytes at the linear addresses where the TLB arithmetic overflows',
-    'top: mov al, [0x80020010]\n add edi, eax\n mov [0x80020011], al\n inc byte [0x80020010]\n add bl, ' +
-      '[0x80020011]\n dec ecx\n jnz top\nend: jmp end',
+    'top: mov al, [0x80020010]\n add edi, eax\n mov [0x80020011], al\n inc byte [0x80020010]\n' +
+      ' add bl, [0x80020011]\n dec ecx\n jnz top\nend: jmp end',
   ],
   [
     'unaligned and page-crossing accesses',

@@ -22,8 +22,8 @@ import { addF32, divideF32, multiplyF32, subtractF32 } from '../../src/core/cpu/
 import { addF64, divideF64, multiplyF64, subtractF64 } from '../../src/core/cpu/float/sse/sse-f64.ts';
 import { putF32, putF64 } from './values.ts';
 
-const caseCount = Number(process.env['REPRISE_CASES'] ?? 40_000);
-const seed = Number(process.env['REPRISE_SEED'] ?? 1);
+const caseCount = Number(process.env.REPRISE_CASES ?? 40_000);
+const seed = Number(process.env.REPRISE_SEED ?? 1);
 const environment = makeFloatEnvironment();
 const words = new Int32Array(8);
 const doubles = new Float64Array(words.buffer);

@@ -41,7 +41,7 @@ function bless(): void {
   writeFileSync(path, `${lines.join('\n')}\n`);
 }
 
-if (process.env['REPRISE_BLESS'] === '1') bless();
+if (process.env.REPRISE_BLESS === '1') bless();
 
 const requests = new Int32Array(REQUEST_WORDS);
 const answers = new Int32Array(ANSWER_WORDS);

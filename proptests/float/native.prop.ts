@@ -11,9 +11,9 @@ import { x87Operations } from './model-x87.ts';
 import { nativeFloat } from './native.ts';
 
 const operations = [...x87Operations, ...sseOperations];
-const caseCount = Number(process.env['REPRISE_CASES'] ?? 2000);
-const seedFirst = Number(process.env['REPRISE_SEED'] ?? 1);
-const only = process.env['REPRISE_OPERATION'];
+const caseCount = Number(process.env.REPRISE_CASES ?? 2000);
+const seedFirst = Number(process.env.REPRISE_SEED ?? 1);
+const only = process.env.REPRISE_OPERATION;
 const batchSize = 50_000;
 
 const native = nativeFloat();

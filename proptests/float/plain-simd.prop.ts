@@ -18,8 +18,8 @@ import { hex } from '../system/fixture.ts';
 import { comparePlain, readBytes, writeBytes } from './plain-bench.ts';
 import { putF32, putF64, putInteger } from './values.ts';
 
-const caseCount = Number(process.env['REPRISE_CASES'] ?? 250);
-const seed = Number(process.env['REPRISE_SEED'] ?? 1);
+const caseCount = Number(process.env.REPRISE_CASES ?? 250);
+const seed = Number(process.env.REPRISE_SEED ?? 1);
 const words = new Int32Array(4);
 const singles = new Float32Array(words.buffer);
 const doubles = new Float64Array(words.buffer);

@@ -33,8 +33,8 @@ import { hex, protectedBench } from '../system/fixture.ts';
 import { comparePlain, readBytes, writeBytes } from './plain-bench.ts';
 import { putF32, putF64, putF80, putInteger } from './values.ts';
 
-const caseCount = Number(process.env['REPRISE_CASES'] ?? 250);
-const seed = Number(process.env['REPRISE_SEED'] ?? 1);
+const caseCount = Number(process.env.REPRISE_CASES ?? 250);
+const seed = Number(process.env.REPRISE_SEED ?? 1);
 const words = new Int32Array(4);
 
 const REGISTERS = ['FADD', 'FMUL', 'FSUB', 'FSUBR', 'FDIV', 'FDIVR'];

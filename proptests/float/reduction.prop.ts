@@ -16,8 +16,8 @@ import { cosineF80, sineF80, tangentF80 } from '../../src/core/cpu/float/x87/f80
 import { ANSWER_WORDS, askNative, nativeFloat, REQUEST, REQUEST_WORDS } from './native.ts';
 
 const CONTROL = 0x37f;
-const caseCount = Number(process.env['REPRISE_CASES'] ?? 10_300);
-const seed = Number(process.env['REPRISE_SEED'] ?? 1);
+const caseCount = Number(process.env.REPRISE_CASES ?? 10_300);
+const seed = Number(process.env.REPRISE_SEED ?? 1);
 const environment = makeFloatEnvironment();
 useControlWord(environment, CONTROL);
 const pushed = makeF80();

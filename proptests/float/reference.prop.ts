@@ -131,8 +131,8 @@ function round(value: Rational, format: Format, rounding: number): Rounded {
   return { sign, significand, exponent: quantum, flags, up: upward, infinite: false };
 }
 
-const caseCount = Number(process.env['REPRISE_CASES'] ?? 1500);
-const seed = Number(process.env['REPRISE_SEED'] ?? 1);
+const caseCount = Number(process.env.REPRISE_CASES ?? 1500);
+const seed = Number(process.env.REPRISE_SEED ?? 1);
 const environment: FloatEnvironment = makeFloatEnvironment();
 
 function begin(random: Random): void {

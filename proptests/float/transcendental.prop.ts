@@ -30,9 +30,9 @@ import {
 import { compareTranscendental, makeTranscendentalRequests, transcendentals } from './model-transcendental.ts';
 import { ANSWER_WORDS, askNative, nativeFloat, REQUEST_WORDS } from './native.ts';
 
-const caseCount = Number(process.env['REPRISE_CASES'] ?? 1500);
-const seed = Number(process.env['REPRISE_SEED'] ?? 1);
-const only = process.env['REPRISE_OPERATION'];
+const caseCount = Number(process.env.REPRISE_CASES ?? 1500);
+const seed = Number(process.env.REPRISE_SEED ?? 1);
+const only = process.env.REPRISE_OPERATION;
 const native = nativeFloat();
 
 for (const instruction of transcendentals) {

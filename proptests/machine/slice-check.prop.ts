@@ -45,7 +45,14 @@ function loopingMachine(meddle: (cpu: Cpu) => void): Machine {
 
 const slices: readonly (readonly [what: string, meddle: (cpu: Cpu) => void, says: RegExp])[] = [
   ['runs too far', (cpu) => (cpu.left = -1), /a slice of 1000 ticks at tick 0: 1001 ticks passed/],
-  ['hides it by moving the end', (cpu) => [(cpu.left = -1), (cpu.deadlineTick -= 1)], /beyond the end of the slice/],
+  [
+    'hides it by moving the end',
+    (cpu) => {
+      cpu.left = -1;
+      cpu.deadlineTick -= 1;
+    },
+    /beyond the end of the slice/,
+  ],
   ['goes back in time', (cpu) => (cpu.left = 1001), /-1 ticks passed/],
   ['does nothing and asks for nothing', (cpu) => (cpu.left = 1000), /nothing was done/],
   ['faults without a vector', (cpu) => (cpu.exitRequest |= EXIT_FAULT), /the fault has no vector/],

@@ -65,7 +65,7 @@ interface Constant {
 const isProgram = (path: string): boolean => /^(src|tiers)\//.test(path) && !path.endsWith('.prop.ts');
 
 /** The value of an initialiser that is a literal, or two of them and an operator; undefined for anything else. */
-function valueOf(tokens: readonly Token[]): number | undefined {
+function literalValue(tokens: readonly Token[]): number | undefined {
   const isNegative = tokens[0]?.text === '-';
   const [first, operator, second, ...more] = isNegative ? tokens.slice(1) : tokens;
   if (first?.kind !== 'number' || more.length > 0) return undefined;
@@ -103,7 +103,7 @@ function constantsOf({ path, code }: Source): Constant[] {
     if (!isDeclaring || (before !== 'const' && before !== ',') || !/^[A-Z][A-Z\d_]*$/.test(text)) continue;
     if (code[at + 1]?.text !== '=') continue;
     const end = code.findIndex((token, index) => index > at && (token.text === ';' || token.text === ','));
-    const value = valueOf(code.slice(at + 2, end));
+    const value = literalValue(code.slice(at + 2, end));
     if (value !== undefined) found.push({ path, line, name: text, value, isExported });
   }
   return found;

@@ -359,7 +359,7 @@ export class Program {
       const from = `[${CONSTANTS + 4 * dice.below(CONSTANT_COUNT)}]`;
       push(`fild dword ${from}\nfild word ${crooked}`);
       push(
-        `${dice.pick(['fadd', 'fmul', 'fsub', 'fdivr'])} ${dice.pick(['st1', 'dword ' + from, 'qword ' + crooked])}`,
+        `${dice.pick(['fadd', 'fmul', 'fsub', 'fdivr'])} ${dice.pick(['st1', `dword ${from}`, `qword ${crooked}`])}`,
       );
       push(dice.pick(['fxch st1', 'fchs', 'fcom st1', 'fucomi st1', 'fabs', 'fld st0\nfstp st2']));
       if (dice.below(3) === 0) {

@@ -90,12 +90,12 @@ export function buildTemplate(monitor: Monitor): DataView {
   segment(at.DATA16, 0x20000, 0xffff, 0x93, 0);
   segment(at.TSS_SELECTOR, at.TSS, at.TSS_LIMIT, 0x89, 0);
   segment(at.LDT_SELECTOR, at.LDT, at.LDT_ENTRIES * 8 - 1, 0x82, 0);
-  [at.CODE1, at.CODE2, at.CODE3].forEach((selector) => {
+  for (const selector of [at.CODE1, at.CODE2, at.CODE3]) {
     segment(selector, 0, 0xfffff, 0x9b | ((selector & 3) << 5), 0xc);
-  });
-  [at.DATA1, at.DATA2, at.DATA3].forEach((selector) => {
+  }
+  for (const selector of [at.DATA1, at.DATA2, at.DATA3]) {
     segment(selector, 0, 0xfffff, 0x93 | ((selector & 3) << 5), 0xc);
-  });
+  }
   segment(at.CONFORMING0, 0, 0xfffff, 0x9f, 0xc);
   segment(at.TSS_B_SELECTOR, at.TSS_B, 0x67, 0x89, 0);
   segment(at.TSS16_SELECTOR, at.TSS16, 0x2b, 0x81, 0);

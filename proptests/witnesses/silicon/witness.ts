@@ -131,7 +131,7 @@ export function witnessAvailable(): string | null {
 }
 
 function findOut(): string {
-  if (process.env['REPRISE_WITNESS'] === 'off') return 'REPRISE_WITNESS=off';
+  if (process.env.REPRISE_WITNESS === 'off') return 'REPRISE_WITNESS=off';
   const built = build();
   if ('reason' in built) return built.reason;
   const probe = probeCase();

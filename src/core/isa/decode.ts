@@ -489,10 +489,10 @@ export function formAt(bytes: Uint8Array, index: number, available: number): For
     else if (byte === 0xf3) prefixClass = 2;
     else if (byte === 0x66) prefixClass = prefixClass === 0 ? 1 : prefixClass;
     else if (![0x67, 0xf0, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65].includes(byte)) {
-      const escape = byte === 0x0f;
-      const entry = OPCODES[((escape ? 256 + bytes[at + 1] : byte) << 2) | prefixClass];
+      const isEscape = byte === 0x0f;
+      const entry = OPCODES[((isEscape ? 256 + bytes[at + 1] : byte) << 2) | prefixClass];
       if ((entry & 1) === 0) return FORMS[entry >> 1];
-      return FORMS[MODRM[(entry >> 1) + modrmEntry(bytes[at + (escape ? 2 : 1)])]];
+      return FORMS[MODRM[(entry >> 1) + modrmEntry(bytes[at + (isEscape ? 2 : 1)])]];
     }
   }
   return undefined;

@@ -181,8 +181,8 @@ function parseForm(name: OpName, text: string): Form {
     prefix = tokens[0] === 'NP' ? 0 : Number.parseInt(tokens[0], 16);
     at++;
   }
-  const escape = tokens[at] === '0F';
-  if (escape) at++;
+  const isEscape = tokens[at] === '0F';
+  if (isEscape) at++;
   const opcodeMatch = /^([0-9A-F]{2})(?:\+(r|cc))?$/.exec(tokens[at++] ?? '') ?? bad();
   const fixedMatch = /^([0-9A-F]{2})(\+i)?$/.exec(tokens[at] ?? '');
   if (fixedMatch !== null) at++;
@@ -197,7 +197,7 @@ function parseForm(name: OpName, text: string): Form {
     name,
     text,
     prefix,
-    escape,
+    escape: isEscape,
     opcode: Number.parseInt(opcodeMatch[1], 16),
     low: (opcodeMatch[2] ?? '') as Form['low'],
     modrm: fixedMatch !== null || digitMatch !== null,

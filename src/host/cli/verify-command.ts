@@ -81,7 +81,7 @@ async function verifyFile(
   log: ReturnType<typeof openLogFile>,
 ): Promise<number> {
   const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`verify: ${text}`) });
-  const out = args.text('out') ?? path.replace(/\.rlog$/, '') + '.difference';
+  const out = args.text('out') ?? `${path.replace(/\.rlog$/, '')}.difference`;
   checkFree(out);
   const witnesses = await loadWitnesses(names);
   const interval = args.number('interval');

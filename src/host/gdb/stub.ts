@@ -156,7 +156,8 @@ export class GdbStub {
     const events: InputEvent[] = [];
     let at = 0;
     for (const [index, register] of REGISTERS.entries()) {
-      const bytes = all.subarray(at, (at += register.bits / 8));
+      const bytes = all.subarray(at, at + register.bits / 8);
+      at += bytes.length;
       if (!bytes.equals(readRegister(this.cpu, register))) events.push(this.editOf(index, bytes));
     }
     this.target.write(events);
