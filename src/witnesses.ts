@@ -118,11 +118,12 @@ export async function explainSuspect(lockstep: Lockstep, found: FirstDifference)
         : `It shows once the pass ${passes[count - 1].name} has run (pass ${count} of ${passes.length}).`,
     );
   } else lines.push('It does not show in code that is compiled at first sight: the passes cannot be told apart.');
-  const explained = explainTiers(bytesOf(found.piece), found.instruction.bits, passes);
+  const emitters = engine instanceof CompilingEngine ? [engine.backend] : undefined;
+  const explained = explainTiers(bytesOf(found.piece), found.instruction.bits, passes, emitters);
   if (explained === null) return lines.join('\n');
   lines.push('', '-- IR as lifted', explained.lifted.trimEnd());
   for (const { name, text } of explained.passes) lines.push('', `-- IR after ${name}`, text.trimEnd());
-  lines.push('', '-- JavaScript', explained.javascript.trimEnd());
+  for (const { name, text } of explained.compiled) lines.push('', `-- ${name}`, text.trimEnd());
   return lines.join('\n');
 }
 

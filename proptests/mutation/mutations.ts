@@ -132,6 +132,8 @@ export const MUTATIONS: readonly Mutation[] = [
       at(/^CMOVCC/),
     ],
     ['// SETCC_R8', '? 1 : 0', '? -1 : 0', 'SETcc gives FFh', at(/^SETCC/)],
+    ['// MUL_R', 'm32[EDX] = high', 'm32[EDX] = high + 1', 'MUL leaves a wrong high half', at(/^MUL /)],
+    ['function rotateRight', '(result >>> 30)', '(result >>> 29)', 'ROR: OF from the wrong bit', at(/^ROR /)],
     ['// JB', ': carry(cpu) !== 0', ': carry(cpu) === 0', 'JB inverted unless after CMP', at(/^JCC\.b /)],
     ['// JLE', '<= m32[CC_SRC]', '< m32[CC_SRC]', 'JLE does not jump when equal', flagsReadBy(/^JCC\.le /)],
     ['// JBE', '<= m32[CC_SRC]', '< m32[CC_SRC]', 'JBE does not jump when equal', flagsReadBy(/^JCC\.be /)],

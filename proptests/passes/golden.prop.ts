@@ -35,8 +35,9 @@ function render(source: string): string {
     .split('\n')
     .map((line) => `; ${line}`.trimEnd())
     .join('\n');
-  const { lifted, optimised, javascript } = explained;
-  return `${comment}\n\n; lifted\n${lifted}\n; optimised\n${optimised}\n; javascript\n${javascript}\n`;
+  const { lifted, optimised } = explained;
+  const compiled = explained.compiled.map(({ name, text }) => `\n; ${name.toLowerCase()}\n${text}\n`).join('');
+  return `${comment}\n\n; lifted\n${lifted}\n; optimised\n${optimised}${compiled}`;
 }
 
 for (const name of readdirSync(folder).filter((file) => file.endsWith('.ir'))) {

@@ -13,6 +13,7 @@ import type { Cpu } from '../../src/core/state/cpu.ts';
 import * as header from './blocks.ts';
 import type { BlockCache } from './blocks.ts';
 import { HANDLER_TABLE } from './handlers.ts';
+import { multiplyHigh } from './handlers/multiply.ts';
 import * as above from './tier-above.ts';
 
 // V8 reads an imported constant from its module each time, with checks, even in optimised code; one of this module
@@ -100,6 +101,21 @@ function shiftRight(cpu: Cpu, value: number, count: number): number {
 function shiftArithmetic(cpu: Cpu, value: number, count: number): number {
   const result = value >> count;
   setLazy(cpu, CC_SZP32, result, AF | ((value >> (count - 1)) & 1));
+  return result;
+}
+
+// Rotations by 1–31 change CF and OF alone (SDM 2, ROL).
+
+function rotateLeft(cpu: Cpu, value: number, count: number): number {
+  const result = (value << count) | (value >>> (32 - count));
+  changeFlags(cpu, CF | OF, (result & 1) | ((((result >>> 31) ^ result) & 1) << 11));
+  return result;
+}
+
+function rotateRight(cpu: Cpu, value: number, count: number): number {
+  const result = (value >>> count) | (value << (32 - count));
+  const top = result >>> 31;
+  changeFlags(cpu, CF | OF, top | ((top ^ ((result >>> 30) & 1)) << 11));
   return result;
 }
 
@@ -812,7 +828,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
           pc += RECORD_WORDS;
           continue dispatch;
         }
-        case 86: {
+        case 85: {
           // CMP_R8_M8
           const address =
             (m32[code[pc + R_EA] & 15] +
@@ -1106,19 +1122,42 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
         }
         case 48: {
           // SHL_R_I
-          m32[code[pc + R_A]] = shiftLeft(cpu, m32[code[pc + R_A]], code[pc + R_B]);
+          m32[code[pc + R_A]] = shiftLeft(cpu, m32[code[pc + R_A]], code[pc + R_IMM] & 31);
           pc += RECORD_WORDS;
           continue dispatch;
         }
         case 49: {
           // SHR_R_I
-          m32[code[pc + R_A]] = shiftRight(cpu, m32[code[pc + R_A]], code[pc + R_B]);
+          m32[code[pc + R_A]] = shiftRight(cpu, m32[code[pc + R_A]], code[pc + R_IMM] & 31);
           pc += RECORD_WORDS;
           continue dispatch;
         }
         case 50: {
           // SAR_R_I
-          m32[code[pc + R_A]] = shiftArithmetic(cpu, m32[code[pc + R_A]], code[pc + R_B]);
+          m32[code[pc + R_A]] = shiftArithmetic(cpu, m32[code[pc + R_A]], code[pc + R_IMM] & 31);
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case 77: {
+          // ROL_R_I
+          m32[code[pc + R_A]] = rotateLeft(cpu, m32[code[pc + R_A]], code[pc + R_IMM] & 31);
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case 78: {
+          // ROR_R_I
+          m32[code[pc + R_A]] = rotateRight(cpu, m32[code[pc + R_A]], code[pc + R_IMM] & 31);
+          pc += RECORD_WORDS;
+          continue dispatch;
+        }
+        case 84: {
+          // MUL_R
+          const first = m32[EAX];
+          const second = m32[code[pc + R_A]];
+          const high = multiplyHigh(first, second);
+          m32[EAX] = Math.imul(first, second);
+          m32[EDX] = high;
+          changeFlags(cpu, CF | OF, high !== 0 ? CF | OF : 0);
           pc += RECORD_WORDS;
           continue dispatch;
         }
@@ -1160,7 +1199,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
               ]) |
             0;
           continue enter;
-        case 99: // JAE
+        case 99: // JNB
           eip =
             (blockEip +
               code[
@@ -1171,13 +1210,13 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
               ]) |
             0;
           continue enter;
-        case 100: // JE
+        case 100: // JZ
           eip =
             (blockEip +
               code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & ZF) !== 0 : m32[CC_DST] === 0) ? R_DISP : R_A)]) |
             0;
           continue enter;
-        case 101: // JNE
+        case 101: // JNZ
           eip =
             (blockEip +
               code[pc + ((m32[CC_OP] === CC_EFLAGS ? (m32[EFLAGS] & ZF) !== 0 : m32[CC_DST] === 0) ? R_A : R_DISP)]) |
@@ -1198,7 +1237,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
               ]) |
             0;
           continue enter;
-        case 103: // JA
+        case 103: // JNBE
           eip =
             (blockEip +
               code[
@@ -1242,7 +1281,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
               ]) |
             0;
           continue enter;
-        case 109: // JGE
+        case 109: // JNL
           eip =
             (blockEip +
               code[
@@ -1264,7 +1303,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
               ]) |
             0;
           continue enter;
-        case 111: // JG
+        case 111: // JNLE
           eip =
             (blockEip +
               code[

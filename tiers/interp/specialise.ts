@@ -1,9 +1,11 @@
 // Which decoded forms the interpreter's loop executes inline, and under which number. Everything else
 // is number 0: the row's handler. Only forms whose plain path needs no segment arithmetic qualify
 // (flat data, 32-bit addresses); the inlined case falls back to the handler whenever anything is not plain.
-// A source operand is made uniform here: value = register[R_B] + R_IMM, with the zero register for an
-// immediate and 0 for a register, so one case serves both forms.
+// The record stays as the decoder made it (a source is register[R_B] + R_IMM, one of which is 0, so that one case
+// serves registers and immediates) but for direct near branches: their two places are worked out here, since where
+// in its block an instruction stands is known only then.
 
+import { CONDITIONS } from '../../src/core/base/names.ts';
 import { OP, type OpName } from '../../src/core/isa/ops.ts';
 import {
   KIND_IMMEDIATE,
@@ -21,6 +23,7 @@ import {
   R_B,
   R_DISP,
   R_EA,
+  R_HOT,
   R_IMM,
   R_META,
   R_POSITION,
@@ -28,7 +31,7 @@ import {
   SIZE_32,
   SIZE_8,
 } from '../../src/core/isa/record.ts';
-import { DS, ES, MODE_CS32, MODE_FLAT_CODE, MODE_FLAT_DATA, MODE_SS32, SS, ZERO } from '../../src/core/state/layout.ts';
+import { DS, ES, MODE_CS32, MODE_FLAT_CODE, MODE_FLAT_DATA, MODE_SS32, SS } from '../../src/core/state/layout.ts';
 
 export const HOT_COLD = 0;
 /** Pseudo-record behind the last instruction of a block. */
@@ -119,8 +122,7 @@ export const HOT = {
   ADD_R8_S8: 82,
   SUB_R8_S8: 83,
   MUL_R: 84,
-  MOVZX_R_M8_SIB: 85,
-  CMP_R8_M8: 86,
+  CMP_R8_M8: 85,
   /** HOT.JCC + condition code. */
   JCC: 96,
 } as const;
@@ -182,7 +184,32 @@ const SHIFTS_CL: Partial<Record<number, number>> = {
   [OP.SAR]: HOT.SAR_R_CL,
 };
 
-/** The number for the record at `pc`, whose R_POSITION is set; may rewrite operand words that handlers do not read. */
+const NAMES: readonly string[] = Object.entries(HOT).reduce<string[]>((names, [name, number]) => {
+  names[number] = name;
+  return names;
+}, []);
+
+/** For people: the inlined case of a specialised record, and what it reads that the decoder did not write. */
+export function hotText(code: Int32Array, pc: number): string {
+  const hot = code[pc + R_HOT];
+  if (hot === HOT_COLD) return 'none: the handler';
+  const isConditional = hot >= HOT.JCC;
+  if (!isConditional && hot !== HOT.JMP && hot !== HOT.CALL) return NAMES[hot];
+  const target = `to block ${signed(code[pc + R_DISP])}`;
+  if (isConditional) return `JCC.${CONDITIONS[hot - HOT.JCC]}, ${target}, otherwise block ${signed(code[pc + R_A])}`;
+  return hot === HOT.JMP ? `JMP, ${target}` : `CALL, ${target}, back to block ${signed(code[pc + R_A])}`;
+}
+
+const signed = (value: number): string => (value < 0 ? `- ${-value}` : `+ ${value}`);
+
+/** R_A and R_DISP of a direct near branch: what follows and the target, relative to the start of the block. */
+function branchPlaces(code: Int32Array, pc: number): void {
+  const after = (code[pc + R_POSITION] & 0xffff) + (code[pc + R_POSITION] >>> 16);
+  code[pc + R_A] = after;
+  code[pc + R_DISP] = (after + code[pc + R_IMM]) | 0;
+}
+
+/** The number for the record at `pc`, whose R_POSITION is set; prepares direct near branches (record.ts). */
 export function specialise(code: Int32Array, pc: number, mode: number): number {
   const meta = code[pc + R_META];
   if ((mode & MODE_CS32) === 0 || (meta & META_LOCK) !== 0) return HOT_COLD;
@@ -199,22 +226,19 @@ export function specialise(code: Int32Array, pc: number, mode: number): number {
   if (memory && (meta & META_ADDRSIZE_32) === 0) return HOT_COLD;
   const flatStack = (mode & (MODE_FLAT_DATA | MODE_SS32)) === (MODE_FLAT_DATA | MODE_SS32);
   const size32 = (meta & META_OPSIZE_32) !== 0;
-  const after = (code[pc + R_POSITION] & 0xffff) + (code[pc + R_POSITION] >>> 16);
 
   switch (op) {
     case OP.JCC:
       if (!size32 || (mode & MODE_FLAT_CODE) === 0) return HOT_COLD;
-      code[pc + R_A] = after; // fall-through and target, relative to the block's start
-      code[pc + R_DISP] = (after + code[pc + R_IMM]) | 0;
+      branchPlaces(code, pc);
       return HOT.JCC + code[pc + R_B];
     case OP.JMP:
       if (!size32 || (mode & MODE_FLAT_CODE) === 0) return HOT_COLD;
-      code[pc + R_DISP] = (after + code[pc + R_IMM]) | 0;
+      branchPlaces(code, pc);
       return HOT.JMP;
     case OP.CALL:
       if (!size32 || !flatStack || (mode & MODE_FLAT_CODE) === 0) return HOT_COLD;
-      code[pc + R_DISP] = (after + code[pc + R_IMM]) | 0;
-      code[pc + R_A] = after;
+      branchPlaces(code, pc);
       return HOT.CALL;
     case OP.CALL_IND:
     case OP.JMP_IND:
@@ -226,11 +250,7 @@ export function specialise(code: Int32Array, pc: number, mode: number): number {
       return size32 && flatStack ? HOT.LEAVE : HOT_COLD;
     case OP.PUSH:
       if (!size32 || !flatStack) return HOT_COLD;
-      if (kindA === KIND_IMMEDIATE) {
-        code[pc + R_A] = ZERO;
-        return HOT.PUSH_S;
-      }
-      if (kindA === KIND_REGISTER) code[pc + R_IMM] = 0;
+      if (kindA === KIND_IMMEDIATE) return HOT.PUSH_S;
       break;
     case OP.POP:
       if (!size32 || !flatStack || kindA !== KIND_REGISTER) return HOT_COLD;
@@ -264,10 +284,7 @@ export function specialise(code: Int32Array, pc: number, mode: number): number {
     case OP.ROR: {
       if (sizeA !== SIZE_32 || kindA !== KIND_REGISTER) return HOT_COLD;
       if (kindB !== KIND_IMMEDIATE) return SHIFTS_CL[op] ?? HOT_COLD;
-      const count = code[pc + R_IMM] & 31;
-      if (count === 0) return HOT_COLD;
-      code[pc + R_B] = count; // handlers read the count from R_IMM
-      return SHIFTS_I[op] ?? HOT_COLD;
+      return (code[pc + R_IMM] & 31) === 0 ? HOT_COLD : (SHIFTS_I[op] ?? HOT_COLD);
     }
     case OP.MOV:
       if (sizeA === SIZE_8) {
@@ -292,12 +309,5 @@ export function specialise(code: Int32Array, pc: number, mode: number): number {
   }
   if (kindA === KIND_REGISTER && kindB === KIND_MEMORY) return form.RM ?? HOT_COLD;
   const hot = (kindA === KIND_REGISTER ? form.RS : kindA === KIND_MEMORY ? form.MS : undefined) ?? HOT_COLD;
-  if (hot === HOT_COLD || (kindB !== KIND_REGISTER && kindB !== KIND_IMMEDIATE)) return HOT_COLD;
-  if (sizeA === SIZE_32) {
-    if (kindB === KIND_IMMEDIATE) code[pc + R_B] = ZERO;
-    else code[pc + R_IMM] = 0;
-  } else if (kindB === KIND_IMMEDIATE) {
-    code[pc + R_B] = ZERO; // 8-bit: ZERO means "take the immediate"
-  }
-  return hot;
+  return kindB === KIND_REGISTER || kindB === KIND_IMMEDIATE ? hot : HOT_COLD;
 }

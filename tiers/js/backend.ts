@@ -1,7 +1,6 @@
 // The backend that prints JavaScript: one region a function, at once. V8 runs each new function slowly at first and
 // optimises it when it is hot, but not when it is big; so it pays for the hottest code (ARCHITECTURE.md, Measured).
 
-import type { IrFunction } from '../ir/ir.ts';
 import type {
   Backend,
   BackendFactory,
@@ -24,8 +23,15 @@ const LIMITS: BackendLimits = { blocks: 250, instructions: 5000, batch: 1 };
  */
 const REHEARSED_CHARACTERS = 50;
 
-export class JsBackend implements Backend {
-  readonly name = 'js';
+/** What there is to say without compiling anything. */
+export const JS_EMITTER: Pick<Backend, 'name' | 'text'> = {
+  name: 'JavaScript',
+  text: (fn) => emitFunction(fn, NAMES),
+};
+
+class JsBackend implements Backend {
+  readonly name = JS_EMITTER.name;
+  readonly text = JS_EMITTER.text;
   readonly limits = LIMITS;
   private readonly runtime: Runtime;
   private readonly lift: Lift;
@@ -50,10 +56,6 @@ export class JsBackend implements Backend {
       size: source.length,
       release: () => {},
     };
-  }
-
-  text(fn: IrFunction): string {
-    return emitFunction(fn, NAMES);
   }
 }
 

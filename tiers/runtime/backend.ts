@@ -68,6 +68,7 @@ export interface BackendLimits {
 }
 
 export interface Backend {
+  /** What people call what it makes, as a heading: `JavaScript`. */
   readonly name: string;
   readonly limits: BackendLimits;
   /**

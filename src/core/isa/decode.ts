@@ -28,6 +28,7 @@ import {
   SIZE_16,
   SIZE_32,
 } from './record.ts';
+import { ZERO } from '../state/layout.ts';
 
 /** The window ends inside the instruction: fetch more bytes, or fault as the fetch does. */
 export const DECODE_TRUNCATED = -1;
@@ -122,6 +123,8 @@ function sourceOf(operand: Operand | undefined): number {
   if (operand.place === 'rm') return FROM_RM;
   if (operand.place === 'reg') return FROM_REG;
   if (operand.place === 'opcode') return FROM_OPCODE;
+  // Register plus immediate is then the value of either.
+  if (operand.place === 'immediate') return FROM_CONSTANT | (ZERO << 3);
   return FROM_CONSTANT | (operand.place === 'constant' ? operand.number << 3 : 0);
 }
 

@@ -8,18 +8,28 @@ export const INSTRUCTION_BYTES_MAX = 15;
 /** Words per instruction. */
 export const RECORD_WORDS = 8;
 
-/** Number of the interpreter's inlined case; 0 = call the row's handler. Set by the interpreter, not the decoder. */
+/**
+ * Number of the interpreter's inlined case; 0 = call the row's handler. Set by the interpreter, not the decoder
+ * (tiers/interp/specialise.ts). Besides it the interpreter sets R_A and R_DISP of the direct near branches that it
+ * inlines (see there), whose only operand is their displacement in R_IMM: handlers, lifters and texts do not read them.
+ */
 export const R_HOT = 0;
-/** Operand 0 (the destination): register number, or the meaning its kind gives it. */
+/**
+ * Operand 0 (the destination): register number, or the meaning its kind gives it; ZERO for an immediate, 0 for memory.
+ * JCC, JMP and CALL with an inlined case: place of what follows, relative to the start of the block.
+ */
 export const R_A = 1;
-/** Operand 1 (the source). JCC and SETCC: the condition code 0–15 (the manual's tttn). */
+/** Operand 1 (the source), likewise. JCC and SETCC: the condition code 0–15 (the manual's tttn). */
 export const R_B = 2;
 /**
- * Immediate, extended as the row says; branch displacement; CMOVCC: the condition code. ENTER: size | level << 16. x87:
- * FOP.
+ * Immediate, extended as the row says; branch displacement; CMOVCC: the condition code. ENTER: size | level << 16.
+ * x87: FOP. 0 when there is none, so that of an operand in R_B (or R_A) that is no memory register + R_IMM is the value.
  */
 export const R_IMM = 3;
-/** Memory displacement, sign-extended; selector of far pointers. */
+/**
+ * Memory displacement, sign-extended; selector of far pointers. JCC, JMP and CALL with an inlined case: place of the
+ * target, relative to the start of the block.
+ */
 export const R_DISP = 4;
 /** Effective address: base | index<<4 | scale<<8 | segment<<12 | EA_16 (base and index 8 = none). */
 export const R_EA = 5;

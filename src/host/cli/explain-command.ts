@@ -55,7 +55,9 @@ export async function explainCommand(args: Arguments): Promise<number> {
     const passes = tiers.passes
       .map(({ name, text }, i) => `\n${i === last ? 'Optimised IR, after' : 'IR after'} ${name}\n${text}`)
       .join('');
-    process.stdout.write(`\nIR\n${tiers.lifted}${passes}\nJavaScript\n${tiers.javascript}\n`);
+    const compiled = tiers.compiled.map(({ name, text }) => `\n${name}\n${text}\n`).join('');
+    const inlined = tiers.inlined.join('\n');
+    process.stdout.write(`\nCases of the interpreter\n${inlined}\n\nIR\n${tiers.lifted}${passes}${compiled}`);
   }
   return 0;
 }
