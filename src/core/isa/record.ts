@@ -23,7 +23,7 @@ export const R_A = 1;
 export const R_B = 2;
 /**
  * Immediate, extended as the row says; branch displacement; CMOVCC: the condition code. ENTER: size | level << 16.
- * x87: FOP. 0 when there is none, so that of an operand in R_B (or R_A) that is no memory register + R_IMM is the value.
+ * x87: FOP. 0 when there is none, so that an operand in R_B (or R_A) that is no memory is register + R_IMM.
  */
 export const R_IMM = 3;
 /**
