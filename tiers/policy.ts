@@ -64,7 +64,7 @@ export const WASM_POLICY: TierPolicy = { ...JS_POLICY, cache: 65_536, wait: 200_
 /**
  * Interprets what is cold and compiles what is hot.
  * The first functions are made as early as those of js: the inner loop itself is slow until V8 has compiled it, and a
- * short guest has no time to lose. Later ones must pay for V8's compiling them too (ARCHITECTURE.md, Measured).
+ * short guest has no time to lose. Later ones must pay for V8's compiling them too (MEASUREMENTS.md).
  */
 export const TIERED_POLICY: TierPolicy = {
   ...JS_POLICY,

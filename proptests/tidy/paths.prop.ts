@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkProse } from './paths.ts';
+import { checkIndex, checkProse } from './paths.ts';
 
 const tree = {
   'src/core/cpu/system/paging.ts': '',
@@ -62,4 +62,12 @@ test('documents outside the repository are not named', () => {
     assert.ok(rulesOf('a.md', text).includes('1 outside document'), text);
   }
   assert.deepEqual(rulesOf('src/a.ts', '// By design, and in the style of the manual.'), []);
+});
+
+test('every folder of tests stands in the index', () => {
+  const folders = { 'proptests/log/a.prop.ts': '', 'proptests/witnesses/silicon/b.ts': '', 'proptests/run.mjs': '' };
+  const messages = (index: string): string[] =>
+    checkIndex(new Map(Object.entries({ ...folders, 'proptests/README.md': index }))).map(({ message }) => message);
+  assert.deepEqual(messages('- **log:** logs.\n[witnesses/silicon](witnesses/silicon/README.md)'), []);
+  assert.deepEqual(messages('- **logs:** logs. `witnesses`'), ['proptests/log has no line in it']);
 });

@@ -69,6 +69,22 @@ class Places {
   }
 }
 
+/** proptests/README.md is an index: every folder there stands in it. What it names exists, as in any document. */
+export function checkIndex(tree: Tree): Violation[] {
+  const path = 'proptests/README.md';
+  const index = tree.get(path);
+  if (index === undefined) return [];
+  const folders = new Set<string>();
+  for (const file of tree.keys()) {
+    const folder = /^proptests\/([\w-]+)\//.exec(file)?.[1];
+    if (folder !== undefined) folders.add(folder);
+  }
+  const listed = new Set(index.match(/(?<=\*\*|`|\[)[\w-]+(?=:\*\*|`|\/)/g));
+  return [...folders]
+    .filter((folder) => !listed.has(folder))
+    .map((folder) => ({ path, line: 1, rule: 'index', message: `proptests/${folder} has no line in it` }));
+}
+
 export function checkProse(tree: Tree): Violation[] {
   const places = new Places(tree.keys());
   const violations: Violation[] = [];

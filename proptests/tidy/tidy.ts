@@ -6,7 +6,7 @@
  * Rules look at tokens (tokens.ts), never at raw text, except those about lines and paths.
  */
 import { checkFacts } from './facts.ts';
-import { checkProse } from './paths.ts';
+import { checkIndex, checkProse } from './paths.ts';
 import { type ImportedModule, importsOf, type Token, tokenize } from './tokens.ts';
 
 /** Path with forward slashes, relative to the root, to text. */
@@ -462,6 +462,7 @@ export function tidy(tree: Tree, longAllowed: Readonly<Record<string, string>> =
     ...sources.flatMap(checkShape),
     ...checkLines(tree, longAllowed),
     ...checkProse(tree),
+    ...checkIndex(tree),
     ...checkFacts(sources),
   ];
   const order = (violation: Violation): string => `${violation.path}:${String(violation.line).padStart(6, '0')}`;

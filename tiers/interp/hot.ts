@@ -17,7 +17,7 @@ import { multiplyHigh } from './handlers/multiply.ts';
 import * as above from './tier-above.ts';
 
 // V8 reads an imported constant from its module each time, with checks, even in optimised code; one of this module
-// becomes part of the code. 1.5 times the speed of the loop (ARCHITECTURE.md).
+// becomes part of the code. 1.5 times the speed of the loop (MEASUREMENTS.md).
 const {
   CC_ADC32,
   CC_ADD32,

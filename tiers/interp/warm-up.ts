@@ -2,7 +2,7 @@
 // hot and treats cases that never ran as impossible: the first guest that needs one throws the compiled
 // loop away, and a loop of that size takes a second to compile again. So the first interpreter of a
 // process runs a little program that reaches each case with small, large and negative values, on a
-// processor of its own. Nothing of it can be seen by a guest. Measured on the Debian boot: see ARCHITECTURE.
+// processor of its own. Nothing of it can be seen by a guest. Measured on the Debian boot: see MEASUREMENTS.md.
 
 import { CONDITIONS } from '../../src/core/base/names.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';

@@ -1,5 +1,5 @@
 // The backend that prints JavaScript: one region a function, at once. V8 runs each new function slowly at first and
-// optimises it when it is hot, but not when it is big; so it pays for the hottest code (ARCHITECTURE.md, Measured).
+// optimises it when it is hot, but not when it is big; so it pays for the hottest code (MEASUREMENTS.md).
 
 import type {
   Backend,

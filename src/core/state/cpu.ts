@@ -9,7 +9,7 @@ import type { Memory } from '../memory/memory.ts';
 import { TableNotes } from './table-notes.ts';
 import { TlbList } from './tlb-list.ts';
 
-// Constants of this module: V8 checks imported ones at each use (ARCHITECTURE.md, Measured).
+// Constants of this module: V8 checks imported ones at each use (MEASUREMENTS.md).
 const { EIP, EXIT_REQUEST, LEFT, RAM_BASE, TICK_F64, ZERO } = layout;
 
 /** Why an engine must leave after the current instruction (bits of Cpu.exitRequest). */
