@@ -5,7 +5,8 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -112,6 +113,25 @@ test('the example says the same where there is nothing of Node', () => {
   const said = JSON.parse(stdout) as string[];
   assert.equal(said[5], 'replayed: the same');
   assert.equal(said.length, 7);
+});
+
+test('the lines of the README run as they stand', () => {
+  const readme = readFileSync(join(projectRoot, 'README.md'), 'utf8');
+  const lines = /<!-- library:.*-->\n\n```js\n([\s\S]*?)```/.exec(readme)?.[1] ?? '';
+  assert.match(lines, /from 'reprise'/);
+  const folder = mkdtempSync(join(tmpdir(), 'reprise-readme-'));
+  try {
+    // The package under its own name, as if it were installed here.
+    mkdirSync(join(folder, 'node_modules'));
+    symlinkSync(projectRoot, join(folder, 'node_modules', 'reprise'), 'dir');
+    writeFileSync(join(folder, 'kernel.bin'), buildGuest('echo'));
+    writeFileSync(join(folder, 'lines.mjs'), lines);
+    const { status, stdout, stderr } = spawnSync(process.execPath, ['lines.mjs'], { cwd: folder, encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    assert.match(stdout, /^echo: type quit to end\nhello\nquit\nbye\n \d+ debug-exit\nthe same\n$/);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 test('SHA-256 without Node is that of Node, at every length around a block and over many', () => {
