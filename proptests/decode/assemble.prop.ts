@@ -23,6 +23,7 @@ import {
 } from '../../src/core/isa/record.ts';
 import { type Bits, disagreement, hexOf } from './iced.ts';
 import { IMPLIED_SOURCE, reencoding } from './operands.ts';
+import { Judged } from '../support/judged.ts';
 
 const seed = 20_042;
 const PREFIXES = new Set([0x66, 0x67, 0xf0, 0xf2, 0xf3, 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65]);
@@ -169,6 +170,7 @@ test('sources give the bytes of the manual', () => {
 });
 
 test('branches at the edge of a byte settle for any distance', () => {
+  const judged = new Judged('branches');
   fc.assert(
     fc.property(fc.array(fc.integer({ min: 100, max: 130 }), { minLength: 1, maxLength: 12 }), (gaps) => {
       const source = gaps.map(
@@ -179,12 +181,14 @@ test('branches at the edge of a byte settle for any distance', () => {
       for (const { address } of lines) {
         const length = decodeInstruction(bytes, address, bytes.length - address, true, code, 0);
         if ((code[R_META] & META_OP_MASK) === OP.NOP) continue;
+        judged.add();
         const target = address + length + code[R_IMM];
         assert.ok([...symbols.values()].includes(target), source.join('\n'));
       }
     }),
     { seed, numRuns: 300 },
   );
+  judged.atLeast(2 * 300);
 });
 
 test('mistakes are named with their line', () => {

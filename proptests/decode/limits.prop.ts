@@ -8,6 +8,7 @@ import * as fc from 'fast-check';
 import { DECODE_GP, DECODE_TRUNCATED, DECODE_UD, decodeInstruction } from '../../src/core/isa/decode.ts';
 import { META_LOCK, META_REP, META_REPNE, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
 import { hexOf } from './iced.ts';
+import { Judged } from '../support/judged.ts';
 
 const seed = 20_041;
 const code = new Int32Array(RECORD_WORDS);
@@ -17,11 +18,13 @@ const decode = (bytes: readonly number[], available = bytes.length, cs32 = true)
 const bytes = fc.uint8Array({ minLength: 15, maxLength: 15 });
 
 test('a window that ends inside an instruction is truncated, whatever lies behind it', () => {
+  const judged = new Judged('instructions');
   fc.assert(
     fc.property(bytes, fc.boolean(), (sequence, cs32) => {
       const whole = new Int32Array(RECORD_WORDS);
       const length = decodeInstruction(sequence, 0, 15, cs32, whole, 0);
       if (length < 0) return;
+      judged.add();
       for (let available = 0; available < length; available++) {
         assert.equal(decodeInstruction(sequence, 0, available, cs32, code, 0), DECODE_TRUNCATED, hexOf(sequence));
       }
@@ -33,6 +36,7 @@ test('a window that ends inside an instruction is truncated, whatever lies behin
     }),
     { seed, numRuns: 3000 },
   );
+  judged.atLeast(1500);
 });
 
 test('an instruction decodes the same at any place of a larger window and arena', () => {

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { Harness, type HarnessOptions } from './harness.ts';
+import { Judged } from '../support/judged.ts';
 
 const APIC = 0xfee00000;
 const [EOI, SVR, ESR, ICR_LOW, ICR_HIGH] = [0xb0, 0xf0, 0x280, 0x300, 0x310].map((offset) => APIC + offset);
@@ -84,6 +85,7 @@ test('interrupts are taken by priority class, nest, and wait for the task priori
 });
 
 test('the timer: count at every moment and expiry at the exact tick, one-shot and periodic, for every divider', () => {
+  const judged = new Judged('timers');
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 5000 }),
@@ -101,6 +103,7 @@ test('the timer: count at every moment and expiry at the exact tick, one-shot an
         const period = initial * divider;
         // A period shorter than a tick interrupts every tick.
         if (period <= 4 * nsPerTick) return;
+        judged.add();
         let taken = 0;
         const takeDue = (): void => {
           if (!harness.intr) return;
@@ -126,6 +129,7 @@ test('the timer: count at every moment and expiry at the exact tick, one-shot an
     ),
     { seed: 15, numRuns: 300 },
   );
+  judged.atLeast(200);
 });
 
 test('a masked timer counts and does not interrupt; an initial count of 0 stops it', () => {

@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { TickClock } from '../../src/core/board/clock.ts';
+import { Judged } from '../support/judged.ts';
 
 const clocks = [32768, 1193182, 1843200, 3579545, 1_000_000_000, 1, 14_318_180];
 const ratios = [1 / 16, 1 / 4, 1 / 2, 1, 2, 8, 32, 128, 1024, 65536];
@@ -24,12 +25,14 @@ const tickArbitrary = fc.oneof(
 );
 
 test('cycles and tickOfCycle agree with exact arithmetic', () => {
+  const judged = new Judged('ticks');
   fc.assert(
     fc.property(tickArbitrary, fc.constantFrom(...clocks), fc.constantFrom(...ratios), (tick, hertz, nsPerTick) => {
       const clock = new TickClock(() => 0, nsPerTick, 0);
       const { numerator, denominator } = exactRatio(nsPerTick, hertz);
       const cycles = (BigInt(tick) * numerator) / denominator;
       if (cycles > BigInt(Number.MAX_SAFE_INTEGER)) return;
+      judged.add();
       assert.equal(BigInt(clock.cycles(tick, hertz)), cycles);
       // The first tick at which so many cycles have passed.
       const first = (cycles * denominator + numerator - 1n) / numerator;
@@ -37,19 +40,23 @@ test('cycles and tickOfCycle agree with exact arithmetic', () => {
     }),
     { seed: 1, numRuns: 20_000 },
   );
+  judged.atLeast(15_000);
 });
 
 test('tickOfCycle is the first tick of its cycle', () => {
+  const judged = new Judged('cycles');
   fc.assert(
     fc.property(fc.nat(2 ** 31), fc.constantFrom(...clocks), fc.constantFrom(...ratios), (count, hertz, nsPerTick) => {
       const clock = new TickClock(() => 0, nsPerTick, 0);
       const tick = clock.tickOfCycle(count, hertz);
       if (tick > Number.MAX_SAFE_INTEGER) return;
+      judged.add();
       assert.ok(clock.cycles(tick, hertz) >= count);
       if (tick > 0) assert.ok(clock.cycles(tick - 1, hertz) < count);
     }),
     { seed: 2, numRuns: 5000 },
   );
+  judged.atLeast(4000);
 });
 
 test('timers fire in order of tick and creation, also those armed by others', () => {

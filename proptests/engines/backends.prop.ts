@@ -27,6 +27,7 @@ import { compare, makeRunner, type Runner } from './lockstep.ts';
 import { LOOP_NAMES, loopCases } from './loops.ts';
 import { conditions, draft, draftTouchingCode, encode } from './random-code.ts';
 import { later, makeEvaluator, noFigures } from './scratch-backends.ts';
+import { Judged } from '../support/judged.ts';
 
 const seed = Number(process.env.REPRISE_SEED ?? 1);
 const figures = noFigures();
@@ -47,16 +48,18 @@ const reference = makeRunner('steps', (cpu) => new Interpreter(cpu));
 
 test('random code on scratch backends leaves what the interpreter leaves', () => {
   const before = { ...figures };
+  const judged = new Judged('ticks');
   const property = fc.property(
     fc.array(fc.oneof(draft, draft, draft, draftTouchingCode), { minLength: 1, maxLength: 16 }),
     fc.array(conditions, { minLength: 2, maxLength: 2 }),
     fc.array(fc.integer({ min: 1, max: 41 }), { minLength: 1, maxLength: 6 }),
     (program, starts, lengths) => {
       const code = encode(program);
-      for (const start of starts) compare(reference, runners, { ...start, code }, 120, lengths);
+      for (const start of starts) judged.add(compare(reference, runners, { ...start, code }, 120, lengths));
     },
   );
   fc.assert(property, { seed, numRuns: 250, includeErrorInReport: true });
+  judged.atLeast(60 * 250);
   // What the backends are here for has happened.
   assert.ok(figures.given - before.given > 500, JSON.stringify(figures));
   assert.ok(figures.refusals > 1000 && figures.declined > 20 && figures.released > 100, JSON.stringify(figures));

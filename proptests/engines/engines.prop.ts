@@ -14,6 +14,7 @@ import { makeWasmBackend } from '../../tiers/wasm/backend.ts';
 import { compare, makeRunner, type Runner } from './lockstep.ts';
 import { LOOP_NAMES, loopCases } from './loops.ts';
 import { conditions, type Draft, draft, draftTouchingCode, encode } from './random-code.ts';
+import { Judged } from '../support/judged.ts';
 
 const compiling = (name: string, policy: TierPolicy, makeBackend: BackendFactory = makeJsBackend): Runner =>
   makeRunner(name, (cpu) => new CompilingEngine(cpu, name, policy, makeBackend));
@@ -47,9 +48,12 @@ interface Shape {
   readonly runners: readonly Runner[];
   readonly numRuns: number;
   readonly ticks: number;
+  /** Ticks that a run has on the average at least: programs end early by faults. */
+  readonly least: number;
 }
 
-function runs({ drafts, runners, numRuns, ticks }: Shape): void {
+function runs({ drafts, runners, numRuns, ticks, least }: Shape): void {
+  const judged = new Judged('ticks');
   const property = fc.property(
     drafts,
     fc.array(conditions, { minLength: 2, maxLength: 3 }),
@@ -59,26 +63,27 @@ function runs({ drafts, runners, numRuns, ticks }: Shape): void {
     ),
     (program, starts, lengths) => {
       const code = encode(program);
-      for (const start of starts) compare(reference, runners, { ...start, code }, ticks, lengths);
+      for (const start of starts) judged.add(compare(reference, runners, { ...start, code }, ticks, lengths));
     },
   );
   fc.assert(property, { seed, numRuns, includeErrorInReport: true, endOnFailure: process.env.REPRISE_SHRINK === '0' });
+  judged.atLeast(least * numRuns);
 }
 
 const many = (one: fc.Arbitrary<Draft>, most: number): fc.Arbitrary<Draft[]> =>
   fc.array(one, { minLength: 1, maxLength: most });
 
 test('one random instruction, again and again with other registers', () => {
-  runs({ drafts: many(draft, 1), runners: [everything, plain, bytes], numRuns: 2000, ticks: 3 });
+  runs({ drafts: many(draft, 1), runners: [everything, plain, bytes], numRuns: 2000, ticks: 3, least: 4 });
 });
 test('straight lines, branches and loops', () => {
-  runs({ drafts: many(draft, 16), runners: shapes, numRuns: 400, ticks: 120 });
+  runs({ drafts: many(draft, 16), runners: shapes, numRuns: 400, ticks: 120, least: 90 });
 });
 test('long random programs', () => {
-  runs({ drafts: many(draft, 90), runners: shapes, numRuns: 60, ticks: 400 });
+  runs({ drafts: many(draft, 90), runners: shapes, numRuns: 60, ticks: 400, least: 250 });
 });
 test('programs that overwrite themselves', () => {
-  runs({ drafts: many(draftTouchingCode, 16), runners: shapes, numRuns: 300, ticks: 120 });
+  runs({ drafts: many(draftTouchingCode, 16), runners: shapes, numRuns: 300, ticks: 120, least: 90 });
 });
 
 for (const name of LOOP_NAMES) {

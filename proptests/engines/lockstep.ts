@@ -228,14 +228,14 @@ export function compareMemory(reference: Runner, runner: Runner, context: string
   assert.fail(`${context}: RAM at ${hex(from + at)} is ${b[at]}, not ${a[at]} (${runner.name})`);
 }
 
-/** `lengths`: budgets of the slices, used in turn. */
+/** `lengths`: budgets of the slices, used in turn. Gives the ticks that were compared, on the reference. */
 export function compare(
   reference: Runner,
   runners: readonly Runner[],
   start: Start,
   ticks: number,
   lengths: readonly number[],
-): void {
+): number {
   const text = Buffer.from(start.code).toString('hex');
   prepare(reference, start);
   const trace: number[][] = [];
@@ -267,4 +267,5 @@ export function compare(
     }
     compareMemory(reference, runner, text);
   }
+  return end;
 }

@@ -4,6 +4,8 @@
  * sometimes in the code itself, and through registers anywhere.
  */
 import fc from 'fast-check';
+import { decodeInstruction } from '../../src/core/isa/decode.ts';
+import { RECORD_WORDS } from '../../src/core/isa/record.ts';
 
 export const CODE = 0x10000;
 export const DATA = 0x20000;
@@ -247,6 +249,15 @@ export const conditions = fc.record({
   seed: fc.nat(0xff),
   user: fc.boolean(),
 });
+
+const scratch = new Int32Array(RECORD_WORDS);
+
+/** Whether the draft's bytes are an instruction of this processor: some templates reach encodings that are none. */
+export function isInstruction(d: Draft): boolean {
+  const made = TEMPLATES[d.template](d);
+  const bytes = Uint8Array.from(Array.isArray(made) ? made : made.bytes);
+  return decodeInstruction(bytes, 0, bytes.length, true, scratch, 0) > 0;
+}
 
 /** The bytes of a program, placed from its first byte; ends in a jump to itself. */
 export function encode(drafts: readonly Draft[]): Uint8Array {

@@ -22,6 +22,7 @@ import { CompilingEngine } from '../../tiers/tiering.ts';
 import { compare, compareMemory, isFaulted, makeRunner, prepare, RAM_BYTES, report } from '../engines/lockstep.ts';
 import { type Runner, slice, type Start, stateOf } from '../engines/lockstep.ts';
 import { conditions, draftTouchingCode, encode } from '../engines/random-code.ts';
+import { Judged } from '../support/judged.ts';
 
 const interpreter = (cpu: Cpu): Engine => new Interpreter(cpu);
 const compiler = (cpu: Cpu): Engine =>
@@ -45,12 +46,14 @@ for (const [name, makeEngine] of [
   const chosen = [shared[0], shared[1], shared[7], shared[PROCESSORS_MAX - 1]];
 
   test(`${name}: random code does the same on each processor of a memory`, () => {
+    const judged = new Judged('ticks');
     fc.assert(
       fc.property(program, conditions, lengths, (drafts, start, turns) => {
-        compare(reference, chosen, { ...start, code: encode(drafts) }, 120, turns);
+        judged.add(compare(reference, chosen, { ...start, code: encode(drafts) }, 120, turns));
       }),
       { seed: 1, numRuns: 150 },
     );
+    judged.atLeast(30 * 150);
   });
 
   const alone = [0, 1, 2].map((i) => makeRunner(`alone ${i}`, makeEngine));

@@ -8,6 +8,8 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { FLAT_MODE, liftBytes } from '../../tiers/explain.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
+import { ATTEMPTS } from '../../tiers/ir/attempts.ts';
+import { CONVERT, type IrFunction, type Op, VECTOR } from '../../tiers/ir/ir.ts';
 import { parse, print } from '../../tiers/ir/text.ts';
 import { verify } from '../../tiers/ir/verify.ts';
 import { optimise, PASSES } from '../../tiers/opt/pipeline.ts';
@@ -15,12 +17,18 @@ import { JS_POLICY } from '../../tiers/policy.ts';
 import { CompilingEngine } from '../../tiers/tiering.ts';
 import { makeEvaluator } from '../engines/scratch-backends.ts';
 import { compare, makeRunner } from '../engines/lockstep.ts';
-import { conditions, draft, encode } from '../engines/random-code.ts';
+import { conditions, DATA, draft, encode, isInstruction } from '../engines/random-code.ts';
+import { wordsFrom } from '../flags/harness.ts';
+import { ALL_FORMS, encodeForm } from '../support/forms.ts';
+import { assertEachJudged, Judged } from '../support/judged.ts';
 
 const POLICY = { ...JS_POLICY, threshold: 1, ahead: 1, losses: 1e9 };
 
 const seed = Number(process.env.REPRISE_SEED ?? 1);
+const NUM_RUNS = 300;
+
 test('lifting alone, each pass alone, and all of them mean what the interpreter does', () => {
+  const judged = new Judged('ticks');
   const reference = makeRunner('steps', (cpu) => new Interpreter(cpu));
   const runners = [[], ...PASSES.map((pass) => [pass]), PASSES].map((passes) =>
     makeRunner(
@@ -33,22 +41,101 @@ test('lifting alone, each pass alone, and all of them mean what the interpreter 
     fc.array(conditions, { minLength: 2, maxLength: 2 }),
     (drafts, starts) => {
       const code = encode(drafts);
-      for (const one of starts) compare(reference, runners, { ...one, code }, 60, [60]);
+      for (const one of starts) judged.add(compare(reference, runners, { ...one, code }, 60, [60]));
     },
   );
   fc.assert(property, { seed, numRuns: 250, includeErrorInReport: true });
+  judged.atLeast(40 * 250);
 });
 
+/**
+ * How often each operation is reached at least by the programs of the property below: all of them, thin ones rarely.
+ */
+const LEAST: Readonly<Record<Op['op'], number>> = {
+  insn: 4000,
+  const: 10_000,
+  get: 4000,
+  set: 2000,
+  word: 1000,
+  unary: 1200,
+  binary: 12_000,
+  select: 400,
+  vector: 60,
+  shuffle: 20,
+  mask: 2,
+  convert: 2,
+  load: 1000,
+  store: 900,
+  guard: 1200,
+  cc: 1000,
+  bits: 450,
+  condition: 200,
+  carry: 200,
+  flags: 400,
+  handler: 300,
+  assist: 100,
+  peek: 550,
+  poke: 600,
+  fetch: 130,
+  stash: 25,
+  attempt: 200,
+};
+
 test('IR is verified after every pass and equals itself after printing and parsing', () => {
-  const property = fc.property(fc.array(draft, { minLength: 1, maxLength: 30 }), (drafts) => {
-    let fn = liftBytes(encode(drafts), FLAT_MODE);
-    // Some encodings are no instructions.
-    if (fn.blocks.length === 0) return;
+  const functions = new Judged('functions');
+  const operations = new Map<string, number>();
+  const count = (fn: IrFunction): void => {
+    functions.add();
+    for (const { op } of fn.blocks.flatMap(({ ops }) => ops)) operations.set(op, (operations.get(op) ?? 0) + 1);
+  };
+  const property = fc.property(fc.array(draft, { minLength: 1, maxLength: 30, size: 'max' }), (drafts) => {
+    // The bytes behind what is no instruction are not lifted: programs are made of what decodes.
+    const code = encode(drafts.filter(isInstruction));
+    let fn = liftBytes(code, FLAT_MODE);
+    const end = fn.blocks.at(-1);
+    const last = end?.ops.filter((op) => op.op === 'insn').at(-1);
+    assert.equal(last?.op === 'insn' ? last.delta + last.length : 0, code.length, 'the program is lifted to its end');
+    count(fn);
     for (const pass of [null, ...PASSES]) {
       if (pass !== null) fn = optimise(fn, [pass], true);
       verify(fn);
       assert.deepEqual(parse(print(fn)), fn);
     }
   });
-  fc.assert(property, { seed, numRuns: 300, includeErrorInReport: true });
+  fc.assert(property, { seed, numRuns: NUM_RUNS, includeErrorInReport: true });
+  functions.atLeast(NUM_RUNS);
+  for (const [op, least] of Object.entries(LEAST)) assertEachJudged(operations, [op], least);
+});
+
+test('every form of every row lifts to IR that is verified, after every pass, and survives its text', () => {
+  const word = wordsFrom(seed * 40 + 5);
+  const forms = new Judged('forms');
+  const reached = new Map<string, number>();
+  const count = (name: string): void => {
+    reached.set(name, (reached.get(name) ?? 0) + 1);
+  };
+  for (const form of ALL_FORMS) {
+    for (const address of [null, DATA]) {
+      for (const prefixes of [[], [0x66], [0x64]]) {
+        const code = encodeForm(form, { address, prefixes }, word);
+        if (code === null) continue;
+        forms.add();
+        let fn = liftBytes(code, FLAT_MODE);
+        for (const { op, ...rest } of fn.blocks.flatMap(({ ops }) => ops)) {
+          count(op);
+          if (op === 'attempt' || op === 'vector' || op === 'convert') count(`${op} ${'how' in rest ? rest.how : ''}`);
+        }
+        for (const pass of [null, ...PASSES]) {
+          if (pass !== null) fn = optimise(fn, [pass], true);
+          verify(fn);
+          assert.deepEqual(parse(print(fn)), fn);
+        }
+      }
+    }
+  }
+  forms.atLeast(ALL_FORMS.length);
+  // Flags are written by each form and read by few.
+  assertEachJudged(reached, Object.keys(LEAST), 3);
+  assertEachJudged(reached, [...Object.keys(ATTEMPTS).map((how) => `attempt ${how}`)], 1);
+  assertEachJudged(reached, [...VECTOR.map((how) => `vector ${how}`), ...CONVERT.map((how) => `convert ${how}`)], 1);
 });

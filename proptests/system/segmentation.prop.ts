@@ -58,11 +58,13 @@ import {
   TSS_SELECTOR,
   write32,
 } from './fixture.ts';
+import { Judged } from '../support/judged.ts';
 
 const DATA_RW = 0x93;
 const DATA_DOWN = 0x97;
 
 test('limits: an access is inside exactly when each of its bytes is', () => {
+  const judged = new Judged('accesses');
   const edge = fc.constantFrom(0, 1, 2, 3, 0xfff, 0x1000, 0xfffe, 0xffff, 0x10000, 0x7fffffff, 0xfffffffe, 0xffffffff);
   const near = fc.tuple(edge, fc.integer({ min: -4, max: 4 })).map(([at, by]) => (at + by) >>> 0);
   fc.assert(
@@ -74,6 +76,7 @@ test('limits: an access is inside exactly when each of its bytes is', () => {
       fc.boolean(),
       (limit, offset, size, down, big) => {
         if (!down && limit === 0xffffffff) return; // wraps: below
+        judged.add();
         const attributes = (down ? DATA_DOWN : DATA_RW) | (big ? 0x4000 : 0);
         let outside = false;
         for (let k = 0; k < size; k++) {
@@ -85,6 +88,7 @@ test('limits: an access is inside exactly when each of its bytes is', () => {
     ),
     { seed: 2, numRuns: 5000 },
   );
+  judged.atLeast(4000);
   assert.equal(outsideLimit(DATA_RW, -1, -2, 4), false, 'a 4 GiB segment wraps');
 });
 

@@ -12,6 +12,7 @@ import { loadEngine } from '../../src/engines.ts';
 import { assembleGuest } from '../../src/host/node/guest-images.ts';
 import { wildRun } from '../replay/wild.ts';
 import { go, hashOf, plainHashes, recordGuest, recordRun, type Recorded, timelineOf } from './fixture.ts';
+import { Judged } from '../support/judged.ts';
 
 const GUESTS = ['paging', 'tasks', 'smc', 'interrupts'];
 const WILD_SEEDS = [1, 2, 3, 4];
@@ -234,6 +235,7 @@ test('a breakpoint on a repeated instruction is hit at every iteration, in both 
 });
 
 test('handlers of interrupts and exceptions can be stopped at, and found again', () => {
+  const judged = new Judged('deliveries');
   for (const run of runs) {
     const timeline = timelineOf(run);
     const entries: { position: Position; hash: string; address: number }[] = [];
@@ -246,6 +248,7 @@ test('handlers of interrupts and exceptions can be stopped at, and found again',
       const { m32 } = timeline.machine.cpu;
       const { position } = timeline;
       if (position.tick !== before.tick) continue;
+      judged.add();
       entries.push({ position, hash: hashOf(timeline), address: (m32[EIP] + m32[SEG_BASE + CS]) >>> 0 });
     }
     const fresh = timelineOf(run);
@@ -262,9 +265,11 @@ test('handlers of interrupts and exceptions can be stopped at, and found again',
       assert.equal(hashOf(fresh), hash, `${run.name}, tick ${position.tick}/${position.seq}`);
     }
   }
+  judged.atLeast(2 * runs.length);
 });
 
 test('a watchpoint finds forwards and backwards what a comparison of memory finds', () => {
+  const judged = new Judged('bytes');
   for (const run of runs) {
     const dice = new Random(99 + run.log.lastTick);
     const timeline = timelineOf(run);
@@ -279,6 +284,7 @@ test('a watchpoint finds forwards and backwards what a comparison of memory find
       go(timeline.seek({ tick: timeline.endTick, seq: 0 }));
       const last = go(timeline.lastWrite(physical, 1));
       if (last === null) continue;
+      judged.add();
       assert.equal(timeline.position.tick, timeline.endTick, 'lastWrite does not move');
       const final = byte();
       // After the write nothing changes the byte any more.
@@ -298,4 +304,5 @@ test('a watchpoint finds forwards and backwards what a comparison of memory find
       timeline.remove(watchpoint.id);
     }
   }
+  judged.atLeast(runs.length);
 });

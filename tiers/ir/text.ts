@@ -26,7 +26,7 @@ import {
   type Vector,
   WORDS_OF,
 } from './ir.ts';
-import { modeOf, modeText, wordIndex, wordName } from './names.ts';
+import { isNamed, modeOf, modeText, wordIndex, wordName } from './names.ts';
 
 const KINDS = ['add', 'adc', 'sub', 'sbb', 'logic', 'inc', 'dec', 'szp'];
 const SIZES = ['8', '16', '32'];
@@ -211,10 +211,14 @@ class Line {
     return found >= 0 ? found : this.fail(what);
   }
 
-  /** A name of words of the CPU block. */
-  index(): number {
-    const found = wordIndex(this.word());
-    return found >= 0 ? found : this.fail('a word of the CPU block');
+  /** A name of so many words of the CPU block. */
+  index(words: number): number {
+    const name = this.word();
+    const found = wordIndex(name);
+    if (found < 0 || !isNamed(found, words) || wordName(found, words) !== name) {
+      this.fail(words === 1 ? 'a word of the CPU block' : `${words} words of the CPU block`);
+    }
+    return found;
   }
 
   row(): number {
@@ -240,7 +244,7 @@ function parseKind(line: Line): number {
 
 /** `a` and `b` of an attempt. */
 function parseRole(role: Role, line: Line): number {
-  return role.is === 'unused' ? 0 : role.is === 'number' ? line.number32() : line.index();
+  return role.is === 'unused' ? 0 : role.is === 'number' ? line.number32() : line.index(role.words);
 }
 
 function parseAttempt(line: Line): { how: AttemptName; a: number; b: number } {
@@ -301,7 +305,7 @@ function parseTyped(to: Temp, type: Type, how: string, line: Line): Op {
     case 'get':
       return { op: 'get', to, type: i32, register: line.oneOf(REGISTER_NAMES, 'a register') };
     case 'word':
-      return { op: 'word', to, type: i32, index: line.index() };
+      return { op: 'word', to, type: i32, index: line.index(1) };
     case 'select':
       return { op: 'select', to, type: i32, test: line.temp(), a: line.temp(), b: line.temp() };
     case 'condition':
@@ -323,7 +327,7 @@ function parseValue(to: Temp, line: Line): Op {
   const type = TYPES[line.oneOf(TYPES, 'a type')];
   if (!line.is('=')) line.fail('=');
   const how = line.word();
-  if (how === 'peek') return { op: 'peek', to, type, index: line.index() };
+  if (how === 'peek') return { op: 'peek', to, type, index: line.index(WORDS_OF[type]) };
   if (how !== 'const') return parseTyped(to, type, how, line);
   if (type !== 'i32' && type !== 'i64') return line.fail('type i32 or i64 for const');
   return { op: 'const', to, type, value: line.number32() };
@@ -339,7 +343,7 @@ function parseOp(first: string, line: Line): Op {
   const poke = /^poke\.(\w+)$/.exec(first);
   if (poke !== null) {
     const type = TYPES.find((name) => name === poke[1]) ?? line.fail('a type behind poke.');
-    return { op: 'poke', type, index: line.index(), value: line.temp() };
+    return { op: 'poke', type, index: line.index(WORDS_OF[type]), value: line.temp() };
   }
   const optional = (name: string): Temp => {
     const text = line.named(name);
@@ -372,9 +376,10 @@ function parseOp(first: string, line: Line): Op {
     case 'fetch128':
     case 'stash64':
     case 'stash128': {
-      const [index, address] = [line.index(), line.temp()];
+      const words = first.endsWith('64') ? 2 : 4;
+      const [index, address] = [line.index(words), line.temp()];
       const op = first.startsWith('fetch') ? 'fetch' : 'stash';
-      return { op, words: first.endsWith('64') ? 2 : 4, index, address, aligned: line.is('aligned') };
+      return { op, words, index, address, aligned: line.is('aligned') };
     }
     case 'attempt': {
       const attempt = parseAttempt(line);
