@@ -9,6 +9,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { assemble } from '../../src/core/isa/assemble.ts';
 import { openLog } from '../../src/core/log/log.ts';
 import { ScheduledEngine, scheduleOf } from '../../src/core/verify/schedule.ts';
 import type { Witness } from '../../src/core/verify/verify.ts';
@@ -23,9 +24,9 @@ import type { BackendFactory } from '../../tiers/runtime/backend.ts';
 import { CompilingEngine } from '../../tiers/tiering.ts';
 import { goldenFolder, goldenLogs } from '../replay/golden.ts';
 import { randomWorld } from '../verify/worlds.ts';
-import { compare, makeRunner, type Runner } from './lockstep.ts';
+import { compare, makeRunner, prepare, type Runner, slice } from './lockstep.ts';
 import { LOOP_NAMES, loopCases } from './loops.ts';
-import { conditions, draft, draftTouchingCode, encode } from './random-code.ts';
+import { CODE, conditions, draft, draftTouchingCode, encode } from './random-code.ts';
 import { later, makeEvaluator, noFigures } from './scratch-backends.ts';
 import { Judged } from '../support/judged.ts';
 
@@ -73,6 +74,16 @@ test('loops on scratch backends leave what the interpreter leaves', () => {
   }
   assert.ok(figures.given - before.given > 50, JSON.stringify(figures));
   assert.ok(figures.calls - before.calls > 1000, JSON.stringify(figures));
+});
+
+test('a function becomes ready inside a slice that is long enough', () => {
+  const late = noFigures();
+  const make = later(makeJsBackend, seed, 1, late);
+  const runner = makeRunner('late', (cpu) => new CompilingEngine(cpu, 'late', { ...EAGER, wait: 1000 }, make));
+  const code = assemble('bits 32\ntop: add eax, ebx\n dec ecx\n jnz top\nagain: jmp top\n', { origin: CODE }).bytes;
+  prepare(runner, { code, registers: [0, 1000, 0, 3, 0, 0, 0, 0], flags: 0, seed: 0, user: false });
+  assert.equal(slice(runner, 0, 10_000_000), 10_000_000);
+  assert.ok(late.given > 0 && late.calls > 0, JSON.stringify(late));
 });
 
 const witnessOf = (name: string, policy: TierPolicy, makeBackend: BackendFactory): Witness => ({

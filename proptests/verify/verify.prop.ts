@@ -174,7 +174,7 @@ test('what is handed on shows the difference again', async () => {
   const again = await verifyAgainst(reproduction, faulty, 4096);
   assert.equal(again.difference?.instruction.tick, 16_000);
   const text = reproductionTest(difference, ['interp', 'faulty'], './found.rlog');
-  assert.match(text, /engines: \['interp', 'faulty'\]/);
+  assert.match(text, /engines = \['interp', 'faulty'\]/);
   assert.ok(text.includes(difference.instruction.text));
 });
 

@@ -22,8 +22,6 @@ export interface Engine {
    * mode, a device), with its budget used up, or for code outside it.
    */
   onLeave?: ((why: 'request' | 'budget' | 'outside') => void) | null;
-  /** What the engine makes of the code at EIP, for reports: intermediate form, compiled text. Changes nothing. */
-  explain?(cpu: Cpu): string;
 }
 
 /** Who must know that code bytes changed. Called by memory/memory.ts. */

@@ -466,19 +466,8 @@ class Search {
       before: start.snapshot,
       referenceOutcome: outcomes[0],
       suspectOutcome: outcomes[1],
-      explanation: explain(suspect, start.snapshot),
+      explanation: '',
     };
-  }
-}
-
-function explain(suspect: Runner, start: Snapshot): string {
-  const { engine } = suspect;
-  if (engine.explain === undefined) return '';
-  suspect.restore(start, true);
-  try {
-    return engine.explain(suspect.session.machine.cpu);
-  } catch (error) {
-    return `the engine could not explain it: ${error instanceof Error ? error.message : String(error)}`;
   }
 }
 

@@ -86,10 +86,6 @@ export class ScheduledEngine implements Engine {
     this.inner.drop();
   }
 
-  explain(cpu: Cpu): string {
-    return this.inner.explain?.(cpu) ?? '';
-  }
-
   run(cpu: Cpu): void {
     const { seed, shortTicksMax, shortOneIn, dropEveryTicks, flushEveryTicks, windowOneIn } = this.schedule;
     const tick = cpu.now();
