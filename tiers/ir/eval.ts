@@ -1,5 +1,5 @@
-// Runs an IR function on a CPU, deliberately simply: one array of values, one switch, memory through the checked
-// accesses. The referee between lifters, passes and emitters: what it gives is what the IR means.
+// Runs an IR function on a CPU, deliberately simply: one array of values, one switch; an access is plain by the TLB's
+// word or goes the slow way. The referee between lifters, passes and emitters: what it gives is what the IR means.
 
 import { ARITHMETIC_FLAGS, CC_DST, CC_OP, CC_SRC, EFLAGS, EIP, MODE_CPL3 } from '../../src/core/state/layout.ts';
 import {

@@ -126,7 +126,6 @@ export class BlockEmitter {
         this.isStrict[to] = true;
         cost[to] = 0;
       }
-      // After a handler the locals have changed, so what was read from them before must have been read then.
     }
     if (ops.some((op, index) => op.op === 'handler' && index < ops.length - 1)) this.strictBeforeHandlers();
     const use = exitUse(exit);
@@ -163,7 +162,7 @@ export class BlockEmitter {
     cost[temp] = 0;
   }
 
-  /** Reads of the flag locals may not move across a handler. */
+  /** The flag locals change at a handler: what reads them before it must have been read then. */
   private strictBeforeHandlers(): void {
     for (const [temp, flags] of this.flagsAt) if (flags === null) this.isStrict[temp] = true;
   }

@@ -1,5 +1,5 @@
 // Flags that have no lazy form of their own: some bits change and the others stay (SDM 1 §3.4.3.1).
-// CLC STC CMC CLD STD LAHF SAHF and what multiplications and bit tests leave.
+// CLC STC CMC, and what shifts, rotations, multiplications, divisions and bit tests leave.
 
 import { ARITHMETIC_FLAGS, SF, ZF } from '../../src/core/state/layout.ts';
 import type { OpLiftedBy } from '../../src/core/isa/ops.ts';

@@ -1,7 +1,6 @@
-// SSE on 32-bit flat code, SDM 2 under each name: moves, logic, 32-bit and byte comparisons of integers, permutations
-// of doublewords as IR; arithmetic on floats by `attempt`; what else has registers alone for operands by `assist`. The
-// forms with MMX registers are left to the handlers. What every instruction checks first (SDM 3 §2.5): CR0.EM, CR0.TS
-// and CR4.OSFXSR.
+// SSE on 32-bit flat code, SDM 2 under each name: moves, logic, sums and comparisons of integers by lanes, permutations
+// of doublewords and exact conversions as IR; arithmetic on floats by `attempt`. Rows that have no lifter here may
+// assist (assist.ts); forms with MMX registers are left to the handlers.
 
 import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
 import { KIND_MEMORY, KIND_XMM, META_SIZE_B_SHIFT, SIZE_128, SIZE_32, SIZE_64 } from '../../src/core/isa/record.ts';

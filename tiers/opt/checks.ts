@@ -1,6 +1,7 @@
 // Redundant TLB checks: an access to an address that was checked before in the block, for at least the same rights and
-// alignment, is plain. Entries change on slow paths alone, which leave the function, and in handlers. A value that was
-// guarded before needs no second guard: temps do not change.
+// alignment, is plain. Entries are taken away by handlers and on slow paths alone, which leave the function: what makes
+// an access plain without leaving (runtime/miss.ts) adds rights and declines where it would take some. A value that was
+// guarded before needs no second guard: it does not change.
 
 import type { Block, Op, Temp } from '../ir/ir.ts';
 

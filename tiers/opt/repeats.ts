@@ -1,5 +1,6 @@
-// Common subexpressions: an operation that computes what an earlier one of the block computed is dropped. Only pure
-// operations; flag reads are not (they depend on their place).
+// Common subexpressions: an operation that computes what an earlier one of the block computed is dropped: pure ones,
+// and words that handlers alone change, between two handlers. What reads registers, flags or other words depends on
+// its place.
 
 import { type Block, isPure, type Op, type Temp, withExitUse, withUses } from '../ir/ir.ts';
 

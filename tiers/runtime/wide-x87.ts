@@ -1,8 +1,8 @@
 // What the IR's `attempt` does on the x87: normal numbers and zeros (core/cpu/float/plain.ts), registers that are not
 // empty where one is read and empty where one is pushed. As in wide.ts a function does all or nothing. An operand is
-// widened first, which nobody sees; a store gives the bits and the words that the status and tag words become, which
-// the IR writes once memory has been written. Who may execute and what the processor remembers of the instruction is
-// the IR's.
+// widened first, into scratch words that the next attempt names; a store gives the bits and the words that the status
+// and tag words become, which the IR writes once memory has been written. Who may execute and what the processor
+// remembers of the instruction is the IR's.
 
 import * as statusWord from '../../src/core/cpu/float/x87/status-word.ts';
 import * as environment from '../../src/core/cpu/float/ieee/environment.ts';
