@@ -11,9 +11,11 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { sha256 } from '../../src/core/base/sha256.ts';
+import { multibootFlat } from '../boot/images.ts';
+import { inFolder, reprise } from '../cli/command.ts';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
 import { sha256 as sha256OfNode } from '../../src/host/node/images.ts';
-import { createMachine, openLog, record, replay, VERSION } from '../../src/library.ts';
+import { createMachine, openLog, record, type RecordSettings, replay, VERSION } from '../../src/library.ts';
 import { projectRoot } from '../support/poison.ts';
 import { resolveImport } from '../tidy/tidy.ts';
 import { importsOf, tokenize } from '../tidy/tokens.ts';
@@ -133,6 +135,42 @@ test('the lines of the README run as they stand', () => {
     rmSync(folder, { recursive: true });
   }
 });
+
+type RunSettings = Omit<RecordSettings, 'images'>;
+
+/** CLI; HLT; JMP back: nothing but an NMI or a reset could wake it. */
+function deadKernel(): Uint8Array {
+  const image = multibootFlat();
+  image.set([0xfa, 0xf4, 0xeb, 0xfd], 0x100);
+  return image;
+}
+
+const SCRIPT = 'when "quit to end" serial "hello\\n"\nat 9_000_000 serial "quit\\n"\n';
+const runs: readonly (readonly [what: string, kernel: () => Uint8Array, words: string, settings: RunSettings])[] = [
+  ['a script', () => buildGuest('echo'), '--input script', { script: SCRIPT }],
+  ['stored checkpoints', () => buildGuest('smc'), '--checkpoint-every 1000000', { checkpointEveryTicks: 1_000_000 }],
+  ['a guest that is dead', deadKernel, '--profile checked', { profile: 'checked' }],
+  ['an end in the middle', () => buildGuest('sieve'), '--max-ticks 1234567', { maxTicks: 1_234_567 }],
+];
+
+for (const [what, kernel, words, settings] of runs) {
+  test(`library and command line record the same bytes: ${what}`, async () => {
+    const { log, reason } = await record({
+      images: { kernel: kernel() },
+      memoryMegabytes: 4,
+      embed: true,
+      ...settings,
+    });
+    await inFolder(async (cwd) => {
+      writeFileSync(join(cwd, 'kernel'), kernel());
+      writeFileSync(join(cwd, 'script'), SCRIPT);
+      const always = '--kernel kernel --memory 4 --embed --epoch 1970-01-01T00:00:00Z --serial none';
+      const { status, stderr } = await reprise(['record', 'a.rlog', ...`${always} ${words}`.split(' ')], { cwd });
+      assert.equal(status, reason === 'debug-exit' ? 33 : 0, stderr);
+      assert.ok(Buffer.from(log).equals(readFileSync(join(cwd, 'a.rlog'))), `${log.length} bytes, ended by ${reason}`);
+    });
+  });
+}
 
 test('SHA-256 without Node is that of Node, at every length around a block and over many', () => {
   const bytes = Uint8Array.from({ length: 70_000 }, (_, i) => (i * 2_654_435_761) >>> 13);
