@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { SILENT_OUTPUT } from '../../src/core/board/silent.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { LogWriter } from '../../src/core/log/log.ts';
+import type { MachineManifest } from '../../src/core/log/manifest.ts';
 import { RecordingPort } from '../../src/core/session/recording-port.ts';
 import { Session } from '../../src/core/session/session.ts';
 import { describeDivergence, openLog, record, replay, type TimedInput } from '../../src/library.ts';
@@ -84,6 +85,21 @@ async function printed(main: string, inputs: readonly TimedInput[]): Promise<str
   return text;
 }
 
+/** A run whose recording the test may meddle with; `log` is what was written so far. */
+function recording(manifest: MachineManifest, images: { readonly kernel: Uint8Array }) {
+  const frames: Uint8Array[] = [];
+  const writer = new LogWriter((frame) => frames.push(frame), { creator: 'test', profile: 'full', machine: manifest });
+  const port = new RecordingPort(writer);
+  const session = new Session({
+    manifest,
+    images: new Map(Object.entries(images)),
+    makeEngine: (cpu) => new Interpreter(cpu),
+    port,
+    output: SILENT_OUTPUT,
+  });
+  return { log: () => concat(frames), port, session };
+}
+
 const nmi = (tick: number): TimedInput => ({ tick, event: { kind: 'nmi' } });
 
 test('bit 7 of port 70h masks an NMI from outside, however it is written', async () => {
@@ -95,6 +111,20 @@ test('bit 7 of port 70h masks an NMI from outside, however it is written', async
   // Port 70h is the second byte of this one, and its bit 7 is clear.
   const notBit7 = 'mov dx, 0x6f\n mov eax, 0x7fff\n out dx, ax\n call wait';
   assert.equal(await printed(notBit7, [nmi(5000)]), 'sN');
+});
+
+test('in a log with the quirk of format 1 a masked NMI is taken, with and without devices', async () => {
+  const images = { kernel: guest(`${MASK}\n call wait\n${OPEN}`) };
+  const { manifest } = await record({ images, memoryMegabytes: 4, maxTicks: 1 });
+  const { log, session } = recording({ ...manifest, quirks: ['unmasked-nmi'] }, images);
+  session.port.push({ kind: 'nmi' }, 5000);
+  assert.equal(session.advance(100_000), 'debug-exit');
+  session.end('debug-exit');
+  for (const devices of ['model', 'log'] as const) {
+    const replayed = await replay(log(), { images, devices });
+    assert.equal(replayed.divergence === null ? '' : describeDivergence(replayed.divergence), '', devices);
+    assert.equal(Buffer.from(replayed.serial).toString('latin1'), 'smNo', devices);
+  }
 });
 
 test('a reset from outside starts the guest again and opens the mask', async () => {
@@ -132,16 +162,7 @@ poll:   cmp dword [0x200000], 0
         call print`),
   };
   const { manifest } = await record({ images, memoryMegabytes: 4, maxTicks: 1 });
-  const frames: Uint8Array[] = [];
-  const writer = new LogWriter((frame) => frames.push(frame), { creator: 'test', profile: 'full', machine: manifest });
-  const port = new RecordingPort(writer);
-  const session = new Session({
-    manifest,
-    images: new Map(Object.entries(images)),
-    makeEngine: (cpu) => new Interpreter(cpu),
-    port,
-    output: SILENT_OUTPUT,
-  });
+  const { log, port, session } = recording(manifest, images);
   assert.equal(session.advance(5000), 'tick');
   // As a disk would: the bytes come from an image, and the log says where they lie in it.
   const offset = images.kernel.length - 20;
@@ -151,7 +172,7 @@ poll:   cmp dword [0x200000], 0
   assert.equal(session.advance(100_000), 'debug-exit');
   session.end('debug-exit');
 
-  const replayed = await replay(concat(frames), { images, devices: 'log' });
+  const replayed = await replay(log(), { images, devices: 'log' });
   assert.equal(replayed.divergence === null ? '' : describeDivergence(replayed.divergence), '');
   assert.equal(replayed.tick, session.tick);
   assert.equal(Buffer.from(replayed.serial).toString('latin1'), `s${String.fromCharCode(part[0], part[1])}`);
@@ -162,9 +183,9 @@ poll:   cmp dword [0x200000], 0
 
   async function brokenLog(content: { image: number; offset: number; length: number }): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];
-    const log = new LogWriter((frame) => parts.push(frame), openLog(concat(frames)).header);
-    log.checks.dmaWrite(100, 0x200000, content);
-    log.end(200, 'max-ticks', null);
+    const writer = new LogWriter((frame) => parts.push(frame), openLog(log()).header);
+    writer.checks.dmaWrite(100, 0x200000, content);
+    writer.end(200, 'max-ticks', null);
     return concat(parts);
   }
 });

@@ -40,6 +40,8 @@ export interface BoardOptions {
   readonly apic?: boolean;
   /** The test device of kernel test suites; there unless false. */
   readonly testDevice?: boolean;
+  /** True: bit 7 of port 70h does not mask an NMI from outside, a quirk of old logs (log/quirks.ts). */
+  readonly isNmiUnmasked?: boolean;
   /** None unless given. */
   readonly images?: readonly BoardImage[];
 }

@@ -107,7 +107,7 @@ export class LogBoard implements Board {
 
   input(event: InputEvent): void {
     if (event.kind === 'nmi') {
-      if (!this.nmiMask.isNmiMasked) this.context.nmi();
+      if (!this.nmiMask.isNmiMasked || this.options.isNmiUnmasked === true) this.context.nmi();
     } else if (event.kind === 'reset' && !this.options.reboot) this.context.requestReset();
     // Of a machine that starts again the log has the reset itself.
   }

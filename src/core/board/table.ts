@@ -67,7 +67,7 @@ export function createDevices(context: DeviceContext, interrupts: Interrupts, op
         rtc.setTime(event.seconds);
         break;
       case 'nmi':
-        if (!rtc.nmiMasked) context.nmi();
+        if (!rtc.nmiMasked || options.isNmiUnmasked === true) context.nmi();
         break;
       case 'reset':
         context.requestReset();

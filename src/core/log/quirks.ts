@@ -8,12 +8,13 @@
 /** By name: what the machine does, in the words of a report. */
 export const QUIRKS = {
   'exact-pi': 'FSIN, FCOS, FSINCOS and FPTAN reduce their argument by the true value of pi',
+  'unmasked-nmi': 'an NMI from outside is taken whatever bit 7 of port 70h says',
 } as const;
 
 export type QuirkName = keyof typeof QUIRKS;
 
 /** What a log of format 1 was recorded with. */
-const FORMAT_1: readonly QuirkName[] = ['exact-pi'];
+const FORMAT_1: readonly QuirkName[] = ['exact-pi', 'unmasked-nmi'];
 
 export function isQuirk(name: string): name is QuirkName {
   return Object.hasOwn(QUIRKS, name);

@@ -74,6 +74,8 @@ export interface MachineOptions {
   readonly serialTiming: 'instant' | 'baud';
   /** Ticks between state hashes reported to the port; 0 = none. */
   readonly hashEveryTicks: number;
+  /** A quirk of old logs, as in BoardOptions. */
+  readonly isNmiUnmasked?: boolean;
   /** Bytes by their place in the manifest; none unless given. */
   readonly images?: readonly BoardImage[];
 }
@@ -172,9 +174,9 @@ export class Machine {
   /** The board of models or that of the log: the one place where it matters which there is. */
   private createBoard(): Board {
     const { port, options } = this;
-    const { memoryMegabytes, serialTiming, images = [], reboot } = options;
+    const { memoryMegabytes, serialTiming, isNmiUnmasked, images = [], reboot } = options;
     const context = this.boardContext();
-    const boardOptions = { memoryBytes: memoryMegabytes << 20, serialTiming, images };
+    const boardOptions = { memoryBytes: memoryMegabytes << 20, serialTiming, isNmiUnmasked, images };
     return port.deliveries === null
       ? new DeviceBoard(context, port.checks, boardOptions)
       : new LogBoard(context, port.deliveries, { ...boardOptions, reboot });

@@ -204,6 +204,7 @@ function machineOptions(manifest: MachineManifest, images: Images): MachineOptio
     epochSeconds,
     reboot: options.reboot !== false,
     serialTiming: serialTimingOf(options),
+    isNmiUnmasked: manifest.quirks.includes('unmasked-nmi' satisfies QuirkName),
     images: manifest.images.map(({ role }) => ({ role, bytes: images.get(role) ?? NO_BYTES })),
     hashEveryTicks: typeof hashEvery === 'number' && hashEvery >= 0 ? hashEvery : HASH_EVERY_TICKS_DEFAULT,
   };
