@@ -149,8 +149,25 @@ test('a masked timer counts and does not interrupt; an initial count of 0 stops 
   assert.ok(!harness.intr);
 });
 
-test('virtual wire: the 8259 comes through LINT0 after reset, until it is masked', () => {
+test('after reset the local APIC is off and every local vector masked, so that the 8259 is not heard', () => {
   const harness = new Harness().silenceTimer();
+  assert.equal(harness.load32(SVR), 0xff);
+  for (let vector = 0xfee00320; vector <= 0xfee00370; vector += 0x10) assert.equal(harness.load32(vector), 0x10000);
+  harness.out8(0x20, 0x11);
+  harness.out8(0x21, 0x20, 0x04, 0x01, 0x00);
+  harness.out8(0x2005, 1);
+  assert.ok(!harness.intr);
+  // Turned off in IA32_APIC_BASE it is not there at all: its pins are INTR and NMI (SDM 3, section 10.4.3).
+  harness.board.setApicBase(0xfee00100);
+  assert.ok(harness.intr);
+  assert.equal(acknowledge(harness), 0x25);
+});
+
+test('virtual wire: the 8259 comes through LINT0, until it is masked', () => {
+  const harness = new Harness().silenceTimer();
+  harness.store32(SVR, 0x1ff);
+  harness.store32(LINT0, 0x8700);
+  harness.store32(SVR, 0x1ff);
   harness.out8(0x20, 0x11);
   harness.out8(0x21, 0x20, 0x04, 0x01, 0x00);
   harness.out8(0x2005, 1);
@@ -246,8 +263,9 @@ test('errors are latched by writing the status, and interrupt', () => {
   harness.store32(ICR_LOW, 0x40005);
 });
 
-test('LINT1 is there for the NMI', () => {
-  const harness = machine();
+test('a machine of an old log opens LINT0 and LINT1 at reset', () => {
+  const harness = machine({ quirks: ['open-lint-reset'] });
+  assert.equal(harness.load32(LINT0), 0x700);
   assert.equal(harness.load32(LINT1), 0x400);
 });
 

@@ -8,7 +8,6 @@ import * as fc from 'fast-check';
 import type { PortHandler } from '../../src/core/board/device.ts';
 import type { Dma8237 } from '../../src/core/devices/chipset/dma-8237.ts';
 import { IoBus } from '../../src/core/board/io-bus.ts';
-import { programLikeFirmware } from '../../src/core/board/board.ts';
 import { Harness } from './harness.ts';
 
 test('accesses are split as on an ISA bus, and the hooks see each one whole', () => {
@@ -266,15 +265,4 @@ test('the test device: storage of every size, memory, and it can be left out', (
   assert.equal(harness.load32(0xff000ffe) & 0xffff, 0x89ab);
   const without = new Harness({ testDevice: false });
   assert.equal(without.board.bus.read(0xe0, 4), 0xffffffff);
-});
-
-test('as firmware leaves it, interrupt vectors stand at 08h and 70h and every line is masked', () => {
-  const harness = new Harness();
-  programLikeFirmware(harness.board.bus);
-  assert.equal(harness.in8(0x21), 0xfb);
-  assert.equal(harness.in8(0xa1), 0xff);
-  assert.ok(!harness.intr);
-  harness.out8(0x21, 0xdb);
-  harness.out8(0x2005, 1);
-  assert.equal(harness.board.interrupts.acknowledge(), 0x0d);
 });

@@ -35,13 +35,13 @@ const read = (port: number): Action => ({ do: 'in', port, size: 1 });
 
 const ICW4 = fc.constantFrom(0x01, 0x03, 0x11, 0x13);
 
-const startPics = fc
-  .tuple(ICW4, ICW4, fc.nat(15))
-  .map(([master, slave, line]): Action[] => [
-    ...[...out(0x20, 0x11), ...out(0x21, 0x20, 0x04, master, 0x00)],
-    ...[...out(0xa0, 0x11), ...out(0xa1, 0x28, 0x02, slave, 0x00)],
-    ...[...out(0x20, 0x0b), ...out(0xa0, 0x0b), ...out(0x2000 + line, 1), { do: 'ack' } as const],
-  ]);
+const startPics = fc.tuple(ICW4, ICW4, fc.nat(15)).map(([master, slave, line]): Action[] => [
+  // The local APIC as firmware leaves it: what the 8259 asks for comes through.
+  ...[store(0xfee000f0, 0x1ff), store(0xfee00350, 0x8700)],
+  ...[...out(0x20, 0x11), ...out(0x21, 0x20, 0x04, master, 0x00)],
+  ...[...out(0xa0, 0x11), ...out(0xa1, 0x28, 0x02, slave, 0x00)],
+  ...[...out(0x20, 0x0b), ...out(0xa0, 0x0b), ...out(0x2000 + line, 1), { do: 'ack' } as const],
+]);
 
 const startCounter = fc
   .record({

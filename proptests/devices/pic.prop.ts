@@ -250,3 +250,19 @@ test('two sources on one line: it falls when both have', () => {
   assert.equal(harness.in8(0x3fa), 0x02);
   assert.ok(!harness.intr);
 });
+
+test('a controller that nobody has programmed keeps nothing and is silent, but on machines of old logs', () => {
+  for (const quirks of [[], ['latching-8259']]) {
+    const harness = new Harness({ apic: false, quirks }).silenceTimer();
+    harness.out8(0x2005, 1, 0, 1);
+    assert.equal(harness.intr, quirks.length > 0);
+    harness.out8(0x20, 0x0a);
+    assert.equal(harness.in8(0x20), quirks.length > 0 ? 0x20 : 0);
+    // Programmed, it hears the next edge.
+    harness.out8(0x20, 0x11);
+    harness.out8(0x21, 0x20, 0x04, 0x01, 0x00);
+    assert.ok(!harness.intr);
+    harness.out8(0x2005, 0, 1);
+    assert.ok(harness.intr);
+  }
+});

@@ -68,9 +68,9 @@ test('FSIN reduces as silicon does, in a log of format 1 as it did then', async 
   assert.deepEqual(openLog(log).header.machine.quirks, []);
   assert.deepEqual(await sineIn(log), { text: SILICON, agrees: true });
   const old = withHeader(log, (header) => header, 1);
-  assert.deepEqual(openLog(old).header.machine.quirks, ['exact-pi', 'unmasked-nmi']);
-  // Recorded without the quirk: with it another number stands there, and the replay says so.
-  assert.deepEqual(await sineIn(old), { text: TRUE_PI, agrees: false });
+  assert.deepEqual(openLog(old).header.machine.quirks, quirksOfFormat(1));
+  // Recorded without quirks: with those of its format another machine runs, and the replay says so.
+  assert.equal((await sineIn(old)).agrees, false);
   const named = withHeader(log, (header) => ({ ...header, machine: { ...header.machine, quirks: ['exact-pi'] } }), 2);
   assert.deepEqual(await sineIn(named), { text: TRUE_PI, agrees: false });
 });

@@ -40,8 +40,8 @@ export interface BoardOptions {
   readonly apic?: boolean;
   /** The test device of kernel test suites; there unless false. */
   readonly testDevice?: boolean;
-  /** True: bit 7 of port 70h does not mask an NMI from outside, a quirk of old logs (log/quirks.ts). */
-  readonly isNmiUnmasked?: boolean;
+  /** Behaviours of earlier versions (log/quirks.ts). */
+  readonly quirks?: readonly string[];
   /** None unless given. */
   readonly images?: readonly BoardImage[];
 }
@@ -90,17 +90,3 @@ export interface Board {
 /** Ports F0h and F1h. */
 export const ERROR_PORT = 0xf0;
 export const ERROR_PORT_COUNT = 2;
-
-/**
- * Program the chips as PC firmware leaves them to a boot loader: interrupts at vectors 08h and 70h, all lines but the
- * cascade masked. What else firmware does, devices have after reset. For guests that are started without firmware.
- */
-export function programLikeFirmware(ports: PortBus): void {
-  const program = (first: number, ...bytes: number[]): void => {
-    bytes.forEach((byte, index) => {
-      ports.write(index === 0 ? first : first + 1, 1, byte);
-    });
-  };
-  program(0x20, 0x11, 0x08, 0x04, 0x01, 0xfb);
-  program(0xa0, 0x11, 0x70, 0x02, 0x01, 0xff);
-}

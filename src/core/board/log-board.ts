@@ -3,6 +3,7 @@
  * come from the log; what the guest writes is looked at for two things that follow from the writes alone, serial
  * text (serial-tap.ts) and the mask of the NMI in bit 7 of port 70h (MC146818A and PC/AT Technical Reference).
  */
+import type { QuirkName } from '../log/quirks.ts';
 import type { InputEvent } from '../log/events.ts';
 import type { Delivery, Deliveries } from '../machine/door.ts';
 import type { PortBus } from '../state/cpu.ts';
@@ -107,7 +108,8 @@ export class LogBoard implements Board {
 
   input(event: InputEvent): void {
     if (event.kind === 'nmi') {
-      if (!this.nmiMask.isNmiMasked || this.options.isNmiUnmasked === true) this.context.nmi();
+      if (!this.nmiMask.isNmiMasked || this.options.quirks?.includes('unmasked-nmi' satisfies QuirkName) === true)
+        this.context.nmi();
     } else if (event.kind === 'reset' && !this.options.reboot) this.context.requestReset();
     // Of a machine that starts again the log has the reset itself.
   }

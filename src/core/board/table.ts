@@ -3,6 +3,7 @@
  * at one tick), and which device an input is for. A device gets a DeviceContext and what it is wired to, nothing else.
  */
 import type { InputEvent } from '../log/events.ts';
+import type { QuirkName } from '../log/quirks.ts';
 import { Dma8237 } from '../devices/chipset/dma-8237.ts';
 import { FwCfg } from '../devices/chipset/fw-cfg.ts';
 import { boardFunctions, PciHost } from '../devices/chipset/pci.ts';
@@ -38,8 +39,10 @@ export function createDevices(context: DeviceContext, interrupts: Interrupts, op
     devices.push(device);
     return device;
   };
-  const pic = add(new Pic(context, (level) => interrupts.picChanged(level)));
-  const apic = options.apic === false ? undefined : add(new LocalApic(context, () => interrupts.update()));
+  const has = (quirk: QuirkName): boolean => options.quirks?.includes(quirk) === true;
+  const pic = add(new Pic(context, (level) => interrupts.picChanged(level), has('latching-8259')));
+  const apic =
+    options.apic === false ? undefined : add(new LocalApic(context, () => interrupts.update(), has('open-lint-reset')));
   const ioapic = apic === undefined ? undefined : add(new IoApic(context, apic));
   if (apic !== undefined) apic.ioapic = ioapic;
   interrupts.attach(pic, apic, ioapic);
@@ -67,7 +70,7 @@ export function createDevices(context: DeviceContext, interrupts: Interrupts, op
         rtc.setTime(event.seconds);
         break;
       case 'nmi':
-        if (!rtc.nmiMasked || options.isNmiUnmasked === true) context.nmi();
+        if (!rtc.nmiMasked || has('unmasked-nmi')) context.nmi();
         break;
       case 'reset':
         context.requestReset();

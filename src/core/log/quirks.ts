@@ -7,14 +7,24 @@
 
 /** By name: what the machine does, in the words of a report. */
 export const QUIRKS = {
+  'bare-hand-over':
+    'a kernel started without firmware finds every interrupt line masked, no interrupt vectors and the local APIC off',
   'exact-pi': 'FSIN, FCOS, FSINCOS and FPTAN reduce their argument by the true value of pi',
+  'latching-8259': 'an interrupt controller that nobody has programmed keeps requests and passes them on',
+  'open-lint-reset': 'the local APIC passes interrupts of the 8259 on from its reset, though it is off',
   'unmasked-nmi': 'an NMI from outside is taken whatever bit 7 of port 70h says',
 } as const;
 
 export type QuirkName = keyof typeof QUIRKS;
 
 /** What a log of format 1 was recorded with. */
-const FORMAT_1: readonly QuirkName[] = ['exact-pi', 'unmasked-nmi'];
+const FORMAT_1: readonly QuirkName[] = [
+  'bare-hand-over',
+  'exact-pi',
+  'latching-8259',
+  'open-lint-reset',
+  'unmasked-nmi',
+];
 
 export function isQuirk(name: string): name is QuirkName {
   return Object.hasOwn(QUIRKS, name);

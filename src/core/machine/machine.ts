@@ -72,10 +72,10 @@ export interface MachineOptions {
   /** False: a triple fault or reset request ends the run instead of restarting the guest. */
   readonly reboot: boolean;
   readonly serialTiming: 'instant' | 'baud';
+  /** Behaviours of earlier versions that devices keep (log/quirks.ts). */
+  readonly quirks?: readonly string[];
   /** Ticks between state hashes reported to the port; 0 = none. */
   readonly hashEveryTicks: number;
-  /** A quirk of old logs, as in BoardOptions. */
-  readonly isNmiUnmasked?: boolean;
   /** Bytes by their place in the manifest; none unless given. */
   readonly images?: readonly BoardImage[];
 }
@@ -174,9 +174,9 @@ export class Machine {
   /** The board of models or that of the log: the one place where it matters which there is. */
   private createBoard(): Board {
     const { port, options } = this;
-    const { memoryMegabytes, serialTiming, isNmiUnmasked, images = [], reboot } = options;
+    const { memoryMegabytes, serialTiming, quirks = [], images = [], reboot } = options;
     const context = this.boardContext();
-    const boardOptions = { memoryBytes: memoryMegabytes << 20, serialTiming, isNmiUnmasked, images };
+    const boardOptions = { memoryBytes: memoryMegabytes << 20, serialTiming, quirks, images };
     return port.deliveries === null
       ? new DeviceBoard(context, port.checks, boardOptions)
       : new LogBoard(context, port.deliveries, { ...boardOptions, reboot });
@@ -229,6 +229,8 @@ export class Machine {
   /** Remember how to start the guest and do it. */
   boot(start: () => void): void {
     this.bootAgain = start;
+    // The loader programs chips: for them this is the tick in hand.
+    this.settle(this.tick);
     start();
     updateMode(this.cpu);
   }

@@ -6,9 +6,9 @@
 import type { OutputPort } from '../board/device.ts';
 import { placeAcpi } from '../machine/boot/acpi.ts';
 import { bootBios, checkBiosImage, mapBios } from '../machine/boot/bios.ts';
+import { handOver, handOverBare } from '../machine/boot/hand-over.ts';
 import { bootLinux } from '../machine/boot/linux.ts';
 import { bootMultiboot } from '../machine/boot/multiboot.ts';
-import { programLikeFirmware } from '../board/board.ts';
 import { surveyBoard } from '../board/survey.ts';
 import type { Engine } from '../machine/engine.ts';
 import { DevicelessPort } from './deviceless-port.ts';
@@ -73,7 +73,7 @@ export class Session {
     this.port = port;
     this.log = log;
     this.machine = new Machine(machineOptions(manifest, images), port, setup.output, setup.makeEngine);
-    this.machine.cpu.reducesByExactPi = manifest.quirks.includes('exact-pi' satisfies QuirkName);
+    this.machine.cpu.reducesByExactPi = hasQuirk(manifest, 'exact-pi');
     bootImages(this.machine, manifest, images);
   }
 
@@ -191,6 +191,10 @@ export function deviceRecords(settings: Settings): DeviceRecord[] {
   return [...surveyBoard({ memoryBytes: memoryMegabytes << 20, serialTiming: serialTimingOf(options) }).devices];
 }
 
+function hasQuirk(manifest: MachineManifest, quirk: QuirkName): boolean {
+  return manifest.quirks.includes(quirk);
+}
+
 function serialTimingOf(options: MachineManifest['options']): 'instant' | 'baud' {
   return options['serial-timing'] === 'baud' ? 'baud' : 'instant';
 }
@@ -204,7 +208,7 @@ function machineOptions(manifest: MachineManifest, images: Images): MachineOptio
     epochSeconds,
     reboot: options.reboot !== false,
     serialTiming: serialTimingOf(options),
-    isNmiUnmasked: manifest.quirks.includes('unmasked-nmi' satisfies QuirkName),
+    quirks: manifest.quirks,
     images: manifest.images.map(({ role }) => ({ role, bytes: images.get(role) ?? NO_BYTES })),
     hashEveryTicks: typeof hashEvery === 'number' && hashEvery >= 0 ? hashEvery : HASH_EVERY_TICKS_DEFAULT,
   };
@@ -220,6 +224,11 @@ function bootImages(machine: Machine, manifest: MachineManifest, images: Images)
     if (bytes === undefined) throw new SessionError(`The machine needs a ${role} image and none was given: give one.`);
     return bytes;
   };
+  const { ports, hasApic } = machine.board;
+  const leaveFirmware = (): void => {
+    if (hasQuirk(manifest, 'bare-hand-over')) handOverBare(space, ports);
+    else handOver({ space, ports, hasApic, epochSeconds: manifest.epochSeconds });
+  };
   switch (method) {
     case 'bios': {
       const bios = image('bios');
@@ -231,7 +240,7 @@ function bootImages(machine: Machine, manifest: MachineManifest, images: Images)
     case 'linux': {
       const options = { kernel: image('kernel'), initrd: images.get('initrd'), commandLine, hasTextScreen: false };
       machine.boot(() => {
-        programLikeFirmware(machine.board.ports);
+        leaveFirmware();
         bootLinux(cpu, space, { ...options, acpiRsdpAddress: placeAcpi(space, platform) });
       });
       break;
@@ -242,7 +251,7 @@ function bootImages(machine: Machine, manifest: MachineManifest, images: Images)
         .map(({ role, name }) => ({ data: image(role), commandLine: String(manifest.options[role] ?? name) }));
       const options = { kernel: image('kernel'), modules, commandLine };
       machine.boot(() => {
-        programLikeFirmware(machine.board.ports);
+        leaveFirmware();
         placeAcpi(space, platform);
         bootMultiboot(cpu, space, options);
       });

@@ -82,11 +82,14 @@ export class LocalApic extends withFields(FIELDS) implements Device {
   });
   readonly #context: DeviceContext;
   readonly #changed: () => void;
+  readonly #opensLints: boolean;
   readonly #timer: Timer;
   ioapic: EoiListener | undefined;
 
-  constructor(context: DeviceContext, changed: () => void) {
+  /** `opensLints`, the quirk `open-lint-reset`: after reset LINT0 and LINT1 are as firmware sets them. */
+  constructor(context: DeviceContext, changed: () => void, opensLints = false) {
     super();
+    this.#opensLints = opensLints;
     this.#context = context;
     this.#changed = changed;
     this.#timer = context.clock.timer('apic', () => {
@@ -405,8 +408,10 @@ export class LocalApic extends withFields(FIELDS) implements Device {
     this.enabled = enabled;
     this.lints = lints;
     this.localVectors.fill(MASKED);
-    this.localVectors[LINT0] = DELIVER_EXTINT << 8;
-    this.localVectors[LINT0 + 1] = DELIVER_NMI << 8;
+    if (this.#opensLints) {
+      this.localVectors[LINT0] = DELIVER_EXTINT << 8;
+      this.localVectors[LINT0 + 1] = DELIVER_NMI << 8;
+    }
     this.#timer.disarm();
   }
 

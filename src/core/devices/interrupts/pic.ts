@@ -40,10 +40,19 @@ const CHIP = fields({
 
 /** One 8259A. Lines, requests and services are bit masks: bit n is IRn. */
 export class Chip8259 extends withFields(CHIP) {
+  /** The quirk `latching-8259`: works before ICW1, from what it has after power-on. */
+  worksUnprogrammed = false;
+
+  /** Before ICW1 the state of the chip is undefined (data sheet, "Initialization"); it then does nothing. */
+  get #isDeaf(): boolean {
+    return this.icw1 === 0 && !this.worksUnprogrammed;
+  }
+
   setLine(line: number, level: boolean): void {
     const bit = 1 << line;
     if (level) {
-      if ((this.lines & bit) === 0 || (this.levelTriggered & bit) !== 0) this.requests |= bit;
+      const asks = (this.lines & bit) === 0 || (this.levelTriggered & bit) !== 0;
+      if (asks && !this.#isDeaf) this.requests |= bit;
       this.lines |= bit;
     } else {
       this.lines &= ~bit;
@@ -53,7 +62,7 @@ export class Chip8259 extends withFields(CHIP) {
 
   setLevelTriggered(bits: number): void {
     // A line that turns level-triggered asks at once; one that turns edge-triggered waits for an edge.
-    this.requests = (this.requests & ~(bits ^ this.levelTriggered)) | (this.lines & bits);
+    this.requests = (this.requests & ~(bits ^ this.levelTriggered)) | (this.#isDeaf ? 0 : this.lines & bits);
     this.levelTriggered = bits;
   }
 
@@ -74,7 +83,7 @@ export class Chip8259 extends withFields(CHIP) {
   /** The request that the INT output stands for, −1 when it is low. */
   pendingLine(): number {
     const line = this.#highest(this.requests & ~this.masked);
-    if (line < 0) return -1;
+    if (line < 0 || this.#isDeaf) return -1;
     const blocking = this.#highest(this.specialMask ? this.inService & ~this.masked : this.inService);
     if (blocking < 0 || this.#rank(line) < this.#rank(blocking)) return line;
     // Special fully nested: a slave in service may interrupt again with something more urgent.
@@ -205,7 +214,8 @@ export class Pic extends withFields(FIELDS) implements Device {
   readonly version = 1;
   readonly fields = FIELDS.of(this, {
     problem: ({ master, output }) => {
-      const isPending = Object.assign(new Chip8259(), master).pendingLine() >= 0;
+      const { worksUnprogrammed } = this.master;
+      const isPending = Object.assign(new Chip8259(), master, { worksUnprogrammed }).pendingLine() >= 0;
       return output === isPending ? null : `output is ${output}, the requests say ${isPending}`;
     },
   });
@@ -213,9 +223,10 @@ export class Pic extends withFields(FIELDS) implements Device {
   override readonly slave = new Chip8259();
   readonly #outputChanged: (level: boolean) => void;
 
-  constructor(context: DeviceContext, outputChanged: (level: boolean) => void) {
+  constructor(context: DeviceContext, outputChanged: (level: boolean) => void, worksUnprogrammed = false) {
     super();
     this.#outputChanged = outputChanged;
+    for (const chip of [this.master, this.slave]) chip.worksUnprogrammed = worksUnprogrammed;
     const chips = [
       { first: 0x20, chip: this.master },
       { first: 0xa0, chip: this.slave },

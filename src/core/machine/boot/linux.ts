@@ -11,7 +11,7 @@ import { resetCpu } from '../../cpu/system/reset.ts';
 import { BootError } from './boot-error.ts';
 import { hex, mebibytes, memoryAdvice, read16, read32, write16, write32, zeroEnded } from './bytes.ts';
 import { enterFlatMode } from './flat-mode.ts';
-import { memoryMap, writeBiosDataArea } from './memory-map.ts';
+import { memoryMap } from './memory-map.ts';
 
 // Where things go below 640 KiB: all of it is free for the kernel after it has read them.
 const GDT_ADDRESS = 0x0f00;
@@ -199,7 +199,6 @@ export function bootLinux(cpu: Cpu, space: AddressSpace, options: LinuxOptions):
   const initrdAddress = initrdSize === 0 ? 0 : placeInitrd(initrdSize, kernel, ramSize);
 
   resetCpu(cpu);
-  writeBiosDataArea(space);
   space.writeBytes(KERNEL_ADDRESS, options.kernel.subarray(kernel.codeOffset, kernel.codeOffset + kernel.codeSize));
   if (options.initrd !== undefined) space.writeBytes(initrdAddress, options.initrd);
   space.writeBytes(COMMAND_LINE, commandLine);

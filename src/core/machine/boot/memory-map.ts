@@ -1,9 +1,8 @@
 // Which physical memory is free for a guest that is booted without a BIOS: the E820 map, the multiboot
-// memory map and the BIOS data area all come from here, and the CMOS device derives its memory bytes
+// memory map and the BIOS data area (hand-over.ts) all come from here, and the CMOS device derives its memory bytes
 // from the same two numbers, so that no two of them can disagree. Layout of an i440FX-class PC.
 
 import type { AddressSpace } from '../../memory/address-space.ts';
-import { write16 } from './bytes.ts';
 
 /** End of conventional memory: the last KiB below 640 KiB is the extended BIOS data area. */
 export const LOW_MEMORY_END = 0x9fc00;
@@ -36,15 +35,4 @@ export function clearMemory(space: AddressSpace, from: number, to: number): void
   const zeros = new Uint8Array(Math.min(0x10000, Math.max(0, to - from)));
   for (let at = from; at < to; at += zeros.length)
     space.writeBytes(at, zeros.subarray(0, Math.min(zeros.length, to - at)));
-}
-
-/** The few words of the BIOS data area that kernels read: serial ports, EBDA segment, size of low memory. */
-export function writeBiosDataArea(space: AddressSpace): void {
-  const area = new Uint8Array(0x100);
-  [0x3f8, 0x2f8, 0x3e8, 0x2e8].forEach((port, index) => {
-    write16(area, index * 2, port);
-  });
-  write16(area, 0x0e, LOW_MEMORY_END >>> 4);
-  write16(area, 0x13, LOW_MEMORY_END >>> 10);
-  space.writeBytes(0x400, area);
 }

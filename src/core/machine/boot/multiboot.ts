@@ -12,7 +12,7 @@ import { BootError } from './boot-error.ts';
 import { hex, memoryAdvice, read32, write32, zeroEnded } from './bytes.ts';
 import { parseElf, type LoadPlan } from './elf.ts';
 import { enterFlatMode } from './flat-mode.ts';
-import { clearMemory, HIGH_MEMORY_START, LOW_MEMORY_END, memoryMap, writeBiosDataArea } from './memory-map.ts';
+import { clearMemory, HIGH_MEMORY_START, LOW_MEMORY_END, memoryMap } from './memory-map.ts';
 
 const HEADER_MAGIC = 0x1badb002;
 const LOADER_MAGIC = 0x2badb002;
@@ -235,7 +235,6 @@ export function bootMultiboot(cpu: Cpu, space: AddressSpace, options: MultibootO
   }
 
   resetCpu(cpu);
-  writeBiosDataArea(space);
   for (const segment of plan.segments) {
     const fileEnd = segment.fileOffset + segment.fileSize;
     space.writeBytes(segment.address, options.kernel.subarray(segment.fileOffset, fileEnd));
