@@ -1,10 +1,10 @@
 /**
  * What PC firmware leaves to whom it starts, for kernels that are started without any (multiboot 0.6.96 and the Linux
  * boot protocol are silent about it, and kernels rely on it all the same): the state is that of SeaBIOS behind
- * QEMU's `-kernel`, as its monitor shows it. Interrupt controllers programmed and open, the timer ticking at 18.2 Hz, the local
- * APIC as a virtual wire, interrupt vectors with code behind them that acknowledges, the BIOS data area, and the few
- * bytes of firmware that programs look for at fixed addresses. BIOS services (INT 10h to 1Ah) are not there: their
- * vectors return.
+ * QEMU's `-kernel`, as its monitor shows it. Interrupt controllers programmed and open, the timer ticking at 18.2 Hz,
+ * the local APIC as a virtual wire, interrupt vectors with code behind them that acknowledges, the BIOS data area, and
+ * the few bytes of firmware that programs look for at fixed addresses. BIOS services (INT 10h to 1Ah) are not there:
+ * their vectors return.
  */
 import { assemble } from '../../isa/assemble.ts';
 import type { AddressSpace } from '../../memory/address-space.ts';
