@@ -1,7 +1,7 @@
 /**
  * What a kernel that is booted without firmware finds is what SeaBIOS leaves (src/core/machine/boot/hand-over.ts):
- * a real-mode guest that does nothing but `sti; hlt` goes on, 18.2 times a second; services that are not there return; and
- * the local APIC stands in a state that hardware can have, so that writing back what one read changes nothing.
+ * a real-mode guest that does nothing but `sti; hlt` goes on, 18.2 times a second; services that are not there return;
+ * and the local APIC stands in a state that hardware can have, so that writing back what one read changes nothing.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
