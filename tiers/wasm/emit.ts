@@ -201,6 +201,7 @@ class Emitter {
       body.op(W.i32_and);
       body.op(W.i32_or);
     }
+    body.hintUnlikely();
     body.open(W.if);
     body.get(held.local);
     let how = deny | (size << convention.MISS_SIZE_SHIFT);
@@ -211,6 +212,7 @@ class Emitter {
     body.tee(host);
     body.i32(convention.MISS_NONE);
     body.op(W.i32_and);
+    body.hintUnlikely();
     body.open(W.if);
     this.slow();
     body.end();
@@ -356,6 +358,7 @@ class Emitter {
         break;
       case 'guard':
         this.values.test(op.test);
+        body.hintUnlikely();
         body.open(W.if);
         this.slow();
         body.end();
@@ -409,6 +412,7 @@ class Emitter {
         if ('to' in op) this.given(op.to);
         else {
           body.op(W.i32_eqz);
+          body.hintUnlikely();
           body.open(W.if);
           this.slow();
           body.end();
@@ -439,6 +443,7 @@ class Emitter {
     body.tee(local);
     body.i32(0);
     body.op(W.i32_lt_s);
+    body.hintUnlikely();
     body.open(W.if);
     this.slow();
     body.end();
@@ -468,6 +473,7 @@ class Emitter {
     body.op(W.i32_add);
     body.i32(rest);
     body.call(W.call, context.helper('step'));
+    body.hintUnlikely();
     body.open(W.if);
     body.op(W.return);
     body.end();
@@ -531,6 +537,7 @@ class Emitter {
     body.tee(P_LEFT);
     body.i32(0);
     body.op(W.i32_lt_s);
+    body.hintUnlikely();
     body.open(W.if);
     this.breakOut(block.delta, block.count);
     body.end();

@@ -247,9 +247,16 @@ export class Body {
   private readonly locals: ValueType[] = [];
   /** Blocks, loops and ifs open at this place; the function itself is not one. */
   depth = 0;
+  /** Positions of branches that are hardly ever taken. */
+  private readonly unlikely: number[] = [];
 
   constructor(parameters: number) {
     this.parameters = parameters;
+  }
+
+  /** The `if` or `br_if` that comes next is hardly ever taken (branch hinting proposal); a host may not care. */
+  hintUnlikely(): void {
+    this.unlikely.push(this.code.length);
   }
 
   /** A new local; 0 at first. */
@@ -348,8 +355,8 @@ export class Body {
     this.code.u8(0);
   }
 
-  /** Append as an entry of the code section; the final `end` is added here. */
-  writeTo(out: Bytes): void {
+  /** Append as an entry of the code section; the final `end` is added here. Gives places of unlikely branches in the entry. */
+  writeTo(out: Bytes): number[] {
     const declared = new Bytes(16);
     const runs: [ValueType, number][] = [];
     for (const type of this.locals) {
@@ -366,6 +373,7 @@ export class Body {
     out.bytes(declared.view());
     out.bytes(this.code.view());
     out.u8(W.end);
+    return this.unlikely.map((at) => declared.length + at);
   }
 }
 
@@ -387,6 +395,8 @@ export class ModuleBuilder {
   private readonly elements = new Bytes();
   private elementCount = 0;
   private readonly code = new Bytes(4096);
+  private readonly hints = new Bytes(64);
+  private hintCount = 0;
 
   /** Number of the type. */
   type(parameters: readonly ValueType[], results: readonly ValueType[]): number {
@@ -439,7 +449,17 @@ export class ModuleBuilder {
     if (body.depth !== 0) throw new Error('a block is left open');
     const index = this.nextFunction;
     this.functions.push(type);
-    body.writeTo(this.code);
+    const unlikely = body.writeTo(this.code);
+    if (unlikely.length > 0) {
+      this.hintCount++;
+      this.hints.unsigned(index);
+      this.hints.unsigned(unlikely.length);
+      for (const at of unlikely) {
+        this.hints.unsigned(at);
+        this.hints.u8(1);
+        this.hints.u8(0);
+      }
+    }
     return index;
   }
 
@@ -488,6 +508,15 @@ export class ModuleBuilder {
     section(3, this.functions.length, functions.view());
     section(7, this.exportCount, this.exports.view());
     section(9, this.elementCount, this.elements.view());
+    if (this.hintCount > 0) {
+      const hints = new Bytes(this.hints.length + 64);
+      hints.name('metadata.code.branch_hint');
+      hints.unsigned(this.hintCount);
+      hints.bytes(this.hints.view());
+      out.u8(0);
+      out.unsigned(hints.length);
+      out.bytes(hints.view());
+    }
     section(10, this.functions.length, this.code.view());
     return out.view();
   }
