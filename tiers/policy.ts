@@ -21,6 +21,10 @@ export interface TierPolicy {
   readonly region: number;
   /** Guest instructions of a function at most. */
   readonly instructions: number;
+  /** 1: functions go on into calls, and where those return to. */
+  readonly calls: number;
+  /** 1: functions take blocks that begin other functions. 0: they jump there. */
+  readonly overlap: number;
   /** Functions that are kept; beyond it the oldest half goes. */
   readonly cache: number;
   /** 1: take blocks that have not run yet into functions. */
@@ -31,7 +35,10 @@ export interface TierPolicy {
   readonly losses: number;
   /** 0: compile the IR as it was lifted. */
   readonly optimise: number;
-  /** Ticks that a hot block waits for others to be compiled with, where a backend takes several at once. */
+  /**
+   * How often blocks that wait for others to be compiled with may become as hot again before they are compiled, where a
+   * backend takes several at once.
+   */
   readonly wait: number;
   /** Chance in 1000, at each compilation and each slice, that a function is thrown away. */
   readonly evict: number;
@@ -49,6 +56,8 @@ export const JS_POLICY: TierPolicy = {
   steepest: 64,
   region: 10,
   instructions: 120,
+  calls: 1,
+  overlap: 1,
   cache: 4096,
   ahead: 0,
   losses: 6,
@@ -58,8 +67,19 @@ export const JS_POLICY: TierPolicy = {
   seed: 1,
 };
 
-/** As JS_POLICY; functions are cheaper, but pay only when many are made together. */
-export const WASM_POLICY: TierPolicy = { ...JS_POLICY, cache: 65_536, wait: 200_000 };
+/**
+ * Functions are cheaper than those of js when many are made together, and a jump from one to another costs little: so
+ * nothing is compiled twice that can be jumped to.
+ */
+export const WASM_POLICY: TierPolicy = {
+  ...JS_POLICY,
+  threshold: 1000,
+  steepest: 1000,
+  calls: 0,
+  overlap: 0,
+  cache: 65_536,
+  wait: 12,
+};
 
 /**
  * Interprets what is cold and compiles what is hot.
@@ -84,6 +104,8 @@ const RANGES: Readonly<Record<keyof TierPolicy, readonly [min: number, max: numb
   steepest: [0, COUNT_MAX],
   region: [1, COUNT_MAX],
   instructions: [1, COUNT_MAX],
+  calls: [0, 1],
+  overlap: [0, 1],
   cache: [1, COUNT_MAX],
   ahead: [0, 1],
   losses: [0, COUNT_MAX],

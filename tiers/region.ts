@@ -14,7 +14,7 @@ import {
 } from '../src/core/isa/record.ts';
 import { MODE_FLAT_DATA, MODE_SS32 } from '../src/core/state/layout.ts';
 import { B_COUNT, B_HOST, B_MODE, BLOCK_HEADER_WORDS, type BlockCache } from './interp/blocks.ts';
-import { B_ARMED, B_HEAT } from './interp/tier-above.ts';
+import { B_ARMED, B_COMPILED, B_HEAT } from './interp/tier-above.ts';
 import { canLiftMode } from './lift/lift.ts';
 import type { Region, RegionBlock } from './runtime/backend.ts';
 
@@ -27,6 +27,10 @@ export interface RegionLimits {
   readonly threshold: number;
   /** A block joins when it ran at least 1/coldest as often as the threshold. */
   readonly coldest: number;
+  /** Go on into what is called, and where it returns to. */
+  readonly calls: boolean;
+  /** Take blocks that begin functions of their own. */
+  readonly overlap: boolean;
 }
 
 const ENDS_BLOCK = ROWS.map((row) => row.endsBlock || row.kind === 'branch');
@@ -37,8 +41,9 @@ const COUNTS_IN_ECX: ReadonlySet<number> = new Set([OP.LOOP, OP.LOOPE, OP.LOOPNE
 /**
  * Where control goes behind the last record of a block, relative to the block, as far as the record says: targets of
  * direct jumps and calls, what follows, and what follows a call, where its RET comes back. None for what is not lifted.
+ * `calls` false: none for calls.
  */
-export function following(code: Int32Array, last: number, mode: number): number[] {
+export function following(code: Int32Array, last: number, mode: number, calls = true): number[] {
   const meta = code[last + R_META];
   const op = meta & META_OP_MASK;
   const after = (code[last + R_POSITION] & 0xffff) + (code[last + R_POSITION] >>> 16);
@@ -50,7 +55,7 @@ export function following(code: Int32Array, last: number, mode: number): number[
     return COUNTS_IN_ECX.has(op) && (meta & META_ADDRSIZE_32) === 0 ? [] : [target, after];
   }
   const flatStack = MODE_FLAT_DATA | MODE_SS32;
-  if ((mode & flatStack) !== flatStack) return [];
+  if (!calls || (mode & flatStack) !== flatStack) return [];
   return op === OP.CALL ? [target, after] : op === OP.CALL_IND ? [after] : [];
 }
 
@@ -79,13 +84,14 @@ export function formRegion(blocks: BlockCache, entry: number, limits: RegionLimi
     const count = code[block + B_COUNT];
     if (delta !== 0) {
       if (instructions + count > limits.instructions) continue;
+      if (!limits.overlap && code[block + B_COMPILED] !== 0) continue;
       const runs = code[block + B_ARMED] - code[block + B_HEAT];
       if (!limits.ahead && runs * limits.coldest < limits.threshold) continue;
     }
     instructions += count;
     const first = block + BLOCK_HEADER_WORDS;
     members.push({ block, first, count, delta });
-    for (const place of following(code, first + (count - 1) * RECORD_WORDS, mode)) {
+    for (const place of following(code, first + (count - 1) * RECORD_WORDS, mode, limits.calls)) {
       const to = delta + place;
       if (seen.has(to)) continue;
       seen.add(to);

@@ -51,9 +51,9 @@ export class CompilingEngine implements Engine {
   private readonly cpu: Cpu;
   private readonly interpreter: Interpreter;
   private readonly units: Units;
-  /** Hot blocks that wait for others to be compiled with, and since when. */
+  /** Hot blocks that wait for others to be compiled with, and how often one has become as hot again meanwhile. */
   private readonly waiting = new Set<number>();
-  private waitingSince = 0;
+  private impatience = 0;
   /** How often code was changed under functions, by host address of their entry. */
   private readonly losses = new Map<number, number>();
   private random: Random;
@@ -162,19 +162,15 @@ export class CompilingEngine implements Engine {
     if (!canLiftMode(blocks.code[block + B_MODE])) return;
     if ((this.losses.get(blocks.code[block + B_HOST]) ?? 0) >= policy.losses) return;
     if (policy.evict !== 0) this.maybeEvict();
-    if (this.waiting.size === 0) this.waitingSince = this.cpu.now();
+    if (this.waiting.has(block)) this.impatience++;
     this.waiting.add(block);
-    const isFull = this.waiting.size >= this.backend.limits.batch;
-    if (isFull || this.cpu.now() - this.waitingSince >= policy.wait) this.compile();
-    // It asks again after as many executions, in case nothing else does.
+    if (this.waiting.size >= this.backend.limits.batch || this.impatience >= policy.wait) this.compile();
+    // It counts on while it waits.
     else this.count(block, Math.max(1, threshold));
   }
 
-  /** Where a slice begins or rests: what has waited long enough is compiled, what is ready is linked. */
+  /** Where a slice begins or rests: what is ready is linked. */
   private attend(): void {
-    if (this.waiting.size !== 0 && !this.isHeld && this.cpu.now() - this.waitingSince >= this.policy.wait) {
-      this.compile();
-    }
     if (this.units.isAnyUnderway) this.takeReady();
   }
 
@@ -195,14 +191,24 @@ export class CompilingEngine implements Engine {
       ahead: policy.ahead !== 0,
       threshold: this.threshold(),
       coldest: 16,
+      calls: policy.calls !== 0,
+      overlap: policy.overlap !== 0,
     };
+    this.impatience = 0;
     const units: Unit[] = [];
+    const taken = new Set<number>();
     for (const block of [...waiting]) {
       // Decoding ahead may have filled the arena and dropped everything.
       if (!waiting.delete(block)) continue;
+      if (!limits.overlap && taken.has(block)) {
+        // It gets a function of its own when it is entered from elsewhere, which the inner loop sees.
+        this.arm(block);
+        continue;
+      }
       const region = formRegion(blocks, block, limits);
       if (region === null) continue;
       units.push(this.units.add(region));
+      for (const member of region.blocks) taken.add(member.block);
       this.figures.compiled++;
       if (this.figures.compiled % LOSSES_FORGOTTEN === 0) this.losses.clear();
     }
