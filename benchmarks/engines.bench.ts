@@ -4,12 +4,14 @@
  * first quarter is shown apart (warm-up). `--guest=NAME`, `--engines=a,b`, `--scale=N` (thousandths of the default).
  */
 import { buildGuest, listGuests } from '../src/host/node/guest-images.ts';
+import { setV8Flags } from '../src/host/node/v8-flags.ts';
 import { type BootedMachine, createMachine } from '../src/library.ts';
 import { benchArguments } from './bench-options.ts';
 
 const args = benchArguments();
 
 // A policy is written with + between its parts: js:threshold=1+region=4.
+setV8Flags();
 const engines = (args.text('engines') ?? 'interp,js,tiered').split(',').map((name) => name.replaceAll('+', ','));
 const scale = (args.number('scale') ?? 1000) / 1000;
 const names = (args.text('guest') ?? '').split(',').filter((name) => name !== '');

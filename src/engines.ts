@@ -3,7 +3,14 @@
 // Loads the tiers and nothing of the host.
 
 import type { EngineFactory } from './core/session/session.ts';
-import { JS_POLICY, parseTierPolicy, TIERED_POLICY, type TierPolicy, WASM_POLICY } from '../tiers/policy.ts';
+import {
+  JS_POLICY,
+  parseTierPolicy,
+  TIERED_JS_POLICY,
+  TIERED_POLICY,
+  type TierPolicy,
+  WASM_POLICY,
+} from '../tiers/policy.ts';
 import type { BackendFactory } from '../tiers/runtime/backend.ts';
 
 /** A name or a tier policy that no engine has; one sentence that says which there are. */
@@ -44,7 +51,26 @@ const compiling = (name: string, policy: TierPolicy, loadBackend: () => Promise<
 });
 
 const loadJs = async (): Promise<BackendFactory> => (await import('../tiers/js/backend.ts')).makeJsBackend;
-const loadWasm = async (): Promise<BackendFactory> => (await import('../tiers/wasm/backend.ts')).makeWasmBackend;
+const loadWasm = async (): Promise<BackendFactory> => {
+  if (!(await hasTailCalls())) {
+    throw new EngineError(
+      'The engine wasm needs a host whose WebAssembly has tail calls, as Node 20 and later have: take js or tiered.',
+    );
+  }
+  return (await import('../tiers/wasm/backend.ts')).makeWasmBackend;
+};
+const hasTailCalls = async (): Promise<boolean> => (await import('../tiers/wasm/instantiate.ts')).hasTailCalls();
+
+/** With WebAssembly where the host can, else with JavaScript. */
+function tiered(): EngineEntry {
+  const first = compiling('tiered', TIERED_POLICY, loadWasm);
+  const second = compiling('tiered', TIERED_JS_POLICY, loadJs);
+  return {
+    ...first,
+    loadBackend: async () => ((await hasTailCalls()) ? loadWasm() : loadJs()),
+    load: async (knobs) => ((await hasTailCalls()) ? first : second).load(knobs),
+  };
+}
 
 /** An engine is added in one line. */
 const ENGINES: Readonly<Record<string, EngineEntry>> = {
@@ -68,7 +94,7 @@ const ENGINES: Readonly<Record<string, EngineEntry>> = {
   },
   js: compiling('js', JS_POLICY, loadJs),
   wasm: compiling('wasm', WASM_POLICY, loadWasm),
-  tiered: compiling('tiered', TIERED_POLICY, loadJs),
+  tiered: tiered(),
 };
 
 function asEngineError<T>(read: () => T): T {

@@ -12,6 +12,7 @@ import type { IrFunction } from './ir/ir.ts';
 import { print } from './ir/text.ts';
 import { verify } from './ir/verify.ts';
 import { JS_EMITTER } from './js/backend.ts';
+import { WASM_EMITTER } from './wasm/backend.ts';
 import { liftBlock } from './lift/lift.ts';
 import { optimise, PASSES } from './opt/pipeline.ts';
 import type { Backend } from './runtime/backend.ts';
@@ -33,7 +34,7 @@ export interface TierExplanation {
 export type Emitter = Pick<Backend, 'name' | 'text'>;
 
 /** The backends that are explained; one is added in one line. */
-export const EMITTERS: readonly Emitter[] = [JS_EMITTER];
+export const EMITTERS: readonly Emitter[] = [JS_EMITTER, WASM_EMITTER];
 
 interface Decoded {
   readonly code: Int32Array;

@@ -82,11 +82,14 @@ export const WASM_POLICY: TierPolicy = {
 };
 
 /**
- * Interprets what is cold and compiles what is hot.
- * The first functions are made as early as those of js: the inner loop itself is slow until V8 has compiled it, and a
- * short guest has no time to lose. Later ones must pay for V8's compiling them too (MEASUREMENTS.md).
+ * Interprets what is cold and compiles what is hot, with WebAssembly.
+ * The first functions are made early: the inner loop itself is slow until V8 has compiled it, and a short guest has no
+ * time to lose. Later ones must pay for our and V8's compiling them too (MEASUREMENTS.md).
  */
-export const TIERED_POLICY: TierPolicy = {
+export const TIERED_POLICY: TierPolicy = { ...WASM_POLICY, threshold: 128, delay: 60_000, ramp: 64, steepest: 1000 };
+
+/** The same on a host without tail calls, with JavaScript: each function costs V8 a thousand times as much. */
+export const TIERED_JS_POLICY: TierPolicy = {
   ...JS_POLICY,
   threshold: 64,
   delay: 60_000,

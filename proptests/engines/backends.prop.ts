@@ -119,7 +119,7 @@ test('random moments of readiness under random schedules give one chain of hashe
   const late = noFigures();
   const scheduled = Array.from({ length: SCHEDULES }, (_, index): Witness => {
     const name = `schedule ${index}`;
-    const policy = { ...EAGER, threshold: 1 + (index % 3), wait: 500 * (index % 4), evict: 50 * (index % 2) };
+    const policy = { ...EAGER, threshold: 1 + (index % 3), wait: 3 * (index % 4), evict: 50 * (index % 2) };
     const makeBackend = later(makeJsBackend, seed + index, 1 + 4 * (index % 3), late);
     const makeEngine: Witness['makeEngine'] = (cpu) =>
       new ScheduledEngine(new CompilingEngine(cpu, name, policy, makeBackend), scheduleOf(seed, index, 100_000));

@@ -3,6 +3,7 @@
 // nothing of the place is compiled.
 
 import type { IrFunction } from '../ir/ir.ts';
+import { wordName } from '../ir/names.ts';
 import type {
   Backend,
   BackendFactory,
@@ -67,19 +68,34 @@ export function encodeModule(parts: readonly Part[], places: Threads['places']):
   return { bytes: module.finish(), sizes };
 }
 
-/** A function as text, as if it stood alone in its module. */
-export function functionText(fn: IrFunction, places: Threads['places']): string {
-  const names: string[] = [];
-  const helper = (name: string): number => {
-    const known = names.indexOf(name);
-    return known >= 0 ? known : names.push(name) - 1;
-  };
-  const body = emitFunction(fn, { helper, link: () => ({ to: 'lookup' }), ...places });
-  return text(body, (index) => names[index], convention.PARAMETER_NAMES);
+/** Places that stand for any in text. */
+const TEXT_PLACES: Threads['places'] = { tlbBase: 0x2000_0000, sharedBase: 0x3000_0000, pages: 0 };
+
+/** What an offset of a load or store is, by name where it is a word of the CPU block. */
+function offsetName(offset: number): string {
+  if (offset === 0) return '';
+  if (offset === TEXT_PLACES.tlbBase) return 'TLB';
+  if (offset === TEXT_PLACES.sharedBase + convention.SHARED_PC) return 'PC';
+  return wordName(offset >> 2, 1).toUpperCase();
 }
 
+/** A function as text, as if it stood alone in its module. */
+export const WASM_EMITTER: Pick<Backend, 'name' | 'text'> = {
+  name: 'WebAssembly',
+  text: (fn) => {
+    const names: string[] = [];
+    const helper = (name: string): number => {
+      const known = names.indexOf(name);
+      return known >= 0 ? known : names.push(name) - 1;
+    };
+    const body = emitFunction(fn, { helper, link: () => ({ to: 'lookup' }), ...TEXT_PLACES });
+    return text(body, (index) => names[index], convention.PARAMETER_NAMES, offsetName);
+  },
+};
+
 export class WasmBackend implements Backend {
-  readonly name = 'wasm';
+  readonly name = WASM_EMITTER.name;
+  readonly text = WASM_EMITTER.text;
   readonly limits = LIMITS;
   private readonly runtime: Runtime;
   private readonly lift: Lift;
@@ -88,9 +104,7 @@ export class WasmBackend implements Backend {
   private readonly entries = new Map<number, number>();
 
   constructor(runtime: Runtime, lift: Lift) {
-    if (!hasTailCalls()) {
-      throw new Error('The engine wasm needs a host whose WebAssembly has tail calls (Node 20 and later): take js.');
-    }
+    if (!hasTailCalls()) throw new Error('this host has no tail calls');
     this.runtime = runtime;
     this.lift = lift;
     this.threads = makeThreads(runtime);
@@ -127,10 +141,6 @@ export class WasmBackend implements Backend {
       enter(entry);
     };
     return { run, rehearsals: 0, size, release: () => clear(entry) };
-  }
-
-  text(fn: IrFunction): string {
-    return functionText(fn, this.threads.places);
   }
 }
 

@@ -355,7 +355,7 @@ export class Body {
     this.code.u8(0);
   }
 
-  /** Append as an entry of the code section; the final `end` is added here. Gives places of unlikely branches in the entry. */
+  /** Append as an entry of the code section, with its final `end`. Gives the places in it of unlikely branches. */
   writeTo(out: Bytes): number[] {
     const declared = new Bytes(16);
     const runs: [ValueType, number][] = [];

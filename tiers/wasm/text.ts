@@ -50,6 +50,7 @@ export function disassemble(
   bytes: Uint8Array,
   names: (index: number) => string = String,
   locals: (index: number) => string = String,
+  offsets: (offset: number) => string = String,
 ): string[] {
   const lines: string[] = [];
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
@@ -89,7 +90,7 @@ export function disassemble(
     else if (ONE_INDEX.has(code)) index();
     else if (isMemory) {
       at++;
-      index();
+      index(offsets);
     } else if (code === W.i32_const || code === W.i64_const) {
       const [value, end] = signed(bytes, at);
       at = end;
@@ -101,12 +102,18 @@ export function disassemble(
       words.push(String(view.getFloat64(at, true)));
       at += 8;
     }
-    lines.push(indent + words.join(' '));
+    lines.push(indent + words.join(' ').trimEnd());
   }
   return lines;
 }
 
 /** A body with its locals and parameters by name where they have one. */
-export function text(body: Body, functions: (index: number) => string, parameters: readonly string[]): string {
-  return disassemble(body.code.view(), functions, (index) => parameters[index] ?? `l${index}`).join('\n');
+export function text(
+  body: Body,
+  functions: (index: number) => string,
+  parameters: readonly string[],
+  offsets: (offset: number) => string,
+): string {
+  const local = (index: number): string => parameters[index] ?? `l${index}`;
+  return disassemble(body.code.view(), functions, local, offsets).join('\n');
 }

@@ -2,6 +2,7 @@
 // sentence and an exit status. Nothing here knows what the verbs do; verbs.ts is the table.
 
 import { CommandError, UsageError } from '../node/errors.ts';
+import { setV8Flags } from '../node/v8-flags.ts';
 import { VERSION } from '../../version.ts';
 import { parseArguments } from './args.ts';
 import { overview, verbHelp } from './help.ts';
@@ -54,6 +55,7 @@ function fail(error: unknown): void {
 }
 
 try {
+  setV8Flags();
   process.exitCode = await main(process.argv.slice(2));
 } catch (error) {
   fail(error);

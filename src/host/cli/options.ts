@@ -86,8 +86,8 @@ export const TIER_POLICY_OPTION: OptionSpec = {
   name: 'tier-policy',
   value: 'KNOBS',
   help:
-    'when and what js and tiered compile, as in threshold=500,region=10; also delay, ramp, steepest, instructions, ' +
-    'cache, ahead, losses, optimise, wait, evict, seed',
+    'when and what js, wasm and tiered compile, as in threshold=500,region=10; also delay, ramp, steepest, ' +
+    'instructions, calls, overlap, cache, ahead, losses, optimise, wait, evict, seed',
 };
 
 export const SERIAL_OPTIONS: readonly OptionSpec[] = [
