@@ -23,7 +23,7 @@ export class Harness {
   readonly board: DeviceBoard;
   readonly trace: string[] = [];
   intr = false;
-  readonly #regions: { address: number; size: number; handler: MmioHandler }[] = [];
+  readonly #regions: { address: number; size: number; handler: MmioHandler | null }[] = [];
 
   constructor(options: HarnessOptions = {}) {
     this.tick = options.tick ?? 0;
@@ -41,8 +41,23 @@ export class Harness {
           powerOff: () => say('power off'),
         },
         dma: { read: () => {}, write: () => {} },
-        mmio: (address, size, handler) => {
-          this.#regions.push({ address, size, handler });
+        space: {
+          aperture: (size, _priority, shown) => {
+            const region = { address: -1, size, handler: 'handler' in shown ? shown.handler : null };
+            this.#regions.push(region);
+            return {
+              address: -1,
+              place: (address) => {
+                region.address = address;
+              },
+              show: (other) => {
+                region.handler = 'handler' in other ? other.handler : null;
+              },
+            };
+          },
+          bulks: new Map(),
+          openRange: () => {},
+          onMapped: () => {},
         },
         intr: (level) => {
           this.intr = level;
@@ -74,7 +89,9 @@ export class Harness {
 
   #region(address: number): { offset: number; handler: MmioHandler } {
     for (const { address: first, size, handler } of this.#regions) {
-      if (address >= first && address < first + size) return { offset: address - first, handler };
+      if (handler !== null && first >= 0 && address >= first && address < first + size) {
+        return { offset: address - first, handler };
+      }
     }
     throw new Error(`no device at ${address.toString(16)}`);
   }

@@ -60,6 +60,7 @@ const inputEvent: fc.Arbitrary<InputEvent> = fc.oneof(
   fc.record({ kind: fc.constant('entropy' as const), bytes }),
   fc.record({ kind: fc.constant('epoch' as const), seconds: fc.nat() }),
   fc.record({ kind: fc.constant('end-of-input' as const), port: fc.nat(3) }),
+  fc.record({ kind: fc.constant('serial-break' as const), port: fc.nat(3) }),
   fc.constantFrom({ kind: 'power-button' as const }, { kind: 'reset' as const }, { kind: 'nmi' as const }),
 );
 
@@ -85,6 +86,8 @@ export const stateHash: fc.Arbitrary<StateHash> = fc.record(
   { requiredKeys: ['root'] },
 );
 
+const isInAccess = fc.constant(true as const);
+
 const checkEvent: fc.Arbitrary<Exclude<CheckEvent, { kind: 'digest' }>> = fc.oneof(
   fc.record({ kind: fc.constant('interrupt' as const), vector: fc.nat(255) }),
   {
@@ -98,11 +101,35 @@ const checkEvent: fc.Arbitrary<Exclude<CheckEvent, { kind: 'digest' }>> = fc.one
     .map(([address, size, value]) => ({ kind: 'mmio-read' as const, address, size, value: narrow(value, size) })),
   fc.record({ kind: fc.constant('timer' as const), id: fc.nat(40) }),
   fc.record({ kind: fc.constant('a20' as const), enabled: fc.boolean() }),
-  fc.record({
-    kind: fc.constant('dma-write' as const),
-    address: fc.nat(),
-    content: fc.oneof(fc.record({ bytes }), fc.record({ image: fc.nat(3), offset: fc.nat(), length: fc.nat(65536) })),
-  }),
+  fc.record(
+    {
+      kind: fc.constant('dma-write' as const),
+      address: fc.nat(),
+      content: fc.oneof(fc.record({ bytes }), fc.record({ image: fc.nat(3), offset: fc.nat(), length: fc.nat(65536) })),
+      isInAccess,
+    },
+    { requiredKeys: ['kind', 'address', 'content'] },
+  ),
+  fc.record(
+    {
+      kind: fc.constant('map' as const),
+      page: fc.nat(0xf0000),
+      count: fc.integer({ min: 1, max: 0x1000 }),
+      to: fc.constantFrom('nothing' as const, 'device' as const, 'memory' as const, 'rom' as const),
+      memoryPage: fc.nat(0xfffff),
+      isInAccess,
+    },
+    { requiredKeys: ['kind', 'page', 'count', 'to', 'memoryPage'] },
+  ),
+  fc.record(
+    {
+      kind: fc.constant('reveal' as const),
+      memoryPage: fc.nat(0xfffff),
+      bytes: fc.nat(0xffffffff).map((seed) => Uint8Array.from({ length: 4096 }, (_, i) => (seed >>> (i & 31)) & 0xff)),
+      isInAccess,
+    },
+    { requiredKeys: ['kind', 'memoryPage', 'bytes'] },
+  ),
   fc.constant({ kind: 'guest-reset' as const }),
   fc.record({ kind: fc.constant('state-hash' as const), hash: stateHash }),
 );
@@ -171,7 +198,11 @@ export function playCheck(checks: Checks, reports: Reports, tick: number, event:
       checks.a20(tick, event.enabled);
       return;
     case 'dma-write':
-      checks.dmaWrite(tick, event.address, event.content);
+      checks.dmaWrite(tick, event.address, event.content, event.isInAccess);
+      return;
+    case 'map':
+    case 'reveal':
+      checks.memory(tick, event);
       return;
     case 'guest-reset':
       reports.guestReset(tick);

@@ -28,7 +28,8 @@ at 9 nmi
 at 10 end
 
 when "login: " serial "root\\r"
-when serial2 "# " nmi`);
+when serial2 "# " nmi
+at 11 serial1 break`);
   assert.deepEqual(steps, [
     { kind: 'at', line: 2, tick: 1000, inputs: [{ kind: 'serial', port: 0, bytes: bytes('ls\n') }] },
     { kind: 'at', line: 3, tick: 2000, inputs: [{ kind: 'serial', port: 1, bytes: bytes('\0\x1b[A"\\é#') }] },
@@ -56,6 +57,7 @@ when serial2 "# " nmi`);
       inputs: [{ kind: 'serial', port: 0, bytes: bytes('root\r') }],
     },
     { kind: 'when', line: 14, serialPort: 2, text: bytes('# '), inputs: [{ kind: 'nmi' }] },
+    { kind: 'at', line: 15, tick: 11, inputs: [{ kind: 'serial-break', port: 1 }] },
   ]);
   assert.deepEqual(parseInputScript('# nothing\n\n   \r\n'), []);
   for (const key of KEY_NAMES) assert.equal(parseInputScript(`at 0 key ${key} up`).length, 1);
@@ -70,7 +72,8 @@ test('what is wrong with a line, and where', () => {
     ['at 99999999999999999999 nmi', /expected a tick/],
     ['at 5', /expected one of serial, key, .*the line ends/],
     ['at 5 type "x"', /expected one of serial, key, .*got type/],
-    ['at 5 serial x', /expected a text in double quotes after `serial`, got x/],
+    ['at 5 serial x', /expected a text in double quotes, or `break`, after `serial`, got x/],
+    ['at 5 serial break 1', /expected the end of the line, got 1/],
     ['at 5 serial "x', /expected a closing quote in "x/],
     ['at 5 serial "\\q"', /expected one of \\n .*got \\q/],
     ['at 5 serial4 "x"', /expected one of serial, key/],

@@ -131,7 +131,7 @@ export class BlockCache implements CodeInvalidator {
     this.tableOf(mode, hostPage)[host & 0xfff] = block;
     const { memory, ramBase } = this.cpu;
     const ramPage = (host - ramBase) >>> 12;
-    if (ramPage < memory.ramPages) memory.markCode(ramPage, host & 0xfff, at - host);
+    if (ramPage < memory.pageCount) memory.markCode(ramPage, host & 0xfff, at - host);
     this.built++;
     this.listener.onBuilt(block);
     return block;

@@ -3,3 +3,6 @@
 // bind it again (MEASUREMENTS.md). An address is split by `>>> 12`, `& 0xfff` and `& -4096`.
 
 export const PAGE_BYTES = 4096;
+
+/** Pages of an address space of 4 GiB. */
+export const PAGES_MAX = 1 << 20;

@@ -8,6 +8,9 @@ import type { TickClock } from './clock.ts';
 import type { PortBus } from '../state/cpu.ts';
 import type { SerialTiming } from '../devices/serial/uart.ts';
 import type { StateError } from '../base/fields.ts';
+import type { BulkMemory } from '../memory/bulk.ts';
+import type { MappedRun, MapAperture, Shown } from '../memory/address-space.ts';
+import type { ImageSource } from './context.ts';
 import type { Device, DeviceState, Dma, IrqLine, MmioHandler, OutputPort } from './device.ts';
 
 /** What the board is given by the machine around it. */
@@ -15,7 +18,7 @@ export interface BoardContext {
   readonly clock: TickClock;
   readonly output: OutputPort;
   readonly dma: Dma;
-  mmio(address: number, size: number, handler: MmioHandler): void;
+  readonly space: BoardSpace;
   /** The level of the CPU's INTR pin changed. */
   intr(level: boolean): void;
   nmi(): void;
@@ -25,11 +28,33 @@ export interface BoardContext {
   acknowledgeError(): void;
 }
 
+/** The address space as a board lays it out (memory/address-space.ts). */
+export interface BoardSpace {
+  aperture(sizeBytes: number, priority: number, shown: Shown): Pick<MapAperture, 'place' | 'show' | 'address'>;
+  /** The bulk memories of the machine's table (table.ts, planBulk), by name. */
+  readonly bulks: ReadonlyMap<string, BulkMemory>;
+  /** A bus master is about to reach these bytes. */
+  openRange(address: number, sizeBytes: number): void;
+  /** Set by the board: told when addresses lead elsewhere. */
+  onMapped: (run: MappedRun) => void;
+}
+
+/** The same for a board that does as a log says. */
+export interface FollowingSpace extends BoardSpace {
+  canFollow(run: MappedRun): boolean;
+  /** Nothing is done where there is no such memory. */
+  follow(run: MappedRun, handler: MmioHandler): void;
+  followed(): MappedRun[];
+  unfollow(): void;
+  /** Puts a page of bulk memory in place; false where there is none of that number. */
+  putBulkPage(page: number, bytes: Uint8Array): boolean;
+}
+
 /** Bytes that the machine was started with, in the order of the manifest. */
 export interface BoardImage {
   /** kernel, initrd, bios, hda … */
   readonly role: string;
-  readonly bytes: Uint8Array;
+  readonly source: ImageSource;
 }
 
 export interface BoardOptions {

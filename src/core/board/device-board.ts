@@ -1,82 +1,211 @@
 /**
- * The board of device models: the port bus, the interrupt wiring and the devices of the table (table.ts). Everything
- * that the devices do to the guest (values read, timers, DMA, interrupts, A20) is reported to the checks as it happens.
+ * The board of device models: the port bus, the interrupt wiring, the PCI bus and the devices of the table (table.ts).
+ * Everything that the devices do to the guest (values read, timers, DMA, interrupts, A20, what addresses lead to) is
+ * reported to the checks as it happens.
  */
-import type { InputEvent } from '../log/events.ts';
-import type { TickClock } from './clock.ts';
-import type { Checks } from '../machine/door.ts';
-import type { LocalApic } from '../devices/interrupts/apic.ts';
-import type { Board, BoardContext, BoardOptions, BoardState, SavedStates } from './board.ts';
-import { ERROR_PORT, ERROR_PORT_COUNT } from './board.ts';
-import type { Device, DeviceContext, IrqLine, MmioHandler } from './device.ts';
-import { Interrupts } from './interrupts.ts';
 import { StateError } from '../base/fields.ts';
+import type { InputEvent, MapCheck, RevealCheck } from '../log/events.ts';
+import type { Checks } from '../machine/door.ts';
+import { BELOW_RAM, type MappedRun, OVER_ALL, OVER_ROM, type Shown } from '../memory/address-space.ts';
+import type { BulkMemory } from '../memory/bulk.ts';
+import type { PortBus } from '../state/cpu.ts';
+import { type Board, type BoardContext, type BoardOptions, type BoardState, ERROR_PORT } from './board.ts';
+import { ERROR_PORT_COUNT, type SavedStates } from './board.ts';
+import type { TickClock } from './clock.ts';
+import type {
+  Bulk,
+  DeviceContext,
+  DeviceDma,
+  DeviceImage,
+  InputKind,
+  InputOf,
+  Services,
+  Aperture,
+  ApertureContent,
+} from './context.ts';
+import type { Device, IrqLine, MmioHandler } from './device.ts';
+import { Interrupts } from './interrupts.ts';
 import { IoBus } from './io-bus.ts';
 import { loadParts, type Part, partsProblem, saveParts } from './parts.ts';
-import { createDevices, type DeviceSet } from './table.ts';
+import { PciBus } from './pci-bus.ts';
+import { presentDevices } from './table.ts';
+
+/** Bytes of an image that go into memory at a time. */
+const PIECE_BYTES = 1 << 16;
 
 export class DeviceBoard implements Board {
   readonly bus = new IoBus();
   readonly interrupts: Interrupts;
   readonly clock: TickClock;
   readonly errorLine: IrqLine;
-  readonly #set: DeviceSet;
+  readonly devices: readonly Device[];
+  readonly services: Services = {};
+  /** What IN and OUT reach. */
+  readonly ports: PortBus;
+  readonly #context: BoardContext;
   readonly #checks: Checks;
+  readonly #takers = new Map<InputKind, ((event: never) => void)[]>();
+  /** An instruction's access to a device is under way. */
+  #isInAccess = false;
+  /** Apertures are being placed as the machine is made, or as a saved state says: nothing that a log could tell. */
+  #isQuiet = true;
 
   constructor(context: BoardContext, checks: Checks, options: BoardOptions) {
     const { bus } = this;
-    const { clock, dma } = context;
+    const { clock, space } = context;
+    this.#context = context;
     this.clock = clock;
     this.#checks = checks;
-    this.interrupts = new Interrupts((level) => context.intr(level));
+    this.interrupts = new Interrupts((level) => context.intr(level), this.services);
     clock.fired = (index) => checks.timer(clock.now(), index);
     bus.onRead = (port, size, value) => checks.portRead(clock.now(), port, size, value);
-    const reported = (address: number, handler: MmioHandler): MmioHandler => ({
-      read: (offset, size) => {
-        const value = handler.read(offset, size);
-        checks.mmioRead(clock.now(), address + offset, size, value);
+    this.ports = {
+      read: (port, size) => {
+        this.#isInAccess = true;
+        const value = bus.read(port, size);
+        this.#isInAccess = false;
         return value;
       },
-      write: (offset, size, value) => handler.write(offset, size, value),
-    });
-    const wiring: DeviceContext = {
-      clock,
-      output: context.output,
-      dma: {
-        read: (address, target) => dma.read(address, target),
-        write: (address, source) => {
-          checks.dmaWrite(clock.now(), address, { bytes: source });
-          dma.write(address, source);
-        },
-      },
-      irq: (line) => this.interrupts.line(line),
-      ports: (first, count, handler) => bus.register(first, count, handler),
-      mmio: (address, size, handler) => context.mmio(address, size, reported(address, handler)),
-      nmi: () => context.nmi(),
-      requestReset: () => context.requestReset(),
-      setA20: (enabled) => {
-        context.setA20(enabled);
-        checks.a20(clock.now(), enabled);
+      write: (port, size, value) => {
+        this.#isInAccess = true;
+        bus.write(port, size, value);
+        this.#isInAccess = false;
       },
     };
-    this.#set = createDevices(wiring, this.interrupts, options);
+    for (const bulk of space.bulks.values()) {
+      bulk.wrap = (aperture, handler) => this.#reported(handler, aperture);
+      bulk.onOpened = (page, bytes) => this.#tell({ kind: 'reveal', memoryPage: page, bytes });
+    }
+    space.onMapped = (run: MappedRun) => this.#tell({ kind: 'map', ...run });
+    const devices: Device[] = [this.interrupts];
+    const wiring = this.#wire(options);
+    for (const entry of presentDevices(options)) devices.push(entry.create(wiring, options));
+    this.devices = devices;
     this.errorLine = this.interrupts.line(13);
     bus.register(ERROR_PORT, ERROR_PORT_COUNT, {
       read: () => 0xff,
       write: () => context.acknowledgeError(),
     });
+    this.#isQuiet = false;
   }
 
-  get ports(): IoBus {
-    return this.bus;
+  #tell(event: MapCheck | RevealCheck): void {
+    if (this.#isQuiet) return;
+    this.#checks.memory(this.clock.now(), this.#isInAccess ? { ...event, isInAccess: true } : event);
   }
 
-  get devices(): readonly Device[] {
-    return this.#set.devices;
+  /** Reads through it are told to the checks. */
+  #reported(handler: MmioHandler, aperture: { readonly address: number }): MmioHandler {
+    const { clock } = this;
+    const checks = this.#checks;
+    return {
+      read: (offset, size) => {
+        const address = aperture.address + offset;
+        this.#isInAccess = true;
+        const value = handler.read(offset, size);
+        this.#isInAccess = false;
+        checks.mmioRead(clock.now(), address, size, value);
+        return value;
+      },
+      write: (offset, size, value) => {
+        this.#isInAccess = true;
+        handler.write(offset, size, value);
+        this.#isInAccess = false;
+      },
+    };
   }
 
-  get apic(): LocalApic | undefined {
-    return this.#set.apic;
+  /** What devices are given. */
+  #wire(options: BoardOptions): DeviceContext {
+    const { clock, output } = this.#context;
+    const context = this.#context;
+    const { bus } = this;
+    const dma = this.#deviceDma();
+    const pciBus = new PciBus({
+      dma,
+      aperture: (sizeBytes, content) => this.#aperture(sizeBytes, BELOW_RAM, content),
+      ports: (count, handler) => bus.aperture(count, handler),
+    });
+    return {
+      clock,
+      output,
+      dma,
+      services: this.services,
+      interrupts: this.interrupts,
+      pciBus,
+      irq: (line) => this.interrupts.line(line),
+      ports: (first, count, handler) => bus.register(first, count, handler),
+      mmio: (address, sizeBytes, handler) => this.#aperture(sizeBytes, OVER_ALL, handler).place(address),
+      aperture: (sizeBytes, content) => this.#aperture(sizeBytes, OVER_ROM, content),
+      pci: (spec) => pciBus.add(spec),
+      bulk: (name) => this.#bulk(name),
+      hasQuirk: (name) => options.quirks?.includes(name) === true,
+      image: (role) => findImage(options, role),
+      input: (kind, take) => this.#take(kind, take),
+      nmi: () => context.nmi(),
+      requestReset: () => context.requestReset(),
+      setA20: (enabled) => {
+        context.setA20(enabled);
+        this.#checks.a20(clock.now(), enabled);
+      },
+    };
+  }
+
+  #deviceDma(): DeviceDma {
+    const { clock, dma, space } = this.#context;
+    const checks = this.#checks;
+    return {
+      read: (address, target) => dma.read(address, target),
+      write: (address, source) => {
+        space.openRange(address, source.length);
+        checks.dmaWrite(clock.now(), address, { bytes: source }, this.#isInAccess);
+        dma.write(address, source);
+      },
+      writeImage: (address, image, offset, count) => {
+        space.openRange(address, count);
+        checks.dmaWrite(clock.now(), address, { image: image.index, offset, length: count }, this.#isInAccess);
+        const piece = new Uint8Array(Math.min(count, PIECE_BYTES));
+        for (let done = 0; done < count; done += piece.length) {
+          const part = piece.subarray(0, Math.min(piece.length, count - done));
+          image.read(offset + done, part);
+          dma.write(address + done, part);
+        }
+      },
+    };
+  }
+
+  #aperture(sizeBytes: number, priority: number, content: ApertureContent): Aperture {
+    const { space } = this.#context;
+    const shown = (each: ApertureContent): Shown => {
+      if (!('bulk' in each)) return { handler: this.#reported(each, aperture) };
+      return { bulk: each.bulk as BulkMemory, offset: each.offset ?? 0, isWritable: each.isReadOnly !== true };
+    };
+    const aperture: { address: number } & Aperture = {
+      address: -1,
+      place: (address) => {
+        placed.place(address);
+        aperture.address = address;
+      },
+      show: (other) => placed.show(shown(other)),
+    };
+    const placed = space.aperture(sizeBytes, priority, shown(content));
+    return aperture;
+  }
+
+  #bulk(name: string): Bulk {
+    const found = this.#context.space.bulks.get(name);
+    if (found === undefined) throw new Error(`no line of the table asks for a bulk memory ${name}`);
+    return found;
+  }
+
+  #take<K extends InputKind>(kind: K, take: (event: InputOf<K>) => void): void {
+    const takers = this.#takers.get(kind);
+    if (takers === undefined) this.#takers.set(kind, [take]);
+    else takers.push(take);
+  }
+
+  get apic(): Services['localApic'] {
+    return this.services.localApic;
   }
 
   get hasApic(): boolean {
@@ -95,7 +224,7 @@ export class DeviceBoard implements Board {
   }
 
   input(event: InputEvent): void {
-    this.#set.input(event);
+    for (const take of this.#takers.get(event.kind) ?? []) take(event as never);
   }
 
   get intr(): boolean {
@@ -122,9 +251,9 @@ export class DeviceBoard implements Board {
     return this.save();
   }
 
-  /** Every device by its name, then the clock as `clock`. */
+  /** Every device by its name, then every bulk memory by its own (its bytes are the memory's), then the clock. */
   get #parts(): readonly Part[] {
-    return [...this.devices, this.clock];
+    return [...this.devices, ...this.#context.space.bulks.values(), this.clock];
   }
 
   save(): BoardState {
@@ -142,6 +271,15 @@ export class DeviceBoard implements Board {
   }
 
   load(states: BoardState): void {
+    this.#isQuiet = true;
     loadParts(this.#parts, states);
+    this.#isQuiet = false;
   }
+}
+
+function findImage({ images = [] }: BoardOptions, role: string): DeviceImage | null {
+  const index = images.findIndex((image) => image.role === role);
+  if (index < 0) return null;
+  const { source } = images[index];
+  return { index, sizeBytes: source.sizeBytes, read: (offset, target) => source.read(offset, target) };
 }

@@ -1,6 +1,6 @@
-// What a device is and what it is given. A device is a class in one file, headed by the data sheet it
-// follows; the machine table (board/table.ts) creates it with a DeviceContext and nothing else, so a
-// device can reach the guest only through ports, MMIO, interrupt lines, DMA and timers on the tick clock.
+// What a device is, and the wires between it and the rest of a board: ports, registers in memory, interrupt lines, DMA,
+// timers on the tick clock. A device is a class in one file, headed by the data sheet it follows, and one line of the
+// machine table (board/table.ts), which creates it with a DeviceContext (context.ts) and nothing else. Types alone.
 
 import type { SavedFields } from '../base/fields.ts';
 
@@ -74,18 +74,4 @@ export interface OutputPort {
   /** Debug-exit value as written by the guest. */
   debugExit(value: number): void;
   powerOff(): void;
-}
-
-export interface DeviceContext {
-  readonly clock: Clock;
-  readonly output: OutputPort;
-  readonly dma: Dma;
-  /** ISA interrupt line 0–15, or pin 16–23 of the I/O APIC: one more source on it. */
-  irq(line: number): IrqLine;
-  ports(first: number, count: number, handler: PortHandler): void;
-  mmio(address: number, size: number, handler: MmioHandler): void;
-  nmi(): void;
-  /** Ask for a machine reset after this instruction. */
-  requestReset(): void;
-  setA20(enabled: boolean): void;
 }

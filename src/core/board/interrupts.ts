@@ -9,9 +9,7 @@
 import type { Device, IrqLine } from './device.ts';
 import { flag, words } from '../base/field-kinds.ts';
 import { fields, withFields } from '../base/fields.ts';
-import type { IoApic } from '../devices/interrupts/ioapic.ts';
-import type { LocalApic } from '../devices/interrupts/apic.ts';
-import type { Pic } from '../devices/interrupts/pic.ts';
+import type { InterruptWires, Services } from './context.ts';
 
 /** 0–15 are the ISA lines; 16–23 reach the I/O APIC alone. */
 const lineCount = 24;
@@ -25,7 +23,7 @@ const FIELDS = fields({
   output: flag(),
 });
 
-export class Interrupts extends withFields(FIELDS) implements Device {
+export class Interrupts extends withFields(FIELDS) implements Device, InterruptWires {
   readonly name = 'interrupts';
   readonly version = 1;
   readonly fields = FIELDS.of(this, {
@@ -36,19 +34,13 @@ export class Interrupts extends withFields(FIELDS) implements Device {
   });
   readonly #sourceCounts = new Array<number>(lineCount).fill(0);
   readonly #intr: (level: boolean) => void;
-  #pic: Pic | undefined;
-  #apic: LocalApic | undefined;
-  #ioapic: IoApic | undefined;
+  readonly #services: Services;
 
-  constructor(intr: (level: boolean) => void) {
+  /** The controllers enter themselves into `services` when they are created. */
+  constructor(intr: (level: boolean) => void, services: Services) {
     super();
     this.#intr = intr;
-  }
-
-  attach(pic: Pic, apic: LocalApic | undefined, ioapic: IoApic | undefined): void {
-    this.#pic = pic;
-    this.#apic = apic;
-    this.#ioapic = ioapic;
+    this.#services = services;
   }
 
   /** A new source on a line 0–23. */
@@ -69,37 +61,41 @@ export class Interrupts extends withFields(FIELDS) implements Device {
   }
 
   #drive(line: number, level: boolean): void {
-    if (line < isaLineCount) this.#pic?.setLine(line, level);
+    if (line < isaLineCount) this.#services.pic?.setLine(line, level);
     // The timer takes pin 2, which the cascade leaves free.
-    if (line !== 2) this.#ioapic?.setPin(line === 0 ? 2 : line, level);
+    if (line !== 2) this.#services.ioApic?.setPin(line === 0 ? 2 : line, level);
   }
 
   /** The 8259's INT output, after anything that may have changed it. */
   picChanged(level: boolean): void {
-    this.#apic?.setLint(0, level);
+    this.#services.localApic?.setLint(0, level);
     this.update();
   }
 
   /** Something that INTR depends on may have changed. */
   update(): void {
-    const output = this.#externalPending || (this.#apic !== undefined && this.#apic.hasRequest());
+    const { localApic } = this.#services;
+    const output = this.#externalPending || (localApic !== undefined && localApic.hasRequest());
     if (output === this.output) return;
     this.output = output;
     this.#intr(output);
   }
 
   get #externalPending(): boolean {
-    if (this.#pic === undefined || !this.#pic.output) return false;
-    return this.#apic === undefined || this.#apic.passesExternal();
+    const { pic, localApic } = this.#services;
+    if (pic === undefined || !pic.output) return false;
+    return localApic === undefined || localApic.passesExternal();
   }
 
   /** INTA. Legal at any time; without a request it gives a spurious vector, as the chips do. */
   acknowledge(): number {
+    const { pic, localApic } = this.#services;
     let vector: number;
     // What comes through ExtINT goes to the core without entering the local APIC's priorities.
-    if (this.#externalPending || this.#apic === undefined || !this.#apic.enabled) {
-      vector = (this.#pic as Pic).acknowledge();
-    } else vector = this.#apic.acknowledge();
+    if (this.#externalPending || localApic === undefined || !localApic.enabled) {
+      if (pic === undefined) throw new Error('the board has no interrupt controller');
+      vector = pic.acknowledge();
+    } else vector = localApic.acknowledge();
     this.update();
     return vector;
   }

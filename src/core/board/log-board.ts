@@ -7,11 +7,14 @@ import type { QuirkName } from '../log/quirks.ts';
 import type { InputEvent } from '../log/events.ts';
 import type { Delivery, Deliveries } from '../machine/door.ts';
 import type { PortBus } from '../state/cpu.ts';
-import type { Board, BoardContext, BoardOptions, BoardState, SavedStates } from './board.ts';
+import type { MappedRun, Shown } from '../memory/address-space.ts';
+import type { BulkMemory } from '../memory/bulk.ts';
+import type { Board, BoardContext, BoardOptions, BoardState, FollowingSpace, SavedStates } from './board.ts';
 import { ERROR_PORT, ERROR_PORT_COUNT } from './board.ts';
-import type { IrqLine } from './device.ts';
-import { flag } from '../base/field-kinds.ts';
+import type { IrqLine, MmioHandler } from './device.ts';
+import { flag, integer, list, oneOf, unsigned } from '../base/field-kinds.ts';
 import { fields, type StateError } from '../base/fields.ts';
+import { PAGES_MAX } from '../base/pages.ts';
 import { loadParts, type Part, partsProblem, saveParts } from './parts.ts';
 import { SerialTap } from './serial-tap.ts';
 import { surveyBoard } from './survey.ts';
@@ -20,6 +23,21 @@ const NMI_MASK_PORT = 0x70;
 const NMI_MASK = 0x80;
 
 const NMI = fields({ isNmiMasked: flag() });
+
+const RUN = fields({
+  page: unsigned(PAGES_MAX - 1),
+  count: integer(1, PAGES_MAX, 1),
+  to: oneOf<MappedRun['to']>(['nothing', 'device', 'memory', 'rom'], 'nothing, device, memory or rom', 'nothing'),
+  memoryPage: unsigned(PAGES_MAX),
+});
+/** Where the log has said that addresses lead. */
+const MAP = fields({ runs: list(RUN, PAGES_MAX) });
+
+type FollowingContext = BoardContext & { readonly space: FollowingSpace };
+
+function isInAccess(event: Delivery): boolean {
+  return 'isInAccess' in event && event.isInAccess === true;
+}
 
 export interface LogBoardOptions extends BoardOptions {
   /** False: a reset ends the run, and no log has one. */
@@ -32,31 +50,105 @@ export class LogBoard implements Board {
   readonly hasApic: boolean;
   readonly devices = [];
   readonly intr = false;
-  private readonly context: BoardContext;
+  private readonly context: FollowingContext;
   private readonly deliveries: Deliveries;
   private readonly options: LogBoardOptions;
   private readonly tap: SerialTap;
   private readonly nmiMask = NMI.initial();
+  /** Answers for every device at once, by address. */
+  private readonly everywhere: MmioHandler;
   private readonly parts: readonly Part[];
 
-  constructor(context: BoardContext, deliveries: Deliveries, options: LogBoardOptions) {
+  constructor(context: FollowingContext, deliveries: Deliveries, options: LogBoardOptions) {
     const { clock } = context;
     this.context = context;
     this.deliveries = deliveries;
     this.options = options;
     this.tap = new SerialTap(context.output);
-    this.parts = [this.tap, { name: 'nmi-mask', fields: NMI.of(this.nmiMask) }];
+    this.everywhere = this.answering(() => 0);
+    this.parts = [this.tap, { name: 'nmi-mask', fields: NMI.of(this.nmiMask) }, this.mapPart()];
     this.ports = {
-      read: (port, size) => deliveries.portRead(clock.now(), port, size),
+      read: (port, size) => {
+        this.takeAccessed();
+        return deliveries.portRead(clock.now(), port, size);
+      },
       write: (port, size, value) => this.write(port, size, value),
     };
-    const { hasApic, regions } = surveyBoard(options);
-    this.hasApic = hasApic;
-    for (const { address, size } of regions) {
-      context.mmio(address, size, {
-        read: (offset, width) => deliveries.mmioRead(clock.now(), address + offset, width),
-        write: () => {},
-      });
+    this.hasApic = this.layOut();
+  }
+
+  /** What devices lay over the address space when they are made; true when there is a local APIC. */
+  private layOut(): boolean {
+    const { space } = this.context;
+    const { hasApic, apertures, bulks } = surveyBoard(this.options);
+    for (const [name, { closed, bytes }] of bulks) {
+      const own = space.bulks.get(name);
+      if (own === undefined) continue;
+      own.wrap = (aperture) => this.answering(() => aperture.address);
+      own.bytes.set(bytes);
+      own.closed.set(closed);
+      own.opensByItself = false;
+    }
+    for (const { sizeBytes, priority, address, shown } of apertures) {
+      if (address < 0) continue;
+      space.aperture(sizeBytes, priority, this.shown(shown, address)).place(address);
+    }
+    return hasApic;
+  }
+
+  private shown(surveyed: Shown, address: number): Shown {
+    if ('handler' in surveyed) return { handler: this.answering(() => address) };
+    if ('host' in surveyed) return surveyed;
+    const own = [...this.context.space.bulks.values()].find(({ name }) => name === (surveyed.bulk as BulkMemory).name);
+    return own === undefined ? { handler: this.answering(() => address) } : { ...surveyed, bulk: own };
+  }
+
+  /** Registers in memory: the log knows what is read from them. */
+  private answering(address: () => number): MmioHandler {
+    const { context, deliveries } = this;
+    return {
+      read: (offset, size) => {
+        this.takeAccessed();
+        return deliveries.mmioRead(context.clock.now(), address() + offset, size);
+      },
+      write: (offset, size, value) => {
+        this.takeAccessed();
+        // Where the access has opened a page of bulk memory, it goes there; registers are nobody's business.
+        const bytes = Uint8Array.from({ length: size }, (_, i) => value >>> (i * 8));
+        context.dma.write(address() + offset, bytes);
+      },
+    };
+  }
+
+  /** What the log has said of the address space, as a part of the state. */
+  private mapPart(): Part {
+    const { space } = this.context;
+    const { everywhere } = this;
+    const values = {
+      get runs(): MappedRun[] {
+        return space.followed();
+      },
+      set runs(runs: MappedRun[]) {
+        space.unfollow();
+        for (const run of runs) space.follow(run, everywhere);
+      },
+    };
+    const problem = ({ runs }: { runs: MappedRun[] }): string | null => {
+      const at = runs.findIndex((run) => !space.canFollow(run));
+      return at < 0 ? null : `runs[${at}] leads to memory that is not there`;
+    };
+    return { name: 'map', fields: MAP.of(values, { problem }) };
+  }
+
+  /** What an access of the instruction in hand has done to memory: it is in the log before what is read. */
+  private takeAccessed(): void {
+    const { deliveries } = this;
+    const now = this.context.clock.now();
+    for (let next = deliveries.nextDelivery(); next !== null; next = deliveries.nextDelivery()) {
+      if (next.tick > now || !isInAccess(next.event)) return;
+      const event = deliveries.takeDelivery(now);
+      if (event === null) return;
+      this.deliver(event);
     }
   }
 
@@ -66,6 +158,7 @@ export class LogBoard implements Board {
       this.nmiMask.isNmiMasked = ((value >>> ((NMI_MASK_PORT - port) * 8)) & NMI_MASK) !== 0;
     }
     this.tap.write(port, size, value);
+    this.takeAccessed();
   }
 
   nextDue(): number {
@@ -79,6 +172,7 @@ export class LogBoard implements Board {
     for (let next = deliveries.nextDelivery(); next !== null; next = deliveries.nextDelivery()) {
       // The loop takes an interrupt where the CPU can be interrupted; one that it could not take in time has failed.
       if (next.event.kind === 'interrupt' && next.tick >= tick) break;
+      if (isInAccess(next.event) && next.tick >= tick) break;
       const event = deliveries.takeDelivery(tick);
       if (event === null) break;
       isAny = true;
@@ -91,6 +185,8 @@ export class LogBoard implements Board {
     const { context } = this;
     if (event.kind === 'a20') context.setA20(event.enabled);
     else if (event.kind === 'guest-reset') context.requestReset();
+    else if (event.kind === 'map') context.space.follow(event, this.everywhere);
+    else if (event.kind === 'reveal') context.space.putBulkPage(event.memoryPage, event.bytes);
     else if (event.kind === 'dma-write') {
       const { content } = event;
       context.dma.write(event.address, 'bytes' in content ? content.bytes : this.imagePart(content));
@@ -99,11 +195,14 @@ export class LogBoard implements Board {
 
   private imagePart({ image, offset, length }: { image: number; offset: number; length: number }): Uint8Array {
     const found = this.options.images?.[image];
-    if (found === undefined || offset + length > found.bytes.length) {
-      const what = found === undefined ? 'there is no such image' : `the ${found.role} has ${found.bytes.length} bytes`;
+    const sizeBytes = found?.source.sizeBytes ?? 0;
+    if (found === undefined || offset + length > sizeBytes) {
+      const what = found === undefined ? 'there is no such image' : `the ${found.role} has ${sizeBytes} bytes`;
       throw new Error(`the log has a DMA write of image ${image}, bytes ${offset} to ${offset + length}: ${what}`);
     }
-    return found.bytes.subarray(offset, offset + length);
+    const bytes = new Uint8Array(length);
+    found.source.read(offset, bytes);
+    return bytes;
   }
 
   input(event: InputEvent): void {
@@ -125,6 +224,14 @@ export class LogBoard implements Board {
   reset(): void {
     this.tap.reset();
     this.nmiMask.isNmiMasked = false;
+    // What the reset of the devices does to the address space, before the guest is started again.
+    const now = this.context.clock.now();
+    for (let next = this.deliveries.nextDelivery(); next?.event.kind === 'map'; next = this.deliveries.nextDelivery()) {
+      if (next.tick > now || isInAccess(next.event)) return;
+      const event = this.deliveries.takeDelivery(now);
+      if (event === null) return;
+      this.deliver(event);
+    }
   }
 
   hashParts(): null {

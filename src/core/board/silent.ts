@@ -21,4 +21,5 @@ export const SILENT_CHECKS: Checks = {
   timer: nothing,
   a20: nothing,
   dmaWrite: nothing,
+  memory: nothing,
 };

@@ -1,29 +1,61 @@
 /**
  * What a board of given options has, found by building one that is connected to nothing: the names and versions for
- * a log's manifest, and where its devices answer in memory, for a machine whose devices a log plays.
+ * a log's manifest, and what its devices lay over the address space at power-on, for a machine whose devices a log
+ * plays.
  */
-import { TickClock } from './clock.ts';
+import type { Shown } from '../memory/address-space.ts';
+import { BulkMemory } from '../memory/bulk.ts';
 import type { BoardOptions } from './board.ts';
+import { TickClock } from './clock.ts';
 import { DeviceBoard } from './device-board.ts';
 import { SILENT_CHECKS, SILENT_OUTPUT } from './silent.ts';
+import { planBulk } from './table.ts';
+
+/** An aperture as it stands when its device has been made. */
+export interface SurveyedAperture {
+  readonly sizeBytes: number;
+  readonly priority: number;
+  /** −1: hidden. */
+  readonly address: number;
+  readonly shown: Shown;
+}
 
 export interface BoardSurvey {
   readonly hasApic: boolean;
   /** In order of creation. */
   readonly devices: readonly { readonly name: string; readonly version: number }[];
-  /** Memory-mapped registers, in bytes. */
-  readonly regions: readonly { readonly address: number; readonly size: number }[];
+  readonly apertures: readonly SurveyedAperture[];
+  /** Bulk memories with what devices have put there. */
+  readonly bulks: ReadonlyMap<string, BulkMemory>;
 }
 
 export function surveyBoard(options: BoardOptions): BoardSurvey {
   const nothing = (): void => {};
-  const regions: { address: number; size: number }[] = [];
+  const apertures: { -readonly [K in keyof SurveyedAperture]: SurveyedAperture[K] }[] = [];
+  const bulks = new Map(planBulk(options).map(({ name, sizeBytes }) => [name, new BulkMemory(name, sizeBytes, null)]));
   const board = new DeviceBoard(
     {
       clock: new TickClock(() => 0, 1, 0),
       output: SILENT_OUTPUT,
       dma: { read: nothing, write: nothing },
-      mmio: (address, size) => regions.push({ address, size }),
+      space: {
+        aperture: (sizeBytes, priority, shown) => {
+          const aperture = { sizeBytes, priority, address: -1, shown };
+          apertures.push(aperture);
+          return {
+            address: -1,
+            place: (address) => {
+              aperture.address = address;
+            },
+            show: (other) => {
+              aperture.shown = other;
+            },
+          };
+        },
+        bulks,
+        openRange: nothing,
+        onMapped: nothing,
+      },
       intr: nothing,
       nmi: nothing,
       requestReset: nothing,
@@ -36,6 +68,7 @@ export function surveyBoard(options: BoardOptions): BoardSurvey {
   return {
     hasApic: board.hasApic,
     devices: board.devices.map(({ name, version }) => ({ name, version })),
-    regions,
+    apertures,
+    bulks,
   };
 }

@@ -1,97 +1,71 @@
 /**
  * The machine table: one line per device, in the order in which they are created (which breaks ties between timers due
- * at one tick), and which device an input is for. A device gets a DeviceContext and what it is wired to, nothing else.
+ * at one tick, and numbers the sources of an interrupt line). To add a device: its file, and its line here.
  */
-import type { InputEvent } from '../log/events.ts';
-import type { QuirkName } from '../log/quirks.ts';
-import { Dma8237 } from '../devices/chipset/dma-8237.ts';
-import { FwCfg } from '../devices/chipset/fw-cfg.ts';
-import { boardFunctions, PciHost } from '../devices/chipset/pci.ts';
-import { Port92 } from '../devices/chipset/port92.ts';
-import { ResetControl } from '../devices/chipset/reset-control.ts';
-import { DebugConsole } from '../devices/debug/debug-console.ts';
-import { DebugExit } from '../devices/debug/debug-exit.ts';
-import { PostCode } from '../devices/debug/post.ts';
-import { TestDevice } from '../devices/debug/test-device.ts';
-import { Ps2Controller } from '../devices/input/ps2.ts';
-import { LocalApic } from '../devices/interrupts/apic.ts';
-import { IoApic } from '../devices/interrupts/ioapic.ts';
-import { Pic } from '../devices/interrupts/pic.ts';
-import { Uart, uartPlaces } from '../devices/serial/uart.ts';
-import { AcpiPm, acpiPorts } from '../devices/timers/acpi-pm.ts';
-import { Pit } from '../devices/timers/pit.ts';
-import { Rtc } from '../devices/timers/rtc.ts';
+import { dma8237 } from '../devices/chipset/dma-8237.ts';
+import { fwCfg } from '../devices/chipset/fw-cfg.ts';
+import { pciHost } from '../devices/chipset/pci.ts';
+import { port92 } from '../devices/chipset/port92.ts';
+import { resetControl } from '../devices/chipset/reset-control.ts';
+import { debugConsole } from '../devices/debug/debug-console.ts';
+import { debugExit } from '../devices/debug/debug-exit.ts';
+import { postCode } from '../devices/debug/post.ts';
+import { testDevice } from '../devices/debug/test-device.ts';
+import { ps2 } from '../devices/input/ps2.ts';
+import { localApic } from '../devices/interrupts/apic.ts';
+import { ioApic } from '../devices/interrupts/ioapic.ts';
+import { pic } from '../devices/interrupts/pic.ts';
+import { uarts } from '../devices/serial/uart.ts';
+import { acpiPm } from '../devices/timers/acpi-pm.ts';
+import { pit } from '../devices/timers/pit.ts';
+import { rtc } from '../devices/timers/rtc.ts';
+import { PAGE_BYTES } from '../base/pages.ts';
 import type { BoardOptions } from './board.ts';
-import type { Device, DeviceContext } from './device.ts';
-import type { Interrupts } from './interrupts.ts';
+import type { DeviceEntry } from './context.ts';
 
-export interface DeviceSet {
-  /** In order of creation; names are unique. */
-  readonly devices: readonly Device[];
-  readonly apic: LocalApic | undefined;
-  /** Hand an input to the device it is for. Inputs for devices that are not there have no effect. */
-  input(event: InputEvent): void;
+export const DEVICES: readonly DeviceEntry[] = [
+  pic,
+  localApic,
+  ioApic,
+  pit,
+  rtc,
+  ...uarts,
+  port92,
+  ps2,
+  acpiPm,
+  dma8237,
+  pciHost,
+  resetControl,
+  fwCfg,
+  debugExit,
+  debugConsole,
+  postCode,
+  testDevice,
+];
+
+/** The lines that a machine of these options has. */
+export function presentDevices(options: BoardOptions): DeviceEntry[] {
+  return DEVICES.filter((entry) => entry.isPresent?.(options) ?? true);
 }
 
-export function createDevices(context: DeviceContext, interrupts: Interrupts, options: BoardOptions): DeviceSet {
-  const devices: Device[] = [interrupts];
-  const add = <D extends Device>(device: D): D => {
-    devices.push(device);
-    return device;
-  };
-  const has = (quirk: QuirkName): boolean => options.quirks?.includes(quirk) === true;
-  const pic = add(new Pic(context, (level) => interrupts.picChanged(level), has('latching-8259')));
-  const apic =
-    options.apic === false ? undefined : add(new LocalApic(context, () => interrupts.update(), has('open-lint-reset')));
-  const ioapic = apic === undefined ? undefined : add(new IoApic(context, apic));
-  if (apic !== undefined) apic.ioapic = ioapic;
-  interrupts.attach(pic, apic, ioapic);
-  add(new Pit(context));
-  const rtc = add(new Rtc(context, { memoryBytes: options.memoryBytes }));
-  const uarts = uartPlaces.map((place) => add(new Uart(context, place, options.serialTiming ?? 'instant')));
-  const port92 = add(new Port92(context));
-  const ps2 = add(new Ps2Controller(context, port92.gate));
-  const acpi = add(new AcpiPm(context));
-  add(new Dma8237(context));
-  add(new PciHost(context, boardFunctions(acpiPorts.event)));
-  add(new ResetControl(context));
-  add(new FwCfg(context, { memoryBytes: options.memoryBytes }));
-  add(new DebugExit(context));
-  add(new DebugConsole(context));
-  add(new PostCode(context));
-  if (options.testDevice !== false) add(new TestDevice(context));
+/** Where a bulk memory lies behind guest RAM, in bytes from its begin. */
+export interface BulkPlan {
+  readonly name: string;
+  readonly offset: number;
+  readonly sizeBytes: number;
+}
 
-  const input = (event: InputEvent): void => {
-    switch (event.kind) {
-      case 'serial':
-        uarts[event.port]?.receive(event.bytes);
-        break;
-      case 'epoch':
-        rtc.setTime(event.seconds);
-        break;
-      case 'nmi':
-        if (!rtc.nmiMasked || has('unmasked-nmi')) context.nmi();
-        break;
-      case 'reset':
-        context.requestReset();
-        break;
-      case 'power-button':
-        acpi.pressPowerButton();
-        break;
-      case 'key':
-        ps2.keyboard.press(event.key, event.down);
-        break;
-      case 'scancode':
-        ps2.keyboard.scan(event.bytes);
-        break;
-      case 'mouse':
-        ps2.mouse.move(event.dx, event.dy, event.dz, event.buttons);
-        break;
-      case 'packet':
-      case 'entropy':
-      case 'end-of-input':
-        break;
+/** The bulk memories of a machine, one behind the other in the order of the table. */
+export function planBulk(options: BoardOptions): BulkPlan[] {
+  const plans: BulkPlan[] = [];
+  let offset = 0;
+  for (const entry of presentDevices(options)) {
+    for (const [name, sizeBytes] of Object.entries(entry.bulk?.(options) ?? {})) {
+      if (plans.some((plan) => plan.name === name)) throw new Error(`two bulk memories are called ${name}`);
+      if (!(sizeBytes > 0) || sizeBytes % PAGE_BYTES !== 0) throw new Error(`${name} has ${sizeBytes} bytes`);
+      plans.push({ name, offset, sizeBytes });
+      offset += sizeBytes;
     }
-  };
-  return { devices, apic, input };
+  }
+  return plans;
 }

@@ -6,7 +6,7 @@
 import { accessOperand } from './access-operand.ts';
 import { addSlot, appendCheck, appendRow } from './check-columns.ts';
 import type { CheckEncoder } from './check-columns.ts';
-import type { DmaContent, StateHash } from './events.ts';
+import type { DmaContent, MapCheck, RevealCheck, StateHash } from './events.ts';
 import { CHECK_KIND } from './events.ts';
 import { hashBytes, hashToHex } from '../base/hash.ts';
 
@@ -23,7 +23,8 @@ export interface CheckRecorder {
   mmioRead(tick: number, address: number, size: number, value: number): void;
   timer(tick: number, id: number): void;
   a20(tick: number, enabled: boolean): void;
-  dmaWrite(tick: number, address: number, content: DmaContent): void;
+  dmaWrite(tick: number, address: number, content: DmaContent, isInAccess?: boolean): void;
+  memory(tick: number, event: MapCheck | RevealCheck): void;
   guestReset(tick: number): void;
   stateHash(tick: number, hash: StateHash): void;
   /** Called before a frame is closed: whatever is still held back is appended. */
@@ -98,9 +99,14 @@ export class FullRecorder implements CheckRecorder {
     appendCheck(this.encoder, this.a20Slot, tick, enabled ? 1 : 0);
   }
 
-  dmaWrite(tick: number, address: number, content: DmaContent): void {
+  dmaWrite(tick: number, address: number, content: DmaContent, isInAccess = false): void {
     this.makeRoom(tick);
-    appendRow(this.encoder, tick, { kind: 'dma-write', address, content });
+    appendRow(this.encoder, tick, { kind: 'dma-write', address, content, ...(isInAccess ? { isInAccess } : {}) });
+  }
+
+  memory(tick: number, event: MapCheck | RevealCheck): void {
+    this.makeRoom(tick);
+    appendRow(this.encoder, tick, event);
   }
 
   guestReset(tick: number): void {
@@ -161,6 +167,19 @@ export class RunningDigest {
     }
   }
 
+  mixMemory(tick: number, event: MapCheck | RevealCheck): void {
+    if (event.kind === 'map') {
+      const { page, count, to, memoryPage } = event;
+      this.mix(tick, CHECK_KIND.map, page, count);
+      this.high = Math.imul(this.high ^ memoryPage, 0x85ebca77) ^ to.length;
+      return;
+    }
+    const { scratch } = this;
+    hashBytes(event.bytes, 0, event.bytes.length, scratch, 0);
+    this.mix(tick, CHECK_KIND.reveal, event.memoryPage, scratch[0]);
+    this.high ^= scratch[1];
+  }
+
   save(): readonly [count: number, lastTick: number, low: number, high: number] {
     return [this.count, this.lastTick, this.low, this.high];
   }
@@ -217,6 +236,12 @@ export class DigestRecorder implements CheckRecorder {
     if (this.running.count === CHECKS_PER_DIGEST) this.settle();
   }
 
+  memory(tick: number, event: MapCheck | RevealCheck): void {
+    this.makeRoom(tick);
+    this.running.mixMemory(tick, event);
+    if (this.running.count === CHECKS_PER_DIGEST) this.settle();
+  }
+
   guestReset(tick: number): void {
     this.mix(tick, CHECK_KIND['guest-reset'], 0, 0);
   }
@@ -263,6 +288,7 @@ export class HashOnlyRecorder implements CheckRecorder {
   timer(): void {}
   a20(): void {}
   dmaWrite(): void {}
+  memory(): void {}
   guestReset(): void {}
   stateHash(tick: number, hash: StateHash): void {
     if (tick >= this.frame.frameEndTick || this.encoder.isFull) this.frame.turnFrame(tick);

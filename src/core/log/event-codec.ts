@@ -2,6 +2,7 @@
  * Events as msgpack rows `[kind number, fields …]` and back. Rows hold the inputs and the rare checks; the frequent
  * checks go into columns (`check-columns.ts`). A row that breaks its shape gives null: the caller names the frame.
  */
+import { PAGE_BYTES, PAGES_MAX } from '../base/pages.ts';
 import type { CheckEvent, DmaContent, InputEvent, StateHash } from './events.ts';
 import { CHECK_KIND, INPUT_KIND } from './events.ts';
 import type { Packed } from './payload.ts';
@@ -26,6 +27,7 @@ export function encodeInput(event: InputEvent): Packed[] {
     case 'epoch':
       return [kind, event.seconds];
     case 'end-of-input':
+    case 'serial-break':
       return [kind, event.port];
     case 'edit-memory':
       return [kind, event.address, new Uint8Array(event.bytes)];
@@ -60,6 +62,8 @@ export function decodeInput(row: readonly Packed[]): InputEvent | null | 'unknow
       return isSafe(a) ? { kind: 'epoch', seconds: a } : null;
     case INPUT_KIND['end-of-input']:
       return isUnsigned(a, 255) ? { kind: 'end-of-input', port: a } : null;
+    case INPUT_KIND['serial-break']:
+      return isUnsigned(a, 255) ? { kind: 'serial-break', port: a } : null;
     case INPUT_KIND['edit-memory']:
       return isUnsigned(a, UINT32_MAX) && isBytes(b)
         ? { kind: 'edit-memory', address: a, bytes: new Uint8Array(b) }
@@ -78,16 +82,34 @@ export function decodeInput(row: readonly Packed[]): InputEvent | null | 'unknow
 }
 
 /** Checks that are written as rows. */
-export type RowCheck = Extract<CheckEvent, { kind: 'dma-write' | 'guest-reset' | 'state-hash' | 'digest' }>;
+export type RowCheck = Extract<
+  CheckEvent,
+  { kind: 'dma-write' | 'guest-reset' | 'state-hash' | 'digest' | 'map' | 'reveal' }
+>;
+
+/** What pages may lead to, by number in the log. */
+const MAP_TARGETS = ['nothing', 'device', 'memory', 'rom'] as const;
+/** Ends a row whose event was made by an access. */
+const IN_ACCESS = 1;
 
 export function encodeRowCheck(event: RowCheck): Packed[] {
   const kind = CHECK_KIND[event.kind];
   switch (event.kind) {
     case 'dma-write': {
       const { content } = event;
-      return 'bytes' in content
-        ? [kind, event.address, new Uint8Array(content.bytes)]
-        : [kind, event.address, content.image, content.offset, content.length];
+      const row =
+        'bytes' in content
+          ? [kind, event.address, new Uint8Array(content.bytes)]
+          : [kind, event.address, content.image, content.offset, content.length];
+      return event.isInAccess === true ? [...row, IN_ACCESS] : row;
+    }
+    case 'map': {
+      const row = [kind, event.page, event.count, MAP_TARGETS.indexOf(event.to), event.memoryPage];
+      return event.isInAccess === true ? [...row, IN_ACCESS] : row;
+    }
+    case 'reveal': {
+      const row = [kind, event.memoryPage, new Uint8Array(event.bytes)];
+      return event.isInAccess === true ? [...row, IN_ACCESS] : row;
     }
     case 'guest-reset':
       return [kind];
@@ -100,10 +122,22 @@ export function encodeRowCheck(event: RowCheck): Packed[] {
 
 export function decodeRowCheck(row: readonly Packed[]): RowCheck | null | 'unknown' {
   const [kind, a, b, c, d] = row;
+  // The elements of the row without the mark of an access.
+  const inAccess = (count: number): { isInAccess?: true } => (row[count] === IN_ACCESS ? { isInAccess: true } : {});
   switch (kind) {
     case CHECK_KIND['dma-write']: {
       const content = decodeDmaContent(b, c, d);
-      return isSafe(a) && content !== null ? { kind: 'dma-write', address: a, content } : null;
+      if (!isSafe(a) || content === null) return null;
+      return { kind: 'dma-write', address: a, content, ...inAccess('bytes' in content ? 3 : 5) };
+    }
+    case CHECK_KIND.map: {
+      if (!isUnsigned(a, PAGES_MAX) || !isUnsigned(b, PAGES_MAX) || b === 0 || a + b > PAGES_MAX) return null;
+      if (!isUnsigned(c, MAP_TARGETS.length - 1) || !isUnsigned(d, PAGES_MAX)) return null;
+      return { kind: 'map', page: a, count: b, to: MAP_TARGETS[c], memoryPage: d, ...inAccess(5) };
+    }
+    case CHECK_KIND.reveal: {
+      if (!isUnsigned(a, PAGES_MAX) || !isBytes(b) || b.length !== PAGE_BYTES) return null;
+      return { kind: 'reveal', memoryPage: a, bytes: new Uint8Array(b), ...inAccess(3) };
     }
     case CHECK_KIND['guest-reset']:
       return { kind: 'guest-reset' };

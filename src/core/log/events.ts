@@ -11,6 +11,11 @@ export interface SerialInput {
   readonly port: number;
   readonly bytes: Uint8Array;
 }
+/** The other end holds a serial line low for longer than a character: what SysRq on a console begins with. */
+export interface SerialBreakInput {
+  readonly kind: 'serial-break';
+  readonly port: number;
+}
 /** A key by its name (`KEY_NAMES`), made or broken. */
 export interface KeyInput {
   readonly kind: 'key';
@@ -66,6 +71,7 @@ export interface PlainInput {
 }
 export type InputEvent =
   | SerialInput
+  | SerialBreakInput
   | KeyInput
   | ScancodeInput
   | MouseInput
@@ -111,6 +117,24 @@ export interface DmaWriteCheck {
   readonly kind: 'dma-write';
   readonly address: number;
   readonly content: DmaContent;
+  /** It was made by an access of the instruction at this tick, not between instructions. */
+  readonly isInAccess?: true;
+}
+/** Pages of the address space lead elsewhere from now on: a device has moved an aperture (memory/address-space.ts). */
+export interface MapCheck {
+  readonly kind: 'map';
+  readonly page: number;
+  readonly count: number;
+  readonly to: 'nothing' | 'device' | 'memory' | 'rom';
+  readonly memoryPage: number;
+  readonly isInAccess?: true;
+}
+/** A page of a device's bulk memory is shown to a processor, as the device has made it (memory/bulk.ts). */
+export interface RevealCheck {
+  readonly kind: 'reveal';
+  readonly memoryPage: number;
+  readonly bytes: Uint8Array;
+  readonly isInAccess?: true;
 }
 export interface GuestResetCheck {
   readonly kind: 'guest-reset';
@@ -146,6 +170,8 @@ export type CheckEvent =
   | TimerCheck
   | A20Check
   | DmaWriteCheck
+  | MapCheck
+  | RevealCheck
   | GuestResetCheck
   | StateHashCheck
   | DigestCheck;
@@ -185,6 +211,7 @@ export const INPUT_KIND = {
   nmi: 11,
   'edit-memory': 12,
   'edit-register': 13,
+  'serial-break': 14,
 } as const satisfies Record<InputEvent['kind'], number>;
 
 /** Numbers of checks. Those of four columns (tick, kind, operand, value) come first, the others are rows. */
@@ -198,6 +225,8 @@ export const CHECK_KIND = {
   'guest-reset': 17,
   'state-hash': 18,
   digest: 19,
+  map: 20,
+  reveal: 21,
 } as const satisfies Record<CheckEvent['kind'], number>;
 
 /** First kind number that a reader may skip when it does not know it. */
@@ -238,6 +267,8 @@ export function eventToText(event: InputEvent | CheckEvent): string {
       return `packet ${event.device} ${event.bytes.length} bytes`;
     case 'epoch':
       return `epoch ${event.seconds}`;
+    case 'serial-break':
+      return `serial-break serial${event.port}`;
     case 'end-of-input':
       return `end-of-input serial${event.port}`;
     case 'edit-memory':
@@ -266,6 +297,14 @@ export function eventToText(event: InputEvent | CheckEvent): string {
         ? `${where} ${content.bytes.length} bytes`
         : `${where} ${content.length} bytes of image ${content.image} at ${content.offset}`;
     }
+    case 'map': {
+      const { page, count, to, memoryPage } = event;
+      const [first, last] = [page, page + count - 1].map((each) => each.toString(16).padStart(5, '0'));
+      const where = to === 'memory' || to === 'rom' ? ` from page ${memoryPage.toString(16)}h on` : '';
+      return `map pages ${first}h to ${last}h lead to ${to}${where}`;
+    }
+    case 'reveal':
+      return `reveal page ${event.memoryPage.toString(16)}h of memory`;
     case 'state-hash':
       return `state-hash ${event.hash.root}`;
     case 'digest':

@@ -7,7 +7,7 @@
  * loop at which they take effect, `portRead` and `mmioRead` the tick of the access. Reports come in the order in which
  * things happen.
  */
-import type { CheckEvent, DmaContent, InputEvent, StateHash } from '../log/events.ts';
+import type { CheckEvent, DmaContent, InputEvent, MapCheck, RevealCheck, StateHash } from '../log/events.ts';
 import type { Divergence } from '../session/divergence.ts';
 
 /** What the world does to the guest. Taken by the loop between instructions; looked at again after serial output. */
@@ -29,11 +29,16 @@ export interface Checks {
   timer(tick: number, id: number): void;
   a20(tick: number, enabled: boolean): void;
   /** `content` must name the same image and offset, or the same bytes, in every run. */
-  dmaWrite(tick: number, address: number, content: DmaContent): void;
+  dmaWrite(tick: number, address: number, content: DmaContent, isInAccess?: boolean): void;
+  /** What addresses lead to, and what bulk memory holds that a processor is shown. */
+  memory(tick: number, event: MapCheck | RevealCheck): void;
 }
 
 /** What reaches a machine without devices from outside its CPU. */
-export type Delivery = Extract<CheckEvent, { kind: 'interrupt' | 'a20' | 'dma-write' | 'guest-reset' }>;
+export type Delivery = Extract<
+  CheckEvent,
+  { kind: 'interrupt' | 'a20' | 'dma-write' | 'map' | 'reveal' | 'guest-reset' }
+>;
 
 /** The log in the place of the devices. */
 export interface Deliveries {

@@ -40,9 +40,10 @@ import {
 } from '../state/layout.ts';
 import { flag, integer } from '../base/field-kinds.ts';
 import { fields } from '../base/fields.ts';
-import type { Board, BoardContext, BoardImage } from '../board/board.ts';
+import type { Board, BoardContext, BoardImage, BoardOptions } from '../board/board.ts';
 import { DeviceBoard } from '../board/device-board.ts';
 import { LogBoard } from '../board/log-board.ts';
+import { planBulk } from '../board/table.ts';
 import { TickClock } from '../board/clock.ts';
 import { applyEdit } from './edit.ts';
 import { BoardErrorPins } from './error-pins.ts';
@@ -80,8 +81,6 @@ export interface MachineOptions {
   readonly images?: readonly BoardImage[];
 }
 
-/** Bytes after guest RAM for ROM images. */
-const DEVICE_MEMORY_SIZE = 1 << 20;
 /** Longest slice: keeps the engines' counters far inside 32 bits. */
 const SLICE_TICKS_MAX = 1 << 28;
 /** The reset line is held for about a millisecond. No position of a run lies in it. */
@@ -154,8 +153,14 @@ export class Machine {
     this.options = options;
     this.port = port;
     this.output = output;
-    this.memory = new Memory(options.memoryMegabytes << 20, DEVICE_MEMORY_SIZE);
+    const bulks = planBulk(this.boardOptions());
+    const bulkBytes = bulks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+    const bios = options.images?.find(({ role }) => role === 'bios');
+    this.memory = new Memory(options.memoryMegabytes << 20, bios?.source.sizeBytes ?? 0, 1, bulkBytes);
     this.space = new AddressSpace(this.memory);
+    for (const { name, offset, sizeBytes } of bulks) {
+      this.space.addBulk(name, this.memory.ramBytes + offset, sizeBytes);
+    }
     const cpu = new Cpu(this.space);
     this.cpu = cpu;
     this.clock = new TickClock(() => cpu.now(), options.nsPerTick, options.epochSeconds);
@@ -164,7 +169,7 @@ export class Machine {
     cpu.ferr = this.errorPins;
     cpu.ports = this.board.ports;
     if (this.board.hasApic) cpu.apic = { setBase: (low) => this.board.setApicBase(low) };
-    this.hasher = new StateHasher(cpu);
+    this.hasher = new StateHasher(cpu, [...this.space.bulks.values()]);
     this.nextHashTick = options.hashEveryTicks > 0 ? options.hashEveryTicks : Number.POSITIVE_INFINITY;
     resetCpu(cpu);
     updateMode(cpu);
@@ -173,16 +178,20 @@ export class Machine {
 
   /** The board of models or that of the log: the one place where it matters which there is. */
   private createBoard(): Board {
-    const { port, options } = this;
-    const { memoryMegabytes, serialTiming, quirks = [], images = [], reboot } = options;
+    const { port } = this;
     const context = this.boardContext();
-    const boardOptions = { memoryBytes: memoryMegabytes << 20, serialTiming, quirks, images };
+    const options = this.boardOptions();
     return port.deliveries === null
-      ? new DeviceBoard(context, port.checks, boardOptions)
-      : new LogBoard(context, port.deliveries, { ...boardOptions, reboot });
+      ? new DeviceBoard(context, port.checks, options)
+      : new LogBoard(context, port.deliveries, { ...options, reboot: this.options.reboot });
   }
 
-  private boardContext(): BoardContext {
+  private boardOptions(): BoardOptions {
+    const { memoryMegabytes, serialTiming, quirks = [], images = [] } = this.options;
+    return { memoryBytes: memoryMegabytes << 20, serialTiming, quirks, images };
+  }
+
+  private boardContext(): BoardContext & { readonly space: AddressSpace } {
     const { cpu, clock, port, output, space } = this;
     clock.deadlineMoved = (tick) => {
       if (tick < cpu.deadlineTick) cpu.endSlice();
@@ -209,7 +218,7 @@ export class Machine {
         read: (address, target) => space.readBytes(address, target),
         write: (address, source) => space.writeBytes(address, source),
       },
-      mmio: (address, size, handler) => space.addMmio(address, size, handler),
+      space,
       intr: (level) => {
         if (level) cpu.endSlice();
       },

@@ -27,7 +27,7 @@ export interface Snapshot {
   readonly cpu: Uint8Array;
   readonly loop: DeviceState;
   readonly board: BoardState;
-  /** All of RAM; page `n` is entry `n % GROUP_PAGES` of group `n / GROUP_PAGES`. */
+  /** All of RAM, then of bulk memory; page `n` is entry `n % GROUP_PAGES` of group `n / GROUP_PAGES`. */
   readonly groups: readonly PageGroup[];
 }
 
@@ -66,9 +66,9 @@ export class PageStore {
   /** Takes over the machine's checkpoint dirty bits: one store a machine. */
   constructor(machine: Machine) {
     this.machine = machine;
-    const { ramPages } = machine.memory;
-    for (let page = 0; page < ramPages; page += GROUP_PAGES) {
-      this.groups.push(new Array<Uint8Array | null>(Math.min(GROUP_PAGES, ramPages - page)).fill(null));
+    const { pageCount } = machine.memory;
+    for (let page = 0; page < pageCount; page += GROUP_PAGES) {
+      this.groups.push(new Array<Uint8Array | null>(Math.min(GROUP_PAGES, pageCount - page)).fill(null));
       this.isShared.push(false);
     }
   }

@@ -64,44 +64,74 @@ function foldFlagsAfterLoad(cpu: Cpu): void {
 
 /** Plain data as bytes, keys sorted, so that equal states give equal bytes. */
 export function encodeState(value: DeviceValue): Uint8Array {
-  const out: number[] = [];
-  const number = (n: number): void => {
-    const bytes = new Uint8Array(new Float64Array([n]).buffer);
-    for (const b of bytes) out.push(b);
-  };
-  const text = (s: string): void => {
-    number(s.length);
-    for (let i = 0; i < s.length; i++) out.push(s.charCodeAt(i) & 0xff, s.charCodeAt(i) >> 8);
-  };
-  const walk = (v: DeviceValue): void => {
-    if (v === null) out.push(0);
-    else if (typeof v === 'number') {
-      out.push(1);
-      number(v);
-    } else if (typeof v === 'boolean') out.push(v ? 3 : 2);
-    else if (typeof v === 'string') {
-      out.push(4);
-      text(v);
-    } else if (v instanceof Uint8Array) {
-      out.push(5);
-      number(v.length);
-      for (const b of v) out.push(b);
-    } else if (Array.isArray(v)) {
-      out.push(6);
-      number(v.length);
-      for (const item of v) walk(item);
-    } else {
-      out.push(7);
-      const keys = Object.keys(v).sort();
-      number(keys.length);
-      for (const key of keys) {
-        text(key);
-        walk(v[key]);
-      }
+  return encodeInPlace(value).slice();
+}
+
+/** Room for the encoding in hand; grows to the largest state. */
+let room = new Uint8Array(1 << 12);
+let roomView = new DataView(room.buffer);
+let used = 0;
+
+function reserve(count: number): void {
+  if (used + count <= room.length) return;
+  const larger = new Uint8Array(Math.max(room.length * 2, used + count));
+  larger.set(room.subarray(0, used));
+  room = larger;
+  roomView = new DataView(room.buffer);
+}
+
+function putByte(byte: number): void {
+  reserve(1);
+  room[used++] = byte;
+}
+
+function putNumber(n: number): void {
+  reserve(8);
+  roomView.setFloat64(used, n, true);
+  used += 8;
+}
+
+function putText(s: string): void {
+  putNumber(s.length);
+  reserve(s.length * 2);
+  for (let i = 0; i < s.length; i++, used += 2) roomView.setUint16(used, s.charCodeAt(i), true);
+}
+
+function put(v: DeviceValue): void {
+  if (v === null) putByte(0);
+  else if (typeof v === 'number') {
+    putByte(1);
+    putNumber(v);
+  } else if (typeof v === 'boolean') putByte(v ? 3 : 2);
+  else if (typeof v === 'string') {
+    putByte(4);
+    putText(v);
+  } else if (v instanceof Uint8Array) {
+    putByte(5);
+    putNumber(v.length);
+    reserve(v.length);
+    room.set(v, used);
+    used += v.length;
+  } else if (Array.isArray(v)) {
+    putByte(6);
+    putNumber(v.length);
+    for (const item of v) put(item);
+  } else {
+    putByte(7);
+    const keys = Object.keys(v).sort();
+    putNumber(keys.length);
+    for (const key of keys) {
+      putText(key);
+      put(v[key]);
     }
-  };
-  walk(value);
-  return Uint8Array.from(out);
+  }
+}
+
+/** Good until the next encoding. */
+function encodeInPlace(value: DeviceValue): Uint8Array {
+  used = 0;
+  put(value);
+  return room.subarray(0, used);
 }
 
 const NAMED_REGISTERS: readonly (readonly [string, number])[] = [
@@ -116,15 +146,30 @@ const NAMED_REGISTERS: readonly (readonly [string, number])[] = [
   ['cr4', CR4],
 ];
 
+/** Where a bulk memory lies, as an offset from the begin of RAM. */
+export interface HashedBulk {
+  readonly name: string;
+  readonly place: number;
+  readonly sizeBytes: number;
+}
+
 export class StateHasher {
   private readonly cpu: Cpu;
-  /** Two words a RAM page. */
+  private readonly bulks: readonly HashedBulk[];
+  /** Two words a page of RAM and of bulk memory. */
   private readonly pageDigests: Int32Array;
   private readonly out = new Int32Array(2);
 
-  constructor(cpu: Cpu) {
+  constructor(cpu: Cpu, bulks: readonly HashedBulk[] = []) {
     this.cpu = cpu;
-    this.pageDigests = new Int32Array(cpu.memory.ramPages * 2);
+    this.bulks = bulks;
+    this.pageDigests = new Int32Array(cpu.memory.pageCount * 2);
+  }
+
+  private hexOfPages(first: number, count: number): string {
+    const { out } = this;
+    hashWords(this.pageDigests, first * 2, (first + count) * 2, out, 0);
+    return hashToHex(out[0], out[1]);
   }
 
   private hexOf(bytes: Uint8Array): string {
@@ -132,28 +177,36 @@ export class StateHasher {
     return hashToHex(this.out[0], this.out[1]);
   }
 
-  /** Digest of everything; `devices` null when no device exists (`--devices log`): then only CPU and RAM are given. */
+  /**
+   * Digest of everything; `devices` null when no device exists (`--devices log`): then only CPU and RAM are given. The
+   * content of a bulk memory stands beside the devices, by its name.
+   */
   compute(devices: readonly (readonly [string, DeviceState])[] | null): StateHash {
-    const { cpu, pageDigests, out } = this;
-    const numbers = cpu.memory.takeDirty(DIRTY_HASH);
-    const digests = new Uint32Array(numbers.length);
-    numbers.forEach((page, i) => {
+    const { cpu, pageDigests, bulks } = this;
+    const { memory } = cpu;
+    const written = memory.takeDirty(DIRTY_HASH);
+    for (const page of written) {
       const word = (RAM_BASE + page * PAGE_BYTES) >> 2;
-      hashWords(cpu.memory.m32, word, word + 1024, pageDigests, page * 2);
-      digests[i] = pageDigests[page * 2] >>> 0;
-    });
-    hashWords(pageDigests, 0, pageDigests.length, out, 0);
-    const ram = hashToHex(out[0], out[1]);
+      hashWords(memory.m32, word, word + 1024, pageDigests, page * 2);
+    }
+    const numbers = Uint32Array.from(written.filter((page) => page < memory.ramPages));
+    const digests = numbers.map((page) => pageDigests[page * 2] >>> 0);
+    const ram = this.hexOfPages(0, memory.ramPages);
     const cpuHex = this.hexOf(cpuBytes(cpu));
-    const deviceHexes = devices?.map(([name, state]) => [name, this.hexOf(encodeState(state))] as const);
-    const root = this.hexOf(encodeState([cpuHex, ram, ...(deviceHexes ?? []).map(([, hex]) => hex)]));
+    const deviceHexes = devices?.map(([name, state]) => [name, this.hexOf(encodeInPlace(state))] as const);
+    if (deviceHexes !== undefined) {
+      for (const { name, place, sizeBytes } of bulks) {
+        deviceHexes.push([`${name}.bytes`, this.hexOfPages(place / PAGE_BYTES, sizeBytes / PAGE_BYTES)]);
+      }
+    }
+    const root = this.hexOf(encodeInPlace([cpuHex, ram, ...(deviceHexes ?? []).map(([, hex]) => hex)]));
     return {
       root,
       cpu: cpuHex,
       ram,
       ...(deviceHexes === undefined ? {} : { devices: deviceHexes }),
       registers: NAMED_REGISTERS.map(([name, at]) => [name, cpu.m32[at] >>> 0] as const),
-      pages: { numbers: Uint32Array.from(numbers), digests },
+      pages: { numbers, digests },
     };
   }
 }

@@ -1,9 +1,9 @@
-// What is physical: one WebAssembly.Memory with the blocks and TLBs of the processors, guest RAM and the memory of
-// devices, and what is known of each RAM page: whether it was written, whether code or page tables were read from it,
-// whether a debugger wants to hear of it. The machine owns it; processors (state/cpu.ts) share it, and what it tells
-// them (a write to code, translations that are no longer true) it tells all of them. Which address leads where is
-// the address space's business (address-space.ts). A place in RAM is named by its offset there: that of its page is
-// its number times 4096, whoever looks at it.
+// What is physical: one WebAssembly.Memory with the blocks and TLBs of the processors, guest RAM, the bulk memory of
+// devices and ROM, and what is known of each page of RAM and bulk memory: whether it was written, whether code or page
+// tables were read from it, whether a debugger wants to hear of it. The machine owns it; processors (state/cpu.ts)
+// share it, and what it tells them (a write to code, translations that are no longer true) it tells all of them. Which
+// address leads where is the address space's business (address-space.ts). A place is named by its offset from the
+// begin of RAM: pages 0 and up are RAM, those behind it bulk memory (bulk.ts), whoever looks at them.
 
 import { PAGE_BYTES } from '../base/pages.ts';
 import type { CodeInvalidator } from '../machine/engine.ts';
@@ -38,29 +38,32 @@ export class Memory {
   readonly view: DataView;
   readonly ramBytes: number;
   readonly ramPages: number;
-  /** Host address of the memory of devices, and its size in bytes. */
-  readonly deviceBase: number;
-  readonly deviceBytes: number;
+  /** Pages of RAM, then of bulk memory. */
+  readonly pageCount: number;
+  /** Host address of ROM images, and their size in bytes: never written by a guest. */
+  readonly romBase: number;
+  readonly romBytes: number;
   /** In order of their numbers. */
   readonly processors: Cpu[] = [];
   readonly processorsMax: number;
-  /** By RAM page number: PAGE_* */
+  /** By page number: PAGE_* */
   readonly pageFlags: Uint8Array;
-  /** By RAM page number: one bit a consumer (DIRTY_*), all set by a write, cleared by takeDirty. */
+  /** By page number: one bit a consumer (DIRTY_*), all set by a write, cleared by takeDirty. */
   readonly dirty: Uint8Array;
-  /** By RAM page number: one bit a byte that some decoded block was made from. */
+  /** By page number: one bit a byte that some decoded block was made from. */
   readonly codeBytes: (Uint32Array | undefined)[] = [];
   private invalidators: CodeInvalidator[] = [];
 
-  /** `processorsMax`: how many processors there is room for, 16 at most. */
-  constructor(ramBytes: number, deviceBytes = 0, processorsMax = 1) {
+  /** Bytes in whole pages. `processorsMax`: how many processors there is room for, 16 at most. */
+  constructor(ramBytes: number, romBytes = 0, processorsMax = 1, bulkBytes = 0) {
     if (!(processorsMax >= 1 && processorsMax <= PROCESSORS_MAX)) {
       throw new Error(`memory for ${processorsMax} processors: 1 to ${PROCESSORS_MAX} can be had`);
     }
     this.ramBytes = ramBytes;
     this.ramPages = ramBytes >>> 12;
-    this.deviceBase = RAM_BASE + ramBytes;
-    this.deviceBytes = deviceBytes;
+    this.pageCount = (ramBytes + bulkBytes) >>> 12;
+    this.romBase = RAM_BASE + ramBytes + bulkBytes;
+    this.romBytes = romBytes;
     this.processorsMax = processorsMax;
     const pages = this.tlbPlace(processorsMax) >>> 16;
     this.wasm = new WebAssembly.Memory({ initial: pages, maximum: pages });
@@ -69,8 +72,8 @@ export class Memory {
     this.m8 = new Uint8Array(buffer);
     this.m32 = new Int32Array(buffer);
     this.view = new DataView(buffer);
-    this.pageFlags = new Uint8Array(this.ramPages);
-    this.dirty = new Uint8Array(this.ramPages).fill(DIRTY_ALL);
+    this.pageFlags = new Uint8Array(this.pageCount);
+    this.dirty = new Uint8Array(this.pageCount).fill(DIRTY_ALL);
   }
 
   /** Byte address of a processor's block. */
@@ -80,7 +83,7 @@ export class Memory {
 
   /** Byte address of a processor's TLB. */
   tlbPlace(processor: number): number {
-    const end = this.deviceBase + this.deviceBytes;
+    const end = this.romBase + this.romBytes;
     return ((end + 0xffff) & ~0xffff) + processor * (TLB_BYTES + COMPILED_BYTES);
   }
 
@@ -101,7 +104,7 @@ export class Memory {
   // Writes
 
   /**
-   * RAM bytes [at, at + size) within one page are about to change: dirty tracking, code
+   * Bytes [at, at + size) within one page are about to change: dirty tracking, code
    * invalidation, page-table coherence.
    */
   touch(at: number, size: number): void {
@@ -125,7 +128,7 @@ export class Memory {
     return this.dirty[page] === DIRTY_ALL && this.pageFlags[page] === 0;
   }
 
-  /** RAM pages written since the consumer last asked, ascending; they count as clean for it from here. */
+  /** Pages written since the consumer last asked, ascending; they count as clean for it from here. */
   takeDirty(consumer: number): number[] {
     const pages: number[] = [];
     const dirty = this.dirty;
@@ -153,7 +156,7 @@ export class Memory {
     return before;
   }
 
-  /** Bytes [offset, offset + size) of RAM page `page` are the source of a decoded block. */
+  /** Bytes [offset, offset + size) of page `page` are the source of a decoded block. */
   markCode(page: number, offset: number, size: number): void {
     let bits = this.codeBytes[page];
     if (bits === undefined) {
@@ -206,14 +209,14 @@ export class Memory {
     for (const cpu of this.processors) flushTlb(cpu, false);
   }
 
-  /** A debugger's: RAM bytes of a watched page are about to be written, or are being read by an instruction. */
+  /** A debugger's: bytes of a watched page are about to be written, or are being read by an instruction. */
   onWatched: (at: number, size: number, isWrite: boolean) => void = () => {};
 
-  /** Replaces the pages that are watched: PAGE_WATCH_* bits by RAM page. Accesses to them leave the fast path. */
+  /** Replaces the pages that are watched: PAGE_WATCH_* bits by page. Accesses to them leave the fast path. */
   watchPages(pages: ReadonlyMap<number, number>): void {
     const both = PAGE_WATCH_WRITE | PAGE_WATCH_READ;
-    for (let page = 0; page < this.ramPages; page++) this.pageFlags[page] &= ~both;
-    for (const [page, bits] of pages) if (page < this.ramPages) this.pageFlags[page] |= bits & both;
+    for (let page = 0; page < this.pageCount; page++) this.pageFlags[page] &= ~both;
+    for (const [page, bits] of pages) if (page < this.pageCount) this.pageFlags[page] |= bits & both;
     this.dropTranslations();
   }
 

@@ -3,9 +3,7 @@
 // one processor's, since another may read the same page as another table or not at all; the mark on the page, which
 // makes writes to it slow, stays until no processor has a note of it. SDM 3 §4.3, §4.4, §4.10.
 
-import { PAGE_BYTES } from '../base/pages.ts';
 import type { Cpu } from '../state/cpu.ts';
-import { RAM_BASE } from '../state/layout.ts';
 import { PAGE_TABLE, TABLE_MANY, TABLE_NONE } from '../state/table-notes.ts';
 import { denyWrites, dropPages, flushTlb } from './tlb.ts';
 
@@ -16,10 +14,9 @@ import { denyWrites, dropPages, flushTlb } from './tlb.ts';
  */
 export function noteTable(cpu: Cpu, physical: number, firstLinearPage: number, entryShift: number): void {
   const { memory, tables } = cpu;
-  const page = physical / PAGE_BYTES;
   if (firstLinearPage < 0) tables.noted.length = 0; // the directory is noted first
-  if (page >= memory.ramPages) return;
-  if (cpu.space.pageMap[page] !== RAM_BASE + page * PAGE_BYTES) return; // not plain RAM: nothing can be tracked
+  const page = cpu.space.writablePage(physical);
+  if (page < 0) return; // nobody writes it, or a device answers for it
   if (tables.linear[page] === TABLE_NONE) {
     tables.pages.push(page);
     tables.linear[page] = firstLinearPage < 0 ? TABLE_MANY : firstLinearPage;

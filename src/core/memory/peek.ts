@@ -9,7 +9,7 @@ import { CR0, CR0_PG, CR3, CR4, CR4_PAE, CR4_PSE, PDPTE } from '../state/layout.
 
 /** A table entry; 0 (not present) where there is no memory. */
 function entryAt(cpu: Cpu, physical: number): number {
-  const host = cpu.space.hostPage(physical);
+  const host = cpu.space.peekPage(physical);
   return host < 0 ? 0 : cpu.memory.view.getInt32(host + (physical & 0xffc), true);
 }
 
@@ -47,7 +47,7 @@ export function peekBytes(cpu: Cpu, linear: number, target: Uint8Array): number 
   for (let done = 0; done < target.length; ) {
     const at = (linear + done) >>> 0;
     const physical = peekPhysical(cpu, at);
-    const host = physical < 0 ? -1 : cpu.space.hostPage(physical);
+    const host = physical < 0 ? -1 : cpu.space.peekPage(physical);
     if (host < 0) return done;
     const run = Math.min(target.length - done, PAGE_BYTES - (at & 0xfff));
     target.set(cpu.memory.m8.subarray(host + (at & 0xfff), host + (at & 0xfff) + run), done);
@@ -60,7 +60,7 @@ export function peekBytes(cpu: Cpu, linear: number, target: Uint8Array): number 
 export function peekPhysicalBytes(cpu: Cpu, physical: number, target: Uint8Array): number {
   for (let done = 0; done < target.length; ) {
     const at = physical + done;
-    const host = cpu.space.hostPage(at);
+    const host = cpu.space.peekPage(at);
     if (host < 0) return done;
     const run = Math.min(target.length - done, PAGE_BYTES - (at & 0xfff));
     target.set(cpu.memory.m8.subarray(host + (at & 0xfff), host + (at & 0xfff) + run), done);

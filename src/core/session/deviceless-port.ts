@@ -129,6 +129,8 @@ function isDelivery(kind: number): boolean {
     kind === CHECK_KIND.interrupt ||
     kind === CHECK_KIND.a20 ||
     kind === CHECK_KIND['dma-write'] ||
+    kind === CHECK_KIND.map ||
+    kind === CHECK_KIND.reveal ||
     kind === CHECK_KIND['guest-reset']
   );
 }

@@ -4,7 +4,8 @@
  *   at TICK ACTION              when the run reaches that tick
  * when "TEXT" ACTION          when the guest has written TEXT to its first serial line; `when serial1 "TEXT" …` for
  * another
- *   ACTION: serial "TEXT" · serial1 "TEXT" · key NAME [down|up] · mouse DX DY [BUTTONS] · power · reset · nmi · end
+ *   ACTION: serial "TEXT" · serial1 "TEXT" · serial break · key NAME [down|up] · mouse DX DY [BUTTONS] · power ·
+ *           reset · nmi · end
  *   TEXT escapes: \n \r \t \e \\ \" \xHH; other characters as UTF-8. TICK may hold underscores.
  *
  * The `when` lines fire in their order, each once; the next one looks only at what is written after the last fired.
@@ -117,8 +118,9 @@ function parseAction(tokens: readonly Token[], line: number): InputEvent[] {
   if (serialPort !== null) {
     most(1);
     const [text] = operands;
+    if (text !== undefined && isWord(text, 'break')) return [{ kind: 'serial-break', port: serialPort }];
     if (text === undefined || text.kind !== 'text')
-      throw expected(line, 'a text in double quotes after `serial`', text);
+      throw expected(line, 'a text in double quotes, or `break`, after `serial`', text);
     return [{ kind: 'serial', port: serialPort, bytes: bytesOf(text.value) }];
   }
   switch (verb?.kind === 'word' ? verb.value : '') {

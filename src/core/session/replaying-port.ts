@@ -4,7 +4,7 @@
  */
 import { accessOperand } from '../log/access-operand.ts';
 import { RunningDigest } from '../log/check-recorder.ts';
-import type { CheckEvent, DmaContent, StateHash } from '../log/events.ts';
+import type { CheckEvent, DmaContent, MapCheck, RevealCheck, StateHash } from '../log/events.ts';
 import { CHECK_KIND } from '../log/events.ts';
 import type { LogReader } from '../log/log.ts';
 import type { Checks } from '../machine/door.ts';
@@ -17,6 +17,12 @@ type CheckAssertion = 'values' | 'digests' | 'hashes';
 function isSameCheck(a: CheckEvent, b: CheckEvent): boolean {
   if (a.kind === 'dma-write' && b.kind === 'dma-write') {
     return a.address === b.address && isSameContent(a.content, b.content);
+  }
+  if (a.kind === 'map' && b.kind === 'map') {
+    return a.page === b.page && a.count === b.count && a.to === b.to && a.memoryPage === b.memoryPage;
+  }
+  if (a.kind === 'reveal' && b.kind === 'reveal') {
+    return a.memoryPage === b.memoryPage && isSameContent(a, b);
   }
   return a.kind === 'guest-reset' && b.kind === 'guest-reset';
 }
@@ -95,6 +101,15 @@ export class ReplayingPort extends LogPort implements Checks {
       this.compareDigest(() => ({ kind: 'dma-write', address, content }));
     } else {
       this.compareRow(tick, { kind: 'dma-write', address, content });
+    }
+  }
+
+  memory(tick: number, event: MapCheck | RevealCheck): void {
+    if (this.assertion === 'digests') {
+      this.running.mixMemory(tick, event);
+      this.compareDigest(() => event);
+    } else {
+      this.compareRow(tick, event);
     }
   }
 

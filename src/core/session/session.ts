@@ -9,6 +9,7 @@ import { bootBios, checkBiosImage, mapBios } from '../machine/boot/bios.ts';
 import { handOver, handOverBare } from '../machine/boot/hand-over.ts';
 import { bootLinux } from '../machine/boot/linux.ts';
 import { bootMultiboot } from '../machine/boot/multiboot.ts';
+import { bytesSource } from '../board/image.ts';
 import { surveyBoard } from '../board/survey.ts';
 import type { Engine } from '../machine/engine.ts';
 import { DevicelessPort } from './deviceless-port.ts';
@@ -209,7 +210,7 @@ function machineOptions(manifest: MachineManifest, images: Images): MachineOptio
     reboot: options.reboot !== false,
     serialTiming: serialTimingOf(options),
     quirks: manifest.quirks,
-    images: manifest.images.map(({ role }) => ({ role, bytes: images.get(role) ?? NO_BYTES })),
+    images: manifest.images.map(({ role }) => ({ role, source: bytesSource(images.get(role) ?? NO_BYTES) })),
     hashEveryTicks: typeof hashEvery === 'number' && hashEvery >= 0 ? hashEvery : HASH_EVERY_TICKS_DEFAULT,
   };
 }

@@ -149,8 +149,8 @@ export class Cpu {
     this.number = memory.attach(this);
     this.base = memory.blockPlace(this.number);
     this.ramBase = RAM_BASE - this.base;
-    this.tlbList = new TlbList(memory.ramPages);
-    this.tables = new TableNotes(memory.ramPages);
+    this.tlbList = new TlbList(memory.pageCount);
+    this.tables = new TableNotes(memory.pageCount);
     this.tlbBase = memory.tlbPlace(this.number);
     this.compiledBase = memory.compiledPlace(this.number);
     const { buffer } = memory.m8;

@@ -1,5 +1,5 @@
-// What one processor knows of the page tables that its translations came from, by RAM page. Derived state, host-only;
-// memory/page-tables.ts and memory/tlb.ts keep it.
+// What one processor knows of the page tables that its translations came from, by page of RAM or bulk memory. Derived
+// state, host-only; memory/page-tables.ts and memory/tlb.ts keep it.
 
 /** `linear` values that are no linear page: not a table; one that serves several ranges or levels. */
 export const TABLE_NONE = -1;
@@ -20,9 +20,9 @@ export class TableNotes {
   /** Tables of the walk in hand. */
   readonly noted: number[] = [];
 
-  constructor(ramPages: number) {
-    this.linear = new Int32Array(ramPages).fill(TABLE_NONE);
-    this.shift = new Uint8Array(ramPages);
-    this.global = new Uint8Array(ramPages);
+  constructor(pageCount: number) {
+    this.linear = new Int32Array(pageCount).fill(TABLE_NONE);
+    this.shift = new Uint8Array(pageCount);
+    this.global = new Uint8Array(pageCount);
   }
 }

@@ -12,10 +12,13 @@ export const MAPPED_BY_SEVERAL = -2;
 export class TlbList {
   readonly pages = new Int32Array(TLB_LIST_PAGES);
   count = 0;
-  /** By RAM page: the linear page whose entry maps it (possibly stale), MAPPED_NOT or MAPPED_BY_SEVERAL. */
+  /**
+   * By page of RAM or bulk memory: the linear page whose entry maps it (possibly stale), MAPPED_NOT or
+   * MAPPED_BY_SEVERAL.
+   */
   readonly mapper: Int32Array;
 
-  constructor(ramPages: number) {
-    this.mapper = new Int32Array(ramPages).fill(MAPPED_NOT);
+  constructor(pageCount: number) {
+    this.mapper = new Int32Array(pageCount).fill(MAPPED_NOT);
   }
 }

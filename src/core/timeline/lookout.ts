@@ -90,7 +90,7 @@ export class Lookout {
   arm(search: Search): void {
     this.hit = null;
     const { machine } = this;
-    const { cpu, memory } = machine;
+    const { cpu, space } = machine;
     const { breakpoints, condition, watchpoints } = search;
     if (breakpoints.length > 0 || condition !== null) {
       cpu.fetchStops = this.fetchStops(search);
@@ -103,15 +103,15 @@ export class Lookout {
         pages.set(page, (pages.get(page) ?? 0) | bits);
       }
     }
-    if (pages.size > 0) memory.onWatched = (at, size, isWrite) => this.accessed(search, at, size, isWrite);
-    memory.watchPages(pages);
+    if (pages.size > 0) space.onWatched = (at, size, isWrite) => this.accessed(search, at, size, isWrite);
+    space.watch(pages);
   }
 
   disarm(): void {
-    const { cpu, memory } = this.machine;
+    const { cpu, space } = this.machine;
     cpu.fetchStops = null;
-    memory.onWatched = () => {};
-    memory.watchPages(new Map());
+    space.onWatched = () => {};
+    space.watch(new Map());
   }
 
   private fetchStops(search: Search) {

@@ -30,7 +30,7 @@ export class PageRecords {
   /**
    * Nothing that is wanted is in the interval: it wrote no page that is watched and executed none with a breakpoint.
    */
-  canSkip(interval: number, { breakpoints, watchpoints }: Wanted): boolean {
+  canSkip(interval: number, { breakpoints, watchpoints }: Wanted, ramPages: number): boolean {
     const written = this.written[interval];
     const executed = this.executed[interval];
     if (written === undefined || executed === undefined) return false;
@@ -38,7 +38,8 @@ export class PageRecords {
     return watchpoints.every(({ kind, physical, sizeBytes }) => {
       if (kind !== 'write') return false;
       for (let page = physical >>> 12; page <= (physical + sizeBytes - 1) >>> 12; page++) {
-        if (includesSorted(written, page)) return false;
+        // Beyond RAM lies what devices show there, at one time or another.
+        if (page >= ramPages || includesSorted(written, page)) return false;
       }
       return true;
     });

@@ -224,8 +224,8 @@ export class StoredCheckpoints {
   }
 
   private readPages(first: number, end: number, base: Snapshot | null): PageGroup[] | null {
-    const { ramPages } = this.machine.memory;
-    const pages = base === null ? new Array<Uint8Array | null>(ramPages).fill(null) : snapshotPages(base);
+    const { pageCount } = this.machine.memory;
+    const pages = base === null ? new Array<Uint8Array | null>(pageCount).fill(null) : snapshotPages(base);
     const touched = new Set<number>();
     for (let frame = first; frame < end; frame++) {
       if (this.log.frames[frame].kind !== FRAME_KIND.checkpoint) return null;
@@ -238,7 +238,7 @@ export class StoredCheckpoints {
       let at = 0;
       for (let i = 0; i < steps.length; i++) {
         const step = steps[i];
-        if (!isSafe(step) || page + step >= ramPages) return null;
+        if (!isSafe(step) || page + step >= pageCount) return null;
         page += step;
         touched.add(Math.floor(page / GROUP_PAGES));
         if (empty[i] === true) pages[page] = null;
@@ -250,7 +250,7 @@ export class StoredCheckpoints {
       }
     }
     const groups: PageGroup[] = [];
-    for (let page = 0; page < ramPages; page += GROUP_PAGES) {
+    for (let page = 0; page < pageCount; page += GROUP_PAGES) {
       const group = page / GROUP_PAGES;
       const same = base?.groups[group];
       groups.push(same !== undefined && !touched.has(group) ? same : pages.slice(page, page + GROUP_PAGES));

@@ -526,7 +526,7 @@ export class Timeline {
     const search: Search = { breakpoints, watchpoints, condition: null, from: null, before };
     const { intervalTicks } = this;
     for (let interval = Math.floor(before.tick / intervalTicks); interval >= 0; interval--) {
-      if (this.records.canSkip(interval, search)) continue;
+      if (this.records.canSkip(interval, search, this.machine.memory.ramPages)) continue;
       const begin = interval * intervalTicks;
       this.searchedIntervals++;
       yield* this.seek({ tick: begin, seq: 0 });
@@ -565,11 +565,11 @@ export class Timeline {
     last: number,
     note: (physical: number, sizeBytes: number, isWrite: boolean) => void,
   ): void {
-    const { memory } = this.machine;
+    const { space } = this.machine;
     const pages = new Map<number, number>();
     for (let page = first; page <= last; page++) pages.set(page, PAGE_WATCH_READ | PAGE_WATCH_WRITE);
-    memory.onWatched = note;
-    memory.watchPages(pages);
+    space.onWatched = note;
+    space.watch(pages);
   }
 
   /** The engine in use. */

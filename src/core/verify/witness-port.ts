@@ -9,7 +9,7 @@ import { SILENT_OUTPUT } from '../board/silent.ts';
 import type { OutputPort } from '../board/device.ts';
 import type { Checks, Inputs, Lifecycle } from '../machine/door.ts';
 import { hashBytes } from '../base/hash.ts';
-import type { DmaContent, InputEvent, StateHash } from '../log/events.ts';
+import type { DmaContent, InputEvent, MapCheck, RevealCheck, StateHash } from '../log/events.ts';
 import { CHECK_KIND } from '../log/events.ts';
 import type { LogReader } from '../log/log.ts';
 
@@ -113,6 +113,15 @@ export class WitnessPort implements Inputs, Lifecycle, Checks {
     } else {
       this.mix(tick, CHECK_KIND['dma-write'], address, content.offset + content.image);
     }
+  }
+  memory(tick: number, event: MapCheck | RevealCheck): void {
+    if (event.kind === 'map') {
+      this.mix(tick, CHECK_KIND.map, event.page, event.count);
+      this.mix(tick, CHECK_KIND.map, event.memoryPage, event.to.length);
+      return;
+    }
+    hashBytes(event.bytes, 0, event.bytes.length, this.words, 0);
+    this.mix(tick, CHECK_KIND.reveal, event.memoryPage, this.words[0]);
   }
   guestReset(tick: number): void {
     this.mix(tick, CHECK_KIND['guest-reset'], 0, 0);

@@ -1,9 +1,12 @@
 /**
  * Two Intel 8237A DMA controllers and the page registers of the PC/AT (data sheet 231466; IBM AT Technical Reference):
- * all registers as a driver programs and probes them. channel() tells a floppy or sound device where to transfer, and
- * advance() moves the count; no device of the board transfers yet. Memory-to-memory transfers are not done.
+ * all registers as a driver programs and probes them, and the channels as ISA devices use them. A device asks how much
+ * its channel would move and moves it in one go. Channels 5–7 count words and address 128 KiB pages; addresses wrap
+ * inside their page. Memory-to-memory transfers are not done, request bits of the status are never set, and the mask of
+ * the cascade (channel 4) holds up nobody.
  */
-import type { Device, DeviceContext } from '../../board/device.ts';
+import type { DeviceContext, DeviceEntry, IsaDma } from '../../board/context.ts';
+import type { Device, Dma } from '../../board/device.ts';
 import { bits, byte, bytes, flag, list, word16 } from '../../base/field-kinds.ts';
 import { fields, type FieldValues, withFields } from '../../base/fields.ts';
 
@@ -104,15 +107,14 @@ class Chip8237 extends withFields(CHIP) {
   }
 }
 
-export interface DmaTransfer {
-  /** Physical address of the next byte. */
-  readonly address: number;
-  /** Bytes until terminal count. */
-  readonly byteCount: number;
-  /** Mode register, bits 7–2: 3–2 say 1 for writing memory, 2 for reading it. */
-  readonly mode: number;
-  readonly masked: boolean;
-}
+/** Transfer types of the mode register, bits 3–2. */
+const TYPES = { verify: 0x00, 'to-memory': 0x04, 'from-memory': 0x08 } as const;
+const TYPE_BITS = 0x0c;
+const AUTO_INITIALISE = 0x10;
+const DECREMENT = 0x20;
+const CASCADE = 0xc0;
+/** Command register: the controller is off. */
+const DISABLED = 0x04;
 
 const FIELDS = fields({
   low: CHIP,
@@ -121,16 +123,19 @@ const FIELDS = fields({
   pages: bytes(16),
 });
 
-export class Dma8237 extends withFields(FIELDS) implements Device {
+export class Dma8237 extends withFields(FIELDS) implements Device, IsaDma {
   readonly name = 'dma';
   readonly version = 1;
   readonly fields = FIELDS.of(this);
   override readonly low = new Chip8237();
   override readonly high = new Chip8237();
   readonly #chips = [this.low, this.high];
+  readonly #dma: Dma;
 
   constructor(context: DeviceContext) {
     super();
+    this.#dma = context.dma;
+    context.services.isaDma = this;
     const { low, high } = this;
     context.ports(0x00, 16, {
       read: (port) => low.read(port & 15),
@@ -151,34 +156,74 @@ export class Dma8237 extends withFields(FIELDS) implements Device {
     });
   }
 
-  /** Where channel 0–7 transfers next. Channels 5–7 count words and address 128 KiB pages. */
-  channel(index: number): DmaTransfer {
-    const chip = this.#chips[index >> 2];
-    const { address, count, mode } = chip.channels[index & 3];
-    const page = this.pages[pageOffsets[index]];
-    const masked = (chip.masks & (1 << (index & 3))) !== 0;
-    if (index < 4) return { address: (page << 16) | address, byteCount: count + 1, mode, masked };
-    return { address: ((page & 0xfe) << 16) | (address << 1), byteCount: (count + 1) * 2, mode, masked };
+  /** Bytes of a unit of the channel's count. */
+  #unit(index: number): number {
+    return index < 4 ? 1 : 2;
   }
 
-  /** A device has moved so many bytes on the channel; at terminal count it auto-initialises or masks itself. */
-  advance(index: number, byteCount: number): void {
+  available(index: number, direction: keyof typeof TYPES): number {
+    const chip = this.#chips[index >> 2];
+    const { count, mode } = chip.channels[index & 3];
+    const isMasked = (chip.masks & (1 << (index & 3))) !== 0 || (chip.command & DISABLED) !== 0;
+    if (isMasked || (mode & CASCADE) === CASCADE || (mode & TYPE_BITS) !== TYPES[direction]) return 0;
+    return (count + 1) * this.#unit(index);
+  }
+
+  /** Physical address of the next unit. */
+  #address(index: number): number {
+    const { address } = this.#chips[index >> 2].channels[index & 3];
+    const page = this.pages[pageOffsets[index]];
+    return index < 4 ? (page << 16) | address : ((page & 0xfe) << 16) | (address << 1);
+  }
+
+  /** Moves bytes that are available, in runs of ascending addresses. */
+  #move(index: number, count: number, piece: (address: number, at: number, run: number) => void): number {
+    const channel = this.#chips[index >> 2].channels[index & 3];
+    const unit = this.#unit(index);
+    const total = count - (count % unit);
+    for (let done = 0; done < total; ) {
+      const untilWrap = (channel.mode & DECREMENT) !== 0 ? unit : (0x10000 - channel.address) * unit;
+      const run = Math.min(total - done, untilWrap);
+      piece(this.#address(index), done, run);
+      this.#advance(index, run / unit);
+      done += run;
+    }
+    return total;
+  }
+
+  /** So many units have been moved; at terminal count the channel initialises itself again or masks itself. */
+  #advance(index: number, units: number): void {
     const chip = this.#chips[index >> 2];
     const channel = chip.channels[index & 3];
-    const units = index < 4 ? byteCount : byteCount >> 1;
-    const step = (channel.mode & 0x20) !== 0 ? -units : units;
+    const step = (channel.mode & DECREMENT) !== 0 ? -units : units;
     channel.address = (channel.address + step) & 0xffff;
-    channel.count -= units;
-    if (channel.count >= 0) return;
-    channel.count &= 0xffff;
+    const rest = channel.count - units;
+    channel.count = rest & 0xffff;
+    if (rest >= 0) return;
     chip.status |= 1 << (index & 3);
-    if ((channel.mode & 0x10) !== 0) {
+    if ((channel.mode & AUTO_INITIALISE) !== 0) {
       channel.address = channel.baseAddress;
       channel.count = channel.baseCount;
     } else chip.masks |= 1 << (index & 3);
+  }
+
+  toMemory(index: number, source: Uint8Array): number {
+    const count = Math.min(source.length, this.available(index, 'to-memory'));
+    return this.#move(index, count, (address, at, run) => this.#dma.write(address, source.subarray(at, at + run)));
+  }
+
+  fromMemory(index: number, target: Uint8Array): number {
+    const count = Math.min(target.length, this.available(index, 'from-memory'));
+    return this.#move(index, count, (address, at, run) => this.#dma.read(address, target.subarray(at, at + run)));
+  }
+
+  verify(index: number, wanted: number): number {
+    return this.#move(index, Math.min(wanted, this.available(index, 'verify')), () => {});
   }
 
   reset(): void {
     for (const chip of this.#chips) chip.clear();
   }
 }
+
+export const dma8237: DeviceEntry = { create: (context) => new Dma8237(context) };

@@ -3,7 +3,8 @@
  * byte at a time): what firmware and kernel test suites ask about the machine. Items are little-endian numbers, but
  * for the file directory, which is big-endian and empty here. No DMA interface (bit 1 of the id is clear).
  */
-import type { Device, DeviceContext } from '../../board/device.ts';
+import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
+import type { Device } from '../../board/device.ts';
 import { word16, word32 } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
 
@@ -70,3 +71,5 @@ function littleEndian(value: number, byteCount: number): Uint8Array {
   }
   return bytes;
 }
+
+export const fwCfg: DeviceEntry = { create: (context, { memoryBytes }) => new FwCfg(context, { memoryBytes }) };

@@ -1,165 +1,128 @@
 /**
- * PCI configuration space by mechanism #1 (PCI Local Bus Specification 2.1, section 3.7.4.1), ports CF8h and CFCh, with
- * the functions of an i440FX board: host bridge 8086:1237, PIIX3 ISA bridge 8086:7000, PIIX4 power management
- * 8086:7113. A function is its 256 bytes and a mask of the bits software can write; none has a base address register
- * yet, and shadow RAM (PAM) and interrupt routing (PIRQ) registers are kept and read back without effect.
+ * The host bridge and the ISA bridge of an i440FX board, as far as PCI is concerned: configuration mechanism #1 (PCI
+ * Local Bus Specification 2.1, section 3.7.4.1) at ports CF8h and CFCh, host bridge 8086:1237 (82441FX data sheet),
+ * PIIX3 ISA bridge 8086:7000 with its interrupt router (82371SB data sheet, "PIRQRC[A:D]"). Shadow RAM (PAM) registers
+ * are kept and read back without effect.
  */
-import type { Device, DeviceContext } from '../../board/device.ts';
-import { bits, bytes } from '../../base/field-kinds.ts';
-import { fields, type Kind, type SavedFields } from '../../base/fields.ts';
+import type { DeviceContext, DeviceEntry, PciBusPort } from '../../board/context.ts';
+import type { Device, IrqLine } from '../../board/device.ts';
+import type { SavedFields } from '../../base/fields.ts';
 
-const configBytes = 256;
-
-/** Type-0 header and what lies behind it. */
-export class PciFunction {
-  readonly name: string;
-  readonly slot: number;
-  readonly config = new Uint8Array(256);
-  /** Bits a write changes. */
-  readonly writable = new Uint8Array(256);
-  readonly #initial = new Uint8Array(256);
-
-  /** `slot` is device · 8 + function; `classCode` base class, subclass, interface. */
-  constructor(name: string, slot: number, vendor: number, device: number, classCode: number, revision: number) {
-    this.name = name;
-    this.slot = slot;
-    this.word(0x00, vendor);
-    this.word(0x02, device);
-    this.config[0x08] = revision;
-    this.config[0x09] = classCode & 0xff;
-    this.word(0x0a, classCode >> 8);
-    // Command: I/O, memory, bus master, parity response, SERR.
-    this.writable[0x04] = 0x47;
-    this.writable[0x05] = 0x01;
-    this.writable[0x0d] = 0xf8;
-    this.writable[0x3c] = 0xff;
-  }
-
-  word(offset: number, value: number): void {
-    this.config[offset] = value & 0xff;
-    this.config[offset + 1] = value >> 8;
-  }
-
-  /** The contents so far are those after a reset. */
-  seal(): this {
-    this.#initial.set(this.config);
-    return this;
-  }
-
-  reset(): void {
-    this.config.set(this.#initial);
-  }
-
-  /** Whether the byte at `offset` can come to have this value. */
-  canHold(offset: number, value: number): boolean {
-    return ((value ^ this.#initial[offset]) & ~this.writable[offset]) === 0;
-  }
-}
-
-/** The 256 bytes of a function: those that software cannot write are what they are. */
-function configuration(pciFunction: PciFunction): Kind<Uint8Array> {
-  const kind = bytes(configBytes);
-  return {
-    ...kind,
-    initial: () => pciFunction.config.slice(),
-    problem: (saved, path) => {
-      const problem = kind.problem(saved, path);
-      if (problem !== null) return problem;
-      const at = (saved as Uint8Array).findIndex((value, i) => !pciFunction.canHold(i, value));
-      return at < 0
-        ? null
-        : `${path} has the value ${(saved as Uint8Array)[at]} at ${at}, which cannot be written there`;
-    },
-  };
-}
+const ROUTE = 0x60;
+const NOT_ROUTED = 0x80;
+const pirqCount = 4;
+/** Lines that a PIRQ can be routed to: bit n is line n. */
+const routableLines = 0xdef8;
 
 export class PciHost implements Device {
   readonly name = 'pci';
   readonly version = 1;
-  readonly fields: SavedFields;
-  /** `address`, and the configuration of each function by its name. */
-  readonly #state: { address: number; [name: string]: number | Uint8Array };
-  readonly #functions = new Map<number, PciFunction>();
+  readonly #bus: PciBusPort;
+  /** Sources on the sixteen lines; none on a board whose functions drive no pin. */
+  #lines: readonly IrqLine[] = [];
+  readonly #routes: Uint8Array;
 
-  constructor(context: DeviceContext, functions: readonly PciFunction[]) {
-    for (const pciFunction of functions) this.#functions.set(pciFunction.slot, pciFunction);
-    this.#state = { address: 0, ...Object.fromEntries(functions.map(({ name, config }) => [name, config])) };
-    const kinds = functions.map((each) => [each.name, configuration(each)] as const);
-    this.fields = fields({ address: bits(0x80fffffc), ...Object.fromEntries(kinds) }).of(this.#state);
+  constructor(context: DeviceContext) {
+    const bus = context.pciBus;
+    this.#bus = bus;
+    context.pci({
+      name: 'host-bridge',
+      slot: 0x00,
+      vendor: 0x8086,
+      device: 0x1237,
+      classCode: 0x060000,
+      revision: 0x02,
+      config: { 0x04: 0x06, 0x07: 0x02 },
+      writable: {
+        ...{ 0x04: 0x40, 0x05: 0x01 },
+        ...{ 0x59: 0x30, 0x5a: 0x33, 0x5b: 0x33, 0x5c: 0x33, 0x5d: 0x33, 0x5e: 0x33, 0x5f: 0x33 },
+      },
+    });
+    const isaBridge = context.pci({
+      name: 'isa-bridge',
+      slot: 0x08,
+      vendor: 0x8086,
+      device: 0x7000,
+      classCode: 0x060100,
+      config: {
+        ...{ 0x04: 0x07, 0x07: 0x02 },
+        0x0e: 0x80, // other functions follow
+        ...{ 0x60: NOT_ROUTED, 0x61: NOT_ROUTED, 0x62: NOT_ROUTED, 0x63: NOT_ROUTED },
+        ...{ 0x4c: 0x4d, 0x4e: 0x03, 0x69: 0x02 },
+      },
+      writable: {
+        ...{ 0x04: 0x08, 0x05: 0x01 },
+        // PIRQA–D: bit 7 not routed, bits 3–0 the line.
+        ...{ 0x60: 0x8f, 0x61: 0x8f, 0x62: 0x8f, 0x63: 0x8f },
+        ...{
+          0x4c: 0xff,
+          0x4e: 0xff,
+          0x4f: 0xff,
+          0x69: 0xff,
+          0x6a: 0xff,
+          0x70: 0xff,
+          0x76: 0xff,
+          0x77: 0xff,
+          0x82: 0xff,
+        },
+      },
+      written: (offset, size) => {
+        if (offset < ROUTE + pirqCount && offset + size > ROUTE) this.#route();
+      },
+    });
+    this.#routes = isaBridge.config.subarray(ROUTE, ROUTE + pirqCount);
+    bus.routeInterrupts({
+      connect: () => {
+        this.#lines = Array.from({ length: 16 }, (_, line) => context.irq(line));
+      },
+      changed: () => this.#route(),
+    });
     context.ports(0xcf8, 4, {
       maxSize: 4,
       // Only the whole dword is the address register.
-      read: (_port, size) => (size === 4 ? this.#state.address : 0xffffffff),
+      read: (_port, size) => (size === 4 ? bus.address : 0xffffffff),
       write: (_port, size, value) => {
-        if (size === 4) this.#state.address = (value & 0x80fffffc) >>> 0;
+        if (size === 4) bus.address = (value & 0x80fffffc) >>> 0;
       },
     });
     context.ports(0xcfc, 4, {
       maxSize: 4,
-      read: (port, size) => this.#read(port & 3, size),
-      write: (port, size, value) => this.#write(port & 3, size, value),
+      read: (port, size) => (this.#slot < 0 ? 0xffffffff : bus.read(this.#slot, this.#offset + (port & 3), size)),
+      write: (port, size, value) => {
+        if (this.#slot >= 0) bus.write(this.#slot, this.#offset + (port & 3), size, value);
+      },
     });
   }
 
-  /** The function addressed on bus 0, if enabled and there. */
-  get #selected(): PciFunction | undefined {
-    if (this.#state.address >>> 31 === 0 || ((this.#state.address >>> 16) & 0xff) !== 0) return undefined;
-    return this.#functions.get((this.#state.address >>> 8) & 0xff);
+  get fields(): SavedFields {
+    return this.#bus.fields;
   }
 
-  #read(byte: number, size: number): number {
-    const selected = this.#selected;
-    if (selected === undefined) return 0xffffffff;
-    let value = 0;
-    for (let i = size - 1; i >= 0; i--) value = value * 256 + selected.config[(this.#state.address & 0xfc) + byte + i];
-    return value;
+  /** The slot addressed on bus 0, −1 while none is. */
+  get #slot(): number {
+    const { address } = this.#bus;
+    return address >>> 31 === 0 || ((address >>> 16) & 0xff) !== 0 ? -1 : (address >>> 8) & 0xff;
   }
 
-  #write(byte: number, size: number, value: number): void {
-    const selected = this.#selected;
-    if (selected === undefined) return;
-    for (let i = 0; i < size; i++) {
-      const offset = (this.#state.address & 0xfc) + byte + i;
-      const mask = selected.writable[offset];
-      selected.config[offset] = (selected.config[offset] & ~mask) | ((value >>> (i * 8)) & mask);
+  get #offset(): number {
+    return this.#bus.address & 0xfc;
+  }
+
+  /** Each line follows those of the four wires that are routed to it. */
+  #route(): void {
+    const driven = new Array<boolean>(16).fill(false);
+    for (let pirq = 0; pirq < pirqCount; pirq++) {
+      const route = this.#routes[pirq];
+      const line = route & 15;
+      if ((route & NOT_ROUTED) === 0 && (routableLines & (1 << line)) !== 0 && this.#bus.pirqLevels[pirq])
+        driven[line] = true;
     }
+    this.#lines.forEach((line, i) => line.set(driven[i]));
   }
 
   reset(): void {
-    this.#state.address = 0;
-    for (const pciFunction of this.#functions.values()) pciFunction.reset();
+    this.#bus.reset();
   }
 }
 
-/** The functions of the board, in order of their slots. */
-export function boardFunctions(pmBase: number): PciFunction[] {
-  const host = new PciFunction('host-bridge', 0x00, 0x8086, 0x1237, 0x060000, 0x02);
-  host.config[0x04] = 0x06;
-  host.config[0x07] = 0x02;
-  host.writable[0x04] = 0x40;
-  for (let offset = 0x59; offset <= 0x5f; offset++) host.writable[offset] = offset === 0x59 ? 0x30 : 0x33;
-
-  const isa = new PciFunction('isa-bridge', 0x08, 0x8086, 0x7000, 0x060100, 0x00);
-  isa.config[0x04] = 0x07;
-  isa.config[0x07] = 0x02;
-  isa.config[0x0e] = 0x80; // other functions follow
-  isa.writable[0x04] = 0x08;
-  // PIRQA–D: bit 7 not routed, bits 3–0 the line.
-  for (let offset = 0x60; offset <= 0x63; offset++) {
-    isa.config[offset] = 0x80;
-    isa.writable[offset] = 0x8f;
-  }
-  for (const offset of [0x4c, 0x4e, 0x4f, 0x69, 0x6a, 0x70, 0x76, 0x77, 0x82]) isa.writable[offset] = 0xff;
-  isa.config[0x4c] = 0x4d;
-  isa.config[0x4e] = 0x03;
-  isa.config[0x69] = 0x02;
-
-  const pm = new PciFunction('power-management', 0x0b, 0x8086, 0x7113, 0x068000, 0x03);
-  pm.config[0x07] = 0x02;
-  pm.config[0x3c] = 9;
-  pm.config[0x3d] = 1;
-  // The base of the ACPI ports, which do not move; PMREGMISC says that they are decoded.
-  pm.word(0x40, pmBase | 1);
-  pm.config[0x80] = 1;
-  return [host.seal(), isa.seal(), pm.seal()];
-}
+export const pciHost: DeviceEntry = { create: (context) => new PciHost(context) };

@@ -4,7 +4,8 @@
  * read back: whoever wrote last decides, as in QEMU (a real board ORs two latches). Open after reset, as firmware
  * leaves it.
  */
-import type { Device, DeviceContext } from '../../board/device.ts';
+import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
+import type { Device } from '../../board/device.ts';
 import { bits, flag } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
 
@@ -32,6 +33,7 @@ export class Port92 extends withFields(FIELDS) implements Device {
       },
       set: (level) => this.#set(level),
     };
+    context.services.a20Gate = this.gate;
     context.ports(0x92, 1, {
       read: () => this.latch | (this.enabled ? 2 : 0),
       write: (_port, _size, value) => {
@@ -54,3 +56,5 @@ export class Port92 extends withFields(FIELDS) implements Device {
     this.#set(true);
   }
 }
+
+export const port92: DeviceEntry = { create: (context) => new Port92(context) };

@@ -3,7 +3,8 @@
  * soft according to bit 1. Both are the same reset here. It lies inside the PCI configuration address port and is a
  * byte register, as the data sheet demands.
  */
-import type { Device, DeviceContext } from '../../board/device.ts';
+import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
+import type { Device } from '../../board/device.ts';
 import { bits } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
 
@@ -18,6 +19,7 @@ export class ResetControl extends withFields(FIELDS) implements Device {
 
   constructor(context: DeviceContext) {
     super();
+    context.input('reset', () => context.requestReset());
     context.ports(0xcf9, 1, {
       read: () => this.value,
       write: (_port, _size, value) => {
@@ -32,3 +34,5 @@ export class ResetControl extends withFields(FIELDS) implements Device {
     this.value = 0;
   }
 }
+
+export const resetControl: DeviceEntry = { create: (context) => new ResetControl(context) };

@@ -2,7 +2,8 @@
  * The debug console of Bochs and QEMU: a byte written to port E9h, or to 402h where SeaBIOS writes, is text for the
  * host. A read gives E9h, by which a guest finds out that somebody listens. Keeps no state.
  */
-import type { Device, DeviceContext } from '../../board/device.ts';
+import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
+import type { Device } from '../../board/device.ts';
 import { NO_FIELDS } from '../../base/fields.ts';
 
 const presence = 0xe9;
@@ -23,3 +24,5 @@ export class DebugConsole implements Device {
 
   reset(): void {}
 }
+
+export const debugConsole: DeviceEntry = { create: (context) => new DebugConsole(context) };

@@ -3,7 +3,8 @@
  * the host to end the run, and the value decides the exit status (v << 1) | 1. Reads give 0. Keeps no state; the
  * machine loop decides what ending means.
  */
-import type { Device, DeviceContext } from '../../board/device.ts';
+import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
+import type { Device } from '../../board/device.ts';
 import { NO_FIELDS } from '../../base/fields.ts';
 
 export class DebugExit implements Device {
@@ -21,3 +22,5 @@ export class DebugExit implements Device {
 
   reset(): void {}
 }
+
+export const debugExit: DeviceEntry = { create: (context) => new DebugExit(context) };

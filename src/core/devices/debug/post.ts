@@ -2,7 +2,8 @@
  * Port 80h, where firmware writes its power-on self test codes and kernels write to wait a microsecond (IBM AT
  * Technical Reference: the unused DMA page register). A latch that reads back; the last code is kept for reports.
  */
-import type { Device, DeviceContext } from '../../board/device.ts';
+import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
+import type { Device } from '../../board/device.ts';
 import { byte } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
 
@@ -27,3 +28,5 @@ export class PostCode extends withFields(FIELDS) implements Device {
     this.code = 0;
   }
 }
+
+export const postCode: DeviceEntry = { create: (context) => new PostCode(context) };

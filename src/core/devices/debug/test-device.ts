@@ -4,7 +4,8 @@
  * has no effect here; ports 2000h–2017h, where a write drives interrupt line 0–23; and 64 KiB of memory at FF000000h
  * that is reached as device memory, byte by byte.
  */
-import type { Device, DeviceContext, IrqLine } from '../../board/device.ts';
+import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
+import type { Device, IrqLine } from '../../board/device.ts';
 import { bytes } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
 
@@ -57,3 +58,8 @@ function littleEndian(storage: Uint8Array, offset: number, size: number): number
   for (let i = size - 1; i >= 0; i--) value = value * 256 + (storage[offset + i] ?? 0xff);
   return value;
 }
+
+export const testDevice: DeviceEntry = {
+  isPresent: ({ testDevice: isWanted }) => isWanted !== false,
+  create: (context) => new TestDevice(context),
+};

@@ -4,7 +4,8 @@
  * output port with A20 and reset, IRQ 1 and 12. It accepts bytes at once (the input buffer is never full) and takes a
  * small fixed time to receive one from a device, so that each byte gives its own edge. No password, no timeouts.
  */
-import type { Device, DeviceContext, IrqLine, Timer } from '../../board/device.ts';
+import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
+import type { Device, IrqLine, Timer } from '../../board/device.ts';
 import { byte, bytes, flag, list, unsigned } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
 import { translateToSet1 } from '../../base/keymap.ts';
@@ -57,15 +58,20 @@ export class Ps2Controller extends withFields(FIELDS) implements Device {
   readonly #auxIrq: IrqLine;
   readonly #timer: Timer;
 
-  constructor(context: DeviceContext, gate: A20Gate) {
+  constructor(context: DeviceContext) {
     super();
+    const { a20Gate } = context.services;
+    if (a20Gate === undefined) throw new Error('the keyboard controller stands below port 92h in the table');
     this.#context = context;
-    this.#gate = gate;
+    this.#gate = a20Gate;
     this.#keyboardIrq = context.irq(1);
     this.#auxIrq = context.irq(12);
     this.#timer = context.clock.timer('ps2', () => this.#transfer());
     this.keyboard = new Ps2Keyboard(context.clock, () => this.#attend());
     this.mouse = new Ps2Mouse(context.clock, () => this.#attend());
+    context.input('key', ({ key, down }) => this.keyboard.press(key, down));
+    context.input('scancode', ({ bytes: codes }) => this.keyboard.scan(codes));
+    context.input('mouse', ({ dx, dy, dz, buttons }) => this.mouse.move(dx, dy, dz, buttons));
     context.ports(0x60, 1, {
       read: () => this.#readData(),
       write: (_port, _size, value) => this.#writeData(value),
@@ -264,3 +270,5 @@ export class Ps2Controller extends withFields(FIELDS) implements Device {
     this.#attend();
   }
 }
+
+export const ps2: DeviceEntry = { create: (context) => new Ps2Controller(context) };

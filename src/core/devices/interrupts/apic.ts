@@ -7,7 +7,8 @@
  * no x2APIC, no TSC-deadline mode, no relocation.
  */
 import { DELIVER_EXTINT, DELIVER_FIXED, DELIVER_LOWEST, DELIVER_NMI, deliveryOf, LEVEL, MASKED } from './entry.ts';
-import type { Device, DeviceContext, Timer } from '../../board/device.ts';
+import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
+import type { Device, Timer } from '../../board/device.ts';
 import { bits, byte, cycle, flag, unsigned, word32, words } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
 
@@ -58,13 +59,6 @@ const FIELDS = fields({
   timerStart: cycle(),
 });
 
-/** What the I/O APIC offers to the local one. */
-export interface EoiListener {
-  endOfInterrupt(vector: number): void;
-  /** Try again what was not accepted. */
-  service(): void;
-}
-
 /** 256 bits in eight words. */
 function highestVector(words: Uint32Array): number {
   for (let i = 7; i >= 0; i--) if (words[i] !== 0) return i * 32 + 31 - Math.clz32(words[i]);
@@ -81,17 +75,15 @@ export class LocalApic extends withFields(FIELDS) implements Device {
     },
   });
   readonly #context: DeviceContext;
-  readonly #changed: () => void;
   readonly #opensLints: boolean;
   readonly #timer: Timer;
-  ioapic: EoiListener | undefined;
 
   /** `opensLints`, the quirk `open-lint-reset`: after reset LINT0 and LINT1 are as firmware sets them. */
-  constructor(context: DeviceContext, changed: () => void, opensLints = false) {
+  constructor(context: DeviceContext, opensLints = false) {
     super();
     this.#opensLints = opensLints;
     this.#context = context;
-    this.#changed = changed;
+    context.services.localApic = this;
     this.#timer = context.clock.timer('apic', () => {
       this.#advanceTimer();
       this.#armTimer();
@@ -117,7 +109,7 @@ export class LocalApic extends withFields(FIELDS) implements Device {
     if (enabled === this.enabled) return;
     this.enabled = enabled;
     if (!enabled) this.#clear();
-    this.#changed();
+    this.#context.interrupts.update();
   }
 
   /** Whether the 8259's output reaches the processor. */
@@ -171,7 +163,7 @@ export class LocalApic extends withFields(FIELDS) implements Device {
     setBit(this.requests, vector);
     if (level) setBit(this.triggerMode, vector);
     else clearBit(this.triggerMode, vector);
-    this.#changed();
+    this.#context.interrupts.update();
     return true;
   }
 
@@ -328,7 +320,7 @@ export class LocalApic extends withFields(FIELDS) implements Device {
     this.#advanceTimer();
     if (offset >= 0x320 && offset < 0x380) this.#writeLocalVector((offset - 0x320) >> 4, value);
     else this.#writeRegister(offset, value);
-    this.#changed();
+    this.#context.interrupts.update();
   }
 
   #writeRegister(offset: number, value: number): void {
@@ -351,7 +343,7 @@ export class LocalApic extends withFields(FIELDS) implements Device {
       case 0xf0:
         this.spurious = value & 0x3ff;
         if ((value & 0x100) === 0) for (let i = 0; i < 6; i++) this.localVectors[i] |= MASKED;
-        else this.ioapic?.service();
+        else this.#context.services.ioApic?.service();
         this.#armTimer();
         break;
       case 0x280:
@@ -399,7 +391,7 @@ export class LocalApic extends withFields(FIELDS) implements Device {
     const vector = highestVector(this.inService);
     if (vector < 0) return;
     clearBit(this.inService, vector);
-    if (testBit(this.triggerMode, vector)) this.ioapic?.endOfInterrupt(vector);
+    if (testBit(this.triggerMode, vector)) this.#context.services.ioApic?.endOfInterrupt(vector);
   }
 
   #clear(): void {
@@ -418,7 +410,7 @@ export class LocalApic extends withFields(FIELDS) implements Device {
   reset(): void {
     this.enabled = true;
     this.#clear();
-    this.#changed();
+    this.#context.interrupts.update();
   }
 }
 
@@ -441,3 +433,8 @@ function clearBit(words: Uint32Array, bit: number): void {
 function testBit(words: Uint32Array, bit: number): boolean {
   return (words[bit >> 5] & (1 << (bit & 31))) !== 0;
 }
+
+export const localApic: DeviceEntry = {
+  isPresent: ({ apic }) => apic !== false,
+  create: (context) => new LocalApic(context, context.hasQuirk('open-lint-reset')),
+};

@@ -5,7 +5,8 @@
  */
 import { DELIVER_EXTINT, deliveryOf, LEVEL, MASKED } from './entry.ts';
 import type { LocalApic } from './apic.ts';
-import type { Device, DeviceContext } from '../../board/device.ts';
+import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
+import type { Device } from '../../board/device.ts';
 import { bits, byte, words } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
 
@@ -34,9 +35,12 @@ export class IoApic extends withFields(FIELDS) implements Device {
   readonly fields = FIELDS.of(this);
   readonly #apic: LocalApic;
 
-  constructor(context: DeviceContext, apic: LocalApic) {
+  constructor(context: DeviceContext) {
     super();
-    this.#apic = apic;
+    const { localApic } = context.services;
+    if (localApic === undefined) throw new Error('the I/O APIC stands below the local one in the table');
+    this.#apic = localApic;
+    context.services.ioApic = this;
     context.mmio(ioapicAddress, 0x1000, {
       read: (offset) => (offset === 0 ? this.index : offset === 0x10 ? this.#read() : 0),
       write: (offset, _size, value) => {
@@ -114,3 +118,8 @@ export class IoApic extends withFields(FIELDS) implements Device {
     }
   }
 }
+
+export const ioApic: DeviceEntry = {
+  isPresent: ({ apic }) => apic !== false,
+  create: (context) => new IoApic(context),
+};

@@ -7,7 +7,8 @@
  * line falls first is gone. MCS-80 vectors and buffered mode, which no PC wires, are accepted and have no effect;
  * LTIM of ICW1 is ignored in favour of the edge/level registers, as in the 82371SB.
  */
-import type { Device, DeviceContext } from '../../board/device.ts';
+import type { DeviceContext, DeviceEntry, InterruptWires } from '../../board/context.ts';
+import type { Device } from '../../board/device.ts';
 import { bits, byte, flag, oneOf, unsigned } from '../../base/field-kinds.ts';
 import { derived, fields, withFields } from '../../base/fields.ts';
 
@@ -221,11 +222,12 @@ export class Pic extends withFields(FIELDS) implements Device {
   });
   override readonly master = new Chip8259();
   override readonly slave = new Chip8259();
-  readonly #outputChanged: (level: boolean) => void;
+  readonly #wires: InterruptWires;
 
-  constructor(context: DeviceContext, outputChanged: (level: boolean) => void, worksUnprogrammed = false) {
+  constructor(context: DeviceContext, worksUnprogrammed = false) {
     super();
-    this.#outputChanged = outputChanged;
+    this.#wires = context.interrupts;
+    context.services.pic = this;
     for (const chip of [this.master, this.slave]) chip.worksUnprogrammed = worksUnprogrammed;
     const chips = [
       { first: 0x20, chip: this.master },
@@ -267,7 +269,7 @@ export class Pic extends withFields(FIELDS) implements Device {
   #settle(): void {
     const cascade = this.slave.pendingLine() >= 0;
     if (cascade !== ((this.master.lines & 4) !== 0)) this.master.setLine(2, cascade);
-    this.#outputChanged(this.output);
+    this.#wires.picChanged(this.output);
   }
 
   /** The INT output of the master; whoever owns the CPU's pin hears of it whenever it may have changed. */
@@ -300,3 +302,5 @@ export class Pic extends withFields(FIELDS) implements Device {
     this.#settle();
   }
 }
+
+export const pic: DeviceEntry = { create: (context) => new Pic(context, context.hasQuirk('latching-8259')) };

@@ -7,7 +7,8 @@
  * each when the guest has emptied it, so that no input is ever lost. Timing `baud`: bytes move at the programmed rate,
  * and a guest that reads too late gets an overrun. No modem, no parity errors, no 5/6/7-bit truncation.
  */
-import type { Device, DeviceContext, IrqLine, Timer } from '../../board/device.ts';
+import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
+import type { Device, IrqLine, Timer } from '../../board/device.ts';
 import { bits, byte, byteList, byteQueue, flag, integer, list, unsigned, word16 } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
 
@@ -104,6 +105,12 @@ export class Uart extends withFields(FIELDS) implements Device {
       this.timeoutPending = this.received.length > 0;
       this.#settle();
     });
+    context.input('serial', ({ port, bytes: sent }) => {
+      if (port === place.index) this.receive(sent);
+    });
+    context.input('serial-break', ({ port }) => {
+      if (port === place.index) this.receiveBreak();
+    });
     context.ports(place.firstPort, 8, {
       read: (port) => {
         const value = this.#read(port & 7);
@@ -124,9 +131,9 @@ export class Uart extends withFields(FIELDS) implements Device {
     this.#settle();
   }
 
-  /** The other end holds the line low for longer than a character. */
+  /** The other end holds the line low for longer than a character: it is received as one, at once. */
   receiveBreak(): void {
-    this.#put(0, BREAK | FRAMING);
+    if (!this.#looping) this.#put(0, BREAK | FRAMING);
     this.#settle();
   }
 
@@ -394,3 +401,7 @@ export class Uart extends withFields(FIELDS) implements Device {
     this.#settle();
   }
 }
+
+export const uarts: readonly DeviceEntry[] = uartPlaces.map((place) => ({
+  create: (context, { serialTiming }) => new Uart(context, place, serialTiming ?? 'instant'),
+}));

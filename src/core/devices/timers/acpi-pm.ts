@@ -7,7 +7,8 @@
  * its interrupt is enabled. There is no system management mode: B2h acts on the enable bit by itself. Sleep types 0
  * (QEMU's S5) and 5 turn the machine off; the others do nothing.
  */
-import type { Device, DeviceContext, IrqLine, Timer } from '../../board/device.ts';
+import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
+import type { Device, IrqLine, Timer } from '../../board/device.ts';
 import { bits, byte, cycle } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
 
@@ -54,6 +55,21 @@ export class AcpiPm extends withFields(FIELDS) implements Device {
     this.#context = context;
     this.#timerBits = options.timerBits;
     this.#sci = context.irq(9);
+    context.input('power-button', () => this.pressPowerButton());
+    context.pci({
+      name: 'power-management',
+      slot: 0x0b,
+      vendor: 0x8086,
+      device: 0x7113,
+      classCode: 0x068000,
+      revision: 0x03,
+      config: {
+        ...{ 0x07: 0x02, 0x3c: 9, 0x3d: 1 },
+        // The base of the ACPI ports, which do not move; PMREGMISC says that they are decoded.
+        ...{ 0x40: acpiPorts.event | 1, 0x41: acpiPorts.event >> 8, 0x80: 1 },
+      },
+      writable: { 0x04: 0x47, 0x05: 0x01 },
+    });
     this.#timer = context.clock.timer('acpi-pm', () => this.#settle());
     context.ports(
       acpiPorts.event,
@@ -164,3 +180,5 @@ function byteWise(
 ): { read(port: number): number; write(port: number, size: number, value: number): void } {
   return { read: (port) => read(port & 3), write: (port, _size, value) => write(port & 3, value) };
 }
+
+export const acpiPm: DeviceEntry = { create: (context) => new AcpiPm(context) };

@@ -7,7 +7,8 @@
  * write in cycle c takes effect on the next pulse, that is in cycle c + 1. Where the data sheet is silent we choose:
  * a count of 1 in modes 2 and 3 leaves OUT high; a control word freezes the counting element until a count arrives.
  */
-import type { Device, DeviceContext, IrqLine, Timer } from '../../board/device.ts';
+import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
+import type { Device, IrqLine, Timer } from '../../board/device.ts';
 import { bits, cycle, flag, integer } from '../../base/field-kinds.ts';
 import { fields, type FieldValues, type SavedMoment, withFields } from '../../base/fields.ts';
 
@@ -438,3 +439,5 @@ export class Pit extends withFields(FIELDS) implements Device {
     return `counter0 changes at tick ${expected}, where its timer is due at ${due('pit')}`;
   }
 }
+
+export const pit: DeviceEntry = { create: (context) => new Pit(context) };

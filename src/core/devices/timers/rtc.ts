@@ -7,7 +7,8 @@
  * is needed while no interrupt is enabled. The century lives at 32h, where ACPI firmware puts it, and is kept up.
  * Daylight saving (register B bit 0) has no effect; an update is instantaneous at the end of its 244 µs window.
  */
-import type { Device, DeviceContext, IrqLine, Timer } from '../../board/device.ts';
+import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
+import type { Device, IrqLine, Timer } from '../../board/device.ts';
 import { bytes, cycle, flag, unsigned } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
 import { civilFromDays, daysFromCivil, daysInMonth } from './calendar.ts';
@@ -86,6 +87,10 @@ export class Rtc extends withFields(FIELDS) implements Device {
     this.ram[REGISTER_B] = HOURS_24;
     this.ram[REGISTER_D] = 0x80;
     this.setTime(context.clock.epochSeconds);
+    context.input('epoch', ({ seconds }) => this.setTime(seconds));
+    context.input('nmi', () => {
+      if (!this.nmiMasked || context.hasQuirk('unmasked-nmi')) context.nmi();
+    });
     context.ports(0x70, 2, {
       read: (port) => (port === 0x71 ? this.#read() : 0xff),
       write: (port, _size, value) => {
@@ -299,3 +304,5 @@ function fillCmos(ram: Uint8Array, { memoryBytes }: CmosContents): void {
   ram[0x2e] = sum >> 8;
   ram[0x2f] = sum & 0xff;
 }
+
+export const rtc: DeviceEntry = { create: (context, { memoryBytes }) => new Rtc(context, { memoryBytes }) };

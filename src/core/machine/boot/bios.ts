@@ -29,9 +29,9 @@ export function checkBiosImage(image: Uint8Array): void {
 /** Put the image at the beginning of device memory and map it below 4 GiB. Once. */
 export function mapBios(space: AddressSpace, image: Uint8Array): void {
   checkBiosImage(image);
-  const { m8, deviceBase } = space.memory;
-  m8.set(image, deviceBase);
-  space.addRom(0x1_0000_0000 - image.length, deviceBase, image.length);
+  const { m8, romBase } = space.memory;
+  m8.set(image, romBase);
+  space.addRom(0x1_0000_0000 - image.length, romBase, image.length);
 }
 
 /** Reset the processor and copy the shadow: the machine starts at F000:FFF0. */
