@@ -1,5 +1,6 @@
 // `reprise explain HEX`: which row of the instruction table bytes belong to, what they decode to, how another decoder
-// (iced-x86) spells them, and what the compiling engines make of them: IR, IR after each pass, JavaScript.
+// (iced-x86) spells them, and what the compiling engines make of them: IR, IR after each pass, JavaScript
+// and WebAssembly.
 
 import { explainBytes } from '../../core/isa/describe.ts';
 import { decodeInstruction } from '../../core/isa/decode.ts';

@@ -269,12 +269,12 @@ export const VERBS: readonly Verb[] = [
     name: 'explain',
     positionals: [{ name: 'HEX' }],
     brief: 'bytes, their rows, IR and what compiled code they become',
-    summary: 'Explains the instructions that bytes decode to: row, operands, flags, faults; IR, passes and JavaScript.',
+    summary: 'Explains the instructions that bytes decode to: row, operands, flags, faults; IR, passes, compiled code.',
     options: [
       { name: 'bits', value: 'N', choices: ['16', '32'], help: 'code segment of 16 or 32 bits (default 32)' },
       {
         name: 'rows',
-        help: 'the rows alone, without IR and JavaScript (which 16-bit code has not: it is interpreted)',
+        help: 'the rows alone, without IR and compiled code (which 16-bit code has not: it is interpreted)',
       },
     ],
     notes: [
