@@ -529,7 +529,7 @@ export class AddressSpace {
     const pages = new Map<number, number>();
     watchedAt.clear();
     for (const [physical, bits] of watched) {
-      const host = this.hostPage(physical * PAGE_BYTES);
+      const host = this.peekPage(physical * PAGE_BYTES);
       if (host < 0) continue;
       const page = (host - RAM_BASE) >>> 12;
       pages.set(page, (pages.get(page) ?? 0) | bits);

@@ -155,12 +155,12 @@ export class BulkMemory implements BulkPages {
     for (let done = 0; done < count; ) {
       const byte = at + done;
       const run = Math.min(count - done, PAGE_BYTES - (byte & 0xfff));
+      if (space !== null && !space.memory.isPlain((this.place + byte) >>> 12)) {
+        space.memory.touch(this.place + byte, run);
+      }
       if (this.closed[byte >>> 12] === 0) {
         this.closed[byte >>> 12] = 1;
         space?.repaintBulk(this, byte);
-      }
-      if (space !== null && !space.memory.isPlain((this.place + byte) >>> 12)) {
-        space.memory.touch(this.place + byte, run);
       }
       done += run;
     }
@@ -174,6 +174,9 @@ export class BulkMemory implements BulkPages {
     return this.wrap(aperture, {
       read: (offset, size) => {
         this.open(at(offset));
+        const memory = this.space?.memory;
+        const place = this.place + at(offset);
+        if (memory?.isReadWatched(place >>> 12) === true) memory.onWatched(place, size, false);
         return size === 4 ? this.read32(at(offset)) : size === 2 ? this.read16(at(offset)) : this.read8(at(offset));
       },
       write: (offset, size, value) => {

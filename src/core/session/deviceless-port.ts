@@ -83,7 +83,9 @@ export class DevicelessPort extends LogPort implements Deliveries {
       return;
     }
     const { devices: _devices, root: _root, ...expected } = logged.event.hash;
-    const differences = compareStates({ ...expected, root: '' }, { ...hash, root: '' });
+    // Which pages were written since the hash before is no part of the state: after a seek other ones have been.
+    const isSame = expected.cpu !== undefined && expected.cpu === hash.cpu && expected.ram === hash.ram;
+    const differences = isSame ? [] : compareStates({ ...expected, root: '' }, { ...hash, root: '' });
     if (differences.length > 0) {
       const { seq, frame } = logged;
       this.divergence = { kind: 'state', tick, agreedTick: this.agreedTick, seq, frame, differences };
