@@ -1,7 +1,7 @@
 /**
  * What must hold when an engine hands a slice back to the loop, whatever engine it is and whatever the guest did. The
- * checks stay on: they are a few comparisons a slice (11 ns), and an engine that breaks one would otherwise show somewhere
- * else, as a tick too many or a loop that never ends. What is wrong throws: no guest can cause it (law 7).
+ * checks stay on: they are a few comparisons a slice (11 ns), and an engine that breaks one would otherwise show
+ * somewhere else, as a tick too many or a loop that never ends. What is wrong throws: no guest can cause it (law 7).
  */
 import { type Cpu, EXIT_FAULT, EXIT_HALT, EXIT_STOP } from '../state/cpu.ts';
 import { EIP, HALTED, SHUTDOWN } from '../state/layout.ts';
