@@ -48,7 +48,19 @@ const EAGER_COST_MAX = 3;
 /**
  * Expressions, which stand where they are used unless something makes them strict. All else is computed at its place.
  */
-const LAZY: ReadonlySet<Op['op']> = new Set<Op['op']>(['unary', 'binary', 'select', 'condition', 'carry', 'flags']);
+function isExpression(op: Op): boolean {
+  switch (op.op) {
+    case 'unary':
+    case 'binary':
+    case 'select':
+    case 'condition':
+    case 'carry':
+    case 'flags':
+      return true;
+    default:
+      return false;
+  }
+}
 
 /**
  * Where the flags are: in the locals (or memory, when nothing in the function writes them), or in a cc or bits
@@ -142,7 +154,7 @@ export class BlockEmitter {
       const op = ops[index];
       const to = resultOf(op);
       if (op.op === 'cc' || op.op === 'bits') continue;
-      const executed = to < 0 || !LAZY.has(op.op) || this.isStrict[to] || tested.has(to);
+      const executed = to < 0 || !isExpression(op) || this.isStrict[to] || tested.has(to);
       if (!executed) continue;
       if (op.op === 'guard') test(op.test);
       else for (const temp of usesOf(op)) this.isStrict[temp] = true;
@@ -176,7 +188,7 @@ export class BlockEmitter {
     const op = this.defs[temp];
     if (op === undefined) throw new Error(`v${temp} is read before it is defined`);
     if (op.op === 'const') return op.value < 0 ? `(${op.value})` : `${op.value}`;
-    return this.isStrict[temp] || !LAZY.has(op.op) ? `v${temp}` : `(${this.expression(op)})`;
+    return this.isStrict[temp] || !isExpression(op) ? `v${temp}` : `(${this.expression(op)})`;
   }
 
   /** The words of an i64 or a v128. */

@@ -7,7 +7,7 @@ import { type Block, isPure, type Op, type Temp, withExitUse, withUses } from '.
 function keyOf(op: Op): string | null {
   switch (op.op) {
     case 'const':
-      return `${op.type}${op.value}`;
+      return op.type === 'i32' ? `c${op.value}` : `${op.type} ${op.value}`;
     case 'unary':
       return `${op.how} ${op.a}`;
     case 'binary':
