@@ -47,6 +47,7 @@ import {
   SS,
   XMM,
 } from '../../src/core/state/layout.ts';
+import { CORNERS_F32, CORNERS_F64, CORNERS_F80 } from '../support/float-corners.ts';
 import { ALIAS, CODE, DATA } from './random-code.ts';
 
 export const RAM_BYTES = 0x40000;
@@ -103,13 +104,27 @@ function setSegment(cpu: Cpu, segment: number, base: number, limit: number, attr
 
 const images: Uint8Array[] = [];
 
+/** Four words that are singles, doubles or an extended real at which operations change their mind. */
+function floatWords(random: Random): readonly number[] {
+  const kind = random.below(3);
+  if (kind === 0) return [0, 1, 2, 3].map(() => random.pick(CORNERS_F32) | 0);
+  if (kind === 1) return [random.pick(CORNERS_F64), random.pick(CORNERS_F64)].flat();
+  return [...random.pick(CORNERS_F80), random.word()];
+}
+
 /** Content of the data pages: words with small and with large values. */
 function image(seed: number): Uint8Array {
   const known = images[seed];
   if (known !== undefined) return known;
   const bytes = new Uint8Array(0x5000);
+  const view = new DataView(bytes.buffer);
   const random = new Random(seed);
   for (let i = 0; i < bytes.length; i++) bytes[i] = random.word() & ((i >> 2) & 3 ? 0xff : 0x03);
+  // Every other sixteen bytes hold floating point corners.
+  for (let at = 0; at < bytes.length; at += 32) {
+    const words = floatWords(random);
+    for (let k = 0; k < 4; k++) view.setInt32(at + 4 * k, words[k], true);
+  }
   images[seed] = bytes;
   return bytes;
 }
@@ -121,6 +136,8 @@ function prepareFloats(cpu: Cpu, { seed, flags }: Start): void {
   const next = (): number => random.below(0x8000);
   for (const { index } of FLOATS) m32[index] = 0;
   for (let k = 0; k < 32; k++) m32[XMM + k] = next() % 3 === 0 ? next() * 0x10001 : XMM_VALUES[next() % 10];
+  // Half of the registers are of one format throughout, so that conversions meet fractions, ties and ends.
+  for (let k = 0; k < 32; k += 4) if (next() % 2 === 0) m32.set(floatWords(random), XMM + k);
   m32[MXCSR] = MXCSR_VALUES[seed & 7];
   m32[FP_CONTROL] = CONTROL_VALUES[seed % 6];
   m32[FP_STATUS] = (next() & 7) << 11;
@@ -130,6 +147,11 @@ function prepareFloats(cpu: Cpu, { seed, flags }: Start): void {
     m32[FP_SIGNIFICAND + 2 * k] = next() % 2 === 0 ? 0 : next() * 0x1800;
     m32[FP_SIGNIFICAND + 2 * k + 1] = isNormal ? 0x80000000 | (next() << 12) | 0 : 0;
     cpu.m16[FP_SIGN_EXPONENT_16 + k] = isNormal ? 0x3ff0 + (next() % 40) : 0;
+    if (next() % 2 === 0) continue;
+    const [low, high, top] = random.pick(CORNERS_F80);
+    m32[FP_SIGNIFICAND + 2 * k] = low;
+    m32[FP_SIGNIFICAND + 2 * k + 1] = high;
+    cpu.m16[FP_SIGN_EXPONENT_16 + k] = top;
   }
   m32[CR4] = (flags & 0xf0) === 0x20 ? 0 : CR4_OSFXSR | CR4_OSXMMEXCPT;
   m32[CR0] |= CR0_NE;

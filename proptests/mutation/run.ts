@@ -1,10 +1,12 @@
 /**
- * npm run mutation -- [--only TEXT] [--minutes M] [--seconds-each S] [--seed N] [--list] [--json]
+ * npm run mutation -- [--only TEXT] [--minutes M] [--seconds-each S] [--seed N] [--list] [--reach] [--json]
  *
  * Injects faults (mutations.ts) one at a time into a private copy of the built program and shows that the checks notice
  * each (check.ts) and that their report names a right instruction. Survivors are defects of the tests; status 1 when
  * there are any. --seed chooses the random programs and the order; --minutes ends it early and says what was not tried;
- * --only keeps mutations whose file or effect has TEXT, or those of the numbers in the list, as 3,7,20-45.
+ * --only keeps mutations whose file or effect has TEXT, or those of the numbers in the list, as 3,7,20-45. --list
+ * prints them, --reach what the programs of the seed meet: for each row, how often it ran and the classes of its
+ * operands.
  */
 import { Random } from '../../src/core/base/random.ts';
 import { spawnSync } from 'node:child_process';
@@ -16,13 +18,14 @@ import { scriptArguments } from '../../src/host/cli/script-arguments.ts';
 import { buildGuest, findGuest } from '../../src/host/node/guest-images.ts';
 import { type RecordSettings, record, serialText } from '../../src/library.ts';
 import { projectRoot } from '../support/poison.ts';
-import { randomKernel } from '../verify/programs.ts';
+import { addReach, Reach, reachText } from '../verify/reach.ts';
 import { randomWorld } from '../verify/worlds.ts';
 import type { Noticed } from './check.ts';
 import { mutate, type Mutation, MUTATIONS } from './mutations.ts';
+import { PROGRAMS, programOf } from './programs.ts';
 
-const PROGRAMS = 48;
 const WORLDS = 8;
+const PROGRAM_TICKS_MAX = 100_000;
 /** Guests that reach what random ones do not: invalidation of all kinds, rights, tasks, strings. */
 const GUESTS = ['smc', 'paging', 'interrupts', 'ring3', 'tasks', 'strings', 'echo'];
 /** Run from the private copy, where the fault is. */
@@ -53,12 +56,15 @@ interface Result {
 async function recordLogs(folder: string, seed: number): Promise<void> {
   const settings = { memoryMegabytes: 2, reboot: false, embed: true, hashEveryTicks: 65_536 };
   const keep = async (name: string, more: Partial<RecordSettings> & Pick<RecordSettings, 'images'>): Promise<void> => {
-    writeFileSync(join(folder, `${name}.rlog`), (await record({ ...settings, maxTicks: 100_000, ...more })).log);
+    writeFileSync(
+      join(folder, `${name}.rlog`),
+      (await record({ ...settings, maxTicks: PROGRAM_TICKS_MAX, ...more })).log,
+    );
   };
   // Programs find most and take least; every fourth is followed by a world.
   const name = (place: number, what: string): string => `${String(place).padStart(3, '0')}-${what}`;
   for (let i = 0; i < PROGRAMS; i++) {
-    await keep(name(i * 10, 'program'), { images: { kernel: randomKernel(seed * 1000 + i, 300, 4) } });
+    await keep(name(i * 10, 'program'), { images: { kernel: programOf(seed, i) } });
   }
   for (let i = 0; i < WORLDS; i++) {
     await keep(name(i * 40 + 25, 'world'), { images: { kernel: randomWorld(seed * 1000 + i) } });
@@ -137,6 +143,7 @@ async function main(): Promise<number> {
       { name: 'seconds-each', value: 'S', range: [1, 100_000], help: 'give up on one after so long (default 300)' },
       { name: 'seed', value: 'N', range: [0, 2 ** 31], help: 'of the random programs and the order (default 1)' },
       { name: 'list', help: 'list them, run nothing' },
+      { name: 'reach', help: 'what the random programs meet: runs and classes of operands of each row' },
     ],
   });
   const only = args.text('only');
@@ -152,6 +159,12 @@ async function main(): Promise<number> {
     return 0;
   }
   const seed = args.number('seed') ?? 1;
+  if (args.has('reach')) {
+    const reach = new Reach();
+    for (let i = 0; i < PROGRAMS; i++) addReach(reach, programOf(seed, i), PROGRAM_TICKS_MAX);
+    console.log(reachText(reach));
+    return 0;
+  }
   const dice = new Random(seed);
   const order = chosen.map((mutation) => ({ mutation, key: dice.below(2 ** 30) })).sort((a, b) => a.key - b.key);
   const root = mkdtempSync(join(tmpdir(), 'reprise-mutation-'));

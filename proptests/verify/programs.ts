@@ -8,29 +8,25 @@
 import { Random } from '../../src/core/base/random.ts';
 import { CONDITIONS, REGISTERS_16, REGISTERS_32, REGISTERS_8 } from '../../src/core/base/names.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
+import { cornerData, CORNERS, cornerSetup, cornerTurn, NUMBERS } from './corner-tables.ts';
+import { FloatProbes } from './float-probes.ts';
+import { DATA, DATA_BYTES, type Lines, Probes } from './probes.ts';
 
 /** The stack pointer is left alone. */
 export const REGISTERS = REGISTERS_32.filter((name) => name !== 'esp');
 const WORDS = REGISTERS_16.filter((name) => name !== 'sp');
 const ALU = ['add', 'sub', 'and', 'or', 'xor', 'cmp', 'adc', 'sbb', 'test'];
 const SHIFTS = ['shl', 'shr', 'sar', 'rol', 'ror', 'rcl', 'rcr'];
-export const NUMBERS = [
-  0, 1, 2, 3, 7, 15, 31, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
-];
-
-/** Data lies here; DATA_BYTES of it are used. */
-export const DATA = 0x180000;
-export const DATA_BYTES = 0x2400;
-/** Where what lines leave is kept, a word for each; and the corner values. */
+/** Where what lines leave is kept, a word for each. */
 const TRACE = 0x190000;
-export const CORNERS = 0x188000;
 /** Random words that nothing changes: copies of what `fill` made. */
 export const CONSTANTS = 0x189000;
 export const CONSTANT_COUNT = 64;
 
 /** Lines of source that can be put into a guest; `functions` go behind its code. */
-export class Program {
-  private readonly dice: Random;
+export class Program implements Lines {
+  readonly dice: Random;
+  readonly seed: number;
   readonly lines: string[] = [];
   private labels = 0;
   private callees = 0;
@@ -39,10 +35,27 @@ export class Program {
 
   /** `hasFloats`: the guest has set CR4.OSFXSR and emptied the x87's stack. */
   private readonly hasFloats: boolean;
+  private readonly probes: Probes;
+  private readonly floatProbes: FloatProbes;
 
-  constructor(dice: Random, hasFloats = false) {
+  constructor(dice: Random, seed: number, hasFloats = false) {
     this.dice = dice;
+    this.seed = seed;
     this.hasFloats = hasFloats;
+    this.probes = new Probes(this);
+    this.floatProbes = new FloatProbes(this);
+  }
+
+  push(text: string): void {
+    this.lines.push(text);
+  }
+  label(): string {
+    return `probe${this.labels++}`;
+  }
+  trace(words: number): number {
+    const place = TRACE + 4 * this.kept;
+    this.kept += words;
+    return place;
   }
 
   private register(): string {
@@ -69,11 +82,17 @@ export class Program {
 
   line(): void {
     const { dice } = this;
+    const kind = dice.below(20);
+    if (kind < 6) {
+      this.probes.probe();
+      return;
+    }
     // Masks, addresses and counts make registers small and positive; half of the lines begin with something else in
     // one.
     if (dice.below(2) === 0) this.load(this.register());
-    if (this.hasFloats && dice.below(8) === 0) {
-      this.floats();
+    if (this.hasFloats && kind < 13) {
+      if (kind === 12) this.floats();
+      else this.floatProbes.probe();
       return;
     }
     if (dice.below(3) === 0) this.pair();
@@ -103,7 +122,7 @@ export class Program {
   }
 
   /** Something that reads the flags; `condition`: which, or a random one. */
-  private reader(condition = this.dice.pick(CONDITIONS)): void {
+  reader(condition = this.dice.pick(CONDITIONS)): void {
     const { dice } = this;
     const [a, b] = [this.register(), this.register()];
     const kind = dice.below(6);
@@ -385,10 +404,9 @@ export class Program {
 /** Source of the program of a seed: `count` random lines, done `turns` times. */
 export function randomProgram(seed: number, count = 150, turns = 80): string {
   const dice = new Random(seed);
-  const program = new Program(dice, true);
+  const program = new Program(dice, seed, true);
   while (program.lines.length < count) program.line();
   const starts = REGISTERS.map((name) => `mov ${name}, ${dice.below(0x1_0000_0000)}`).join('\n');
-  const corners = NUMBERS.map((n, i) => `mov dword [${CORNERS + 4 * i}], ${n}`).join('\n');
   return `
 bits 32
 org 0x100000
@@ -413,15 +431,17 @@ fill:   imul eax, eax, 1103515245
         mov edi, ${CONSTANTS}
         mov ecx, ${CONSTANT_COUNT}
         rep movsd
-${corners}
+${cornerSetup()}
 ${starts}
 again:
 ${program.lines.join('\n')}
+${cornerTurn()}
         dec dword [0x160000]
         jnz near again
         mov al, 1
         out 0xf4, al
 ${program.functions.join('\n')}
+${cornerData()}
 `;
 }
 

@@ -8,7 +8,9 @@
 import { REGISTERS_16 } from '../../src/core/base/names.ts';
 import { Random } from '../../src/core/base/random.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
-import { CONSTANT_COUNT, CONSTANTS, CORNERS, DATA, DATA_BYTES, NUMBERS, Program, REGISTERS } from './programs.ts';
+import { cornerData, cornerSetup, cornerTurn, NUMBERS } from './corner-tables.ts';
+import { DATA, DATA_BYTES } from './probes.ts';
+import { CONSTANT_COUNT, CONSTANTS, Program, REGISTERS } from './programs.ts';
 import { startControllers } from '../support/controllers.ts';
 
 const KERNEL_STACK = 0x170000;
@@ -45,9 +47,9 @@ class World {
   /** Code of 16 bits, one routine after the other. */
   private readonly narrow: string[] = [];
 
-  constructor(dice: Random) {
+  constructor(dice: Random, seed: number) {
     this.dice = dice;
-    this.program = new Program(dice);
+    this.program = new Program(dice, seed, true);
   }
 
   private label(): string {
@@ -274,9 +276,8 @@ ${back}: mov ax, 0x10
 
 export function randomWorldSource(seed: number, sections = 14, turns = 3): string {
   const dice = new Random(seed);
-  const world = new World(dice);
+  const world = new World(dice, seed);
   const body = Array.from({ length: sections }, () => world.section()).join('\n');
-  const corners = NUMBERS.map((n, i) => `mov dword [${CORNERS + 4 * i}], ${n}`).join('\n');
   const starts = REGISTERS.map((name) => `mov ${name}, ${dice.below(0x1_0000_0000)}`).join('\n');
   return `
 bits 32
@@ -310,6 +311,10 @@ flat:   mov eax, 16
         mov esp, ${KERNEL_STACK}
         mov edi, ${DATA}
         mov ecx, 256
+        mov eax, cr4
+        or eax, 0x600
+        mov cr4, eax
+        fninit
         mov eax, ${dice.below(0x1_0000_0000)}
 fill:   imul eax, eax, 1103515245
         add eax, 12345
@@ -322,7 +327,7 @@ fill:   imul eax, eax, 1103515245
         mov edi, ${CONSTANTS}
         mov ecx, ${CONSTANT_COUNT}
         rep movsd
-${corners}
+${cornerSetup()}
         ; 64 gates: exceptions end the run, but for page faults; line 0 is the timer; 30h and 31h come from ring 3.
         mov edi, ${IDT}
         mov ecx, 64
@@ -391,6 +396,7 @@ ${starts}
 again:
 ${body}
 ${world.pagingOff()}
+${cornerTurn()}
         dec dword [rounds]
         jnz near again
         cli
@@ -470,6 +476,7 @@ on_exception:
         mov al, 0x7f
         out 0xf4, al
 ${world.functions()}
+${cornerData()}
 align 16
 narrow:
 bits 16
