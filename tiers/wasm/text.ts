@@ -1,6 +1,9 @@
 // The instructions of a function body as text, one a line and indented, for explanations and failures: the names are
 // the specification's (§6), with _ for the dot as encode.ts spells them. Reads what encode.ts writes and nothing else.
 
+import { rowOf } from '../../src/core/isa/ops.ts';
+import { ATTEMPTS, type AttemptName } from '../ir/attempts.ts';
+import { wordName } from '../ir/names.ts';
 import { type Body, V, W, VECTOR_PREFIX } from './encode.ts';
 
 const NAMES = new Map<number, string>(Object.entries(W).map(([name, code]) => [code, name]));
@@ -107,6 +110,25 @@ export function disassemble(
   return lines;
 }
 
+/**
+ * Arguments of helpers that are numbers of the layout or of rows, by their names: a new field or row moves them, and
+ * leaves the text as it is.
+ */
+function nameArguments(lines: string[]): void {
+  const rename = (line: number, name: (value: number) => string): void => {
+    lines[line] = lines[line].replace(/i32_const (-?\d+)$/, (_, value: string) => `i32_const ${name(Number(value))}`);
+  };
+  lines.forEach((line, at) => {
+    const helper = /^\s*call (\w+)$/.exec(line)?.[1] ?? '';
+    if (helper === 'assist') rename(at - 2, (row) => rowOf(row).name);
+    if (!Object.hasOwn(ATTEMPTS, helper)) return;
+    const { a, b } = ATTEMPTS[helper as AttemptName];
+    for (const [role, from] of [[a, 2] as const, [b, 1] as const]) {
+      if (role.is === 'words') rename(at - from, (index) => wordName(index, role.words).toUpperCase());
+    }
+  });
+}
+
 /** A body with its locals and parameters by name where they have one. */
 export function text(
   body: Body,
@@ -115,5 +137,7 @@ export function text(
   offsets: (offset: number) => string,
 ): string {
   const local = (index: number): string => parameters[index] ?? `l${index}`;
-  return disassemble(body.code.view(), functions, local, offsets).join('\n');
+  const lines = disassemble(body.code.view(), functions, local, offsets);
+  nameArguments(lines);
+  return lines.join('\n');
 }
