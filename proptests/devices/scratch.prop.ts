@@ -16,6 +16,7 @@ import { peekPhysicalBytes } from '../../src/core/memory/peek.ts';
 import { PageStore, type Snapshot } from '../../src/core/machine/snapshot.ts';
 import { createReplay } from '../../src/core/session/session.ts';
 import { createMachine, describeDivergence, logEvents, record, replay, verify } from '../../src/library.ts';
+import { compareSnapshots } from '../../src/core/verify/state-rows.ts';
 import { go, hashOf, makeEngine, plainHashes, type Recorded, timelineOf } from '../timeline/fixture.ts';
 import { scratch } from './scratch-device.ts';
 import { assembleScratchGuest } from './scratch-guest.ts';
@@ -182,6 +183,20 @@ test('saved at any moment and loaded into another machine it goes on the same', 
     assert.equal(other.run(until), live.run(until));
     assert.equal(other.hash(), live.hash(), `after tick ${live.tick}`);
   }
+});
+
+test('two states that differ in bulk memory say in which and where', () => {
+  const { session, store } = fresh();
+  session.advance(100_000);
+  const before = store.take();
+  const bulk = session.machine.space.bulks.get('scratch.memory');
+  assert.ok(bulk !== undefined);
+  bulk.write8(0x12345, bulk.read8(0x12345) ^ 0xff);
+  const { memory } = compareSnapshots(before, store.take());
+  assert.deepEqual(
+    memory.map(({ memory: name, address }) => [name, address]),
+    [['scratch.memory', 0x12345]],
+  );
 });
 
 /** Numbers, flags and bytes of a state as ways to change them. */

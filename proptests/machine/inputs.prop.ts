@@ -127,6 +127,30 @@ test('in a log with the quirk of format 1 a masked NMI is taken, with and withou
   }
 });
 
+test('a break on a serial line is a zero byte with its errors, on that line alone', async () => {
+  // Line status (data ready, framing error, break) as a letter from A on, the byte as a digit, the status again.
+  const status = `
+        mov dx, 0x3fd
+        in al, dx
+        mov bl, al
+        and al, 0x19
+        add al, 'A'
+        call print
+        mov dx, 0x3f8
+        in al, dx
+        add al, '0'
+        call print
+        mov dx, 0x3fd
+        in al, dx
+        and al, 0x19
+        add al, 'A'
+        call print`;
+  const serialBreak = (tick: number, port: number): TimedInput => ({ tick, event: { kind: 'serial-break', port } });
+  assert.equal(await printed(`call wait\n${status}`, []), 'sA0A');
+  assert.equal(await printed(`call wait\n${status}`, [serialBreak(5000, 0)]), `s${String.fromCharCode(65 + 0x19)}0A`);
+  assert.equal(await printed(`call wait\n${status}`, [serialBreak(5000, 1)]), 'sA0A');
+});
+
 test('a reset from outside starts the guest again and opens the mask', async () => {
   const reset: TimedInput = { tick: 15_000, event: { kind: 'reset' } };
   const main = 'call wait\n call wait\n call wait';

@@ -29,6 +29,20 @@ export interface Snapshot {
   readonly board: BoardState;
   /** All of RAM, then of bulk memory; page `n` is entry `n % GROUP_PAGES` of group `n / GROUP_PAGES`. */
   readonly groups: readonly PageGroup[];
+  /** What the pages behind RAM are. */
+  readonly bulks: readonly BulkPlace[];
+}
+
+/** A bulk memory, as an offset from the begin of RAM. */
+export interface BulkPlace {
+  readonly name: string;
+  readonly place: number;
+  readonly sizeBytes: number;
+}
+
+/** The bulk memories of a machine. */
+export function bulkPlaces({ space }: Machine): BulkPlace[] {
+  return [...space.bulks.values()].map(({ name, place, sizeBytes }) => ({ name, place, sizeBytes }));
 }
 
 /** The pages of a snapshot, in order. */
@@ -60,12 +74,14 @@ export class PageStore {
   private readonly groups: (Uint8Array | null | undefined)[][] = [];
   /** By group: a snapshot has it, so that it must be copied before it changes. */
   private readonly isShared: boolean[] = [];
+  private readonly bulks: readonly BulkPlace[];
   /** Pages copied by the last take(): what it cost. */
   copiedPages = 0;
 
   /** Takes over the machine's checkpoint dirty bits: one store a machine. */
   constructor(machine: Machine) {
     this.machine = machine;
+    this.bulks = bulkPlaces(machine);
     const { pageCount } = machine.memory;
     for (let page = 0; page < pageCount; page += GROUP_PAGES) {
       this.groups.push(new Array<Uint8Array | null>(Math.min(GROUP_PAGES, pageCount - page)).fill(null));
@@ -93,6 +109,7 @@ export class PageStore {
       loop: machine.saveLoop(),
       board: machine.board.save(),
       groups: this.groups.slice() as PageGroup[],
+      bulks: this.bulks,
     };
   }
 

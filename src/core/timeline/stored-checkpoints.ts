@@ -11,6 +11,7 @@ import type { OutputPort } from '../board/device.ts';
 import type { DeviceState } from '../board/device.ts';
 import type { Machine } from '../machine/machine.ts';
 import {
+  bulkPlaces,
   GROUP_PAGES,
   type PageGroup,
   PageStore,
@@ -207,6 +208,7 @@ export class StoredCheckpoints {
       loop: loop as DeviceState,
       board,
       groups,
+      bulks: bulkPlaces(machine),
     };
     return { checkpoint: { snapshot, port: this.placeAt(frame, tick) }, serial };
   }

@@ -20,8 +20,10 @@ export interface StateRow {
   readonly isGeneral: boolean;
 }
 
-/** Consecutive bytes of physical memory of which the first and last differ. */
+/** Consecutive bytes of RAM, or of a device's bulk memory, of which the first and last differ. */
 export interface MemoryRow {
+  /** `memory` for RAM, whose addresses are physical; else the name of the bulk memory, counted from its begin. */
+  readonly memory: string;
   readonly address: number;
   readonly left: Uint8Array;
   readonly right: Uint8Array;
@@ -92,7 +94,11 @@ function memoryRows(left: Snapshot, right: Snapshot): { rows: MemoryRow[]; bytes
         end = next + 1;
       }
       if (rows.length < MEMORY_ROWS_MAX) {
-        rows.push({ address: number * PAGE_BYTES + at, left: a.slice(at, end), right: b.slice(at, end) });
+        const address = number * PAGE_BYTES + at;
+        const bulk = left.bulks.find(({ place, sizeBytes }) => address >= place && address < place + sizeBytes);
+        const where =
+          bulk === undefined ? { memory: 'memory', address } : { memory: bulk.name, address: address - bulk.place };
+        rows.push({ ...where, left: a.slice(at, end), right: b.slice(at, end) });
       }
       at = end - 1;
     }
@@ -144,8 +150,8 @@ export function rowsToText(differences: StateDifferences, leftName: string, righ
     `${star} ${name.padEnd(20)} ${left.padEnd(24)} ${right}`.trimEnd();
   const lines = [line(' ', '', leftName, rightName)];
   for (const { name, left, right, differs } of registers) lines.push(line(differs ? '*' : ' ', name, left, right));
-  for (const { address, left, right } of memory) {
-    lines.push(line('*', `memory ${address.toString(16).padStart(8, '0')}`, hexBytes(left), hexBytes(right)));
+  for (const { memory: name, address, left, right } of memory) {
+    lines.push(line('*', `${name} ${address.toString(16).padStart(8, '0')}`, hexBytes(left), hexBytes(right)));
   }
   if (memory.length === MEMORY_ROWS_MAX) lines.push(`  ${memoryBytes} bytes of memory differ, the first of them shown`);
   for (const { device, field, left, right } of devices) lines.push(line('*', `${device}.${field}`, left, right));
