@@ -165,8 +165,8 @@ export class CompilingEngine implements Engine {
     if (this.waiting.has(block)) this.impatience++;
     this.waiting.add(block);
     if (this.waiting.size >= this.backend.limits.batch || this.impatience >= policy.wait) this.compile();
-    // It counts on while it waits.
-    else this.count(block, Math.max(1, threshold));
+    // It counts on while it waits; this entry, which the inner loop tries again now, counts once more.
+    else this.count(block, Math.max(1, threshold) + 1);
   }
 
   /** Where a slice begins or rests: what is ready is linked. */
@@ -252,6 +252,7 @@ export class CompilingEngine implements Engine {
     if (unit.slot !== 0) this.onUnit?.('drop', host - this.cpu.ramBase, blocks.length);
     this.units.remove(unit);
     this.arm(blocks[0].block);
+    for (const relier of unit.reliers) if (!relier.isDropped) this.remove(relier);
   }
 
   private unlink(dropped: readonly number[] | null): void {

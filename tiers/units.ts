@@ -12,6 +12,8 @@ export interface Unit {
   /** Index of the function; 0: not linked. */
   slot: number;
   made: CompiledRegion | null;
+  /** Those that go on in it without asking. */
+  readonly reliers: Set<Unit>;
   /** Its code is gone, or it was thrown away: what comes of it is not linked. */
   isDropped: boolean;
 }
@@ -44,7 +46,7 @@ export class Units {
 
   /** A region that is going to be compiled. */
   add(region: Region): Unit {
-    const unit: Unit = { region, slot: 0, made: null, isDropped: false };
+    const unit: Unit = { region, slot: 0, made: null, reliers: new Set(), isDropped: false };
     for (const { block } of region.blocks) {
       const users = this.byMember.get(block);
       if (users === undefined) this.byMember.set(block, new Set([unit]));
@@ -66,9 +68,14 @@ export class Units {
       if (made === null && units.some((unit) => !unit.isDropped)) continue;
       this.underway = this.underway.filter((other) => other !== entry);
       for (const [index, unit] of units.entries()) {
+        for (const on of made?.[index]?.relies ?? []) units[on].reliers.add(unit);
+      }
+      const isLost = (index: number): boolean => units[index].isDropped || (made?.[index] ?? null) === null;
+      for (const [index, unit] of units.entries()) if (isLost(index)) this.lose(unit);
+      for (const [index, unit] of units.entries()) {
         const one = made?.[index] ?? null;
-        if (one === null) this.forget(unit);
-        else if (unit.isDropped) one.release();
+        if (one === null) continue;
+        if (unit.isDropped) one.release();
         else ready(unit, one);
       }
     }
@@ -95,6 +102,12 @@ export class Units {
       made?.release();
     }
     this.forget(unit);
+  }
+
+  /** What becomes of it is not linked, nor what relies on it. */
+  private lose(unit: Unit): void {
+    this.forget(unit);
+    for (const relier of unit.reliers) if (!relier.isDropped) this.lose(relier);
   }
 
   private forget(unit: Unit): void {

@@ -19,6 +19,7 @@ import { verifyLog } from '../../src/verification.ts';
 import { loadWitnesses } from '../../src/witnesses.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
 import { makeJsBackend } from '../../tiers/js/backend.ts';
+import { makeWasmBackend } from '../../tiers/wasm/backend.ts';
 import { JS_POLICY, TIERED_POLICY, type TierPolicy } from '../../tiers/policy.ts';
 import type { BackendFactory } from '../../tiers/runtime/backend.ts';
 import { CompilingEngine } from '../../tiers/tiering.ts';
@@ -39,6 +40,7 @@ const BACKENDS: Readonly<Record<string, BackendFactory>> = {
   'eval later': later(makeEvaluator, seed, 3, figures),
   'js later': later(makeJsBackend, seed + 1, 1, figures),
   'js many later': later(makeJsBackend, seed + 2, 16, figures),
+  'wasm many later': later(makeWasmBackend, seed + 3, 16, figures),
 };
 
 const EAGER: TierPolicy = { ...JS_POLICY, threshold: 1, losses: 1e9 };

@@ -37,6 +37,7 @@ const shapes: readonly Runner[] = [
   bytes,
   wasm('wasm not optimised', { threshold: 1, optimise: 0 }),
   wasm('wasm single blocks', { threshold: 1, region: 1 }),
+  wasm('wasm batches', { threshold: 1, region: 1, wait: 5 }),
   wasm('wasm evicting', { threshold: 2, evict: 300, seed: 5 }),
   compiling('tiered', { ...TIERED_POLICY, threshold: 4, cache: 3, losses: 1e9 }),
 ];

@@ -13,6 +13,11 @@ const LOOPS: readonly [string, string][] = [
       ' dec ecx\n jnz top\nend: jmp end',
   ],
   [
+    'now and then a store into a block that another one jumps to',
+    'top: test ecx, 15\n jz change\ngo: inc edi\n jmp place\nchange: inc byte [place + 3]\n jmp go\n' +
+      'place: add ebx, 0x100\n dec ecx\n jnz top\nend: jmp end',
+  ],
+  [
     'a store into the other block of a loop',
     'sub:  mov eax, 1\n add [place + 1], cl\n jmp place\nplace: add ebx, 0x100\n dec ecx\n jnz sub\nend: jmp end',
   ],

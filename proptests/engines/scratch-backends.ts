@@ -17,7 +17,13 @@ export const makeEvaluator: BackendFactory = (runtime, lift) => {
     verify(fn);
     const text = print(fn);
     const read = parse(text);
-    return { run: (cpu) => evaluate(cpu, read, runtime), rehearsals: 0, size: text.length, release: () => {} };
+    return {
+      run: (cpu) => evaluate(cpu, read, runtime),
+      rehearsals: 0,
+      size: text.length,
+      relies: [],
+      release: () => {},
+    };
   };
   return {
     name: 'eval',
@@ -73,6 +79,7 @@ export function later(makeInner: BackendFactory, seed: number, batch: number, fi
         },
         rehearsals: made.rehearsals,
         size: made.size,
+        relies: made.relies,
         release: () => {
           assert.ok(!isReleased, 'a function is released twice');
           isReleased = true;

@@ -20,7 +20,7 @@ const ENGINES = [
   'js:threshold=1',
   'js:threshold=2,region=1,optimise=0',
   'wasm:wait=0,threshold=1',
-  'wasm:wait=0,threshold=2,region=1,evict=100',
+  'wasm:threshold=2,region=1,wait=4,evict=100',
   'tiered:threshold=3,evict=100',
 ];
 

@@ -102,7 +102,10 @@ export type Op =
   | { readonly op: 'const'; readonly to: Temp; readonly type: 'i32' | 'i64'; readonly value: number }
   | { readonly op: 'get'; readonly to: Temp; readonly type: 'i32'; readonly register: number }
   | { readonly op: 'set'; readonly register: number; readonly value: Temp }
-  /** A word of the CPU block that only handlers change: segment and system registers. */
+  /**
+   * A word of the CPU block that only handlers change: segment and system registers, and EFLAGS for the sake of its
+   * bits that are no arithmetic flags.
+   */
   | { readonly op: 'word'; readonly to: Temp; readonly type: 'i32'; readonly index: number }
   | { readonly op: 'unary'; readonly to: Temp; readonly type: 'i32'; readonly how: Unary; readonly a: Temp }
   | {

@@ -256,7 +256,8 @@ class BlockVerifier {
         this.assist(op);
         break;
       case 'word':
-        if (WORD_USES[op.index] !== 'system') this.complain(`word ${op.index} is not for handlers alone`);
+        if (WORD_USES[op.index] !== 'system' && op.index !== EFLAGS)
+          this.complain(`word ${op.index} is not for handlers alone`);
         break;
       case 'peek':
         if (op.index === EFLAGS && op.type === 'i32' && this.hasFlags) this.hasFlags = false;

@@ -54,6 +54,7 @@ class JsBackend implements Backend {
       run: instantiate(this.runtime, source),
       rehearsals: loops ? Math.ceil(source.length / REHEARSED_CHARACTERS) : 0,
       size: source.length,
+      relies: [],
       release: () => {},
     };
   }

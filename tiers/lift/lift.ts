@@ -19,6 +19,7 @@ import { multiplyLifters } from './multiply.ts';
 import { type Lifter, NOT_LIFTED } from './operands.ts';
 import { shiftLifters } from './shift.ts';
 import { simdLifters } from './simd.ts';
+import { stringLifters } from './string.ts';
 import { x87Lifters } from './x87.ts';
 
 /** Exactly the rows whose facts name a file here (isa/row.ts, `lifted`). */
@@ -31,6 +32,7 @@ export const LIFTERS = {
   ...multiplyLifters,
   ...shiftLifters,
   ...simdLifters,
+  ...stringLifters,
   ...x87Lifters,
 } satisfies Record<OpLiftedBy<LiftedBy>, Lifter>;
 

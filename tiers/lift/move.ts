@@ -1,5 +1,5 @@
-// MOV MOVZX MOVSX LEA XCHG CMOVcc SETcc CBW/CWDE CWD/CDQ, what moves nothing (NOP PAUSE PREFETCH), and the stack's
-// PUSH POP LEAVE of doublewords on a flat stack, SDM 2.
+// MOV MOVZX MOVSX LEA XCHG CMOVcc SETcc CBW/CWDE CWD/CDQ, what moves nothing (NOP PAUSE PREFETCH and
+// fences), and the stack's PUSH POP LEAVE of doublewords on a flat stack, SDM 2.
 
 import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
 import { KIND_MEMORY, R_EA, SIZE_16, SIZE_32, SIZE_8 } from '../../src/core/isa/record.ts';
@@ -140,6 +140,9 @@ export const moveLifters = {
   NOP: nop,
   PAUSE: nop,
   PREFETCH: nop,
+  LFENCE: nop,
+  MFENCE: nop,
+  SFENCE: nop,
   PUSH: only32(push),
   POP: only32(pop),
   LEAVE: leave,

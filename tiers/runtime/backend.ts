@@ -44,6 +44,8 @@ export interface CompiledRegion {
   readonly rehearsals: number;
   /** Size of the code for reports, in the backend's own measure: characters of source, bytes. */
   readonly size: number;
+  /** Regions of its batch, by their index, that it goes on in without asking: it goes when one of them goes. */
+  readonly relies: readonly number[];
   /** It will not be called any more. It may be running: a store in it has changed its own code. */
   release(): void;
 }

@@ -1,6 +1,6 @@
-// The backend that encodes WebAssembly: many regions a module, each a function that has an entry of the one table. A
-// place keeps its entry for ever: what the jump cache says of it stays true, and leaves to the interpreter while
-// nothing of the place is compiled.
+// The backend that encodes WebAssembly: many regions a module, each a function that has an entry of the one table while
+// it is linked. The jump cache alone names entries. Functions of one page and module jump to each other as such, and so
+// go together when code changes.
 
 import type { IrFunction } from '../ir/ir.ts';
 import { wordName } from '../ir/names.ts';
@@ -35,13 +35,14 @@ function helpersOf(functions: readonly IrFunction[]): string[] {
 
 interface Made {
   readonly bytes: Uint8Array;
-  readonly sizes: readonly number[];
+  /** In the order of the parts. `relies`: parts that it jumps to as functions. */
+  readonly functions: readonly { readonly size: number; readonly relies: readonly number[] }[];
 }
 
-/** A function of a module, and where its jumps lead. */
+/** A function of a module: `next` says which function of the module is at a place relative to it, or −1. */
 interface Part {
   readonly fn: IrFunction;
-  readonly link: Context['link'];
+  readonly next: (delta: number) => number;
 }
 
 /** A module of functions as bytes, exported as `0`, `1` … Needs nothing of a processor but where things lie. */
@@ -59,13 +60,20 @@ export function encodeModule(parts: readonly Part[], places: Threads['places']):
     if (found === undefined) throw new Error(`no module imports ${name}`);
     return found;
   };
-  const sizes: number[] = [];
-  parts.forEach(({ fn, link }, k) => {
+  const first = module.nextFunction;
+  const functions = parts.map(({ fn, next }, k) => {
+    const relies = new Set<number>();
+    const link: Context['link'] = (delta) => {
+      const to = next(delta);
+      if (to < 0) return { to: 'lookup' };
+      if (to !== k) relies.add(to);
+      return { to: 'function', index: first + to };
+    };
     const body = emitFunction(fn, { helper, link, ...places });
-    sizes.push(body.code.length);
     module.exportFunction(`${k}`, module.define(codeType, body));
+    return { size: body.code.length, relies: [...relies] };
   });
-  return { bytes: module.finish(), sizes };
+  return { bytes: module.finish(), functions };
 }
 
 /** Places that stand for any in text. */
@@ -100,8 +108,6 @@ export class WasmBackend implements Backend {
   private readonly runtime: Runtime;
   private readonly lift: Lift;
   private readonly threads: Threads;
-  /** Table entries by host address and mode. */
-  private readonly entries = new Map<number, number>();
 
   constructor(runtime: Runtime, lift: Lift) {
     if (!hasTailCalls()) throw new Error('this host has no tail calls');
@@ -110,37 +116,46 @@ export class WasmBackend implements Backend {
     this.threads = makeThreads(runtime);
   }
 
-  private entryOf(host: number, mode: number): number {
-    const key = host * (1 << convention.JUMP_MODE_BITS) + mode;
-    let entry = this.entries.get(key);
-    if (entry === undefined) {
-      entry = this.threads.newEntry();
-      this.entries.set(key, entry);
-    }
-    return entry;
-  }
-
   compile(batch: readonly Region[]): Batch {
-    const parts = batch.map((region): Part => ({ fn: this.lift(region), link: () => ({ to: 'lookup' }) }));
-    const entries = batch.map(({ host, mode }) => this.entryOf(host, mode));
-    const { bytes, sizes } = encodeModule(parts, this.threads.places);
-    this.threads.instantiate(bytes, entries);
-    const made = batch.map((region, index) => this.compiled(region, entries[index], sizes[index]));
+    const keyOf = (host: number, mode: number): number => host * (1 << convention.JUMP_MODE_BITS) + mode;
+    const places = new Map(batch.map(({ host, mode }, index) => [keyOf(host, mode), index]));
+    const parts = batch.map((region): Part => {
+      const { host, mode } = region;
+      // Places of one page alone: another may be mapped elsewhere when the jump is taken.
+      const next = (delta: number): number =>
+        (host + delta) >>> 12 === host >>> 12 ? (places.get(keyOf(host + delta, mode)) ?? -1) : -1;
+      return { fn: this.lift(region), next };
+    });
+    const { bytes, functions } = encodeModule(parts, this.threads.places);
+    const exported = this.threads.instantiate(bytes, batch.length);
+    const made = batch.map((region, index) => this.compiled(region, exported[index], functions[index]));
     return { take: () => made };
   }
 
-  private compiled({ host, mode }: Region, entry: number, size: number): CompiledRegion {
+  private compiled({ host, mode }: Region, code: unknown, made: Made['functions'][number]): CompiledRegion {
     const { m32, cpu } = this.runtime;
-    const { enter, clear } = this.threads;
+    const { enter, link, unlink } = this.threads;
     const at = (cpu.compiledBase >>> 2) + 2 * convention.jumpIndex(host);
-    const word = (entry << convention.JUMP_MODE_BITS) | mode;
+    // It is in the table, and the jump cache finds it, from its first run until it is released.
+    let entry = 0;
+    let word = 0;
     const run = (): void => {
+      if (entry === 0) {
+        entry = link(code);
+        word = (entry << convention.JUMP_MODE_BITS) | mode;
+      }
       // Another place of the same hash may have taken the slot.
       m32[at] = host;
       m32[at + 1] = word;
       enter(entry);
     };
-    return { run, rehearsals: 0, size, release: () => clear(entry) };
+    const release = (): void => {
+      if (entry === 0) return;
+      if (m32[at] === host && m32[at + 1] === word) m32[at] = 0;
+      unlink(entry);
+      entry = 0;
+    };
+    return { run, rehearsals: 0, ...made, release };
   }
 }
 

@@ -20,7 +20,7 @@ const { P_CC_DST, P_CC_OP, P_CC_SRC, P_EIP, P_LEFT, P_REGISTERS, PARAMETERS } = 
 
 /** Where a jump that leaves the function goes. */
 export type Link =
-  /** A function of the same module. */
+  /** A function of the same module, for a place of the same page. */
   | { readonly to: 'function'; readonly index: number }
   /** Another page or another module: found by the jump cache when it is taken. */
   | { readonly to: 'lookup' };

@@ -53,12 +53,12 @@ export interface Threads {
   readonly places: Places;
   /** Run the function of a table entry from what is in memory until it leaves. */
   readonly enter: (entry: number) => void;
-  /** Make a module and put what it exports as `0`, `1` … into these entries of the table. */
-  readonly instantiate: (bytes: Uint8Array, entries: readonly number[]) => void;
-  /** A table entry that nobody has had. It leaves at once. */
-  readonly newEntry: () => number;
-  /** Make a table entry leave at once. */
-  readonly clear: (entry: number) => void;
+  /** Make a module: its functions `0`, `1` … */
+  readonly instantiate: (bytes: Uint8Array, count: number) => unknown[];
+  /** Give a function an entry of the table, not 0. */
+  readonly link: (code: unknown) => number;
+  /** The entry leaves at once from now on, and may be given to another. */
+  readonly unlink: (entry: number) => void;
 }
 
 export function makeThreads(runtime: Runtime): Threads {
@@ -118,21 +118,30 @@ export function makeThreads(runtime: Runtime): Threads {
   const environment = { [ENVIRONMENT]: { ...threads, memory } };
   const leave: unknown = threads.leave;
   for (let entry = 0; entry < TABLE_ENTRIES; entry++) table.set(entry, leave);
-  let entries = 0;
+  let entries = 1;
+  const free: number[] = [];
+  const newEntry = (): number => {
+    if (entries === table.length) {
+      table.grow(entries);
+      for (let entry = entries; entry < table.length; entry++) table.set(entry, leave);
+    }
+    return entries++;
+  };
   return {
     places,
     enter: threads.enter as (entry: number) => void,
-    instantiate: (bytes, wanted) => {
+    instantiate: (bytes, count) => {
       const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), environment);
-      wanted.forEach((entry, k) => table.set(entry, exports[k]));
+      return Array.from({ length: count }, (_, k): unknown => exports[k]);
     },
-    newEntry: () => {
-      if (entries === table.length) {
-        table.grow(entries);
-        for (let entry = entries; entry < table.length; entry++) table.set(entry, leave);
-      }
-      return entries++;
+    link: (code) => {
+      const entry = free.pop() ?? newEntry();
+      table.set(entry, code);
+      return entry;
     },
-    clear: (entry) => table.set(entry, leave),
+    unlink: (entry) => {
+      table.set(entry, leave);
+      free.push(entry);
+    },
   };
 }

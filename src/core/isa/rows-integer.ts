@@ -215,11 +215,11 @@ export const INTEGER_ROWS = [
   row('STI', 'FB', { ...privilegedEnd, read: 'LV', written: 'IF' }),
 
   // Strings: the size is that of operand A, the source segment is in R_EA
-  row('MOVS', 'A4 Yb,Xb | A5 Yv,Xv', { ...string, writes: 'ESI EDI COUNT MEM' }),
-  row('CMPS', 'A6 Xb,Yb | A7 Xv,Yv', { ...string, written: ARITHMETIC, writes: 'ESI EDI COUNT' }),
-  row('SCAS', 'AE Yb | AF Yv', { ...string, written: ARITHMETIC, writes: 'EDI COUNT' }),
-  row('LODS', 'AC Xb | AD Xv', { ...string, writes: 'EAX ESI COUNT' }),
-  row('STOS', 'AA Yb | AB Yv', { ...string, writes: 'EDI COUNT MEM' }),
+  row('MOVS', 'A4 Yb,Xb | A5 Yv,Xv', { ...string, lifted: 'string', writes: 'ESI EDI COUNT MEM' }),
+  row('CMPS', 'A6 Xb,Yb | A7 Xv,Yv', { ...string, lifted: 'string', written: ARITHMETIC, writes: 'ESI EDI COUNT' }),
+  row('SCAS', 'AE Yb | AF Yv', { ...string, lifted: 'string', written: ARITHMETIC, writes: 'EDI COUNT' }),
+  row('LODS', 'AC Xb | AD Xv', { ...string, lifted: 'string', writes: 'EAX ESI COUNT' }),
+  row('STOS', 'AA Yb | AB Yv', { ...string, lifted: 'string', writes: 'EDI COUNT MEM' }),
   row('INS', '6C Yb | 6D Yz', { ...port, read: 'DLV', faults: 'GP SS PF AC', writes: 'EDI COUNT MEM' }),
   row('OUTS', '6E Xb | 6F Xz', { ...port, read: 'DLV', faults: 'GP SS PF AC', writes: 'ESI COUNT' }),
   row('IN', 'E4 AL,Ib | E5 eAX,Ib | EC AL,DX | ED eAX,DX', { ...port, writes: 'A' }),

@@ -231,7 +231,7 @@ export const SIMD_ROWS = [
   row('LDMXCSR', 'NP 0F AE /2 Md', { ...image, writes: '' }),
   row('STMXCSR', 'NP 0F AE /3 Md', { ...image, writes: 'A' }),
   row('CLFLUSH', 'NP 0F AE /7 Mb', { writes: '' }),
-  row('LFENCE', 'NP 0F AE /5 R', { writes: '' }),
-  row('MFENCE', 'NP 0F AE /6 R', { writes: '' }),
-  row('SFENCE', 'NP 0F AE /7 R', { writes: '' }),
+  row('LFENCE', 'NP 0F AE /5 R', { writes: '', lifted: 'move' }),
+  row('MFENCE', 'NP 0F AE /6 R', { writes: '', lifted: 'move' }),
+  row('SFENCE', 'NP 0F AE /7 R', { writes: '', lifted: 'move' }),
 ] as const;
