@@ -121,6 +121,6 @@ export const ATTEMPTS: Readonly<Record<AttemptName, Attempt>> = TABLE;
 
 /**
  * The functions: each does all of its work on words of the CPU block and answers 1, or changes nothing and answers 0.
- * One that gives a value answers it, or −1.
+ * One that gives a value answers it, or NOT_PLAIN.
  */
 export type Wide = Readonly<Record<AttemptName, (a: number, b: number) => number>>;

@@ -4,6 +4,7 @@
 // and tag words become, which the IR writes once memory has been written. Who may execute and what the processor
 // remembers of the instruction is the IR's.
 
+import * as slowWay from '../../src/core/base/slow-way.ts';
 import * as statusWord from '../../src/core/cpu/float/x87/status-word.ts';
 import * as environment from '../../src/core/cpu/float/ieee/environment.ts';
 import * as plain from '../../src/core/cpu/float/plain.ts';
@@ -17,6 +18,7 @@ const { addPlain, allowsPlain, comparePlain, dividePlain, multiplyPlain, narrowe
 const { narrowPlainF32, narrowPlainF64, roundPlain, widenInt32, widenInt64, widenPlainF32, widenPlainF64 } = plain;
 
 const { ROUND_ZERO } = environment;
+const { NOT_PLAIN } = slowWay;
 const { C1, CONDITION_CODES, TOP_FIELD, TOP_SHIFT } = statusWord;
 
 type Attempt = (a: number, b: number) => number;
@@ -27,7 +29,7 @@ export function makeWideX87(cpu: Cpu) {
   /** Physical number of ST(0), −1 when it is empty or the control word asks for more than plain arithmetic. */
   const top = (): number => {
     const register = (m32[FP_STATUS] >> TOP_SHIFT) & 7;
-    return ((m32[FP_TAG] >> register) & 1) !== 0 || !allowsPlain(m32[FP_CONTROL]) ? -1 : register;
+    return ((m32[FP_TAG] >> register) & 1) !== 0 || !allowsPlain(m32[FP_CONTROL]) ? NOT_PLAIN : register;
   };
   const finish = (bits: number): number => {
     if (bits < 0) return 0;
@@ -42,7 +44,7 @@ export function makeWideX87(cpu: Cpu) {
   };
   /** ST(0) as an integer in the words from `to` on; −1, or bits of the status word. */
   const roundTop = (register: number, how: number, to: number): number => {
-    if (((m32[FP_TAG] >> register) & 1) !== 0) return -1;
+    if (((m32[FP_TAG] >> register) & 1) !== 0) return NOT_PLAIN;
     const rounding = (how & STORE_TRUNCATES) !== 0 ? ROUND_ZERO : (m32[FP_CONTROL] >> 10) & 3;
     const bits = roundPlain(cpu, register, rounding);
     m32[to] = narrowed[0];

@@ -4,6 +4,7 @@
 // #P unmasked are left to the handler. `a` is the destination, `b` the source, as word indices; 64-bit values lie at
 // even ones. SDM 2 under each name.
 
+import * as slowWay from '../../src/core/base/slow-way.ts';
 import * as limits from '../../src/core/cpu/float/ieee/limits.ts';
 import * as environment from '../../src/core/cpu/float/ieee/environment.ts';
 import * as fast from '../../src/core/cpu/float/ieee/fast-path.ts';
@@ -13,6 +14,7 @@ import type { Wide } from '../ir/attempts.ts';
 import { makeWideX87 } from './wide-x87.ts';
 
 const { PE } = environment;
+const { NOT_PLAIN } = slowWay;
 const { GREATEST_F32, LEAST_F32, LEAST_F64 } = limits;
 const PM = 0x1000;
 
@@ -47,7 +49,7 @@ export function makeWide(cpu: Cpu): Wide {
   /** No NaN and no denormal: nothing is reported, and the order is that of numbers. Gives EFLAGS bits, or −1. */
   const compare = (x: number, y: number, least: number): number => {
     const isPlain = (Math.abs(x) >= least || x === 0) && (Math.abs(y) >= least || y === 0);
-    if (!isPlain) return -1;
+    if (!isPlain) return NOT_PLAIN;
     return x > y ? 0 : x < y ? CF : ZF;
   };
   /** Toward zero; what does not fit is the handler's. */

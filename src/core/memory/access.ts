@@ -3,6 +3,7 @@
 // write to a clean page, writes to code and page tables, watchpoints. SDM 3 §4.6 (access rights), §6.15.
 // `load*`/`store*` throw GUEST_FAULT; `slow*` set the fault fields and return 0 instead (hot loops).
 
+import * as slowWay from '../base/slow-way.ts';
 import * as pages from '../base/pages.ts';
 import { VECTOR_AC } from '../base/vectors.ts';
 import * as layout from '../state/layout.ts';
@@ -18,6 +19,7 @@ import { fillTlb } from './tlb.ts';
 const { AC, CPU_BLOCK_SIZE, CR0, CR0_AM, CR0_PG, EFLAGS, MODE_CPL3, MODE_KEY } = layout;
 const { EXIT_FAULT } = cpuState;
 const { PAGE_BYTES } = pages;
+const { NOT_PLAIN } = slowWay;
 const {
   TLB_GLOBAL,
   TLB_INVALID,
@@ -356,13 +358,13 @@ export function systemStore32(cpu: Cpu, linear: number, value: number): void {
 }
 
 /**
- * Host address of the byte at `linear` when instructions may access it directly from here to the end of
- * its page (plain RAM; for writes already dirty, no code, no page table), else −1. Never faults; may fill the TLB.
+ * Host address of the byte at `linear` when instructions may access it directly from here to the end of its page (plain
+ * RAM; for writes already dirty, no code, no page table), else NOT_PLAIN. Never faults; may fill the TLB.
  */
 export function hostSpan(cpu: Cpu, linear: number, write: boolean): number {
   const entry = cpu.tlb[linear >>> 12];
   const user = isUser(cpu);
-  if ((entry & (write ? writeDeny(user) : readDeny(user))) !== 0) return -1;
+  if ((entry & (write ? writeDeny(user) : readDeny(user))) !== 0) return NOT_PLAIN;
   return ((entry & -4096) + linear) | 0;
 }
 

@@ -1,7 +1,8 @@
 // Where the operands of plain SSE instructions lie, as byte addresses of the machine's one memory: XMM registers in the
-// CPU block, memory that may be accessed directly. −1 stands for everything else, which is the general handlers'.
+// CPU block, memory that may be accessed directly. NOT_PLAIN stands for all else, which is the general handlers'.
 // Shared by simd-plain.ts and simd-plain-convert.ts. SDM 1 §10.4.1 (alignment), SDM 3 table 13-1 (who may execute).
 
+import * as slowWay from '../../../src/core/base/slow-way.ts';
 import * as record from '../../../src/core/isa/record.ts';
 import * as tlbBits from '../../../src/core/memory/tlb.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
@@ -13,6 +14,7 @@ const { EA_16, KIND_MEMORY, KIND_REGISTER, KIND_XMM, META_KIND_B_SHIFT, R_B, R_D
 const { AC, CR0, CR0_EM, CR0_TS, CR4, CR4_OSFXSR, EFLAGS, FLAT_SEGMENTS, MODE_CPL3, MODE_FLAT_DATA, MODE_KEY, XMM } =
   layout;
 const { TLB_NO_SUPER_READ, TLB_NO_SUPER_WRITE } = tlbBits;
+const { NOT_PLAIN } = slowWay;
 
 const UNAVAILABLE = CR0_EM | CR0_TS;
 const DENY_READ = TLB_NO_SUPER_READ;
@@ -25,7 +27,7 @@ const XMM_AS_B = KIND_XMM << META_KIND_B_SHIFT;
 const XMM_BYTE = XMM << 2;
 
 /**
- * Byte address of an operand of 4, 8 or 16 bytes in memory that may be read (or written) directly; −1: the general way.
+ * Byte address of an operand of 4, 8 or 16 bytes in memory that may be read (or written) directly, or NOT_PLAIN.
  * `deny` is the TLB's bit for the supervisor. Raises #GP(0) and #SS(0) as the general way does.
  */
 function memoryAt(cpu: Cpu, code: Int32Array, pc: number, bytes: number, deny: number): number {
@@ -38,44 +40,44 @@ function memoryAt(cpu: Cpu, code: Int32Array, pc: number, bytes: number, deny: n
   if (!isFlat || (ea & EA_16) !== 0 || (linear & (bytes - 1)) !== 0) return memoryElsewhere(cpu, code, pc, bytes, deny);
   const entry = cpu.tlb[linear >>> 12];
   // The user's bits lie two below the supervisor's, as many as MODE_CPL3 moved down gives.
-  if ((entry & (deny >> ((mode & MODE_CPL3) >> 1))) !== 0) return -1;
+  if ((entry & (deny >> ((mode & MODE_CPL3) >> 1))) !== 0) return NOT_PLAIN;
   return ((entry & -4096) + linear) | 0;
 }
 
 /** As memoryAt, of 4 or 8 bytes, for any segment and address size, and of 8 bytes on a multiple of four. */
 function memoryElsewhere(cpu: Cpu, code: Int32Array, pc: number, bytes: number, deny: number): number {
   // Of 16 bytes the alignment comes before the limit.
-  if (bytes === 16) return -1;
+  if (bytes === 16) return NOT_PLAIN;
   const linear = addressOf(cpu, code, pc, bytes, deny === DENY_WRITE);
   if ((linear & (bytes - 1)) !== 0) {
-    if (bytes !== 8 || (linear & 3) !== 0 || (linear & 0xfff) > 0xff8 || (cpu.m32[EFLAGS] & AC) !== 0) return -1;
+    if (bytes !== 8 || (linear & 3) !== 0 || (linear & 0xfff) > 0xff8 || (cpu.m32[EFLAGS] & AC) !== 0) return NOT_PLAIN;
   }
   const entry = cpu.tlb[linear >>> 12];
-  if ((entry & (deny >> ((cpu.m32[MODE_KEY] & MODE_CPL3) >> 1))) !== 0) return -1;
+  if ((entry & (deny >> ((cpu.m32[MODE_KEY] & MODE_CPL3) >> 1))) !== 0) return NOT_PLAIN;
   return ((entry & -4096) + linear) | 0;
 }
 
-/** Byte address of a source of 4, 8 or 16 bytes in XMM (in the CPU block) or memory; −1: the general way. */
+/** Byte address of a source of 4, 8 or 16 bytes in XMM (in the CPU block) or memory, or NOT_PLAIN. */
 export function sourceAt(cpu: Cpu, code: Int32Array, pc: number, bytes: number): number {
   const m32 = cpu.m32;
-  if (((m32[CR0] & UNAVAILABLE) | (~m32[CR4] & CR4_OSFXSR)) !== 0) return -1;
+  if (((m32[CR0] & UNAVAILABLE) | (~m32[CR4] & CR4_OSFXSR)) !== 0) return NOT_PLAIN;
   const kind = code[pc + R_META] & KIND_B_FIELD;
   if (kind === XMM_AS_B) return XMM_BYTE + (code[pc + R_B] << 4);
-  return kind === MEMORY_AS_B ? memoryAt(cpu, code, pc, bytes, DENY_READ) : -1;
+  return kind === MEMORY_AS_B ? memoryAt(cpu, code, pc, bytes, DENY_READ) : NOT_PLAIN;
 }
 
 /** As sourceAt, of a general register or memory. */
 export function generalAt(cpu: Cpu, code: Int32Array, pc: number): number {
   const m32 = cpu.m32;
-  if (((m32[CR0] & UNAVAILABLE) | (~m32[CR4] & CR4_OSFXSR)) !== 0) return -1;
+  if (((m32[CR0] & UNAVAILABLE) | (~m32[CR4] & CR4_OSFXSR)) !== 0) return NOT_PLAIN;
   const kind = code[pc + R_META] & KIND_B_FIELD;
   if (kind === REGISTER_AS_B) return code[pc + R_B] << 2;
-  return kind === MEMORY_AS_B ? memoryAt(cpu, code, pc, 4, DENY_READ) : -1;
+  return kind === MEMORY_AS_B ? memoryAt(cpu, code, pc, 4, DENY_READ) : NOT_PLAIN;
 }
 
 /** Whether XMM registers are available, and where a store of `bytes` goes. */
 export function destinationAt(cpu: Cpu, code: Int32Array, pc: number, bytes: number): number {
   const m32 = cpu.m32;
-  if (((m32[CR0] & UNAVAILABLE) | (~m32[CR4] & CR4_OSFXSR)) !== 0) return -1;
+  if (((m32[CR0] & UNAVAILABLE) | (~m32[CR4] & CR4_OSFXSR)) !== 0) return NOT_PLAIN;
   return memoryAt(cpu, code, pc, bytes, DENY_WRITE);
 }

@@ -49,7 +49,7 @@ const doubleWords = new Int32Array(doubles.buffer);
 const singles = new Float32Array(4);
 const singleWords = new Int32Array(singles.buffer);
 
-/** Element `k` of `doubles`: a ∘ b, plain. Answers EXACT, INEXACT, or UNKNOWN for what is not plain. */
+/** Element `k` of `doubles`: a ∘ b, plain. Answers EXACT, INEXACT, or NOT_PROVEN for what is not plain. */
 function computeF64(operation: number, a: number, b: number, k: number, isSticky: boolean): number {
   let value: number;
   let exactness = 1;

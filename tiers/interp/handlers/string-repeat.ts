@@ -2,6 +2,7 @@
 // makes it fast. One iteration is one tick: an instruction does at most cpu.left of them, devices see the exact
 // tick of theirs, a fault keeps the finished ones, and a device that asks to leave ends the run after its own.
 
+import { NOT_PLAIN } from '../../../src/core/base/slow-way.ts';
 import { PAGE_BYTES } from '../../../src/core/base/pages.ts';
 import { META_ADDRSIZE_32, META_REP, META_REPNE, R_META } from '../../../src/core/isa/record.ts';
 import { hostSpan } from '../../../src/core/memory/access.ts';
@@ -93,19 +94,19 @@ export function repeat(
 
 /**
  * Host address of the element at segment:offset if it and its neighbours in the page may be accessed directly,
- * else −1 (also whenever the access would fault: the caller then does it one by one and faults properly).
+ * else NOT_PLAIN (also whenever the access would fault: the caller then does it one by one and faults properly).
  */
 export function elementHost(cpu: Cpu, segment: number, offset: number, size: number, write: boolean): number {
   const m32 = cpu.m32;
   const a = m32[SEG_ATTRIBUTES + segment];
   const last = (offset >>> 0) + (1 << size) - 1;
-  if ((a & ATTR_PRESENT) === 0 || (a & (ATTR_CODE | ATTR_EXPAND_DOWN)) === ATTR_EXPAND_DOWN) return -1;
-  if (write && (a & (ATTR_CODE | ATTR_WRITABLE)) !== ATTR_WRITABLE) return -1;
-  if ((a & (ATTR_CODE | ATTR_WRITABLE)) === ATTR_CODE) return -1; // execute-only
-  if (last > m32[SEG_LIMIT + segment] >>> 0) return -1;
+  if ((a & ATTR_PRESENT) === 0 || (a & (ATTR_CODE | ATTR_EXPAND_DOWN)) === ATTR_EXPAND_DOWN) return NOT_PLAIN;
+  if (write && (a & (ATTR_CODE | ATTR_WRITABLE)) !== ATTR_WRITABLE) return NOT_PLAIN;
+  if ((a & (ATTR_CODE | ATTR_WRITABLE)) === ATTR_CODE) return NOT_PLAIN; // execute-only
+  if (last > m32[SEG_LIMIT + segment] >>> 0) return NOT_PLAIN;
   const linear = (m32[SEG_BASE + segment] + offset) | 0;
-  if ((linear & 0xfff) + (1 << size) > PAGE_BYTES) return -1;
-  if ((linear & ((1 << size) - 1)) !== 0 && (m32[EFLAGS] & AC) !== 0) return -1; // may be #AC
+  if ((linear & 0xfff) + (1 << size) > PAGE_BYTES) return NOT_PLAIN;
+  if ((linear & ((1 << size) - 1)) !== 0 && (m32[EFLAGS] & AC) !== 0) return NOT_PLAIN; // may be #AC
   return hostSpan(cpu, linear, write);
 }
 

@@ -3,6 +3,7 @@
 // answers false before anything has changed, and its row's general handler then does the instruction from the start;
 // true when it has done all of it, pointers included. SDM 1 chapter 8; arithmetic in src/core/cpu/float/plain.ts.
 
+import * as slowWay from '../../../src/core/base/slow-way.ts';
 import * as statusWord from '../../../src/core/cpu/float/x87/status-word.ts';
 import * as environment from '../../../src/core/cpu/float/ieee/environment.ts';
 import * as plain from '../../../src/core/cpu/float/plain.ts';
@@ -61,6 +62,7 @@ const {
 const { TLB_NO_SUPER_READ, TLB_NO_SUPER_WRITE } = tlbBits;
 const { C1, CONDITION_CODES, ES_SUMMARY, TOP_FIELD, TOP_SHIFT } = statusWord;
 const { ROUND_ZERO } = environment;
+const { NOT_PLAIN } = slowWay;
 const {
   allowsPlain,
   comparePlain,
@@ -99,8 +101,8 @@ function note(cpu: Cpu, code: Int32Array, pc: number): void {
 
 /**
  * Host address of a memory operand of `bytes` that may be read (or written) directly: all in one page, on a multiple of
- * four or of its size, unable to raise #AC; else −1. `deny` is the TLB's bit for the supervisor. Raises #GP(0) and
- * #SS(0) as the general way does. Where there is an address nothing can fault any more, so that the instruction and
+ * four or of its size, unable to raise #AC; else NOT_PLAIN. `deny` is the TLB's bit for the supervisor. Raises #GP(0)
+ * and #SS(0) as the general way does. Where there is an address nothing can fault any more, so that the instruction and
  * data pointers are noted here; the general way would note the same.
  */
 function place(cpu: Cpu, code: Int32Array, pc: number, bytes: number, deny: number): number {
@@ -114,7 +116,7 @@ function place(cpu: Cpu, code: Int32Array, pc: number, bytes: number, deny: numb
   if (!isUsual || (linear & (bytes - 1)) !== 0) return placeElsewhere(cpu, code, pc, bytes, deny);
   const entry = cpu.tlb[linear >>> 12];
   // The user's bits lie two below the supervisor's, as many as MODE_CPL3 moved down gives.
-  if ((entry & (deny >> ((mode & MODE_CPL3) >> 1))) !== 0) return -1;
+  if ((entry & (deny >> ((mode & MODE_CPL3) >> 1))) !== 0) return NOT_PLAIN;
   m32[FP_IP] = m32[EIP];
   m32[FP_CS] = m32[SEG_SELECTOR + CS];
   m32[FP_OPCODE] = code[pc + R_IMM];
@@ -130,10 +132,10 @@ function placeElsewhere(cpu: Cpu, code: Int32Array, pc: number, bytes: number, d
   const offset = effectiveOffset(cpu, code, pc);
   const linear = linearOf(cpu, segment, offset, bytes, deny === DENY_WRITE);
   if ((linear & (bytes - 1)) !== 0) {
-    if ((linear & 3) !== 0 || (linear & 0xfff) > 0xff8 || (m32[EFLAGS] & AC) !== 0) return -1;
+    if ((linear & 3) !== 0 || (linear & 0xfff) > 0xff8 || (m32[EFLAGS] & AC) !== 0) return NOT_PLAIN;
   }
   const entry = cpu.tlb[linear >>> 12];
-  if ((entry & (deny >> ((m32[MODE_KEY] & MODE_CPL3) >> 1))) !== 0) return -1;
+  if ((entry & (deny >> ((m32[MODE_KEY] & MODE_CPL3) >> 1))) !== 0) return NOT_PLAIN;
   note(cpu, code, pc);
   m32[FP_DP] = offset;
   m32[FP_DS] = m32[SEG_SELECTOR + segment];
@@ -144,9 +146,9 @@ function placeElsewhere(cpu: Cpu, code: Int32Array, pc: number, bytes: number, d
 function placeLong(cpu: Cpu, code: Int32Array, pc: number, deny: number): number {
   const m32 = cpu.m32;
   const ea = code[pc + R_EA];
-  if ((m32[MODE_KEY] & MODE_FLAT_DATA) === 0 || ((FLAT_SEGMENTS >> ((ea >> 12) & 7)) & 1) === 0) return -1;
+  if ((m32[MODE_KEY] & MODE_FLAT_DATA) === 0 || ((FLAT_SEGMENTS >> ((ea >> 12) & 7)) & 1) === 0) return NOT_PLAIN;
   const offset = m32[ea & 15] + (m32[(ea >> 4) & 15] << ((ea >> 8) & 3)) + code[pc + R_DISP];
-  if ((ea & EA_16) !== 0 || (offset & 0xfff) > 0xff6) return -1;
+  if ((ea & EA_16) !== 0 || (offset & 0xfff) > 0xff6) return NOT_PLAIN;
   return place(cpu, code, pc, 8, deny);
 }
 
@@ -198,21 +200,21 @@ function fetchRegister(cpu: Cpu, register: number): void {
 }
 
 /**
- * FADD and its like: the source in the words OPERAND; gives the destination's physical number, or −1. ST(i) with ST(0),
- * or ST(0) with a single or double.
+ * FADD and its like: the source in the words OPERAND; gives the destination's physical number, or NOT_PLAIN. ST(i) with
+ * ST(0), or ST(0) with a single or double.
  */
 export function beginReal(cpu: Cpu, code: Int32Array, pc: number): number {
   const m32 = cpu.m32;
   const status = m32[FP_STATUS];
-  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || !allowsPlain(m32[FP_CONTROL])) return -1;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || !allowsPlain(m32[FP_CONTROL])) return NOT_PLAIN;
   const top = (status >> TOP_SHIFT) & 7;
   const tag = m32[FP_TAG];
   const shape = code[pc + R_META] & SHAPE_B;
-  if (shape === MEMORY_64_B) return ((tag >> top) & 1) === 0 && fetchDouble(cpu, code, pc) ? top : -1;
-  if (shape === MEMORY_32_B) return ((tag >> top) & 1) === 0 && fetchSingle(cpu, code, pc) ? top : -1;
+  if (shape === MEMORY_64_B) return ((tag >> top) & 1) === 0 && fetchDouble(cpu, code, pc) ? top : NOT_PLAIN;
+  if (shape === MEMORY_32_B) return ((tag >> top) & 1) === 0 && fetchSingle(cpu, code, pc) ? top : NOT_PLAIN;
   const register = (top + code[pc + R_A]) & 7;
   const source = (top + code[pc + R_B]) & 7;
-  if ((((tag >> register) | (tag >> source)) & 1) !== 0) return -1;
+  if ((((tag >> register) | (tag >> source)) & 1) !== 0) return NOT_PLAIN;
   fetchRegister(cpu, source);
   note(cpu, code, pc);
   return register;
@@ -222,19 +224,19 @@ export function beginReal(cpu: Cpu, code: Int32Array, pc: number): number {
 export function beginInteger(cpu: Cpu, code: Int32Array, pc: number): number {
   const m32 = cpu.m32;
   const status = m32[FP_STATUS];
-  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || !allowsPlain(m32[FP_CONTROL])) return -1;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || !allowsPlain(m32[FP_CONTROL])) return NOT_PLAIN;
   const top = (status >> TOP_SHIFT) & 7;
-  if (((m32[FP_TAG] >> top) & 1) !== 0) return -1;
-  return fetchInteger(cpu, code, pc, (code[pc + R_META] >> META_SIZE_B_SHIFT) & 7) ? top : -1;
+  if (((m32[FP_TAG] >> top) & 1) !== 0) return NOT_PLAIN;
+  return fetchInteger(cpu, code, pc, (code[pc + R_META] >> META_SIZE_B_SHIFT) & 7) ? top : NOT_PLAIN;
 }
 
-/** FSQRT: ST(0)'s physical number, or −1. */
+/** FSQRT: ST(0)'s physical number, or NOT_PLAIN. */
 export function beginTop(cpu: Cpu, code: Int32Array, pc: number): number {
   const m32 = cpu.m32;
   const status = m32[FP_STATUS];
   const top = (status >> TOP_SHIFT) & 7;
-  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || !allowsPlain(m32[FP_CONTROL])) return -1;
-  if (((m32[FP_TAG] >> top) & 1) !== 0) return -1;
+  if (((m32[CR0] & UNAVAILABLE) | (status & ES_SUMMARY)) !== 0 || !allowsPlain(m32[FP_CONTROL])) return NOT_PLAIN;
+  if (((m32[FP_TAG] >> top) & 1) !== 0) return NOT_PLAIN;
   note(cpu, code, pc);
   return top;
 }
@@ -334,13 +336,13 @@ export function plainStore(cpu: Cpu, code: Int32Array, pc: number, pops: number)
   return true;
 }
 
-// A register to memory or to another register: the bits for the status word, or −1.
+// A register to memory or to another register: the bits for the status word, or NOT_PLAIN.
 
 function storeDouble(cpu: Cpu, code: Int32Array, pc: number, register: number): number {
   const host = place(cpu, code, pc, 8, DENY_WRITE);
-  if (host < 0) return -1;
+  if (host < 0) return NOT_PLAIN;
   const bits = narrowPlainF64(cpu, register);
-  if (bits < 0) return -1;
+  if (bits < 0) return NOT_PLAIN;
   cpu.m32[host >>> 2] = narrowed[0];
   cpu.m32[(host >>> 2) + 1] = narrowed[1];
   return bits;
@@ -348,7 +350,7 @@ function storeDouble(cpu: Cpu, code: Int32Array, pc: number, register: number): 
 
 function storeSingle(cpu: Cpu, code: Int32Array, pc: number, register: number): number {
   const host = place(cpu, code, pc, 4, DENY_WRITE);
-  if (host < 0) return -1;
+  if (host < 0) return NOT_PLAIN;
   const bits = narrowPlainF32(cpu, register);
   if (bits >= 0) cpu.m32[host >>> 2] = narrowed[0];
   return bits;
@@ -357,7 +359,7 @@ function storeSingle(cpu: Cpu, code: Int32Array, pc: number, register: number): 
 function storeLong(cpu: Cpu, code: Int32Array, pc: number, register: number): number {
   const m32 = cpu.m32;
   const host = placeLong(cpu, code, pc, DENY_WRITE);
-  if (host < 0) return -1;
+  if (host < 0) return NOT_PLAIN;
   m32[host >>> 2] = m32[FP_SIGNIFICAND + 2 * register];
   m32[(host >>> 2) + 1] = m32[FP_SIGNIFICAND + 2 * register + 1];
   cpu.m16[(host >>> 1) + 4] = cpu.m16[FP_SIGN_EXPONENT_16 + register];

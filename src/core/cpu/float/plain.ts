@@ -4,6 +4,7 @@
 // bits to set in the status word (PE, C1; C1 is otherwise 0) with the result in its register. SDM 1 §4.8, §8.1.5, §8.3.
 // Who may execute, empty registers, tags and pointers are the caller's. proptests/float/plain.prop.ts compares.
 
+import * as slowWay from '../../base/slow-way.ts';
 import * as statusWord from './x87/status-word.ts';
 import * as environment from './ieee/environment.ts';
 import * as significand from './ieee/significand.ts';
@@ -15,6 +16,7 @@ const { FP_CONTROL, FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, OPERAND: OPERAND_SE } =
 const { divideSignificands, result, rootSignificand } = significand;
 const { PE } = environment;
 const { C1 } = statusWord;
+const { NOT_PLAIN } = slowWay;
 
 const TOP_BIT = 0x80000000 | 0;
 const BIAS = 16383;
@@ -25,12 +27,8 @@ const RC_FIELD = 0xc00;
 const PM = 0x20;
 const PC_FIELD = 0x300;
 const PC_53 = 0x200;
-const MISS = -1;
 /** 2^−16: more than a digit of a quotient is estimated wrong by. */
 const NEAR = 0.0000152587890625;
-
-/** "Take the general path": nothing has changed. */
-export const NOT_PLAIN: number = MISS;
 
 /** The second operand, widened, is in these words: sign and exponent first. Scratch of one instruction. */
 const OPERAND_HI = OPERAND_SE + 1;
@@ -53,7 +51,7 @@ function settle(
 ): number {
   const m32 = cpu.m32;
   // The greatest normal exponent is left to the general path: rounding may overflow it.
-  if (exponent <= 0 || exponent >= NORMAL_COUNT) return MISS;
+  if (exponent <= 0 || exponent >= NORMAL_COUNT) return NOT_PLAIN;
   let step = 1;
   if ((m32[FP_CONTROL] & PC_FIELD) === PC_53) {
     step = 0x800;
@@ -101,10 +99,10 @@ function addZeros(cpu: Cpu, register: number, aSe: number, bSe: number): number 
   // Zeros of unlike signs give +0 when rounding to nearest.
   if (aIsZero && bIsZero) return setZero(cpu, register, aSe & bSe & 0x8000);
   if (aIsZero) {
-    if (((bSe & 0x7fff) - 1) >>> 0 >= NORMAL_COUNT || m32[OPERAND_HI] >= 0) return MISS;
+    if (((bSe & 0x7fff) - 1) >>> 0 >= NORMAL_COUNT || m32[OPERAND_HI] >= 0) return NOT_PLAIN;
     return settle(cpu, register, bSe & 0x8000, bSe & 0x7fff, m32[OPERAND_HI], m32[OPERAND_LO], 0);
   }
-  if (!bIsZero || ((aSe & 0x7fff) - 1) >>> 0 >= NORMAL_COUNT || aHi >= 0) return MISS;
+  if (!bIsZero || ((aSe & 0x7fff) - 1) >>> 0 >= NORMAL_COUNT || aHi >= 0) return NOT_PLAIN;
   return settle(cpu, register, aSe & 0x8000, aSe & 0x7fff, aHi, aLo, 0);
 }
 
@@ -223,7 +221,7 @@ export function multiplyPlain(cpu: Cpu, register: number): number {
     const aIsNormal = aHi < 0 && (exponentA - 1) >>> 0 < NORMAL_COUNT;
     const bIsNormal = bHi < 0 && (exponentB - 1) >>> 0 < NORMAL_COUNT;
     const isZero = aIsZero ? bIsZero || bIsNormal : bIsZero && aIsNormal;
-    return isZero ? setZero(cpu, register, sign) : MISS;
+    return isZero ? setZero(cpu, register, sign) : NOT_PLAIN;
   }
   // Sixteen products of 16 bits, written out: as calls they took three times as long.
   const exponent = exponentA + exponentB - BIAS;
@@ -301,7 +299,7 @@ export function dividePlain(cpu: Cpu, register: number, isReversed: boolean): nu
     const divisorHi = isReversed ? aHi : bHi;
     const divisorExponent = isReversed ? exponentA : exponentB;
     const isZero = dividendIsZero && divisorHi < 0 && (divisorExponent - 1) >>> 0 < NORMAL_COUNT;
-    return isZero ? setZero(cpu, register, sign) : MISS;
+    return isZero ? setZero(cpu, register, sign) : NOT_PLAIN;
   }
   const numeratorHi = isReversed ? bHi : aHi;
   const numeratorLo = isReversed ? m32[OPERAND_LO] : m32[at];
@@ -373,7 +371,7 @@ export function rootPlain(cpu: Cpu, register: number): number {
   const at = FP_SIGNIFICAND + 2 * register;
   const se = cpu.m16[FP_SIGN_EXPONENT_16 + register];
   const hi = m32[at + 1];
-  if (hi >= 0 || (se - 1) >>> 0 >= NORMAL_COUNT) return ((se & 0x7fff) | hi | m32[at]) === 0 ? 0 : MISS;
+  if (hi >= 0 || (se - 1) >>> 0 >= NORMAL_COUNT) return ((se & 0x7fff) | hi | m32[at]) === 0 ? 0 : NOT_PLAIN;
   const unbiased = se - BIAS;
   rootSignificand(hi, m32[at], unbiased & 1);
   return settle(cpu, register, 0, (unbiased >> 1) + BIAS, result.hi, result.lo, result.extra);
@@ -395,8 +393,8 @@ export function comparePlain(cpu: Cpu, register: number): number {
   const bLo = m32[OPERAND_LO];
   const exponentA = aSe & 0x7fff;
   const exponentB = bSe & 0x7fff;
-  if (aHi < 0 ? (exponentA - 1) >>> 0 >= NORMAL_COUNT : (exponentA | aHi | aLo) !== 0) return MISS;
-  if (bHi < 0 ? (exponentB - 1) >>> 0 >= NORMAL_COUNT : (exponentB | bHi | bLo) !== 0) return MISS;
+  if (aHi < 0 ? (exponentA - 1) >>> 0 >= NORMAL_COUNT : (exponentA | aHi | aLo) !== 0) return NOT_PLAIN;
+  if (bHi < 0 ? (exponentB - 1) >>> 0 >= NORMAL_COUNT : (exponentB | bHi | bLo) !== 0) return NOT_PLAIN;
   if (((aSe ^ bSe) & 0x8000) !== 0) {
     if ((exponentA | exponentB) === 0) return 4;
     return (aSe & 0x8000) !== 0 ? 1 : 0;
@@ -497,14 +495,14 @@ export function narrowPlainF32(cpu: Cpu, register: number): number {
   const exponent = (se & 0x7fff) - BIAS + 127;
   if (hi >= 0 || exponent < 1 || exponent > 253) {
     stored[0] = sign;
-    return ((se & 0x7fff) | hi | lo) === 0 ? 0 : MISS;
+    return ((se & 0x7fff) | hi | lo) === 0 ? 0 : NOT_PLAIN;
   }
   const below = (hi << 24) | (lo >>> 8) | ((lo & 0xff) !== 0 ? 1 : 0);
   // A carry out of the fraction goes into the exponent, as it should.
   const bits = sign | ((exponent << 23) + (hi >>> 8) - 0x00800000) | 0;
   stored[0] = bits;
   if (below === 0) return 0;
-  if (!storesInexactly(m32[FP_CONTROL])) return MISS;
+  if (!storesInexactly(m32[FP_CONTROL])) return NOT_PLAIN;
   if (below < 0 && ((below & 0x7fffffff) | (bits & 1)) !== 0) {
     stored[0] = bits + 1;
     return PE | C1;
@@ -524,7 +522,7 @@ export function narrowPlainF64(cpu: Cpu, register: number): number {
   if (hi >= 0 || exponent < 1 || exponent > 2045) {
     stored[0] = 0;
     stored[1] = sign;
-    return ((se & 0x7fff) | hi | lo) === 0 ? 0 : MISS;
+    return ((se & 0x7fff) | hi | lo) === 0 ? 0 : NOT_PLAIN;
   }
   const fraction = (lo >>> 11) | (hi << 21);
   const high = sign | ((exponent << 20) + (hi >>> 11) - 0x00100000);
@@ -532,7 +530,7 @@ export function narrowPlainF64(cpu: Cpu, register: number): number {
   stored[1] = high;
   const below = lo << 21;
   if (below === 0) return 0;
-  if (!storesInexactly(m32[FP_CONTROL])) return MISS;
+  if (!storesInexactly(m32[FP_CONTROL])) return NOT_PLAIN;
   if (below < 0 && ((below & 0x7fffffff) | (fraction & 1)) !== 0) {
     stored[0] = fraction + 1;
     if (fraction === -1) stored[1] = high + 1;
@@ -555,7 +553,7 @@ export function roundPlain(cpu: Cpu, register: number, rounding: number): number
   if (hi >= 0 || (se & 0x7fff) === 0 || shift <= 0) {
     stored[0] = 0;
     stored[1] = 0;
-    return ((se & 0x7fff) | hi | lo) === 0 ? 0 : MISS;
+    return ((se & 0x7fff) | hi | lo) === 0 ? 0 : NOT_PLAIN;
   }
   // The fraction, left-aligned; its lowest bit is sticky.
   let below: number;
@@ -578,7 +576,7 @@ export function roundPlain(cpu: Cpu, register: number, rounding: number): number
   }
   let bits = 0;
   if (below !== 0) {
-    if ((m32[FP_CONTROL] & PM) === 0) return MISS;
+    if ((m32[FP_CONTROL] & PM) === 0) return NOT_PLAIN;
     bits = PE;
     let up: boolean;
     if (rounding === 0) up = below < 0 && ((below & 0x7fffffff) | (lo & 1)) !== 0;
@@ -587,7 +585,7 @@ export function roundPlain(cpu: Cpu, register: number, rounding: number): number
       bits = PE | C1;
       lo = (lo + 1) | 0;
       if (lo === 0) hi = (hi + 1) | 0;
-      if (hi < 0) return MISS;
+      if (hi < 0) return NOT_PLAIN;
     }
   }
   if ((se & 0x8000) !== 0) {

@@ -9,7 +9,7 @@ import { noteGlobal, noteTable } from '../../memory/page-tables.ts';
 import { TLB_GLOBAL, TLB_INVALID } from '../../memory/tlb.ts';
 
 /** What is known about a directory entry: not compared yet, the same in both, different. */
-const UNKNOWN = 0;
+const NOT_COMPARED = 0;
 const SAME = 1;
 const DIFFERENT = 2;
 
@@ -65,7 +65,7 @@ export function dropDisagreeingGlobals(cpu: Cpu, newCr3: number, newPdptes: Int3
     const entry = cpu.tlb[page];
     if (entry === TLB_INVALID || (entry & TLB_GLOBAL) === 0) continue;
     const index = page >>> shift;
-    if (verdicts[index] === UNKNOWN) verdicts[index] = compare(index);
+    if (verdicts[index] === NOT_COMPARED) verdicts[index] = compare(index);
     if (verdicts[index] === DIFFERENT) cpu.tlb[page] = TLB_INVALID;
   }
 }

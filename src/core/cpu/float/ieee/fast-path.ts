@@ -3,18 +3,17 @@
  * nearest even, and Math.fround rounds once more to single, which for + − × ÷ of two singles is the same as rounding
  * once (53 ≥ 2·24 + 2). Taken only when RC is nearest and #P masked, the operands are normal or zero and the result is
  * normal (above the least normal, where underflow could be in doubt) or an exact zero: then no flag but PE can change
- * and no NaN arises. Everything else answers NOT_TAKEN and goes the integer way. While PE is not sticky yet, the
+ * and no NaN arises. Everything else answers NOT_PLAIN_F64 and goes the integer way. While PE is not sticky yet, the
  * functions below tell whether a result is exact, by sums and products that leave no rounding error out. Square roots
  * are approximated and taken when their residual proves them. Not for the x87, whose C1 needs the direction of rounding
  * and whose significand has 64 bits.
  */
+import * as slowWay from '../../../base/slow-way.ts';
 import * as limits from './limits.ts';
 
 // Constants of this module rather than imported ones: see tiers/interp/hot.ts.
 const { GREATEST_F32, GREATEST_F64, LEAST_F32, LEAST_F64 } = limits;
-
-/** What the fast functions answer for "take the integer path": a NaN, which none of them ever computes. */
-export const NOT_TAKEN = Number.NaN;
+const { NOT_PLAIN_F64 } = slowWay;
 
 /** True when MXCSR allows the fast path: RC nearest, all six masks, PE set. FTZ and DAZ touch only what is refused. */
 export function allowsFastPath(mxcsr: number): boolean {
@@ -26,12 +25,12 @@ export function roundsFreely(mxcsr: number): boolean {
   return (mxcsr & 0x7000) === 0x1000;
 }
 
-/** Adds doubles, or answers NOT_TAKEN. A sum of zero is always exact. */
+/** Adds doubles, or answers NOT_PLAIN_F64. A sum of zero is always exact. */
 export function fastAddF64(a: number, b: number): number {
   const sum = a + b;
   const size = Math.abs(sum);
   if ((size > LEAST_F64 || sum === 0) && size <= GREATEST_F64 && isPlainF64(a) && isPlainF64(b)) return sum;
-  return NOT_TAKEN;
+  return NOT_PLAIN_F64;
 }
 
 export function fastSubtractF64(a: number, b: number): number {
@@ -41,15 +40,15 @@ export function fastSubtractF64(a: number, b: number): number {
 export function fastMultiplyF64(a: number, b: number): number {
   const product = a * b;
   const size = Math.abs(product);
-  if (size > LEAST_F64 ? size > GREATEST_F64 : a !== 0 && b !== 0) return NOT_TAKEN;
-  return isPlainF64(a) && isPlainF64(b) ? product : NOT_TAKEN;
+  if (size > LEAST_F64 ? size > GREATEST_F64 : a !== 0 && b !== 0) return NOT_PLAIN_F64;
+  return isPlainF64(a) && isPlainF64(b) ? product : NOT_PLAIN_F64;
 }
 
 export function fastDivideF64(a: number, b: number): number {
   const quotient = a / b;
   const size = Math.abs(quotient);
-  if (size > LEAST_F64 ? size > GREATEST_F64 : a !== 0) return NOT_TAKEN;
-  return b !== 0 && isPlainF64(a) && isPlainF64(b) ? quotient : NOT_TAKEN;
+  if (size > LEAST_F64 ? size > GREATEST_F64 : a !== 0) return NOT_PLAIN_F64;
+  return b !== 0 && isPlainF64(a) && isPlainF64(b) ? quotient : NOT_PLAIN_F64;
 }
 
 /** Normal or zero (a NaN fails both comparisons). */
@@ -63,7 +62,7 @@ export function fastAddF32(a: number, b: number): number {
   const sum = Math.fround(a + b);
   const size = Math.abs(sum);
   if ((size > LEAST_F32 || sum === 0) && size <= GREATEST_F32 && isPlainF32(a) && isPlainF32(b)) return sum;
-  return NOT_TAKEN;
+  return NOT_PLAIN_F64;
 }
 
 export function fastSubtractF32(a: number, b: number): number {
@@ -73,15 +72,15 @@ export function fastSubtractF32(a: number, b: number): number {
 export function fastMultiplyF32(a: number, b: number): number {
   const product = Math.fround(a * b);
   const size = Math.abs(product);
-  if (size > LEAST_F32 ? size > GREATEST_F32 : a !== 0 && b !== 0) return NOT_TAKEN;
-  return isPlainF32(a) && isPlainF32(b) ? product : NOT_TAKEN;
+  if (size > LEAST_F32 ? size > GREATEST_F32 : a !== 0 && b !== 0) return NOT_PLAIN_F64;
+  return isPlainF32(a) && isPlainF32(b) ? product : NOT_PLAIN_F64;
 }
 
 export function fastDivideF32(a: number, b: number): number {
   const quotient = Math.fround(a / b);
   const size = Math.abs(quotient);
-  if (size > LEAST_F32 ? size > GREATEST_F32 : a !== 0) return NOT_TAKEN;
-  return b !== 0 && isPlainF32(a) && isPlainF32(b) ? quotient : NOT_TAKEN;
+  if (size > LEAST_F32 ? size > GREATEST_F32 : a !== 0) return NOT_PLAIN_F64;
+  return b !== 0 && isPlainF32(a) && isPlainF32(b) ? quotient : NOT_PLAIN_F64;
 }
 
 function isPlainF32(a: number): boolean {
@@ -124,9 +123,9 @@ function isSplit(a: number, b: number, product: number): boolean {
 export const EXACT = 0;
 export const INEXACT = 1;
 /** Outside of what can be told by splitting: for the integer way. */
-export const UNKNOWN = 2;
+export const NOT_PROVEN = 2;
 
-/** Whether a plain product of doubles is exact: EXACT, INEXACT or UNKNOWN. */
+/** Whether a plain product of doubles is exact: EXACT, INEXACT or NOT_PROVEN. */
 export function exactnessOfProduct(a: number, b: number, product: number): number {
   if (product === 0) return 0;
   if (!isSplit(a, b, product)) return 2;
@@ -177,9 +176,9 @@ const LAST_F32 = 1.1920928955078125e-7;
 
 /**
  * Whether `root`, at least 1 and below 2, is the square root of `radicand` in [1, 4), rounded to nearest: EXACT,
- * INEXACT, or UNKNOWN when it is not the right one or not proven so. With u the last bit, rounding to nearest asks that
- * −root·u + u²/4 < radicand − root² < root·u + u²/4 (below a root of 1 doubles lie closer, but no radicand does); the
- * middle is a multiple of u² and a double wherever it lies between the bounds.
+ * INEXACT, or NOT_PROVEN when it is not the right one or not proven so. With u the last bit, rounding to nearest asks
+ * that −root·u + u²/4 < radicand − root² < root·u + u²/4 (below a root of 1 doubles lie closer, but no radicand
+ * does); the middle is a multiple of u² and a double wherever it lies between the bounds.
  */
 export function rootExactnessF64(radicand: number, root: number): number {
   const square = root * root;
