@@ -36,7 +36,7 @@ import type { Disassemble } from './core/verify/verify-report.ts';
 import { DEFAULT_ENGINE, loadEngine } from './engines.ts';
 import { type Verified, verifyLog } from './verification.ts';
 import { CREATOR } from './version.ts';
-import { loadWitnesses } from './witnesses.ts';
+import { loadContestants } from './contestants.ts';
 
 export { describeDivergence } from './core/session/divergence.ts';
 export type { Divergence } from './core/session/divergence.ts';
@@ -242,7 +242,7 @@ export async function verify(log: Uint8Array | LogReader, settings: VerifySettin
   return verifyLog({
     log: reader,
     images: imagesFor(reader, settings),
-    witnesses: await loadWitnesses(engines),
+    contestants: await loadContestants(engines),
     ...options,
   });
 }

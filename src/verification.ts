@@ -6,10 +6,10 @@ import { narrow, type FirstDifference } from './core/verify/narrow.ts';
 import type { LogReader } from './core/log/log.ts';
 import { reproductionLog } from './core/verify/reproduction.ts';
 import type { Images } from './core/session/session.ts';
-import { Lockstep, type LockstepStep, type LogDisagreement, type Witness } from './core/verify/verify.ts';
+import { Lockstep, type LockstepStep, type LogDisagreement, type Contestant } from './core/verify/lockstep.ts';
 import { describeFirstDifference, type Disassemble } from './core/verify/verify-report.ts';
 import { CREATOR } from './version.ts';
-import { explainSuspect, scheduledWitness } from './witnesses.ts';
+import { explainSuspect, scheduledContestant } from './contestants.ts';
 
 export interface VerifyPhase {
   /** `interp, js` or `schedule 3 of 20`. */
@@ -21,7 +21,7 @@ export interface VerifyPhase {
 export interface VerifyJob {
   readonly log: LogReader;
   readonly images: Images;
-  readonly witnesses: readonly Witness[];
+  readonly contestants: readonly Contestant[];
   readonly intervalTicks?: number;
   /** Runs under random schedules after the lockstep. */
   readonly schedules?: number;
@@ -73,20 +73,20 @@ class Verification {
   }
 
   async run(): Promise<Verified> {
-    const { witnesses, schedules = 0, seed = 0 } = this.job;
-    const all = this.lockstep(witnesses);
-    const label = witnesses.map(({ name }) => name).join(', ');
+    const { contestants, schedules = 0, seed = 0 } = this.job;
+    const all = this.lockstep(contestants);
+    const label = contestants.map(({ name }) => name).join(', ');
     const step = await this.advance(all, label, []);
     if (step.kind !== 'end') return this.ended(all, step);
     for (let index = 1; index <= schedules; index++) {
-      const plain = witnesses[(index - 1) % witnesses.length];
-      const scheduled = await scheduledWitness(plain, seed, index, all.endTick);
+      const plain = contestants[(index - 1) % contestants.length];
+      const scheduled = await scheduledContestant(plain, seed, index, all.endTick);
       const one = this.lockstep([scheduled]);
       const result = await this.advance(one, `schedule ${index} of ${schedules}`, all.chain);
       if (result.kind === 'equal') return this.ended(one, result);
       if (result.kind === 'different' || one.chain.length !== all.chain.length) {
         // Again, beside the reference, so that there is something to narrow.
-        const pair = this.lockstep([witnesses[0], scheduled]);
+        const pair = this.lockstep([contestants[0], scheduled]);
         const again = await this.advance(pair, scheduled.name, []);
         if (again.kind === 'end')
           throw new Error(`schedule ${index} gave two results: the engine is not deterministic`);
@@ -97,9 +97,9 @@ class Verification {
     return this.ended(all, step);
   }
 
-  private lockstep(witnesses: readonly Witness[]): Lockstep {
+  private lockstep(contestants: readonly Contestant[]): Lockstep {
     const { log, images, intervalTicks } = this.job;
-    return new Lockstep({ log, images, witnesses, ...(intervalTicks === undefined ? {} : { intervalTicks }) });
+    return new Lockstep({ log, images, contestants, ...(intervalTicks === undefined ? {} : { intervalTicks }) });
   }
 
   /** To the end, a difference from `chain` (empty: from each other), or `equal` when it was stopped. */
@@ -121,9 +121,9 @@ class Verification {
   }
 
   private async ended(lockstep: Lockstep, step: LockstepStep): Promise<Verified> {
-    const { log, images, witnesses, onProgress, loadDisassembler } = this.job;
+    const { log, images, contestants, onProgress, loadDisassembler } = this.job;
     const common = {
-      engines: witnesses.map(({ name }) => name),
+      engines: contestants.map(({ name }) => name),
       comparisons: this.comparisons,
       schedules: this.schedules,
       log: null,

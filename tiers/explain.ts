@@ -10,7 +10,7 @@ import { MODE_CS32, MODE_FLAT_CODE, MODE_FLAT_DATA, MODE_SS32 } from '../src/cor
 import { hotText, specialise } from './interp/specialise.ts';
 import type { IrFunction } from './ir/ir.ts';
 import { print } from './ir/text.ts';
-import { verify } from './ir/verify.ts';
+import { validate } from './ir/validate.ts';
 import { JS_EMITTER } from './js/backend.ts';
 import { WASM_EMITTER } from './wasm/backend.ts';
 import { liftBlock } from './lift/lift.ts';
@@ -82,7 +82,7 @@ export function explainTiers(
   if (bits !== 32) return null;
   let fn = liftBytes(bytes);
   if (fn.blocks.length === 0) return null;
-  verify(fn);
+  validate(fn);
   const lifted = print(fn);
   const passes: { name: string; text: string }[] = [];
   let before = lifted;

@@ -47,7 +47,7 @@ export interface TierPolicy {
 }
 
 /**
- * Compiles nearly everything at once: steady state, and a witness that is as different from the interpreter as can be.
+ * Compiles nearly everything at once: steady state, and as different from the interpreter as can be.
  */
 export const JS_POLICY: TierPolicy = {
   threshold: 64,

@@ -12,11 +12,11 @@ import fc from 'fast-check';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { openLog } from '../../src/core/log/log.ts';
 import { ScheduledEngine, scheduleOf } from '../../src/core/verify/schedule.ts';
-import type { Witness } from '../../src/core/verify/verify.ts';
+import type { Contestant } from '../../src/core/verify/lockstep.ts';
 import { record } from '../../src/library.ts';
 import { findImages } from '../../src/host/node/find-images.ts';
 import { verifyLog } from '../../src/verification.ts';
-import { loadWitnesses } from '../../src/witnesses.ts';
+import { loadContestants } from '../../src/contestants.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
 import { makeJsBackend } from '../../tiers/js/backend.ts';
 import { makeWasmBackend } from '../../tiers/wasm/backend.ts';
@@ -88,7 +88,7 @@ test('a function becomes ready inside a slice that is long enough', () => {
   assert.ok(late.given > 0 && late.calls > 0, JSON.stringify(late));
 });
 
-const witnessOf = (name: string, policy: TierPolicy, makeBackend: BackendFactory): Witness => ({
+const contestantOf = (name: string, policy: TierPolicy, makeBackend: BackendFactory): Contestant => ({
   name,
   policy: '',
   family: 'compiling',
@@ -98,14 +98,14 @@ const witnessOf = (name: string, policy: TierPolicy, makeBackend: BackendFactory
 for (const { file, hash, tick } of goldenLogs()) {
   test(`${file} on scratch backends`, async () => {
     const log = openLog(readFileSync(join(goldenFolder, file)));
-    const witnesses = [
-      ...(await loadWitnesses(['interp'])),
-      ...Object.entries(BACKENDS).map(([name, makeBackend]) => witnessOf(name, TIERED_POLICY, makeBackend)),
+    const contestants = [
+      ...(await loadContestants(['interp'])),
+      ...Object.entries(BACKENDS).map(([name, makeBackend]) => contestantOf(name, TIERED_POLICY, makeBackend)),
     ];
     const verified = await verifyLog({
       log,
       images: findImages({ log, path: '.', given: { files: [], places: [] }, warn: assert.fail }),
-      witnesses,
+      contestants,
       intervalTicks: 250_007,
     });
     assert.equal(verified.report, '');
@@ -119,20 +119,20 @@ test('random moments of readiness under random schedules give one chain of hashe
   const settings = { memoryMegabytes: 2, reboot: false, embed: true, hashEveryTicks: 0 } as const;
   const recorded = await record({ ...settings, images: { kernel: randomWorld(seed) }, maxTicks: 100_000 });
   const late = noFigures();
-  const scheduled = Array.from({ length: SCHEDULES }, (_, index): Witness => {
+  const scheduled = Array.from({ length: SCHEDULES }, (_, index): Contestant => {
     const name = `schedule ${index}`;
     const policy = { ...EAGER, threshold: 1 + (index % 3), wait: 3 * (index % 4), evict: 50 * (index % 2) };
     const makeBackend = later(makeJsBackend, seed + index, 1 + 4 * (index % 3), late);
-    const makeEngine: Witness['makeEngine'] = (cpu) =>
+    const makeEngine: Contestant['makeEngine'] = (cpu) =>
       new ScheduledEngine(new CompilingEngine(cpu, name, policy, makeBackend), scheduleOf(seed, index, 100_000));
     return { name, policy: '', family: 'compiling', makeEngine };
   });
-  const witnesses = [...(await loadWitnesses(['interp'])), ...scheduled];
+  const contestants = [...(await loadContestants(['interp'])), ...scheduled];
   const log = openLog(recorded.log);
   const verified = await verifyLog({
     log,
     images: findImages({ log, path: '.', given: { files: [], places: [] }, warn: assert.fail }),
-    witnesses,
+    contestants,
     intervalTicks: 1999,
   });
   assert.equal(verified.report, '');

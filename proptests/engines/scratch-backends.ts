@@ -7,14 +7,14 @@ import assert from 'node:assert/strict';
 import { scheduleNumber } from '../../src/core/verify/schedule.ts';
 import { evaluate } from '../../tiers/ir/eval.ts';
 import { parse, print } from '../../tiers/ir/text.ts';
-import { verify } from '../../tiers/ir/verify.ts';
+import { validate } from '../../tiers/ir/validate.ts';
 import type { BackendFactory, CompiledRegion, Region } from '../../tiers/runtime/backend.ts';
 
 /** Each function is verified, printed and parsed before it is evaluated. */
 export const makeEvaluator: BackendFactory = (runtime, lift) => {
   const make = (region: Region): CompiledRegion => {
     const fn = lift(region);
-    verify(fn);
+    validate(fn);
     const text = print(fn);
     const read = parse(text);
     return {

@@ -6,10 +6,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openLog } from '../../src/core/log/log.ts';
-import { isSameOutcome, Runner } from '../../src/core/verify/verify.ts';
-import type { TickedInput } from '../../src/core/verify/witness-port.ts';
+import { isSameOutcome, Runner } from '../../src/core/verify/lockstep.ts';
+import type { TickedInput } from '../../src/core/verify/lockstep-port.ts';
 import { record, verify } from '../../src/library.ts';
-import { loadWitnesses } from '../../src/witnesses.ts';
+import { loadContestants } from '../../src/contestants.ts';
 import { randomWorld } from '../verify/worlds.ts';
 
 const seed = Number(process.env.REPRISE_SEED ?? 1);
@@ -50,8 +50,8 @@ test('an interrupt at every tick of a window finds the same state on every engin
     const inputs: TickedInput[] = [];
     const reader = openLog(log);
     const images = new Map([['kernel', kernel]]);
-    const witnesses = await loadWitnesses(ENGINES);
-    const runners = witnesses.map((witness) => new Runner(witness, reader, images, inputs, reader.lastTick));
+    const contestants = await loadContestants(ENGINES);
+    const runners = contestants.map((contestant) => new Runner(contestant, reader, images, inputs, reader.lastTick));
     for (const runner of runners) runner.runTo(SETUP_TICKS);
     const [reference, ...others] = runners;
     const snapshot = reference.store.take();
@@ -65,7 +65,7 @@ test('an interrupt at every tick of a window finds the same state on every engin
       for (const runner of others) {
         runner.restore(snapshot, true);
         const outcome = runner.runTo(until);
-        assert.ok(isSameOutcome(outcome, expected), `world ${world}, ${runner.witness.name}: NMI at tick ${tick}`);
+        assert.ok(isSameOutcome(outcome, expected), `world ${world}, ${runner.contestant.name}: NMI at tick ${tick}`);
       }
     }
     // It does arrive, and where it arrives is noted.

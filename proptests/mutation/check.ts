@@ -73,25 +73,25 @@ async function lookByReplay(log: Uint8Array, name: string) {
 
 /** The parts of a build that run a log. */
 interface Build {
-  readonly verify: typeof import('../../src/core/verify/verify.ts');
+  readonly verify: typeof import('../../src/core/verify/lockstep.ts');
   readonly narrow: typeof import('../../src/core/verify/narrow.ts');
   readonly log: typeof import('../../src/core/log/log.ts');
   readonly images: typeof import('../../src/core/log/log-images.ts');
-  readonly port: typeof import('../../src/core/verify/witness-port.ts');
-  readonly witnesses: typeof import('../../src/witnesses.ts');
+  readonly port: typeof import('../../src/core/verify/lockstep-port.ts');
+  readonly contestants: typeof import('../../src/contestants.ts');
 }
 
 async function loadBuild(root: string): Promise<Build> {
   const load = (path: string) => import(pathToFileURL(join(root, 'dist/src', path)).href);
-  const [verifying, narrow, log, images, port, witnesses] = await Promise.all([
-    load('core/verify/verify.js'),
+  const [verifying, narrow, log, images, port, contestants] = await Promise.all([
+    load('core/verify/lockstep.js'),
     load('core/verify/narrow.js'),
     load('core/log/log.js'),
     load('core/log/log-images.js'),
-    load('core/verify/witness-port.js'),
-    load('witnesses.js'),
+    load('core/verify/lockstep-port.js'),
+    load('contestants.js'),
   ]);
-  return { verify: verifying, narrow, log, images, port, witnesses };
+  return { verify: verifying, narrow, log, images, port, contestants };
 }
 
 /**
@@ -104,9 +104,9 @@ async function instructionBesideSound(log: Uint8Array): Promise<string> {
     const images = new Map(
       reader.header.machine.images.map(({ role }, i) => [role, build.images.readImage(reader, i)] as const),
     );
-    const [witness] = await build.witnesses.loadWitnesses(['interp']);
+    const [contestant] = await build.contestants.loadContestants(['interp']);
     const inputs = build.port.inputsOf(reader);
-    const runner = new build.verify.Runner(witness, reader, images, inputs, reader.lastTick);
+    const runner = new build.verify.Runner(contestant, reader, images, inputs, reader.lastTick);
     return { outcome: runner.runTo(tick), machine: runner.session.machine };
   };
   let [low, high] = [0, builds[0].log.openLog(log).lastTick];
@@ -117,7 +117,7 @@ async function instructionBesideSound(log: Uint8Array): Promise<string> {
     else high = middle;
   }
   const { machine } = await runTo(builds[0], low);
-  return builds[0].narrow.placeOf(machine.cpu, machine.tick).text;
+  return builds[0].narrow.instructionAt(machine.cpu, machine.tick).text;
 }
 
 if (folder !== undefined) {

@@ -1,6 +1,6 @@
 /**
  * Passes change nothing: random code, lifted and then evaluated by the IR's own evaluator, leaves the same bits as
- * the interpreter with no pass, with each pass alone, and with all of them in order. The IR satisfies `verify` after
+ * the interpreter with no pass, with each pass alone, and with all of them in order. The IR satisfies `validate` after
  * every pass and survives printing and parsing.
  */
 import assert from 'node:assert/strict';
@@ -11,7 +11,7 @@ import { Interpreter } from '../../tiers/interp/engine.ts';
 import { ATTEMPTS } from '../../tiers/ir/attempts.ts';
 import { CONVERT, type IrFunction, type Op, VECTOR } from '../../tiers/ir/ir.ts';
 import { parse, print } from '../../tiers/ir/text.ts';
-import { verify } from '../../tiers/ir/verify.ts';
+import { validate } from '../../tiers/ir/validate.ts';
 import { emitFunction } from '../../tiers/js/emit.ts';
 import { NAMES } from '../../tiers/js/spelling.ts';
 import { optimise, PASSES } from '../../tiers/opt/pipeline.ts';
@@ -83,7 +83,7 @@ const LEAST: Readonly<Record<Op['op'], number>> = {
   attempt: 200,
 };
 
-test('IR is verified after every pass and equals itself after printing and parsing', () => {
+test('IR is valid after every pass and equals itself after printing and parsing', () => {
   const functions = new Judged('functions');
   const operations = new Map<string, number>();
   const count = (fn: IrFunction): void => {
@@ -100,7 +100,7 @@ test('IR is verified after every pass and equals itself after printing and parsi
     count(fn);
     for (const pass of [null, ...PASSES]) {
       if (pass !== null) fn = optimise(fn, [pass], true);
-      verify(fn);
+      validate(fn);
       assert.deepEqual(parse(print(fn)), fn);
     }
   });
@@ -109,7 +109,7 @@ test('IR is verified after every pass and equals itself after printing and parsi
   for (const [op, least] of Object.entries(LEAST)) assertEachJudged(operations, [op], least);
 });
 
-test('every form of every row lifts to IR that is verified, after every pass, and survives its text', () => {
+test('every form of every row lifts to IR that is valid, after every pass, and survives its text', () => {
   const word = wordsFrom(seed * 40 + 5);
   const forms = new Judged('forms');
   const reached = new Map<string, number>();
@@ -129,7 +129,7 @@ test('every form of every row lifts to IR that is verified, after every pass, an
         }
         for (const pass of [null, ...PASSES]) {
           if (pass !== null) fn = optimise(fn, [pass], true);
-          verify(fn);
+          validate(fn);
           assert.deepEqual(parse(print(fn)), fn);
         }
         // Goldens hold this text: numbers of the layout or of rows in it would move with every new one.

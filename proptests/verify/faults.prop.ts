@@ -14,7 +14,7 @@ import { Shadow, ShadowedPort } from '../../src/core/verify/shadow.ts';
 import { EAX, EBX, RAM_BASE } from '../../src/core/state/layout.ts';
 import { record, replay } from '../../src/library.ts';
 import { verifyLog } from '../../src/verification.ts';
-import { loadWitnesses } from '../../src/witnesses.ts';
+import { loadContestants } from '../../src/contestants.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
 import type { Block } from '../../tiers/ir/ir.ts';
 import { type Pass, PASSES } from '../../tiers/opt/pipeline.ts';
@@ -43,12 +43,12 @@ test('a fault in a pass is pinned on the instruction and on the pass', async () 
     const passes = PASSES.map((pass) => (pass.name === name ? faulty(pass) : pass));
     const policy = { ...JS_POLICY, threshold: 1 };
     const makeEngine: EngineFactory = (cpu) => new CompilingEngine(cpu, 'js', policy, makeJsBackend, passes);
-    const witnesses = [
-      ...(await loadWitnesses(['interp'])),
+    const contestants = [
+      ...(await loadContestants(['interp'])),
       { name: 'js', policy: '', family: 'compiling', makeEngine },
     ];
     const images = new Map([['kernel', PROGRAM]]);
-    const verified = await verifyLog({ log: openLog(log), images, witnesses, intervalTicks: 97 });
+    const verified = await verifyLog({ log: openLog(log), images, contestants, intervalTicks: 97 });
     assert.ok(verified.difference !== null, `the fault in ${name} is found`);
     const { instruction, precision, reference } = verified.difference;
     assert.equal(reference, 'interp');
@@ -74,9 +74,9 @@ test('a fault that also writes where no snapshot notices is pinned on the instru
       // The program reads these all along: a machine that has met the fault once goes wrong long before it.
       for (let i = 0; i < CONSTANT_COUNT; i++) cpu.m32[((RAM_BASE + CONSTANTS) >>> 2) + i] ^= 0x55;
     });
-  const witnesses = [...(await loadWitnesses(['interp'])), { name: 'faulty', policy: '', makeEngine }];
+  const contestants = [...(await loadContestants(['interp'])), { name: 'faulty', policy: '', makeEngine }];
   const images = new Map([['kernel', PROGRAM]]);
-  const { difference, report } = await verifyLog({ log: openLog(log), images, witnesses, intervalTicks: 997 });
+  const { difference, report } = await verifyLog({ log: openLog(log), images, contestants, intervalTicks: 997 });
   assert.equal(difference?.instruction.tick, tick, report);
   assert.equal(difference?.precision, 'instruction', report);
 });
@@ -143,11 +143,11 @@ test('a fault while recording without a shadow leaves a whole log that shows it 
   assert.ok(agreedTick <= FAULT_TICK && shownTick > FAULT_TICK, `${agreedTick} to ${shownTick}`);
   assert.ok(shownTick - agreedTick <= HASH_EVERY_TICKS, `${agreedTick} to ${shownTick}`);
   // The engine with the fault beside the interpreter: the log is enough to find the instruction.
-  const witnesses = [...(await loadWitnesses(['interp'])), { name: 'faulty', policy: '', makeEngine: makeFaulty }];
+  const contestants = [...(await loadContestants(['interp'])), { name: 'faulty', policy: '', makeEngine: makeFaulty }];
   const verified = await verifyLog({
     log: reader,
     images: new Map([['kernel', PROGRAM]]),
-    witnesses,
+    contestants,
     intervalTicks: 101,
   });
   assert.equal(verified.difference?.instruction.tick, FAULT_TICK, verified.report);

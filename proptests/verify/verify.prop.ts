@@ -10,7 +10,7 @@ import { openLog } from '../../src/core/log/log.ts';
 import { readImage } from '../../src/core/log/log-images.ts';
 import { reproductionTest } from '../../src/core/verify/reproduction.ts';
 import { scheduleOf, scheduleToText } from '../../src/core/verify/schedule.ts';
-import type { Witness } from '../../src/core/verify/verify.ts';
+import type { Contestant } from '../../src/core/verify/lockstep.ts';
 import { setArithmeticFlags, getFlags } from '../../src/core/state/flags.ts';
 import { DR, RAM_BASE } from '../../src/core/state/layout.ts';
 import { withTierPolicy } from '../../src/host/cli/engine-options.ts';
@@ -18,7 +18,7 @@ import { TIER_POLICY_OPTION } from '../../src/host/cli/options.ts';
 import { buildGuest, listGuests } from '../../src/host/node/guest-images.ts';
 import { record, replay, serialText, verify } from '../../src/library.ts';
 import { type Verified, verifyLog } from '../../src/verification.ts';
-import { loadWitnesses } from '../../src/witnesses.ts';
+import { loadContestants } from '../../src/contestants.ts';
 import { JS_POLICY } from '../../tiers/policy.ts';
 import { wildRun } from '../replay/wild.ts';
 import { type Damage, FaultyAtTick, FaultyInPieces } from './faulty.ts';
@@ -29,13 +29,13 @@ async function recordProgram(seed: number): Promise<Uint8Array> {
   return (await record({ images, memoryMegabytes: 2, reboot: false, embed: true, maxTicks: 200_000 })).log;
 }
 
-async function verifyAgainst(log: Uint8Array, faulty: Witness, intervalTicks: number): Promise<Verified> {
+async function verifyAgainst(log: Uint8Array, faulty: Contestant, intervalTicks: number): Promise<Verified> {
   const reader = openLog(log);
   const images = new Map(
     reader.header.machine.images.map(({ role }, index) => [role, readImage(reader, index)] as const),
   );
-  const witnesses = [...(await loadWitnesses(['interp'])), faulty];
-  return verifyLog({ log: reader, images, witnesses, intervalTicks });
+  const contestants = [...(await loadContestants(['interp'])), faulty];
+  return verifyLog({ log: reader, images, contestants, intervalTicks });
 }
 
 test('interp and step do random programs alike, at every interval and under schedules', async () => {
@@ -161,7 +161,7 @@ test('what is handed on shows the difference again', async () => {
   const log = await recordProgram(6);
   const makeEngine = (cpu: ConstructorParameters<typeof FaultyAtTick>[0]) =>
     new FaultyAtTick(cpu, 16_000, DAMAGES['a register']);
-  const faulty: Witness = { name: 'faulty', policy: 'threshold 0', makeEngine };
+  const faulty: Contestant = { name: 'faulty', policy: 'threshold 0', makeEngine };
   const verified = await verifyAgainst(log, faulty, 4096);
   const { reproduction, difference, report } = verified;
   assert.ok(reproduction !== null && difference !== null);
@@ -191,7 +191,7 @@ test('a log of another run is found out, though the engines agree', async () => 
   const verified = await verifyLog({
     log: reader,
     images,
-    witnesses: await loadWitnesses(['interp', 'step']),
+    contestants: await loadContestants(['interp', 'step']),
     intervalTicks: 4096,
   });
   assert.equal(verified.difference, null);
@@ -214,7 +214,7 @@ test('a log that was cut off is verified to its end', async () => {
 test('--tier-policy stands in for what is behind the name, which has the last word', async () => {
   assert.equal(withTierPolicy('tiered', 'threshold=3,cache=8'), 'tiered:threshold=3,cache=8');
   const names = ['js', 'js:region=2', 'js:threshold=9'].map((name) => withTierPolicy(name, 'threshold=3,evict=100'));
-  const [plain, more, own] = await loadWitnesses(names);
+  const [plain, more, own] = await loadContestants(names);
   assert.match(plain.policy, /threshold=3,.*region=10,.*evict=100/);
   assert.match(more.policy, /threshold=3,.*region=2,.*evict=100/);
   assert.match(own.policy, /threshold=9,.*region=10,.*evict=100/);
@@ -230,14 +230,14 @@ test('engines of one family have one vote: two that compile alike do not outvote
   const log = await recordProgram(3);
   const damage = DAMAGES['a register'];
   const makeEngine = (cpu: ConstructorParameters<typeof FaultyAtTick>[0]) => new FaultyAtTick(cpu, 5_000, damage);
-  const [interp] = await loadWitnesses(['interp']);
+  const [interp] = await loadContestants(['interp']);
   const alike = ['js', 'tiered'].map((name) => ({ name: `${name} like`, policy: '', family: 'alike', makeEngine }));
   const reader = openLog(log);
   const images = new Map([['kernel', readImage(reader, 0)]]);
-  const verified = await verifyLog({ log: reader, images, witnesses: [...alike, interp], intervalTicks: 5003 });
-  // Without a majority the first witness is the reference; with the interpreter first it is the interpreter.
+  const verified = await verifyLog({ log: reader, images, contestants: [...alike, interp], intervalTicks: 5003 });
+  // Without a majority the first contestant is the reference; with the interpreter first it is the interpreter.
   assert.equal(verified.difference?.suspect, 'interp');
-  const again = await verifyLog({ log: reader, images, witnesses: [interp, ...alike], intervalTicks: 5003 });
+  const again = await verifyLog({ log: reader, images, contestants: [interp, ...alike], intervalTicks: 5003 });
   assert.equal(again.difference?.reference, 'interp');
   assert.equal(again.difference?.instruction.tick, 5_000);
 });

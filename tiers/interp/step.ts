@@ -1,7 +1,7 @@
 // The plainest engine: fetches, decodes and executes every instruction anew, each by its row's handler. No decoded
 // block, no inlined case, no heat; so it cannot have a stale block, a miscounted tick of a block or a wrong inlined
-// case, and is a witness against everything in hot.ts, blocks.ts and specialise.ts. Several times slower. It shares
-// the handlers and the memory layer with the interpreter and is no witness against those.
+// case, and finds what is wrong in hot.ts, blocks.ts and specialise.ts. Several times slower. It shares
+// the handlers and the memory layer with the interpreter and finds nothing in those.
 
 import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { VECTOR_GP, VECTOR_UD } from '../../src/core/base/vectors.ts';

@@ -1,4 +1,4 @@
-// What an `attempt` of the IR touches, declared once by name: the verifier, the text and every backend read it. An
+// What an `attempt` of the IR touches, declared once by name: the validator, the text and every backend read it. An
 // attempt is a piece of float arithmetic done with the host's, all of it or nothing (wide.ts, wide-x87.ts say what each
 // computes); `a` and `b` are words of the CPU block or plain numbers, and nothing passes from one attempt to another
 // but through words that both name. Imports the layout alone.

@@ -46,7 +46,7 @@ for (const field of PLACED.values()) {
   }
 }
 
-/** The name of so many words from `index` on. What has none is in no operation that verify accepts. */
+/** The name of so many words from `index` on. What has none is in no operation that validate accepts. */
 export function wordName(index: number, words: number): string {
   const found = NAMES.get(`${words} ${index}`);
   if (found === undefined) throw new Error(`${words} words at ${index} have no name`);

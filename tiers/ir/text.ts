@@ -406,7 +406,7 @@ function parseExit(line: Line): Exit {
   }
 }
 
-/** Inverse of print. Throws IrTextError; whether the function makes sense is for verify to say. */
+/** Inverse of print. Throws IrTextError; whether the function makes sense is for validate to say. */
 export function parse(text: string): IrFunction {
   const blocks: Block[] = [];
   let mode = -1;

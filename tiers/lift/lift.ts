@@ -1,6 +1,6 @@
 // Decoded records → IR, one block at a time. An instruction without a lifter, or in a form its lifter leaves alone,
 // becomes a call of its handler: right on every engine the day the handler exists. Imports no interpreter: the two
-// are witnesses of the same rows.
+// do the same rows independently.
 
 import { registersWritten } from '../../src/core/isa/effects.ts';
 import { ENDS_BLOCK, type OpLiftedBy, type OpName, ROWS } from '../../src/core/isa/ops.ts';

@@ -2,7 +2,7 @@
 // the guest can see, and can be left out alone; `optimise` checks the IR after each when asked to.
 
 import type { Block, IrFunction } from '../ir/ir.ts';
-import { verify } from '../ir/verify.ts';
+import { validate } from '../ir/validate.ts';
 import { forwardRegisters } from './forward.ts';
 import { lowerFlags } from './flags.ts';
 import { foldConstants } from './fold.ts';
@@ -26,12 +26,12 @@ export const PASSES: readonly Pass[] = [
   { name: 'dead', run: removeDead },
 ];
 
-/** Run the passes over every block. `check`: verify after each (tests, explain). */
+/** Run the passes over every block. `check`: validate after each (tests, explain). */
 export function optimise(fn: IrFunction, passes: readonly Pass[] = PASSES, check = false): IrFunction {
   let result = fn;
   for (const pass of passes) {
     result = { mode: fn.mode, blocks: result.blocks.map(pass.run) };
-    if (check) verify(result);
+    if (check) validate(result);
   }
   return result;
 }

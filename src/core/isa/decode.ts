@@ -102,7 +102,7 @@ function metaOf(form: Form, operandSize32: boolean, memory: boolean): number {
   const [a, b] = form.operands;
   const kind = (operand: Operand | undefined): number => {
     if (operand === undefined) return KIND_NONE;
-    return operand.place === 'rm' && memory ? KIND_MEMORY : operand.kind;
+    return operand.carrier === 'rm' && memory ? KIND_MEMORY : operand.kind;
   };
   const size = (operand: Operand | undefined): number => {
     if (operand === undefined) return 0;
@@ -120,12 +120,12 @@ function metaOf(form: Form, operandSize32: boolean, memory: boolean): number {
 
 function sourceOf(operand: Operand | undefined): number {
   if (operand === undefined) return FROM_CONSTANT;
-  if (operand.place === 'rm') return FROM_RM;
-  if (operand.place === 'reg') return FROM_REG;
-  if (operand.place === 'opcode') return FROM_OPCODE;
+  if (operand.carrier === 'rm') return FROM_RM;
+  if (operand.carrier === 'reg') return FROM_REG;
+  if (operand.carrier === 'opcode') return FROM_OPCODE;
   // Register plus immediate is then the value of either.
-  if (operand.place === 'immediate') return FROM_CONSTANT | (ZERO << 3);
-  return FROM_CONSTANT | (operand.place === 'constant' ? operand.number << 3 : 0);
+  if (operand.carrier === 'immediate') return FROM_CONSTANT | (ZERO << 3);
+  return FROM_CONSTANT | (operand.carrier === 'constant' ? operand.number << 3 : 0);
 }
 
 /** Number of the reserved form whose immediate has this IMMEDIATES number. */

@@ -79,7 +79,7 @@ for (const form of FORMS) {
 /** Do a register or immediate and the operand of a form agree? SIZE_OPERAND is settled by the caller. */
 function agrees(spec: Operand, operand: EncodeOperand, form: Form): boolean {
   const { kind, size, number } = operand;
-  switch (spec.place) {
+  switch (spec.carrier) {
     case 'rm':
       if (kind === KIND_MEMORY) {
         if (form.fixed >= 0 || form.rm === 'register' || form.rm === 'ignored') return false;
@@ -114,7 +114,7 @@ function operandBitsOf(form: Form, specs: readonly Operand[], operands: readonly
   for (let i = 0; i < specs.length; i++) {
     const operand = operands[i];
     const isMemory = operand.kind === KIND_MEMORY;
-    const size = isMemory && specs[i].place === 'rm' ? specs[i].memorySize : specs[i].size;
+    const size = isMemory && specs[i].carrier === 'rm' ? specs[i].memorySize : specs[i].size;
     const decides =
       size === SIZE_OPERAND || (size === SIZE_FAR && operand.selector !== undefined) || form.immediate === 'jz';
     if (!decides || operand.size === SIZE_UNKNOWN) continue;
@@ -206,7 +206,7 @@ function defaultSegment(operand: EncodeOperand): number {
 
 /** The bytes of one form, or undefined when it cannot express the operands. */
 function encodeForm(form: Form, operands: readonly EncodeOperand[], o: EncodeOptions): number[] | undefined {
-  const specs = form.operands.filter((spec) => spec.place !== 'none');
+  const specs = form.operands.filter((spec) => spec.carrier !== 'none');
   if (specs.length !== operands.length) return undefined;
   if (form.low === 'cc' && o.condition === undefined) return undefined;
   if (!specs.every((spec, i) => agrees(spec, operands[i], form))) return undefined;
@@ -240,26 +240,26 @@ function encodeForm(form: Form, operands: readonly EncodeOperand[], o: EncodeOpt
   if (form.low === 'cc') opcode |= o.condition ?? 0;
   let reg = Math.max(form.digit, 0);
   specs.forEach((spec, i) => {
-    if (spec.place === 'opcode') opcode |= operands[i].number;
-    if (spec.place === 'reg') reg = operands[i].number;
+    if (spec.carrier === 'opcode') opcode |= operands[i].number;
+    if (spec.carrier === 'reg') reg = operands[i].number;
   });
   out.push(opcode);
   if (form.fixed >= 0) {
-    const stack = specs.findIndex((spec) => spec.kind === KIND_ST && spec.place === 'rm');
+    const stack = specs.findIndex((spec) => spec.kind === KIND_ST && spec.carrier === 'rm');
     out.push(form.fixed | (stack >= 0 ? operands[stack].number : 0));
   } else if (form.modrm) {
-    const rm = specs.findIndex((spec) => spec.place === 'rm');
+    const rm = specs.findIndex((spec) => spec.carrier === 'rm');
     const operand = operands[rm];
     if (operand !== undefined && operand.kind === KIND_MEMORY) out.push(...encodeAddress(operand, reg, addressBits));
     else out.push(0xc0 | (reg << 3) | (operand?.number ?? 0));
   }
 
   for (let i = 0; i < specs.length; i++) {
-    const { place, text } = specs[i];
+    const { carrier, text } = specs[i];
     const operand = operands[i];
     const value = operand.number;
-    if (place === 'offset') pushNumber(out, operand.displacement ?? 0, addressBits / 8);
-    if (place !== 'immediate' || text === '1') continue;
+    if (carrier === 'offset') pushNumber(out, operand.displacement ?? 0, addressBits / 8);
+    if (carrier !== 'immediate' || text === '1') continue;
     if (text === 'Ib') {
       if (!fits(value, 8)) return undefined;
       out.push(value & 0xff);
@@ -299,8 +299,8 @@ export function encodeInstruction(name: OpName, given: readonly EncodeOperand[],
     const bytes = encodeForm(form, operands, o);
     if (bytes === undefined) continue;
     if (memoryAt >= 0) {
-      const spec = form.operands.filter(({ place }) => place !== 'none')[memoryAt];
-      if (spec.place === 'rm') memorySizes.add(spec.memorySize);
+      const spec = form.operands.filter(({ carrier }) => carrier !== 'none')[memoryAt];
+      if (spec.carrier === 'rm') memorySizes.add(spec.memorySize);
     }
     if (best === undefined || bytes.length < best.length) best = bytes;
   }

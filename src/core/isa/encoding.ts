@@ -28,14 +28,14 @@ import {
 export const SIZE_OPERAND = 8;
 
 /** Where the operand's number comes from. */
-export type Place = 'none' | 'rm' | 'reg' | 'opcode' | 'constant' | 'immediate' | 'offset';
+export type Carrier = 'none' | 'rm' | 'reg' | 'opcode' | 'constant' | 'immediate' | 'offset';
 
 /** How an immediate is stored; `z` has the operand size, `s` is a byte sign-extended to it. */
 export type Immediate = 'none' | 'b' | 's' | 'w' | 'z' | 'far' | 'enter' | 'jb' | 'jz' | 'one' | 'moffs';
 
 export interface Operand {
   readonly text: string;
-  readonly place: Place;
+  readonly carrier: Carrier;
   /** Kind of the register form; `rm` operands are KIND_MEMORY when mod is not 3. */
   readonly kind: number;
   /** SIZE_* or SIZE_OPERAND. */
@@ -105,7 +105,7 @@ const FIXED: Readonly<Record<string, readonly [number, number, number]>> = {
   ST0: [KIND_ST, SIZE_80, 0],
 };
 
-const LETTERS: Readonly<Record<string, readonly [Place, number]>> = {
+const LETTERS: Readonly<Record<string, readonly [Carrier, number]>> = {
   E: ['rm', KIND_REGISTER],
   M: ['rm', KIND_MEMORY],
   R: ['rm', KIND_REGISTER],
@@ -128,15 +128,15 @@ const LETTERS: Readonly<Record<string, readonly [Place, number]>> = {
   Y: ['none', KIND_NONE],
 };
 
-const none: Operand = { text: '', place: 'none', kind: KIND_NONE, size: SIZE_8, memorySize: SIZE_8, number: 0 };
+const none: Operand = { text: '', carrier: 'none', kind: KIND_NONE, size: SIZE_8, memorySize: SIZE_8, number: 0 };
 
 function parseOperand(text: string): Operand {
   if (text === 'R') return none; // only says that the r/m field is a register
-  if (text === '1') return { ...none, text, place: 'immediate', kind: KIND_IMMEDIATE, number: 1 };
-  if (text === 'STi') return { ...none, text, place: 'rm', kind: KIND_ST, size: SIZE_80, memorySize: SIZE_80 };
+  if (text === '1') return { ...none, text, carrier: 'immediate', kind: KIND_IMMEDIATE, number: 1 };
+  if (text === 'STi') return { ...none, text, carrier: 'rm', kind: KIND_ST, size: SIZE_80, memorySize: SIZE_80 };
   const fixed = FIXED[text];
   if (fixed !== undefined) {
-    return { text, place: 'constant', kind: fixed[0], size: fixed[1], memorySize: fixed[1], number: fixed[2] };
+    return { text, carrier: 'constant', kind: fixed[0], size: fixed[1], memorySize: fixed[1], number: fixed[2] };
   }
   const match = /^s?([A-Z])([a-z]*)(?:\/M([a-z]+))?$/.exec(text);
   const letter = match === null ? undefined : LETTERS[match[1]];
@@ -144,7 +144,7 @@ function parseOperand(text: string): Operand {
   if (match === null || letter === undefined || size === undefined) throw new Error(`operand ${text} is not readable`);
   const memorySize = match[3] === undefined ? size : SIZES[match[3]];
   const kind = match[3] !== undefined || letter[0] !== 'rm' || match[1] !== 'R' ? letter[1] : KIND_REGISTER;
-  return { text, place: letter[0], kind, size, memorySize, number: 0 };
+  return { text, carrier: letter[0], kind, size, memorySize, number: 0 };
 }
 
 function rmOf(operands: readonly string[]): Form['rm'] {
@@ -231,8 +231,8 @@ export function matchesModrm(form: Form, modrm: number): boolean {
   if (form.rm === 'memory' && register) return false;
   if (form.rm === 'register' && !register) return false;
   for (let i = 0; i < form.operands.length; i++) {
-    const { place, kind } = form.operands[i];
-    if (place !== 'reg') continue;
+    const { carrier, kind } = form.operands[i];
+    if (carrier !== 'reg') continue;
     if (kind === KIND_SEGMENT && (reg > 5 || (i === 0 && reg === 1))) return false; // CS is not loaded by MOV
     if (kind === KIND_CONTROL && reg !== 0 && reg !== 2 && reg !== 3 && reg !== 4) return false;
   }

@@ -390,14 +390,14 @@ function skipUnknown(kind: Packed, frame: FrameInfo): void {
 }
 
 /** Where a cursor stands, to come back to; belongs to one log. */
-export interface InputPlace {
+export interface InputMark {
   readonly frameIndex: number;
   readonly index: number;
   readonly lastTick: number;
   readonly nextSeq: number;
 }
 
-export interface CheckPlace {
+export interface CheckMark {
   readonly frameIndex: number;
   readonly index: number;
   readonly rowIndex: number;
@@ -432,26 +432,26 @@ export class InputCursor {
     return input;
   }
 
-  save(): InputPlace {
+  save(): InputMark {
     const { frameIndex, index, lastTick, nextSeq } = this;
     return { frameIndex, index, lastTick, nextSeq };
   }
 
   /** Inverse of save. */
-  restore(place: InputPlace): void {
-    if (this.frameIndex !== place.frameIndex) {
-      this.frameIndex = place.frameIndex - 1;
+  restore(mark: InputMark): void {
+    if (this.frameIndex !== mark.frameIndex) {
+      this.frameIndex = mark.frameIndex - 1;
       this.lastTick = 0;
       this.nextSeq = 0;
-      if (place.frameIndex < this.log.frames.length) this.load();
+      if (mark.frameIndex < this.log.frames.length) this.load();
       else {
-        this.frameIndex = place.frameIndex;
+        this.frameIndex = mark.frameIndex;
         this.loaded = [];
       }
     }
-    this.index = place.index;
-    this.lastTick = place.lastTick;
-    this.nextSeq = place.nextSeq;
+    this.index = mark.index;
+    this.lastTick = mark.lastTick;
+    this.nextSeq = mark.nextSeq;
   }
 
   private load(): void {
@@ -554,23 +554,23 @@ export class CheckCursor {
     if (this.index >= this.columns.count) this.load();
   }
 
-  save(): CheckPlace {
+  save(): CheckMark {
     const { frameIndex, index, rowIndex, firstSeq, lastTick, isAtEnd } = this;
     return { frameIndex, index, rowIndex, firstSeq, lastTick, isAtEnd };
   }
 
   /** Inverse of save; costs the decoding of a frame when the place is in another one. */
-  restore(place: CheckPlace): void {
-    if (this.frameIndex !== place.frameIndex) {
-      this.frameIndex = place.frameIndex - 1;
+  restore(mark: CheckMark): void {
+    if (this.frameIndex !== mark.frameIndex) {
+      this.frameIndex = mark.frameIndex - 1;
       this.lastTick = 0;
       this.isAtEnd = false;
       this.load();
     }
-    this.index = place.index;
-    this.rowIndex = place.rowIndex;
-    this.firstSeq = place.firstSeq;
-    this.lastTick = place.lastTick;
+    this.index = mark.index;
+    this.rowIndex = mark.rowIndex;
+    this.firstSeq = mark.firstSeq;
+    this.lastTick = mark.lastTick;
   }
 
   /** Kind number of the next check, 0 at the end. */

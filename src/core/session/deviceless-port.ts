@@ -8,7 +8,7 @@ import { CHECK_KIND } from '../log/events.ts';
 import type { CheckCursor, LogReader } from '../log/log.ts';
 import type { Deliveries, Delivery } from '../machine/door.ts';
 import { compareStates } from './divergence.ts';
-import { LogPort, type PortPlace } from './log-port.ts';
+import { LogPort, type PortMark } from './log-port.ts';
 
 /** Runs the CPU alone. Needs a `full` log. */
 export class DevicelessPort extends LogPort implements Deliveries {
@@ -23,13 +23,13 @@ export class DevicelessPort extends LogPort implements Deliveries {
     this.seekDelivery();
   }
 
-  override save(): PortPlace {
+  override save(): PortMark {
     return { ...super.save(), ahead: this.ahead.save() };
   }
 
-  override restore(place: PortPlace): void {
-    super.restore(place);
-    if (place.ahead !== null) this.ahead.restore(place.ahead);
+  override restore(mark: PortMark): void {
+    super.restore(mark);
+    if (mark.ahead !== null) this.ahead.restore(mark.ahead);
   }
 
   portRead(tick: number, port: number, size: number): number {

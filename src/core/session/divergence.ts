@@ -6,7 +6,7 @@ import { PAGE_BYTES } from '../base/pages.ts';
 import type { CheckEvent, InputEvent, StateHash } from '../log/events.ts';
 import { eventToText } from '../log/events.ts';
 
-interface Place {
+interface DivergencePoint {
   /** Tick at which it showed. */
   readonly tick: number;
   /** Everything up to this tick was asserted and agreed; the cause lies after it. */
@@ -18,7 +18,7 @@ interface Place {
 }
 
 /** A check that came out different, came at another tick, or came instead of another. */
-export interface CheckDivergence extends Place {
+export interface CheckDivergence extends DivergencePoint {
   readonly kind: 'check';
   /** Null: the log has no more checks. */
   readonly expected: { readonly tick: number; readonly event: CheckEvent } | null;
@@ -27,7 +27,7 @@ export interface CheckDivergence extends Place {
 }
 
 /** In a `checked` log: one of `count` checks differs. */
-export interface DigestDivergence extends Place {
+export interface DigestDivergence extends DivergencePoint {
   readonly kind: 'digest';
   readonly count: number;
   readonly expected: string;
@@ -42,20 +42,20 @@ export type StateDifference =
   | { readonly part: 'cpu' | 'ram' | 'root'; readonly expected: string; readonly actual: string };
 
 /** The machine's state differs. `differences` go from the most exact to the least and are never empty. */
-export interface StateDivergence extends Place {
+export interface StateDivergence extends DivergencePoint {
   readonly kind: 'state';
   readonly differences: readonly StateDifference[];
 }
 
 /** The run went past the tick of an input without taking it. */
-export interface MissedInputDivergence extends Place {
+export interface MissedInputDivergence extends DivergencePoint {
   readonly kind: 'missed-input';
   readonly input: InputEvent;
   readonly inputTick: number;
 }
 
 /** The run ended elsewhere or otherwise than the recorded one. */
-export interface EndDivergence extends Place {
+export interface EndDivergence extends DivergencePoint {
   readonly kind: 'end';
   readonly expected: { readonly tick: number; readonly reason: string; readonly hash: string | null };
   readonly actual: { readonly tick: number; readonly reason: string; readonly hash: string | null };

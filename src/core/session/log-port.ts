@@ -4,16 +4,16 @@
  * another way than in the log is the divergence. After it nothing more is asserted.
  */
 import type { CheckEvent, InputEvent, LoggedCheck, StateHash } from '../log/events.ts';
-import type { CheckCursor, CheckPlace, InputCursor, InputPlace, LogReader } from '../log/log.ts';
+import type { CheckCursor, CheckMark, InputCursor, InputMark, LogReader } from '../log/log.ts';
 import type { RunningDigest } from '../log/check-recorder.ts';
 import type { Inputs, Lifecycle } from '../machine/door.ts';
 import type { Divergence } from './divergence.ts';
 
 /** How far a replaying port is, to come back to with the machine's snapshot of the same moment. */
-export interface PortPlace {
-  readonly inputs: InputPlace;
-  readonly checks: CheckPlace;
-  readonly ahead: CheckPlace | null;
+export interface PortMark {
+  readonly inputs: InputMark;
+  readonly checks: CheckMark;
+  readonly ahead: CheckMark | null;
   readonly running: ReturnType<RunningDigest['save']>;
   readonly agreedTick: number;
   readonly divergence: Divergence | null;
@@ -40,18 +40,18 @@ export abstract class LogPort implements Inputs, Lifecycle {
     return this.cursor.seq;
   }
 
-  save(): PortPlace {
+  save(): PortMark {
     const { agreedTick, divergence } = this;
     const checks = this.cursor.save();
     return { inputs: this.inputs.save(), checks, ahead: null, running: [0, 0, 0, 0], agreedTick, divergence };
   }
 
   /** Inverse of save. */
-  restore(place: PortPlace): void {
-    this.inputs.restore(place.inputs);
-    this.cursor.restore(place.checks);
-    this.agreedTick = place.agreedTick;
-    this.divergence = place.divergence;
+  restore(mark: PortMark): void {
+    this.inputs.restore(mark.inputs);
+    this.cursor.restore(mark.checks);
+    this.agreedTick = mark.agreedTick;
+    this.divergence = mark.divergence;
   }
 
   nextTick(): number {

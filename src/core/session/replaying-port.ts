@@ -9,7 +9,7 @@ import { CHECK_KIND } from '../log/events.ts';
 import type { LogReader } from '../log/log.ts';
 import type { Checks } from '../machine/door.ts';
 import { compareStates } from './divergence.ts';
-import { LogPort, type PortPlace } from './log-port.ts';
+import { LogPort, type PortMark } from './log-port.ts';
 
 type CheckAssertion = 'values' | 'digests' | 'hashes';
 
@@ -48,13 +48,13 @@ export class ReplayingPort extends LogPort implements Checks {
     this.assertion = profile === 'full' ? 'values' : profile === 'checked' ? 'digests' : 'hashes';
   }
 
-  override save(): PortPlace {
+  override save(): PortMark {
     return { ...super.save(), running: this.running.save() };
   }
 
-  override restore(place: PortPlace): void {
-    super.restore(place);
-    this.running.restore(place.running);
+  override restore(mark: PortMark): void {
+    super.restore(mark);
+    this.running.restore(mark.running);
   }
 
   interrupt(tick: number, vector: number): void {

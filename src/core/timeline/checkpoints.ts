@@ -6,12 +6,12 @@
  * shared between snapshots; a checkpoint is charged for the pages that its neighbours do not have.
  */
 import { PAGE_BYTES } from '../base/pages.ts';
-import type { PortPlace } from '../session/log-port.ts';
+import type { PortMark } from '../session/log-port.ts';
 import { GROUP_PAGES, type Snapshot } from '../machine/snapshot.ts';
 
 export interface Checkpoint {
   readonly snapshot: Snapshot;
-  readonly port: PortPlace;
+  readonly port: PortMark;
 }
 
 /** A page's slot in a group, and a group's in a snapshot. */

@@ -22,8 +22,8 @@ import {
   type LockstepStep,
   type Outcome,
   type Runner,
-  type Witness,
-} from './verify.ts';
+  type Contestant,
+} from './lockstep.ts';
 
 /** Instructions before the differing tick among which the culprit is looked for; a block has 64 at most. */
 const WINDOW_TICKS = 160;
@@ -36,7 +36,7 @@ const PIECE_TICKS_MAX = 64;
 const WARM_RUNS = 3;
 const RUNS_WITHOUT_TRANSLATIONS = 1;
 
-export interface InstructionPlace {
+export interface InstructionAt {
   readonly tick: number;
   readonly eip: number;
   readonly linear: number;
@@ -50,12 +50,12 @@ export interface InstructionPlace {
 export interface FirstDifference {
   readonly reference: string;
   readonly suspect: string;
-  /** Witnesses that did as the reference did over the whole interval. */
+  /** Contestants that did as the reference did over the whole interval. */
   readonly agreeing: readonly string[];
   readonly referencePolicy: string;
   readonly suspectPolicy: string;
   /** The instruction, or the first of the piece, that the suspect does differently. */
-  readonly instruction: InstructionPlace;
+  readonly instruction: InstructionAt;
   /**
    * `instruction`: it alone shows the difference, or every piece that begins behind it is done alike. `interval`: not
    * found again.
@@ -66,7 +66,7 @@ export interface FirstDifference {
   /** The interval by which it was noticed. */
   readonly noticedTick: number;
   /** What the suspect runs in one piece, from `instruction` on. */
-  readonly piece: readonly InstructionPlace[];
+  readonly piece: readonly InstructionAt[];
   /** Translations that the reference had used by then. */
   readonly held: readonly HeldPage[];
   /** Both at `tick`: reference left, suspect right. */
@@ -89,7 +89,7 @@ export function narrow(
 ): FirstDifference {
   const [referenceIndex, suspectIndex] = choosePair(
     step.outcomes,
-    lockstep.runners.map(({ witness }) => witness.family ?? witness.name),
+    lockstep.runners.map(({ contestant }) => contestant.family ?? contestant.name),
   );
   const reference = lockstep.runners[referenceIndex];
   const suspect = lockstep.runners[suspectIndex];
@@ -97,21 +97,21 @@ export function narrow(
   const found = search.run();
   const agreeing = lockstep.runners
     .filter((runner, i) => runner !== reference && isSameOutcome(step.outcomes[i], step.outcomes[referenceIndex]))
-    .map(({ witness }) => witness.name);
+    .map(({ contestant }) => contestant.name);
   return {
-    reference: reference.witness.name,
-    suspect: suspect.witness.name,
+    reference: reference.contestant.name,
+    suspect: suspect.contestant.name,
     agreeing,
-    referencePolicy: reference.witness.policy,
-    suspectPolicy: suspect.witness.policy,
+    referencePolicy: reference.contestant.policy,
+    suspectPolicy: suspect.contestant.policy,
     noticedTick: step.tick,
     ...found,
   };
 }
 
-/** Whether another witness, put where `found` begins, leaves the reference by where it ends. */
-export function showsDifference(lockstep: Lockstep, found: FirstDifference, witness: Witness): boolean {
-  const runner = lockstep.createRunner(witness);
+/** Whether another contestant, put where `found` begins, leaves the reference by where it ends. */
+export function showsDifference(lockstep: Lockstep, found: FirstDifference, contestant: Contestant): boolean {
+  const runner = lockstep.createRunner(contestant);
   for (let turn = 0; turn < WARM_RUNS; turn++) {
     runner.restore(found.before, turn > 0);
     if (turn >= RUNS_WITHOUT_TRANSLATIONS) warmTlb(runner, found.before, found.held);
@@ -136,8 +136,8 @@ function warmTlb(runner: Runner, snapshot: Snapshot, held: readonly HeldPage[]):
 }
 
 /**
- * The majority of families against the first that stands apart; without a majority the first witness is the reference.
- * Two compiling engines that agree are no majority: what they share can be wrong.
+ * The majority of families against the first that stands apart; without a majority the first contestant is the
+ * reference. Two compiling engines that agree are no majority: what they share can be wrong.
  */
 function choosePair(outcomes: readonly Outcome[], families: readonly string[]): [number, number] {
   const votes = outcomes.map((outcome) => {
@@ -165,7 +165,7 @@ interface Failure {
 /** A state of the reference. */
 interface Moment {
   readonly snapshot: Snapshot;
-  readonly place: InstructionPlace;
+  readonly place: InstructionAt;
   readonly outcome: Outcome;
 }
 
@@ -230,7 +230,7 @@ class Search {
   /** Whether a machine that has not run yet does as the halving found. */
   private isConfirmed(): boolean {
     const { suspect } = this;
-    this.suspect = this.lockstep.createRunner(suspect.witness);
+    this.suspect = this.lockstep.createRunner(suspect.contestant);
     const isConfirmed = this.differsFrom(this.base, this.high);
     this.suspect = suspect;
     return isConfirmed;
@@ -241,9 +241,9 @@ class Search {
     const held = this.translations();
     this.held = held;
     if (this.differsFrom(this.base, this.high)) return true;
-    const eager = this.suspect.witness.makeEager;
+    const eager = this.suspect.contestant.makeEager;
     if (eager === undefined) return false;
-    this.suspect = this.lockstep.createRunner({ ...this.suspect.witness, makeEngine: eager });
+    this.suspect = this.lockstep.createRunner({ ...this.suspect.contestant, makeEngine: eager });
     this.held = null;
     if (this.differsFrom(this.base, this.high)) return true;
     this.held = held;
@@ -259,7 +259,7 @@ class Search {
   }
 
   private restoreSuspect(base: Snapshot): void {
-    if (this.isFresh) this.suspect = this.lockstep.createRunner(this.suspect.witness);
+    if (this.isFresh) this.suspect = this.lockstep.createRunner(this.suspect.contestant);
     this.suspect.restore(base);
     if (this.held !== null) warmTlb(this.suspect, base, this.held);
   }
@@ -309,7 +309,7 @@ class Search {
 
   /** How the suspect does from `start` to `end` when that is not as the reference did; null when it is. */
   private failureOf(suspect: Runner, start: Moment, end: Moment, held: readonly HeldPage[]): Failure | null {
-    const runner = this.isFresh ? this.lockstep.createRunner(suspect.witness) : suspect;
+    const runner = this.isFresh ? this.lockstep.createRunner(suspect.contestant) : suspect;
     for (let turn = 0; turn < WARM_RUNS; turn++) {
       runner.restore(start.snapshot, turn > 0);
       if (turn >= RUNS_WITHOUT_TRANSLATIONS) warmTlb(runner, start.snapshot, held);
@@ -326,10 +326,10 @@ class Search {
     const endIndex = found < 0 ? moments.length - 1 : found;
     const end = moments[endIndex];
     if (end.outcome.failure !== null) return null;
-    const { makeEager } = this.suspect.witness;
+    const { makeEager } = this.suspect.contestant;
     const suspects = [this.suspect];
-    if (makeEager !== undefined && this.suspect.witness.makeEngine !== makeEager) {
-      suspects.push(this.lockstep.createRunner({ ...this.suspect.witness, makeEngine: makeEager }));
+    if (makeEager !== undefined && this.suspect.contestant.makeEngine !== makeEager) {
+      suspects.push(this.lockstep.createRunner({ ...this.suspect.contestant, makeEngine: makeEager }));
     }
     for (const suspect of suspects) {
       for (let i = endIndex - 1; i >= 0; i--) {
@@ -426,8 +426,8 @@ class Search {
 
   /** Not found again: the interval is all there is. The lockstep's machines are run again from the start to show it. */
   private give(): Found {
-    const reference = this.lockstep.createRunner(this.reference.witness);
-    const suspect = this.lockstep.createRunner(this.suspect.witness);
+    const reference = this.lockstep.createRunner(this.reference.contestant);
+    const suspect = this.lockstep.createRunner(this.suspect.contestant);
     const { intervalTicks } = this.lockstep;
     for (let tick = intervalTicks; tick <= this.low; tick += intervalTicks) {
       reference.runTo(tick);
@@ -442,7 +442,7 @@ class Search {
 
   private momentOf(runner: Runner): Omit<Moment, 'outcome'> {
     const { machine } = runner.session;
-    return { snapshot: runner.store.take(), place: placeOf(machine.cpu, machine.tick) };
+    return { snapshot: runner.store.take(), place: instructionAt(machine.cpu, machine.tick) };
   }
 
   private describe(found: {
@@ -450,7 +450,7 @@ class Search {
     readonly end: Snapshot;
     readonly suspect: Runner;
     readonly outcomes: readonly [Outcome, Outcome];
-    readonly piece: readonly InstructionPlace[];
+    readonly piece: readonly InstructionAt[];
     readonly precision: FirstDifference['precision'];
     readonly held: readonly HeldPage[];
   }): Found {
@@ -472,7 +472,7 @@ class Search {
 }
 
 /** The instruction at EIP, read through the page tables without changing anything that counts. */
-export function placeOf(cpu: Cpu, tick: number): InstructionPlace {
+export function instructionAt(cpu: Cpu, tick: number): InstructionAt {
   const { m32 } = cpu;
   const eip = m32[EIP];
   const linear = (eip + m32[SEG_BASE + CS]) | 0;

@@ -9,7 +9,7 @@ import type { InputEvent, StateHash } from '../log/events.ts';
 import type { LogWriter } from '../log/log.ts';
 import type { MachineManifest } from '../log/manifest.ts';
 import { type EngineFactory, type Images, Session } from '../session/session.ts';
-import { type TickedInput, WitnessPort } from './witness-port.ts';
+import { type TickedInput, LockstepPort } from './lockstep-port.ts';
 
 /** A recording port that also keeps what a shadow needs. */
 export class ShadowedPort extends RecordingPort {
@@ -47,13 +47,13 @@ export class Shadow {
   /** Comparisons that agreed. */
   compared = 0;
   private readonly session: Session;
-  private readonly port: WitnessPort;
+  private readonly port: LockstepPort;
   private readonly live: ShadowedPort;
   private agreedTick = 0;
 
   constructor(live: ShadowedPort, manifest: MachineManifest, images: Images, makeEngine: EngineFactory) {
     this.live = live;
-    this.port = new WitnessPort(live.inputs, 0);
+    this.port = new LockstepPort(live.inputs, 0);
     this.port.onStateHash = (tick, root) => this.compare(tick, root);
     this.session = new Session({ manifest, images, makeEngine, port: this.port, output: SILENT_OUTPUT });
   }

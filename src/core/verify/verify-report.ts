@@ -3,16 +3,16 @@
  * states side by side, what the suspect made of the code, and how to see it again. The same text for the same log and
  * engines: no time, no path but the one given.
  */
-import type { FirstDifference, InstructionPlace } from './narrow.ts';
+import type { FirstDifference, InstructionAt } from './narrow.ts';
 import { rowsToText } from './state-rows.ts';
 
 /** The guest instruction in another's words; null: nobody else is asked. */
-export type Disassemble = (place: InstructionPlace) => string | null;
+export type Disassemble = (place: InstructionAt) => string | null;
 
 const hex = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
 const hexBytes = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
 
-function placeLine(place: InstructionPlace, disassemble: Disassemble): string {
+function instructionLine(place: InstructionAt, disassemble: Disassemble): string {
   const text = disassemble(place) ?? place.text;
   return `${place.tick}  ${hex(place.eip)}  ${hexBytes(place.bytes).padEnd(24)} ${text}`.trimEnd();
 }
@@ -28,7 +28,7 @@ export function describeFirstDifference(found: FirstDifference, disassemble: Dis
   lines.push('', ...instructionLines(found, disassemble));
   if (piece.length > 1) {
     lines.push('', `The piece that shows it, ${piece.length} instructions from there:`);
-    for (const place of piece) lines.push(`  ${placeLine(place, disassemble)}`);
+    for (const place of piece) lines.push(`  ${instructionLine(place, disassemble)}`);
   }
   lines.push('', `State at tick ${found.tick}; a star where they differ:`);
   lines.push(rowsToText(found.differences, reference, suspect));
@@ -60,7 +60,7 @@ export function describeFirstDifference(found: FirstDifference, disassemble: Dis
 
 function instructionLines(found: FirstDifference, disassemble: Disassemble): string[] {
   const { instruction, precision, noticedTick } = found;
-  const line = `  ${placeLine(instruction, disassemble)}`;
+  const line = `  ${instructionLine(instruction, disassemble)}`;
   if (precision === 'instruction') return ['The first instruction that they do differently (tick, eip, bytes):', line];
   return [
     `After tick ${instruction.tick} and by tick ${noticedTick}; it did not show again from a snapshot, where ` +

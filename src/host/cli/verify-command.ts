@@ -18,7 +18,7 @@ import { loadDisassembler } from '../node/disassembler.ts';
 import { givenImages } from './replay-command.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
 import { type Verified, verifyLog } from '../../verification.ts';
-import { loadWitnesses } from '../../witnesses.ts';
+import { loadContestants } from '../../contestants.ts';
 
 const DEFAULT_ENGINES = ['interp', 'js'];
 
@@ -83,7 +83,7 @@ async function verifyFile(
   const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`verify: ${text}`) });
   const out = args.text('out') ?? `${path.replace(/\.rlog$/, '')}.difference`;
   checkFree(out);
-  const witnesses = await loadWitnesses(names);
+  const contestants = await loadContestants(names);
   const interval = args.number('interval');
   const { nsPerTick } = log.header.machine;
   let progress: Progress | null = null;
@@ -97,7 +97,7 @@ async function verifyFile(
   const verified = await verifyLog({
     log,
     images,
-    witnesses,
+    contestants,
     schedules: args.number('schedules') ?? 0,
     seed: args.number('seed') ?? 0,
     ...(interval === undefined ? {} : { intervalTicks: interval }),

@@ -1,10 +1,10 @@
 // Guest instructions in the words of iced-x86, loaded only by those who print them: the package is large,
 // and most verbs never need it.
 
-import type { InstructionPlace } from '../../core/verify/narrow.ts';
+import type { InstructionAt } from '../../core/verify/narrow.ts';
 
 /** A function that gives the text of one instruction, or null for bytes that are none. */
-export async function loadDisassembler(): Promise<(place: InstructionPlace) => string | null> {
+export async function loadDisassembler(): Promise<(place: InstructionAt) => string | null> {
   const { Decoder, DecoderOptions, Formatter, FormatterSyntax } = await import('iced-x86');
   return ({ bits, bytes, eip }) => {
     const decoder = new Decoder(bits, bytes, DecoderOptions.None);

@@ -8,7 +8,7 @@ import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 
 /** Where the bytes of an image were seen, and what the file looked like then. */
-export interface ImagePlace {
+export interface ImageFile {
   readonly path: string;
   readonly sizeBytes: number;
   readonly modifiedMs: number;
@@ -30,7 +30,7 @@ const entryPath = (sha256: string): string => join(indexFolder(), `${sha256}.jso
 
 export interface IndexEntry {
   /** Newest first. */
-  readonly places: readonly ImagePlace[];
+  readonly places: readonly ImageFile[];
   /** What is wrong with the entry, as a sentence. */
   readonly problem: string | null;
 }
@@ -54,9 +54,9 @@ function damaged(path: string): IndexEntry {
   return { places: [], problem: `the index entry ${path} is damaged and passed over; the next recording mends it` };
 }
 
-function isPlace(value: unknown): value is ImagePlace {
+function isPlace(value: unknown): value is ImageFile {
   if (typeof value !== 'object' || value === null) return false;
-  const { path, sizeBytes, modifiedMs } = value as Partial<Record<keyof ImagePlace, unknown>>;
+  const { path, sizeBytes, modifiedMs } = value as Partial<Record<keyof ImageFile, unknown>>;
   return (
     typeof path === 'string' && isAbsolute(path) && Number.isSafeInteger(sizeBytes) && typeof modifiedMs === 'number'
   );

@@ -14,14 +14,14 @@ import { fields, withFields } from '../../base/fields.ts';
 
 export type SerialTiming = 'instant' | 'baud';
 
-export interface UartPlace {
+export interface UartLine {
   /** 0 for COM1 … 3 for COM4: the number of the serial line in inputs and outputs. */
   readonly index: number;
   readonly firstPort: number;
   readonly irq: number;
 }
 
-export const uartPlaces: readonly UartPlace[] = [
+export const uartLines: readonly UartLine[] = [
   { index: 0, firstPort: 0x3f8, irq: 4 },
   { index: 1, firstPort: 0x2f8, irq: 3 },
   { index: 2, firstPort: 0x3e8, irq: 4 },
@@ -84,7 +84,7 @@ export class Uart extends withFields(FIELDS) implements Device {
         : `shifting is ${shifting}, with the transmit timer ${shifting < 0 ? 'armed' : 'disarmed'}`,
   });
   readonly #context: DeviceContext;
-  readonly #place: UartPlace;
+  readonly #line: UartLine;
   readonly #timing: SerialTiming;
   readonly #irq: IrqLine;
   /** Instant: the next burst from the host. Baud: the next byte from the line. */
@@ -92,13 +92,13 @@ export class Uart extends withFields(FIELDS) implements Device {
   readonly #transmitTimer: Timer;
   readonly #timeoutTimer: Timer;
 
-  constructor(context: DeviceContext, place: UartPlace, timing: SerialTiming) {
+  constructor(context: DeviceContext, line: UartLine, timing: SerialTiming) {
     super();
-    this.name = `uart${place.index}`;
+    this.name = `uart${line.index}`;
     this.#context = context;
-    this.#place = place;
+    this.#line = line;
     this.#timing = timing;
-    this.#irq = context.irq(place.irq);
+    this.#irq = context.irq(line.irq);
     this.#receiveTimer = context.clock.timer(`${this.name}-receive`, () => this.#arrive());
     this.#transmitTimer = context.clock.timer(`${this.name}-transmit`, () => this.#shifted());
     this.#timeoutTimer = context.clock.timer(`${this.name}-timeout`, () => {
@@ -106,12 +106,12 @@ export class Uart extends withFields(FIELDS) implements Device {
       this.#settle();
     });
     context.input('serial', ({ port, bytes: sent }) => {
-      if (port === place.index) this.receive(sent);
+      if (port === line.index) this.receive(sent);
     });
     context.input('serial-break', ({ port }) => {
-      if (port === place.index) this.receiveBreak();
+      if (port === line.index) this.receiveBreak();
     });
-    context.ports(place.firstPort, 8, {
+    context.ports(line.firstPort, 8, {
       read: (port) => {
         const value = this.#read(port & 7);
         this.#settle();
@@ -260,7 +260,7 @@ export class Uart extends withFields(FIELDS) implements Device {
 
   #leave(byte: number): void {
     if (this.#looping) this.#put(byte, 0);
-    else this.#context.output.serial(this.#place.index, byte);
+    else this.#context.output.serial(this.#line.index, byte);
   }
 
   // -------------------------------------------------------------------------------------------------------------
@@ -402,6 +402,6 @@ export class Uart extends withFields(FIELDS) implements Device {
   }
 }
 
-export const uarts: readonly DeviceEntry[] = uartPlaces.map((place) => ({
-  create: (context, { serialTiming }) => new Uart(context, place, serialTiming ?? 'instant'),
+export const uarts: readonly DeviceEntry[] = uartLines.map((line) => ({
+  create: (context, { serialTiming }) => new Uart(context, line, serialTiming ?? 'instant'),
 }));

@@ -1,7 +1,7 @@
 /**
- * Lockstep: one log on several engines in one process. Each witness has a machine of its own; all run to the end of the
- * next interval, and then state, tick, reason and everything that passed their doors must be the same (law 3). The
- * first witness is the reference and keeps a snapshot of the last moment at which all agreed; narrow.ts goes on from
+ * Lockstep: one log on several engines in one process. Each contestant has a machine of its own; all run to the end of
+ * the next interval, and then state, tick, reason and everything that passed their doors must be the same (law 3). The
+ * first contestant is the reference and keeps a snapshot of the last moment at which all agreed; narrow.ts goes on from
  * there. Also compared: the state hashes that the log itself holds. No I/O: the host calls `advance` until it is over.
  */
 import type { Engine } from '../machine/engine.ts';
@@ -11,10 +11,10 @@ import { CHECK_KIND } from '../log/events.ts';
 import type { LogReader } from '../log/log.ts';
 import { INTERVAL_TICKS_DEFAULT } from '../session/defaults.ts';
 import { checkManifest, type EngineFactory, type Images, Session } from '../session/session.ts';
-import { inputsOf, type TickedInput, WitnessPort } from './witness-port.ts';
+import { inputsOf, type TickedInput, LockstepPort } from './lockstep-port.ts';
 
-export interface Witness {
-  /** As people call the engine; unique among the witnesses. */
+export interface Contestant {
+  /** As people call the engine; unique among the contestants. */
   readonly name: string;
   /** The tier decisions in effect, in words: thresholds, slices, evictions. Empty when there are none. */
   readonly policy: string;
@@ -30,7 +30,7 @@ export interface Witness {
 export interface LockstepSetup {
   readonly log: LogReader;
   readonly images: Images;
-  readonly witnesses: readonly Witness[];
+  readonly contestants: readonly Contestant[];
   readonly intervalTicks?: number;
 }
 
@@ -46,21 +46,21 @@ export interface Outcome {
   readonly failure: string | null;
 }
 
-/** One witness with its machine. */
+/** One contestant with its machine. */
 export class Runner {
-  readonly witness: Witness;
+  readonly contestant: Contestant;
   readonly session: Session;
-  readonly port: WitnessPort;
+  readonly port: LockstepPort;
   readonly store: PageStore;
 
-  constructor(witness: Witness, log: LogReader, images: Images, inputs: readonly TickedInput[], endTick: number) {
-    this.witness = witness;
-    this.port = new WitnessPort(inputs, endTick);
+  constructor(contestant: Contestant, log: LogReader, images: Images, inputs: readonly TickedInput[], endTick: number) {
+    this.contestant = contestant;
+    this.port = new LockstepPort(inputs, endTick);
     const { port } = this;
     let session: Session | null = null;
     const output = port.output(() => (session === null ? 0 : session.machine.cpu.now()));
     const manifest = log.header.machine;
-    session = new Session({ manifest, images, makeEngine: witness.makeEngine, port, output });
+    session = new Session({ manifest, images, makeEngine: contestant.makeEngine, port, output });
     this.session = session;
     this.store = new PageStore(session.machine);
   }
@@ -121,7 +121,7 @@ export type LockstepStep =
       readonly kind: 'different';
       readonly agreedTick: number;
       readonly tick: number;
-      /** By witness. */
+      /** By contestant. */
       readonly outcomes: readonly Outcome[];
     };
 
@@ -143,22 +143,22 @@ export class Lockstep {
 
   /** Throws `SessionError` for a log of another machine, `LogError` for a damaged one. */
   constructor(setup: LockstepSetup) {
-    const { log, images, witnesses } = setup;
+    const { log, images, contestants } = setup;
     checkManifest(log.header.machine);
     this.log = log;
     this.images = images;
     this.inputs = inputsOf(log);
     this.intervalTicks = setup.intervalTicks ?? INTERVAL_TICKS_DEFAULT;
     this.endTick = log.lastTick;
-    this.runners = witnesses.map((witness) => this.createRunner(witness));
+    this.runners = contestants.map((contestant) => this.createRunner(contestant));
     this.logged = stateHashesOf(log);
     const [reference] = this.runners;
     reference.port.onStateHash = (tick, root) => this.compareWithLog(tick, root);
     this.agreed = reference.store.take();
   }
 
-  createRunner(witness: Witness): Runner {
-    return new Runner(witness, this.log, this.images, this.inputs, this.endTick);
+  createRunner(contestant: Contestant): Runner {
+    return new Runner(contestant, this.log, this.images, this.inputs, this.endTick);
   }
 
   private compareWithLog(tick: number, actual: string): void {

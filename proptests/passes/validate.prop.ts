@@ -1,6 +1,6 @@
 /**
- * `verify` refuses what it must: a value of another type in the place of each operand of each operation, and one breach
- * of every other rule. Modes and words of the CPU block survive their names.
+ * `validate` refuses what it must: a value of another type in the place of each operand of each operation, and one
+ * breach of every other rule. Modes and words of the CPU block survive their names.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -8,7 +8,7 @@ import { CR0, MODE_FLAT_CODE, PLACED, XMM } from '../../src/core/state/layout.ts
 import { type Block, type IrFunction, type Op, TYPES, usesOf, withUses } from '../../tiers/ir/ir.ts';
 import { modeOf, modeText, wordIndex, wordName } from '../../tiers/ir/names.ts';
 import { IrTextError, parse, print } from '../../tiers/ir/text.ts';
-import { verify } from '../../tiers/ir/verify.ts';
+import { validate } from '../../tiers/ir/validate.ts';
 import { assertEachJudged } from '../support/judged.ts';
 
 /** A function of one block; `lines` are its instructions, numbered and placed here: `ADD` begins one. */
@@ -108,7 +108,7 @@ const KINDS: Readonly<Record<Op['op'], true>> = {
 
 test('each operand of each operation takes its type and no other', () => {
   const fn = functionOf(EVERYTHING, 'branch v0 0 99');
-  verify(fn);
+  validate(fn);
   assert.deepEqual(parse(print(fn)), fn);
   const [block] = fn.blocks;
   const types = new Map(block.ops.flatMap((op) => ('to' in op ? [[op.to, op.type] as const] : [])));
@@ -124,7 +124,7 @@ test('each operand of each operation takes its type and no other', () => {
         if (type === types.get(temp)) continue;
         const wrong = withUses(op, (used) => (used === temp ? value : used));
         assert.throws(
-          () => verify(replaced(fn, at, wrong)),
+          () => validate(replaced(fn, at, wrong)),
           new RegExp(`${op.op} takes ${types.get(temp)}, and v${value} is ${type}`),
           print(replaced(fn, at, wrong)),
         );
@@ -135,7 +135,7 @@ test('each operand of each operation takes its type and no other', () => {
     for (const type of TYPES) {
       if (type === op.type || (op.op === 'const' && type === 'i64')) continue;
       assert.throws(
-        () => verify(replaced(fn, at, { ...op, type: type as never })),
+        () => validate(replaced(fn, at, { ...op, type: type as never })),
         new RegExp(`${op.op} gives no ${type}|takes`),
       );
       judged.set(`${op.op} gives`, (judged.get(`${op.op} gives`) ?? 0) + 1);
@@ -144,7 +144,7 @@ test('each operand of each operation takes its type and no other', () => {
   const reading = block.ops.filter((op) => usesOf(op).length > 0).map(({ op }) => op);
   assertEachJudged(judged, reading, TYPES.length - 1);
   const wrongExit: Block = { ...block, exit: { exit: 'indirect', target: 4 } };
-  assert.throws(() => verify({ ...fn, blocks: [wrongExit] }), /indirect takes i32, and v4 is v128/);
+  assert.throws(() => validate({ ...fn, blocks: [wrongExit] }), /indirect takes i32, and v4 is v128/);
 });
 
 const BREACHES: readonly (readonly [what: string, lines: string, complaint: RegExp])[] = [
@@ -219,7 +219,7 @@ for (const [what, lines, complaint] of BREACHES) {
   test(`refused: ${what}`, () => {
     const fn = functionOf(lines);
     assert.deepEqual(parse(print(fn)), fn);
-    assert.throws(() => verify(fn), complaint);
+    assert.throws(() => validate(fn), complaint);
   });
 }
 
@@ -230,11 +230,11 @@ test('refused: numbers out of range, places and counts that do not fit', () => {
   const at = (kind: Op['op']): number => block.ops.findIndex(({ op }) => op === kind);
   const refuse = (kind: Op['op'], changes: Record<string, unknown>, complaint: RegExp): void => {
     const op = { ...block.ops[at(kind)], ...changes } as Op;
-    assert.throws(() => verify(replaced(fn, at(kind), op)), complaint);
+    assert.throws(() => validate(replaced(fn, at(kind), op)), complaint);
   };
   const peeked = block.ops.findIndex((op) => op.op === 'peek' && op.type === 'i64');
   const crossing = { ...block.ops[peeked], index: XMM + 3 } as Op;
-  assert.throws(() => verify(replaced(fn, peeked, crossing)), /2 words at \d+ are no unit/);
+  assert.throws(() => validate(replaced(fn, peeked, crossing)), /2 words at \d+ are no unit/);
   refuse('insn', { row: 2000 }, /insn with row 2000/);
   refuse('insn', { index: 1 }, /it has number 1/);
   refuse('insn', { delta: 1 }, /it is at 1, not 0/);
@@ -249,11 +249,11 @@ test('refused: numbers out of range, places and counts that do not fit', () => {
   refuse('handler', { writes: 256 }, /handler with registers 256/);
   refuse('attempt', { to: undefined, how: 'addF32' }, /attempt addF32 gives nothing/);
   const other = (changes: Partial<Block>): IrFunction => ({ ...fn, blocks: [{ ...block, ...changes }] });
-  assert.throws(() => verify(other({ count: 3 })), /it is the last, and there should be 3/);
-  assert.throws(() => verify(other({ temps: 20 })), /v20 is beyond the number of values/);
-  assert.throws(() => verify(other({ delta: 1 })), /the entry block is not at delta 0/);
-  assert.throws(() => verify({ ...fn, blocks: [block, block] }), /two blocks at delta 0/);
-  assert.throws(() => verify(functionOf('ADD\n v0: i32 = get eax', 'leave')), /exit leave does not fit/);
+  assert.throws(() => validate(other({ count: 3 })), /it is the last, and there should be 3/);
+  assert.throws(() => validate(other({ temps: 20 })), /v20 is beyond the number of values/);
+  assert.throws(() => validate(other({ delta: 1 })), /the entry block is not at delta 0/);
+  assert.throws(() => validate({ ...fn, blocks: [block, block] }), /two blocks at delta 0/);
+  assert.throws(() => validate(functionOf('ADD\n v0: i32 = get eax', 'leave')), /exit leave does not fit/);
 });
 
 test('text that is no IR is named by its line', () => {

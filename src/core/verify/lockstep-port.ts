@@ -31,7 +31,7 @@ export function inputsOf(log: LogReader): TickedInput[] {
 /** Mixed in for a byte on serial line n: SERIAL_MARK + n. No kind of check has these numbers. */
 const SERIAL_MARK = 1000;
 
-export class WitnessPort implements Inputs, Lifecycle, Checks {
+export class LockstepPort implements Inputs, Lifecycle, Checks {
   readonly checks: Checks = this;
   readonly deliveries = null;
   readonly divergence = null;

@@ -109,7 +109,7 @@ interface Rights {
 const seesFlags = (op: Op): boolean =>
   canGoSlow(op) || op.op === 'handler' || op.op === 'condition' || op.op === 'carry' || op.op === 'flags';
 
-class BlockVerifier {
+class BlockValidator {
   private readonly block: Block;
   private readonly types: (Type | undefined)[];
   private index = -1;
@@ -323,12 +323,12 @@ class BlockVerifier {
 }
 
 /** Throws Error naming block, instruction and violation. */
-export function verify(fn: IrFunction): void {
+export function validate(fn: IrFunction): void {
   const deltas = new Set<number>();
   if (fn.blocks.length === 0 || fn.blocks[0].delta !== 0) throw new Error('the entry block is not at delta 0');
   for (const block of fn.blocks) {
     if (deltas.has(block.delta)) throw new Error(`two blocks at delta ${block.delta}`);
     deltas.add(block.delta);
-    new BlockVerifier(block).run();
+    new BlockValidator(block).run();
   }
 }

@@ -2,20 +2,20 @@
 // at first sight, with random tier policies for schedules, and, for a suspect that compiles, what the passes have to do
 // with a difference. The tiers are loaded only when an engine that compiles is named.
 
-import { type FirstDifference, type InstructionPlace, showsDifference } from './core/verify/narrow.ts';
+import { type FirstDifference, type InstructionAt, showsDifference } from './core/verify/narrow.ts';
 import { ScheduledEngine, scheduleNumber, scheduleOf, scheduleToText } from './core/verify/schedule.ts';
-import type { Lockstep, Witness } from './core/verify/verify.ts';
+import type { Lockstep, Contestant } from './core/verify/lockstep.ts';
 import { parseTierPolicy, TIERED_POLICY } from '../tiers/policy.ts';
 import { backendLoaderOf, baseName, loadEngine, policyOf, traitsOf } from './engines.ts';
 
-/** Witnesses by name of engine, `name` or `name:policy`. Throws EngineError for a name or a policy that is none. */
-export async function loadWitnesses(names: readonly string[]): Promise<Witness[]> {
-  const witnesses: Witness[] = [];
-  for (const name of names) witnesses.push(await loadWitness(name));
-  return witnesses;
+/** Contestants by name of engine, `name` or `name:policy`. Throws EngineError for a name or a policy that is none. */
+export async function loadContestants(names: readonly string[]): Promise<Contestant[]> {
+  const contestants: Contestant[] = [];
+  for (const name of names) contestants.push(await loadContestant(name));
+  return contestants;
 }
 
-async function loadWitness(name: string): Promise<Witness> {
+async function loadContestant(name: string): Promise<Contestant> {
   const makeEngine = await loadEngine(name);
   const usual = policyOf(name);
   if (usual === undefined) return { name, policy: '', makeEngine };
@@ -59,19 +59,19 @@ function randomPolicy(seed: number, index: number): string {
 }
 
 /**
- * A witness under schedule `index` of a seed, for a run of `runTicks`. Between disturbed windows an engine that
+ * A contestant under schedule `index` of a seed, for a run of `runTicks`. Between disturbed windows an engine that
  * compiles has its usual policy: with a random one a long run would take hours, and its functions meet the disturbance
  * then.
  */
-export async function scheduledWitness(
-  witness: Witness,
+export async function scheduledContestant(
+  contestant: Contestant,
   seed: number,
   index: number,
   runTicks: number,
-): Promise<Witness> {
+): Promise<Contestant> {
   const schedule = scheduleOf(seed, index, runTicks);
-  const base = baseName(witness.name);
-  const plain = traitsOf(base).compiles ? await loadWitness(`${base}:${randomPolicy(seed, index)}`) : witness;
+  const base = baseName(contestant.name);
+  const plain = traitsOf(base).compiles ? await loadContestant(`${base}:${randomPolicy(seed, index)}`) : contestant;
   const text = scheduleToText(schedule);
   const { CompilingEngine } = await import('../tiers/tiering.ts');
   return {
@@ -101,7 +101,7 @@ export async function explainSuspect(lockstep: Lockstep, found: FirstDifference)
     import('../tiers/explain.ts'),
   ]);
   // The suspect's own passes and backend, where they can be had: a build may have others.
-  const engine = lockstep.runners.find(({ witness }) => witness.name === found.suspect)?.engine;
+  const engine = lockstep.runners.find(({ contestant }) => contestant.name === found.suspect)?.engine;
   const passes = engine instanceof CompilingEngine && engine.passes.length > 0 ? engine.passes : PASSES;
   const makeBackend = engine instanceof CompilingEngine ? engine.makeBackend : await loadBackend();
   const policy = { ...usual, threshold: 1, delay: 0, ramp: 0, instructions: 300 };
@@ -131,7 +131,7 @@ export async function explainSuspect(lockstep: Lockstep, found: FirstDifference)
 }
 
 /** Bytes of the piece as far as they lie one behind the other. */
-function bytesOf(piece: readonly InstructionPlace[]): Uint8Array {
+function bytesOf(piece: readonly InstructionAt[]): Uint8Array {
   const bytes: number[] = [];
   let next = piece[0].linear;
   for (const place of piece) {
