@@ -12,7 +12,7 @@ import { encodeHeader, type LogHeader } from '../../src/core/log/manifest.ts';
 import { isQuirk, QUIRKS, quirksOfFormat } from '../../src/core/log/quirks.ts';
 import { goldenFolder, goldenLogs } from '../replay/golden.ts';
 import { RAM_BASE } from '../../src/core/state/layout.ts';
-import { record, replay } from '../../src/library.ts';
+import { type Machine, record, replay } from '../../src/library.ts';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -98,4 +98,20 @@ test('every quirk of a format has words, and a quirk that nobody knows is refuse
     2,
   );
   await assert.rejects(() => replay(unknown, settings), /needs the behaviour "constructor".*newer version/);
+});
+
+test('power-on is at tick 0: chips that count begin there, which those of old logs did not', async () => {
+  for (const quirks of [[], ['late-power-on']]) {
+    const { log } = await record({ ...settings, hashEveryTicks: 0 });
+    const named = withHeader(log, (header) => ({ ...header, machine: { ...header.machine, quirks } }), 2);
+    let cycles: boolean[] = [];
+    const look = ({ board }: Machine): void => {
+      const states = new Map(board.save());
+      // Cycles that a run of one instruction cannot have reached.
+      const isFarOff = (part: string): boolean => /\d{10}/.test(JSON.stringify(states.get(part)));
+      cycles = [isFarOff('pit'), isFarOff('rtc')];
+    };
+    await replay(named, { ...settings, inspect: { everyTicks: 1, look } });
+    assert.deepEqual(cycles, quirks.length === 0 ? [false, false] : [true, true]);
+  }
 });

@@ -10,6 +10,7 @@ export const QUIRKS = {
   'bare-hand-over':
     'a kernel started without firmware finds every interrupt line masked, no interrupt vectors and the local APIC off',
   'exact-pi': 'FSIN, FCOS, FSINCOS and FPTAN reduce their argument by the true value of pi',
+  'late-power-on': 'timers that nobody has programmed stand still, and the clock of the CMOS counts from its first use',
   'latching-8259': 'an interrupt controller that nobody has programmed keeps requests and passes them on',
   'open-lint-reset': 'the local APIC passes interrupts of the 8259 on from its reset, though it is off',
   'unmasked-nmi': 'an NMI from outside is taken whatever bit 7 of port 70h says',
@@ -21,6 +22,7 @@ export type QuirkName = keyof typeof QUIRKS;
 const FORMAT_1: readonly QuirkName[] = [
   'bare-hand-over',
   'exact-pi',
+  'late-power-on',
   'latching-8259',
   'open-lint-reset',
   'unmasked-nmi',

@@ -6,6 +6,7 @@
 import { VECTOR_DB, VECTOR_GP } from '../base/vectors.ts';
 import type { DeviceState, OutputPort } from '../board/device.ts';
 import type { InputEvent, StateHash } from '../log/events.ts';
+import type { QuirkName } from '../log/quirks.ts';
 import type { InputPort } from './door.ts';
 import type { Engine } from './engine.ts';
 import { AddressSpace } from '../memory/address-space.ts';
@@ -164,6 +165,8 @@ export class Machine {
     const cpu = new Cpu(this.space);
     this.cpu = cpu;
     this.clock = new TickClock(() => cpu.now(), options.nsPerTick, options.epochSeconds);
+    // Power-on is at tick 0: chips that count begin there.
+    if (options.quirks?.includes('late-power-on' satisfies QuirkName) !== true) this.settle(0);
     this.board = this.createBoard();
     this.errorPins = new BoardErrorPins(cpu, this.board.errorLine);
     cpu.ferr = this.errorPins;
