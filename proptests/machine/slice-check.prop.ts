@@ -35,6 +35,7 @@ function loopingMachine(meddle: (cpu: Cpu) => void): Machine {
     },
   );
   const { cpu } = machine;
+  machine.board.ports.write(0x43, 1, 0x30); // the timer waits for a count: nothing cuts a slice short
   machine.space.writeBytes(CODE, Uint8Array.of(0x90, 0x90, 0xeb, 0xfc)); // NOP; NOP; JMP $−2
   resetCpu(cpu);
   setRealSegment(cpu, CS, 0);
