@@ -1,6 +1,7 @@
 // The contract of the project: one row per instruction, numbered. The decoder, the assembler, the interpreter, the
 // lifters, the generators and the coverage report are all checked against or derived from this list. Row numbers are
 // what R_META holds; they follow the order of the lists, are not stored in logs and may change between versions.
+import { AC, AF, CF, DF, ID, IF, IOPL, NT, OF, PF, RF, SF, TF, VIF, VIP, VM, ZF } from '../state/layout.ts';
 import type { LiftedBy, Row } from './row.ts';
 import { INTEGER_ROWS } from './rows-integer.ts';
 import { SIMD_ROWS } from './rows-simd.ts';
@@ -30,21 +31,8 @@ export function rowOf(op: number): Row<OpName> {
 
 /** Bits of EFLAGS by the letter that rows use. */
 const FLAG_LETTERS: Readonly<Record<string, number>> = {
-  C: 0x1,
-  P: 0x4,
-  A: 0x10,
-  Z: 0x40,
-  S: 0x80,
-  T: 0x100,
-  I: 0x200,
-  D: 0x400,
-  O: 0x800,
-  L: 0x3000, // IOPL
-  N: 0x4000, // NT
-  R: 0x10000, // RF
-  V: 0x20000, // VM
-  K: 0x40000, // AC
-  F: 0x380000, // VIF VIP ID
+  ...{ C: CF, P: PF, A: AF, Z: ZF, S: SF, T: TF, I: IF, D: DF, O: OF },
+  ...{ L: IOPL, N: NT, R: RF, V: VM, K: AC, F: VIF | VIP | ID },
 };
 
 /** EFLAGS mask of a row's letters. */

@@ -5,34 +5,12 @@
  * gives 0 where nothing is mapped. Arithmetic is unsigned modulo 2^32; `s<`, `s>` compare as signed numbers.
  * Operators bind as in C. Evaluation touches nothing.
  */
+import { FLAG_NAMES } from '../state/flag-names.ts';
 import { REGISTERS_16, REGISTERS_32, REGISTERS_8, STATE_SEGMENTS } from '../base/names.ts';
 import { peekNumber } from '../memory/peek.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { getFlags } from '../state/flags.ts';
-import {
-  AC,
-  AF,
-  CF,
-  CR0,
-  CR2,
-  CR3,
-  CR4,
-  CS,
-  DF,
-  EFER,
-  EIP,
-  IF,
-  NT,
-  OF,
-  PF,
-  SEG_BASE,
-  SEG_LIMIT,
-  SEG_SELECTOR,
-  SF,
-  TF,
-  VM,
-  ZF,
-} from '../state/layout.ts';
+import { CR0, CR2, CR3, CR4, CS, EFER, EIP, SEG_BASE, SEG_LIMIT, SEG_SELECTOR } from '../state/layout.ts';
 
 export type Evaluator = (cpu: Cpu) => number;
 /** Value of a symbol, or undefined. */
@@ -45,10 +23,6 @@ export class ExpressionError extends Error {
 const numberOf = (names: readonly string[], name: string): number => names.indexOf(name);
 
 const CONTROL: Readonly<Record<string, number>> = { eip: EIP, cr0: CR0, cr2: CR2, cr3: CR3, cr4: CR4, efer: EFER };
-const FLAG_BITS: Readonly<Record<string, number>> = {
-  ...{ cf: CF, pf: PF, af: AF, zf: ZF, sf: SF, tf: TF, if: IF, df: DF, of: OF, nt: NT, vm: VM, ac: AC },
-};
-
 /** How to read a register, or null when there is none of that name. */
 export function registerReader(name: string): Evaluator | null {
   const lower = name.toLowerCase();
@@ -65,7 +39,7 @@ export function registerReader(name: string): Evaluator | null {
   }
   if (Object.hasOwn(CONTROL, lower)) return (cpu) => cpu.m32[CONTROL[lower]] >>> 0;
   if (lower === 'eflags') return (cpu) => getFlags(cpu) >>> 0;
-  if (Object.hasOwn(FLAG_BITS, lower)) return (cpu) => ((getFlags(cpu) & FLAG_BITS[lower]) === 0 ? 0 : 1);
+  if (Object.hasOwn(FLAG_NAMES, lower)) return (cpu) => ((getFlags(cpu) & FLAG_NAMES[lower]) === 0 ? 0 : 1);
   if (lower === 'cpl') return (cpu) => cpu.m32[SEG_SELECTOR + CS] & 3;
   if (lower === 'tick') return (cpu) => cpu.now();
   return null;

@@ -1,6 +1,7 @@
 // What a debugger shows of a machine at rest, as text and as plain data: registers, memory, stack, instructions,
 // devices, page translations. Reads through memory/peek.ts only, so that looking changes nothing.
 
+import { FLAG_NAMES } from '../../core/state/flag-names.ts';
 import { INSTRUCTION_BYTES_MAX } from '../../core/isa/record.ts';
 import { PAGE_BYTES } from '../../core/base/pages.ts';
 import { REGISTERS_32, SEGMENTS } from '../../core/base/names.ts';
@@ -29,24 +30,6 @@ import type { SymbolTable } from './symbols.ts';
 export const hex8 = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
 const hex4 = (value: number): string => (value & 0xffff).toString(16).padStart(4, '0');
 
-const FLAG_LETTERS: readonly (readonly [bit: number, name: string])[] = [
-  ...([
-    [0, 'cf'],
-    [2, 'pf'],
-    [4, 'af'],
-    [6, 'zf'],
-    [7, 'sf'],
-    [8, 'tf'],
-    [9, 'if'],
-    [10, 'df'],
-    [11, 'of'],
-    [14, 'nt'],
-    [16, 'rf'],
-    [17, 'vm'],
-    [18, 'ac'],
-  ] as const),
-];
-
 /** Linear address of the next instruction. */
 export function linearEip(cpu: Cpu): number {
   return (cpu.m32[EIP] + cpu.m32[SEG_BASE + CS]) >>> 0;
@@ -68,8 +51,9 @@ export function registers(cpu: Cpu): Record<string, number> {
 }
 
 export function flagNames(eflags: number): string {
-  return FLAG_LETTERS.filter(([bit]) => (eflags & (1 << bit)) !== 0)
-    .map(([, name]) => name)
+  return Object.entries(FLAG_NAMES)
+    .filter(([, bit]) => (eflags & bit) !== 0)
+    .map(([name]) => name)
     .join(' ');
 }
 

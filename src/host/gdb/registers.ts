@@ -2,6 +2,7 @@
 // org.gnu.gdb.i386.core and .sse, and one of our own for segment bases and control registers. Values are little-endian
 // bytes. Read only: a recording does not change.
 
+import { FLAG_NAMES } from '../../core/state/flag-names.ts';
 import { REGISTERS_32 } from '../../core/base/names.ts';
 import { fullTagWord, physical } from '../../core/cpu/float/x87/registers.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
@@ -136,25 +137,11 @@ export function readRegister(cpu: Cpu, { bits, read }: Register): Uint8Array {
   return bytes;
 }
 
+/** Bit 1, which is always set, has no name; gdb shows it all the same. */
 const EFLAGS_FIELDS = [
-  ['CF', 0],
-  ['', 1],
-  ['PF', 2],
-  ['AF', 4],
-  ['ZF', 6],
-  ['SF', 7],
-  ['TF', 8],
-  ['IF', 9],
-  ['DF', 10],
-  ['OF', 11],
-  ['NT', 14],
-  ['RF', 16],
-  ['VM', 17],
-  ['AC', 18],
-  ['VIF', 19],
-  ['VIP', 20],
-  ['ID', 21],
-] as const;
+  ...Object.entries(FLAG_NAMES).map(([name, bit]) => [name.toUpperCase(), 31 - Math.clz32(bit)] as const),
+  ['', 1] as const,
+].sort(([, a], [, b]) => a - b);
 const MXCSR_FIELDS = [
   ['IE', 0],
   ['DE', 1],
