@@ -2,6 +2,7 @@
 // An engine is one entry of ENGINES, with what the host must know of it: nothing else asks for an engine's name.
 // Loads the tiers and nothing of the host.
 
+import { UsageError } from './core/base/usage-error.ts';
 import type { EngineFactory } from './core/session/session.ts';
 import {
   JS_POLICY,
@@ -14,7 +15,7 @@ import {
 import type { BackendFactory } from '../tiers/runtime/backend.ts';
 
 /** A name or a tier policy that no engine has; one sentence that says which there are. */
-export class EngineError extends Error {
+export class EngineError extends UsageError {
   override readonly name = 'EngineError';
 }
 

@@ -9,6 +9,7 @@
  */
 import { concatenate } from './core/base/bytes.ts';
 import { sha256, type Sha256 } from './core/base/sha256.ts';
+import { UsageError } from './core/base/usage-error.ts';
 import type { InputEvent, SerialInput } from './core/log/events.ts';
 import { SILENT_OUTPUT } from './core/board/silent.ts';
 import { findImages } from './core/log/find-images.ts';
@@ -29,7 +30,9 @@ import { LogPort } from './core/session/log-port.ts';
 import { RecordingPort } from './core/session/recording-port.ts';
 import { parseInputScript, ScriptPlayer } from './core/session/input-script.ts';
 import { RunLoop, SLICE_TICKS } from './core/session/run-loop.ts';
+import { TICK_LIMIT } from './core/base/defaults.ts';
 import { createReplay, Session } from './core/session/session.ts';
+import { StopOn } from './core/timeline/stop-on.ts';
 import type { EndReason, Images, SessionEnd } from './core/session/session.ts';
 import { CheckpointRecorder } from './core/timeline/stored-checkpoints.ts';
 import type { Disassemble } from './core/verify/verify-report.ts';
@@ -52,6 +55,7 @@ export { SessionError } from './core/session/session.ts';
 export type { SessionEnd } from './core/session/session.ts';
 export type { Machine } from './core/machine/machine.ts';
 export { BootError } from './core/machine/boot/boot-error.ts';
+export { UsageError } from './core/base/usage-error.ts';
 export type { GuestOptions, NamedImage } from './core/session/describe-machine.ts';
 export { DEFAULT_ENGINE, EngineError, engineNames } from './engines.ts';
 export type { Verified } from './verification.ts';
@@ -117,7 +121,7 @@ export async function createMachine(settings: MachineSettings): Promise<BootedMa
     get tick() {
       return session.tick;
     },
-    run: (untilTick) => session.advance(untilTick),
+    run: (untilTick) => session.advance(Math.min(untilTick, TICK_LIMIT)),
     push: (event, tick) => port.push(event, tick),
     hash: () => session.machine.hash().root,
   };
@@ -133,6 +137,8 @@ export interface RecordSettings extends MachineSettings {
   readonly script?: string;
   /** The run ends at this tick at the latest; default 2^32. */
   readonly maxTicks?: number;
+  /** The run ends by itself at the first of these, as --stop-on takes them: `serial:"BUG"`, `fault:14`, `reset`. */
+  readonly stopOn?: readonly string[];
   /** A checkpoint is stored in the log about every so many ticks. */
   readonly checkpointEveryTicks?: number;
 }
@@ -171,13 +177,17 @@ export async function record(settings: RecordSettings): Promise<Recording> {
   });
   const every = settings.checkpointEveryTicks;
   const recorder = every === undefined ? null : new CheckpointRecorder(writer, every);
-  session = new Session({ manifest, images, makeEngine, port, output: recorder?.listen(output) ?? output });
+  const stopOn = settings.stopOn === undefined ? null : new StopOn(settings.stopOn);
+  const heard = recorder?.listen(output) ?? output;
+  session = new Session({ manifest, images, makeEngine, port, output: stopOn?.listen(heard) ?? heard });
   recorder?.attach(session.machine);
+  stopOn?.attach(session.machine);
   const loop = new RunLoop({
     session,
     maxTick: settings.maxTicks ?? MAX_TICKS_DEFAULT,
     sliceTicks: Math.min(every ?? SLICE_TICKS, SLICE_TICKS),
     passed: () => recorder?.passed(),
+    ...(stopOn === null ? {} : { stopOn }),
   });
   const end = session.end(loop.run());
   return { ...end, log: concatenate(frames), manifest, serial: Uint8Array.from(serial) };
@@ -249,6 +259,8 @@ export async function verify(log: Uint8Array | LogReader, settings: VerifySettin
 
 function setupOf(settings: MachineSettings): MachineSetup {
   const { kernel, initrd, modules = [], bios } = settings.images;
+  for (const [name, data] of Object.entries({ kernel, initrd, bios })) checkBytes(`images.${name}`, data);
+  modules.forEach(({ data }, i) => checkBytes(`images.modules[${i}].data`, data));
   const boot: BootImages = {
     ...(kernel === undefined ? {} : { kernel: { name: 'kernel', data: kernel } }),
     ...(initrd === undefined ? {} : { initrd: { name: 'initrd', data: initrd } }),
@@ -256,6 +268,11 @@ function setupOf(settings: MachineSettings): MachineSetup {
     modules: modules.map((module) => ({ ...module, commandLine: module.commandLine ?? module.name })),
   };
   return describeMachine(boot, settings, settings.sha256 ?? sha256);
+}
+
+function checkBytes(name: string, data: unknown): void {
+  if (data === undefined || data instanceof Uint8Array) return;
+  throw new UsageError(`${name} wants the bytes of a file (a Uint8Array), not ${typeof data}: read the file first.`);
 }
 
 function imagesFor(log: LogReader, settings: HostSettings & { readonly images?: ImageBytes }): Images {

@@ -11,7 +11,12 @@ import { placeAcpi } from '../../src/core/machine/boot/acpi.ts';
 import { bootBios, checkBiosImage, mapBios } from '../../src/core/machine/boot/bios.ts';
 import { read32, write32 } from '../../src/core/machine/boot/bytes.ts';
 import { bootLinux, isLinuxImage } from '../../src/core/machine/boot/linux.ts';
-import { bootMultiboot, splitModuleList, type BootModule } from '../../src/core/machine/boot/multiboot.ts';
+import {
+  bootMultiboot,
+  findMultibootHeader,
+  splitModuleList,
+  type BootModule,
+} from '../../src/core/machine/boot/multiboot.ts';
 import { AddressSpace } from '../../src/core/memory/address-space.ts';
 import { Memory } from '../../src/core/memory/memory.ts';
 import { Cpu } from '../../src/core/state/cpu.ts';
@@ -266,12 +271,12 @@ const REFUSALS: [string, RegExp, () => BootImages][] = [
   ['long command line', /at most 2047/, () => ({ kernel: linuxImage(), commandLine: 'x'.repeat(2048) })],
   [
     'initrd too large',
-    /--memory \d+ or more/,
+    /give it \d+ MB of memory or more/,
     () => ({ kernel: linuxImage(), modules: [{ data: new Uint8Array(RAM), commandLine: '' }] }),
   ],
   [
     'module too large',
-    /--memory \d+ or more/,
+    /give it \d+ MB of memory or more/,
     () => ({ kernel: multibootFlat(), modules: [{ data: new Uint8Array(RAM), commandLine: '' }] }),
   ],
 ];
@@ -285,13 +290,34 @@ for (const [name, message, make] of REFUSALS) {
   });
 }
 
+test('what no machine can hold is not advised, and no address wraps', () => {
+  const kernel = multibootFlat();
+  // Loaded at the end of 32 bits, with more behind it.
+  const header = findMultibootHeader(kernel);
+  for (const [field, value] of [
+    [12, 0xffffff00 + header],
+    [16, 0xffffff00],
+    [20, 0],
+    [24, 0],
+    [28, 0xffffff00],
+  ])
+    write32(kernel, header + field, value);
+  assert.throws(
+    () => boot({ kernel }),
+    (error) =>
+      error instanceof BootError &&
+      error.memoryMegabytes === null &&
+      /needs memory up to 0x1[0-9a-f]{8}, more than the 2032 MB that a machine here can have\.$/.test(error.message),
+  );
+});
+
 test('a kernel that does not fit says how much memory it needs, and that is enough', () => {
   const kernel = linuxImage();
   write32(kernel, 0x260, 0x300000);
   const small = newMachine(3 << 20);
   assert.throws(
     () => boot({ kernel }, small),
-    (error) => error instanceof BootError && /--memory 4 /.test(error.message),
+    (error) => error instanceof BootError && error.memoryMegabytes === 4 && /give it 4 MB/.test(error.message),
   );
   boot({ kernel }, newMachine(4 << 20));
 });

@@ -7,7 +7,7 @@
  * vectors for committing (harvest.ts). Without a witness it says why and ends with status 2.
  */
 import { scriptArguments } from '../../../src/host/cli/script-arguments.ts';
-import { UsageError } from '../../../src/host/node/errors.ts';
+import { UsageError } from '../../../src/core/base/usage-error.ts';
 import { DEFAULT_ENGINE, EngineError, loadEngine } from '../../../src/engines.ts';
 import { coverage } from './coverage.ts';
 import { Emulated } from './emulated.ts';

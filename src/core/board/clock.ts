@@ -35,10 +35,12 @@ class TickTimer implements Timer {
   }
 
   arm(tick: number): void {
-    if (!Number.isSafeInteger(tick) && tick !== Infinity) throw new Error(`timer ${this.id}: ${tick} is no tick`);
+    if (!Number.isInteger(tick) && tick !== Infinity) throw new Error(`timer ${this.id}: ${tick} is no tick`);
+    // No run comes that far.
+    const dueTick = tick > Number.MAX_SAFE_INTEGER ? Infinity : tick;
     const before = this.dueTick;
-    this.dueTick = tick;
-    this.#clock.moved(before, tick);
+    this.dueTick = dueTick;
+    if (before !== dueTick) this.#clock.moved(before, dueTick);
   }
 
   disarm(): void {

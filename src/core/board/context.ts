@@ -190,8 +190,8 @@ export interface DeviceContext {
   /** The device takes host inputs of that kind. Every taker gets each of them, in order of creation. */
   input<K extends InputKind>(kind: K, take: (event: InputOf<K>) => void): void;
   nmi(): void;
-  /** Ask for a machine reset after this instruction. */
-  requestReset(): void;
+  /** Ask for a machine reset after this instruction; who asks, as in "port 92h", is for people. */
+  requestReset(by: string): void;
   setA20(enabled: boolean): void;
 }
 

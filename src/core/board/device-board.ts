@@ -143,7 +143,7 @@ export class DeviceBoard implements Board {
       image: (role) => findImage(options, role),
       input: (kind, take) => this.#take(kind, take),
       nmi: () => context.nmi(),
-      requestReset: () => context.requestReset(),
+      requestReset: (by) => context.requestReset(by),
       setA20: (enabled) => {
         context.setA20(enabled);
         this.#checks.a20(clock.now(), enabled);

@@ -184,7 +184,7 @@ export class LogBoard implements Board {
   private deliver(event: Delivery): void {
     const { context } = this;
     if (event.kind === 'a20') context.setA20(event.enabled);
-    else if (event.kind === 'guest-reset') context.requestReset();
+    else if (event.kind === 'guest-reset') context.requestReset('what the log says');
     else if (event.kind === 'map') context.space.follow(event, this.everywhere);
     else if (event.kind === 'reveal') context.space.putBulkPage(event.memoryPage, event.bytes);
     else if (event.kind === 'dma-write') {
@@ -209,7 +209,7 @@ export class LogBoard implements Board {
     if (event.kind === 'nmi') {
       if (!this.nmiMask.isNmiMasked || this.options.quirks?.includes('unmasked-nmi' satisfies QuirkName) === true)
         this.context.nmi();
-    } else if (event.kind === 'reset' && !this.options.reboot) this.context.requestReset();
+    } else if (event.kind === 'reset' && !this.options.reboot) this.context.requestReset('an input');
     // Of a machine that starts again the log has the reset itself.
   }
 

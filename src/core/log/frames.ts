@@ -105,7 +105,8 @@ export function encodeFrame(kind: number, flags: number, seq: number, firstTick:
 
 /** A frame that `readFrame` accepted, in another place of a log: all as it was but its number. Damage stays damage. */
 export function renumberFrame(file: Uint8Array, frame: FrameInfo, seq: number): Uint8Array {
-  const bytes = file.slice(frame.offset, frame.offset + FRAME_HEADER_BYTES + frame.payloadBytes);
+  // Not slice(): of a buffer of Node that is no copy.
+  const bytes = new Uint8Array(file.subarray(frame.offset, frame.offset + FRAME_HEADER_BYTES + frame.payloadBytes));
   const view = new DataView(bytes.buffer);
   view.setUint32(8, seq, true);
   view.setUint32(28, crc32c(bytes, 0, 28), true);

@@ -9,24 +9,37 @@ import { FRAME_KIND, readPayload } from './frames.ts';
 import { hashBytesHex } from '../base/hash.ts';
 import type { LogReader, LogWriter } from './log.ts';
 import { LogError, malformed } from './log-error.ts';
+import type { Packed } from './payload.ts';
 
 /** One MiB: frames are the unit that is held in memory while compressing. */
 const PAGES_PER_FRAME = 256;
 
-/** Where image frames go: a writer of a log, or whoever makes one anew. */
-export type ImageWriter = Pick<LogWriter, 'writeFrame'>;
+export interface ImageFrame {
+  readonly kind: typeof FRAME_KIND.imagePages | typeof FRAME_KIND.imageMap;
+  readonly payload: Packed;
+  /** Of all images, how much is in this frame and those before it. */
+  readonly doneBytes: number;
+}
 
 /** Appends the images, in the order of the manifest. Call it right after the writer was made. */
-export function embedImages(writer: ImageWriter, images: readonly Uint8Array[]): void {
+export function embedImages(writer: LogWriter, images: readonly Uint8Array[]): void {
+  for (const { kind, payload } of imageFrames(images)) writer.writeFrame(kind, 0, 0, payload);
+}
+
+/** The frames of the images, in the order of the manifest. */
+export function* imageFrames(images: readonly Uint8Array[]): Generator<ImageFrame> {
   /** Pages by digest: numbers in the log. */
   const known = new Map<string, number[]>();
   const unique: Uint8Array[] = [];
   let written = 0;
-  const flush = (): void => {
-    const block = new Uint8Array((unique.length - written) * PAGE_BYTES);
+  const pending = (): number => unique.length - written;
+  let before = 0;
+  const flush = (doneBytes: number): ImageFrame => {
+    const block = new Uint8Array(pending() * PAGE_BYTES);
     for (let i = written; i < unique.length; i++) block.set(unique[i], (i - written) * PAGE_BYTES);
-    if (block.length > 0) writer.writeFrame(FRAME_KIND.imagePages, 0, 0, [written, block]);
+    const payload = [written, block];
     written = unique.length;
+    return { kind: FRAME_KIND.imagePages, payload, doneBytes };
   };
   const pageNumber = (page: Uint8Array): number => {
     const digest = hashBytesHex(page);
@@ -35,10 +48,9 @@ export function embedImages(writer: ImageWriter, images: readonly Uint8Array[]):
     if (found !== undefined) return found;
     known.set(digest, [...candidates, unique.length]);
     unique.push(page);
-    if (unique.length - written === PAGES_PER_FRAME) flush();
     return unique.length - 1;
   };
-  images.forEach((image, index) => {
+  for (const [index, image] of images.entries()) {
     const runs: number[] = [];
     for (let at = 0; at < image.length; at += PAGE_BYTES) {
       let page = image.subarray(at, at + PAGE_BYTES);
@@ -48,13 +60,15 @@ export function embedImages(writer: ImageWriter, images: readonly Uint8Array[]):
         page = padded;
       }
       const number = pageNumber(page);
+      if (pending() === PAGES_PER_FRAME) yield flush(before + at);
       const last = runs.length - 2;
       if (last >= 0 && runs[last] + runs[last + 1] === number) runs[last + 1]++;
       else runs.push(number, 1);
     }
-    flush();
-    writer.writeFrame(FRAME_KIND.imageMap, 0, 0, [index, image.length, runs]);
-  });
+    before += image.length;
+    if (pending() > 0) yield flush(before);
+    yield { kind: FRAME_KIND.imageMap, payload: [index, image.length, runs], doneBytes: before };
+  }
 }
 
 /** True when the log carries this image of its manifest. */
@@ -69,7 +83,7 @@ export function readImage(log: LogReader, index: number, bytesMax = 2 ** 30): Ui
   if (map === null) {
     const name = record === undefined ? `image ${index}` : `${record.role} image ${record.name}`;
     const hash = record === undefined ? '' : ` with SHA-256 ${record.sha256}`;
-    throw new LogError('image', `The log does not hold the ${name}: give a file${hash}, or record with --embed.`);
+    throw new LogError('image', `The log does not hold the ${name}: give a file${hash}, or pack the log.`);
   }
   const { sizeBytes, runs, seq, offset } = map;
   if (record === undefined || record.sizeBytes !== sizeBytes) throw malformed('size of an image', seq, offset);

@@ -2,6 +2,7 @@
  * What a log holds, in numbers: for `reprise info`. Decodes every frame once, so it also shows that all of them can
  * be. Bytes are counted by kind of frame, not of event: events share columns and are compressed together.
  */
+import { runSteps } from '../base/steps.ts';
 import { FRAME_HEADER_BYTES, frameKindName } from './frames.ts';
 import { logEvents } from './log.ts';
 import type { LogEnd, LogReader } from './log.ts';
@@ -21,9 +22,19 @@ export interface LogSummary {
   readonly end: LogEnd | null;
   readonly truncated: boolean;
   readonly trailingBytes: number;
+  /** False: the events are only those at the beginning, because the counting was given up. */
+  readonly isWhole: boolean;
 }
 
 export function summarizeLog(log: LogReader): LogSummary {
+  return runSteps(summarySteps(log));
+}
+
+/** Events between two steps: some milliseconds. */
+const STEP_EVENTS = 1 << 14;
+
+/** The same in steps, each with the number of events so far: `next(true)` ends it there, with what it has. */
+export function* summarySteps(log: LogReader): Generator<number, LogSummary, true | undefined> {
   const frames = new Map<string, { kind: string; count: number; bytes: number }>();
   for (const frame of log.frames) {
     const kind = frameKindName(frame.kind) ?? `unknown ${frame.kind}`;
@@ -33,11 +44,17 @@ export function summarizeLog(log: LogReader): LogSummary {
     frames.set(kind, entry);
   }
   const events = new Map<string, { class: 'input' | 'check'; kind: string; count: number }>();
+  let number = 0;
+  let isWhole = true;
   for (const logged of logEvents(log)) {
     const { kind } = logged.event;
     const entry = events.get(kind);
     if (entry === undefined) events.set(kind, { class: logged.class, kind, count: 1 });
     else entry.count++;
+    if (++number % STEP_EVENTS === 0 && (yield number) === true) {
+      isWhole = false;
+      break;
+    }
   }
   return {
     profile: log.header.profile,
@@ -50,5 +67,6 @@ export function summarizeLog(log: LogReader): LogSummary {
     end: log.end,
     truncated: log.truncated,
     trailingBytes: log.trailingBytes,
+    isWhole,
   };
 }

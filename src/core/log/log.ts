@@ -46,6 +46,7 @@ import {
 } from './frames.ts';
 import type { FrameInfo } from './frames.ts';
 import { LogError, malformed } from './log-error.ts';
+import { runSteps } from '../base/steps.ts';
 import { decodeHeader, encodeHeader } from './manifest.ts';
 import type { LogHeader } from './manifest.ts';
 import type { Packed } from './payload.ts';
@@ -215,6 +216,11 @@ const KNOWN_KINDS: ReadonlySet<number> = new Set(Object.values(FRAME_KIND));
 
 /** Reads every frame header and verifies every checksum; payloads are decoded when they are asked for. */
 export function openLog(file: Uint8Array, options: OpenLogOptions = {}): LogReader {
+  return runSteps(openLogSteps(file, options));
+}
+
+/** The same in steps, each with the offset that is reached. */
+export function* openLogSteps(file: Uint8Array, options: OpenLogOptions = {}): Generator<number, LogReader> {
   if (file.length === 0) {
     throw new LogError(
       'empty',
@@ -238,6 +244,7 @@ export function openLog(file: Uint8Array, options: OpenLogOptions = {}): LogRead
       checkSequence(frame, hasEnded);
       if (frame.kind === FRAME_KIND.end) hasEnded = true;
       frames.push(frame);
+      yield offset;
     }
   } catch (error) {
     if (!(error instanceof LogError) || options.salvage !== true || frames.length === 0) throw error;

@@ -48,6 +48,7 @@ import { planBulk } from '../board/table.ts';
 import { TickClock } from '../board/clock.ts';
 import { applyEdit } from './edit.ts';
 import { BoardErrorPins } from './error-pins.ts';
+import { requestCause, type ResetCause, shutdownCause } from './reset-cause.ts';
 import { checkSlice, checkTick } from './slice-check.ts';
 import { StateHasher } from './state-hash.ts';
 
@@ -126,6 +127,8 @@ export class Machine {
   private bootAgain: () => void = () => {};
   private stopReason: StopReason | null = null;
   private resetRequested = false;
+  /** Who has asked for it. */
+  private requested: ResetCause | null = null;
   private readonly errorPins: BoardErrorPins;
   /** Value of the debug-exit write that stopped the run, or −1. */
   debugExitValue = -1;
@@ -147,6 +150,8 @@ export class Machine {
   /** Stop as soon as so many deliveries have come at the tick in hand; 0 = never. */
   stopAfterDeliveries = 0;
   watcher: DeliveryWatcher | null = null;
+  /** Told of each reset before it is done, for people. */
+  onReset: ((cause: ResetCause) => void) | null = null;
   /** The last run was broken off between the deliveries of a tick and its instruction, where nothing more may come. */
   private isInTick = false;
 
@@ -229,7 +234,8 @@ export class Machine {
         cpu.m32[NMI_PENDING] = 1;
         cpu.endSlice();
       },
-      requestReset: () => {
+      requestReset: (by) => {
+        this.requested = requestCause(cpu, by);
         this.resetRequested = true;
         cpu.endSlice();
       },
@@ -273,6 +279,8 @@ export class Machine {
   /** Reset line: CPU and devices, not RAM or time; then the loader starts the guest again. */
   private reset(): void {
     const { cpu } = this;
+    this.onReset?.(this.resetCause());
+    this.requested = null;
     this.watcher?.delivered('reset', -1);
     this.port.guestReset(this.tick);
     // Takes time, so that a guest that triple faults at its entry point cannot hold the loop at one tick.
@@ -286,6 +294,12 @@ export class Machine {
     this.bootAgain();
     updateMode(cpu);
     this.settle(tick);
+  }
+
+  /** Of the reset that is about to be done, or that has ended the run as `shutdown`. */
+  resetCause(): ResetCause {
+    const { cpu } = this;
+    return this.requested ?? (cpu.m32[SHUTDOWN] !== 0 ? shutdownCause(cpu) : requestCause(cpu, 'somebody'));
   }
 
   /** Between slices now() is the current tick. */
@@ -583,6 +597,7 @@ export class Machine {
   /** Inverse of saveLoop. */
   loadLoop(state: DeviceState): void {
     this.resetRequested = state.resetRequested === true;
+    this.requested = null;
     this.stalledFaults = Number(state.stalledFaults);
     this.stallTick = Number(state.stallTick);
     this.nextHashTick = state.nextHashTick === -1 ? Number.POSITIVE_INFINITY : Number(state.nextHashTick);

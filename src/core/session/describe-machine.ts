@@ -1,24 +1,24 @@
 /**
  * From what somebody wants to boot to the manifest that a log holds: the kind of kernel is recognised, what cannot be
  * is refused, and everything that the guest can notice gets its value. The only maker of manifests: the command line
- * and the library differ in where the bytes come from. Errors name the options of the command line, as the loaders' do.
+ * and the library differ in where the bytes come from. Errors name the parameters below.
  */
 import type { Sha256 } from '../base/sha256.ts';
 import type { ImageRecord, MachineManifest } from '../log/manifest.ts';
-import { BootError } from '../machine/boot/boot-error.ts';
+import { UsageError } from '../base/usage-error.ts';
+import { BootError, tooLarge } from '../machine/boot/boot-error.ts';
 import { isElf } from '../machine/boot/elf.ts';
 import { isLinuxImage } from '../machine/boot/linux.ts';
 import { findMultibootHeader } from '../machine/boot/multiboot.ts';
 import {
   HASH_EVERY_TICKS_DEFAULT,
+  isNsPerTick,
   MEMORY_MEGABYTES_DEFAULT,
   MEMORY_MEGABYTES_MAX,
   NS_PER_TICK_DEFAULT,
-} from './defaults.ts';
+  NS_PER_TICK_WANTED,
+} from '../base/defaults.ts';
 import { CPU_MODEL, deviceRecords, type Images } from './session.ts';
-
-/** The log holds powers of two between 1 / this and this. */
-const NS_PER_TICK_MAX = 2 ** 20;
 
 export interface NamedImage {
   /** File name without its directory, for people; multiboot guests see the kernel's. */
@@ -65,9 +65,14 @@ export interface MachineSetup {
   readonly images: Images;
 }
 
-/** Throws `BootError` for images that no loader takes and options that no machine has. */
+/** Throws `BootError` for images that no loader takes, `UsageError` for options that no machine has. */
 export function describeMachine(boot: BootImages, options: GuestOptions, sha256: Sha256): MachineSetup {
-  const memoryMegabytes = whole('memory', options.memoryMegabytes ?? MEMORY_MEGABYTES_DEFAULT, 1, MEMORY_MEGABYTES_MAX);
+  const memoryMegabytes = whole(
+    'memoryMegabytes',
+    options.memoryMegabytes ?? MEMORY_MEGABYTES_DEFAULT,
+    1,
+    MEMORY_MEGABYTES_MAX,
+  );
   const nsPerTick = options.nsPerTick ?? NS_PER_TICK_DEFAULT;
   checkNsPerTick(nsPerTick);
   const { method, commandLine, images, moduleOptions } = arrange(boot, options.append ?? '');
@@ -75,11 +80,11 @@ export function describeMachine(boot: BootImages, options: GuestOptions, sha256:
   const machine = {
     memoryMegabytes,
     nsPerTick,
-    epochSeconds: whole('epoch', options.epochSeconds ?? 0, Number.MIN_SAFE_INTEGER),
+    epochSeconds: whole('epochSeconds', options.epochSeconds ?? 0, Number.MIN_SAFE_INTEGER),
     options: {
       reboot: options.reboot ?? true,
-      'serial-timing': options.serialTiming ?? 'instant',
-      'hash-every': whole('hash-every', options.hashEveryTicks ?? HASH_EVERY_TICKS_DEFAULT),
+      'serial-timing': serialTimingOf(options.serialTiming ?? 'instant'),
+      'hash-every': whole('hashEveryTicks', options.hashEveryTicks ?? HASH_EVERY_TICKS_DEFAULT),
       ...moduleOptions,
     },
   };
@@ -114,21 +119,25 @@ function arrange({ kernel, initrd, modules = [], bios }: BootImages, append: str
   const images = new Map<string, NamedImage>();
   if (bios !== undefined) {
     if (kernel !== undefined || initrd !== undefined || modules.length > 0 || append !== '') {
-      throw new BootError('a firmware boots without a kernel, its images and its command line: give one or the other.');
+      throw new UsageError(
+        'A firmware boots without a kernel, its images and its command line: give one or the other.',
+      );
     }
     return { method: 'bios', commandLine: '', images: images.set('bios', bios), moduleOptions: {} };
   }
   if (kernel === undefined) {
-    throw new BootError('there is nothing to boot: give a kernel (--kernel FILE) or a firmware (--bios FILE).');
+    throw new UsageError('There is nothing to boot: give a kernel or a firmware (images.kernel or images.bios).');
   }
   images.set('kernel', kernel);
   if (isLinuxImage(kernel.data)) {
-    if (modules.length > 0) throw new BootError('Linux takes no multiboot modules: give an initial RAM disk instead.');
+    if (modules.length > 0)
+      throw new UsageError('Linux takes no multiboot modules: give an initial RAM disk (images.initrd) instead.');
     if (initrd !== undefined) images.set('initrd', initrd);
     return { method: 'linux', commandLine: append, images, moduleOptions: {} };
   }
   if (findMultibootHeader(kernel.data) === -1) throw notBootable(kernel);
-  if (initrd !== undefined) throw new BootError('a multiboot kernel takes modules instead of an initial RAM disk.');
+  if (initrd !== undefined)
+    throw new UsageError('A multiboot kernel takes no initial RAM disk: give modules (images.modules) instead.');
   const moduleOptions: Record<string, string> = {};
   modules.forEach((module, index) => {
     images.set(`module${index}`, module);
@@ -147,29 +156,30 @@ function notBootable({ name, data }: NamedImage): BootError {
   );
 }
 
+/** For what a kernel needs besides its images. */
+const ROOM_BYTES = 16 << 20;
+
 /** The loaders check exactly; this keeps an image that can never fit from being copied around first. */
 function checkFits(method: string, images: ReadonlyMap<string, NamedImage>, memoryMegabytes: number): void {
   if (method === 'bios') return;
   for (const [role, { name, data }] of images) {
     if (data.length <= memoryMegabytes * 2 ** 20) continue;
-    const wanted = Math.ceil(data.length / 2 ** 20) + 16;
-    const advice =
-      wanted <= MEMORY_MEGABYTES_MAX ? `give --memory ${wanted} or more` : 'it is too large for any machine here';
-    throw new BootError(
-      `the ${role} image ${name} has ${data.length} bytes and the machine ${memoryMegabytes} MB of memory: ${advice}.`,
-    );
+    const what = `the ${role} image ${name} has ${data.length} bytes`;
+    throw tooLarge(what, data.length + ROOM_BYTES, memoryMegabytes * 2 ** 20);
   }
 }
 
 function checkNsPerTick(nsPerTick: number): void {
-  let isPower = false;
-  for (let power = 1; power <= NS_PER_TICK_MAX; power *= 2) isPower ||= nsPerTick === power || nsPerTick === 1 / power;
-  if (!isPower) {
-    throw new BootError(`--ns-per-tick wants a power of two such as 1, 8 or 1/2, not ${nsPerTick}: give one.`);
-  }
+  if (!isNsPerTick(nsPerTick))
+    throw new UsageError(`nsPerTick wants ${NS_PER_TICK_WANTED}, not ${String(nsPerTick)}: give one.`);
 }
 
-function whole(option: string, value: number, min = 0, max: number = Number.MAX_SAFE_INTEGER): number {
+function serialTimingOf(value: string): string {
+  if (value === 'instant' || value === 'baud') return value;
+  throw new UsageError(`serialTiming is instant or baud, not ${String(value)}: give one of them.`);
+}
+
+function whole(name: string, value: number, min = 0, max: number = Number.MAX_SAFE_INTEGER): number {
   if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
-  throw new BootError(`--${option} wants a whole number from ${min} to ${max}, not ${value}: give one.`);
+  throw new UsageError(`${name} wants a whole number from ${min} to ${max}, not ${String(value)}: give one.`);
 }

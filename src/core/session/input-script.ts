@@ -183,7 +183,7 @@ function expected(line: number, what: string, got: Token | undefined): InputScri
 }
 
 /** Finds one text in a stream of bytes (Knuth, Morris, Pratt): a byte at a time, nothing kept. */
-class StreamMatcher {
+export class StreamMatcher {
   private readonly text: Uint8Array;
   /** For each prefix length: length of its longest proper suffix that is a prefix too. */
   private readonly fallback: Int32Array;

@@ -4,6 +4,7 @@
  * It never waits: the host does, between slices, for keys, for the clock or for a debugger.
  */
 import type { StopReason } from '../machine/machine.ts';
+import { TICK_LIMIT } from '../base/defaults.ts';
 import type { EndReason, Session } from './session.ts';
 
 /** A slice is 5 to 10 ms of the interpreter; longer ones would make keys wait. */
@@ -21,6 +22,8 @@ export interface RunLoopOptions {
   readonly advance?: (untilTick: number) => StopReason;
   /** Called between slices; false ends the run. */
   readonly watch?: (tick: number) => boolean;
+  /** What ends the run by itself: it breaks in, and then has the tick at which the run ends. */
+  readonly stopOn?: { readonly tick: number | null };
   /** Called between slices when the run just stopped at its tick, of which nothing has happened yet. */
   readonly passed?: () => void;
 }
@@ -37,7 +40,7 @@ export class RunLoop {
   constructor(options: RunLoopOptions) {
     this.options = options;
     this.sliceTicks = options.sliceTicks ?? SLICE_TICKS;
-    this.maxTick = options.maxTick ?? Number.POSITIVE_INFINITY;
+    this.maxTick = Math.min(options.maxTick ?? TICK_LIMIT, TICK_LIMIT);
     this.isLive = options.session.port.endTick === Number.POSITIVE_INFINITY;
   }
 
@@ -48,6 +51,11 @@ export class RunLoop {
     const sliceEnd = (Math.floor(session.tick / this.sliceTicks) + 1) * this.sliceTicks;
     const untilTick = Math.min(this.maxTick, sliceEnd);
     const reason = advance === undefined ? session.advance(untilTick) : advance(untilTick);
+    const stopTick = this.options.stopOn?.tick ?? null;
+    if (stopTick !== null && (reason === 'break' || reason === 'tick')) {
+      const end = session.advance(stopTick);
+      return end === 'tick' || end === 'idle' ? 'stopped' : end;
+    }
     // Stopped by the debugger: what is done between slices is done where it would be without one.
     this.isInsideSlice =
       advance !== undefined && (reason === 'break' || (reason === 'tick' && session.tick < untilTick));

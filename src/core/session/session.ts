@@ -19,7 +19,7 @@ import { Machine } from '../machine/machine.ts';
 import type { MachineOptions, StopReason } from '../machine/machine.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { EFLAGS, HALTED, IF } from '../state/layout.ts';
-import { HASH_EVERY_TICKS_DEFAULT, MEMORY_MEGABYTES_MAX } from './defaults.ts';
+import { HASH_EVERY_TICKS_DEFAULT, isNsPerTick, MEMORY_MEGABYTES_MAX, NS_PER_TICK_WANTED } from '../base/defaults.ts';
 import type { Divergence } from './divergence.ts';
 import type { LogReader } from '../log/log.ts';
 import type { DeviceRecord, MachineManifest } from '../log/manifest.ts';
@@ -37,6 +37,13 @@ export type EngineFactory = (cpu: Cpu) => Engine;
 /** A manifest or log that this version cannot run, in one sentence. */
 export class SessionError extends Error {
   override readonly name = 'SessionError';
+  /** A replay without devices may still do. */
+  readonly mayDoWithoutDevices: boolean;
+
+  constructor(message: string, mayDoWithoutDevices = false) {
+    super(message);
+    this.mayDoWithoutDevices = mayDoWithoutDevices;
+  }
 }
 
 export interface SessionSetup {
@@ -135,8 +142,8 @@ export function createReplay(setup: ReplaySetup): Session {
   checkManifest(manifest, devices);
   if (devices === 'log' && profile !== 'full') {
     throw new SessionError(
-      `--devices log needs a log of profile full, this one is of profile ${profile}: replay it with the ` +
-        'devices, or record it again with --profile full.',
+      `A replay without devices needs a log of profile full, this one is of profile ${profile}: replay it with the ` +
+        'devices, or record it again with profile full.',
     );
   }
   const port = setup.port ?? (devices === 'log' ? new DevicelessPort(log) : new ReplayingPort(log));
@@ -157,6 +164,13 @@ export function checkManifest(manifest: MachineManifest, devices: 'model' | 'log
         `${MEMORY_MEGABYTES_MAX} can be had: replay it with the version that recorded it.`,
     );
   }
+  if (!isNsPerTick(manifest.nsPerTick)) {
+    throw new SessionError(
+      `The log wants a machine with ${manifest.nsPerTick} ns per tick, ${NS_PER_TICK_WANTED} can be had: ` +
+        'replay it with the version that recorded it.',
+    );
+  }
+  checkOptions(manifest.options);
   const unknown = manifest.quirks.find((name) => !isQuirk(name));
   if (unknown !== undefined) {
     throw new SessionError(
@@ -171,15 +185,33 @@ export function checkManifest(manifest: MachineManifest, devices: 'model' | 'log
     if (recorded === version) continue;
     const had = recorded === undefined ? `no device ${name}` : `version ${recorded} of the device ${name}`;
     throw new SessionError(
-      `The log was recorded on a machine with ${had}, this one has version ${version}: try --devices log, ` +
+      `The log was recorded on a machine with ${had}, this one has version ${version}: try it without devices, ` +
         'or replay it with the version that recorded it.',
+      true,
     );
   }
   for (const name of theirs.keys()) {
     if (ours.some((device) => device.name === name)) continue;
     throw new SessionError(
       `The log was recorded on a machine with a device ${name}, which this version of Reprise does not ` +
-        'have: try --devices log, or replay it with the version that recorded it.',
+        'have: try it without devices, or replay it with the version that recorded it.',
+      true,
+    );
+  }
+}
+
+/** Each of them changes what the guest sees: one that is not understood cannot be left out. */
+function checkOptions(options: MachineManifest['options']): void {
+  for (const [name, value] of Object.entries(options)) {
+    const isFine =
+      (name === 'reboot' && typeof value === 'boolean') ||
+      (name === 'serial-timing' && (value === 'instant' || value === 'baud')) ||
+      (name === 'hash-every' && Number.isSafeInteger(value) && Number(value) >= 0) ||
+      (/^module\d+$/.test(name) && typeof value === 'string');
+    if (isFine) continue;
+    throw new SessionError(
+      `The log wants a machine with the option ${JSON.stringify(name)} as ${JSON.stringify(value)}, which this ` +
+        'version of Reprise does not have: use the version that recorded it.',
     );
   }
 }
@@ -211,7 +243,7 @@ function machineOptions(manifest: MachineManifest, images: Images): MachineOptio
     serialTiming: serialTimingOf(options),
     quirks: manifest.quirks,
     images: manifest.images.map(({ role }) => ({ role, source: bytesSource(images.get(role) ?? NO_BYTES) })),
-    hashEveryTicks: typeof hashEvery === 'number' && hashEvery >= 0 ? hashEvery : HASH_EVERY_TICKS_DEFAULT,
+    hashEveryTicks: typeof hashEvery === 'number' ? hashEvery : HASH_EVERY_TICKS_DEFAULT,
   };
 }
 

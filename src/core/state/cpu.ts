@@ -112,6 +112,8 @@ export class Cpu {
 
   /** DR6 bits of an instruction breakpoint (faultVector 1 as a fault); 0 otherwise. */
   faultDebug = 0;
+  /** What was in delivery when the processor shut down: for people, not state. */
+  failedDeliveries: { readonly vectors: readonly number[]; readonly beganWithInterrupt: boolean } | null = null;
   /** Set by the delivery of a software interrupt: no single-step trap follows this instruction (SDM 3 §17.3.1.4). */
   trapInhibit = false;
 

@@ -13,7 +13,7 @@
  */
 import { SILENT_OUTPUT } from '../board/silent.ts';
 import type { CodeInvalidator, Engine } from '../machine/engine.ts';
-import { CHECKPOINT_BYTES_DEFAULT } from '../session/defaults.ts';
+import { CHECKPOINT_BYTES_DEFAULT } from '../base/defaults.ts';
 import { DevicelessPort } from '../session/deviceless-port.ts';
 import { ReplayingPort } from '../session/replaying-port.ts';
 import type { DeliveryWatcher, Machine, StopReason } from '../machine/machine.ts';

@@ -9,7 +9,7 @@ import type { StopReason } from '../machine/machine.ts';
 import { PageStore, type Snapshot } from '../machine/snapshot.ts';
 import { CHECK_KIND } from '../log/events.ts';
 import type { LogReader } from '../log/log.ts';
-import { INTERVAL_TICKS_DEFAULT } from '../session/defaults.ts';
+import { INTERVAL_TICKS_DEFAULT } from '../base/defaults.ts';
 import { checkManifest, type EngineFactory, type Images, Session } from '../session/session.ts';
 import { inputsOf, type TickedInput, LockstepPort } from './lockstep-port.ts';
 

@@ -4,7 +4,7 @@
 // expected and what to do.
 
 import { parseArgs } from 'node:util';
-import { UsageError } from '../node/errors.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
 
 /** What stands where a value or a positional is wanted, for completion. */
 export type ValueKind =

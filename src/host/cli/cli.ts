@@ -1,7 +1,9 @@
 // The command `reprise`: finds the verb, loads its file and nothing else, and turns whatever goes wrong into one
 // sentence and an exit status. Nothing here knows what the verbs do; verbs.ts is the table.
 
-import { CommandError, UsageError } from '../node/errors.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
+import { CommandError } from '../node/errors.ts';
+import { guardStandardStreams, lostOutputStatus } from '../node/standard-streams.ts';
 import { setV8Flags } from '../node/v8-flags.ts';
 import { VERSION } from '../../version.ts';
 import { parseArguments } from './args.ts';
@@ -30,6 +32,12 @@ async function main(words: readonly string[]): Promise<number> {
   return run(args, VERBS);
 }
 
+/** Where the core names what would help, the option that gives it. */
+function optionFor(error: Error): string {
+  const megabytes = 'memoryMegabytes' in error ? error.memoryMegabytes : null;
+  return typeof megabytes === 'number' ? ` (--memory ${megabytes})` : '';
+}
+
 /** What a person should read; null for a bug of ours. */
 function sentenceOf(error: unknown): { readonly text: string; readonly status: number } | null {
   if (error instanceof UsageError) return { text: error.message, status: 2 };
@@ -37,10 +45,17 @@ function sentenceOf(error: unknown): { readonly text: string; readonly status: n
   // Loaders, sessions, logs and engines are loaded with the verbs: known by name here.
   if (error instanceof Error && ['BootError', 'SessionError', 'LogError', 'EngineError'].includes(error.name)) {
     // Loaders begin their sentences in lower case, as the rest of one.
-    return { text: error.message[0].toUpperCase() + error.message.slice(1), status: 2 };
+    const text = error.message[0].toUpperCase() + error.message.slice(1);
+    return { text: `${text.replace(/\.$/, '')}${optionFor(error)}.`, status: 2 };
+  }
+  if (error instanceof RangeError && NO_MEMORY.test(error.message)) {
+    return { text: 'The host has not enough memory for this: give a smaller --memory, or free some.', status: 2 };
   }
   return null;
 }
+
+/** What the engine of JavaScript says when the host has no memory for a machine or a file. */
+const NO_MEMORY = /could not allocate memory|allocation failed|Invalid typed array length/i;
 
 function fail(error: unknown): void {
   const known = sentenceOf(error);
@@ -54,9 +69,15 @@ function fail(error: unknown): void {
   process.exitCode = 70;
 }
 
+guardStandardStreams();
+process.on('uncaughtException', (error) => {
+  fail(error);
+  process.exit();
+});
 try {
   setV8Flags();
-  process.exitCode = await main(process.argv.slice(2));
+  const status = await main(process.argv.slice(2));
+  process.exitCode = lostOutputStatus() ?? status;
 } catch (error) {
   fail(error);
 }

@@ -20,18 +20,18 @@ import { RecordingTarget } from '../gdb/recording-target.ts';
 import { listenForGdb } from '../gdb/listen.ts';
 import { findImages } from '../node/find-images.ts';
 import { readGivenFile, whyUnreadable } from '../node/images.ts';
-import { logProblem, openLogFile } from '../node/log-file.ts';
+import { logProblem, openLogFile, sessionProblem } from '../node/log-file.ts';
 import { givenImages } from './replay-command.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
 
 export async function debugCommand(args: Arguments): Promise<number> {
   const [path] = args.positionals;
-  const log = openLogFile(path, args.has('salvage'));
+  const log = await openLogFile(args);
   try {
     return await debugLog(args, path, log);
   } catch (error) {
     if (error instanceof LogError) throw logProblem(path, error);
-    if (error instanceof SessionError) throw new CommandError(`${path}: ${error.message}`);
+    if (error instanceof SessionError) throw sessionProblem(path, error);
     throw error;
   }
 }

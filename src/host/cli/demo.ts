@@ -19,6 +19,7 @@ import {
   serialText,
   type TimedInput,
 } from '../../library.ts';
+import { guardStandardStreams } from '../node/standard-streams.ts';
 import { count } from '../node/progress.ts';
 import { loadColors } from './report.ts';
 import { type Moment, walkBack } from './walk-back.ts';
@@ -124,4 +125,5 @@ async function main(): Promise<number> {
   return isSame && isExplained ? 0 : 1;
 }
 
+guardStandardStreams();
 process.exitCode = await main();

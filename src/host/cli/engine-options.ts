@@ -3,7 +3,7 @@
 
 import { baseName, DEFAULT_ENGINE, engineNames, traitsOf } from '../../engines.ts';
 import type { Arguments } from './args.ts';
-import { UsageError } from '../node/errors.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
 
 /** The engine with --tier-policy put behind its name; what stands there already has the last word. */
 export function withTierPolicy(name: string, knobs: string): string {

@@ -5,9 +5,11 @@ import { eventToJson, eventToText } from '../../core/log/events.ts';
 import { LogError } from '../../core/log/log-error.ts';
 import { type EventFilter, logEvents } from '../../core/log/log.ts';
 import { type Arguments, nearest } from './args.ts';
-import { UsageError } from '../node/errors.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
 import { EVENT_KINDS, TICK_MAX } from './options.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
+import { Progress } from '../node/progress.ts';
+import { signalStatus, Work } from '../node/work.ts';
 import { loadColors } from './report.ts';
 
 const LINES_AT_ONCE = 1000;
@@ -26,7 +28,7 @@ export async function eventsCommand(args: Arguments): Promise<number> {
   const fromTick = args.number('from') ?? 0;
   const toTick = args.number('to') ?? TICK_MAX;
   if (toTick < fromTick) throw new UsageError(`--to ${toTick} is before --from ${fromTick}: no event lies between.`);
-  const log = openLogFile(path, args.has('salvage'));
+  const log = await openLogFile(args);
   const className = args.text('class');
   const eventClass = className === 'input' || className === 'check' ? className : undefined;
   const filter: EventFilter = {
@@ -38,20 +40,18 @@ export async function eventsCommand(args: Arguments): Promise<number> {
   const colors = await loadColors(args.has('no-color') || args.has('json'), process.stdout);
   let left = args.number('limit') ?? TICK_MAX;
   let lines: string[] = [];
-  let isClosed = false;
-  process.stdout.on('error', () => (isClosed = true));
   const write = async (): Promise<void> => {
     const text = lines.join('');
     lines = [];
-    if (text === '' || isClosed || process.stdout.write(text)) return;
-    await new Promise<void>((resolve) => {
-      process.stdout.once('drain', resolve);
-      process.stdout.once('close', resolve);
-    });
+    if (text === '' || process.stdout.write(text)) return;
+    await new Promise<void>((resolve) => process.stdout.once('drain', resolve));
   };
+  const isShown = process.stdout.isTTY === true;
+  const end = Math.min(toTick, log.lastTick) - fromTick;
+  const work = new Work(Progress.atTerminal({ label: 'events', unit: 'ticks', end }, isShown));
   try {
     for (const logged of logEvents(log, filter)) {
-      if (left-- <= 0 || isClosed) break;
+      if (left-- <= 0) break;
       if (args.has('json')) lines.push(`${JSON.stringify(eventToJson(logged))}\n`);
       else {
         const name = logged.class === 'input' ? colors.yellow('input') : 'check';
@@ -60,13 +60,16 @@ export async function eventsCommand(args: Arguments): Promise<number> {
             `${eventToText(logged.event)}\n`,
         );
       }
-      if (lines.length >= LINES_AT_ONCE) await write();
+      if (lines.length < LINES_AT_ONCE) continue;
+      await write();
+      if (!(await work.turn(logged.tick - fromTick))) break;
     }
   } catch (error) {
     if (error instanceof LogError) throw logProblem(path, error);
     throw error;
   } finally {
+    work.release();
     await write();
   }
-  return 0;
+  return work.signal === null ? 0 : signalStatus(work.signal);
 }

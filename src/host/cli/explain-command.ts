@@ -7,7 +7,7 @@ import { decodeInstruction } from '../../core/isa/decode.ts';
 import { RECORD_WORDS } from '../../core/isa/record.ts';
 import { explainTiers } from '../../../tiers/explain.ts';
 import type { Arguments } from './args.ts';
-import { UsageError } from '../node/errors.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
 import { printJson } from './report.ts';
 
 const BYTES_MAX = 4096;

@@ -1,7 +1,7 @@
 // `reprise help`: the list of verbs, or what `reprise VERB --help` says; with --json the rows themselves. Also finds a
 // verb by its name, with a suggestion where there is none.
 
-import { UsageError } from '../node/errors.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
 import { VERSION } from '../../version.ts';
 import { type Arguments, nearest, optionsOf, type VerbSpec } from './args.ts';
 import { overview, verbHelp } from './help.ts';

@@ -13,11 +13,13 @@ import {
 } from '../../core/session/describe-machine.ts';
 import {
   HASH_EVERY_TICKS_DEFAULT,
+  isNsPerTick,
   MEMORY_MEGABYTES_DEFAULT,
   NS_PER_TICK_DEFAULT,
-} from '../../core/session/defaults.ts';
+  NS_PER_TICK_WANTED,
+} from '../../core/base/defaults.ts';
 import type { Arguments } from './args.ts';
-import { UsageError } from '../node/errors.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
 import { readGivenFile, sha256 } from '../node/images.ts';
 
 export interface ReadMachine extends MachineSetup {
@@ -51,8 +53,9 @@ export function buildMachine(args: Arguments): ReadMachine {
 function readNsPerTick(text: string | undefined): number {
   if (text === undefined) return NS_PER_TICK_DEFAULT;
   const match = /^(?:(\d{1,7})|1\/(\d{1,7}))$/.exec(text);
-  if (match === null) throw new UsageError(`--ns-per-tick wants a power of two such as 1, 8 or 1/2, not "${text}".`);
-  return match[1] === undefined ? 1 / Number(match[2]) : Number(match[1]);
+  const value = match === null ? Number.NaN : match[1] === undefined ? 1 / Number(match[2]) : Number(match[1]);
+  if (!isNsPerTick(value)) throw new UsageError(`--ns-per-tick wants ${NS_PER_TICK_WANTED}, not "${text}".`);
+  return value;
 }
 
 function readEpoch(text: string | undefined): number {
@@ -81,7 +84,9 @@ function readBootImages(args: Arguments, readImage: ReadImage): BootImages {
     return { bios: readImage(biosPath, 'firmware image', 'give one with --bios') };
   }
   const kernelPath = args.text('kernel');
-  if (kernelPath === undefined) return {};
+  if (kernelPath === undefined) {
+    throw new UsageError('There is nothing to boot: give a kernel with --kernel FILE or a firmware with --bios FILE.');
+  }
   const kernel = readImage(kernelPath, 'kernel', 'give one with --kernel');
   const initrd = args.text('initrd');
   if (initrd === undefined) return { kernel };

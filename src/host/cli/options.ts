@@ -7,7 +7,8 @@ import {
   MEMORY_MEGABYTES_DEFAULT,
   MEMORY_MEGABYTES_MAX,
   NS_PER_TICK_DEFAULT,
-} from '../../core/session/defaults.ts';
+  NS_PER_TICK_WANTED,
+} from '../../core/base/defaults.ts';
 import { DEFAULT_ENGINE } from '../../engines.ts';
 import type { OptionSpec } from './args.ts';
 
@@ -48,7 +49,7 @@ export const MACHINE_OPTIONS: readonly OptionSpec[] = [
     group: MACHINE,
     name: 'ns-per-tick',
     value: 'N',
-    help: `guest nanoseconds per instruction, a power of two (default ${NS_PER_TICK_DEFAULT})`,
+    help: `guest nanoseconds per instruction: ${NS_PER_TICK_WANTED} (default ${NS_PER_TICK_DEFAULT})`,
   },
   { group: MACHINE, name: 'epoch', value: 'ISO', help: 'wall clock of the guest at the start (default: now)' },
   {
@@ -127,6 +128,16 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
     value: 'N',
     range: [1, TICK_MAX],
     help: 'end after so many ticks (instructions and idle time)',
+  },
+  {
+    group: RUNNING,
+    name: 'stop-on',
+    value: 'WHAT',
+    repeat: true,
+    suggestions: ['serial:', 'fault:', 'irq:', 'nmi', 'reset'],
+    help:
+      'end by itself at the first serial:"TEXT" (#3 behind it: the third), fault:N (an exception by its vector), ' +
+      'irq:N, nmi or reset',
   },
   {
     group: RUNNING,

@@ -1,7 +1,7 @@
 // `reprise record LOG`: run, with a log. The log is created before the first instruction and only ever appended to,
 // frame by frame, so that a process killed at any moment leaves a log that replays to its last whole frame.
 
-import { closeSync, existsSync, openSync, statSync, writeSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { RecordingPort } from '../../core/session/recording-port.ts';
 import { FRAME_TICKS_DEFAULT, LogWriter } from '../../core/log/log.ts';
 import { embedImages } from '../../core/log/log-images.ts';
@@ -14,19 +14,22 @@ import { CommandError } from '../node/errors.ts';
 import { loadEngine, shadowName } from '../../engines.ts';
 import { chosenEngine } from './engine-options.ts';
 import { noteImage } from '../node/find-images.ts';
-import { whyUnreadable } from '../node/images.ts';
+import { NewFile } from '../node/new-file.ts';
 import { driveLive, prepareLive } from './run-command.ts';
 import { EXIT, say } from './report.ts';
 import { CREATOR } from '../../version.ts';
 
 /** Appends whole frames to a file that did not exist. */
 export class LogFile {
-  private readonly path: string;
+  private readonly file: NewFile;
   private readonly waiting: Uint8Array[] = [];
-  private file = -1;
 
   constructor(path: string) {
-    this.path = path;
+    this.file = new NewFile(path, {
+      what: 'log',
+      advice: 'give another name',
+      rest: 'it replays up to its last whole frame',
+    });
     if (!existsSync(path)) return;
     const what = statSync(path).isDirectory() ? 'is a directory' : 'exists and is never overwritten';
     throw new CommandError(`The log ${path} ${what}: give the name of a new file.`);
@@ -34,33 +37,18 @@ export class LogFile {
 
   /** Frames are kept until the file is open, which is when the machine is ready to run. */
   readonly sink = (frame: Uint8Array): void => {
-    if (this.file < 0) this.waiting.push(frame);
-    else this.append(frame);
+    if (this.file.isOpen) this.file.write(frame);
+    else this.waiting.push(frame);
   };
 
   open(): void {
-    try {
-      this.file = openSync(this.path, 'wx');
-    } catch (error) {
-      throw new CommandError(`The log ${this.path} cannot be created, ${whyUnreadable(error)}: give another name.`);
-    }
-    for (const frame of this.waiting) this.append(frame);
+    this.file.open();
+    for (const frame of this.waiting) this.file.write(frame);
     this.waiting.length = 0;
   }
 
-  private append(frame: Uint8Array): void {
-    try {
-      for (let at = 0; at < frame.length; ) at += writeSync(this.file, frame, at);
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error';
-      const why = code === 'ENOSPC' ? 'the disk is full' : code;
-      throw new CommandError(`The log ${this.path} cannot be written (${why}); it replays up to its last whole frame.`);
-    }
-  }
-
   close(): void {
-    if (this.file >= 0) closeSync(this.file);
-    this.file = -1;
+    this.file.close();
   }
 }
 

@@ -2,19 +2,20 @@
 // the replay with status 1 and a description of where and what. Serial output appears as it did while recording.
 
 import { LogError } from '../../core/log/log-error.ts';
+import type { LogReader } from '../../core/log/log.ts';
 import { LogPort } from '../../core/session/log-port.ts';
 import { describeDivergence } from '../../core/session/divergence.ts';
 import { createReplay, SessionError } from '../../core/session/session.ts';
 import type { Arguments } from './args.ts';
-import { CommandError } from '../node/errors.ts';
 import { drive } from '../node/drive.ts';
 import { loadEngine } from '../../engines.ts';
 import { chosenEngine } from './engine-options.ts';
 import { GuestOutput } from '../node/guest-output.ts';
 import { findImages, type GivenImages } from '../node/find-images.ts';
-import { logProblem, openLogFile } from '../node/log-file.ts';
+import { logProblem, openLogFile, sessionProblem } from '../node/log-file.ts';
 import { IMAGE_FILE_OPTIONS } from './options.ts';
 import { count, Progress } from '../node/progress.ts';
+import { signalStatus } from '../node/work.ts';
 import { endToJson, EXIT, loadColors, printJson, runFigures, say } from './report.ts';
 
 export function givenImages(args: Arguments): GivenImages {
@@ -25,13 +26,13 @@ export function givenImages(args: Arguments): GivenImages {
 export async function replayCommand(args: Arguments): Promise<number> {
   const [path] = args.positionals;
   const makeEngine = await loadEngine(chosenEngine(args));
-  const log = openLogFile(path, args.has('salvage'));
+  const log = await openLogFile(args);
   try {
     return await replayLog(args, path, log, makeEngine);
   } catch (error) {
     // Payloads are decoded as the replay reaches them.
     if (error instanceof LogError) throw logProblem(path, error);
-    if (error instanceof SessionError) throw new CommandError(`${path}: ${error.message}`);
+    if (error instanceof SessionError) throw sessionProblem(path, error);
     throw error;
   }
 }
@@ -39,7 +40,7 @@ export async function replayCommand(args: Arguments): Promise<number> {
 async function replayLog(
   args: Arguments,
   path: string,
-  log: ReturnType<typeof openLogFile>,
+  log: LogReader,
   makeEngine: Awaited<ReturnType<typeof loadEngine>>,
 ): Promise<number> {
   const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`replay: ${text}`) });
@@ -52,18 +53,20 @@ async function replayLog(
   const driven = await drive({
     session,
     output,
-    progress:
-      Progress.isWanted() && !isQuiet ? new Progress({ label: 'replay', nsPerTick, endTick: log.lastTick }) : null,
+    progress: Progress.atTerminal({ label: 'replay', unit: 'ticks', nsPerTick, end: log.lastTick }, isQuiet),
   });
   const checks = session.port instanceof LogPort ? session.port.agreedChecks : 0;
   if (driven.reason === 'stopped') {
-    say(
-      `replay: stopped at tick ${count(session.tick)} of ${count(log.lastTick)}; ${count(checks)} checks agreed so far`,
-    );
-    return driven.signal === 'SIGTERM' ? 143 : 130;
+    const { tick } = session;
+    const status = driven.signal === null ? EXIT.ok : signalStatus(driven.signal);
+    if (isQuiet) printJson({ command: 'replay', log: path, status, reason: 'stopped', tick, checks });
+    else if (!output.isClosed) {
+      say(`replay: stopped at tick ${count(tick)} of ${count(log.lastTick)}; ${count(checks)} checks agreed so far`);
+    }
+    return status;
   }
   const end = session.end(driven.reason);
-  output.flush();
+  await output.finish();
   const { divergence } = end;
   const status = divergence === null ? EXIT.ok : EXIT.divergence;
   if (isQuiet) {
@@ -83,6 +86,8 @@ async function replayLog(
     say(`${colors.bold.red('replay: divergence.')} ${describeDivergence(divergence, path)}`);
     return status;
   }
+  // Whoever reads none of the guest's output reads none of ours.
+  if (output.isClosed) return status;
   const figures = runFigures(end, driven, nsPerTick);
   const hash = devices === 'log' || log.end === null || log.end.hash === null ? '' : `, final hash ${end.hash}`;
   say(`${colors.bold('replay:')} ${colors.green(`${figures}; ${count(checks)} checks agreed${hash}`)}`);

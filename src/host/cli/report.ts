@@ -2,36 +2,56 @@
 // programs, and the exit status that follows from how the run ended.
 
 import type { ChalkInstance } from 'chalk';
+import { describeReset, type ResetCause } from '../../core/machine/reset-cause.ts';
 import type { SessionEnd } from '../../core/session/session.ts';
 import type { DriveEnd } from '../node/drive.ts';
 import type { GuestOutput } from '../node/guest-output.ts';
 import { count, seconds } from '../node/progress.ts';
+import { signalStatus } from '../node/work.ts';
 
 export const EXIT = { ok: 0, divergence: 1, usage: 2, shutdown: 3 } as const;
-
-const SIGNAL_NUMBERS: Readonly<Record<string, number>> = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 };
 
 /** Status of `run` and `record`. */
 export function exitStatus(end: SessionEnd, drive: DriveEnd): number {
   if (end.debugExit !== null && end.reason === 'debug-exit') return ((end.debugExit << 1) | 1) & 0xff;
   if (end.reason === 'shutdown') return EXIT.shutdown;
-  if (drive.signal !== null) return 128 + (SIGNAL_NUMBERS[drive.signal] ?? 0);
+  if (drive.signal !== null) return signalStatus(drive.signal);
   return EXIT.ok;
 }
 
 const WHY: Readonly<Record<string, string>> = {
   'power-off': 'the guest powered off',
-  shutdown: 'the guest triple faulted or asked for a reset (--no-reboot)',
   idle: 'the guest halted and nothing can wake it',
   'max-ticks': 'the ticks asked for are over',
-  stopped: 'stopped by the user',
   'log-end': 'the log ends here',
   divergence: 'the replay left the recorded run',
 };
 
-export function endSentence(end: SessionEnd): string {
+const STOPPED_BY: Readonly<Record<DriveEnd['stoppedBy'], string>> = {
+  user: 'stopped by the user',
+  gdb: 'ended by gdb',
+  output: 'nobody reads standard output any more',
+  condition: 'stopped by --stop-on',
+  watch: 'stopped because the shadow differs',
+};
+
+/** What is said of a run beside its figures. */
+export interface RunNotes {
+  /** The condition of --stop-on that has come. */
+  readonly stopText: string | null;
+  /** The reset that --no-reboot has ended the run at. */
+  readonly shutdown: ResetCause | null;
+}
+
+export function endSentence(end: SessionEnd, drive: DriveEnd, { stopText, shutdown }: RunNotes): string {
   if (end.reason === 'debug-exit') return `the guest wrote ${end.debugExit ?? 0} to the debug-exit port`;
+  if (end.reason === 'shutdown' && shutdown !== null) return `${describeReset(shutdown)} ended the run (--no-reboot)`;
+  if (end.reason === 'stopped') return stopText === null ? STOPPED_BY[drive.stoppedBy] : `stopped at ${stopText}`;
   return WHY[end.reason] ?? end.reason;
+}
+
+export function resetsText(count: number): string {
+  return count === 0 ? '' : `; ${count === 1 ? 'one reset' : `${count} resets`}`;
 }
 
 /** `12 345 ticks, 0.10 s of guest time, 61.2 M instr/s`. */

@@ -2,10 +2,12 @@
 // and how a run's end becomes a sentence and a status.
 
 import type { OutputPort } from '../../core/board/device.ts';
+import { describeReset, type ResetCause } from '../../core/machine/reset-cause.ts';
 import { InputScriptError, parseInputScript, ScriptPlayer } from '../../core/session/input-script.ts';
 import { LivePort } from '../../core/session/live-port.ts';
 import { RecordingPort } from '../../core/session/recording-port.ts';
 import { Session, type SessionEnd } from '../../core/session/session.ts';
+import type { StopOn } from '../../core/timeline/stop-on.ts';
 import type { Arguments } from './args.ts';
 import { CommandError } from '../node/errors.ts';
 import { drive } from '../node/drive.ts';
@@ -15,8 +17,8 @@ import { type LiveGdb, prepareLiveGdb } from '../gdb/listen.ts';
 import { GuestOutput } from '../node/guest-output.ts';
 import { readGivenFile } from '../node/images.ts';
 import { buildMachine, type ReadMachine } from './machine-options.ts';
-import { Progress } from '../node/progress.ts';
-import { endSentence, endToJson, exitStatus, loadColors, printJson, runFigures, say } from './report.ts';
+import { count, Progress } from '../node/progress.ts';
+import { endSentence, endToJson, exitStatus, loadColors, printJson, resetsText, runFigures, say } from './report.ts';
 import { Terminal } from '../node/terminal.ts';
 
 export interface Live {
@@ -25,6 +27,7 @@ export interface Live {
   readonly session: Session;
   readonly terminal: Terminal | null;
   readonly gdb: LiveGdb | null;
+  readonly stopOn: StopOn | null;
 }
 
 /** Everything of a live run but its log: `makePort` is where run and record differ. */
@@ -49,12 +52,22 @@ export async function prepareLive(
           onSerial: (line, byte) => player.serialOutput(session === null ? 0 : session.machine.cpu.now(), line, byte),
         }),
   });
-  session = new Session({ ...setup, makeEngine, port, output: listen(output) });
+  const stopOn = await readStopOn(args);
+  const heard = listen(output);
+  session = new Session({ ...setup, makeEngine, port, output: stopOn?.listen(heard) ?? heard });
+  stopOn?.attach(session.machine);
   // A script is the whole input unless the terminal is asked for, so that it gives the same log every time.
   const usesStdin = serial[0] === 'stdio' && (steps === null || args.has('serial'));
   const isRecorded = port instanceof RecordingPort;
   const gdb = await prepareLiveGdb(args, isRecorded ? 'record' : 'run', session, isRecorded);
-  return { setup, output, session, terminal: usesStdin ? new Terminal() : null, gdb };
+  return { setup, output, session, terminal: usesStdin ? new Terminal() : null, gdb, stopOn };
+}
+
+/** Loaded only when asked for: positions know the whole timeline. */
+async function readStopOn(args: Arguments): Promise<StopOn | null> {
+  if (!args.has('stop-on')) return null;
+  const module = await import('../../core/timeline/stop-on.ts');
+  return new module.StopOn(args.list('stop-on'));
 }
 
 function readScript(path: string | undefined) {
@@ -81,25 +94,43 @@ export interface LiveHooks {
 
 /** Runs it to its end and says how it ended; the exit status. */
 export async function driveLive(args: Arguments, live: Live, label: string, hooks: LiveHooks = {}): Promise<number> {
-  const { setup, output, session, terminal, gdb } = live;
+  const { setup, output, session, terminal, gdb, stopOn } = live;
   const { nsPerTick } = setup.manifest;
   const maxTick = args.number('max-ticks') ?? Number.POSITIVE_INFINITY;
   const pace = args.text('pace') ?? (terminal?.isTerminal === true ? 'real' : 'none');
+  const progress = Progress.atTerminal({ label, unit: 'ticks', nsPerTick, end: maxTick }, args.has('json'));
+  const { machine } = session;
+  const resets: { readonly tick: number; readonly cause: ResetCause }[] = [];
+  let resetCount = 0;
+  machine.onReset = (cause) => {
+    if (++resetCount > 1) return;
+    resets.push({ tick: machine.tick, cause });
+    if (args.has('json')) return;
+    progress?.clear();
+    output.flush();
+    const isInLine = output.usesStdout && process.stdout.isTTY && !output.isAtLineStart;
+    say(
+      `${isInLine ? '\n' : ''}${label}: reset at tick ${count(machine.tick)}: ${describeReset(cause)}; --no-reboot ` +
+        'stops here',
+    );
+  };
   const driven = await drive({
     session,
     output,
     maxTick,
+    stopOn,
+    progress,
     terminal,
     control: gdb?.target ?? null,
     pace: pace === 'real' ? 'real' : 'none',
-    progress: Progress.isWanted() && !args.has('json') ? new Progress({ label, nsPerTick, endTick: maxTick }) : null,
     ...(hooks.flushLog === undefined || terminal === null ? {} : { flushLog: hooks.flushLog }),
     ...(hooks.watch === undefined ? {} : { watch: hooks.watch }),
     ...(hooks.passed === undefined ? {} : { passed: hooks.passed }),
   });
+  const shutdown = driven.reason === 'shutdown' ? machine.resetCause() : null;
   const end = session.end(driven.reason);
   hooks.ended?.(end);
-  output.flush();
+  await output.finish();
   const status = exitStatus(end, driven);
   gdb?.target.end(status);
   gdb?.server.finish();
@@ -110,12 +141,23 @@ export async function driveLive(args: Arguments, live: Live, label: string, hook
       ...(log === undefined ? {} : { log }),
       status,
       ...endToJson(end, driven, output, nsPerTick),
+      stopOn: stopOn?.cameText ?? null,
+      resets: resetCount,
+      firstReset: resets.length === 0 ? null : { tick: resets[0].tick, ...resetToJson(resets[0].cause) },
+      shutdown: shutdown === null ? null : resetToJson(shutdown),
     });
-  } else {
+  } else if (!output.isClosed || log !== undefined) {
     const colors = await loadColors(args.has('no-color'), process.stderr);
-    say(`${colors.bold(`${label}:`)} ${endSentence(end)}; ${runFigures(end, driven, nsPerTick)}`);
+    const sentence = endSentence(end, driven, { stopText: stopOn?.cameText ?? null, shutdown });
+    const figures = runFigures(end, driven, nsPerTick);
+    say(`${colors.bold(`${label}:`)} ${sentence}; ${figures}${resetsText(resetCount)}`);
   }
   return status;
+}
+
+function resetToJson(cause: ResetCause) {
+  const { kind, by, eip, vectors } = cause;
+  return { kind, by, eip, vectors, text: describeReset(cause) };
 }
 
 export async function runCommand(args: Arguments): Promise<number> {

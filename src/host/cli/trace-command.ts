@@ -3,14 +3,13 @@
 // again and shows exceptions and in which function each moment was spent. Times are guest time: ticks times the
 // nanoseconds of a tick. (Trace Event Format: phases X, i and M; timestamps in microseconds.)
 
-import { closeSync, openSync, writeSync } from 'node:fs';
 import { eventToText } from '../../core/log/events.ts';
 import type { LoggedEvent } from '../../core/log/events.ts';
 import { LogError } from '../../core/log/log-error.ts';
 import { type LogReader, logEvents } from '../../core/log/log.ts';
 import { goTo, parsePosition, PositionError } from '../../core/timeline/positions.ts';
 import { type Images, SessionError } from '../../core/session/session.ts';
-import { finish, Timeline } from '../../core/timeline/timeline.ts';
+import { Timeline } from '../../core/timeline/timeline.ts';
 import type { Arguments } from './args.ts';
 import { CommandError } from '../node/errors.ts';
 import { TICK_MAX } from './options.ts';
@@ -18,9 +17,12 @@ import { readElfSymbols, readSystemMap, SymbolTable, symbolsOfImages } from '../
 import { linearEip } from '../debugger/views.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
 import { findImages } from '../node/find-images.ts';
-import { readGivenFile, whyUnreadable } from '../node/images.ts';
-import { logProblem, openLogFile } from '../node/log-file.ts';
+import { readGivenFile } from '../node/images.ts';
+import { logProblem, openLogFile, sessionProblem } from '../node/log-file.ts';
+import { NewFile } from '../node/new-file.ts';
 import { count } from '../node/progress.ts';
+import { signalStatus } from '../node/work.ts';
+import { Walk } from './walk.ts';
 import { givenImages } from './replay-command.ts';
 import { EXIT, printJson, say } from './report.ts';
 import { packPayload } from '../../core/log/payload.ts';
@@ -40,6 +42,8 @@ interface TraceEvent {
   readonly args?: Readonly<Record<string, unknown>>;
 }
 
+/** Events between two looks at the clock. */
+const EVENTS_AT_ONCE = 1024;
 /** Lines that are written at once. */
 const PARTS_MAX = 4096;
 const ROWS = {
@@ -63,13 +67,13 @@ function rowOf({ class: className, event }: LoggedEvent): number {
 /** Writes events as they come; the file is a whole JSON array only when it has been closed. */
 class TraceFile {
   eventCount = 0;
-  private readonly file: number;
+  private readonly file: NewFile;
   private readonly nsPerTick: number;
   private parts: string[] = ['[\n'];
 
   constructor(path: string, nsPerTick: number) {
     this.nsPerTick = nsPerTick;
-    this.file = openTarget(path);
+    this.file = newTrace(path);
     this.add({ name: 'process_name', ph: 'M', ts: 0, pid: 1, tid: 0, args: { name: 'guest' } });
     for (const [name, tid] of Object.entries(ROWS)) {
       this.add({ name: 'thread_name', ph: 'M', ts: 0, pid: 1, tid, args: { name } });
@@ -82,7 +86,7 @@ class TraceFile {
   }
 
   private flush(): void {
-    writeSync(this.file, this.parts.join(''));
+    this.file.write(this.parts.join(''));
     this.parts = [];
   }
 
@@ -102,24 +106,31 @@ class TraceFile {
   close(): void {
     this.parts.push('\n]\n');
     this.flush();
-    closeSync(this.file);
+    this.file.close();
   }
 }
 
 export async function traceCommand(args: Arguments): Promise<number> {
   const [path, target] = args.positionals;
-  const log = openLogFile(path, args.has('salvage'));
+  const log = await openLogFile(args);
+  const walk = new Walk(
+    args.has('json'),
+    args.number('from') ?? 0,
+    Math.min(args.number('to') ?? TICK_MAX, log.lastTick),
+  );
   try {
-    return await traceLog(args, path, log, target);
+    return await traceLog(args, path, log, target, walk);
   } catch (error) {
     if (error instanceof LogError) throw logProblem(path, error);
-    if (error instanceof SessionError || error instanceof PositionError)
-      throw new CommandError(`${path}: ${error.message}`);
+    if (error instanceof SessionError) throw sessionProblem(path, error);
+    if (error instanceof PositionError) throw new CommandError(`${path}: ${error.message}`);
     throw error;
+  } finally {
+    walk.work.release();
   }
 }
 
-async function traceLog(args: Arguments, path: string, log: LogReader, target: string): Promise<number> {
+async function traceLog(args: Arguments, path: string, log: LogReader, target: string, walk: Walk): Promise<number> {
   const fromTick = args.number('from') ?? 0;
   const toTick = Math.min(args.number('to') ?? TICK_MAX, log.lastTick);
   if (toTick < fromTick)
@@ -140,11 +151,13 @@ async function traceLog(args: Arguments, path: string, log: LogReader, target: s
   const symbols = images === null ? new SymbolTable() : symbolsOf(args, images);
   if (images !== null && format !== 'events') {
     const timeline = new Timeline({ log, images, makeEngine });
-    return traceLines(args, path, format, { timeline, symbols, fromTick, toTick }, target);
+    return await traceLines(args, path, format, { timeline, symbols, fromTick, toTick, walk }, target);
   }
   const trace = new TraceFile(target, log.header.machine.nsPerTick);
   const counts: Record<string, number> = {};
+  let seen = 0;
   for (const logged of logEvents(log, { fromTick, toTick })) {
+    if (++seen % EVENTS_AT_ONCE === 0 && !(await walk.work.turn(logged.tick - fromTick))) break;
     const { kind } = logged.event;
     if ((kind === 'port-read' || kind === 'mmio-read') && !args.has('io')) continue;
     if (kind === 'state-hash' || kind === 'digest') continue;
@@ -154,13 +167,13 @@ async function traceLog(args: Arguments, path: string, log: LogReader, target: s
   if (images !== null) {
     // Nothing is held back from being compiled because the way is short.
     const timeline = new Timeline({ log, images, makeEngine, holdTicks: 0 });
-    finish(goTo(timeline, parsePosition(String(fromTick))));
-    if (args.has('functions')) traceFunctions(timeline, symbols, trace, counts, fromTick, toTick);
-    else traceEngine(timeline, trace, counts, toTick);
+    const isThere = await walk.go(timeline, goTo(timeline, parsePosition(String(fromTick))));
+    if (isThere && args.has('functions'))
+      await traceFunctions(timeline, walk, symbols, trace, counts, fromTick, toTick);
+    else if (isThere) await traceEngine(timeline, walk, trace, counts, toTick);
   }
   trace.close();
-  report(args, path, target, fromTick, toTick, counts);
-  return EXIT.ok;
+  return report(args, path, target, fromTick, toTick, counts, walk);
 }
 
 function symbolsOf(args: Arguments, images: Images): SymbolTable {
@@ -174,14 +187,15 @@ function symbolsOf(args: Arguments, images: Images): SymbolTable {
 }
 
 /** Exceptions, and the function of every moment. */
-function traceFunctions(
+async function traceFunctions(
   timeline: Timeline,
+  walk: Walk,
   symbols: SymbolTable,
   trace: TraceFile,
   counts: Record<string, number>,
   fromTick: number,
   toTick: number,
-): void {
+): Promise<void> {
   counts.function = 0;
   counts.exception = 0;
   let name = '';
@@ -202,7 +216,8 @@ function traceFunctions(
       trace.instant(ROWS.exceptions, tick, `${kind} ${vector}`, 'exception', { eip: linearEip(machine.cpu) });
     },
   };
-  finish(
+  await walk.go(
+    timeline,
     timeline.continueUntil((cpu) => {
       const tick = cpu.now();
       if (tick >= toTick) return 1;
@@ -221,7 +236,13 @@ function traceFunctions(
 const EXIT_SAMPLE_TICKS = 2 ** 20;
 
 /** What the engine compiles and drops, and how often compiled code is left and why, as a counter with samples. */
-function traceEngine(timeline: Timeline, trace: TraceFile, counts: Record<string, number>, toTick: number): void {
+async function traceEngine(
+  timeline: Timeline,
+  walk: Walk,
+  trace: TraceFile,
+  counts: Record<string, number>,
+  toTick: number,
+): Promise<void> {
   const { machine, engine } = timeline;
   engine.onUnit = (what, physical, blocks) => {
     const kind = `engine-${what}`;
@@ -242,20 +263,20 @@ function traceEngine(timeline: Timeline, trace: TraceFile, counts: Record<string
   };
   // What was compiled before nobody hears of.
   engine.drop();
-  finish(timeline.runOn(toTick));
+  await walk.go(timeline, timeline.runOn(toTick));
   sample();
   engine.onUnit = null;
   engine.onLeave = null;
 }
 
 /** The formats that are lines. */
-function traceLines(
+async function traceLines(
   args: Arguments,
   path: string,
   format: string,
   window: Omit<Window, 'write' | 'writeAccess'>,
   target: string,
-): number {
+): Promise<number> {
   const range = args.text('range');
   const match = /^(\d+|0x[0-9a-f]+)-(\d+|0x[0-9a-f]+)$/i.exec(range ?? '');
   const [from, to] = match === null ? [0, 0] : [Number(match[1]), Number(match[2])];
@@ -265,11 +286,10 @@ function traceLines(
       `--format memory wants --range FROM-TO inside the ${ramBytes} bytes of memory, such as 0x1000-0x2000.`,
     );
   }
-  const file = openTarget(target);
+  const file = newTrace(target);
   let parts: Uint8Array[] = [];
   const flush = (): void => {
-    const bytes = Buffer.concat(parts);
-    for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
+    file.write(Buffer.concat(parts));
     parts = [];
   };
   const put = (part: Uint8Array): void => {
@@ -284,31 +304,37 @@ function traceLines(
   const all = { ...window, write, writeAccess };
   const counts =
     format === 'coverage'
-      ? writeCoverage(all)
+      ? await writeCoverage(all)
       : format === 'memory'
-        ? writeMemoryAccesses(all, from, to)
-        : writeDeviceAccesses(all);
+        ? await writeMemoryAccesses(all, from, to)
+        : await writeDeviceAccesses(all);
   flush();
-  closeSync(file);
-  report(args, path, target, window.fromTick, window.toTick, counts);
-  return EXIT.ok;
+  file.close();
+  return report(args, path, target, window.fromTick, window.toTick, counts, window.walk);
 }
 
-function openTarget(path: string): number {
-  try {
-    return openSync(path, 'wx');
-  } catch (error) {
-    const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-    throw new CommandError(
-      `${path} cannot be written, ${isThere ? 'it exists already' : whyUnreadable(error)}: name another file.`,
-    );
-  }
+function newTrace(path: string): NewFile {
+  return new NewFile(path, { what: 'trace', rest: 'what is in it is not whole' }).open();
 }
 
-function report(args: Arguments, path: string, target: string, fromTick: number, toTick: number, counts: Counts): void {
-  if (args.has('json')) printJson({ command: 'trace', log: path, file: target, fromTick, toTick, events: counts });
-  else {
-    const listed = Object.entries(counts).map(([kind, number]) => `${count(number)} ${kind}`);
-    say(`trace: ticks ${count(fromTick)} to ${count(toTick)} in ${target}: ${listed.join(', ') || 'nothing happened'}`);
+function report(
+  args: Arguments,
+  path: string,
+  target: string,
+  fromTick: number,
+  toTick: number,
+  counts: Counts,
+  walk: Walk,
+): number {
+  const { signal } = walk.work;
+  const status = signal === null ? EXIT.ok : signalStatus(signal);
+  walk.work.release();
+  if (args.has('json')) {
+    printJson({ command: 'trace', log: path, file: target, status, fromTick, toTick, events: counts });
+    return status;
   }
+  const listed = Object.entries(counts).map(([kind, number]) => `${count(number)} ${kind}`);
+  const what = `ticks ${count(fromTick)} to ${count(toTick)} in ${target}: ${listed.join(', ') || 'nothing happened'}`;
+  say(`trace: ${what}${signal === null ? '' : '; stopped by the user before the end'}`);
+  return status;
 }

@@ -5,11 +5,13 @@
 import type { Machine } from '../../core/machine/machine.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
 import { peekPhysicalBytes } from '../../core/memory/peek.ts';
-import { finish, type Timeline } from '../../core/timeline/timeline.ts';
+import type { Timeline } from '../../core/timeline/timeline.ts';
 import type { SymbolTable } from '../debugger/symbols.ts';
 import { hex8, isHalted, linearEip } from '../debugger/views.ts';
+import type { Walk } from './walk.ts';
 
 export interface Window {
+  readonly walk: Walk;
   readonly timeline: Timeline;
   readonly symbols: SymbolTable;
   readonly fromTick: number;
@@ -27,8 +29,8 @@ export type Counts = Record<string, number>;
  * One record a function, in the order of addresses: FN and FNDA with how often its first instruction was begun, DA with
  * how often each one was (iterations of a REP count), LH with their number. What has no symbol is in the function `?`.
  */
-export function writeCoverage({ timeline, symbols, fromTick, toTick, write }: Window): Counts {
-  finish(timeline.seek({ tick: fromTick, seq: 0 }));
+export async function writeCoverage({ walk, timeline, symbols, fromTick, toTick, write }: Window): Promise<Counts> {
+  const isThere = await walk.go(timeline, timeline.seek({ tick: fromTick, seq: 0 }));
   const timesAt = new Map<number, number>();
   let [lastTick, lastAddress] = [-1, -1];
   const look = (cpu: Cpu): number => {
@@ -41,8 +43,8 @@ export function writeCoverage({ timeline, symbols, fromTick, toTick, write }: Wi
     return 0;
   };
   // A search begins behind the instruction where it stands.
-  if (!isHalted(timeline.machine.cpu)) look(timeline.machine.cpu);
-  finish(timeline.continueUntil(look));
+  if (isThere && !isHalted(timeline.machine.cpu)) look(timeline.machine.cpu);
+  if (isThere) await walk.go(timeline, timeline.continueUntil(look));
   const byFunction = new Map<string, { start: number; addresses: number[] }>();
   let begun = 0;
   for (const address of [...timesAt.keys()].sort((a, b) => a - b)) {
@@ -64,8 +66,8 @@ export function writeCoverage({ timeline, symbols, fromTick, toTick, write }: Wi
 }
 
 /** One object for every access to the physical range, with what was there before it. */
-export function writeMemoryAccesses(window: Window, from: number, to: number): Counts {
-  const { timeline, symbols, fromTick, toTick, writeAccess } = window;
+export async function writeMemoryAccesses(window: Window, from: number, to: number): Promise<Counts> {
+  const { walk, timeline, symbols, fromTick, toTick, writeAccess } = window;
   const { machine } = timeline;
   const counts = { read: 0, write: 0 };
   const note = (physical: number, sizeBytes: number, isWrite: boolean): void => {
@@ -79,18 +81,19 @@ export function writeMemoryAccesses(window: Window, from: number, to: number): C
     const before = Buffer.from(bytes).toString('hex');
     writeAccess({ tick, eip: hex8(eip), symbol: symbols.describe(eip), access, physical, sizeBytes, before });
   };
-  finish(timeline.seek({ tick: fromTick, seq: 0 }));
+  if (!(await walk.go(timeline, timeline.seek({ tick: fromTick, seq: 0 })))) return counts;
   timeline.listenToPages(from >>> 12, (to - 1) >>> 12, note);
-  finish(timeline.runOn(toTick));
+  await walk.go(timeline, timeline.runOn(toTick));
   timeline.listenToPages(0, -1, () => {});
   return counts;
 }
 
 /** One object for every access to a port and every read of a device's memory, by instruction. */
-export function writeDeviceAccesses({ timeline, symbols, fromTick, toTick, writeAccess }: Window): Counts {
+export async function writeDeviceAccesses(window: Window): Promise<Counts> {
+  const { walk, timeline, symbols, fromTick, toTick, writeAccess } = window;
   const { machine } = timeline;
   const counts: Counts = { 'port-read': 0, 'port-write': 0, 'mmio-read': 0, 'mmio-write': 0 };
-  finish(timeline.seek({ tick: fromTick, seq: 0 }));
+  if (!(await walk.go(timeline, timeline.seek({ tick: fromTick, seq: 0 })))) return counts;
   const restore = listenToDevices(machine, (access, place, sizeBytes, value) => {
     const tick = machine.cpu.now();
     if (tick >= toTick) return;
@@ -100,7 +103,7 @@ export function writeDeviceAccesses({ timeline, symbols, fromTick, toTick, write
     const at = { tick, eip: hex8(eip), symbol: symbols.describe(eip) };
     writeAccess({ ...at, access, ...where, sizeBytes, value: value >>> 0 });
   });
-  finish(timeline.runOn(toTick));
+  await walk.go(timeline, timeline.runOn(toTick));
   restore();
   return counts;
 }

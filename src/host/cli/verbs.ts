@@ -2,7 +2,7 @@
 // is wanted. Parser, help, completions and man page are made from these rows and from nothing else; a verb is added
 // here.
 
-import { CHECKPOINT_BYTES_DEFAULT, INTERVAL_TICKS_DEFAULT } from '../../core/session/defaults.ts';
+import { CHECKPOINT_BYTES_DEFAULT, INTERVAL_TICKS_DEFAULT } from '../../core/base/defaults.ts';
 import { ESCAPE_HELP } from '../node/terminal.ts';
 import type { Arguments, OptionSpec, VerbSpec } from './args.ts';
 import {
@@ -164,6 +164,25 @@ export const VERBS: readonly Verb[] = [
         'frame.',
     ],
     load: async () => (await import('./verify-command.ts')).verifyCommand,
+  },
+  {
+    name: 'pack',
+    positionals: [LOG],
+    brief: 'put the images into the log, so that one file is the whole run',
+    summary: 'Writes a log with its images inside, as record --embed does, from a log and its images after the fact.',
+    options: [
+      {
+        name: 'out',
+        short: 'o',
+        value: 'FILE',
+        kind: 'file',
+        help: 'the packed log, which must not exist yet (default: LOG with .packed before .rlog)',
+      },
+      { name: 'sidecar', help: 'put the images as files into the folder LOG.images instead' },
+      salvage('pack'),
+      ...IMAGE_OPTIONS,
+    ],
+    load: async () => (await import('./pack-command.ts')).packCommand,
   },
   {
     name: 'info',

@@ -2,22 +2,26 @@
 // again under schedules that cut and drop at random. The first instruction that two engines do differently is the
 // result: as a report, as a log that shows it, and as a test.
 
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { LogError } from '../../core/log/log-error.ts';
+import type { LogReader } from '../../core/log/log.ts';
 import { reproductionTest } from '../../core/verify/reproduction.ts';
 import { SessionError } from '../../core/session/session.ts';
 import type { Arguments } from './args.ts';
-import { CommandError, UsageError } from '../node/errors.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
+import { CommandError } from '../node/errors.ts';
 import { engineNames, traitsOf } from '../../engines.ts';
 import { withTierPolicy } from './engine-options.ts';
 import { findImages } from '../node/find-images.ts';
-import { logProblem, openLogFile } from '../node/log-file.ts';
+import { logProblem, openLogFile, sessionProblem } from '../node/log-file.ts';
+import { NewFile } from '../node/new-file.ts';
 import { count, Progress } from '../node/progress.ts';
 import { loadDisassembler } from '../node/disassembler.ts';
 import { givenImages } from './replay-command.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
 import { type Verified, verifyLog } from '../../verification.ts';
+import { signalStatus, Work } from '../node/work.ts';
 import { loadContestants } from '../../contestants.ts';
 
 const DEFAULT_ENGINES = ['interp', 'js'];
@@ -63,36 +67,25 @@ function withKnobs(names: readonly string[], knobs: string | undefined): string[
 export async function verifyCommand(args: Arguments): Promise<number> {
   const [path] = args.positionals;
   const names = readEngineNames(args);
-  const log = openLogFile(path, args.has('salvage'));
+  const log = await openLogFile(args);
   try {
     return await verifyFile(args, path, names, log);
   } catch (error) {
     // Payloads are decoded as the run reaches them.
     if (error instanceof LogError) throw logProblem(path, error);
-    if (error instanceof SessionError) throw new CommandError(`${path}: ${error.message}`);
+    if (error instanceof SessionError) throw sessionProblem(path, error);
     throw error;
   }
 }
 
-async function verifyFile(
-  args: Arguments,
-  path: string,
-  names: readonly string[],
-  log: ReturnType<typeof openLogFile>,
-): Promise<number> {
+async function verifyFile(args: Arguments, path: string, names: readonly string[], log: LogReader): Promise<number> {
   const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`verify: ${text}`) });
   const out = args.text('out') ?? `${path.replace(/\.rlog$/, '')}.difference`;
   checkFree(out);
   const contestants = await loadContestants(names);
   const interval = args.number('interval');
-  const { nsPerTick } = log.header.machine;
-  let progress: Progress | null = null;
+  const work = new Work(null);
   let label = '';
-  let signal: NodeJS.Signals | null = null;
-  const onSignal = (name: NodeJS.Signals): void => {
-    signal = name;
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   const startMs = performance.now();
   const verified = await verifyLog({
     log,
@@ -102,22 +95,16 @@ async function verifyFile(
     seed: args.number('seed') ?? 0,
     ...(interval === undefined ? {} : { intervalTicks: interval }),
     loadDisassembler,
-    onProgress: async (phase) => {
-      if (Progress.isWanted() && !args.has('json')) {
-        if (phase.label !== label) {
-          progress?.clear();
-          progress = new Progress({ label: `verify ${phase.label}`, nsPerTick, endTick: phase.endTick });
-          label = phase.label;
-        }
-        progress?.update(phase.tick, 0);
+    onProgress: (phase) => {
+      if (phase.label !== label) {
+        const options = { label: `verify ${phase.label}`, unit: 'ticks', end: phase.endTick } as const;
+        work.show(Progress.atTerminal(options, args.has('json')));
+        label = phase.label;
       }
-      await new Promise<void>((resolve) => setImmediate(resolve));
-      return signal === null;
+      return work.turn(phase.tick);
     },
-  }).finally(() => {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-    progress?.clear();
-  });
+  }).finally(() => work.release());
+  const { signal } = work;
   const hostSeconds = (performance.now() - startMs) / 1000;
   return finish(args, path, out, log.truncated, verified, hostSeconds, signal);
 }
@@ -142,7 +129,7 @@ async function finish(
 ): Promise<number> {
   const { difference, reproduction, engines, tick, comparisons, schedules } = verified;
   const isSame = difference === null && verified.log === null;
-  const status = !isSame ? EXIT.divergence : signal === null ? EXIT.ok : signal === 'SIGTERM' ? 143 : 130;
+  const status = !isSame ? EXIT.divergence : signal === null ? EXIT.ok : signalStatus(signal);
   const written = difference === null || reproduction === null ? [] : write(out, verified);
   if (args.has('json')) {
     printJson({
@@ -192,8 +179,12 @@ function write(out: string, verified: Verified): string[] {
   const { difference, reproduction, engines } = verified;
   if (difference === null || reproduction === null) return [];
   const names = [`${out}.rlog`, `${out}.prop.ts`];
-  writeFileSync(names[0], reproduction);
-  writeFileSync(names[1], reproductionTest(difference, engines, `./${basename(names[0])}`));
+  const contents = [reproduction, reproductionTest(difference, engines, `./${basename(names[0])}`)];
+  names.forEach((name, i) => {
+    const file = new NewFile(name, { what: 'reproduction' }).open();
+    file.write(contents[i]);
+    file.close();
+  });
   return names;
 }
 

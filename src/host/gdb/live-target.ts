@@ -71,11 +71,17 @@ export class LiveTarget implements GdbTarget, DriveControl {
   private step(untilTick: number): StopReason {
     const { machine } = this;
     if (!this.isAsleep) return machine.run(Math.min(untilTick, machine.tick + 1));
-    machine.watcher = { delivered: () => machine.breakIn() };
+    const { watcher } = machine;
+    machine.watcher = {
+      delivered: (kind, vector) => {
+        watcher?.delivered(kind, vector);
+        machine.breakIn();
+      },
+    };
     try {
       return machine.run(untilTick);
     } finally {
-      machine.watcher = null;
+      machine.watcher = watcher;
     }
   }
 

@@ -9,9 +9,8 @@ import type { EndReason, Session } from '../../core/session/session.ts';
 import type { GuestOutput } from './guest-output.ts';
 import type { Progress } from './progress.ts';
 import type { Terminal } from './terminal.ts';
+import { ENDING_SIGNALS, TURN_MS } from './work.ts';
 
-/** Host time between two looks at input and output. */
-const TURN_MS = 8;
 /** Idle guest time that may run ahead of the host's clock before it is slept off. */
 const AHEAD_MS = 4;
 const SLEEP_MS_MAX = 100;
@@ -43,18 +42,20 @@ export interface DriveOptions {
   /** Called between slices when the run just stopped at its tick, of which nothing has happened yet. */
   readonly passed?: () => void;
   readonly control?: DriveControl | null;
+  /** What ends the run by itself. */
+  readonly stopOn?: { readonly tick: number | null } | null;
   /** Called about once a second while a person may be typing. */
   readonly flushLog?: () => void;
 }
 
 export interface DriveEnd {
   readonly reason: EndReason;
+  /** Of `stopped`: who wanted it. */
+  readonly stoppedBy: 'user' | 'gdb' | 'output' | 'condition' | 'watch';
   /** The signal that ended it, if one did. */
   readonly signal: NodeJS.Signals | null;
   readonly hostSeconds: number;
 }
-
-const SIGNALS: readonly NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
 
 /** Resolves when the run is over; `session.end(reason)` is the caller's. */
 export async function drive(options: DriveOptions): Promise<DriveEnd> {
@@ -84,17 +85,18 @@ class Driver {
 
   constructor(options: DriveOptions) {
     this.options = options;
-    const { session, maxTick, watch, passed, control } = options;
+    const { session, maxTick, watch, passed, control, stopOn } = options;
     this.nsPerTick = session.machine.options.nsPerTick;
     this.loop = new RunLoop({
       session,
       ...(maxTick === undefined ? {} : { maxTick }),
       ...(watch === undefined ? {} : { watch }),
       ...(passed === undefined ? {} : { passed }),
+      ...(stopOn ? { stopOn } : {}),
       ...(control ? { advance: (untilTick: number) => control.advance(untilTick) } : {}),
     });
     if (options.control) options.control.wake = () => this.wake();
-    for (const signal of SIGNALS) process.on(signal, this.onSignal);
+    for (const signal of ENDING_SIGNALS) process.on(signal, this.onSignal);
     options.terminal?.start({
       bytes: (bytes) => {
         this.typed.push(bytes);
@@ -109,7 +111,7 @@ class Driver {
   }
 
   release(): void {
-    for (const signal of SIGNALS) process.off(signal, this.onSignal);
+    for (const signal of ENDING_SIGNALS) process.off(signal, this.onSignal);
     this.options.terminal?.stop();
     this.options.progress?.clear();
     this.options.output.flush();
@@ -151,22 +153,27 @@ class Driver {
   }
 
   private over(reason: EndReason): DriveEnd {
-    return { reason, signal: this.signal, hostSeconds: (performance.now() - this.startMs) / 1000 };
+    const { output, control, stopOn } = this.options;
+    const isCondition = (stopOn?.tick ?? null) !== null;
+    const other = control?.isKilled === true ? 'gdb' : output.isClosed ? 'output' : 'watch';
+    const stoppedBy = isCondition ? 'condition' : this.isStopped ? 'user' : other;
+    return { reason, stoppedBy, signal: this.signal, hostSeconds: (performance.now() - this.startMs) / 1000 };
   }
 
   /** Output, progress, and everything that waits in the event loop. */
   private async turn(): Promise<void> {
     const { output, progress, session, flushLog } = this.options;
     this.writeOutput();
-    if (progress && (!process.stdout.isTTY || !output.usesStdout || output.isAtLineStart)) {
-      progress.update(session.tick, session.machine.idleTicks);
-    }
     if (flushLog !== undefined && performance.now() - this.flushedMs > 1000) {
       flushLog();
       this.flushedMs = performance.now();
     }
     await output.settle();
     await new Promise<void>((resolve) => setImmediate(resolve));
+    // Last, when a change of the terminal's width has been heard of.
+    if (progress && (!process.stdout.isTTY || !output.usesStdout || output.isAtLineStart)) {
+      progress.update(session.tick, session.machine.idleTicks);
+    }
   }
 
   private writeOutput(): void {

@@ -1,12 +1,7 @@
-// What goes wrong outside of the program, in one sentence for a person that says what was expected and what to do. The
-// command line prints the message and ends with the status; the library throws the same objects.
+// What goes wrong outside of the program, for the command line: one sentence for a person that says what was expected
+// and what to do, and the status to end with. (Wrong usage is core/base/usage-error.ts, which the library throws too.)
 
-/** Something was asked for that cannot be: an option, a parameter, a name. */
-export class UsageError extends Error {
-  override readonly name = 'UsageError';
-}
-
-/** A failure that is the world's and not the program's: message for a person, exit status. */
+/** A failure that is the world's and not the program's. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly status: number;

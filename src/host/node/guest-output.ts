@@ -3,10 +3,10 @@
 // digested, so that two runs can be compared without keeping their text.
 
 import { createHash } from 'node:crypto';
-import { openSync, writeSync } from 'node:fs';
 import type { OutputPort } from '../../core/board/device.ts';
-import { CommandError, UsageError } from './errors.ts';
-import { whyUnreadable } from './images.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
+import { NewFile } from './new-file.ts';
+import { claimLostOutput } from './standard-streams.ts';
 
 const SERIAL_LINES = 4;
 /** Beyond this the machine waits for whoever reads our standard output. */
@@ -58,7 +58,7 @@ export class GuestOutput implements OutputPort {
   private readonly digest = createHash('sha256');
   /** Serial bytes by line. */
   readonly serialBytes = [0, 0, 0, 0];
-  /** Standard output was closed by its reader. */
+  /** Standard output takes no more. */
   isClosed = false;
   /** Some sink writes to standard output. */
   readonly usesStdout: boolean;
@@ -76,7 +76,7 @@ export class GuestOutput implements OutputPort {
         write(bytes);
       });
     });
-    if (this.usesStdout) process.stdout.on('error', () => (this.isClosed = true));
+    if (this.usesStdout) claimLostOutput(() => (this.isClosed = true));
   }
 
   private openPlace(place: string, option: string): (bytes: Uint8Array) => void {
@@ -86,17 +86,8 @@ export class GuestOutput implements OutputPort {
       throw new UsageError(`${option} is stdio, file:FILE or none, not "${place}".`);
     }
     const path = place.slice('file:'.length);
-    let file = -1;
-    try {
-      file = openSync(path, 'wx');
-    } catch (error) {
-      const exists = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-      const why = exists ? 'it exists and nothing is overwritten' : whyUnreadable(error);
-      throw new CommandError(`${option} cannot write ${path}, ${why}: name a new file.`);
-    }
-    return (bytes) => {
-      for (let at = 0; at < bytes.length; ) at += writeSync(file, bytes, at);
-    };
+    const file = new NewFile(path, { what: `file of ${option}` }).open();
+    return (bytes) => file.write(bytes);
   }
 
   serial(line: number, byte: number): void {
@@ -130,6 +121,12 @@ export class GuestOutput implements OutputPort {
       process.stdout.once('error', () => resolve());
       process.stdout.once('close', () => resolve());
     });
+  }
+
+  /** Everything is written, and whether somebody takes it has been heard of. */
+  async finish(): Promise<void> {
+    this.flush();
+    await new Promise<void>((resolve) => setImmediate(resolve));
   }
 
   /** SHA-256 of the first serial line; the last call. */

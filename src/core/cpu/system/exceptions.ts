@@ -283,7 +283,8 @@ function takeFault(cpu: Cpu): { vector: number; errorCode: number | undefined } 
 }
 
 /** Deliver `event`, and whatever its delivery raises, until a handler is entered or the CPU shuts down. */
-function deliverWithNesting(cpu: Cpu, event: Event): void {
+function deliverWithNesting(cpu: Cpu, event: Event, beganWithInterrupt = false): void {
+  const vectors: number[] = [];
   for (let nesting = 0; nesting < NESTING_MAX; nesting++) {
     try {
       deliver(cpu, event);
@@ -292,6 +293,7 @@ function deliverWithNesting(cpu: Cpu, event: Event): void {
     } catch (thrown) {
       if (thrown !== GUEST_FAULT) throw thrown;
     }
+    vectors.push(event.vector);
     cpu.m32[PENDING_DEBUG] &= ~DR6_BT; // of a task gate whose task could not be entered
     const raised = takeFault(cpu);
     const vector = escalate(event.vector, raised.vector);
@@ -299,6 +301,7 @@ function deliverWithNesting(cpu: Cpu, event: Event): void {
     const errorCode = vector === VECTOR_DF ? 0 : raised.errorCode;
     event = makeFault(cpu, vector, errorCode);
   }
+  cpu.failedDeliveries = { vectors, beganWithInterrupt };
   cpu.m32[SHUTDOWN] = 1;
   cpu.exitRequest |= EXIT_STOP;
 }
@@ -335,14 +338,14 @@ export function deliverFault(cpu: Cpu): void {
 
 /** Deliver external interrupt `vector` between instructions, or between iterations of a REP. */
 export function deliverInterrupt(cpu: Cpu, vector: number): void {
-  deliverWithNesting(cpu, makeInterrupt(cpu, vector));
+  deliverWithNesting(cpu, makeInterrupt(cpu, vector), true);
 }
 
 /** Deliver the pending NMI; further ones are blocked until IRET. SDM 3 §6.7. */
 export function deliverNmi(cpu: Cpu): void {
   cpu.m32[NMI_PENDING] = 0;
   cpu.m32[NMI_BLOCKED] = 1;
-  deliverWithNesting(cpu, makeInterrupt(cpu, VECTOR_NMI));
+  deliverWithNesting(cpu, makeInterrupt(cpu, VECTOR_NMI), true);
 }
 
 /** Deliver the debug traps in PENDING_DEBUG: EIP is the next instruction. SDM 3 §17.3.1. */

@@ -40,7 +40,7 @@ export class Port92 extends withFields(FIELDS) implements Device {
         const resets = (value & ~this.latch & 1) !== 0;
         this.latch = value & ~2;
         this.#set((value & 2) !== 0);
-        if (resets) context.requestReset();
+        if (resets) context.requestReset('port 92h');
       },
     });
   }

@@ -19,13 +19,13 @@ export class ResetControl extends withFields(FIELDS) implements Device {
 
   constructor(context: DeviceContext) {
     super();
-    context.input('reset', () => context.requestReset());
+    context.input('reset', () => context.requestReset('an input'));
     context.ports(0xcf9, 1, {
       read: () => this.value,
       write: (_port, _size, value) => {
         const resets = (value & ~this.value & 4) !== 0;
         this.value = value & WRITABLE;
-        if (resets) context.requestReset();
+        if (resets) context.requestReset('port CF9h');
       },
     });
   }

@@ -195,7 +195,7 @@ export class Ps2Controller extends withFields(FIELDS) implements Device {
     else if ((value >= 0x60 && value < 0x80) || (value >= 0xd1 && value <= 0xd4)) this.command = value;
     else if (value >= 0xf0) {
       // Pulses the low bits that are 0; bit 0 is the reset line.
-      if ((value & 1) === 0) this.#context.requestReset();
+      if ((value & 1) === 0) this.#context.requestReset('the keyboard controller');
     } else this.#obey(value);
   }
 
@@ -251,7 +251,7 @@ export class Ps2Controller extends withFields(FIELDS) implements Device {
 
   #writeOutputPort(value: number): void {
     this.#gate.set((value & 2) !== 0);
-    if ((value & 1) === 0) this.#context.requestReset();
+    if ((value & 1) === 0) this.#context.requestReset('the keyboard controller');
   }
 
   /** As firmware leaves it: both devices on, translating, keyboard interrupt enabled. */

@@ -34,16 +34,12 @@ export function zeroEnded(text: string): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
+/** Sums of 32-bit fields may lie beyond 4 GiB: nothing wraps here. */
 export function hex(value: number): string {
-  return `0x${(value >>> 0).toString(16)}`;
+  return `0x${(value < 0 ? value >>> 0 : value).toString(16)}`;
 }
 
 /** Sizes in words. */
 export function mebibytes(size: number): string {
   return `${Math.ceil(size / 0x100000)} MiB`;
-}
-
-/** The end of a message about memory that does not suffice: `neededEnd` is the first byte beyond what is needed. */
-export function memoryAdvice(neededEnd: number, ramSize: number): string {
-  return `the machine has ${mebibytes(ramSize)}: give --memory ${Math.ceil(neededEnd / 0x100000)} or more.`;
 }

@@ -8,8 +8,8 @@ import type { Cpu } from '../../state/cpu.ts';
 import type { AddressSpace } from '../../memory/address-space.ts';
 import { EBP, EBX, EDI, ESI, ESP } from '../../state/layout.ts';
 import { resetCpu } from '../../cpu/system/reset.ts';
-import { BootError } from './boot-error.ts';
-import { hex, mebibytes, memoryAdvice, read16, read32, write16, write32, zeroEnded } from './bytes.ts';
+import { BootError, tooLarge } from './boot-error.ts';
+import { hex, mebibytes, read16, read32, write16, write32, zeroEnded } from './bytes.ts';
 import { enterFlatMode } from './flat-mode.ts';
 import { memoryMap } from './memory-map.ts';
 
@@ -138,9 +138,7 @@ function placeInitrd(size: number, kernel: KernelLayout, ramSize: number): numbe
         `smaller one.`,
     );
   }
-  throw new BootError(
-    `the initrd of ${mebibytes(size)} does not fit above the kernel, ${memoryAdvice(needed, ramSize)}`,
-  );
+  throw tooLarge(`the initrd of ${mebibytes(size)} does not fit above the kernel`, needed, ramSize);
 }
 
 function buildBootParams(
@@ -185,14 +183,14 @@ export function bootLinux(cpu: Cpu, space: AddressSpace, options: LinuxOptions):
   const ramSize = space.memory.ramBytes;
   const kernel = parseKernel(options.kernel);
   if (kernel.end > ramSize) {
-    throw new BootError(`the kernel needs memory up to ${hex(kernel.end)}, ${memoryAdvice(kernel.end, ramSize)}`);
+    throw tooLarge(`the kernel needs memory up to ${hex(kernel.end)}`, kernel.end, ramSize);
   }
   const commandLine = zeroEnded(options.commandLine);
   const commandLineMax = Math.min(kernel.commandLineMax, COMMAND_LINE_SPACE - 1);
   if (commandLine.length - 1 > commandLineMax) {
     throw new BootError(
       `the kernel command line has ${commandLine.length - 1} bytes, this kernel takes at most ${commandLineMax}: ` +
-        `shorten --append.`,
+        `shorten it.`,
     );
   }
   const initrdSize = options.initrd?.length ?? 0;

@@ -8,8 +8,8 @@ import type { Cpu } from '../../state/cpu.ts';
 import type { AddressSpace } from '../../memory/address-space.ts';
 import { EAX, EBX } from '../../state/layout.ts';
 import { resetCpu } from '../../cpu/system/reset.ts';
-import { BootError } from './boot-error.ts';
-import { hex, memoryAdvice, read32, write32, zeroEnded } from './bytes.ts';
+import { BootError, tooLarge } from './boot-error.ts';
+import { hex, read32, write32, zeroEnded } from './bytes.ts';
 import { parseElf, type LoadPlan } from './elf.ts';
 import { enterFlatMode } from './flat-mode.ts';
 import { clearMemory, HIGH_MEMORY_START, LOW_MEMORY_END, memoryMap } from './memory-map.ts';
@@ -131,7 +131,7 @@ function checkFits(plan: LoadPlan, ramSize: number): number {
   for (const segment of plan.segments) {
     const segmentEnd = segment.address + segment.memorySize;
     if (segmentEnd > ramSize) {
-      throw new BootError(`the kernel needs memory up to ${hex(segmentEnd)}, ${memoryAdvice(segmentEnd, ramSize)}`);
+      throw tooLarge(`the kernel needs memory up to ${hex(segmentEnd)}`, segmentEnd, ramSize);
     }
     if (segmentEnd > LOW_MEMORY_END && segment.address < HIGH_MEMORY_START) {
       throw new BootError(
@@ -153,9 +153,7 @@ function placeModules(modules: readonly BootModule[], kernelEnd: number, ramSize
     const address = next;
     next = pageUp(address + module.data.length);
     if (next > ramSize) {
-      throw new BootError(
-        `module "${module.commandLine}" does not fit above the kernel, ${memoryAdvice(next, ramSize)}`,
-      );
+      throw tooLarge(`module "${module.commandLine}" does not fit above the kernel`, next, ramSize);
     }
     return address;
   });
@@ -228,10 +226,8 @@ export function bootMultiboot(cpu: Cpu, space: AddressSpace, options: MultibootO
     info = buildInfo(options, moduleAddresses, ramSize, infoAddress);
   }
   if (infoAddress + blockSize() > ramSize) {
-    throw new BootError(
-      `no memory is left above the kernel for the boot information, ` +
-        `${memoryAdvice(infoAddress + blockSize(), ramSize)}`,
-    );
+    const end = infoAddress + blockSize();
+    throw tooLarge('no memory is left above the kernel for the boot information', end, ramSize);
   }
 
   resetCpu(cpu);

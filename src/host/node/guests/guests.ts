@@ -6,6 +6,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { UsageError } from '../../../core/base/usage-error.ts';
+import { guardStandardStreams } from '../standard-streams.ts';
 import { FLAVOURS, installDebian, type DebianManifest } from './debian.ts';
 import type { AddedFile } from './initramfs.ts';
 import { GuestSetupError } from './packages.ts';
@@ -29,8 +31,6 @@ Installs guest systems into guests/cache.
   --json              results as JSON
   --help              this text
 `;
-
-class UsageError extends Error {}
 
 /** The checkout: the nearest directory above this file that holds package.json. */
 function projectRoot(): string {
@@ -159,6 +159,7 @@ function parse(argv: string[]) {
   });
 }
 
+guardStandardStreams();
 main(process.argv.slice(2)).catch((error: unknown) => {
   if (error instanceof UsageError || error instanceof GuestSetupError) {
     process.stderr.write(`guests: ${error.message}\n`);

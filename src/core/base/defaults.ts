@@ -9,6 +9,23 @@ export const MEMORY_MEGABYTES_DEFAULT = 128;
 
 /** Guest nanoseconds per tick: what makes a Debian kernel boot fastest (MEASUREMENTS.md). */
 export const NS_PER_TICK_DEFAULT = 8;
+/** With shorter ticks the frequencies of the board's clocks are beyond exact arithmetic (board/clock.ts). */
+export const NS_PER_TICK_MIN = 1 / 1024;
+export const NS_PER_TICK_MAX = 2 ** 20;
+/** How people are told. */
+export const NS_PER_TICK_WANTED = 'a power of two from 1/1024 to 1048576, such as 8 or 1/2';
+
+/** Whether a machine can have so many nanoseconds per tick. */
+export function isNsPerTick(value: number): boolean {
+  for (let power = NS_PER_TICK_MIN; power <= NS_PER_TICK_MAX; power *= 2) if (value === power) return true;
+  return false;
+}
+
+/**
+ * A run ends here at the latest: ticks are exact up to 2^53, and a reset takes up to 2^30 of them. At a guest that
+ * idles all the time it is reached in minutes, at 250 million instructions a second in a year.
+ */
+export const TICK_LIMIT = 2 ** 53 - 2 ** 31;
 
 /** State hashes are this many ticks apart unless the manifest says otherwise: a second or so of host time. */
 export const HASH_EVERY_TICKS_DEFAULT = 2 ** 26;

@@ -1,0 +1,155 @@
+// `reprise pack LOG`: the self-contained file after the fact. The images are found as for a replay and put into a copy
+// of the log, or with --sidecar as files into the folder LOG.images. Nothing is overwritten, and under its name a
+// packed log stands only when it is whole.
+
+import {
+  closeSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join } from 'node:path';
+import type { LogReader } from '../../core/log/log.ts';
+import { LogError } from '../../core/log/log-error.ts';
+import { isPacked, packLog } from '../../core/log/pack.ts';
+import type { Images } from '../../core/session/session.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
+import { CommandError } from '../node/errors.ts';
+import { findImages, sidecarOf } from '../node/find-images.ts';
+import { sha256 } from '../node/images.ts';
+import { logProblem, openLogFile } from '../node/log-file.ts';
+import { NewFile, whyUnwritable } from '../node/new-file.ts';
+import { count, Progress } from '../node/progress.ts';
+import { signalStatus, Work } from '../node/work.ts';
+import type { Arguments } from './args.ts';
+import { givenImages } from './replay-command.ts';
+import { EXIT, printJson, say } from './report.ts';
+
+export async function packCommand(args: Arguments): Promise<number> {
+  const [path] = args.positionals;
+  if (args.has('sidecar') && args.has('out')) {
+    throw new UsageError('--sidecar puts the images into the folder LOG.images: --out does not go with it.');
+  }
+  const log = await openLogFile(args);
+  try {
+    if (!args.has('sidecar') && !args.has('out') && isPacked(log)) return alreadyPacked(args, path);
+    const out = args.text('out') ?? packedName(path);
+    if (!args.has('sidecar')) checkFree(out);
+    const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`pack: ${text}`) });
+    return args.has('sidecar')
+      ? writeSidecar(args, path, log, images)
+      : await writePacked(args, path, log, images, out);
+  } catch (error) {
+    if (error instanceof LogError) throw logProblem(path, error);
+    throw error;
+  }
+}
+
+/** `boot.rlog` → `boot.packed.rlog` */
+function packedName(path: string): string {
+  return path.endsWith('.rlog') ? `${path.slice(0, -'.rlog'.length)}.packed.rlog` : `${path}.packed`;
+}
+
+function alreadyPacked(args: Arguments, path: string): number {
+  if (args.has('json')) printJson({ command: 'pack', log: path, status: EXIT.ok, out: null });
+  else say(`pack: ${path} holds its images already; nothing was written`);
+  return EXIT.ok;
+}
+
+function checkFree(out: string): void {
+  if (existsSync(out)) throw exists(out);
+}
+
+function exists(out: string): CommandError {
+  return new CommandError(`${out} exists, and nothing is overwritten: give another name with --out.`);
+}
+
+async function writePacked(
+  args: Arguments,
+  path: string,
+  log: LogReader,
+  images: Images,
+  out: string,
+): Promise<number> {
+  const list = log.header.machine.images.map(({ role }) => images.get(role) ?? new Uint8Array(0));
+  const end = list.reduce((sum, { length }) => sum + length, log.file.length);
+  const work = new Work(Progress.atTerminal({ label: 'pack', unit: 'bytes', end }, args.has('json')));
+  const file = new NewFile(`${out}.${process.pid}.part`, { what: 'packed log', rest: 'nothing remains of it' });
+  let bytes = 0;
+  try {
+    file.open();
+    for (const frame of packLog(log, list)) {
+      file.write(frame.bytes);
+      bytes += frame.bytes.length;
+      if (!(await work.turn(frame.doneBytes))) break;
+    }
+    file.close();
+    if (work.signal === null) appear(file.path, out);
+  } catch (error) {
+    throw error instanceof CommandError ? error : cannotWrite(out, error);
+  } finally {
+    file.close();
+    rmSync(file.path, { force: true });
+    work.release();
+  }
+  if (work.signal !== null) {
+    say('pack: stopped by the user; nothing was written');
+    return signalStatus(work.signal);
+  }
+  if (args.has('json')) printJson({ command: 'pack', log: path, status: EXIT.ok, out, bytes });
+  else say(`pack: ${out}, ${count(bytes)} bytes, holds ${path} and its images: reprise replay ${out}`);
+  return EXIT.ok;
+}
+
+/** Under its name the file stands whole or not at all, and never in the place of another. */
+function appear(temporary: string, out: string): void {
+  try {
+    linkSync(temporary, out);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw error;
+    // A file system without links: take the name, then put the file there.
+    closeSync(openSync(out, 'wx'));
+    renameSync(temporary, out);
+  }
+}
+
+function cannotWrite(out: string, error: unknown): CommandError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code === 'EEXIST') return exists(out);
+  return new CommandError(`${out} cannot be written, ${whyUnwritable(error)}: give another place.`);
+}
+
+/** The images as files beside the log, where every verb looks for them. */
+function writeSidecar(args: Arguments, path: string, log: LogReader, images: Images): number {
+  const folder = sidecarOf(path);
+  const files: string[] = [];
+  for (const { role, name, sha256: digest } of log.header.machine.images) {
+    const bytes = images.get(role) ?? new Uint8Array(0);
+    const file = join(folder, sidecarName(role, name));
+    try {
+      mkdirSync(folder, { recursive: true });
+      if (!existsSync(file)) writeFileSync(file, bytes, { flag: 'wx' });
+      else if (sha256(readFileSync(file)) !== digest) {
+        throw new CommandError(`${file} exists and is another file, and nothing is overwritten: move it away.`);
+      }
+    } catch (error) {
+      throw error instanceof CommandError ? error : cannotWrite(file, error);
+    }
+    files.push(file);
+  }
+  if (args.has('json')) printJson({ command: 'pack', log: path, status: EXIT.ok, folder, files });
+  else say(`pack: ${files.join(', ')}: ${path} replays with ${basename(folder)} beside it`);
+  return EXIT.ok;
+}
+
+/** A log is untrusted: of the name that stands in it only plain letters become part of a path. */
+function sidecarName(role: string, name: string): string {
+  const plain = /^[A-Za-z0-9][A-Za-z0-9._+-]{0,99}$/.test(name) ? `-${name}` : '';
+  return `${role.replace(/[^A-Za-z0-9]/g, '_')}${plain}`;
+}

@@ -1,0 +1,74 @@
+// A file that is written anew: it must not exist yet, and whatever keeps it from being created or written becomes one
+// sentence that names it. Nothing is ever overwritten.
+
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { CommandError } from './errors.ts';
+
+const WHY: Readonly<Record<string, string>> = {
+  EEXIST: 'it exists and nothing is overwritten',
+  ENOENT: 'there is no such folder',
+  ENOTDIR: 'a part of the path is no folder',
+  EISDIR: 'it is a folder',
+  EACCES: 'writing there is not allowed',
+  EPERM: 'writing there is not allowed',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'files may not become so large here',
+  ENAMETOOLONG: 'its name is too long',
+};
+
+export function whyUnwritable(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return WHY[code] ?? (code === '' ? 'it cannot be written' : `it cannot be written (${code})`);
+}
+
+export interface NewFileOptions {
+  /** What the file is, as in "trace file". */
+  readonly what: string;
+  /** What to do when it cannot be created. */
+  readonly advice?: string;
+  /** What remains when it cannot be written any further. */
+  readonly rest?: string;
+}
+
+export class NewFile {
+  readonly path: string;
+  private readonly options: NewFileOptions;
+  private file = -1;
+
+  constructor(path: string, options: NewFileOptions) {
+    this.path = path;
+    this.options = options;
+  }
+
+  get isOpen(): boolean {
+    return this.file >= 0;
+  }
+
+  /** Throws CommandError, as all of it does. */
+  open(): this {
+    const { what, advice = 'name another file' } = this.options;
+    try {
+      this.file = openSync(this.path, 'wx');
+    } catch (error) {
+      throw new CommandError(`The ${what} ${this.path} cannot be created, ${whyUnwritable(error)}: ${advice}.`);
+    }
+    return this;
+  }
+
+  write(content: Uint8Array | string): void {
+    const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+    const { what, rest = 'it is not whole' } = this.options;
+    try {
+      for (let at = 0; at < bytes.length; ) at += writeSync(this.file, bytes, at);
+    } catch (error) {
+      throw new CommandError(`The ${what} ${this.path} cannot be written, ${whyUnwritable(error)}; ${rest}.`);
+    }
+  }
+
+  close(): void {
+    if (this.file >= 0) closeSync(this.file);
+    this.file = -1;
+  }
+}
