@@ -89,6 +89,8 @@ const FORMS: readonly string[] = [
   ...forms('imul', ['r32,r32', 'r32,m32', 'r32,r32,i32', 'r32,m32,i32', 'r16,r16', 'r16,r16,i16']),
   ...forms('cbw cwde cwd cdq salc cmc', ['', '']),
   ...forms('pause nop', ['', '', '']),
+  ...forms('lfence mfence sfence', ['', '']),
+  ...forms('movsb movsw movsd cmpsb cmpsw cmpsd scasb scasw scasd lodsb lodsw lodsd stosb stosw stosd', ['']),
   ...forms('prefetch', ['m8', 'm8', 'm8']),
   ...forms('movnti', ['m32,r32', 'm32,r32']),
   ...forms('push', ['r32', 'm32', 'i32']),
@@ -121,6 +123,7 @@ export class Probes {
     else if (/^(div|idiv)$/.test(name)) this.divide(name, kinds[0]);
     else if (name === 'push' || name === 'pop') this.stack(name, kinds[0]);
     else if (name === 'lea') this.lea();
+    else if (/^(mov|cmp|sca|lod|sto)s[bwd]$/.test(name)) this.string(name);
     else this.compute(name, kinds);
   }
 
@@ -201,6 +204,20 @@ export class Probes {
     if (/^(set|cmov)/.test(name)) this.compare();
     lines.push(`${name} ${texts.join(', ')}`);
     this.keep(texts[0], kinds[0]);
+  }
+
+  /** One step of a string instruction, up or down; equal operands as often as not. */
+  private string(name: string): void {
+    const { lines } = this;
+    const { dice } = lines;
+    const [from, to] = [this.place(4), this.place(4)];
+    for (const place of [from, to]) if (dice.below(2) === 0) this.fill(place, 32);
+    if (dice.below(3) === 0) lines.push(`mov edx, [${from}]\nmov [${to}], edx`);
+    this.load('eax');
+    if (dice.below(3) === 0) lines.push(`mov eax, [${to}]`);
+    lines.push(`mov esi, ${from}\nmov edi, ${to}\n${dice.pick(['cld', 'cld', 'std'])}\n${name}\ncld`);
+    lines.push(`mov [${lines.trace(1)}], ${dice.pick(['eax', 'esi', 'edi'])}`);
+    this.keep(undefined, undefined);
   }
 
   private count(bits: number): number {

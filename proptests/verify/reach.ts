@@ -213,6 +213,8 @@ function expectedOf(notation: string, row: Row): number {
   if (/^[VWUPQN]/.test(notation)) return places + 3;
   if (notation.startsWith('M') && row.name.startsWith('F'))
     return places + (row.name.startsWith('FNST') ? 1 : /^F(I|LDCW)/.test(row.name) ? 3 : 10);
+  // The register form of a fence: whatever register it is, nothing is read or written.
+  if (notation === 'R') return 0;
   if (/^[EGMRZ]/.test(notation)) return places + (isWritten ? 3 : 6);
   return /^s?I/.test(notation) ? 2 : 0;
 }
