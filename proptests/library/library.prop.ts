@@ -40,10 +40,16 @@ test('what cannot be is refused with a sentence', async () => {
   await assert.rejects(createMachine({ images: {} }), { name: 'UsageError', message: /nothing to boot/ });
   await assert.rejects(createMachine({ images: { kernel }, engine: 'warp' }), /no engine "warp"/);
   await assert.rejects(createMachine({ images: { kernel: new Uint8Array(100) } }), { name: 'BootError' });
-  await assert.rejects(createMachine({ images: { kernel, initrd: kernel } }), /takes no initial RAM disk: give modules/);
+  await assert.rejects(
+    createMachine({ images: { kernel, initrd: kernel } }),
+    /takes no initial RAM disk: give modules/,
+  );
   await assert.rejects(createMachine({ images: { kernel, bios: kernel } }), /firmware boots without a kernel/);
   await assert.rejects(createMachine({ images: { kernel }, nsPerTick: 3 }), /power of two/);
-  await assert.rejects(createMachine({ images: { kernel }, memoryMegabytes: 0.5 }), /memoryMegabytes wants a whole number/);
+  await assert.rejects(
+    createMachine({ images: { kernel }, memoryMegabytes: 0.5 }),
+    /memoryMegabytes wants a whole number/,
+  );
   const { log } = await record({ images: { kernel }, memoryMegabytes: 4, maxTicks: 1000 });
   await assert.rejects(replay(log), {
     name: 'LogError',
