@@ -233,6 +233,15 @@ export const MUTATIONS: readonly Mutation[] = [
   ...inFile('src/core/board/device-board.js', [
     ['runDue(', 'nextDue() > tick', 'nextDue() >= tick', 'timers fire a tick late', { says: /timer|interrupt/ }],
   ]),
+  ...inFile('tiers/lift/lift.js', [
+    [
+      '',
+      'b.handler(registersWritten(code, pc))',
+      'b.handler(registersWritten(code, pc) & ~2)',
+      'ECX is not read again after a handler that writes it',
+      { shows: /^(REP|REPNE|CPUID|LOOP|BS[FR] ecx|RC[LR] (ecx|cx|ch|cl)|DIV|SH[LR]D|XADD|POPA|RDMSR)/ },
+    ],
+  ]),
   ...inFile('tiers/lift/alu.js', [
     ['', 'b.binary(how, plain, carry)', 'plain', 'compiled ADC and SBB forget the carry', at(/^(ADC|SBB) /)],
     ['function cmp', 'source, left);', 'left, source);', 'compiled CMP with swapped operands', at(/^CMP /)],
@@ -498,6 +507,15 @@ export const MUTATIONS: readonly Mutation[] = [
   ...inFile('tiers/lift/simd.js', [
     ['function moveDouble', 'to + 2', 'to', 'a compiled load of MOVSD clears the wrong half', at(/^(MOVSD|MOVQ) xmm/)],
     ['MOVHLPS', '[0, 1]', '[0, 1], [1, 1]', 'compiled MOVHLPS moves too much', at(/^MOVHLPS /)],
+  ]),
+  ...inFile('tiers/js/block.js', [
+    [
+      "case 'load'",
+      '>> ${32 - (8 << op.size)}',
+      '>>> ${32 - (8 << op.size)}',
+      'signed loads of JavaScript extend with zeros',
+      at(/^(MOVSX|ADD|ADC|SUB|SBB|CMP|INC|DEC|NEG|SAR|IMUL|IMUL1|IMUL3|XADD|CMPXCHG) .*(byte|word) \[/),
+    ],
   ]),
   ...inFile('tiers/js/vectors.js', [
     ["case 'andnot'", '~${b}', '${b}', 'compiled PANDN does not complement', at(/^(PANDN|ANDNP[SD]) /)],
