@@ -46,6 +46,41 @@ export class FaultyAtTick implements Engine {
   }
 }
 
+/**
+ * Wrong when it comes to a linear address for the n-th time since its code was dropped, and ever after: what an engine
+ * compiled long ago has gone stale. From a snapshot it is right until it has been there as often again.
+ */
+export class FaultyAfterVisits implements Engine {
+  readonly name = 'faulty';
+  private readonly inner: Interpreter;
+  private readonly linear: number;
+  private readonly right: number;
+  private readonly damage: Damage;
+  private visits = 0;
+  constructor(cpu: Cpu, linear: number, right: number, damage: Damage) {
+    this.inner = new Interpreter(cpu);
+    this.linear = linear;
+    this.right = right;
+    this.damage = damage;
+  }
+  drop(): void {
+    this.visits = 0;
+    this.inner.drop();
+  }
+  run(cpu: Cpu): void {
+    while (cpu.left > 0 && cpu.exitRequest === 0) {
+      const isHere = ((cpu.m32[EIP] + cpu.m32[SEG_BASE + CS]) | 0) === this.linear;
+      const rest = cpu.left - 1;
+      cpu.left = 1;
+      cpu.deadlineTick -= rest;
+      this.inner.run(cpu);
+      if (isHere && cpu.left === 0 && ++this.visits > this.right) this.damage(cpu);
+      cpu.left += rest;
+      cpu.deadlineTick += rest;
+    }
+  }
+}
+
 const PIECE_INSTRUCTIONS = 64;
 
 /**

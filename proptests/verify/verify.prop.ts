@@ -3,6 +3,7 @@
  * found, and the instruction named is the right one; what is handed on (log, test, report) shows the fault again.
  * A line that fails names its seed.
  */
+import { assemble } from '../../src/core/isa/assemble.ts';
 import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -21,7 +22,7 @@ import { type Verified, verifyLog } from '../../src/verification.ts';
 import { loadContestants } from '../../src/contestants.ts';
 import { JS_POLICY } from '../../tiers/policy.ts';
 import { wildRun } from '../replay/wild.ts';
-import { type Damage, FaultyAtTick, FaultyInPieces } from './faulty.ts';
+import { type Damage, FaultyAfterVisits, FaultyAtTick, FaultyInPieces } from './faulty.ts';
 import { randomKernel } from './programs.ts';
 
 async function recordProgram(seed: number): Promise<Uint8Array> {
@@ -144,6 +145,27 @@ test('a fault in code that only runs in whole pieces is pinned on its instructio
       assert.ok(instruction.text.startsWith(op), `${op} in ${seed}: ${instruction.text}\n${verified.report}`);
     }
   }
+});
+
+test('a fault that needs what was compiled some intervals before is pinned on its instruction', async () => {
+  const { bytes, symbols } = assemble(`
+    bits 32\norg 0x100000
+    header: dd 0x1badb002, 0x00010003, 0xe4514ffb, header, 0x100000, 0, 0, start
+    start: mov ebx, 9
+    again: mov ecx, 1000
+    wait: loop wait
+    here: inc dword [0x180000]
+    dec ebx\njnz again\nmov al, 1\nout 0xf4, al`);
+  const settings = { memoryMegabytes: 2, reboot: false, embed: true, hashEveryTicks: 0 };
+  const { log } = await record({ ...settings, images: { kernel: bytes } });
+  const here = symbols.get('here') ?? 0;
+  const makeEngine = (cpu: ConstructorParameters<typeof FaultyAtTick>[0]) =>
+    new FaultyAfterVisits(cpu, here, 4, DAMAGES['a register']);
+  // No interval has the instruction twice; from a snapshot it is done rightly four times.
+  const verified = await verifyAgainst(log, { name: 'faulty', policy: '', makeEngine }, 997);
+  assert.equal(verified.difference?.precision, 'instruction', verified.report);
+  assert.match(verified.difference.instruction.text, /^INC dword/, verified.report);
+  assert.equal(verified.difference.instruction.tick, 1 + 5 * 1004 - 3, verified.report);
 });
 
 test('an engine that throws is a difference, not a crash', async () => {

@@ -25,6 +25,8 @@ import {
   type Contestant,
 } from './lockstep.ts';
 
+/** How many intervals before the last equal moment a run may begin again. */
+const EARLIER_INTERVALS = [1, 3, 7, 15];
 /** Instructions before the differing tick among which the culprit is looked for; a block has 64 at most. */
 const WINDOW_TICKS = 160;
 /** Instructions that a block has at most. */
@@ -175,7 +177,7 @@ class Search {
   private suspect: Runner;
   /** Equal on both; the runs start here. */
   private base: Snapshot;
-  private readonly origin: Snapshot;
+  private origin: Snapshot;
   private readonly noticedTick: number;
   /**
    * The suspect writes where no snapshot notices, so that restoring does not mend it: every run needs a new machine.
@@ -208,7 +210,7 @@ class Search {
 
   run(): Found {
     // From the snapshot both start cold; a fault that needs what the run before had compiled does not come again.
-    if (!this.differsFrom(this.base, this.high) && !this.showsWarm()) return this.give();
+    if (!this.differsFrom(this.base, this.high) && !this.showsWarm() && !this.showsFromEarlier()) return this.give();
     this.halve();
     if (!this.isConfirmed()) this.startFresh();
     return this.shorten() ?? this.shortenAfterRun() ?? this.atTick();
@@ -248,6 +250,28 @@ class Search {
     if (this.differsFrom(this.base, this.high)) return true;
     this.held = held;
     return this.differsFrom(this.base, this.high);
+  }
+
+  /**
+   * Whether it shows when the run begins some intervals earlier, where the suspect may have compiled what has gone
+   * stale since; so it goes on then. Costs a run of the reference from the start, as giving up does.
+   */
+  private showsFromEarlier(): boolean {
+    const { intervalTicks } = this.lockstep;
+    const reference = this.lockstep.createRunner(this.reference.contestant);
+    const ticks = EARLIER_INTERVALS.map((count) => Math.max(0, this.origin.tick - count * intervalTicks));
+    const bases = [...new Set(ticks)]
+      .sort((a, b) => a - b)
+      .map((tick) => {
+        reference.runTo(tick);
+        return reference.store.take();
+      });
+    this.held = null;
+    const base = bases.reverse().find((earlier) => this.differsFrom(earlier, this.high));
+    if (base === undefined) return false;
+    this.base = base;
+    this.origin = base;
+    return true;
   }
 
   /** What the reference has translated from the last equal moment to `high`, in one run: digests drop translations. */
