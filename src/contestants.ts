@@ -5,6 +5,7 @@
 import { type FirstDifference, type InstructionAt, showsDifference } from './core/verify/narrow.ts';
 import { ScheduledEngine, scheduleNumber, scheduleOf, scheduleToText } from './core/verify/schedule.ts';
 import type { Lockstep, Contestant } from './core/verify/lockstep.ts';
+import type { TierExplanation } from '../tiers/explain.ts';
 import { parseTierPolicy, TIERED_POLICY } from '../tiers/policy.ts';
 import { backendLoaderOf, baseName, loadEngine, policyOf, traitsOf } from './engines.ts';
 
@@ -122,7 +123,14 @@ export async function explainSuspect(lockstep: Lockstep, found: FirstDifference)
     );
   } else lines.push('It does not show in code that is compiled at first sight: the passes cannot be told apart.');
   const emitters = engine instanceof CompilingEngine ? [engine.backend] : undefined;
-  const explained = explainTiers(bytesOf(found.piece), found.instruction.bits, passes, emitters);
+  let explained: TierExplanation | null;
+  try {
+    explained = explainTiers(bytesOf(found.piece), found.instruction.bits, passes, emitters);
+  } catch (error) {
+    // A pass may be so wrong that what it makes is no IR any more: that is told, and the report stands.
+    const why = error instanceof Error ? error.message : String(error);
+    return [...lines, '', `What the passes make of it is not valid: ${why}`].join('\n');
+  }
   if (explained === null) return lines.join('\n');
   lines.push('', '-- IR as lifted', explained.lifted.trimEnd());
   for (const { name, text } of explained.passes) lines.push('', `-- IR after ${name}`, text.trimEnd());

@@ -45,8 +45,8 @@ const inFile = (file: string, rows: readonly Row[]): Mutation[] =>
 const at = (names: RegExp): Answer => ({ names });
 /** Leaves lazy flags; what reads them shows the fault. A restored state has none, so the fault begins here. */
 const SETS_FLAGS = new RegExp(
-  `^(ADD|SUB|ADC|SBB|CMP|AND|OR|XOR|TEST|INC|DEC|NEG|SHL|SHR|SAR|ROL|ROR|RCL|RCR|SHLD|SHRD|IMUL|IMUL1|IMUL3|MUL|DIV|` +
-    `IDIV|XADD|CMPXCHG|BT|BTS|BTR|BTC|BSF|BSR|STC|CLC|CMC|U?COMIS[SD]|FU?COMIP?)\\b`,
+  `^(ADD|SUB|ADC|SBB|CMP|AND|OR|XOR|TEST|INC|DEC|NEG|SHL|SHR|SAR|ROL|ROR|RCL|RCR|SH[LR]D(_CL)?|` +
+    `IMUL|IMUL1|IMUL3|MUL|DIV|IDIV|XADD|CMPXCHG|BT|BTS|BTR|BTC|BSF|BSR|STC|CLC|CMC|U?COMIS[SD]|FU?COMIP?)\\b`,
 );
 const flagsReadBy = (shows: RegExp): Answer => ({ names: SETS_FLAGS, shows });
 /** A tick more or less for each block: a block of one instruction shows it, the last one of a longer one. */
@@ -59,7 +59,7 @@ const NARROW = '([abcd][lh]|[abcd]x|[sd]i|[bs]p|byte|word)';
  * What is lifted with a logical shift to the right: these, and bytes 8-15 of a register. The bits of what is shifted,
  * and the count in CL, must be known: the piece may begin where they come to be.
  */
-const RIGHT_SHIFTED = /^(SHR|SHL|ROL|ROR|RCL|RCR|SHLD|SHRD|BTS?|BTR|BTC|BSWAP|MUL|IMUL1)\b|\b[abcd]h\b/;
+const RIGHT_SHIFTED = /^(SHR|SHL|ROL|ROR|RCL|RCR|SH[LR]D(_CL)?|BTS?|BTR|BTC|BSWAP|MUL|IMUL1)\b|\b[abcd]h\b/;
 const KNOWS_BITS = /^(MOV cl, 0x|SETCC|MOVZX|AND|MOV \w+, 0x)/;
 const SHIFTS_RIGHT: Answer = {
   names: new RegExp(`${RIGHT_SHIFTED.source}|${KNOWS_BITS.source}`),
@@ -477,7 +477,8 @@ export const MUTATIONS: readonly Mutation[] = [
       // Seen when lazy ones are still in the locals: from an instruction in front of the one that folds them.
       {
         names: SETS_FLAGS,
-        shows: /^(STC|CLC|CMC|BT[SRC]?|BS[FR]|IMUL|IMUL1|IMUL3|MUL|ROL|ROR|RCL|RCR|SHL|SHR|SAR|SHLD|SHRD|DIV|IDIV)\b/,
+        shows:
+          /^(STC|CLC|CMC|BT[SRC]?|BS[FR]|IMUL|IMUL1|IMUL3|MUL|ROL|ROR|RCL|RCR|SHL|SHR|SAR|SH[LR]D(_CL)?|DIV|IDIV)\b/,
       },
     ],
     [

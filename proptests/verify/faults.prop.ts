@@ -65,6 +65,26 @@ test('a fault in a pass is pinned on the instruction and on the pass', async () 
   }
 });
 
+test('a pass that makes no valid IR does not take the report with it', async () => {
+  const { log } = await record({ ...SETTINGS, maxTicks: 20_000 });
+  // Says that there are no values at all, which no backend asks.
+  const invalid = (pass: Pass): Pass => ({
+    name: pass.name,
+    run: (block) => ({ ...faulty(pass).run(block), temps: 0 }),
+  });
+  const passes = PASSES.map((pass) => (pass.name === 'known-bits' ? invalid(pass) : pass));
+  const makeEngine: EngineFactory = (cpu) =>
+    new CompilingEngine(cpu, 'js', { ...JS_POLICY, threshold: 1 }, makeJsBackend, passes);
+  const contestants = [
+    ...(await loadContestants(['interp'])),
+    { name: 'js', policy: '', family: 'compiling', makeEngine },
+  ];
+  const images = new Map([['kernel', PROGRAM]]);
+  const { difference, report } = await verifyLog({ log: openLog(log), images, contestants, intervalTicks: 97 });
+  assert.equal(difference?.precision, 'instruction', report);
+  assert.match(report, /What the passes make of it is not valid: block at 0, instruction \d+: v\d+ is beyond/);
+});
+
 test('a fault that also writes where no snapshot notices is pinned on the instruction', async () => {
   const { log } = await record({ ...SETTINGS, maxTicks: 20_000 });
   const tick = 4_500;

@@ -128,7 +128,8 @@ mov dword [${(entry & 0xfffff000) | 0xff0}], ${first}
 jmp ${name}
 ${name}: mov edi, ${linear + 64}
 mov dword [${entry}], ${first}
-stosd
+mov ecx, 1
+rep stosd
 mov dword [${entry}], ${second}
 mov ${register}, [${linear + 32}]
 mov [${linear + 48}], ${register}`;
