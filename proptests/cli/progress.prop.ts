@@ -171,7 +171,7 @@ test('summing up a log with very many events shows how far it is, and Ctrl-C sum
     await info.until(/info: \[#*\.*\] +\d+ %, [^\x1b]*events\/s, [\d ]+ events of 12 000 000 events/);
     info.child.stdin.write('\x03');
     assert.equal(await info.end(), 130);
-    assert.match(info.shown, /check +\x1b\[22m[\d ]+ port-read\r\n/);
+    assert.match(info.shown, /check +(?:\x1b\[\d+m)*[\d ]+ port-read\r\n/);
     assert.match(info.shown, /info: stopped by the user; the events are those at the beginning of the log/);
     const events = new Terminal(cwd, 'events c.rlog >out', 100);
     await events.until(/events: \[#*\.*\] +\d+ %/);
