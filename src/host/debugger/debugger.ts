@@ -21,13 +21,24 @@ export interface Output {
   readonly data: unknown;
 }
 
+/** What the words behind a command can be, for completion. */
+export type Completion = 'symbol' | 'position' | 'bookmark' | 'topic' | 'engine' | 'file' | 'command';
+
 export interface Command {
+  /** In full, then shorter; any beginning that only one command has will do as well. */
   readonly names: readonly string[];
   /** What stands behind the name. */
   readonly usage: string;
   readonly summary: string;
   readonly group: 'move' | 'stop' | 'ask' | 'look' | 'other';
-  readonly run: (debug: Debugger, rest: string) => Output | Way<Output> | Promise<Output>;
+  readonly completes?: readonly Completion[];
+  /** An empty line at the terminal does it once more (or what `again` of the debugger says then). */
+  readonly repeats?: boolean;
+  /** Takes gdb's letters behind a slash, as in x/10i; `run` gets them without it. */
+  readonly takesFormat?: boolean;
+  /** When the user gives the way up: back to where it began, unless this says to stay. */
+  readonly whenInterrupted?: 'stay';
+  readonly run: (debug: Debugger, rest: string, format: string) => Output | Way<Output> | Promise<Output>;
 }
 
 export interface DebuggerOptions {
@@ -59,6 +70,8 @@ export class Debugger {
   isQuitting = false;
   /** Set by Ctrl-C: a way that is being walked is given up. */
   isInterrupted = false;
+  /** What an empty line at the terminal does next: the last command, or what carries it on. */
+  again: string | null = null;
   bookmarks: Bookmark[];
   readonly commands: readonly Command[];
   readonly images: Images;
@@ -84,15 +97,15 @@ export class Debugger {
 
   /** Runs one command line. */
   async execute(line: string): Promise<Output> {
-    const trimmed = line.trim();
-    if (trimmed === '') return { text: '', data: null };
-    const [word] = trimmed.split(/\s+/, 1);
-    const command = findCommand(this.commands, word);
-    const rest = trimmed.slice(word.length).trim();
+    this.again = null;
+    const called = splitCall(this.commands, line);
+    if (called === null) return { text: '', data: null };
+    const { command, rest, format } = called;
+    if (command.repeats === true) this.again = line;
     try {
-      const result = command.run(this, rest);
+      const result = command.run(this, rest, format);
       if (result instanceof Promise) return await result;
-      return 'next' in result ? await this.walk(result) : result;
+      return 'next' in result ? await this.walk(result, command.whenInterrupted) : result;
     } catch (error) {
       if (error instanceof PositionError || error instanceof ExpressionError) throw new DebuggerError(error.message);
       throw error;
@@ -251,15 +264,41 @@ export class Debugger {
   }
 }
 
-function findCommand(commands: readonly Command[], word: string): Command {
-  const exact = commands.find(({ names }) => names.includes(word));
+/** A line taken apart; null when it is empty. Throws DebuggerError. */
+function splitCall(
+  commands: readonly Command[],
+  line: string,
+): { command: Command; rest: string; format: string } | null {
+  const match = /^\s*([^\s/]+|\/)(?:\/(\w*))?(?:\s+(.*))?$/s.exec(line);
+  if (match === null) return null;
+  const [, word, joined, behind = ''] = match;
+  const command = findCommand(commands, word);
+  // gdb lets a space stand before the slash too.
+  const spaced = joined === undefined && command.takesFormat === true ? /^\/(\w+)(?:\s+(.*))?$/s.exec(behind) : null;
+  const format = joined ?? spaced?.[1] ?? '';
+  const rest = (spaced === null ? behind : (spaced[2] ?? '')).trim();
+  if (joined === undefined || command.takesFormat === true) return { command, rest, format };
+  throw new DebuggerError(`${command.names[0]} takes no /${format}: help ${command.names[0]} says what it takes.`);
+}
+
+/** The one that has this name, or whose name alone begins so; null for none. Throws DebuggerError for several. */
+export function chooseByName<T extends { readonly names: readonly string[] }>(
+  choices: readonly T[],
+  word: string,
+): T | null {
+  const exact = choices.find(({ names }) => names.includes(word));
   if (exact !== undefined) return exact;
-  const begun = commands.filter(({ names }) => names.some((name) => name.startsWith(word)));
-  if (begun.length === 1) return begun[0];
+  const begun = choices.filter(({ names }) => names.some((name) => name.startsWith(word)));
   if (begun.length > 1) {
     const names = begun.map(({ names: all }) => all.find((name) => name.startsWith(word))).join(', ');
     throw new DebuggerError(`"${word}" can be ${names}: write more of it.`);
   }
+  return begun[0] ?? null;
+}
+
+export function findCommand(commands: readonly Command[], word: string): Command {
+  const found = chooseByName(commands, word);
+  if (found !== null) return found;
   const near = nearest(
     word,
     commands.flatMap(({ names }) => names),

@@ -9,7 +9,6 @@ import { DebuggerError } from './debugger-error.ts';
 /** Commands that take an address or expression: symbols complete. */
 const WANTS_SYMBOL = /^(b|break|u|disassemble|x|memory|p|print|watch|w|lw|last-write)\s+(\S*)$/;
 const COMPLETIONS_MAX = 200;
-const REPEATED = /^(s|step|stepi|si|rs|reverse-step|rsi|n|next|c|continue|rc|reverse-continue)\b/;
 
 function complete(debug: Debugger, line: string): [string[], string] {
   const symbol = WANTS_SYMBOL.exec(line);
@@ -45,11 +44,9 @@ export async function runTerminal(debug: Debugger, colors: ChalkInstance): Promi
     process.stdout.write(`${debug.status().text}\n${debug.here()}\nhelp lists the commands\n`);
     lines.prompt();
   }
-  let last = '';
   let status = 0;
   for await (const typed of lines) {
-    const line = typed.trim() === '' && isTerminal && REPEATED.test(last) ? last : typed;
-    last = line;
+    const line = typed.trim() === '' && isTerminal ? (debug.again ?? '') : typed;
     isBusy = true;
     try {
       const { text } = await debug.execute(line);

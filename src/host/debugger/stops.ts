@@ -1,0 +1,99 @@
+// Commands that say where to stop: breakpoints, watchpoints, their list, and taking them away. The timeline holds them;
+// here they are named and shown.
+
+import { PAGE_BYTES } from '../../core/base/pages.ts';
+import { peekPhysical } from '../../core/memory/peek.ts';
+import type { WatchKind } from '../../core/timeline/lookout.ts';
+import { countOf, plain, splitCondition } from './arguments.ts';
+import type { Command, Debugger, Output } from './debugger.ts';
+import { DebuggerError } from './debugger-error.ts';
+import { hex8, linearEip } from './views.ts';
+
+const KINDS: Readonly<Record<string, WatchKind>> = {
+  w: 'write',
+  r: 'read',
+  a: 'access',
+  write: 'write',
+  read: 'read',
+  access: 'access',
+};
+
+function watch(debug: Debugger, rest: string): Output {
+  const { place, condition } = splitCondition(debug, rest);
+  const words = place.split(/\s+/).filter((word) => word !== '');
+  const kind = words.length > 1 && Object.hasOwn(KINDS, words[words.length - 1]) ? KINDS[words.pop() ?? 'w'] : 'write';
+  const sizeBytes = words.length > 1 && /^\d+$/.test(words[words.length - 1]) ? countOf(words.pop() ?? '', 4, 4096) : 4;
+  const linear = debug.evaluate(words.join(' '));
+  const physical = peekPhysical(debug.timeline.machine.cpu, linear);
+  if (physical < 0 || debug.timeline.machine.space.hostPage(physical) < 0) {
+    throw new DebuggerError(`No memory is mapped at ${hex8(linear)}h now: seek a moment when it is.`);
+  }
+  if ((linear & 0xfff) + sizeBytes > PAGE_BYTES) throw new DebuggerError('A watchpoint lies within one page: set two.');
+  const { id } = debug.timeline.addWatchpoint(physical, sizeBytes, kind, condition);
+  return plain(
+    `watchpoint ${id}: ${kind} of ${sizeBytes} bytes at ${hex8(linear)} (physical ${physical.toString(16)}h)`,
+    { id, physical, sizeBytes, kind },
+  );
+}
+
+export const STOPS: readonly Command[] = [
+  {
+    names: ['break', 'b'],
+    usage: 'ADDRESS [if CONDITION]',
+    summary: 'stop before the instruction there',
+    group: 'stop',
+    run: (debug, rest) => {
+      const { place, condition } = splitCondition(debug, rest);
+      const address = place === '' ? linearEip(debug.timeline.machine.cpu) : debug.evaluate(place);
+      const { id } = debug.timeline.addBreakpoint(address, condition);
+      return plain(`breakpoint ${id} at ${hex8(address)} ${debug.symbols.describe(address)}`.trimEnd(), {
+        id,
+        address,
+      });
+    },
+  },
+  {
+    names: ['watch', 'w'],
+    usage: 'ADDRESS [SIZE] [w|r|a] [if CONDITION]',
+    summary: 'stop at writes, reads or both of the memory there',
+    group: 'stop',
+    run: watch,
+  },
+  {
+    names: ['delete', 'd'],
+    usage: 'N|all',
+    summary: 'take a breakpoint or watchpoint away',
+    group: 'stop',
+    run: ({ timeline }, rest) => {
+      if (rest === 'all') {
+        for (const { id } of [...timeline.breakpoints, ...timeline.watchpoints]) timeline.remove(id);
+        return plain('all deleted');
+      }
+      if (!timeline.remove(countOf(rest, 0))) throw new DebuggerError(`There is no breakpoint or watchpoint ${rest}.`);
+      return plain(`${rest} deleted`);
+    },
+  },
+  { names: ['breakpoints', 'bl'], usage: '', summary: 'list them', group: 'stop', run: listStops },
+];
+
+export function listStops({ timeline, symbols }: Debugger): Output {
+  const breakpoints = timeline.breakpoints.map(({ id, address, condition }) => ({
+    id,
+    address,
+    conditional: condition !== null,
+  }));
+  const watchpoints = timeline.watchpoints.map(({ id, physical, sizeBytes, kind }) => ({
+    id,
+    physical,
+    sizeBytes,
+    kind,
+  }));
+  const lines = [
+    ...breakpoints.map(({ id, address }) => `${id}  break ${hex8(address)} ${symbols.describe(address)}`.trimEnd()),
+    ...watchpoints.map(
+      ({ id, physical, sizeBytes, kind }) =>
+        `${id}  ${kind} of ${sizeBytes} bytes at physical ${physical.toString(16)}h`,
+    ),
+  ];
+  return plain(lines.length === 0 ? 'none' : lines.join('\n'), { breakpoints, watchpoints });
+}
