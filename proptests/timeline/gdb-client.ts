@@ -11,9 +11,11 @@ const GDB_MS_MAX = 120_000;
 /** For `skip` of a test: false, or why there is none. */
 export const skipGdb = spawnSync('gdb', ['--version']).status === 0 ? false : 'gdb is not installed';
 
-export async function runGdb(server: GdbServer, commands: readonly string[]): Promise<string[]> {
+/** `program` is a file whose symbols gdb is to know. */
+export async function runGdb(server: GdbServer, commands: readonly string[], program?: string): Promise<string[]> {
   const all = ['set debuginfod enabled off', 'set confirm off', `target remote :${server.port}`, ...commands];
-  const child = spawn('gdb', ['-nx', '-batch', ...all.flatMap((command) => ['-ex', command])], {
+  const files = program === undefined ? [] : [program];
+  const child = spawn('gdb', ['-nx', '-batch', ...all.flatMap((command) => ['-ex', command]), ...files], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let text = '';

@@ -15,7 +15,7 @@ import { assembleGuest } from '../../src/host/node/guest-images.ts';
 import { readBranchParent } from '../../src/core/timeline/branch.ts';
 import { COMMANDS } from '../../src/host/debugger/commands.ts';
 import { Debugger } from '../../src/host/debugger/debugger.ts';
-import { SymbolTable } from '../../src/host/debugger/symbols.ts';
+import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
 import { RecordingTarget } from '../../src/host/gdb/recording-target.ts';
 import { GdbStub } from '../../src/host/gdb/stub.ts';
 import { serveGdb } from '../../src/host/gdb/server.ts';

@@ -21,7 +21,7 @@ import { finish, Timeline } from '../../src/core/timeline/timeline.ts';
 import { HALTED } from '../../src/core/state/layout.ts';
 import { COMMANDS } from '../../src/host/debugger/commands.ts';
 import { Debugger } from '../../src/host/debugger/debugger.ts';
-import { SymbolTable } from '../../src/host/debugger/symbols.ts';
+import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../src/engines.ts';
 import { RecordingTarget } from '../../src/host/gdb/recording-target.ts';
 import { serveGdb } from '../../src/host/gdb/server.ts';

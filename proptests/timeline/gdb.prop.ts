@@ -11,7 +11,7 @@ import fc from 'fast-check';
 import { assembleGuest } from '../../src/host/node/guest-images.ts';
 import { COMMANDS } from '../../src/host/debugger/commands.ts';
 import { Debugger } from '../../src/host/debugger/debugger.ts';
-import { SymbolTable } from '../../src/host/debugger/symbols.ts';
+import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
 import { encodePacket, PacketReader } from '../../src/host/gdb/packets.ts';
 import { RecordingTarget } from '../../src/host/gdb/recording-target.ts';
 import { serveGdb } from '../../src/host/gdb/server.ts';

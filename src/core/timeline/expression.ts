@@ -18,6 +18,12 @@ export type SymbolLookup = (name: string) => number | undefined;
 
 export class ExpressionError extends Error {
   override readonly name = 'ExpressionError';
+  /** A name stands for nothing: it may be that of a symbol which is not known yet. */
+  readonly isUnknownName: boolean;
+  constructor(message: string, isUnknownName = false) {
+    super(message);
+    this.isUnknownName = isUnknownName;
+  }
 }
 
 const numberOf = (names: readonly string[], name: string): number => names.indexOf(name);
@@ -187,5 +193,5 @@ function value(parser: Parser, token: string): Evaluator {
   const register = registerReader(token);
   if (register !== null) return register;
   if (symbol !== undefined) return () => symbol >>> 0;
-  throw new ExpressionError(`"${token}" is no register, number or symbol`);
+  throw new ExpressionError(`"${token}" is no register, number or symbol`, true);
 }

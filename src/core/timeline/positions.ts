@@ -23,6 +23,12 @@ import { CHUNK_TICKS, type Stop, type Timeline, type Way } from './timeline.ts';
 
 export class PositionError extends Error {
   override readonly name = 'PositionError';
+  /** As of an ExpressionError. */
+  readonly isUnknownName: boolean;
+  constructor(message: string, isUnknownName = false) {
+    super(message);
+    this.isUnknownName = isUnknownName;
+  }
 }
 
 export type PositionQuery =
@@ -79,7 +85,7 @@ export function parsePosition(text: string, symbols?: SymbolLookup): PositionQue
     return { kind: 'condition', text: trimmed, evaluate: compileExpression(trimmed, symbols) };
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    throw new PositionError(`"${trimmed}" is no position, ${error.message}: ${EXAMPLES}.`);
+    throw new PositionError(`"${trimmed}" is no position, ${error.message}: ${EXAMPLES}.`, error.isUnknownName);
   }
 }
 

@@ -2,7 +2,7 @@
 // Opens the log, its images and symbols and hands them to the debugger; knows none of its commands. The only thing
 // that it writes are bookmarks, appended to the log.
 
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync } from 'node:fs';
 import { LogError } from '../../core/log/log-error.ts';
 import type { LogReader } from '../../core/log/log.ts';
 import { SessionError } from '../../core/session/session.ts';
@@ -13,14 +13,15 @@ import { COMMANDS } from '../debugger/commands.ts';
 import { Debugger } from '../debugger/debugger.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
 import { loadListing } from '../debugger/disassemble.ts';
-import { readElfSymbols, readSystemMap, symbolsOfImages } from '../debugger/symbols.ts';
 import { runTerminal } from '../debugger/terminal.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
 import { RecordingTarget } from '../gdb/recording-target.ts';
 import { listenForGdb } from '../gdb/listen.ts';
 import { findImages } from '../node/find-images.ts';
-import { readGivenFile, whyUnreadable } from '../node/images.ts';
+import { whyUnreadable } from '../node/images.ts';
 import { logProblem, openLogFile, sessionProblem } from '../node/log-file.ts';
+import { gdbLines } from '../symbols/describe.ts';
+import { symbolsFor } from '../symbols/symbol-files.ts';
 import { givenImages } from './replay-command.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
 
@@ -51,13 +52,7 @@ async function debugLog(args: Arguments, path: string, log: LogReader): Promise<
     warn: (text) => say(`debug: ${text}`),
     ...(megabytes === undefined ? {} : { checkpointBytesMax: megabytes * 2 ** 20 }),
   });
-  const symbols = symbolsOfImages(images);
-  for (const file of args.list('symbols')) {
-    const bytes = readGivenFile(file, 'symbol file', 'give an ELF file or a System.map');
-    const before = symbols.count;
-    symbols.add(readElfSymbols(bytes));
-    if (symbols.count === before) symbols.add(readSystemMap(readFileSync(file, 'latin1')));
-  }
+  const symbols = symbolsFor(images, args.list('symbols'));
   const isWhole = log.trailingBytes === 0 && log.damage === null;
   const debug = new Debugger({
     timeline,
@@ -116,6 +111,9 @@ async function serve(args: Arguments, debug: Debugger): Promise<number> {
   const server = await listenForGdb({ target: new RecordingTarget(debug), port: wanted, isOnce: true, say });
   if (args.has('json')) printJson({ command: 'debug', gdb: server.port });
   say(`debug: gdb can connect with: target remote :${server.port}`);
+  debug.guest.refresh(debug.timeline.machine.cpu);
+  for (const line of gdbLines(debug.guest)) say(`debug: ${line}`);
+  if (debug.guest.isUnplaced) say('debug: where the kernel will lie is not known yet; once it runs: monitor symbols');
   process.once('SIGINT', server.close);
   process.once('SIGTERM', server.close);
   await server.closed;

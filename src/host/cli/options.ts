@@ -182,8 +182,8 @@ export const DEVICES_OPTION: OptionSpec = {
 
 export const SYMBOLS_OPTION: OptionSpec = {
   name: 'symbols',
-  value: 'FILE',
+  value: 'FILE[+OFFSET]',
   kind: 'file',
   repeat: true,
-  help: 'an ELF file, System.map or listing of /proc/kallsyms',
+  help: 'an ELF file, System.map or listing of /proc/kallsyms; where a kernel has moved to is found, +0x1000000 says it',
 };

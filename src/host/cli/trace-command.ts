@@ -8,20 +8,21 @@ import type { LoggedEvent } from '../../core/log/events.ts';
 import { LogError } from '../../core/log/log-error.ts';
 import { type LogReader, logEvents } from '../../core/log/log.ts';
 import { goTo, parsePosition, PositionError } from '../../core/timeline/positions.ts';
-import { type Images, SessionError } from '../../core/session/session.ts';
+import { SessionError } from '../../core/session/session.ts';
 import { Timeline } from '../../core/timeline/timeline.ts';
 import type { Arguments } from './args.ts';
 import { CommandError } from '../node/errors.ts';
 import { TICK_MAX } from './options.ts';
-import { readElfSymbols, readSystemMap, SymbolTable, symbolsOfImages } from '../debugger/symbols.ts';
 import { linearEip } from '../debugger/views.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
 import { findImages } from '../node/find-images.ts';
-import { readGivenFile } from '../node/images.ts';
 import { logProblem, openLogFile, sessionProblem } from '../node/log-file.ts';
 import { NewFile } from '../node/new-file.ts';
 import { count } from '../node/progress.ts';
 import { signalStatus } from '../node/work.ts';
+import { GuestSymbols } from '../symbols/guest-symbols.ts';
+import { symbolsFor } from '../symbols/symbol-files.ts';
+import { SymbolTable } from '../symbols/symbol-table.ts';
 import { Walk } from './walk.ts';
 import { givenImages } from './replay-command.ts';
 import { EXIT, printJson, say } from './report.ts';
@@ -117,6 +118,7 @@ export async function traceCommand(args: Arguments): Promise<number> {
     args.has('json'),
     args.number('from') ?? 0,
     Math.min(args.number('to') ?? TICK_MAX, log.lastTick),
+    (text) => say(`trace: ${text}`),
   );
   try {
     return await traceLog(args, path, log, target, walk);
@@ -148,10 +150,10 @@ async function traceLog(args: Arguments, path: string, log: LogReader, target: s
   const runsAgain = format !== 'events' || args.has('functions') || args.has('engine-events');
   const warn = (text: string): void => say(`trace: ${text}`);
   const images = runsAgain ? findImages({ log, path, given: givenImages(args), warn }) : null;
-  const symbols = images === null ? new SymbolTable() : symbolsOf(args, images);
+  const guest = new GuestSymbols(images === null ? new SymbolTable() : symbolsFor(images, args.list('symbols')));
   if (images !== null && format !== 'events') {
     const timeline = new Timeline({ log, images, makeEngine });
-    return await traceLines(args, path, format, { timeline, symbols, fromTick, toTick, walk }, target);
+    return await traceLines(args, path, format, { timeline, guest, fromTick, toTick, walk }, target);
   }
   const trace = new TraceFile(target, log.header.machine.nsPerTick);
   const counts: Record<string, number> = {};
@@ -168,34 +170,24 @@ async function traceLog(args: Arguments, path: string, log: LogReader, target: s
     // Nothing is held back from being compiled because the way is short.
     const timeline = new Timeline({ log, images, makeEngine, holdTicks: 0 });
     const isThere = await walk.go(timeline, goTo(timeline, parsePosition(String(fromTick))));
-    if (isThere && args.has('functions'))
-      await traceFunctions(timeline, walk, symbols, trace, counts, fromTick, toTick);
+    if (isThere && args.has('functions')) await traceFunctions(timeline, walk, guest, trace, counts, fromTick, toTick);
     else if (isThere) await traceEngine(timeline, walk, trace, counts, toTick);
   }
   trace.close();
   return report(args, path, target, fromTick, toTick, counts, walk);
 }
 
-function symbolsOf(args: Arguments, images: Images): SymbolTable {
-  const symbols = symbolsOfImages(images);
-  for (const file of args.list('symbols')) {
-    const bytes = readGivenFile(file, 'symbol file', 'give an ELF file or a System.map');
-    symbols.add(readElfSymbols(bytes));
-    symbols.add(readSystemMap(Buffer.from(bytes).toString('latin1')));
-  }
-  return symbols;
-}
-
 /** Exceptions, and the function of every moment. */
 async function traceFunctions(
   timeline: Timeline,
   walk: Walk,
-  symbols: SymbolTable,
+  guest: GuestSymbols,
   trace: TraceFile,
   counts: Record<string, number>,
   fromTick: number,
   toTick: number,
 ): Promise<void> {
+  if (!(await walk.place(guest, timeline))) return;
   counts.function = 0;
   counts.exception = 0;
   let name = '';
@@ -221,7 +213,7 @@ async function traceFunctions(
     timeline.continueUntil((cpu) => {
       const tick = cpu.now();
       if (tick >= toTick) return 1;
-      const here = symbols.nearest(linearEip(cpu))?.[1] ?? '?';
+      const here = guest.table.functionAt(linearEip(cpu))?.symbol.name ?? '?';
       if (here !== name) {
         end(tick);
         name = here;

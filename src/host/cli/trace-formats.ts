@@ -6,14 +6,14 @@ import type { Machine } from '../../core/machine/machine.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
 import { peekPhysicalBytes } from '../../core/memory/peek.ts';
 import type { Timeline } from '../../core/timeline/timeline.ts';
-import type { SymbolTable } from '../debugger/symbols.ts';
+import type { GuestSymbols } from '../symbols/guest-symbols.ts';
 import { hex8, isHalted, linearEip } from '../debugger/views.ts';
 import type { Walk } from './walk.ts';
 
 export interface Window {
   readonly walk: Walk;
   readonly timeline: Timeline;
-  readonly symbols: SymbolTable;
+  readonly guest: GuestSymbols;
   readonly fromTick: number;
   readonly toTick: number;
   /** Takes whole lines without their ends. */
@@ -29,8 +29,10 @@ export type Counts = Record<string, number>;
  * One record a function, in the order of addresses: FN and FNDA with how often its first instruction was begun, DA with
  * how often each one was (iterations of a REP count), LH with their number. What has no symbol is in the function `?`.
  */
-export async function writeCoverage({ walk, timeline, symbols, fromTick, toTick, write }: Window): Promise<Counts> {
-  const isThere = await walk.go(timeline, timeline.seek({ tick: fromTick, seq: 0 }));
+export async function writeCoverage({ walk, timeline, guest, fromTick, toTick, write }: Window): Promise<Counts> {
+  const symbols = guest.table;
+  const isThere =
+    (await walk.go(timeline, timeline.seek({ tick: fromTick, seq: 0 }))) && (await walk.place(guest, timeline));
   const timesAt = new Map<number, number>();
   let [lastTick, lastAddress] = [-1, -1];
   const look = (cpu: Cpu): number => {
@@ -48,7 +50,8 @@ export async function writeCoverage({ walk, timeline, symbols, fromTick, toTick,
   const byFunction = new Map<string, { start: number; addresses: number[] }>();
   let begun = 0;
   for (const address of [...timesAt.keys()].sort((a, b) => a - b)) {
-    const [start, name] = symbols.nearest(address) ?? [address, '?'];
+    const placed = symbols.functionAt(address);
+    const [start, name] = placed === null ? [address, '?'] : [placed.address, placed.symbol.name];
     const found = byFunction.get(name);
     if (found === undefined) byFunction.set(name, { start, addresses: [address] });
     else found.addresses.push(address);
@@ -67,7 +70,7 @@ export async function writeCoverage({ walk, timeline, symbols, fromTick, toTick,
 
 /** One object for every access to the physical range, with what was there before it. */
 export async function writeMemoryAccesses(window: Window, from: number, to: number): Promise<Counts> {
-  const { walk, timeline, symbols, fromTick, toTick, writeAccess } = window;
+  const { walk, timeline, guest, fromTick, toTick, writeAccess } = window;
   const { machine } = timeline;
   const counts = { read: 0, write: 0 };
   const note = (physical: number, sizeBytes: number, isWrite: boolean): void => {
@@ -79,9 +82,10 @@ export async function writeMemoryAccesses(window: Window, from: number, to: numb
     const eip = linearEip(machine.cpu);
     const access = isWrite ? 'write' : 'read';
     const before = Buffer.from(bytes).toString('hex');
-    writeAccess({ tick, eip: hex8(eip), symbol: symbols.describe(eip), access, physical, sizeBytes, before });
+    writeAccess({ tick, eip: hex8(eip), symbol: guest.table.describe(eip), access, physical, sizeBytes, before });
   };
   if (!(await walk.go(timeline, timeline.seek({ tick: fromTick, seq: 0 })))) return counts;
+  if (!(await walk.place(guest, timeline))) return counts;
   timeline.listenToPages(from >>> 12, (to - 1) >>> 12, note);
   await walk.go(timeline, timeline.runOn(toTick));
   timeline.listenToPages(0, -1, () => {});
@@ -90,17 +94,18 @@ export async function writeMemoryAccesses(window: Window, from: number, to: numb
 
 /** One object for every access to a port and every read of a device's memory, by instruction. */
 export async function writeDeviceAccesses(window: Window): Promise<Counts> {
-  const { walk, timeline, symbols, fromTick, toTick, writeAccess } = window;
+  const { walk, timeline, guest, fromTick, toTick, writeAccess } = window;
   const { machine } = timeline;
   const counts: Counts = { 'port-read': 0, 'port-write': 0, 'mmio-read': 0, 'mmio-write': 0 };
   if (!(await walk.go(timeline, timeline.seek({ tick: fromTick, seq: 0 })))) return counts;
+  if (!(await walk.place(guest, timeline))) return counts;
   const restore = listenToDevices(machine, (access, place, sizeBytes, value) => {
     const tick = machine.cpu.now();
     if (tick >= toTick) return;
     counts[access]++;
     const eip = linearEip(machine.cpu);
     const where: Record<string, number> = access.startsWith('port') ? { port: place } : { physical: place };
-    const at = { tick, eip: hex8(eip), symbol: symbols.describe(eip) };
+    const at = { tick, eip: hex8(eip), symbol: guest.table.describe(eip) };
     writeAccess({ ...at, access, ...where, sizeBytes, value: value >>> 0 });
   });
   await walk.go(timeline, timeline.runOn(toTick));

@@ -10,7 +10,7 @@ import { COMMANDS } from '../debugger/commands.ts';
 import { Debugger } from '../debugger/debugger.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
 import { loadListing } from '../debugger/disassemble.ts';
-import { symbolsOfImages } from '../debugger/symbols.ts';
+import { symbolsOfImages } from '../symbols/symbol-files.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
 
 export interface Moment {

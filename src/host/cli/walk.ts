@@ -2,6 +2,7 @@
 // been found up to there is the command's to show.
 
 import type { Timeline, Way } from '../../core/timeline/timeline.ts';
+import type { GuestSymbols } from '../symbols/guest-symbols.ts';
 import { Progress } from '../node/progress.ts';
 import { Work } from '../node/work.ts';
 
@@ -13,7 +14,10 @@ export class Walk {
   private readonly toTick: number;
   private isInside = true;
 
-  constructor(isQuiet: boolean, fromTick: number, toTick: number) {
+  private readonly warn: (text: string) => void;
+
+  constructor(isQuiet: boolean, fromTick: number, toTick: number, warn: (text: string) => void) {
+    this.warn = warn;
     this.isQuiet = isQuiet;
     this.fromTick = fromTick;
     this.toTick = toTick;
@@ -22,6 +26,13 @@ export class Walk {
 
   private line(label: string, end: number): Progress | null {
     return Progress.atTerminal({ label, unit: 'ticks', end: Math.max(end, 0) }, this.isQuiet);
+  }
+
+  /** Finds out where the names of the guest are, and says so when that is not to be had. False: given up. */
+  async place(guest: GuestSymbols, timeline: Timeline): Promise<boolean> {
+    if (!(await this.go(timeline, guest.locate(timeline)))) return false;
+    if (guest.problem !== '') this.warn(guest.problem);
+    return true;
   }
 
   /** False: given up on the way. Before the window the line says how far that is. */

@@ -10,6 +10,7 @@ import { MOVES } from './moves.ts';
 import { QUESTIONS } from './questions.ts';
 import { SETTINGS } from './settings.ts';
 import { STOPS } from './stops.ts';
+import { SYMBOLS } from './symbols-command.ts';
 
 export const COMMANDS: readonly Command[] = [
   ...MOVES,
@@ -19,5 +20,6 @@ export const COMMANDS: readonly Command[] = [
   ...LOOKS,
   INFO,
   LINUX,
+  SYMBOLS,
   ...SETTINGS,
 ];

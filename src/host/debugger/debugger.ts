@@ -12,8 +12,9 @@ import type { Position } from '../../core/timeline/lookout.ts';
 import type { Stop, Timeline, Way } from '../../core/timeline/timeline.ts';
 import { nearest } from '../cli/args.ts';
 import { count } from '../node/progress.ts';
+import { GuestSymbols } from '../symbols/guest-symbols.ts';
+import type { SymbolTable } from '../symbols/symbol-table.ts';
 import { DebuggerError } from './debugger-error.ts';
-import type { SymbolTable } from './symbols.ts';
 import { type Disassembler, instructionLines, instructions, isHalted, linearEip } from './views.ts';
 
 export interface Output {
@@ -61,6 +62,8 @@ const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} Mi
 export class Debugger {
   readonly timeline: Timeline;
   readonly symbols: SymbolTable;
+  /** What the guest itself tells of them. */
+  readonly guest: GuestSymbols;
   readonly disassemble: Disassembler;
   readonly logName: string;
   /** Registers as they were shown last, to tell what has changed. */
@@ -87,6 +90,7 @@ export class Debugger {
     this.images = options.images;
     this.makeEngine = options.makeEngine;
     this.symbols = options.symbols;
+    this.guest = new GuestSymbols(options.symbols);
     this.disassemble = options.disassemble;
     this.logName = options.logName;
     this.appendFrame = options.appendFrame;
@@ -102,13 +106,30 @@ export class Debugger {
     if (called === null) return { text: '', data: null };
     const { command, rest, format } = called;
     if (command.repeats === true) this.again = line;
-    try {
+    this.guest.refresh(this.timeline.machine.cpu);
+    const run = async (): Promise<Output> => {
       const result = command.run(this, rest, format);
       if (result instanceof Promise) return await result;
       return 'next' in result ? await this.walk(result, command.whenInterrupted) : result;
+    };
+    try {
+      return await run();
     } catch (error) {
-      if (error instanceof PositionError || error instanceof ExpressionError) throw new DebuggerError(error.message);
-      throw error;
+      if (!(error instanceof PositionError || error instanceof ExpressionError)) throw error;
+      // A name may be that of a kernel which has not placed itself yet: the recording tells where it will.
+      if (!(error.isUnknownName && this.guest.isUnplaced)) throw new DebuggerError(error.message);
+      return await this.runPlaced(run);
+    }
+  }
+
+  private async runPlaced(run: () => Promise<Output>): Promise<Output> {
+    await this.walk(this.guest.locate(this.timeline));
+    try {
+      return await run();
+    } catch (error) {
+      if (!(error instanceof PositionError || error instanceof ExpressionError)) throw error;
+      const { problem } = this.guest;
+      throw new DebuggerError(problem === '' ? error.message : `${error.message} ${problem}`);
     }
   }
 
@@ -200,6 +221,7 @@ export class Debugger {
   moved(stop: Stop): Output {
     this.visit();
     const { cpu } = this.timeline.machine;
+    this.guest.refresh(cpu);
     const eip = linearEip(cpu);
     const lines = [`${this.describe(stop.position)}${this.reason(stop)}`, this.here()];
     const { kind, position, breakpoint, watchpoint, access } = stop;

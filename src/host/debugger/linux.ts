@@ -10,13 +10,11 @@ import type { Cpu } from '../../core/state/cpu.ts';
 import { CS, EBP, ESP, FS, SEG_BASE, SEG_SELECTOR } from '../../core/state/layout.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
-import { readSystemMap, type SymbolTable } from './symbols.ts';
+import { readSystemMap } from '../symbols/read-symbols.ts';
+import { type GuestSymbol, SymbolSource, type SymbolTable } from '../symbols/symbol-table.ts';
+import { mayMove } from '../symbols/slide.ts';
 import { followsCall, hex8, linearEip } from './views.ts';
 
-const BANNER = 'Linux version ';
-/** Kernels that place themselves at random do so in steps of this or a multiple. */
-const SLIDE_STEP = 0x100000;
-const SLIDE_MAX = 0x2000_0000;
 const TASK_BYTES = 0x4000;
 const COMM_BYTES = 16;
 const STACK_BYTES = 0x2000;
@@ -42,11 +40,8 @@ export interface LinuxView {
 
 export function lookAtLinux(cpu: Cpu, symbols: SymbolTable): LinuxView {
   const notes: string[] = [];
-  const slide = findSlide(cpu, symbols, notes);
-  const at = (name: string): number | null => {
-    const address = symbols.address(name);
-    return address === undefined ? null : (address + slide) >>> 0;
-  };
+  const slide = symbols.sources.find((source) => mayMove(source) && source.slide !== null)?.slide ?? 0;
+  const at = (name: string): number | null => symbols.address(name) ?? null;
   const init = at('init_task');
   const offsets = init === null ? null : findOffsets(cpu, init);
   if (init === null) notes.push('the symbols have no init_task, so no task can be named');
@@ -58,7 +53,7 @@ export function lookAtLinux(cpu: Cpu, symbols: SymbolTable): LinuxView {
     );
   }
   const task = offsets === null ? null : currentTask(cpu, at, offsets, notes);
-  const { frames, how } = backtrace(cpu, symbols, slide, at, notes);
+  const { frames, how } = backtrace(cpu, symbols, at, notes);
   return { slide, task, frames, how, modules: loadedModules(cpu, at('modules')), notes };
 }
 
@@ -69,20 +64,6 @@ function textAt(cpu: Cpu, address: number, length: number): string {
 
 const nameAt = (cpu: Cpu, address: number, length: number): string | null =>
   /^([\x20-\x7e]+)\0/.exec(textAt(cpu, address, length))?.[1] ?? null;
-
-function findSlide(cpu: Cpu, symbols: SymbolTable, notes: string[]): number {
-  const banner = symbols.address('linux_banner');
-  if (banner === undefined) return 0;
-  for (let slide = 0; slide <= SLIDE_MAX; slide += SLIDE_STEP) {
-    for (const signed of slide === 0 ? [0] : [slide, -slide]) {
-      if (textAt(cpu, banner + signed, BANNER.length) === BANNER) return signed;
-    }
-  }
-  notes.push(
-    'linux_banner is not where the symbols say, nor is it near: the kernel is not mapped here, or another one',
-  );
-  return 0;
-}
 
 interface Offsets {
   readonly comm: number;
@@ -137,13 +118,12 @@ function currentTask(
 function backtrace(
   cpu: Cpu,
   symbols: SymbolTable,
-  slide: number,
   at: (name: string) => number | null,
   notes: string[],
 ): Pick<LinuxView, 'frames' | 'how'> {
   const frame = (address: number): LinuxView['frames'][number] => ({
     address,
-    symbol: symbols.describe((address - slide) >>> 0),
+    symbol: symbols.describe(address),
   });
   const here = frame(linearEip(cpu));
   if ((cpu.m32[SEG_SELECTOR + CS] & 3) !== 0) {
@@ -193,7 +173,7 @@ function loadedModules(cpu: Cpu, list: number | null): string[] {
 }
 
 /** Symbols of a listing that the guest sent; a reason when there are none. */
-export function symbolsSent(serial: SerialHistory): { symbols: [string, number][]; problem: string } {
+export function symbolsSent(serial: SerialHistory): { symbols: GuestSymbol[]; problem: string } {
   const parts = serial.partsSince(0);
   for (let line = 0; line < SERIAL_LINES; line++) {
     const text = Buffer.from(parts[line]?.bytes ?? []).toString('latin1');
@@ -209,7 +189,8 @@ export function symbolsSent(serial: SerialHistory): { symbols: [string, number][
 }
 
 function linux(debug: Debugger): Output {
-  const { symbols, timeline } = debug;
+  const { symbols, guest, timeline } = debug;
+  if (guest.isUnplaced) throw new DebuggerError(guest.problem);
   if (symbols.address('init_task') === undefined) {
     const { symbols: sent, problem } = symbolsSent(timeline.serial);
     if (sent.length === 0) {
@@ -219,7 +200,7 @@ function linux(debug: Debugger): Output {
           'let the guest print the listing.',
       );
     }
-    symbols.add(sent);
+    symbols.add(new SymbolSource('the listing that the guest sent', sent));
   }
   const view = lookAtLinux(timeline.machine.cpu, symbols);
   const { task, frames, how, modules, notes, slide } = view;

@@ -1,13 +1,10 @@
-// Commands about the debugger itself: engine, symbols, checkpoints, help, leaving. They change nothing of the run, and
+// Commands about the debugger itself: engine, checkpoints, help, leaving. They change nothing of the run, and
 // the position stays.
 
-import { readFileSync } from 'node:fs';
 import { engineNames, loadEngine } from '../../engines.ts';
-import { whyUnreadable } from '../node/images.ts';
 import { plain } from './arguments.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
-import { readElfSymbols, readSystemMap } from './symbols.ts';
 
 function help({ commands }: Debugger, rest: string): Output {
   const shown = rest === '' ? commands : commands.filter(({ names }) => names.some((name) => name.startsWith(rest)));
@@ -33,26 +30,6 @@ export const SETTINGS: readonly Command[] = [
         throw new DebuggerError(`There is no engine "${rest}": there are ${engineNames().join(', ')}.`);
       timeline.useEngine(await loadEngine(rest));
       return plain(`engine ${rest}`, rest);
-    },
-  },
-  {
-    names: ['symbols'],
-    usage: 'FILE',
-    summary: 'take symbols from an ELF file, a System.map or a listing of /proc/kallsyms',
-    group: 'other',
-    run: ({ symbols }, rest) => {
-      let bytes: Uint8Array;
-      try {
-        bytes = readFileSync(rest);
-      } catch (error) {
-        throw new DebuggerError(`${rest} cannot be used, ${whyUnreadable(error)}.`);
-      }
-      const before = symbols.count;
-      symbols.add(readElfSymbols(bytes));
-      if (symbols.count === before) symbols.add(readSystemMap(Buffer.from(bytes).toString('latin1')));
-      if (symbols.count === before)
-        throw new DebuggerError(`${rest} holds no symbols: give an ELF file or a System.map.`);
-      return plain(`${symbols.count} symbols`, symbols.count);
     },
   },
   {

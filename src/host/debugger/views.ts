@@ -25,7 +25,7 @@ import {
   SEG_SELECTOR,
   SS,
 } from '../../core/state/layout.ts';
-import type { SymbolTable } from './symbols.ts';
+import type { SymbolTable } from '../symbols/symbol-table.ts';
 
 export const hex8 = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
 const hex4 = (value: number): string => (value & 0xffff).toString(16).padStart(4, '0');

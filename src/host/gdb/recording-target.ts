@@ -79,6 +79,12 @@ export class RecordingTarget implements GdbTarget {
     return { text };
   }
 
+  textSegment(): number | null {
+    const { guest, timeline } = this.debug;
+    guest.refresh(timeline.machine.cpu);
+    return guest.textSegment;
+  }
+
   interrupt(): void {
     this.debug.isInterrupted = true;
   }

@@ -320,6 +320,10 @@ export class GdbStub {
     }
     if (packet.startsWith('qXfer:features:read:')) return this.transfer(packet);
     if (packet.startsWith('qRcmd,')) return await this.monitor(packet.slice(6));
+    if (packet === 'qOffsets') {
+      const text = this.target.textSegment?.() ?? null;
+      return text === null ? '' : `TextSeg=${text.toString(16)}`;
+    }
     if (packet === 'qC') return 'QC1';
     if (packet === 'qfThreadInfo') return 'm1';
     if (packet === 'qsThreadInfo') return 'l';

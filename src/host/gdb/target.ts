@@ -29,6 +29,8 @@ export interface GdbTarget {
   write(events: readonly InputEvent[]): void;
   /** A line after gdb's `monitor`. Throws DebuggerError. */
   monitor(line: string): Promise<MonitorAnswer>;
+  /** Where the first segment of the program lies that the client has a file of; null: where its file says. */
+  textSegment?(): number | null;
   /** Ctrl-C. */
   interrupt(): void;
   /** Nothing is under way: a Ctrl-C that came too late is forgotten. */

@@ -1,0 +1,54 @@
+// How far a Linux kernel is from where its symbols say: it may place itself at random (CONFIG_RANDOMIZE_BASE), and its
+// file knows nothing of that. Its banner tells: the text "Linux version " stands at the symbol linux_banner, moved by a
+// multiple of the alignment. Without that symbol, a table that was read out of the guest tells.
+
+import type { Cpu } from '../../core/state/cpu.ts';
+import { guestText } from './guest-memory.ts';
+import type { SymbolSource } from './symbol-table.ts';
+
+const BANNER_SYMBOL = 'linux_banner';
+const BANNER = 'Linux version ';
+/** Kernels move in steps of this or a multiple. */
+const SLIDE_STEP = 0x10_0000;
+const SLIDE_MAX = 0x2000_0000;
+/** Symbols that every kernel has once. */
+const ANCHORS = ['_stext', '_text', 'start_kernel', 'startup_32', 'schedule', 'do_exit'];
+
+/** Whether the symbols are of a kernel that may have moved. */
+export function mayMove(source: SymbolSource): boolean {
+  return source.find(BANNER_SYMBOL) !== undefined;
+}
+
+/** Whether the kernel is where its slide says, as far as one can see from here. */
+export function isPlaced(cpu: Cpu, source: SymbolSource): boolean {
+  const banner = source.find(BANNER_SYMBOL);
+  if (banner === undefined || source.slide === null) return true;
+  const text = guestText(cpu, banner.address + source.slide, BANNER.length);
+  return text === BANNER || text.length < BANNER.length;
+}
+
+/** Null: not there, now. */
+export function slideByBanner(cpu: Cpu, source: SymbolSource): number | null {
+  const banner = source.find(BANNER_SYMBOL);
+  if (banner === undefined) return null;
+  for (let slide = 0; slide <= SLIDE_MAX; slide += SLIDE_STEP) {
+    for (const signed of slide === 0 ? [0] : [slide, -slide]) {
+      if (guestText(cpu, banner.address + signed, BANNER.length) === BANNER) return signed;
+    }
+  }
+  return null;
+}
+
+/** From what the guest itself says of where its functions are. */
+export function slideByAnchors(source: SymbolSource, guests: SymbolSource): number | null {
+  if (guests.slide === null) return null;
+  const slides = new Map<number, number>();
+  for (const name of ANCHORS) {
+    const [linked, placed] = [source.find(name), guests.find(name)];
+    if (linked === undefined || placed === undefined) continue;
+    const slide = (placed.address + guests.slide - linked.address) | 0;
+    slides.set(slide, (slides.get(slide) ?? 0) + 1);
+  }
+  // One slide for all: else it is another kernel.
+  return slides.size === 1 ? [...slides.keys()][0] : null;
+}

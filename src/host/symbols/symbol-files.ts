@@ -1,0 +1,89 @@
+// Symbol files as people name them, FILE or FILE+OFFSET, and those that come with the images of a run. Reads files;
+// what is wrong with one is a CommandError that says what to do.
+
+import { existsSync } from 'node:fs';
+import type { Images } from '../../core/session/session.ts';
+import { CommandError } from '../node/errors.ts';
+import { assembleGuest, buildGuest, listGuests } from '../node/guest-images.ts';
+import { readGivenFile } from '../node/images.ts';
+import { slideOfFile } from './guest-symbols.ts';
+import { readElfSymbols, readSystemMap } from './read-symbols.ts';
+import { type GuestSymbol, symbolOf, SymbolSource, SymbolTable } from './symbol-table.ts';
+
+const WANTED = 'give an ELF file (vmlinux), a System.map or a listing of /proc/kallsyms';
+/** What Debian puts in the place of a System.map. */
+const STUB = /real System\.map is in the (\S+) package/;
+
+/** `FILE+0x1a00000`: a file of just that name comes first. */
+export function splitOffset(given: string): { path: string; offset: number | null } {
+  const match = /^(.+)\+(0x[0-9a-f]{1,8}|\d{1,10})$/i.exec(given);
+  if (match === null || existsSync(given)) return { path: given, offset: null };
+  return { path: match[1], offset: Number(match[2]) >>> 0 };
+}
+
+/** The symbols of a file, each at its place once its slide is known. */
+export function readSymbolFile(given: string): SymbolSource {
+  const { path, offset } = splitOffset(given);
+  const bytes = readGivenFile(path, 'symbol file', WANTED);
+  return symbolsFromBytes(path, bytes, offset);
+}
+
+export function symbolsFromBytes(path: string, bytes: Uint8Array, offset: number | null = null): SymbolSource {
+  const ofElf = readElfSymbols(bytes);
+  const text = ofElf.length > 0 ? '' : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+  const symbols = ofElf.length > 0 ? ofElf : readSystemMap(text);
+  if (symbols.length === 0) throw new CommandError(whyNone(path, text));
+  const source = new SymbolSource(path, symbols);
+  source.slide = slideOfFile(source, offset);
+  return source;
+}
+
+function whyNone(path: string, text: string): string {
+  const stub = STUB.exec(text);
+  if (stub !== null) {
+    const version = /^linux-image-(.+)-dbg$/.exec(stub[1])?.[1] ?? 'VERSION';
+    return (
+      `${path} holds no symbols, it only says where they are: install the package ${stub[1]} and give ` +
+      `/usr/lib/debug/boot/vmlinux-${version}, which is in it.`
+    );
+  }
+  if (/^0{8}\s+[a-zA-Z] \S/m.test(text)) {
+    return `All addresses in ${path} are 0: only root with kptr_restrict 0 sees those of /proc/kallsyms.`;
+  }
+  if (text.startsWith('\x7fELF')) return `${path} has no table of symbols, or is not of a 32-bit machine: ${WANTED}.`;
+  return `${path} holds no symbols: ${WANTED}.`;
+}
+
+/** All that a run's images tell, then the files: what is given by hand comes first. */
+export function symbolsFor(images: Images, files: readonly string[]): SymbolTable {
+  const table = new SymbolTable();
+  for (const file of files) table.add(readSymbolFile(file));
+  for (const { label, symbols } of sourcesOfImages(images)) {
+    const source = new SymbolSource(label, symbols);
+    source.slide = slideOfFile(source, null);
+    table.add(source);
+  }
+  return table;
+}
+
+export function symbolsOfImages(images: Images): SymbolTable {
+  return symbolsFor(images, []);
+}
+
+/** Symbols of the kernel among the images, when it carries any or is a built-in guest. */
+function sourcesOfImages(images: Images): { label: string; symbols: readonly GuestSymbol[] }[] {
+  const kernel = images.get('kernel');
+  if (kernel === undefined) return [];
+  const ofElf = readElfSymbols(kernel);
+  if (ofElf.length > 0) return [{ label: 'the kernel image', symbols: ofElf }];
+  for (const { name } of listGuests()) {
+    const image = buildGuest(name);
+    if (image.length !== kernel.length || !image.every((byte, i) => byte === kernel[i])) continue;
+    const { symbols, bytes, origin } = assembleGuest(name);
+    const isPlace = (address: number): boolean => address >= origin && address < origin + bytes.length;
+    // Data of the built-in guests has its names by equ: for expressions alone.
+    const all = [...symbols].map(([label, value]) => symbolOf(label, value, isPlace(value) ? 'code' : 'absolute'));
+    return [{ label: `guests/${name}`, symbols: all }];
+  }
+  return [];
+}
