@@ -146,7 +146,8 @@ test('gdb is told where the kernel is, and stops by its own symbols', { skip: sk
     const data = (BANNER - SLIDE) >>> 0;
     writeFileSync(
       script,
-      `ENTRY(_text)\nSECTIONS { . = ${base - SLIDE + 2 ** 32}; .text : { *(.text) } . = ${data}; .data : { *(.data) } }\n`,
+      `ENTRY(_text)\nSECTIONS { . = ${base - SLIDE + 2 ** 32}; .text : { *(.text) } ` +
+        `. = ${data}; .data : { *(.data) } }\n`,
     );
     execFileSync('gcc', [
       '-m32',

@@ -185,5 +185,5 @@ export const SYMBOLS_OPTION: OptionSpec = {
   value: 'FILE[+OFFSET]',
   kind: 'file',
   repeat: true,
-  help: 'an ELF file, System.map or listing of /proc/kallsyms; where a kernel has moved to is found, +0x1000000 says it',
+  help: 'an ELF file, System.map or listing of /proc/kallsyms; how far a kernel has moved is found, or +0x1000000',
 };
