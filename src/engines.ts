@@ -4,6 +4,8 @@
 
 import { UsageError } from './core/base/usage-error.ts';
 import type { EngineFactory } from './core/session/session.ts';
+import type { Engine } from './core/machine/engine.ts';
+import type { Cpu } from './core/state/cpu.ts';
 import {
   JS_POLICY,
   parseTierPolicy,
@@ -13,6 +15,7 @@ import {
   WASM_POLICY,
 } from '../tiers/policy.ts';
 import type { BackendFactory } from '../tiers/runtime/backend.ts';
+import type { Watch } from '../tiers/watch.ts';
 
 /** A name or a tier policy that no engine has; one sentence that says which there are. */
 export class EngineError extends UsageError {
@@ -29,12 +32,22 @@ export interface EngineTraits {
   readonly canSingleStep: boolean;
 }
 
+/** An engine, and who counts what it does. */
+export interface WatchedEngine {
+  readonly engine: Engine;
+  readonly watch: Watch;
+}
+
+export type WatchedFactory = (cpu: Cpu) => WatchedEngine;
+
 interface EngineEntry extends EngineTraits {
   /** What it compiles with unless something else is asked for. */
   readonly policy?: TierPolicy;
   readonly loadBackend?: () => Promise<BackendFactory>;
   /** `policy`: what stands behind the colon. */
   load(policy: string): Promise<EngineFactory>;
+  /** The same engine, counted; null: it has nothing to count. */
+  readonly loadWatched: ((policy: string) => Promise<WatchedFactory>) | null;
 }
 
 const compiling = (name: string, policy: TierPolicy, loadBackend: () => Promise<BackendFactory>): EngineEntry => ({
@@ -48,6 +61,16 @@ const compiling = (name: string, policy: TierPolicy, loadBackend: () => Promise<
     const chosen = asEngineError(() => parseTierPolicy(knobs, policy));
     const makeBackend = await loadBackend();
     return (cpu) => new CompilingEngine(cpu, name, chosen, makeBackend);
+  },
+  loadWatched: async (knobs) => {
+    const { CompilingEngine } = await import('../tiers/tiering.ts');
+    const { Watch } = await import('../tiers/watch.ts');
+    const chosen = asEngineError(() => parseTierPolicy(knobs, policy));
+    const makeBackend = await loadBackend();
+    return (cpu) => {
+      const watch = new Watch(cpu);
+      return { watch, engine: new CompilingEngine(cpu, name, chosen, makeBackend, undefined, watch) };
+    };
   },
 });
 
@@ -70,6 +93,7 @@ function tiered(): EngineEntry {
     ...first,
     loadBackend: async () => ((await hasTailCalls()) ? loadWasm() : loadJs()),
     load: async (knobs) => ((await hasTailCalls()) ? first : second).load(knobs),
+    loadWatched: async (knobs) => watchedLoader((await hasTailCalls()) ? first : second)(knobs),
   };
 }
 
@@ -83,6 +107,10 @@ const ENGINES: Readonly<Record<string, EngineEntry>> = {
       const { Interpreter } = await import('../tiers/interp/engine.ts');
       return (cpu) => new Interpreter(cpu);
     },
+    loadWatched: async () => {
+      const { makeWatchedInterpreter } = await import('../tiers/watch.ts');
+      return makeWatchedInterpreter;
+    },
   },
   step: {
     compiles: false,
@@ -92,6 +120,7 @@ const ENGINES: Readonly<Record<string, EngineEntry>> = {
       const { StepInterpreter } = await import('../tiers/interp/step.ts');
       return () => new StepInterpreter();
     },
+    loadWatched: null,
   },
   js: compiling('js', JS_POLICY, loadJs),
   wasm: compiling('wasm', WASM_POLICY, loadWasm),
@@ -146,14 +175,34 @@ export const stepperName = (): string => firstEngine((traits) => traits.canSingl
 export const shadowName = (given: string): string =>
   firstEngine((traits, name) => traits.canSingleStep && name !== baseName(given));
 
+const policyText = (given: string): string => (given.includes(':') ? given.slice(given.indexOf(':') + 1) : '');
+
+function watchedLoader({ loadWatched }: EngineEntry): (policy: string) => Promise<WatchedFactory> {
+  if (loadWatched === null) {
+    const others = engineNames().filter((name) => ENGINES[name].loadWatched !== null);
+    throw new EngineError(
+      `The engine does every instruction by its handler and has nothing to count: give one of ${others.join(', ')}.`,
+    );
+  }
+  return loadWatched;
+}
+
+/** The same engine with its counts (tiers/watch.ts). Throws EngineError where there is nothing to count. */
+export async function loadWatchedEngine(given: string): Promise<WatchedFactory> {
+  return watchedLoader(requireEntry(given))(policyText(given));
+}
+
 /** `name` or `name:policy` (tiers/policy.ts). Throws EngineError for a name that is none. */
 export async function loadEngine(given: string): Promise<EngineFactory> {
-  const colon = given.indexOf(':');
+  return requireEntry(given).load(policyText(given));
+}
+
+function requireEntry(given: string): EngineEntry {
   const entry = entryOf(given);
   if (entry === undefined) {
     throw new EngineError(
       `There is no engine "${baseName(given)}" in this version: give one of ${engineNames().join(', ')}.`,
     );
   }
-  return entry.load(colon < 0 ? '' : given.slice(colon + 1));
+  return entry;
 }

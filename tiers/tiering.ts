@@ -4,7 +4,7 @@
 // any backend (runtime/backend.ts), whenever its functions become ready, give the same states at the same ticks.
 
 import { Random } from '../src/core/base/random.ts';
-import type { Engine } from '../src/core/machine/engine.ts';
+import type { Engine, WhyDropped } from '../src/core/machine/engine.ts';
 import type { Cpu } from '../src/core/state/cpu.ts';
 import { Interpreter } from './interp/engine.ts';
 import { B_HOST, B_MODE, BlockCache } from './interp/blocks.ts';
@@ -18,6 +18,7 @@ import { formRegion } from './region.ts';
 import type { Backend, BackendFactory, CompiledRegion, Region } from './runtime/backend.ts';
 import { makeRuntime } from './runtime/runtime.ts';
 import { type Unit, Units } from './units.ts';
+import type { Watch } from './watch.ts';
 
 /** While nothing is compiled, a block that is over its threshold asks again after so many executions at least. */
 const HELD_EXECUTIONS = 64;
@@ -47,7 +48,10 @@ export class CompilingEngine implements Engine {
   readonly passes: readonly Pass[];
   isHeld = false;
   onUnit: Engine['onUnit'] = null;
+  onCompile: Engine['onCompile'] = null;
   onLeave: Engine['onLeave'] = null;
+  /** Who counts what the engine does; null: nobody, and nothing is in the way (watch.ts). */
+  private readonly watch: Watch | null;
   private readonly cpu: Cpu;
   private readonly interpreter: Interpreter;
   private readonly units: Units;
@@ -66,25 +70,39 @@ export class CompilingEngine implements Engine {
     policy: TierPolicy,
     makeBackend: BackendFactory,
     passes: readonly Pass[] = PASSES,
+    watch: Watch | null = null,
   ) {
     this.cpu = cpu;
+    this.watch = watch;
     this.name = name;
     this.policy = policy;
     this.random = new Random(policy.seed);
     this.hotAfter = Math.max(1, policy.threshold);
     this.passes = passes;
     this.blocks = new BlockCache(cpu, {
-      onBuilt: (block) => this.arm(block),
-      onDropped: (dropped) => this.unlink(dropped),
+      onBuilt: (block) => {
+        this.arm(block);
+        watch?.built(block);
+      },
+      onDropped: (dropped) => {
+        watch?.forgotten(dropped);
+        this.unlink(dropped);
+      },
     });
     this.units = new Units(this.blocks.code);
-    this.interpreter = new Interpreter(cpu, this.blocks, {
+    const tier = {
       functions: this.units.functions,
-      onHot: (block) => this.heated(block),
+      handlers: HANDLER_TABLE,
+      onHot: (block: number) => this.heated(block),
       rest: () => this.attend(),
-    });
+    };
+    this.interpreter = watch?.interpreter(this.blocks, tier) ?? new Interpreter(cpu, this.blocks, tier);
     this.makeBackend = makeBackend;
-    this.backend = makeBackend(makeRuntime(cpu, this.blocks.code, HANDLER_TABLE), (region) => this.lift(region));
+    const runtime = watch?.runtime(this.blocks.code) ?? makeRuntime(cpu, this.blocks.code, HANDLER_TABLE);
+    this.backend = makeBackend(runtime, (region) => {
+      const fn = this.lift(region);
+      return watch?.counting(fn) ?? fn;
+    });
   }
 
   run(cpu: Cpu): void {
@@ -113,7 +131,7 @@ export class CompilingEngine implements Engine {
     let at = this.random.below(this.units.linked.size);
     for (const unit of this.units.linked.values()) {
       if (at-- === 0) {
-        this.remove(unit);
+        this.remove(unit, 'evicted');
         this.figures.evicted++;
         return;
       }
@@ -131,20 +149,25 @@ export class CompilingEngine implements Engine {
   /** Count from the start. */
   private arm(block: number): void {
     const { code } = this.blocks;
+    this.watch?.settled(block);
     code[block + B_HEAT] = this.hotAfter;
     code[block + B_ARMED] = this.hotAfter;
+    this.watch?.armed(block);
   }
 
   /** Ask again after so many more executions. */
   private count(block: number, executions: number): void {
     const { code } = this.blocks;
+    this.watch?.settled(block);
     code[block + B_HEAT] = executions;
     code[block + B_ARMED] += executions;
+    this.watch?.armed(block);
   }
 
   /** A block has been entered as often as it was armed for. */
   private heated(block: number): void {
     const { blocks, policy } = this;
+    this.watch?.heated(block);
     if (this.isHeld) {
       this.count(block, Math.max(HELD_EXECUTIONS, this.hotAfter));
       return;
@@ -159,8 +182,14 @@ export class CompilingEngine implements Engine {
       this.count(block, threshold - runs);
       return;
     }
-    if (!canLiftMode(blocks.code[block + B_MODE])) return;
-    if ((this.losses.get(blocks.code[block + B_HOST]) ?? 0) >= policy.losses) return;
+    if (!canLiftMode(blocks.code[block + B_MODE])) {
+      this.watch?.refused('mode');
+      return;
+    }
+    if ((this.losses.get(blocks.code[block + B_HOST]) ?? 0) >= policy.losses) {
+      this.watch?.refused('losses');
+      return;
+    }
     if (policy.evict !== 0) this.maybeEvict();
     if (this.waiting.has(block)) this.impatience++;
     this.waiting.add(block);
@@ -214,8 +243,10 @@ export class CompilingEngine implements Engine {
     }
     const wanted = units.filter((unit) => !unit.isDropped);
     if (wanted.length === 0) return;
+    this.onCompile?.(true);
     this.units.begun(backend.compile(wanted.map(({ region }) => region)), wanted);
     this.takeReady();
+    this.onCompile?.(false);
   }
 
   private takeReady(): void {
@@ -224,12 +255,15 @@ export class CompilingEngine implements Engine {
       if (this.units.linked.size >= this.policy.cache) this.makeRoom();
       this.units.link(unit, made, this.watched(made.run));
       this.figures.size += made.size;
-      this.onUnit?.('compile', unit.region.host - this.cpu.ramBase, unit.region.blocks.length);
+      const { host, blocks } = unit.region;
+      this.watch?.linked(unit.region, made);
+      this.onUnit?.('compile', host - this.cpu.ramBase, blocks.length);
     });
   }
 
   /** The function itself, unless somebody wants to hear of its exits. */
-  private watched(run: (cpu: Cpu) => void): (cpu: Cpu) => void {
+  private watched(made: (cpu: Cpu) => void): (cpu: Cpu) => void {
+    const run = this.watch?.function(made) ?? made;
     if (this.onLeave === null) return run;
     return (cpu) => {
       run(cpu);
@@ -241,22 +275,26 @@ export class CompilingEngine implements Engine {
     let surplus = this.units.linked.size - (this.policy.cache >> 1);
     for (const unit of this.units.linked.values()) {
       if (surplus-- <= 0) return;
-      this.remove(unit);
+      this.remove(unit, 'full');
       this.figures.evicted++;
     }
   }
 
   /** A function goes; its entry block starts to count again. */
-  private remove(unit: Unit): void {
+  private remove(unit: Unit, why: WhyDropped): void {
     const { host, blocks } = unit.region;
-    if (unit.slot !== 0) this.onUnit?.('drop', host - this.cpu.ramBase, blocks.length);
+    if (unit.slot !== 0) {
+      this.watch?.unlinked(unit.region, why);
+      this.onUnit?.('drop', host - this.cpu.ramBase, blocks.length, why);
+    }
     this.units.remove(unit);
     this.arm(blocks[0].block);
-    for (const relier of unit.reliers) if (!relier.isDropped) this.remove(relier);
+    for (const relier of unit.reliers) if (!relier.isDropped) this.remove(relier, 'relied');
   }
 
   private unlink(dropped: readonly number[] | null): void {
     if (dropped === null) {
+      if (this.watch !== null) for (const { region } of this.units.linked.values()) this.watch.unlinked(region, 'all');
       this.units.removeAll();
       this.waiting.clear();
       return;
@@ -266,7 +304,7 @@ export class CompilingEngine implements Engine {
       for (const unit of this.units.containing(block)) {
         const { host } = unit.region;
         this.losses.set(host, (this.losses.get(host) ?? 0) + 1);
-        this.remove(unit);
+        this.remove(unit, 'code');
         this.figures.invalidated++;
       }
     }

@@ -18,7 +18,10 @@ const seed = Number(process.env.REPRISE_SEED ?? 1);
 
 test('this host has tail calls, and the threads module is valid', () => {
   assert.ok(hasTailCalls());
-  assert.ok(WebAssembly.validate(encodeThreads({ tlbBase: 0x100000, sharedBase: 0x500000, pages: 96 })));
+  for (const isCounted of [false, true]) {
+    const places = { tlbBase: 0x100000, sharedBase: 0x500000, pages: 96, isCounted };
+    assert.ok(WebAssembly.validate(encodeThreads(places)));
+  }
 });
 
 test('numbers are read back as they were written', () => {

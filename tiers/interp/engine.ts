@@ -6,7 +6,7 @@ import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { VECTOR_GP, VECTOR_UD } from '../../src/core/base/vectors.ts';
 import { HANDLER_TABLE } from './handlers.ts';
 import { B_COUNT, BLOCK_HEADER_WORDS, BlockCache } from './blocks.ts';
-import { LEFT_AT_END, LEFT_IN_OTHER_MODE, LEFT_ON_REQUEST, LEFT_TO_REST, runHot } from './hot.ts';
+import { LEFT_AT_END, LEFT_IN_OTHER_MODE, LEFT_ON_REQUEST, LEFT_TO_REST, runHot, type WhyLeft } from './hot.ts';
 import { NOBODY_ABOVE, type TierAbove } from './tier-above.ts';
 import { warmUp } from './warm-up.ts';
 import { DECODE_GP, DECODE_UD, decodeInstruction } from '../../src/core/isa/decode.ts';
@@ -46,7 +46,7 @@ export class Interpreter implements Engine {
   private readonly scratch = new Int32Array(RECORD_WORDS);
   private readonly fetched = new Uint8Array(INSTRUCTION_BYTES_MAX);
 
-  private readonly tier: TierAbove;
+  protected readonly tier: TierAbove;
 
   constructor(cpu: Cpu, blocks: BlockCache = new BlockCache(cpu), tier: TierAbove = NOBODY_ABOVE) {
     warmUp((other) => new Interpreter(other));
@@ -65,7 +65,7 @@ export class Interpreter implements Engine {
     try {
       while (m32[LEFT] > 0 && m32[EXIT_REQUEST] === 0) {
         const before = m32[LEFT];
-        const why = runHot(cpu, this.blocks, this.tier);
+        const why = this.runInner(cpu);
         if (why === LEFT_AT_END || why === LEFT_ON_REQUEST) return;
         if (why === LEFT_TO_REST) this.tier.rest();
         if (why === LEFT_TO_REST || why === LEFT_IN_OTHER_MODE) continue;
@@ -105,6 +105,11 @@ export class Interpreter implements Engine {
     }
   }
 
+  /** The inner loop. Here and in `execute` whoever counts listens (tiers/watch.ts). */
+  protected runInner(cpu: Cpu): WhyLeft {
+    return runHot(cpu, this.blocks, this.tier);
+  }
+
   /** Block at EIP, built when missing; 0 when there is none to be had (or EXIT_FAULT: the fetch faulted). */
   private lookup(cpu: Cpu): number {
     const m32 = cpu.m32;
@@ -138,7 +143,8 @@ export class Interpreter implements Engine {
     }
   }
 
-  private execute(cpu: Cpu, code: Int32Array, pc: number, following: number): void {
+  /** One instruction by its handler, outside the inner loop. */
+  protected execute(cpu: Cpu, code: Int32Array, pc: number, following: number): void {
     const { m32 } = cpu;
     cpu.nextEip = following;
     HANDLER_TABLE[code[pc + R_META] & META_OP_MASK](cpu, code, pc);

@@ -12,7 +12,6 @@ import * as tlbBits from '../../src/core/memory/tlb.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import * as header from './blocks.ts';
 import type { BlockCache } from './blocks.ts';
-import { HANDLER_TABLE } from './handlers.ts';
 import { multiplyHigh } from './handlers/multiply.ts';
 import * as above from './tier-above.ts';
 
@@ -160,7 +159,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
   const reserve = Math.max(0, m32[LEFT] - CALL_TICKS_MAX);
   let left = m32[LEFT] - reserve;
   let eip = m32[EIP];
-  const functions = tier.functions;
+  const { functions, handlers } = tier;
   let why: WhyLeft = LEFT_ON_REQUEST;
   let pageLinear = 1; // never equal to a page's address
   let table: Int32Array = EMPTY;
@@ -1325,7 +1324,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
       m32[EIP] = here;
       cpu.nextEip = following;
       m32[LEFT] = exactLeft;
-      HANDLER_TABLE[code[pc + R_META] & META_OP_MASK](cpu, code, pc);
+      handlers[code[pc + R_META] & META_OP_MASK](cpu, code, pc);
       if (cpu.nextEip !== following || (m32[EXIT_REQUEST] | cpu.extraTicks) !== 0 || m32[MODE_KEY] !== mode) {
         left = exactLeft - reserve - 1 - cpu.extraTicks;
         cpu.extraTicks = 0;

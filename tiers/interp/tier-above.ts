@@ -4,6 +4,8 @@
 
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { B_ABOVE } from './blocks.ts';
+import type { Handler } from './handler.ts';
+import { HANDLER_TABLE } from './handlers.ts';
 
 /** Executions left until onHot is called; counts down, and on below zero for ever when nobody arms it again. */
 export const B_HEAT = B_ABOVE;
@@ -18,6 +20,8 @@ export interface TierAbove {
    * it throws. What a block's function does when the budget does not cover the block is nothing at all.
    */
   readonly functions: ((cpu: Cpu) => void)[];
+  /** By row number, for what the inner loop does not do itself; others than the interpreter's when somebody counts. */
+  readonly handlers: readonly Handler[];
   /** B_HEAT of a block has come to 0. EIP, registers and cpu.left are in memory and exact; B_COMPILED may be set. */
   onHot(block: number): void;
   /** Now and then in a long slice, as between slices: EIP, registers and cpu.left are in memory and exact. */
@@ -26,6 +30,7 @@ export interface TierAbove {
 
 export const NOBODY_ABOVE: TierAbove = {
   functions: [],
+  handlers: HANDLER_TABLE,
   onHot: () => {},
   rest: () => {},
 };

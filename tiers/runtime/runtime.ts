@@ -27,6 +27,8 @@ export interface Runtime extends Miss {
   readonly f32: Float32Array;
   readonly f64: Float64Array;
   readonly tlb: Int32Array;
+  /** Somebody counts: code that counts too may be emitted, where it is more than calls of `handlers` (tiers/watch.ts). */
+  readonly isCounted: boolean;
   /**
    * Let the handler do the instruction whose record is at `pc`; registers and flags are in memory. `at`: its EIP,
    * `left`: ticks left before it, `rest`: instructions that follow it in its block. Returns true when the function
@@ -65,5 +67,6 @@ export function makeRuntime(cpu: Cpu, code: Int32Array, handlers: HandlerTable):
     m32[EIP] = at;
     m32[LEFT] = left;
   };
-  return { cpu, m8, m16, m32, f32, f64, tlb, code, handlers, wide: makeWide(cpu), step, leave, ...makeMiss(cpu) };
+  const views = { cpu, m8, m16, m32, f32, f64, tlb, code };
+  return { ...views, isCounted: false, handlers, wide: makeWide(cpu), step, leave, ...makeMiss(cpu) };
 }

@@ -77,7 +77,7 @@ export function encodeModule(parts: readonly Part[], places: Threads['places']):
 }
 
 /** Places that stand for any in text. */
-const TEXT_PLACES: Threads['places'] = { tlbBase: 0x2000_0000, sharedBase: 0x3000_0000, pages: 0 };
+const TEXT_PLACES: Threads['places'] = { tlbBase: 0x2000_0000, sharedBase: 0x3000_0000, pages: 0, isCounted: false };
 
 /** What an offset of a load or store is, by name where it is a word of the CPU block. */
 function offsetName(offset: number): string {

@@ -60,6 +60,9 @@ const JUMP_BYTES = JUMP_ENTRIES * 8;
  * none, leave.
  */
 export const SHARED_PC = JUMP_BYTES;
+/** Words behind it, for modules that count: how often the jump cache was asked, and how often in vain. */
+export const SHARED_ASKED = SHARED_PC + 4;
+export const SHARED_IN_VAIN = SHARED_PC + 8;
 export const SHARED_BYTES = JUMP_BYTES + 64;
 
 /** `how` of a miss: TLB_* bits that must not be set, and these. */

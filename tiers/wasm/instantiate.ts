@@ -70,6 +70,7 @@ export function makeThreads(runtime: Runtime): Threads {
     tlbBase: cpu.tlbBase,
     sharedBase: cpu.compiledBase,
     pages: cpu.memory.m8.byteLength >>> 16,
+    isCounted: runtime.isCounted,
   };
   const place = (cpu.compiledBase + convention.SHARED_PC) >>> 2;
   const table = new WebAssembly.Table({ element: 'anyfunc', initial: TABLE_ENTRIES });

@@ -17,6 +17,8 @@ export interface Places {
   readonly sharedBase: number;
   /** Pages of 64 KiB of the memory. */
   readonly pages: number;
+  /** Answers of the jump cache are counted. */
+  readonly isCounted: boolean;
 }
 
 /** Names under which modules import what they share. */
@@ -59,6 +61,17 @@ function pushEntry(body: Body, linear: number, places: Places): void {
   body.memory(W.i32_load, 2, places.tlbBase);
 }
 
+/** Add 1 to a shared word. */
+function countUp(body: Body, places: Places, offset: number): void {
+  if (!places.isCounted) return;
+  body.i32(0);
+  body.i32(0);
+  body.memory(W.i32_load, 2, places.sharedBase + offset);
+  body.i32(1);
+  body.op(W.i32_add);
+  body.memory(W.i32_store, 2, places.sharedBase + offset);
+}
+
 /**
  * When code for the EIP in a local is known, push the parameters by `push` and go on there; falls through otherwise.
  * The page is looked up in the TLB first, so the cache need not know of mappings.
@@ -68,6 +81,7 @@ function lookUp(body: Body, eip: number, places: Places, codeType: number, push:
   const entry = body.local();
   const host = body.local();
   const at = body.local();
+  countUp(body, places, convention.SHARED_ASKED);
   const none = body.open(W.block);
   body.i32(0);
   body.memory(W.i32_load, 2, 4 * MODE_KEY);
@@ -115,6 +129,7 @@ function lookUp(body: Body, eip: number, places: Places, codeType: number, push:
   body.op(W.i32_shr_u);
   body.callIndirect(W.return_call_indirect, codeType);
   body.end();
+  countUp(body, places, convention.SHARED_IN_VAIN);
 }
 
 /** The way out of slow paths and used-up budgets: everything to memory, then the handler, if there is one to call. */

@@ -3,6 +3,12 @@
 
 import type { Cpu } from '../state/cpu.ts';
 
+/**
+ * Why a compiled function goes: the cache was full, a schedule said so, its code was written, one that it jumps to
+ * without asking went, or everything was dropped.
+ */
+export type WhyDropped = 'full' | 'evicted' | 'code' | 'relied' | 'all';
+
 export interface Engine {
   readonly name: string;
   /**
@@ -15,8 +21,13 @@ export interface Engine {
   drop(): void;
   /** Set for short runs: what is compiled is used, nothing is compiled anew, which would take longer than it saves. */
   isHeld?: boolean;
-  /** Told of functions as they are compiled and dropped: physical address of the code and number of its blocks. */
-  onUnit?: ((what: 'compile' | 'drop', physical: number, blocks: number) => void) | null;
+  /**
+   * Told of functions as they are compiled and dropped: physical address of the code and number of its blocks; of a
+   * drop, why.
+   */
+  onUnit?: ((what: 'compile' | 'drop', physical: number, blocks: number, why?: WhyDropped) => void) | null;
+  /** Told when compiling begins and when it has ended, for whoever has a clock. */
+  onCompile?: ((isBeginning: boolean) => void) | null;
   /**
    * Told each time that a function compiled since this was set has been left: for the loop's sake (a fault, a change of
    * mode, a device), with its budget used up, or for code outside it.

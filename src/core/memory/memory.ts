@@ -14,7 +14,7 @@ import { touchTable } from './page-tables.ts';
 import { denyWrites, flushTlb } from './tlb.ts';
 
 // pageFlags bits: any of them makes writes to the page slow. PAGE_TABLE is declared with those who set it.
-const PAGE_CODE = 1;
+export const PAGE_CODE = 1;
 /** A debugger wants to hear of writes, and of reads. */
 export const PAGE_WATCH_WRITE = 4;
 export const PAGE_WATCH_READ = 8;

@@ -29,6 +29,7 @@ function ramPageOf(cpu: Cpu, entry: number, page: number): number {
 /** Enter a translation. `entry` as described above. */
 export function fillTlb(cpu: Cpu, page: number, entry: number): void {
   const list = cpu.tlbList;
+  list.fills++;
   if (cpu.tlb[page] === TLB_INVALID) {
     if (list.count === TLB_LIST_PAGES) flushTlb(cpu, false);
     list.pages[list.count++] = page;
@@ -49,6 +50,7 @@ export function fillTlb(cpu: Cpu, page: number, entry: number): void {
  */
 export function flushTlb(cpu: Cpu, keepGlobal: boolean): void {
   const list = cpu.tlbList;
+  list.flushes++;
   const tlb = cpu.tlb;
   const pages = list.pages;
   let kept = 0;

@@ -12,6 +12,9 @@ export const MAPPED_BY_SEVERAL = -2;
 export class TlbList {
   readonly pages = new Int32Array(TLB_LIST_PAGES);
   count = 0;
+  /** Entries made, and flushes, since the processor was: for reports. */
+  fills = 0;
+  flushes = 0;
   /**
    * By page of RAM or bulk memory: the linear page whose entry maps it (possibly stale), MAPPED_NOT or
    * MAPPED_BY_SEVERAL.
