@@ -94,7 +94,7 @@ export class BlockCount {
     return (this.shape[index] & SHAPE_MEMORY) !== 0;
   }
 
-  /** How often each instruction retired in entries of the block: REP iterations and single instructions are not in it. */
+  /** How often each instruction retired in entries of the block, without REP iterations and single instructions. */
   executions(): Float64Array {
     const found = new Float64Array(this.count);
     let left = this.interpreted + this.compiled;
@@ -176,6 +176,15 @@ export class WatchedBlocks {
     this.at_.fill(index, block >> 3, last);
     this.live.add(block);
     this.armed(code, block);
+  }
+
+  /** Nothing is known any more, and no block is there. */
+  reset(): void {
+    this.all.length = 1;
+    this.byKey.clear();
+    this.alone.clear();
+    this.live.clear();
+    this.at_.fill(0);
   }
 
   /** Before the blocks go. */

@@ -234,6 +234,29 @@ export class Watch {
     this.blocks.settleAll(this.code);
   }
 
+  /** Count from here on, when everything derived has been dropped. */
+  reset(): void {
+    this.engineTicks = 0;
+    this.functionTicks = 0;
+    this.singleTicks = 0;
+    this.loopHandlerTicks = 0;
+    this.functionHandlerTicks = 0;
+    this.assistTicks = 0;
+    this.unexplained = 0;
+    this.calls = 0;
+    for (const counts of [this.handled, this.loopExits]) counts.fill(0);
+    for (const counts of [this.loopSlow, this.functionSlow, this.functionExits, this.dropped, this.refusals]) {
+      for (const name of Object.keys(counts)) (counts as Record<string, number>)[name] = 0;
+    }
+    this.functions.length = 0;
+    this.ports.clear();
+    this.devicePages.clear();
+    this.blocks.reset();
+    const { m32, compiledBase } = this.cpu;
+    m32[(compiledBase + SHARED_ASKED) >>> 2] = 0;
+    m32[(compiledBase + SHARED_IN_VAIN) >>> 2] = 0;
+  }
+
   /** How often compiled code asked the jump cache, and how often in vain. */
   get jumps(): { asked: number; inVain: number } {
     const { m32, compiledBase } = this.cpu;

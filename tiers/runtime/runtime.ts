@@ -27,7 +27,7 @@ export interface Runtime extends Miss {
   readonly f32: Float32Array;
   readonly f64: Float64Array;
   readonly tlb: Int32Array;
-  /** Somebody counts: code that counts too may be emitted, where it is more than calls of `handlers` (tiers/watch.ts). */
+  /** Somebody counts (tiers/watch.ts): code that counts may be emitted, where calls of `handlers` do not tell. */
   readonly isCounted: boolean;
   /**
    * Let the handler do the instruction whose record is at `pc`; registers and flags are in memory. `at`: its EIP,
