@@ -78,12 +78,17 @@ export interface HostSettings {
   readonly sha256?: Sha256;
 }
 
-export interface MachineSettings extends GuestOptions, HostSettings {
+/** Every byte that the guest sends, as it is sent. */
+export interface OutputSettings {
+  readonly onSerial?: (line: number, byte: number) => void;
+  /** To the debug console, ports E9h and 402h. */
+  readonly onDebugConsole?: (byte: number) => void;
+}
+
+export interface MachineSettings extends GuestOptions, HostSettings, OutputSettings {
   readonly images: ImageBytes;
   /** Name of the engine, with a tier policy behind a colon; default `tiered`. */
   readonly engine?: string;
-  /** Every byte that the guest sends on a serial line, as it is sent. */
-  readonly onSerial?: (line: number, byte: number) => void;
 }
 
 export interface TimedInput {
@@ -114,7 +119,7 @@ export async function createMachine(settings: MachineSettings): Promise<BootedMa
   const makeEngine = await loadEngine(settings.engine ?? DEFAULT_ENGINE);
   const { manifest, images } = setupOf(settings);
   const port = new LivePort();
-  const session = new Session({ manifest, images, makeEngine, port, output: outputOf(settings.onSerial) });
+  const session = new Session({ manifest, images, makeEngine, port, output: outputOf(settings) });
   return {
     machine: session.machine,
     manifest,
@@ -170,11 +175,12 @@ export async function record(settings: RecordSettings): Promise<Recording> {
   for (const { tick, event } of settings.inputs ?? []) port.push(event, tick);
   const player = settings.script === undefined ? null : new ScriptPlayer(parseInputScript(settings.script), port);
   let session: Session | null = null;
-  const output = outputOf((line, byte) => {
+  const onSerial = (line: number, byte: number): void => {
     if (line === 0) serial.push(byte);
     player?.serialOutput(session === null ? 0 : session.machine.cpu.now(), line, byte);
     settings.onSerial?.(line, byte);
-  });
+  };
+  const output = outputOf({ ...settings, onSerial });
   const every = settings.checkpointEveryTicks;
   const recorder = every === undefined ? null : new CheckpointRecorder(writer, every);
   const stopOn = settings.stopOn === undefined ? null : new StopOn(settings.stopOn);
@@ -193,13 +199,12 @@ export async function record(settings: RecordSettings): Promise<Recording> {
   return { ...end, log: concatenate(frames), manifest, serial: Uint8Array.from(serial) };
 }
 
-export interface ReplaySettings extends HostSettings {
+export interface ReplaySettings extends HostSettings, OutputSettings {
   /** Not needed for what the log embeds. */
   readonly images?: ImageBytes;
   readonly engine?: string;
   /** `log`: no device runs; what devices did comes from the log, which must be of profile `full`. */
   readonly devices?: 'model' | 'log';
-  readonly onSerial?: (line: number, byte: number) => void;
   /** Called between slices of about this many ticks with the machine, for those who look or meddle. */
   readonly inspect?: { readonly everyTicks: number; readonly look: (machine: Machine) => void };
 }
@@ -216,10 +221,11 @@ export async function replay(log: Uint8Array | LogReader, settings: ReplaySettin
   const makeEngine = await loadEngine(settings.engine ?? DEFAULT_ENGINE);
   const images = imagesFor(reader, settings);
   const serial: number[] = [];
-  const output = outputOf((line, byte) => {
+  const onSerial = (line: number, byte: number): void => {
     if (line === 0) serial.push(byte);
     settings.onSerial?.(line, byte);
-  });
+  };
+  const output = outputOf({ ...settings, onSerial });
   const session = createReplay({ log: reader, images, makeEngine, output, devices: settings.devices ?? 'model' });
   const { inspect } = settings;
   const loop = new RunLoop({
@@ -285,9 +291,10 @@ function imagesFor(log: LogReader, settings: HostSettings & { readonly images?: 
   });
 }
 
-function outputOf(onSerial: ((line: number, byte: number) => void) | undefined) {
+function outputOf({ onSerial, onDebugConsole }: OutputSettings) {
   return {
     ...SILENT_OUTPUT,
     serial: (line: number, byte: number) => onSerial?.(line, byte),
+    debugConsole: (byte: number) => onDebugConsole?.(byte),
   };
 }

@@ -175,11 +175,11 @@ test('the module list is split as QEMU splits it', () => {
   assert.deepEqual(splitModuleList(''), []);
 });
 
-test('firmware starts at the reset vector, below 4 GiB read-only and shadowed below 1 MiB', () => {
+test('firmware starts at the reset vector, below 4 GiB read-only and, as it once was, copied below 1 MiB', () => {
   const image = Uint8Array.from({ length: BIOS_SIZE }, (_, i) => i * 11);
   const cpu = newMachine();
   mapBios(cpu.space, image);
-  bootBios(cpu, cpu.space, image);
+  bootBios(cpu, cpu.space, image, true);
   assert.equal(cpu.m32[layout.SEG_BASE + layout.CS] + cpu.m32[layout.EIP], -16);
   assert.equal(cpu.m32[layout.MODE_KEY], layout.MODE_REAL);
   assert.deepEqual(bytesAt(cpu, 0x1_0000_0000 - BIOS_SIZE, BIOS_SIZE), image);

@@ -56,6 +56,7 @@ export class Harness {
             };
           },
           bulks: new Map(),
+          hostOf: (_memory, offset) => offset,
           openRange: () => {},
           onMapped: () => {},
         },

@@ -9,7 +9,7 @@ import { crc32c } from '../../src/core/log/crc32c.ts';
 import { encodeFrame, FRAME_HEADER_BYTES, FRAME_KIND, LOG_FORMAT } from '../../src/core/log/frames.ts';
 import { openLog } from '../../src/core/log/log.ts';
 import { encodeHeader, type LogHeader } from '../../src/core/log/manifest.ts';
-import { isQuirk, QUIRKS, quirksOfFormat } from '../../src/core/log/quirks.ts';
+import { isQuirk, QUIRKS, quirksOfLog } from '../../src/core/log/quirks.ts';
 import { goldenFolder, goldenLogs } from '../replay/golden.ts';
 import { RAM_BASE } from '../../src/core/state/layout.ts';
 import { type Machine, record, replay } from '../../src/library.ts';
@@ -28,6 +28,7 @@ start:
   mov al, 0
   out 0xf4, al
 `;
+const KERNEL = { boot: { method: 'multiboot' }, options: {} };
 const settings = { images: { kernel: assemble(SOURCE).bytes }, memoryMegabytes: 4, hashEveryTicks: 1 };
 
 /** The same log under another header, in frames that say they are of `format`. */
@@ -68,7 +69,7 @@ test('FSIN reduces as silicon does, in a log of format 1 as it did then', async 
   assert.deepEqual(openLog(log).header.machine.quirks, []);
   assert.deepEqual(await sineIn(log), { text: SILICON, agrees: true });
   const old = withHeader(log, (header) => header, 1);
-  assert.deepEqual(openLog(old).header.machine.quirks, quirksOfFormat(1));
+  assert.deepEqual(openLog(old).header.machine.quirks, quirksOfLog(1, KERNEL));
   // Recorded without quirks: with those of its format another machine runs, and the replay says so.
   assert.equal((await sineIn(old)).agrees, false);
   const named = withHeader(log, (header) => ({ ...header, machine: { ...header.machine, quirks: ['exact-pi'] } }), 2);
@@ -80,7 +81,7 @@ test('the recordings kept from before are of format 1 and have all its quirks', 
   for (const { file } of goldenLogs()) {
     const log = openLog(readFileSync(join(goldenFolder, file)));
     if (log.frames[0].format !== 1) continue;
-    assert.deepEqual(log.header.machine.quirks, quirksOfFormat(1), file);
+    assert.deepEqual(log.header.machine.quirks, quirksOfLog(1, KERNEL), file);
     seen++;
   }
   assert.ok(seen >= 10);
@@ -88,8 +89,8 @@ test('the recordings kept from before are of format 1 and have all its quirks', 
 
 test('every quirk of a format has words, and a quirk that nobody knows is refused by name', async () => {
   for (let format = 1; format <= LOG_FORMAT; format++)
-    for (const name of quirksOfFormat(format)) assert.ok(isQuirk(name));
-  assert.deepEqual(quirksOfFormat(LOG_FORMAT), []);
+    for (const name of quirksOfLog(format, KERNEL)) assert.ok(isQuirk(name));
+  assert.deepEqual(quirksOfLog(LOG_FORMAT, KERNEL), []);
   for (const words of Object.values(QUIRKS)) assert.ok(words.length > 20);
   const { log } = await record(settings);
   const unknown = withHeader(

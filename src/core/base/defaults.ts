@@ -35,3 +35,12 @@ export const CHECKPOINT_BYTES_DEFAULT = 512 << 20;
 
 /** Ticks between two comparisons of engines in lockstep: one costs about as much as 20 k instructions. */
 export const INTERVAL_TICKS_DEFAULT = 2 ** 21;
+
+/** Disk, then CD-ROM, then diskette. */
+export const BOOT_ORDER_DEFAULT = 'cda';
+export const BOOT_ORDER_WANTED = 'up to three different letters of c (disk), d (CD-ROM), a (diskette) and n (network)';
+
+/** Whether firmware can be told to try these drives in this order. */
+export function isBootOrder(text: string): boolean {
+  return /^[acdn]{1,3}$/.test(text) && new Set(text).size === text.length;
+}

@@ -33,6 +33,8 @@ export interface BoardSpace {
   aperture(sizeBytes: number, priority: number, shown: Shown): Pick<MapAperture, 'place' | 'show' | 'address'>;
   /** The bulk memories of the machine's table (table.ts, planBulk), by name. */
   readonly bulks: ReadonlyMap<string, BulkMemory>;
+  /** The host address of a byte of RAM, or of the firmware's ROM. */
+  hostOf(memory: 'ram' | 'rom', offset: number): number;
   /** A bus master is about to reach these bytes. */
   openRange(address: number, sizeBytes: number): void;
   /** Set by the board: told when addresses lead elsewhere. */
@@ -57,6 +59,20 @@ export interface BoardImage {
   readonly source: ImageSource;
 }
 
+/** What a machine that firmware starts tells it, and where the firmware is. */
+export interface FirmwareOptions {
+  /** Size of the ROM. */
+  readonly romBytes: number;
+  /** Files of the configuration device (devices/chipset/fw-cfg.ts) by name, in their order. */
+  readonly files: ReadonlyMap<string, Uint8Array>;
+  /** There is a screen: firmware does not speak on the serial line. */
+  readonly hasScreen: boolean;
+  /** The user may choose what to boot from. */
+  readonly hasBootMenu: boolean;
+  /** What to boot from, in order: c, d, a, n. */
+  readonly bootOrder: string;
+}
+
 export interface BoardOptions {
   readonly memoryBytes: number;
   /** 'instant' unless given. */
@@ -69,6 +85,8 @@ export interface BoardOptions {
   readonly quirks?: readonly string[];
   /** None unless given. */
   readonly images?: readonly BoardImage[];
+  /** The machine starts at the reset vector and finds the chipset as it is after power-on. */
+  readonly firmware?: FirmwareOptions;
 }
 
 /** State by name. */

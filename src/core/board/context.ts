@@ -38,10 +38,14 @@ export type Bulk = Pick<
   'sizeBytes' | 'bytes' | 'read8' | 'read16' | 'read32' | 'write8' | 'write16' | 'write32' | 'write' | 'fill' | 'copy'
 >;
 
-/** What a range of addresses shows: registers, or bulk memory from that byte on, as fast as RAM. */
+/**
+ * What a range of addresses shows: registers, or from that byte on bulk memory, RAM or the firmware's ROM, as fast as
+ * RAM.
+ */
 export type ApertureContent =
   | MmioHandler
-  | { readonly bulk: Bulk; readonly offset?: number; readonly isReadOnly?: boolean };
+  | { readonly bulk: Bulk; readonly offset?: number; readonly isReadOnly?: boolean }
+  | { readonly memory: 'ram' | 'rom'; readonly offset: number; readonly isReadOnly: boolean };
 
 /** A range of physical addresses of a device. It may be moved, hidden and filled otherwise at any time. */
 export interface Aperture {
@@ -175,6 +179,8 @@ export interface DeviceContext {
   irq(line: number): IrqLine;
   /** Ports for good. */
   ports(first: number, count: number, handler: PortHandler): void;
+  /** Ports that move, decoded nowhere until they are placed. */
+  portAperture(count: number, handler: PortHandler): PortAperture;
   /** Registers in memory for good, in whole pages; they win over everything else that is there. */
   mmio(address: number, sizeBytes: number, handler: MmioHandler): void;
   /** An aperture that wins over RAM and ROM, hidden until it is placed. Whole pages. */

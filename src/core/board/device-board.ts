@@ -135,6 +135,7 @@ export class DeviceBoard implements Board {
       pciBus,
       irq: (line) => this.interrupts.line(line),
       ports: (first, count, handler) => bus.register(first, count, handler),
+      portAperture: (count, handler) => bus.aperture(count, handler),
       mmio: (address, sizeBytes, handler) => this.#aperture(sizeBytes, OVER_ALL, handler).place(address),
       aperture: (sizeBytes, content) => this.#aperture(sizeBytes, OVER_ROM, content),
       pci: (spec) => pciBus.add(spec),
@@ -177,6 +178,7 @@ export class DeviceBoard implements Board {
   #aperture(sizeBytes: number, priority: number, content: ApertureContent): Aperture {
     const { space } = this.#context;
     const shown = (each: ApertureContent): Shown => {
+      if ('memory' in each) return { host: space.hostOf(each.memory, each.offset), isWritable: !each.isReadOnly };
       if (!('bulk' in each)) return { handler: this.#reported(each, aperture) };
       return { bulk: each.bulk as BulkMemory, offset: each.offset ?? 0, isWritable: each.isReadOnly !== true };
     };

@@ -14,3 +14,8 @@ export function bytesSource(bytes: Uint8Array): ImageSource {
     },
   };
 }
+
+/** An image of which only the size is known. */
+export function blankSource(sizeBytes: number): ImageSource {
+  return { sizeBytes, read: (_offset, target) => target.fill(0) };
+}

@@ -10,6 +10,7 @@ import { TickClock } from './clock.ts';
 import { DeviceBoard } from './device-board.ts';
 import { SILENT_CHECKS, SILENT_OUTPUT } from './silent.ts';
 import { planBulk } from './table.ts';
+import { RAM_BASE } from '../state/layout.ts';
 
 /** An aperture as it stands when its device has been made. */
 export interface SurveyedAperture {
@@ -32,7 +33,9 @@ export interface BoardSurvey {
 export function surveyBoard(options: BoardOptions): BoardSurvey {
   const nothing = (): void => {};
   const apertures: { -readonly [K in keyof SurveyedAperture]: SurveyedAperture[K] }[] = [];
-  const bulks = new Map(planBulk(options).map(({ name, sizeBytes }) => [name, new BulkMemory(name, sizeBytes, null)]));
+  const plans = planBulk(options);
+  const bulks = new Map(plans.map(({ name, sizeBytes }) => [name, new BulkMemory(name, sizeBytes, null)]));
+  const romBase = RAM_BASE + options.memoryBytes + plans.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   const board = new DeviceBoard(
     {
       clock: new TickClock(() => 0, 1, 0),
@@ -53,6 +56,7 @@ export function surveyBoard(options: BoardOptions): BoardSurvey {
           };
         },
         bulks,
+        hostOf: (memory, offset) => (memory === 'ram' ? RAM_BASE : romBase) + offset,
         openRange: nothing,
         onMapped: nothing,
       },

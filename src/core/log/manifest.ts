@@ -4,7 +4,7 @@
  */
 import { isList, isName, isSafe, isUnsigned } from './event-codec.ts';
 import type { Packed } from './payload.ts';
-import { quirksOfFormat } from './quirks.ts';
+import { quirksOfLog } from './quirks.ts';
 
 export type LogProfile =
   /** Every check with its value: devices need not run at replay. */
@@ -110,7 +110,7 @@ export function decodeHeader(payload: Packed, format: number): LogHeader | strin
     seed,
     boot: { method, commandLine: boot.commandLine },
     images,
-    quirks: [...new Set([...quirks, ...quirksOfFormat(format)])],
+    quirks: [...new Set([...quirks, ...quirksOfLog(format, { boot: { method }, options: knownOptions })])],
     options: knownOptions,
   };
   return { creator, profile: knownProfile, machine };

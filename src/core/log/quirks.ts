@@ -13,6 +13,8 @@ export const QUIRKS = {
   'late-power-on': 'timers that nobody has programmed stand still, and the clock of the CMOS counts from its first use',
   'latching-8259': 'an interrupt controller that nobody has programmed keeps requests and passes them on',
   'open-lint-reset': 'the local APIC passes interrupts of the 8259 on from its reset, though it is off',
+  'plain-firmware':
+    'firmware finds its shadow as plain RAM, the ACPI ports in place, and no tables, memory map or drive controllers',
   'unmasked-nmi': 'an NMI from outside is taken whatever bit 7 of port 70h says',
 } as const;
 
@@ -32,7 +34,18 @@ export function isQuirk(name: string): name is QuirkName {
   return Object.hasOwn(QUIRKS, name);
 }
 
-/** Quirks that a log of this format (frames.ts, LOG_FORMAT) has besides those that its manifest names. */
-export function quirksOfFormat(format: number): readonly QuirkName[] {
-  return format === 1 ? FORMAT_1 : [];
+/** What the manifest of a log says of the machine that it was recorded on. */
+export interface RecordedMachine {
+  readonly boot: { readonly method: string };
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Quirks that a log of this format (frames.ts, LOG_FORMAT) has besides those that its manifest names. Firmware had
+ * nothing to boot from once, and nobody had to say in which order.
+ */
+export function quirksOfLog(format: number, { boot, options }: RecordedMachine): readonly QuirkName[] {
+  const ofFormat = format === 1 ? FORMAT_1 : [];
+  const isPlain = boot.method === 'bios' && !Object.hasOwn(options, 'boot-order');
+  return isPlain ? [...ofFormat, 'plain-firmware'] : ofFormat;
 }

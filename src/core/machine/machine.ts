@@ -41,7 +41,7 @@ import {
 } from '../state/layout.ts';
 import { flag, integer } from '../base/field-kinds.ts';
 import { fields } from '../base/fields.ts';
-import type { Board, BoardContext, BoardImage, BoardOptions } from '../board/board.ts';
+import type { Board, BoardContext, BoardImage, BoardOptions, FirmwareOptions } from '../board/board.ts';
 import { DeviceBoard } from '../board/device-board.ts';
 import { LogBoard } from '../board/log-board.ts';
 import { planBulk } from '../board/table.ts';
@@ -81,6 +81,8 @@ export interface MachineOptions {
   readonly hashEveryTicks: number;
   /** Bytes by their place in the manifest; none unless given. */
   readonly images?: readonly BoardImage[];
+  /** Of a machine that firmware starts. */
+  readonly firmware?: FirmwareOptions;
 }
 
 /** Longest slice: keeps the engines' counters far inside 32 bits. */
@@ -195,8 +197,9 @@ export class Machine {
   }
 
   private boardOptions(): BoardOptions {
-    const { memoryMegabytes, serialTiming, quirks = [], images = [] } = this.options;
-    return { memoryBytes: memoryMegabytes << 20, serialTiming, quirks, images };
+    const { memoryMegabytes, serialTiming, quirks = [], images = [], firmware } = this.options;
+    const machine = { memoryBytes: memoryMegabytes << 20, serialTiming, quirks, images };
+    return firmware === undefined ? machine : { ...machine, firmware };
   }
 
   private boardContext(): BoardContext & { readonly space: AddressSpace } {

@@ -119,6 +119,11 @@ export class AddressSpace {
     this.bulks.set(name, new BulkMemory(name, sizeBytes, { space: this, place }));
   }
 
+  /** The host address of a byte of RAM, or of the ROM. */
+  hostOf(memory: 'ram' | 'rom', offset: number): number {
+    return (memory === 'ram' ? RAM_BASE : this.memory.romBase) + offset;
+  }
+
   /** Hidden until it is placed. */
   aperture(sizeBytes: number, priority: number, shown: Shown): MapAperture {
     const aperture = new MapAperture(this, sizeBytes, priority, shown);

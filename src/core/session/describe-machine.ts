@@ -11,7 +11,10 @@ import { isElf } from '../machine/boot/elf.ts';
 import { isLinuxImage } from '../machine/boot/linux.ts';
 import { findMultibootHeader } from '../machine/boot/multiboot.ts';
 import {
+  BOOT_ORDER_DEFAULT,
+  BOOT_ORDER_WANTED,
   HASH_EVERY_TICKS_DEFAULT,
+  isBootOrder,
   isNsPerTick,
   MEMORY_MEGABYTES_DEFAULT,
   MEMORY_MEGABYTES_MAX,
@@ -58,6 +61,10 @@ export interface GuestOptions {
   readonly serialTiming?: 'instant' | 'baud';
   /** Ticks between state hashes in a log; 0 for none. */
   readonly hashEveryTicks?: number;
+  /** What firmware boots from: up to three of c (disk), d (CD-ROM), a (diskette), n (network), in their order. */
+  readonly bootOrder?: string;
+  /** Firmware asks what to boot from. */
+  readonly bootMenu?: boolean;
 }
 
 export interface MachineSetup {
@@ -86,6 +93,7 @@ export function describeMachine(boot: BootImages, options: GuestOptions, sha256:
       'serial-timing': serialTimingOf(options.serialTiming ?? 'instant'),
       'hash-every': whole('hashEveryTicks', options.hashEveryTicks ?? HASH_EVERY_TICKS_DEFAULT),
       ...moduleOptions,
+      ...(method === 'bios' ? firmwareSettings(options) : {}),
     },
   };
   const records: ImageRecord[] = [...images].map(([role, { name, data }]) => ({
@@ -97,13 +105,22 @@ export function describeMachine(boot: BootImages, options: GuestOptions, sha256:
   const manifest: MachineManifest = {
     cpu: CPU_MODEL,
     ...machine,
-    devices: deviceRecords(machine),
+    devices: deviceRecords({ ...machine, images: records, quirks: [] }),
     seed: whole('seed', options.seed ?? 0),
     boot: { method, commandLine },
     images: records,
     quirks: [],
   };
   return { manifest, images: new Map([...images].map(([role, { data }]) => [role, data])) };
+}
+
+/** What firmware is told: which drives to try in which order, and whether the user may choose. */
+function firmwareSettings({
+  bootOrder = BOOT_ORDER_DEFAULT,
+  bootMenu = false,
+}: GuestOptions): MachineManifest['options'] {
+  if (!isBootOrder(bootOrder)) throw new UsageError(`bootOrder is ${BOOT_ORDER_WANTED}, not ${bootOrder}.`);
+  return { 'boot-order': bootOrder, 'boot-menu': bootMenu };
 }
 
 interface Arrangement {

@@ -9,7 +9,8 @@ import { bootBios, checkBiosImage, mapBios } from '../machine/boot/bios.ts';
 import { handOver, handOverBare } from '../machine/boot/hand-over.ts';
 import { bootLinux } from '../machine/boot/linux.ts';
 import { bootMultiboot } from '../machine/boot/multiboot.ts';
-import { bytesSource } from '../board/image.ts';
+import { blankSource, bytesSource } from '../board/image.ts';
+import { firmwareOptions } from '../machine/boot/firmware.ts';
 import { surveyBoard } from '../board/survey.ts';
 import type { Engine } from '../machine/engine.ts';
 import { DevicelessPort } from './deviceless-port.ts';
@@ -19,7 +20,14 @@ import { Machine } from '../machine/machine.ts';
 import type { MachineOptions, StopReason } from '../machine/machine.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { EFLAGS, HALTED, IF } from '../state/layout.ts';
-import { HASH_EVERY_TICKS_DEFAULT, isNsPerTick, MEMORY_MEGABYTES_MAX, NS_PER_TICK_WANTED } from '../base/defaults.ts';
+import {
+  BOOT_ORDER_DEFAULT,
+  HASH_EVERY_TICKS_DEFAULT,
+  isBootOrder,
+  isNsPerTick,
+  MEMORY_MEGABYTES_MAX,
+  NS_PER_TICK_WANTED,
+} from '../base/defaults.ts';
 import type { Divergence } from './divergence.ts';
 import type { LogReader } from '../log/log.ts';
 import type { DeviceRecord, MachineManifest } from '../log/manifest.ts';
@@ -30,7 +38,7 @@ export const CPU_MODEL = 'p6';
 
 /** Bytes by role: `kernel`, `initrd`, `module0` …, `bios`. */
 export type Images = ReadonlyMap<string, Uint8Array>;
-const NO_BYTES = new Uint8Array(0);
+const NO_IMAGES: Images = new Map();
 
 export type EngineFactory = (cpu: Cpu) => Engine;
 
@@ -204,6 +212,8 @@ export function checkManifest(manifest: MachineManifest, devices: 'model' | 'log
 function checkOptions(options: MachineManifest['options']): void {
   for (const [name, value] of Object.entries(options)) {
     const isFine =
+      (name === 'boot-menu' && typeof value === 'boolean') ||
+      (name === 'boot-order' && typeof value === 'string' && isBootOrder(value)) ||
       (name === 'reboot' && typeof value === 'boolean') ||
       (name === 'serial-timing' && (value === 'instant' || value === 'baud')) ||
       (name === 'hash-every' && Number.isSafeInteger(value) && Number(value) >= 0) ||
@@ -216,15 +226,36 @@ function checkOptions(options: MachineManifest['options']): void {
   }
 }
 
-type Settings = Pick<MachineManifest, 'memoryMegabytes' | 'options'>;
+type Settings = Pick<MachineManifest, 'memoryMegabytes' | 'options' | 'images' | 'quirks'>;
 
 /** Names and versions of the devices that a machine of this manifest has. */
 export function deviceRecords(settings: Settings): DeviceRecord[] {
   const { memoryMegabytes, options } = settings;
-  return [...surveyBoard({ memoryBytes: memoryMegabytes << 20, serialTiming: serialTimingOf(options) }).devices];
+  const machine = { memoryBytes: memoryMegabytes << 20, serialTiming: serialTimingOf(options) };
+  return [...surveyBoard({ ...machine, ...imageOptions(settings, NO_IMAGES) }).devices];
 }
 
-function hasQuirk(manifest: MachineManifest, quirk: QuirkName): boolean {
+/** Images and firmware as a board is told of them; bytes that are not at hand are zeros. */
+function imageOptions(settings: Settings, images: Images): Pick<MachineOptions, 'images' | 'firmware'> {
+  const { memoryMegabytes, options } = settings;
+  const boardImages = settings.images.map(({ role, sizeBytes }) => {
+    const bytes = images.get(role);
+    return { role, source: bytes === undefined ? blankSource(sizeBytes) : bytesSource(bytes) };
+  });
+  const bios = settings.images.find(({ role }) => role === 'bios');
+  if (bios === undefined || hasQuirk(settings, 'plain-firmware')) return { images: boardImages };
+  const firmware = firmwareOptions({
+    ramSize: memoryMegabytes << 20,
+    romBytes: bios.sizeBytes,
+    hasApic: true,
+    hasScreen: false,
+    hasBootMenu: options['boot-menu'] === true,
+    bootOrder: typeof options['boot-order'] === 'string' ? options['boot-order'] : BOOT_ORDER_DEFAULT,
+  });
+  return { images: boardImages, firmware };
+}
+
+function hasQuirk(manifest: Pick<MachineManifest, 'quirks'>, quirk: QuirkName): boolean {
   return manifest.quirks.includes(quirk);
 }
 
@@ -242,7 +273,7 @@ function machineOptions(manifest: MachineManifest, images: Images): MachineOptio
     reboot: options.reboot !== false,
     serialTiming: serialTimingOf(options),
     quirks: manifest.quirks,
-    images: manifest.images.map(({ role }) => ({ role, source: bytesSource(images.get(role) ?? NO_BYTES) })),
+    ...imageOptions(manifest, images),
     hashEveryTicks: typeof hashEvery === 'number' ? hashEvery : HASH_EVERY_TICKS_DEFAULT,
   };
 }
@@ -267,7 +298,7 @@ function bootImages(machine: Machine, manifest: MachineManifest, images: Images)
       const bios = image('bios');
       checkBiosImage(bios);
       mapBios(space, bios);
-      machine.boot(() => bootBios(cpu, space, bios));
+      machine.boot(() => bootBios(cpu, space, bios, hasQuirk(manifest, 'plain-firmware')));
       break;
     }
     case 'linux': {

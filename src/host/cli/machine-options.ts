@@ -12,7 +12,9 @@ import {
   type NamedImage,
 } from '../../core/session/describe-machine.ts';
 import {
+  BOOT_ORDER_WANTED,
   HASH_EVERY_TICKS_DEFAULT,
+  isBootOrder,
   isNsPerTick,
   MEMORY_MEGABYTES_DEFAULT,
   NS_PER_TICK_DEFAULT,
@@ -37,6 +39,7 @@ export function buildMachine(args: Arguments): ReadMachine {
     seed: args.number('seed') ?? 0,
     reboot: !args.has('no-reboot'),
     serialTiming: args.text('serial-timing') === 'baud' ? 'baud' : 'instant',
+    ...readBoot(args),
     hashEveryTicks: args.number('hash-every') ?? HASH_EVERY_TICKS_DEFAULT,
   };
   const paths = new Map<Uint8Array, string>();
@@ -70,6 +73,20 @@ function readEpoch(text: string | undefined): number {
 /** Without a zone UTC is meant, whatever the zone of the host. */
 function withZone(text: string): string {
   return /T\d\d:\d\d(:\d\d(\.\d+)?)?$/.test(text) ? `${text}Z` : text;
+}
+
+/** `order=cd,menu=on`. */
+function readBoot(args: Arguments): Pick<GuestOptions, 'bootOrder' | 'bootMenu'> {
+  const text = args.text('boot');
+  if (text === undefined) return {};
+  const settings: { bootOrder?: string; bootMenu?: boolean } = {};
+  for (const part of text.split(',')) {
+    const [name, value = ''] = part.split('=');
+    if (name === 'order' && isBootOrder(value)) settings.bootOrder = value;
+    else if (name === 'menu' && (value === 'on' || value === 'off')) settings.bootMenu = value === 'on';
+    else throw new UsageError(`--boot wants order=${BOOT_ORDER_WANTED}, or menu=on or off, not "${part}".`);
+  }
+  return settings;
 }
 
 type ReadImage = (path: string, what: string, how: string) => NamedImage;

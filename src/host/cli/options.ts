@@ -3,6 +3,8 @@
 
 import { CHECK_KIND, INPUT_KIND } from '../../core/log/events.ts';
 import {
+  BOOT_ORDER_DEFAULT,
+  BOOT_ORDER_WANTED,
   HASH_EVERY_TICKS_DEFAULT,
   MEMORY_MEGABYTES_DEFAULT,
   MEMORY_MEGABYTES_MAX,
@@ -37,6 +39,15 @@ export const MACHINE_OPTIONS: readonly OptionSpec[] = [
     value: 'FILE',
     kind: 'file',
     help: 'start this firmware from the reset vector instead of a kernel',
+  },
+  {
+    group: MACHINE,
+    name: 'boot',
+    value: 'HOW',
+    suggestions: ['order=c', 'order=d', 'menu=on'],
+    help:
+      `what firmware boots from, as in order=cd,menu=on: ${BOOT_ORDER_WANTED} (default ${BOOT_ORDER_DEFAULT}); ` +
+      'menu: off (default) or on',
   },
   {
     group: MACHINE,

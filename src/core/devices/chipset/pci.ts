@@ -1,12 +1,15 @@
 /**
  * The host bridge and the ISA bridge of an i440FX board, as far as PCI is concerned: configuration mechanism #1 (PCI
  * Local Bus Specification 2.1, section 3.7.4.1) at ports CF8h and CFCh, host bridge 8086:1237 (82441FX data sheet),
- * PIIX3 ISA bridge 8086:7000 with its interrupt router (82371SB data sheet, "PIRQRC[A:D]"). Shadow RAM (PAM) registers
- * are kept and read back without effect.
+ * PIIX3 ISA bridge 8086:7000 with its interrupt router (82371SB data sheet, "PIRQRC[A:D]"). On a machine that firmware
+ * starts the PAM and SMRAM registers lay out shadow RAM (shadow-ram.ts); on others, which are past that, they are kept
+ * and read back without effect.
  */
 import type { DeviceContext, DeviceEntry, PciBusPort } from '../../board/context.ts';
 import type { Device, IrqLine } from '../../board/device.ts';
 import type { SavedFields } from '../../base/fields.ts';
+import type { BoardOptions } from '../../board/board.ts';
+import { SHADOW_CONFIG, SHADOW_FIRST, SHADOW_LAST, SHADOW_WRITABLE, ShadowRam } from './shadow-ram.ts';
 
 const ROUTE = 0x60;
 const NOT_ROUTED = 0x80;
@@ -22,22 +25,30 @@ export class PciHost implements Device {
   #lines: readonly IrqLine[] = [];
   readonly #routes: Uint8Array;
 
-  constructor(context: DeviceContext) {
+  constructor(context: DeviceContext, options: BoardOptions) {
     const bus = context.pciBus;
     this.#bus = bus;
-    context.pci({
+    const { firmware } = options;
+    const shadow = firmware === undefined ? null : new ShadowRam(context, firmware.romBytes);
+    const hostBridge = context.pci({
       name: 'host-bridge',
       slot: 0x00,
       vendor: 0x8086,
       device: 0x1237,
       classCode: 0x060000,
       revision: 0x02,
-      config: { 0x04: 0x06, 0x07: 0x02 },
+      config: { 0x04: 0x06, 0x07: 0x02, ...(shadow === null ? {} : SHADOW_CONFIG) },
       writable: {
+        ...(shadow === null ? {} : SHADOW_WRITABLE),
         ...{ 0x04: 0x40, 0x05: 0x01 },
         ...{ 0x59: 0x30, 0x5a: 0x33, 0x5b: 0x33, 0x5c: 0x33, 0x5d: 0x33, 0x5e: 0x33, 0x5f: 0x33 },
       },
+      written: (offset, size) => {
+        if (offset <= SHADOW_LAST && offset + size > SHADOW_FIRST) shadow?.place(hostBridge.config);
+      },
+      loaded: () => shadow?.place(hostBridge.config),
     });
+    shadow?.place(hostBridge.config);
     const isaBridge = context.pci({
       name: 'isa-bridge',
       slot: 0x08,
@@ -125,4 +136,4 @@ export class PciHost implements Device {
   }
 }
 
-export const pciHost: DeviceEntry = { create: (context) => new PciHost(context) };
+export const pciHost: DeviceEntry = { create: (context, options) => new PciHost(context, options) };

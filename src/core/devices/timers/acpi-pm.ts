@@ -1,19 +1,51 @@
 /**
  * ACPI fixed hardware as a PIIX4 has it (ACPI specification 6.4, chapter 4.8; 82371AB data sheet): PM1a event block at
  * 600h, PM1a control at 604h, the power management timer at 608h, and the SMI command port B2h with which an operating
- * system takes ACPI over. Power button, soft off, SCI on IRQ 9.
+ * system takes ACPI over. Power button, soft off, SCI on IRQ 9. Firmware finds the block nowhere and places it; on a
+ * machine without any it lies at 600h for good.
  *
  * The timer is computed, not counted; its status bit is found when somebody looks, and an event is armed only while
  * its interrupt is enabled. There is no system management mode: B2h acts on the enable bit by itself. Sleep types 0
  * (QEMU's S5) and 5 turn the machine off; the others do nothing.
  */
-import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
-import type { Device, IrqLine, Timer } from '../../board/device.ts';
+import type { DeviceContext, DeviceEntry, PortAperture } from '../../board/context.ts';
+import type { Device, IrqLine, PortHandler, Timer } from '../../board/device.ts';
 import { bits, byte, cycle } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
 
 export const pmTimerHertz = 3579545;
 export const acpiPorts = { event: 0x600, control: 0x604, timer: 0x608, smiCommand: 0xb2 } as const;
+/** The PM block may be placed at any multiple of this. */
+const PM_ALIGNMENT = 0x40;
+const BASE = 0x40;
+/** Byte 3 of DEVACTB: bit 1 (25 of the whole) lets a write to B2h raise an SMI. */
+const SMI_ENABLES = 0x5b;
+const MISCELLANEOUS = 0x80;
+const SMBUS_BASE = 0x90;
+const SMBUS_CONTROL = 0xd2;
+
+interface Configuration {
+  readonly config: Readonly<Record<number, number>>;
+  readonly writable: Readonly<Record<number, number>>;
+}
+
+/** The base of the ACPI ports; PMREGMISC says that they are decoded. */
+const PLACED: Configuration = {
+  config: { [BASE]: acpiPorts.event | 1, [BASE + 1]: acpiPorts.event >> 8, [MISCELLANEOUS]: 1 },
+  writable: {},
+};
+/**
+ * SeaBIOS sets system management mode up unless it finds that done, and waits for an SMI that never comes: there is no
+ * such mode.
+ */
+const FOR_FIRMWARE: Configuration = {
+  config: { [BASE]: 1, [SMBUS_BASE]: 1, [SMI_ENABLES]: 2 },
+  writable: {
+    ...{ [BASE]: 0xc0, [BASE + 1]: 0xff, [MISCELLANEOUS]: 1, [SMI_ENABLES]: 2 },
+    ...{ [SMBUS_BASE]: 0xf0, [SMBUS_BASE + 1]: 0xff, [SMBUS_CONTROL]: 0x0f },
+  },
+};
+
 /** Values for the SMI command port. */
 export const acpiEnable = 0xf1;
 export const acpiDisable = 0xf0;
@@ -39,6 +71,8 @@ const FIELDS = fields({
 export interface AcpiOptions {
   /** Width of the timer in bits. */
   readonly timerBits: 24 | 32;
+  /** Firmware places the block. */
+  readonly isMovable: boolean;
 }
 
 export class AcpiPm extends withFields(FIELDS) implements Device {
@@ -50,28 +84,38 @@ export class AcpiPm extends withFields(FIELDS) implements Device {
   readonly #timer: Timer;
   readonly #timerBits: number;
 
-  constructor(context: DeviceContext, options: AcpiOptions = { timerBits: 24 }) {
+  constructor(context: DeviceContext, options: AcpiOptions = { timerBits: 24, isMovable: false }) {
     super();
     this.#context = context;
     this.#timerBits = options.timerBits;
     this.#sci = context.irq(9);
     context.input('power-button', () => this.pressPowerButton());
-    context.pci({
+    const { isMovable } = options;
+    const ports: { readonly offset: number; readonly aperture: PortAperture }[] = [];
+    const place = (): void => {
+      const { config } = pci;
+      const base = (config[BASE] | (config[BASE + 1] << 8)) & -PM_ALIGNMENT;
+      const isOn = base !== 0 && (config[MISCELLANEOUS] & 1) !== 0;
+      for (const { offset, aperture } of ports) aperture.place(isOn ? base + offset : -1);
+    };
+    const { config, writable } = isMovable ? FOR_FIRMWARE : PLACED;
+    const pci = context.pci({
       name: 'power-management',
       slot: 0x0b,
       vendor: 0x8086,
       device: 0x7113,
       classCode: 0x068000,
       revision: 0x03,
-      config: {
-        ...{ 0x07: 0x02, 0x3c: 9, 0x3d: 1 },
-        // The base of the ACPI ports, which do not move; PMREGMISC says that they are decoded.
-        ...{ 0x40: acpiPorts.event | 1, 0x41: acpiPorts.event >> 8, 0x80: 1 },
-      },
-      writable: { 0x04: 0x47, 0x05: 0x01 },
+      config: { 0x07: 0x02, 0x3c: 9, 0x3d: 1, ...config },
+      writable: { 0x04: 0x47, 0x05: 0x01, ...writable },
+      ...(isMovable ? { written: place, loaded: place } : {}),
     });
+    const register = (port: number, count: number, handler: PortHandler): void => {
+      if (!isMovable) context.ports(port, count, handler);
+      else ports.push({ offset: port - acpiPorts.event, aperture: context.portAperture(count, handler) });
+    };
     this.#timer = context.clock.timer('acpi-pm', () => this.#settle());
-    context.ports(
+    register(
       acpiPorts.event,
       4,
       byteWise(
@@ -79,7 +123,7 @@ export class AcpiPm extends withFields(FIELDS) implements Device {
         (o, v) => this.#writeEvent(o, v),
       ),
     );
-    context.ports(
+    register(
       acpiPorts.control,
       2,
       byteWise(
@@ -87,7 +131,7 @@ export class AcpiPm extends withFields(FIELDS) implements Device {
         (o, v) => this.#writeControl(o, v),
       ),
     );
-    context.ports(acpiPorts.timer, 4, {
+    register(acpiPorts.timer, 4, {
       maxSize: 4,
       read: (port) => (this.#count() >>> 0) >>> ((port & 3) * 8),
       write: () => {},
@@ -181,4 +225,6 @@ function byteWise(
   return { read: (port) => read(port & 3), write: (port, _size, value) => write(port & 3, value) };
 }
 
-export const acpiPm: DeviceEntry = { create: (context) => new AcpiPm(context) };
+export const acpiPm: DeviceEntry = {
+  create: (context, options) => new AcpiPm(context, { timerBits: 24, isMovable: options.firmware !== undefined }),
+};

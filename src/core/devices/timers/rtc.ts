@@ -11,6 +11,7 @@ import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
 import type { Device, IrqLine, Timer } from '../../board/device.ts';
 import { bytes, cycle, flag, unsigned } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
+import type { BoardImage, BoardOptions, FirmwareOptions } from '../../board/board.ts';
 import { civilFromDays, daysFromCivil, daysInMonth } from './calendar.ts';
 
 const oscillatorHertz = 32768;
@@ -53,9 +54,7 @@ const FIELDS = fields({
   cycleSeen: cycle(),
 });
 
-export interface CmosContents {
-  readonly memoryBytes: number;
-}
+export type CmosContents = Pick<BoardOptions, 'memoryBytes' | 'firmware' | 'images'>;
 
 export class Rtc extends withFields(FIELDS) implements Device {
   readonly name = 'rtc';
@@ -285,7 +284,7 @@ export class Rtc extends withFields(FIELDS) implements Device {
 }
 
 /** What PC firmware keeps in the RAM: equipment, memory sizes (in KiB, and in 64 KiB above 16 MiB), checksum. */
-function fillCmos(ram: Uint8Array, { memoryBytes }: CmosContents): void {
+function fillCmos(ram: Uint8Array, { memoryBytes, firmware, images = [] }: CmosContents): void {
   const word = (register: number, value: number): void => {
     ram[register] = value & 0xff;
     ram[register + 1] = (value >> 8) & 0xff;
@@ -299,10 +298,38 @@ function fillCmos(ram: Uint8Array, { memoryBytes }: CmosContents): void {
   word(0x30, extended);
   word(0x34, Math.min(Math.floor(Math.max(below4G - 16 * mebibyte, 0) / 0x10000), 0xffff));
   ram[0x3d] = 0x21; // boot order: disk, then diskette
+  if (firmware !== undefined) fillDrives(ram, firmware, images);
   let sum = 0;
   for (let register = 0x10; register <= 0x2d; register++) sum += ram[register];
   ram[0x2e] = sum >> 8;
   ram[0x2f] = sum & 0xff;
 }
 
-export const rtc: DeviceEntry = { create: (context, { memoryBytes }) => new Rtc(context, { memoryBytes }) };
+/** What SeaBIOS boots from, by the letter that people know. */
+const BOOT_DEVICES: Readonly<Record<string, number>> = { a: 1, c: 2, d: 3, n: 4 };
+/** Beyond it a disk has more than 1024 cylinders of 16 heads and 63 sectors: heads are counted in another way. */
+const CYLINDERS_BYTES = 1024 * 16 * 63 * 512;
+const DISKS: readonly string[] = ['hda', 'hdb', 'hdc', 'hdd'];
+
+/** Diskettes, disks and where to look for a boot sector (as SeaBIOS reads CMOS). */
+function fillDrives(ram: Uint8Array, { bootOrder }: FirmwareOptions, images: readonly BoardImage[]): void {
+  const sizeOf = (role: string): number => images.find((image) => image.role === role)?.source.sizeBytes ?? -1;
+  const floppies = ['fda', 'fdb'].map((role) => floppyCmosType(sizeOf(role)));
+  ram[0x10] = (floppies[0] << 4) | floppies[1];
+  const count = floppies.filter((type) => type !== 0).length;
+  if (count > 0) ram[0x14] |= 1 | ((count - 1) << 6);
+  DISKS.forEach((role, index) => {
+    if (sizeOf(role) > CYLINDERS_BYTES) ram[0x39] |= 1 << (index * 2);
+  });
+  const order = [...bootOrder].map((letter) => BOOT_DEVICES[letter] ?? 0);
+  ram[0x3d] = (order[0] ?? 0) | ((order[1] ?? 0) << 4);
+  ram[0x38] = 0x01 | ((order[2] ?? 0) << 4); // no check of a diskette's signature
+}
+
+/** The kind of drive that takes a diskette of so many bytes; none for −1. */
+function floppyCmosType(sizeBytes: number): number {
+  if (sizeBytes < 0) return 0;
+  return sizeBytes > 1_474_560 ? 5 : 4;
+}
+
+export const rtc: DeviceEntry = { create: (context, options) => new Rtc(context, options) };

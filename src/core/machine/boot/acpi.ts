@@ -1,6 +1,7 @@
-// ACPI tables for machines that boot without firmware, built by hand (ACPI 6.4 chapter 5; table versions
-// of ACPI 2.0): RSDP, RSDT, XSDT, FADT, FACS, DSDT and, when the machine has an APIC, MADT. They describe
-// the PIIX4-style power block of devices/timers/acpi-pm.ts. No SMBIOS, no processor objects, no interrupt routing.
+// ACPI tables, built by hand (ACPI 6.4 chapter 5; table versions of ACPI 2.0): RSDP, RSDT, XSDT, FADT, FACS, DSDT and,
+// when the machine has an APIC, MADT. They describe the PIIX4-style power block of devices/timers/acpi-pm.ts and, for
+// firmware, the interrupts of PCI as SeaBIOS routes them. No processor objects. A machine without firmware finds them
+// in memory; firmware gets them as files, with the script that puts them in place (acpi-loader.ts).
 
 import type { AddressSpace } from '../../memory/address-space.ts';
 import * as aml from './aml.ts';
@@ -28,6 +29,8 @@ export interface AcpiPlatform {
   readonly hasApic: boolean;
   readonly hasPci: boolean;
   readonly hasVga: boolean;
+  /** The lines of PCI interrupts, by PIRQ, where the tables shall say them. */
+  readonly pirqLines?: readonly number[];
 }
 
 export interface AcpiOptions extends AcpiPlatform {
@@ -36,10 +39,28 @@ export interface AcpiOptions extends AcpiPlatform {
   readonly ramSize: number;
 }
 
+/** A field that holds the address of a table. */
+export interface AcpiPointer {
+  /** Both as offsets into the bytes. */
+  readonly at: number;
+  readonly to: number;
+  readonly sizeBytes: number;
+}
+
+/** A byte that makes others add up to 0. */
+export interface AcpiChecksum {
+  readonly at: number;
+  readonly from: number;
+  readonly sizeBytes: number;
+}
+
 export interface AcpiTables {
   readonly rsdpAddress: number;
   /** To be written at options.address. */
   readonly bytes: Uint8Array;
+  /** What depends on the address. */
+  readonly pointers: readonly AcpiPointer[];
+  readonly checksums: readonly AcpiChecksum[];
 }
 
 function putText(table: Uint8Array, at: number, text: string): void {
@@ -79,9 +100,11 @@ function buildDsdt(options: AcpiOptions): Uint8Array {
     isaDevice('RTC', 'PNP0B00', aml.ioPorts(0x70, 2), aml.isaInterrupt(8)),
     isaDevice('COM1', 'PNP0501', aml.ioPorts(0x3f8, 8), aml.isaInterrupt(4)),
   ];
+  const { pirqLines } = options;
   const bridge = aml.device(
     'PCI0',
     aml.name('_HID', aml.eisaId('PNP0A03')),
+    ...(pirqLines === undefined ? [] : [aml.name('_PRT', pciRouting(pirqLines))]),
     aml.name(
       '_CRS',
       aml.resources(
@@ -102,6 +125,21 @@ function buildDsdt(options: AcpiOptions): Uint8Array {
     ...aml.scope('\\_SB', ...(options.hasPci ? [bridge] : isaDevices)),
   ];
   return table('DSDT', 1, body);
+}
+
+const PCI_DEVICES = 32;
+
+/** Every pin of every device, and the line that it is wired to: device − 1 + pin is its PIRQ. */
+function pciRouting(pirqLines: readonly number[]): readonly number[] {
+  const rows: (readonly number[])[] = [];
+  for (let device = 1; device < PCI_DEVICES; device++) {
+    for (let pin = 0; pin < pirqLines.length; pin++) {
+      const line = pirqLines[(device - 1 + pin) % pirqLines.length];
+      const address = aml.integer(device * 0x10000 + 0xffff);
+      rows.push(aml.packageOf(address, aml.integer(pin), aml.integer(0), aml.integer(line)));
+    }
+  }
+  return aml.packageOf(...rows);
 }
 
 /** Generic address of an I/O port. */
@@ -166,7 +204,7 @@ const IO_APIC = 0xfec00000;
 /** MPS INTI flags: active high with edge or level trigger. */
 const ACTIVE_HIGH_LEVEL = 0x000d;
 
-function buildMadt(): Uint8Array {
+function buildMadt(pirqLines: readonly number[]): Uint8Array {
   const word = (value: number): number[] => [value & 0xff, (value >>> 8) & 0xff];
   const double = (value: number): number[] => [...word(value), ...word(value >>> 16)];
   return table('APIC', 1, [
@@ -175,7 +213,9 @@ function buildMadt(): Uint8Array {
     ...[0, 8, 0, 0, ...double(1)], // processor 0, APIC 0, enabled
     ...[1, 12, 1, 0, ...double(IO_APIC), ...double(0)], // I/O APIC 1, first input 0
     ...[2, 10, 0, 0, ...double(2), ...word(0)], // the timer is on input 2
-    ...[2, 10, 0, SCI_INTERRUPT, ...double(SCI_INTERRUPT), ...word(ACTIVE_HIGH_LEVEL)],
+    ...[SCI_INTERRUPT, ...new Set(pirqLines)].flatMap((line) => [
+      ...[2, 10, 0, line, ...double(line), ...word(ACTIVE_HIGH_LEVEL)],
+    ]),
     ...[4, 6, 0xff, ...word(0), 1], // LINT1 of every processor is NMI
   ]);
 }
@@ -195,7 +235,7 @@ export function buildAcpi(options: AcpiOptions): AcpiTables {
   const facs = place(buildFacs()); // first, because it must lie at a multiple of 64
   const dsdt = place(buildDsdt(options));
   const described = [place(buildFadt(options, facs, dsdt))];
-  if (options.hasApic) described.push(place(buildMadt()));
+  if (options.hasApic) described.push(place(buildMadt(options.pirqLines ?? [])));
   const pointers = (size: number): Uint8Array => {
     const body = new Uint8Array(described.length * size);
     described.forEach((address, index) => {
@@ -217,7 +257,30 @@ export function buildAcpi(options: AcpiOptions): AcpiTables {
   const bytes = new Uint8Array(next);
   bytes.set(rsdp, 0);
   for (const each of placed) bytes.set(each.bytes, each.at);
-  return { rsdpAddress: options.address, bytes };
+  const offset = (address: number): number => address - options.address;
+  const fadt = offset(described[0]);
+  const pointer = (at: number, address: number, sizeBytes: number) => ({ at, to: offset(address), sizeBytes });
+  return {
+    rsdpAddress: options.address,
+    bytes,
+    pointers: [
+      ...[pointer(16, rsdt, 4), pointer(24, xsdt, 8)],
+      ...[pointer(fadt + 36, facs, 4), pointer(fadt + 40, dsdt, 4), pointer(fadt + 140, dsdt, 8)],
+      ...described.map((address, index) => pointer(offset(rsdt) + 36 + index * 4, address, 4)),
+      ...described.map((address, index) => pointer(offset(xsdt) + 36 + index * 8, address, 8)),
+    ],
+    checksums: [
+      ...[
+        { at: 8, from: 0, sizeBytes: 20 },
+        { at: 32, from: 0, sizeBytes: 36 },
+      ],
+      ...[fadt, offset(rsdt), offset(xsdt)].map((from) => ({
+        at: from + 9,
+        from,
+        sizeBytes: placed.find(({ at }) => at === from)?.bytes.length ?? 0,
+      })),
+    ],
+  };
 }
 
 /** Put the tables where firmware would have, and return the address of their root pointer. */

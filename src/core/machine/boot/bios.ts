@@ -1,22 +1,22 @@
-// Boots a raw firmware image (SeaBIOS, Bochs BIOS) the way the processor does: mapped read-only up to
-// 4 GiB, its last 128 KiB copied to E0000h, execution from the reset vector (SDM 3 §10.1.4). The copy is
-// plain RAM: shadowing through the host bridge's PAM registers is not modelled, so firmware that makes
-// its shadow writable finds it so already.
+// Boots a raw firmware image (SeaBIOS, Bochs BIOS) the way the processor does: mapped read-only up to 4 GiB, execution
+// from the reset vector (SDM 3 §10.1.4). Its last 128 KiB show at E0000h too until firmware makes shadow RAM there,
+// which is the host bridge's business (devices/chipset/shadow-ram.ts). With the quirk plain-firmware they are copied
+// there, and the copy is plain RAM.
 
 import type { Cpu } from '../../state/cpu.ts';
 import type { AddressSpace } from '../../memory/address-space.ts';
 import { resetCpu } from '../../cpu/system/reset.ts';
 import { BootError } from './boot-error.ts';
 
-const SIZES = [0x10000, 0x20000, 0x40000];
+const SIZES = [0x10000, 0x20000, 0x40000, 0x80000, 0x100000, 0x200000, 0x400000];
 const SHADOW_SIZE = 0x20000;
 
 /** Check an image before the machine is built; the size says how much device memory it needs. */
 export function checkBiosImage(image: Uint8Array): void {
   if (!SIZES.includes(image.length)) {
     throw new BootError(
-      `the firmware image has ${image.length} bytes: expected a raw image of 64, 128 or 256 KiB, ` +
-        "for example bios.bin of Debian's package seabios.",
+      `the firmware image has ${image.length} bytes: expected a raw image of 64, 128 or 256 KiB (powers of ` +
+        "two up to 4 MiB), for example bios.bin of Debian's package seabios.",
     );
   }
   if (image.subarray(image.length - 16).every((byte) => byte === image[image.length - 1])) {
@@ -34,10 +34,11 @@ export function mapBios(space: AddressSpace, image: Uint8Array): void {
   space.addRom(0x1_0000_0000 - image.length, romBase, image.length);
 }
 
-/** Reset the processor and copy the shadow: the machine starts at F000:FFF0. */
-export function bootBios(cpu: Cpu, space: AddressSpace, image: Uint8Array): void {
+/** Reset the processor, with the quirk copy the shadow: the machine starts at F000:FFF0. */
+export function bootBios(cpu: Cpu, space: AddressSpace, image: Uint8Array, isShadowPlain = false): void {
   checkBiosImage(image);
   resetCpu(cpu);
+  if (!isShadowPlain) return;
   const size = Math.min(image.length, SHADOW_SIZE);
   space.writeBytes(0x100000 - size, image.subarray(image.length - size));
 }
