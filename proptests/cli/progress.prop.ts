@@ -119,6 +119,30 @@ test('verify and trace show theirs, and Ctrl-C gives what there is', { skip }, a
   });
 });
 
+test('searches of the debugger show theirs, and Ctrl-C leads back to where they began', { skip }, async () => {
+  await withLogs(async (cwd) => {
+    const debug = new Terminal(cwd, 'debug a.rlog --engine step', 120);
+    try {
+      const prompt = /reprise> (?:\x1b\[\d+G)?$/;
+      await debug.until(prompt);
+      for (const search of ['seek serial:"never"', 'seek fault:14', 'seek eax == 12345678']) {
+        debug.shown = '';
+        debug.child.stdin.write(`${search}\r`);
+        await debug.until(/debug: \[#*\.*\] +\d+ %, \d+:\d\d left, [\d ]+ ticks\/s, [\d ]+ ticks of [\d ]+ ticks/);
+        debug.child.stdin.write('\x03');
+        await debug.until(/Interrupted: back where it began\./);
+        await debug.until(prompt);
+      }
+      debug.child.stdin.write('when\r');
+      await debug.until(/tick 0 \(0\.00%\)/);
+      debug.child.stdin.write('\x04');
+      assert.equal(await debug.end(), 0);
+    } finally {
+      debug.child.kill();
+    }
+  });
+});
+
 test('packing shows its own, and Ctrl-C leaves nothing behind', {
   skip,
 }, async () => {

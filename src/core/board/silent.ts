@@ -22,5 +22,4 @@ export const SILENT_CHECKS: Checks = {
   a20: nothing,
   dmaWrite: nothing,
   memory: nothing,
-  signal: nothing,
 };

@@ -14,7 +14,7 @@ import { Memory } from '../memory/memory.ts';
 import { DR6_BS, matchInstructionBreakpoint } from '../cpu/system/debug.ts';
 import { isVirtualInterruptDue } from '../cpu/system/eflags.ts';
 import { deliverDebugTrap, deliverFault, deliverInterrupt, deliverNmi } from '../cpu/system/exceptions.ts';
-import { initCpu, resetCpu } from '../cpu/system/reset.ts';
+import { resetCpu } from '../cpu/system/reset.ts';
 import { updateMode } from '../cpu/system/segmentation.ts';
 import { Cpu, EXIT_FAULT, EXIT_STOP, setFault } from '../state/cpu.ts';
 import {
@@ -99,7 +99,6 @@ const STALL_TICKS = 1024;
 /** What the loop remembers between runs. */
 const LOOP = fields({
   resetRequested: flag(),
-  initRequested: flag(),
   stalledFaults: integer(0, Number.MAX_SAFE_INTEGER),
   stallTick: integer(-1, Number.MAX_SAFE_INTEGER),
   intrLevel: flag(),
@@ -130,7 +129,6 @@ export class Machine {
   private bootAgain: () => void = () => {};
   private stopReason: StopReason | null = null;
   private resetRequested = false;
-  private initRequested = false;
   /** Who has asked for it. */
   private requested: ResetCause | null = null;
   private readonly errorPins: BoardErrorPins;
@@ -239,10 +237,6 @@ export class Machine {
         cpu.m32[NMI_PENDING] = 1;
         cpu.endSlice();
       },
-      init: () => {
-        this.initRequested = true;
-        cpu.endSlice();
-      },
       requestReset: (by) => {
         this.requested = requestCause(cpu, by);
         this.resetRequested = true;
@@ -290,7 +284,6 @@ export class Machine {
     const { cpu } = this;
     this.onReset?.(this.resetCause());
     this.requested = null;
-    this.initRequested = false;
     this.watcher?.delivered('reset', -1);
     this.port.guestReset(this.tick);
     // Takes time, so that a guest that triple faults at its entry point cannot hold the loop at one tick.
@@ -350,10 +343,6 @@ export class Machine {
         this.resetRequested = false;
         this.reset();
         continue;
-      }
-      if (this.initRequested) {
-        this.initRequested = false;
-        initCpu(cpu);
       }
       if (tick >= this.nextHashTick) this.reportHash(tick);
       this.deliverPending(tick);
@@ -590,7 +579,6 @@ export class Machine {
   saveLoop(): DeviceState {
     return {
       resetRequested: this.resetRequested,
-      initRequested: this.initRequested,
       stalledFaults: this.stalledFaults,
       stallTick: this.stallTick,
       intrLevel: this.board.intr, // a copy: the board keeps it
@@ -612,7 +600,6 @@ export class Machine {
   /** Inverse of saveLoop. */
   loadLoop(state: DeviceState): void {
     this.resetRequested = state.resetRequested === true;
-    this.initRequested = state.initRequested === true;
     this.requested = null;
     this.stalledFaults = Number(state.stalledFaults);
     this.stallTick = Number(state.stallTick);

@@ -8,10 +8,13 @@
 import { PAGE_BYTES } from '../base/pages.ts';
 import type { PortMark } from '../session/log-port.ts';
 import { GROUP_PAGES, type Snapshot } from '../machine/snapshot.ts';
+import type { SerialMark } from './serial-history.ts';
 
 export interface Checkpoint {
   readonly snapshot: Snapshot;
   readonly port: PortMark;
+  /** What the guest has sent up to here. */
+  readonly sent: SerialMark;
 }
 
 /** A page's slot in a group, and a group's in a snapshot. */

@@ -19,7 +19,7 @@ import { compileExpression, ExpressionError } from './expression.ts';
 import type { Evaluator, SymbolLookup } from './expression.ts';
 import { logEvents } from '../log/log.ts';
 import type { Position } from './lookout.ts';
-import { CHUNK_TICKS, type Stop, type Timeline, type Way } from './timeline.ts';
+import type { Stop, Timeline, Way } from './timeline.ts';
 
 export class PositionError extends Error {
   override readonly name = 'PositionError';
@@ -199,14 +199,9 @@ function* goToText(
 ): Way<Stop> {
   const wanted = Uint8Array.from(text, (character) => character.charCodeAt(0));
   const here = timeline.position;
-  for (;;) {
-    const tick = timeline.serial.find(line, wanted, occurrence - 1);
-    // Sent by the instruction of that tick, or by a timer due at it.
-    if (tick >= 0) return yield* timeline.seek({ tick: tick + 1, seq: 0 });
-    const known = timeline.knownTick;
-    if (known >= timeline.endTick) break;
-    yield* timeline.seek({ tick: known + CHUNK_TICKS, seq: 0 });
-  }
+  const tick = yield* timeline.findText(line, wanted, occurrence);
+  // Sent by the instruction of that tick, or by a timer due at it.
+  if (tick >= 0) return yield* timeline.seek({ tick: tick + 1, seq: 0 });
   yield* timeline.seek(here);
   const times = occurrence === 1 ? '' : ` ${occurrence} times`;
   throw new PositionError(`The guest never sends ${JSON.stringify(text)}${times} on serial line ${line}.`);

@@ -25,12 +25,18 @@ import { FRAME_FLAG, FRAME_KIND, readPayload } from '../log/frames.ts';
 import { CheckCursor, type LogReader, type LogWriter } from '../log/log.ts';
 import { LogError } from '../log/log-error.ts';
 import type { Packed } from '../log/payload.ts';
-import { DEBUG_CONSOLE_LINE, SerialHistory, type SerialPart } from './serial-history.ts';
+import { DEBUG_CONSOLE_LINE, SerialHistory, type SerialMark, type SerialPart } from './serial-history.ts';
 
 /** Pages of one frame: 4 MiB, a quarter of what a payload may hold. */
 const FRAME_PAGES_MAX = 1024;
 /** So many checkpoints share the fate of a damaged one at most. */
 const WHOLE_EVERY = 8;
+
+/** What is kept of what the guest has sent: a checkpoint that stands alone has no more than that. */
+const SERIAL_BYTES_MAX = 4 << 20;
+/** A state whose text of a line begins behind what came before it has another tag: older readers pass it over. */
+const STATE = 'state';
+const STATE_WITH_STARTS = 'state-with-starts';
 
 /** Steps between numbers that ascend: they pack into a byte or two. */
 function stepsOf(numbers: readonly number[]): number[] {
@@ -41,11 +47,12 @@ function stepsOf(numbers: readonly number[]): number[] {
 export class CheckpointRecorder {
   private readonly writer: LogWriter;
   private readonly everyTicks: number;
-  private readonly serial = new SerialHistory();
+  private readonly serial = new SerialHistory(SERIAL_BYTES_MAX);
   private machine: Machine | null = null;
   private store: PageStore | null = null;
   private nextTick: number;
   private before: Snapshot | null = null;
+  private sentBefore: SerialMark = [];
   count = 0;
 
   constructor(writer: LogWriter, everyTicks: number) {
@@ -87,15 +94,19 @@ export class CheckpointRecorder {
     const clock = snapshot.board.find(([name]) => name === 'clock');
     const isWhole = this.count++ % WHOLE_EVERY === 0;
     const frameCount = this.writePages(snapshot, isWhole ? null : this.before);
+    const from = isWhole ? [] : this.sentBefore;
+    const parts = this.serial.partsSince(isWhole ? 0 : (this.before?.tick ?? 0));
+    const isTold = parts.every(({ start }, line) => start <= (from[line] ?? 0));
+    this.sentBefore = this.serial.mark();
     const state = [
-      'state',
+      isTold ? STATE : STATE_WITH_STARTS,
       isWhole,
       frameCount,
       snapshot.cpu,
       snapshot.loop,
       clock?.[1] ?? {},
       snapshot.board.filter((each) => each !== clock).map(([name, device]) => [name, device]),
-      this.serial.partsSince(isWhole ? 0 : (this.before?.tick ?? 0)).map(({ bytes, ticks }) => [bytes, stepsOf(ticks)]),
+      parts.map(({ start, bytes, ticks }) => (isTold ? [bytes, stepsOf(ticks)] : [bytes, stepsOf(ticks), start])),
     ] as Packed;
     this.writer.writeFrame(FRAME_KIND.checkpoint, FRAME_FLAG.maySkip, snapshot.tick, state);
     this.before = snapshot;
@@ -183,8 +194,9 @@ export class StoredCheckpoints {
       return null;
     };
     const state = this.payload(frame);
-    if (state === null || state.length !== 8 || state[0] !== 'state') return fail('its frame is damaged');
-    const [, isWhole, frameCount, cpu, loop, clock, devices, serialParts] = state;
+    if (state === null || state.length !== 8) return fail('its frame is damaged');
+    const [tag, isWhole, frameCount, cpu, loop, clock, devices, serialParts] = state;
+    if (tag !== STATE && tag !== STATE_WITH_STARTS) return fail('its frame is damaged');
     if (!isSafe(frameCount) || frameCount > frame) return fail('its frame is damaged');
     const { machine } = this;
     if (!isBytes(cpu) || !isList(devices) || !isList(serialParts)) return fail('its frame is damaged');
@@ -200,7 +212,7 @@ export class StoredCheckpoints {
     if (isWhole !== true && base === null) return fail('the one before it cannot be used');
     const groups = this.readPages(frame - frameCount, frame, base?.checkpoint.snapshot ?? null);
     if (groups === null) return fail('a frame of its pages is damaged');
-    const serial = readSerial(serialParts, base?.serial ?? []);
+    const serial = readSerial(serialParts, base?.serial ?? [], tag === STATE_WITH_STARTS);
     if (serial === null) return fail('its frame is damaged');
     const snapshot: Snapshot = {
       tick,
@@ -210,7 +222,8 @@ export class StoredCheckpoints {
       groups,
       bulks: bulkPlaces(machine),
     };
-    return { checkpoint: { snapshot, port: this.placeAt(frame, tick) }, serial };
+    const sent = serial.map(({ start, bytes }) => start + bytes.length);
+    return { checkpoint: { snapshot, port: this.placeAt(frame, tick), sent }, serial };
   }
 
   private payload(frame: number): readonly Packed[] | null {
@@ -275,12 +288,16 @@ export class StoredCheckpoints {
   }
 }
 
-/** Serial text as parts of lines: `base` with what is new. */
-function readSerial(parts: readonly Packed[], base: readonly SerialPart[]): SerialPart[] | null {
+/** Serial text as parts of lines: `base` with what is new, or that alone where something between them is not kept. */
+function readSerial(parts: readonly Packed[], base: readonly SerialPart[], hasStarts: boolean): SerialPart[] | null {
   const found: SerialPart[] = [];
   for (const [line, part] of parts.entries()) {
-    const [bytes, steps] = isList(part) ? part : [];
+    const [bytes, steps, given] = isList(part) ? part : [];
     if (!isBytes(bytes) || !isList(steps) || steps.length !== bytes.length) return null;
+    const before = base[line] ?? { start: 0, bytes: new Uint8Array(0), ticks: [] };
+    const end = before.start + before.bytes.length;
+    const start = hasStarts ? given : end;
+    if (!isSafe(start) || start < 0) return null;
     const ticks: number[] = [];
     let tick = 0;
     for (const step of steps) {
@@ -288,11 +305,12 @@ function readSerial(parts: readonly Packed[], base: readonly SerialPart[]): Seri
       tick += step;
       ticks.push(tick);
     }
-    const before = base[line];
-    found.push({
-      bytes: before === undefined ? Uint8Array.from(bytes) : Uint8Array.from([...before.bytes, ...bytes]),
-      ticks: before === undefined ? ticks : [...before.ticks, ...ticks],
-    });
+    if (start === end) {
+      const all = new Uint8Array(before.bytes.length + bytes.length);
+      all.set(before.bytes);
+      all.set(bytes, before.bytes.length);
+      found.push({ start: before.start, bytes: all, ticks: before.ticks.concat(ticks) });
+    } else found.push({ start, bytes: Uint8Array.from(bytes), ticks });
   }
   return found;
 }

@@ -27,6 +27,7 @@ import type { Evaluator } from './expression.ts';
 import type { LogReader } from '../log/log.ts';
 import { comparePositions, Lookout, positionAtRest, positionInRun } from './lookout.ts';
 import type { Breakpoint, Hit, Position, Search, Watchpoint, WatchKind } from './lookout.ts';
+import { hearText } from './hear-text.ts';
 import { DEBUG_CONSOLE_LINE, SerialHistory } from './serial-history.ts';
 import { chooseInterval, PageRecords } from './page-records.ts';
 import { createReplay } from '../session/session.ts';
@@ -62,6 +63,8 @@ export interface TimelineOptions {
   readonly devices?: 'model' | 'log';
   /** Memory for checkpoints, in bytes. */
   readonly checkpointBytesMax?: number;
+  /** Memory for what the guest has sent; beyond it the run is heard again where that is asked for. */
+  readonly serialBytesMax?: number;
   /** Ticks of an interval, which begins with a checkpoint while there is memory for it. */
   readonly intervalTicks?: number;
   /** What is wrong with checkpoints of the log, in sentences. */
@@ -70,7 +73,13 @@ export interface TimelineOptions {
   readonly holdTicks?: number;
 }
 
-/** Ticks between two yields: some 40 ms. */
+/** How far a way is, in ticks: of a search that could end anywhere, `total` is the most that there is to search. */
+export interface WayProgress {
+  readonly done: number;
+  readonly total: number;
+}
+
+/** Ticks between two yields: some 40 ms of compiled code. */
 export const CHUNK_TICKS = 1 << 22;
 /**
  * Compiling what becomes hot pays only for longer ways: on the Debian boot 10 M ticks from a checkpoint took 2 to 3 s
@@ -79,13 +88,17 @@ export const CHUNK_TICKS = 1 << 22;
 const HOLD_TICKS = 1 << 26;
 /** On the way to a target, checkpoints are left so far before it: the next steps back begin there. */
 const NEAR_TICKS = [1 << 20, 1 << 16, 1 << 12];
+/** A long way leaves a checkpoint where it begins, when none is as near: who gives it up is back at once. */
+const RETURN_TICKS = 1 << 20;
 
 export class Timeline {
   readonly machine: Machine;
   readonly log: LogReader;
-  readonly serial = new SerialHistory();
+  readonly serial: SerialHistory;
   readonly checkpoints: CheckpointStore;
   readonly intervalTicks: number;
+  /** Ticks between two yields: who looks at a clock may choose as many as a look at the keyboard can wait. */
+  chunkTicks = CHUNK_TICKS;
   /** Why the run ended, once its end has been reached. */
   ending: StopReason | null = null;
   private readonly port: ReplayingPort | DevicelessPort;
@@ -109,11 +122,16 @@ export class Timeline {
   searchedIntervals = 0;
   /** The interval that has been run from its beginning without a gap, or −1. */
   private openInterval = -1;
+  /** Where the way in hand began and where it ends at the latest. */
+  private goal: { readonly beginTick: number; readonly endTick: number; done: number } | null = null;
+  /** Ticks that the search in hand has run: together many short ways are a long one. */
+  private searchedTicks = 0;
   private readonly lookout: Lookout;
 
   constructor(options: TimelineOptions) {
     const { log, images, makeEngine, devices = 'model' } = options;
     this.log = log;
+    this.serial = new SerialHistory(options.serialBytesMax);
     this.port = devices === 'log' ? new DevicelessPort(log) : new ReplayingPort(log);
     const send = (line: number, byte: number): void => this.serial.add(line, byte, this.machine.cpu.now());
     const output = {
@@ -210,6 +228,29 @@ export class Timeline {
     this.current = make;
   }
 
+  /** How far the way in hand is; null when none is. */
+  get progress(): WayProgress | null {
+    const { goal, machine } = this;
+    if (goal === null) return null;
+    const total = Math.abs(goal.endTick - goal.beginTick);
+    const done = goal.endTick < goal.beginTick ? goal.beginTick - machine.tick : machine.tick - goal.beginTick;
+    // A search backwards runs its intervals forwards.
+    goal.done = Math.max(goal.done, Math.min(done, total));
+    return { done: goal.done, total };
+  }
+
+  /** A way that ends at `endTick` at the latest; one within another is a part of it. */
+  private *toward<T>(endTick: number, way: Way<T>): Way<T> {
+    if (this.goal !== null) return yield* way;
+    const beginTick = this.machine.tick;
+    this.goal = { beginTick, endTick, done: 0 };
+    try {
+      return yield* way;
+    } finally {
+      this.goal = null;
+    }
+  }
+
   // --- Going to a position ---------------------------------------------------------------------------------------
 
   /** Goes to a position, or to the nearest that the run has. */
@@ -219,7 +260,13 @@ export class Timeline {
     const here = this.position;
     const isAhead = comparePositions(here, wanted) <= 0;
     const base = this.checkpointBefore(tick, isAhead ? here.tick : -1);
-    if (!isAhead || base.snapshot.tick > here.tick) this.restore(base);
+    const isBack = !isAhead || base.snapshot.tick > here.tick;
+    this.markReturn(tick - (isBack ? base.snapshot.tick : here.tick));
+    if (isBack) this.restore(base);
+    return yield* this.toward(tick, this.approach(tick, wanted));
+  }
+
+  private *approach(tick: number, wanted: Position): Way<Stop> {
     for (const distance of NEAR_TICKS) {
       const mark = tick - distance;
       if (distance >= this.intervalTicks || mark - this.machine.tick < distance) continue;
@@ -232,6 +279,13 @@ export class Timeline {
     return this.stopped('position');
   }
 
+  /** Before a way of so many ticks. */
+  private markReturn(ticks: number): void {
+    if (ticks < this.holdTicks || this.goal !== null) return;
+    const { tick } = this.machine;
+    if (tick - this.checkpoints.before(tick).snapshot.tick >= RETURN_TICKS) this.checkpoint();
+  }
+
   /** The nearest, from memory or, where that saves an interval, from the log; `reachedTick` can be gone on from. */
   private checkpointBefore(tick: number, reachedTick: number): Checkpoint {
     const base = this.checkpoints.before(tick);
@@ -239,6 +293,7 @@ export class Timeline {
     const found = tick > near ? (this.stored?.before(tick, near) ?? null) : null;
     if (found === null) return base;
     this.serial.learn(found.serial);
+    this.furthestTick = Math.max(this.knownTick, found.checkpoint.snapshot.tick);
     this.checkpoints.add(found.checkpoint);
     return found.checkpoint;
   }
@@ -295,6 +350,15 @@ export class Timeline {
 
   /** The last interrupt, exception or reset before a position; leaves the machine somewhere. */
   private *lastDelivery(before: Position): Way<Position | null> {
+    this.searchedTicks = 0;
+    try {
+      return yield* this.toward(0, this.searchDeliveries(before));
+    } finally {
+      this.searchedTicks = 0;
+    }
+  }
+
+  private *searchDeliveries(before: Position): Way<Position | null> {
     const { machine, intervalTicks } = this;
     for (let interval = Math.floor(before.tick / intervalTicks); interval >= 0; interval--) {
       const begin = interval * intervalTicks;
@@ -308,6 +372,7 @@ export class Timeline {
       };
       try {
         yield* this.runTo(Math.min(begin + intervalTicks, before.tick));
+        this.searchedTicks += intervalTicks;
       } finally {
         machine.watcher = null;
       }
@@ -355,10 +420,10 @@ export class Timeline {
   private *runTo(tick: number): Way<void> {
     const { machine, intervalTicks } = this;
     if (tick - machine.tick > CHUNK_TICKS && machine.cpu.fetchStops === null) this.setEngine(this.makeEngine);
-    machine.engine.isHeld = tick - machine.tick < this.holdTicks;
+    machine.engine.isHeld = this.searchedTicks + tick - machine.tick < this.holdTicks;
     while (machine.tick < tick) {
       const mark = (Math.floor(machine.tick / intervalTicks) + 1) * intervalTicks;
-      const reason = machine.run(Math.min(tick, mark, machine.tick + CHUNK_TICKS));
+      const reason = machine.run(Math.min(tick, mark, machine.tick + this.chunkTicks));
       if (reason === 'break') return;
       this.notePassed();
       if (reason !== 'tick') {
@@ -403,16 +468,16 @@ export class Timeline {
     const { machine } = this;
     if (this.checkpoints.count > 0 && this.checkpoints.before(machine.tick).snapshot.tick === machine.tick) return true;
     if (this.position.seq !== 0 || machine.dueTick === machine.tick || this.port.divergence !== null) return false;
-    this.checkpoints.add({ snapshot: this.store.take(), port: this.port.save() });
+    this.checkpoints.add({ snapshot: this.store.take(), port: this.port.save(), sent: this.serial.mark() });
     return true;
   }
 
-  private restore({ snapshot, port }: Checkpoint): void {
+  private restore({ snapshot, port, sent }: Checkpoint): void {
     const { machine } = this;
     this.furthestTick = this.knownTick;
     this.store.restore(snapshot, true);
     this.port.restore(port);
-    this.serial.rewind(snapshot.tick);
+    this.serial.rewind(sent);
     machine.memory.takeDirty(DIRTY_INTERVAL);
     const interval = Math.floor(snapshot.tick / this.intervalTicks);
     this.beginInterval(snapshot.tick === interval * this.intervalTicks ? interval : -1);
@@ -470,7 +535,7 @@ export class Timeline {
     };
     machine.watcher = watcher;
     try {
-      yield* this.runTo(this.lastTick);
+      yield* this.runToEnd();
     } finally {
       machine.watcher = null;
     }
@@ -479,11 +544,36 @@ export class Timeline {
     return this.stopped('delivery');
   }
 
+  /** On, for those who look out for something. */
+  private *runToEnd(): Way<void> {
+    this.markReturn(this.lastTick - this.machine.tick);
+    yield* this.toward(this.lastTick, this.runTo(this.lastTick));
+  }
+
+  /**
+   * The tick at which the last byte of the n-th occurrence (from 1) of a text on a serial line was sent, or −1 when the
+   * guest never sends it. What is known is looked through; where it is not known the run is heard. Leaves the machine
+   * somewhere.
+   */
+  *findText(line: number, text: Uint8Array, occurrence: number): Way<number> {
+    this.markReturn(this.lastTick - this.machine.tick);
+    return yield* this.toward(this.lastTick, hearText(this, line, text, occurrence));
+  }
+
+  /** Takes over what checkpoints of the log know of text; false when that is nothing new. */
+  learnText(): boolean {
+    const found = this.stored?.before(this.lastTick, this.knownTick) ?? null;
+    if (found === null) return false;
+    this.serial.learn(found.serial);
+    this.furthestTick = found.checkpoint.snapshot.tick;
+    return true;
+  }
+
   private *searchForward(search: Search): Way<Stop> {
     if (this.isAtEnd) return this.stopped('end');
     try {
       this.arm(search);
-      yield* this.runTo(this.lastTick);
+      yield* this.runToEnd();
     } finally {
       this.lookout.disarm();
     }
@@ -524,6 +614,16 @@ export class Timeline {
     const before = this.position;
     if (breakpoints.length + watchpoints.length === 0) return null;
     const search: Search = { breakpoints, watchpoints, condition: null, from: null, before };
+    this.markReturn(before.tick);
+    this.searchedTicks = 0;
+    try {
+      return yield* this.toward(0, this.searchIntervals(search, before));
+    } finally {
+      this.searchedTicks = 0;
+    }
+  }
+
+  private *searchIntervals(search: Search, before: Position): Way<Hit | null> {
     const { intervalTicks } = this;
     for (let interval = Math.floor(before.tick / intervalTicks); interval >= 0; interval--) {
       if (this.records.canSkip(interval, search, this.machine.memory.ramPages)) continue;
@@ -534,6 +634,7 @@ export class Timeline {
       try {
         this.arm(search);
         yield* this.runTo(endTick);
+        this.searchedTicks += endTick - begin;
         if (endTick === before.tick && before.seq > 0) this.passDeliveries(endTick, before.seq);
       } finally {
         this.lookout.disarm();

@@ -11,6 +11,7 @@ import type { EngineFactory, Images } from '../../core/session/session.ts';
 import type { Position } from '../../core/timeline/lookout.ts';
 import type { Stop, Timeline, Way } from '../../core/timeline/timeline.ts';
 import { nearest } from '../cli/args.ts';
+import { PacedWay } from '../node/paced-way.ts';
 import { count } from '../node/progress.ts';
 import { GuestSymbols } from '../symbols/guest-symbols.ts';
 import type { SymbolTable } from '../symbols/symbol-table.ts';
@@ -138,13 +139,13 @@ export class Debugger {
    */
   async walk<T>(way: Way<T>, whenInterrupted: 'return' | 'stay' = 'return'): Promise<T> {
     const from = this.timeline.position;
+    const steps = new PacedWay(this.timeline, way);
     for (;;) {
-      const { done, value } = way.next();
+      const { done, value } = await steps.next();
       if (done === true) return value;
-      await new Promise((resolve) => setImmediate(resolve));
       if (!this.isInterrupted) continue;
       this.isInterrupted = false;
-      way.return(undefined as T);
+      steps.giveUp();
       if (whenInterrupted === 'stay')
         throw new DebuggerError(`Interrupted at ${this.describe(this.timeline.position)}.`);
       for (const back = this.timeline.seek(from); back.next().done !== true; ) {

@@ -48,8 +48,13 @@ function showSerial({ timeline }: Debugger, rest: string): Output {
   const line = rest === 'debug' ? 4 : rest === '' ? 0 : Number(rest);
   if (!Number.isInteger(line) || line < 0 || line > 4) throw new DebuggerError('Serial lines are 0 to 3, and debug.');
   const text = Buffer.from(timeline.serial.sent(line)).toString('latin1');
+  const missing = timeline.serial.sentCount(line) - text.length;
+  const head = missing === 0 ? '' : `(${missing} bytes before are not kept in memory; seek serial:"…" finds them)\n`;
   return plain(
-    text.replace(/[^\n\t\x20-\x7e]/g, (c) => (c === '\r' ? '' : `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`)),
+    head +
+      text.replace(/[^\n\t\x20-\x7e]/g, (c) =>
+        c === '\r' ? '' : `\\x${c.charCodeAt(0).toString(16).padStart(2, '0')}`,
+      ),
     { line, text },
   );
 }

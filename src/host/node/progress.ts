@@ -23,6 +23,8 @@ export interface ProgressOptions {
   readonly end: number;
   /** Of ticks: guest time and instructions per second are shown. */
   readonly nsPerTick?: number;
+  /** Nothing is shown before the work itself has taken so long; default: the life of the process counts. */
+  readonly afterMs?: number;
 }
 
 /** A rate that forgets: recent work counts more than what is long ago. */
@@ -65,7 +67,9 @@ export class Progress {
   /** `idle`: of ticks, those in which nothing ran. */
   update(done: number, idle = 0): void {
     const nowMs = performance.now();
-    if (nowMs < FIRST_AT_MS || nowMs - this.shownMs < EVERY_MS) return;
+    const { afterMs } = this.options;
+    if (afterMs === undefined ? nowMs < FIRST_AT_MS : nowMs - this.startMs < afterMs) return;
+    if (nowMs - this.shownMs < EVERY_MS) return;
     const instructions = done - idle;
     if (nowMs > this.lastMs) {
       this.rate.add(done - this.lastDone, nowMs - this.lastMs);

@@ -70,12 +70,16 @@ export function symbolsOfImages(images: Images): SymbolTable {
   return symbolsFor(images, []);
 }
 
+/** No built-in guest is larger; to assemble them all takes half a second. */
+const GUEST_BYTES_MAX = 1 << 20;
+
 /** Symbols of the kernel among the images, when it carries any or is a built-in guest. */
 function sourcesOfImages(images: Images): { label: string; symbols: readonly GuestSymbol[] }[] {
   const kernel = images.get('kernel');
   if (kernel === undefined) return [];
   const ofElf = readElfSymbols(kernel);
   if (ofElf.length > 0) return [{ label: 'the kernel image', symbols: ofElf }];
+  if (kernel.length > GUEST_BYTES_MAX) return [];
   for (const { name } of listGuests()) {
     const image = buildGuest(name);
     if (image.length !== kernel.length || !image.every((byte, i) => byte === kernel[i])) continue;

@@ -1,0 +1,69 @@
+// A way on a timeline, walked by a host with a clock and a keyboard: between its steps the event loop gets its turn,
+// the steps are made as long as a look at the keyboard may wait, and what takes long shows at a terminal how far it is.
+// What is done when it shall be given up is the caller's affair.
+
+import { performance } from 'node:perf_hooks';
+import { CHUNK_TICKS, type Timeline, type Way } from '../../core/timeline/timeline.ts';
+import { Progress } from './progress.ts';
+
+/** Steps outside of these bounds are made shorter or longer: Ctrl-C is heard within a fraction of a second. */
+const STEP_MS_MIN = 15;
+const STEP_MS_MAX = 50;
+const CHUNK_TICKS_MIN = 1 << 12;
+/** Where compiled code runs at 200 M ticks a second; idle time passes much faster. */
+const CHUNK_TICKS_MAX = 1 << 26;
+/** Shorter ways show nothing. */
+const SHOWN_AFTER_MS = 500;
+
+export class PacedWay<T> {
+  private readonly timeline: Timeline;
+  private readonly way: Way<T>;
+  private progress: Progress | null = null;
+  private total = 0;
+
+  constructor(timeline: Timeline, way: Way<T>) {
+    this.timeline = timeline;
+    this.way = way;
+    // What was fast enough for compiled code may be far too long for a search that looks at every instruction.
+    timeline.chunkTicks = Math.min(timeline.chunkTicks, CHUNK_TICKS / 4);
+  }
+
+  /** One step, and a turn of the event loop behind it unless it was the last. */
+  async next(): Promise<IteratorResult<undefined, T>> {
+    const { timeline } = this;
+    const startMs = performance.now();
+    let result: IteratorResult<undefined, T>;
+    try {
+      result = this.way.next();
+    } catch (error) {
+      this.progress?.clear();
+      throw error;
+    }
+    const takenMs = performance.now() - startMs;
+    if (takenMs > STEP_MS_MAX) timeline.chunkTicks = Math.max(CHUNK_TICKS_MIN, timeline.chunkTicks / 2);
+    else if (takenMs < STEP_MS_MIN) timeline.chunkTicks = Math.min(CHUNK_TICKS_MAX, timeline.chunkTicks * 2);
+    if (result.done === true) this.progress?.clear();
+    else {
+      await new Promise((resolve) => setImmediate(resolve));
+      this.show();
+    }
+    return result;
+  }
+
+  giveUp(): void {
+    this.progress?.clear();
+    this.way.return(undefined as T);
+  }
+
+  private show(): void {
+    const { progress } = this.timeline;
+    if (progress === null) return;
+    if (progress.total !== this.total || this.progress === null) {
+      this.progress?.clear();
+      this.total = progress.total;
+      const options = { label: 'debug', unit: 'ticks', end: this.total, afterMs: SHOWN_AFTER_MS } as const;
+      this.progress = Progress.atTerminal(options);
+    }
+    this.progress?.update(progress.done);
+  }
+}
