@@ -9,7 +9,7 @@ import * as fc from 'fast-check';
 import { BootError } from '../../src/core/machine/boot/boot-error.ts';
 import { placeAcpi } from '../../src/core/machine/boot/acpi.ts';
 import { bootBios, checkBiosImage, mapBios } from '../../src/core/machine/boot/bios.ts';
-import { read32, write32 } from '../../src/core/machine/boot/bytes.ts';
+import { read32, write16, write32 } from '../../src/core/machine/boot/bytes.ts';
 import { bootLinux, isLinuxImage } from '../../src/core/machine/boot/linux.ts';
 import {
   bootMultiboot,
@@ -104,6 +104,22 @@ test('linux: kernel at 1 MiB, initrd as high as possible, boot_params say so', (
   assert.equal(Buffer.from(bytesAt(cpu, read32(params, 0x70), 8)).toString(), 'RSD PTR ');
 });
 
+test('the size in a header before protocol 2.04 is not relied on; images that start in real mode are told so', () => {
+  const old = linuxImage(0x203);
+  write16(old, 0x1f4, 7);
+  boot({ kernel: old });
+  // A kernel of a whole mebibyte: the 16 bits of its size are 0.
+  const large = new Uint8Array(5 * 512 + 2 ** 20);
+  large.set(old);
+  write16(large, 0x1f4, 0);
+  boot({ kernel: large });
+  write16(old, 0x1f4, 0);
+  assert.throws(() => boot({ kernel: old }), /starts in real mode and asks firmware/);
+  const withoutEntry = linuxImage();
+  write32(withoutEntry, 0x214, 0);
+  assert.throws(() => boot({ kernel: withoutEntry }), /starts in real mode and asks firmware/);
+});
+
 /** The setup header as the loader must hand it on up to the loader's own fields: only vid_mode differs. */
 function paramsHeader(kernel: Uint8Array): Uint8Array {
   const header = kernel.slice(0x1f1, 0x210);
@@ -188,6 +204,10 @@ test('firmware starts at the reset vector, below 4 GiB read-only and, as it once
   assert.equal(cpu.space.read8(0xfffffff0), image[BIOS_SIZE - 16]);
   assert.throws(() => checkBiosImage(new Uint8Array(12345)), BootError);
   assert.throws(() => checkBiosImage(new Uint8Array(0x20000)), BootError);
+  // What hardware maps below 4 GiB: whole pages, and no power of two is asked for.
+  const ofSize = (length: number): Uint8Array => Uint8Array.from({ length }, (_, i) => i);
+  for (const size of [0x10000, 0x37c000, 0x1000000]) checkBiosImage(ofSize(size));
+  for (const size of [0xf000, 0x10800, 0x1001000]) assert.throws(() => checkBiosImage(ofSize(size)), /whole pages/);
 });
 
 /** Boots or throws a BootError that is one sentence; anything else fails the test. */

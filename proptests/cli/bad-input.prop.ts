@@ -102,7 +102,7 @@ const CASES: readonly (readonly [words: string, says: RegExp])[] = [
   ['run --kernel large.bin', /expected/],
   ['run --kernel kernel.bin --initrd large.bin --memory 4', /--memory \d+/],
   ['run --kernel kernel.bin --initrd missing.img', /missing\.img.*no such file/],
-  ['run --bios bios.bin', /1000 bytes.*64, 128 or 256 KiB/],
+  ['run --bios bios.bin', /1000 bytes.*from 64 KiB to 16 MiB/],
   ['run --bios empty.bin', /0 bytes.*expected/],
   ['run --kernel kernel.bin --input missing', /input script missing/],
   ['run --kernel kernel.bin --input bad-script', /Line 1.*tick/],

@@ -6,17 +6,21 @@
 import type { Cpu } from '../../state/cpu.ts';
 import type { AddressSpace } from '../../memory/address-space.ts';
 import { resetCpu } from '../../cpu/system/reset.ts';
+import { PAGE_BYTES } from '../../base/pages.ts';
 import { BootError } from './boot-error.ts';
 
-const SIZES = [0x10000, 0x20000, 0x40000, 0x80000, 0x100000, 0x200000, 0x400000];
+/** What hardware maps: the flash of a PC, whole pages, ends at 4 GiB and begins 16 MiB below it at the lowest. */
+const SIZE_MIN = 0x10000;
+const SIZE_MAX = 0x1000000;
 const SHADOW_SIZE = 0x20000;
 
 /** Check an image before the machine is built; the size says how much device memory it needs. */
 export function checkBiosImage(image: Uint8Array): void {
-  if (!SIZES.includes(image.length)) {
+  const { length } = image;
+  if (length < SIZE_MIN || length > SIZE_MAX || length % PAGE_BYTES !== 0) {
     throw new BootError(
-      `the firmware image has ${image.length} bytes: expected a raw image of 64, 128 or 256 KiB (powers of ` +
-        "two up to 4 MiB), for example bios.bin of Debian's package seabios.",
+      `the firmware image has ${length} bytes: expected a raw image of whole pages, from 64 KiB to 16 MiB, ` +
+        "for example bios-256k.bin of Debian's package seabios.",
     );
   }
   if (image.subarray(image.length - 16).every((byte) => byte === image[image.length - 1])) {

@@ -88,12 +88,14 @@ function parseKernel(image: Uint8Array): KernelLayout {
   if (headerEnd > codeOffset || headerEnd > image.length) {
     throw new BootError('the Linux setup header reaches beyond the setup code: the file is corrupt, copy it again.');
   }
-  // syssize counts paragraphs; a signature may follow the kernel proper. Before 2.04 it is 16 bits wide.
-  const paragraphs = version >= 0x0204 ? read32(image, 0x1f4) : read16(image, 0x1f4);
+  // syssize counts paragraphs; a signature may follow the kernel proper. Before 2.04 it is 16 bits wide, which
+  // is not enough (the boot protocol), so that everything behind the setup code is loaded.
+  const hasSize = version >= 0x0204;
+  const paragraphs = hasSize ? read32(image, 0x1f4) : 0;
   const available = image.length - codeOffset;
-  const codeSize = version >= 0x0204 ? paragraphs * 16 : available;
+  const codeSize = hasSize ? paragraphs * 16 : available;
   // The last paragraph may be partly there: the count is rounded up.
-  if (paragraphs === 0 || available <= 0 || codeSize > available + 15) {
+  if ((hasSize && paragraphs === 0) || available <= 0 || codeSize > available + 15) {
     throw new BootError(
       `the kernel says that it has ${codeOffset + paragraphs * 16} bytes, the file has ${image.length}: ` +
         'it is truncated or corrupt, copy it again.',
@@ -101,6 +103,14 @@ function parseKernel(image: Uint8Array): KernelLayout {
   }
   const entry = read32(image, 0x214);
   const loadSize = Math.min(codeSize, available);
+  // A size that Linux's own build would not have written: these images say 0 and care for themselves.
+  const isLinuxSize = hasSize || read16(image, 0x1f4) !== 0 || Math.ceil(available / 16) % 0x10000 === 0;
+  if (entry === 0 || !isLinuxSize) {
+    throw new BootError(
+      'the kernel is an image that starts in real mode and asks firmware for its services (as memdisk and the .lkrn ' +
+        'images of iPXE do): put it on a disk or a CD with a boot loader, and start that with --bios.',
+    );
+  }
   if (entry < KERNEL_ADDRESS || entry >= KERNEL_ADDRESS + loadSize) {
     throw new BootError(
       `the kernel's 32-bit entry point ${hex(entry)} lies outside of it: the file is corrupt, copy it again.`,
