@@ -90,6 +90,10 @@ export class BlockCount {
     return (this.linear + ((this.shape[index] >> SHAPE_PLACE_SHIFT) & SHAPE_PLACE_MASK)) >>> 0;
   }
 
+  get touchesAnyMemory(): boolean {
+    return this.shape.some((word) => (word & SHAPE_MEMORY) !== 0);
+  }
+
   touchesMemory(index: number): boolean {
     return (this.shape[index] & SHAPE_MEMORY) !== 0;
   }

@@ -3,6 +3,7 @@
 // here.
 
 import { CHECKPOINT_BYTES_DEFAULT, INTERVAL_TICKS_DEFAULT } from '../../core/base/defaults.ts';
+import { HOT_BY } from '../measure/hot-by.ts';
 import { ESCAPE_HELP } from '../node/terminal.ts';
 import type { Arguments, OptionSpec, VerbSpec } from './args.ts';
 import {
@@ -28,6 +29,22 @@ export interface Verb extends VerbSpec {
 
 const CHECKPOINT_MEGABYTES_MAX = 1 << 16;
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
+
+const WINDOW_OPTIONS: readonly OptionSpec[] = [
+  { name: 'from', value: 'TICK', range: [0, TICK_MAX], help: 'begin at this tick, from a checkpoint' },
+  { name: 'to', value: 'TICK', range: [0, TICK_MAX], help: 'end at this tick (default: the end of the run)' },
+];
+
+const HOT_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: 'by',
+    value: 'WHAT',
+    choices: HOT_BY,
+    help: `by what the hottest are listed: ${HOT_BY.join(', ')} (default ${HOT_BY[0]})`,
+  },
+  { name: 'top', value: 'N', range: [1, 100_000], help: 'list so many of them (default 10)' },
+  SYMBOLS_OPTION,
+];
 
 const LOG = { name: 'LOG', kind: 'log' } as const;
 
@@ -283,6 +300,24 @@ export const VERBS: readonly Verb[] = [
     ],
     notes: ['FILE must not exist yet. Images are needed where the window is run again.'],
     load: async () => (await import('./trace-command.ts')).traceCommand,
+  },
+  {
+    name: 'stat',
+    positionals: [LOG],
+    brief: 'a quick look: ticks by tier, what was compiled, slow ways, hottest functions',
+    summary:
+      'Runs a recorded run once on a counted engine: ticks by tier, functions compiled and dropped and why, exits, ' +
+      'hit rates, slow ways by reason, and the hottest functions.',
+    options: [
+      ...grouped('Stat', [...WINDOW_OPTIONS, ...HOT_OPTIONS, ENGINE_OPTION, TIER_POLICY_OPTION]),
+      salvage('look at'),
+      ...IMAGE_OPTIONS,
+    ],
+    notes: [
+      'The figures are counted and the same on every host; ticks by tier add up to the ticks of the window. Host ' +
+        'time is measured by reprise bench. Names are those of --symbols, of the kernel image, or of a built-in guest.',
+    ],
+    load: async () => (await import('./stat-command.ts')).statCommand,
   },
   {
     name: 'explain',
