@@ -1,6 +1,6 @@
 // `reprise stat LOG`: a quick look at a recorded run in one replay on a counted engine: ticks by tier, what was
-// compiled and dropped and why, exits, hit rates, slow ways by reason, and the hottest functions. Nothing here depends on the
-// host's speed: the same log gives the same figures everywhere. Host time is `reprise bench`'s.
+// compiled and dropped and why, exits, hit rates, slow ways by reason, and the hottest functions. Nothing here depends
+// on the host's speed: the same log gives the same figures everywhere. Host time is measured by `reprise bench`.
 
 import type { ChalkInstance } from 'chalk';
 import { LogError } from '../../core/log/log-error.ts';
