@@ -115,6 +115,22 @@ export function bytes(count: number): Kind<Uint8Array> {
   };
 }
 
+/** A byte for each mask, of which only the bits of the mask exist; saved as bytes. */
+export function registers(masks: readonly number[]): Kind<Uint8Array> {
+  const kind = bytes(masks.length);
+  return {
+    ...kind,
+    problem: (saved, path) => {
+      const problem = kind.problem(saved, path);
+      if (problem !== null) return problem;
+      const at = (saved as Uint8Array).findIndex((value, i) => (value & ~masks[i]) !== 0);
+      return at < 0
+        ? null
+        : `${path}[${at}] is ${(saved as Uint8Array)[at]}, expected bits of ${masks[at].toString(16)}h`;
+    },
+  };
+}
+
 /** `count` words of 32 bits at one place in memory, of which only the bits of `mask` exist; saved as a list. */
 export function words(count: number, mask: number | readonly number[] = 0xffff_ffff): Kind<Uint32Array> {
   const items = Array.from({ length: count }, (_, i) => bits(typeof mask === 'number' ? mask : mask[i % mask.length]));

@@ -81,6 +81,8 @@ export interface BoardOptions {
   readonly apic?: boolean;
   /** The test device of kernel test suites; there unless false. */
   readonly testDevice?: boolean;
+  /** A screen; none unless given. */
+  readonly vga?: 'std';
   /** Behaviours of earlier versions (log/quirks.ts). */
   readonly quirks?: readonly string[];
   /** None unless given. */

@@ -11,6 +11,7 @@ import { debugConsole } from '../devices/debug/debug-console.ts';
 import { debugExit } from '../devices/debug/debug-exit.ts';
 import { postCode } from '../devices/debug/post.ts';
 import { testDevice } from '../devices/debug/test-device.ts';
+import { vga } from '../devices/display/vga.ts';
 import { ps2 } from '../devices/input/ps2.ts';
 import { localApic } from '../devices/interrupts/apic.ts';
 import { ioApic } from '../devices/interrupts/ioapic.ts';
@@ -41,6 +42,7 @@ export const DEVICES: readonly DeviceEntry[] = [
   debugConsole,
   postCode,
   testDevice,
+  vga,
 ];
 
 /** The lines that a machine of these options has. */

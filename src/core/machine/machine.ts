@@ -75,6 +75,8 @@ export interface MachineOptions {
   /** False: a triple fault or reset request ends the run instead of restarting the guest. */
   readonly reboot: boolean;
   readonly serialTiming: 'instant' | 'baud';
+  /** A screen; none unless given. */
+  readonly vga?: 'std';
   /** Behaviours of earlier versions that devices keep (log/quirks.ts). */
   readonly quirks?: readonly string[];
   /** Ticks between state hashes reported to the port; 0 = none. */
@@ -197,9 +199,9 @@ export class Machine {
   }
 
   private boardOptions(): BoardOptions {
-    const { memoryMegabytes, serialTiming, quirks = [], images = [], firmware } = this.options;
+    const { memoryMegabytes, serialTiming, vga, quirks = [], images = [], firmware } = this.options;
     const machine = { memoryBytes: memoryMegabytes << 20, serialTiming, quirks, images };
-    return firmware === undefined ? machine : { ...machine, firmware };
+    return { ...machine, ...(vga === undefined ? {} : { vga }), ...(firmware === undefined ? {} : { firmware }) };
   }
 
   private boardContext(): BoardContext & { readonly space: AddressSpace } {

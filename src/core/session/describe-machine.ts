@@ -41,8 +41,10 @@ export interface BootImages {
   readonly initrd?: NamedImage;
   /** Multiboot modules, in order. */
   readonly modules?: readonly NamedModule[];
-  /** Firmware, started from the reset vector; excludes everything else. */
+  /** Firmware, started from the reset vector; excludes kernels. */
   readonly bios?: NamedImage;
+  /** BIOS of the screen, which firmware finds as its expansion ROM. */
+  readonly vgaBios?: NamedImage;
 }
 
 /** What the guest can notice beside its images; what is absent has its default. */
@@ -59,6 +61,8 @@ export interface GuestOptions {
   /** False: a triple fault or reset ends the run. */
   readonly reboot?: boolean;
   readonly serialTiming?: 'instant' | 'baud';
+  /** A screen; there when firmware starts the machine, unless `none`. */
+  readonly vga?: 'std' | 'none';
   /** Ticks between state hashes in a log; 0 for none. */
   readonly hashEveryTicks?: number;
   /** What firmware boots from: up to three of c (disk), d (CD-ROM), a (diskette), n (network), in their order. */
@@ -83,6 +87,11 @@ export function describeMachine(boot: BootImages, options: GuestOptions, sha256:
   const nsPerTick = options.nsPerTick ?? NS_PER_TICK_DEFAULT;
   checkNsPerTick(nsPerTick);
   const { method, commandLine, images, moduleOptions } = arrange(boot, options.append ?? '');
+  const vga = screenOf(options.vga ?? (method === 'bios' ? 'std' : 'none'));
+  if (boot.vgaBios !== undefined) {
+    if (vga === 'none') throw new UsageError('A BIOS of the screen wants a screen: give vga as std, or leave it out.');
+    images.set('vgabios', boot.vgaBios);
+  }
   checkFits(method, images, memoryMegabytes);
   const machine = {
     memoryMegabytes,
@@ -92,6 +101,7 @@ export function describeMachine(boot: BootImages, options: GuestOptions, sha256:
       reboot: options.reboot ?? true,
       'serial-timing': serialTimingOf(options.serialTiming ?? 'instant'),
       'hash-every': whole('hashEveryTicks', options.hashEveryTicks ?? HASH_EVERY_TICKS_DEFAULT),
+      ...(vga === 'none' ? {} : { vga }),
       ...moduleOptions,
       ...(method === 'bios' ? firmwareSettings(options) : {}),
     },
@@ -127,7 +137,7 @@ interface Arrangement {
   readonly method: MachineManifest['boot']['method'];
   readonly commandLine: string;
   /** By role, in the order of the manifest. */
-  readonly images: ReadonlyMap<string, NamedImage>;
+  readonly images: Map<string, NamedImage>;
   /** Command lines of modules, by role. */
   readonly moduleOptions: Readonly<Record<string, string>>;
 }
@@ -194,6 +204,11 @@ function checkNsPerTick(nsPerTick: number): void {
 function serialTimingOf(value: string): string {
   if (value === 'instant' || value === 'baud') return value;
   throw new UsageError(`serialTiming is instant or baud, not ${String(value)}: give one of them.`);
+}
+
+function screenOf(value: string): 'std' | 'none' {
+  if (value === 'std' || value === 'none') return value;
+  throw new UsageError(`vga is std or none, not ${String(value)}: give one of them.`);
 }
 
 function whole(name: string, value: number, min = 0, max: number = Number.MAX_SAFE_INTEGER): number {

@@ -216,6 +216,7 @@ function checkOptions(options: MachineManifest['options']): void {
       (name === 'boot-order' && typeof value === 'string' && isBootOrder(value)) ||
       (name === 'reboot' && typeof value === 'boolean') ||
       (name === 'serial-timing' && (value === 'instant' || value === 'baud')) ||
+      (name === 'vga' && value === 'std') ||
       (name === 'hash-every' && Number.isSafeInteger(value) && Number(value) >= 0) ||
       (/^module\d+$/.test(name) && typeof value === 'string');
     if (isFine) continue;
@@ -231,7 +232,7 @@ type Settings = Pick<MachineManifest, 'memoryMegabytes' | 'options' | 'images' |
 /** Names and versions of the devices that a machine of this manifest has. */
 export function deviceRecords(settings: Settings): DeviceRecord[] {
   const { memoryMegabytes, options } = settings;
-  const machine = { memoryBytes: memoryMegabytes << 20, serialTiming: serialTimingOf(options) };
+  const machine = { memoryBytes: memoryMegabytes << 20, serialTiming: serialTimingOf(options), ...screenOf(options) };
   return [...surveyBoard({ ...machine, ...imageOptions(settings, NO_IMAGES) }).devices];
 }
 
@@ -248,7 +249,7 @@ function imageOptions(settings: Settings, images: Images): Pick<MachineOptions, 
     ramSize: memoryMegabytes << 20,
     romBytes: bios.sizeBytes,
     hasApic: true,
-    hasScreen: false,
+    hasScreen: options.vga === 'std' && settings.images.some(({ role }) => role === 'vgabios'),
     hasBootMenu: options['boot-menu'] === true,
     bootOrder: typeof options['boot-order'] === 'string' ? options['boot-order'] : BOOT_ORDER_DEFAULT,
   });
@@ -263,6 +264,11 @@ function serialTimingOf(options: MachineManifest['options']): 'instant' | 'baud'
   return options['serial-timing'] === 'baud' ? 'baud' : 'instant';
 }
 
+/** The screen that the manifest says there is; those of old logs say nothing. */
+function screenOf(options: MachineManifest['options']): { readonly vga?: 'std' } {
+  return options.vga === 'std' ? { vga: 'std' } : {};
+}
+
 function machineOptions(manifest: MachineManifest, images: Images): MachineOptions {
   const { options, memoryMegabytes, nsPerTick, epochSeconds } = manifest;
   const hashEvery = options['hash-every'];
@@ -272,6 +278,7 @@ function machineOptions(manifest: MachineManifest, images: Images): MachineOptio
     epochSeconds,
     reboot: options.reboot !== false,
     serialTiming: serialTimingOf(options),
+    ...screenOf(options),
     quirks: manifest.quirks,
     ...imageOptions(manifest, images),
     hashEveryTicks: typeof hashEvery === 'number' ? hashEvery : HASH_EVERY_TICKS_DEFAULT,

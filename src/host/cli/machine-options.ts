@@ -40,6 +40,7 @@ export function buildMachine(args: Arguments): ReadMachine {
     reboot: !args.has('no-reboot'),
     serialTiming: args.text('serial-timing') === 'baud' ? 'baud' : 'instant',
     ...readBoot(args),
+    ...(args.has('vga') ? { vga: args.text('vga') === 'std' ? 'std' : 'none' } : {}),
     hashEveryTicks: args.number('hash-every') ?? HASH_EVERY_TICKS_DEFAULT,
   };
   const paths = new Map<Uint8Array, string>();
@@ -48,7 +49,10 @@ export function buildMachine(args: Arguments): ReadMachine {
     paths.set(data, path);
     return { name: basename(path), data };
   };
-  const setup = describeMachine(readBootImages(args, read), options, sha256);
+  const vgaBiosPath = args.text('vga-bios');
+  const vgaBios =
+    vgaBiosPath === undefined ? {} : { vgaBios: read(vgaBiosPath, 'BIOS of the screen', 'give one with --vga-bios') };
+  const setup = describeMachine({ ...readBootImages(args, read), ...vgaBios }, options, sha256);
   const imagePaths = [...setup.images].map(([role, data]) => [role, paths.get(data) ?? ''] as const);
   return { ...setup, imagePaths: new Map(imagePaths) };
 }

@@ -51,6 +51,20 @@ export const MACHINE_OPTIONS: readonly OptionSpec[] = [
   },
   {
     group: MACHINE,
+    name: 'vga',
+    value: 'WHICH',
+    choices: ['std', 'none'],
+    help: 'std: a VGA with linear frame buffer; none: no screen (default: std with --bios, else none)',
+  },
+  {
+    group: MACHINE,
+    name: 'vga-bios',
+    value: 'FILE',
+    kind: 'file',
+    help: 'BIOS of the screen, such as vgabios-stdvga.bin of seabios',
+  },
+  {
+    group: MACHINE,
     name: 'memory',
     value: 'MB',
     range: [1, MEMORY_MEGABYTES_MAX],
@@ -168,7 +182,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
 ];
 
 /** Options that name files by their role; any of them serves any image with the right SHA-256. */
-export const IMAGE_FILE_OPTIONS: readonly string[] = ['kernel', 'initrd', 'bios'];
+export const IMAGE_FILE_OPTIONS: readonly string[] = ['kernel', 'initrd', 'bios', 'vga-bios'];
 
 export const IMAGE_OPTIONS: readonly OptionSpec[] = [
   {
