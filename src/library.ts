@@ -70,6 +70,8 @@ export interface ImageBytes {
   readonly modules?: readonly (NamedImage & { readonly commandLine?: string })[];
   /** Firmware, started from the reset vector; excludes a kernel. */
   readonly bios?: Uint8Array;
+  /** BIOS of the screen, for firmware to find. */
+  readonly vgaBios?: Uint8Array;
 }
 
 /** What the host does better than the library. */
@@ -264,13 +266,14 @@ export async function verify(log: Uint8Array | LogReader, settings: VerifySettin
 }
 
 function setupOf(settings: MachineSettings): MachineSetup {
-  const { kernel, initrd, modules = [], bios } = settings.images;
-  for (const [name, data] of Object.entries({ kernel, initrd, bios })) checkBytes(`images.${name}`, data);
+  const { kernel, initrd, modules = [], bios, vgaBios } = settings.images;
+  for (const [name, data] of Object.entries({ kernel, initrd, bios, vgaBios })) checkBytes(`images.${name}`, data);
   modules.forEach(({ data }, i) => checkBytes(`images.modules[${i}].data`, data));
   const boot: BootImages = {
     ...(kernel === undefined ? {} : { kernel: { name: 'kernel', data: kernel } }),
     ...(initrd === undefined ? {} : { initrd: { name: 'initrd', data: initrd } }),
     ...(bios === undefined ? {} : { bios: { name: 'bios', data: bios } }),
+    ...(vgaBios === undefined ? {} : { vgaBios: { name: 'vgabios', data: vgaBios } }),
     modules: modules.map((module) => ({ ...module, commandLine: module.commandLine ?? module.name })),
   };
   return describeMachine(boot, settings, settings.sha256 ?? sha256);
@@ -282,8 +285,10 @@ function checkBytes(name: string, data: unknown): void {
 }
 
 function imagesFor(log: LogReader, settings: HostSettings & { readonly images?: ImageBytes }): Images {
-  const { kernel, initrd, bios, modules = [] } = settings.images ?? {};
-  const given = [kernel, initrd, bios, ...modules.map(({ data }) => data)].filter((bytes) => bytes !== undefined);
+  const { kernel, initrd, bios, vgaBios, modules = [] } = settings.images ?? {};
+  const given = [kernel, initrd, bios, vgaBios, ...modules.map(({ data }) => data)].filter(
+    (bytes) => bytes !== undefined,
+  );
   return findImages(log, {
     sha256: settings.sha256 ?? sha256,
     candidates: () => given,

@@ -394,3 +394,8 @@ export const vga: DeviceEntry = {
   }),
   create: (context) => new Vga(context),
 };
+
+/** The VGA of a board, null where there is none, or no device runs. */
+export function vgaOf(board: { readonly devices: readonly Device[] }): Vga | null {
+  return board.devices.find((device) => device instanceof Vga) ?? null;
+}
