@@ -5,7 +5,7 @@
  */
 import type { ModeRegisters } from './fixture.ts';
 import { Random } from '../../src/core/base/random.ts';
-import { FRAME_BUFFER, Steps } from './vga-guest.ts';
+import { FRAME_BUFFER, type Steps } from './vga-guest.ts';
 
 const EGA = [0, 1, 2, 3, 4, 5, 0x14, 7, 0x38, 0x39, 0x3a, 0x3b, 0x3c, 0x3d, 0x3e, 0x3f];
 const PLAIN = Array.from({ length: 16 }, (_, i) => i);
