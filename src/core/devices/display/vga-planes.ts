@@ -32,12 +32,8 @@ const HALF_BYTES = 0x10000;
 
 /** By planes, one a bit: FFh in the byte of each. */
 const SPREAD = Uint32Array.from({ length: 16 }, (_, planes) =>
-  [0, 1, 2, 3].reduce((word, plane) => word + ((planes >>> plane) & 1) * 0xff * 2 ** (8 * plane), 0),
+  [0, 1, 2, 3].reduce((word, plane) => word | ((((planes >>> plane) & 1) * 0xff) << (8 * plane)), 0),
 );
-
-export function spread(planes: number): number {
-  return SPREAD[planes];
-}
 
 export function isChained({ sequencer }: VgaRegisters): boolean {
   return (sequencer[SR_MEMORY_MODE] & 0x08) !== 0;

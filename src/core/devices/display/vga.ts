@@ -192,9 +192,9 @@ export class Vga extends withFields(VGA_FIELDS) implements Device {
         for (let i = 0; i < size; i++) {
           const port = offset + i - PORTS_OFFSET;
           const byte = port >= 0 && port < PORTS_BYTES ? this.readPort(0x3c0 + port) : 0xff;
-          value += byte * 2 ** (8 * i);
+          value |= byte << (8 * i);
         }
-        return value;
+        return value >>> 0;
       },
       write: (offset, size, value) => {
         const at = offset - DISPI_OFFSET;
