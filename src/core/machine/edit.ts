@@ -16,6 +16,7 @@ export const EDITABLE_FLAGS = ARITHMETIC_FLAGS | DF | IF;
 
 /** True when the event was an edit, which is then done. An unknown register is passed over: a log is untrusted. */
 export function applyEdit(cpu: Cpu, event: InputEvent): boolean {
+  cpu.waitsForError = false;
   if (event.kind === 'edit-memory') {
     cpu.space.writeBytes(event.address, event.bytes);
     return true;

@@ -90,7 +90,7 @@ export interface MachineOptions {
 /** Longest slice: keeps the engines' counters far inside 32 bits. */
 const SLICE_TICKS_MAX = 1 << 28;
 /** The reset line is held for about a millisecond. No position of a run lies in it. */
-const RESET_NANOSECONDS = 1 << 20;
+export const RESET_NANOSECONDS = 1 << 20;
 /**
  * So many exceptions in a row without a retired instruction take so many ticks: a guest whose handlers fault at once
  * comes to the end of its slice in milliseconds of the host, as any other does.
@@ -288,6 +288,7 @@ export class Machine {
     this.requested = null;
     this.watcher?.delivered('reset', -1);
     this.port.guestReset(this.tick);
+    cpu.waitsForError = false;
     // Takes time, so that a guest that triple faults at its entry point cannot hold the loop at one tick.
     const resetTicks = Math.ceil(RESET_NANOSECONDS / this.options.nsPerTick);
     this.idleTicks += resetTicks;
@@ -356,7 +357,7 @@ export class Machine {
       const nextEvent = this.nextEventTick();
       // Without devices a log that is not what it seems could name a delivery that never becomes due.
       const deadline = Math.max(tick + 1, Math.min(nextEvent, this.nextHashTick, limit));
-      if (m32[HALTED] !== 0) {
+      if (m32[HALTED] !== 0 || this.isFrozen) {
         if (nextEvent === Number.POSITIVE_INFINITY && port.endTick === Number.POSITIVE_INFINITY) {
           this.idleTicks++;
           return this.pass(tick, 'idle');
@@ -374,6 +375,16 @@ export class Machine {
     return this.stopReason === 'break';
   }
 
+  /**
+   * The processor waits at an x87 instruction for the interrupt of FERR#. It would try again each tick and change
+   * nothing, so that the time until something comes from outside passes as it does for one that is halted.
+   */
+  get isFrozen(): boolean {
+    const { cpu } = this;
+    if (!cpu.waitsForError) return false;
+    return ((cpu.m32[EFLAGS] & (TF | RF | VIP)) | cpu.m32[INTERRUPT_SHADOW]) === 0 && !cpu.breakActive;
+  }
+
   /** Goes on after a break between the deliveries of a tick and its instruction. */
   private leaveTick(limit: number): void {
     this.isInTick = false;
@@ -387,6 +398,7 @@ export class Machine {
   /** An interrupt or exception has been delivered: the tick has one position more. */
   private countDelivery(): void {
     const tick = this.cpu.now();
+    this.cpu.waitsForError = false;
     this.deliveryCount = tick === this.deliveryTick ? this.deliveryCount + 1 : 1;
     this.deliveryTick = tick;
     if (this.stopAfterDeliveries > 0 && this.deliveryCount >= this.stopAfterDeliveries) this.breakIn();
@@ -406,7 +418,9 @@ export class Machine {
   /** What is due at `tick`: inputs, then what the board does by itself. */
   private takeDue(tick: number): void {
     const hasInputs = this.takeInputs(tick);
-    if (this.board.runDue(tick) || hasInputs) this.dueTick = tick;
+    if (!this.board.runDue(tick) && !hasInputs) return;
+    this.dueTick = tick;
+    this.cpu.waitsForError = false;
   }
 
   /** True when there were any. */
@@ -603,6 +617,7 @@ export class Machine {
   loadLoop(state: DeviceState): void {
     this.resetRequested = state.resetRequested === true;
     this.requested = null;
+    this.cpu.waitsForError = false;
     this.stalledFaults = Number(state.stalledFaults);
     this.stallTick = Number(state.stallTick);
     this.nextHashTick = state.nextHashTick === -1 ? Number.POSITIVE_INFINITY : Number(state.nextHashTick);

@@ -98,6 +98,11 @@ export class Cpu {
   reducesByExactPi = false;
   ports!: PortBus;
   ferr: ErrorPins = NO_PINS;
+  /**
+   * The last instruction was one that waits for the interrupt of FERR#: it is to be executed again, and will wait again
+   * until something comes from outside. Derived.
+   */
+  waitsForError = false;
 
   /** Tick at which the current slice ends; now() = deadlineTick − left. */
   deadlineTick = DOUBLE;

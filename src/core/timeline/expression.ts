@@ -2,8 +2,9 @@
  * Conditions over a CPU: `eax == 5 && [esp+4] > 0x1000`. Names are registers (SDM spelling, 8, 16 and 32 bits),
  * `eip`, `eflags` and its bits (`zf`), segment selectors and bases (`fs.base`), control registers, `cpl`, `tick`, and
  * whatever symbols the caller knows. `[a]`, `dword[a]`, `word[a]`, `byte[a]` read memory at a linear address, which
- * gives 0 where nothing is mapped. Arithmetic is unsigned modulo 2^32; `s<`, `s>` compare as signed numbers.
- * Operators bind as in C. Evaluation touches nothing.
+ * gives 0 where nothing is mapped, and so does C's `*a`. Arithmetic is unsigned modulo 2^32; `s<`, `s>` compare as
+ * signed numbers. Operators bind as in C. gdb's `$eax`, `$pc`, `$sp`, `$fp` are understood. Eight hexadecimal digits
+ * that begin with 0 or hold a letter are hexadecimal, as listings print addresses. Evaluation touches nothing.
  */
 import { FLAG_NAMES } from '../state/flag-names.ts';
 import { REGISTERS_16, REGISTERS_32, REGISTERS_8, STATE_SEGMENTS } from '../base/names.ts';
@@ -29,9 +30,18 @@ export class ExpressionError extends Error {
 const numberOf = (names: readonly string[], name: string): number => names.indexOf(name);
 
 const CONTROL: Readonly<Record<string, number>> = { eip: EIP, cr0: CR0, cr2: CR2, cr3: CR3, cr4: CR4, efer: EFER };
+/** What gdb calls registers of any processor; only behind its $, since sp is also 16 bits of ESP. */
+const GDB_NAMES: Readonly<Record<string, string>> = {
+  $pc: 'eip',
+  $sp: 'esp',
+  $fp: 'ebp',
+  $ps: 'eflags',
+};
+
 /** How to read a register, or null when there is none of that name. */
 export function registerReader(name: string): Evaluator | null {
-  const lower = name.toLowerCase();
+  const given = name.toLowerCase();
+  const lower = Object.hasOwn(GDB_NAMES, given) ? GDB_NAMES[given] : given.replace(/^\$/, '');
   const general = numberOf(REGISTERS_32, lower);
   if (general >= 0) return (cpu) => cpu.m32[general] >>> 0;
   const word = numberOf(REGISTERS_16, lower);
@@ -88,7 +98,9 @@ const APPLY: Readonly<Record<string, (a: number, b: number) => number>> = {
   '%': (a, b) => (b === 0 ? 0 : (a >>> 0) % (b >>> 0)),
 };
 
-const NUMBER = /(0x[0-9a-f_]+|[0-9][0-9a-f_]*h\b|\d[\d_]*)/;
+const NUMBER = /(0x[0-9a-f_]+|[0-9][0-9a-f_]*h\b|[0-9][0-9a-f]{7}(?![\w.$@])|\d[\d_]*)/;
+/** An address as listings print it, without 0x. */
+const BARE_ADDRESS = /^(?=0|.*[a-f])[0-9a-f]{8}$/i;
 const NAME = /([a-z_.$@][\w.$@]*)/;
 const SIGN = /(\|\||&&|==|!=|<=|>=|<<|>>|[-+*/%&|^~!<>()[\]])/;
 const TOKEN = new RegExp(`\\s*(?:${NUMBER.source}|${NAME.source}|${SIGN.source})`, 'iy');
@@ -107,6 +119,15 @@ export function compileExpression(text: string, symbols: SymbolLookup = () => un
   const evaluate = parseLevel(parser, 0);
   if (parser.at < parser.tokens.length) throw new ExpressionError(`"${parser.tokens[parser.at]}" is one too many`);
   return evaluate;
+}
+
+/** Whether the value depends on the machine: one that does not says nothing about a moment. */
+export function dependsOnState(text: string): boolean {
+  const tokens = tokenize(text);
+  return tokens.some((token, i) => {
+    const isOperand = i > 0 && /[\w\])]$/.test(tokens[i - 1]);
+    return token === '[' || (token === '*' && !isOperand) || registerReader(token) !== null;
+  });
 }
 
 function tokenize(text: string): string[] {
@@ -158,6 +179,7 @@ function parseUnary(parser: Parser): Evaluator {
       if (token === '!') return (cpu) => (value(cpu) === 0 ? 1 : 0);
       return token === '-' ? (cpu) => -value(cpu) >>> 0 : (cpu) => ~value(cpu) >>> 0;
     }
+    if (token === '*') return memory(parseUnary(parser), 4);
     if (token === '(') return closing(parser, ')');
     if (token === '[') return memory(closing(parser, ']'), 4);
     const size = { byte: 1, word: 2, dword: 4 }[token.toLowerCase()];
@@ -184,7 +206,7 @@ function memory(address: Evaluator, size: number): Evaluator {
 function value(parser: Parser, token: string): Evaluator {
   if (/^[0-9]/.test(token)) {
     const digits = token.replaceAll('_', '');
-    const isHex = /h$/i.test(digits);
+    const isHex = /h$/i.test(digits) || BARE_ADDRESS.test(token);
     const number = isHex ? Number.parseInt(digits, 16) : Number(digits);
     if (!Number.isSafeInteger(number)) throw new ExpressionError(`"${token}" is no number; hexadecimal is 0x1f or 1fh`);
     return () => number;
@@ -193,5 +215,9 @@ function value(parser: Parser, token: string): Evaluator {
   const register = registerReader(token);
   if (register !== null) return register;
   if (symbol !== undefined) return () => symbol >>> 0;
+  if (BARE_ADDRESS.test(token)) {
+    const address = Number.parseInt(token, 16);
+    return () => address;
+  }
   throw new ExpressionError(`"${token}" is no register, number or symbol`, true);
 }

@@ -15,7 +15,7 @@
  * What cannot be reached is a PositionError that says what there is instead; nothing has moved then, but for the
  * searches, which end where they end.
  */
-import { compileExpression, ExpressionError } from './expression.ts';
+import { compileExpression, dependsOnState, ExpressionError } from './expression.ts';
 import type { Evaluator, SymbolLookup } from './expression.ts';
 import { logEvents } from '../log/log.ts';
 import type { Position } from './lookout.ts';
@@ -82,7 +82,10 @@ export function parsePosition(text: string, symbols?: SymbolLookup): PositionQue
   if (named !== null) return parseNamed(named[1].toLowerCase(), named[2], named[3].trim());
   if (trimmed === '') throw new PositionError(`The position is empty: ${EXAMPLES}.`);
   try {
-    return { kind: 'condition', text: trimmed, evaluate: compileExpression(trimmed, symbols) };
+    const evaluate = compileExpression(trimmed, symbols);
+    if (dependsOnState(trimmed)) return { kind: 'condition', text: trimmed, evaluate };
+    const advice = `seek eip == ${trimmed} goes to where it runs next`;
+    throw new PositionError(`"${trimmed}" is a number or an address, no moment: ${advice}, and ${EXAMPLES}.`);
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     throw new PositionError(`"${trimmed}" is no position, ${error.message}: ${EXAMPLES}.`, error.isUnknownName);

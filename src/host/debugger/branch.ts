@@ -13,7 +13,7 @@ import { whyUnreadable } from '../node/images.ts';
 import { CREATOR } from '../../version.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
-import { hex8 } from './views.ts';
+import { hex } from './views.ts';
 
 const USAGE =
   'branch wants a file and a number of ticks, then changes, such as branch what-if.rlog 1000000 eax = 5, "text"';
@@ -53,7 +53,7 @@ function editMemory(debug: Debugger, linear: number, size: string, value: number
   return Array.from({ length: count }, (_, i) => {
     const physical = peekPhysical(cpu, linear + i);
     if (physical < 0 || space.hostPage(physical) < 0)
-      throw new DebuggerError(`No memory is mapped at ${hex8(linear)}h now.`);
+      throw new DebuggerError(`No memory is mapped at ${hex(linear)} now.`);
     return { kind: 'edit-memory', address: physical, bytes: Uint8Array.of((value >>> (8 * i)) & 0xff) };
   });
 }

@@ -3,7 +3,7 @@
 
 import { BRANCH } from './branch.ts';
 import type { Command } from './debugger.ts';
-import { INFO } from './info.ts';
+import { DEVICES, INFO } from './info.ts';
 import { LINUX } from './linux.ts';
 import { LOOKS } from './looks.ts';
 import { MOVES } from './moves.ts';
@@ -19,6 +19,7 @@ export const COMMANDS: readonly Command[] = [
   BRANCH,
   ...LOOKS,
   INFO,
+  DEVICES,
   LINUX,
   SYMBOLS,
   ...SETTINGS,

@@ -10,13 +10,16 @@ import { comparePositions } from '../../core/timeline/lookout.ts';
 import type { EngineFactory, Images } from '../../core/session/session.ts';
 import type { Position } from '../../core/timeline/lookout.ts';
 import type { Stop, Timeline, Way } from '../../core/timeline/timeline.ts';
+import { RESET_NANOSECONDS } from '../../core/machine/machine.ts';
+import { plightOf } from '../../core/machine/plight.ts';
+import { describeReset, type ResetCause } from '../../core/machine/reset-cause.ts';
 import { nearest } from '../cli/args.ts';
 import { PacedWay } from '../node/paced-way.ts';
-import { count } from '../node/progress.ts';
 import { GuestSymbols } from '../symbols/guest-symbols.ts';
 import type { SymbolTable } from '../symbols/symbol-table.ts';
 import { DebuggerError } from './debugger-error.ts';
-import { type Disassembler, instructionLines, instructions, isHalted, linearEip } from './views.ts';
+import type { Form } from './examine.ts';
+import { type Disassembler, hex, hexValue, instructionLines, instructions, linearEip } from './views.ts';
 
 export interface Output {
   readonly text: string;
@@ -24,7 +27,7 @@ export interface Output {
 }
 
 /** What the words behind a command can be, for completion. */
-export type Completion = 'symbol' | 'position' | 'bookmark' | 'topic' | 'engine' | 'file' | 'command';
+export type Completion = 'symbol' | 'position' | 'bookmark' | 'topic' | 'device' | 'engine' | 'file' | 'command';
 
 export interface Command {
   /** In full, then shorter; any beginning that only one command has will do as well. */
@@ -32,10 +35,14 @@ export interface Command {
   /** What stands behind the name. */
   readonly usage: string;
   readonly summary: string;
+  /** More, for `help NAME`. */
+  readonly details?: string;
   readonly group: 'move' | 'stop' | 'ask' | 'look' | 'other';
   readonly completes?: readonly Completion[];
   /** An empty line at the terminal does it once more (or what `again` of the debugger says then). */
   readonly repeats?: boolean;
+  /** May be long: a screen at a time at a terminal. */
+  readonly isPaged?: boolean;
   /** Takes gdb's letters behind a slash, as in x/10i; `run` gets them without it. */
   readonly takesFormat?: boolean;
   /** When the user gives the way up: back to where it began, unless this says to stay. */
@@ -57,6 +64,7 @@ export interface DebuggerOptions {
 }
 
 const VISITED_MAX = 200;
+const RESETS_MAX = 1000;
 
 const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`;
 
@@ -76,6 +84,13 @@ export class Debugger {
   isInterrupted = false;
   /** What an empty line at the terminal does next: the last command, or what carries it on. */
   again: string | null = null;
+  /** Where memory is shown next when no address is given, and in which form. */
+  examineNext: number | null = null;
+  lastForm: Form = { count: 1, letter: 'x', size: 4 };
+  /** Resets that were passed, in the order of their ticks. */
+  resets: { readonly tick: number; readonly cause: ResetCause }[] = [];
+  /** Linear addresses of watchpoints, by id: where they were set. */
+  readonly watchedAt = new Map<number, number>();
   bookmarks: Bookmark[];
   readonly commands: readonly Command[];
   readonly images: Images;
@@ -97,6 +112,7 @@ export class Debugger {
     this.appendFrame = options.appendFrame;
     this.bookmarks = readBookmarks(options.timeline.log);
     this.frameCount = options.timeline.log.frames.length;
+    this.timeline.machine.onReset = (cause) => this.noteReset(cause);
     this.visit();
   }
 
@@ -215,7 +231,8 @@ export class Debugger {
     const { cpu } = this.timeline.machine;
     const address = linearEip(cpu);
     const line = instructionLines(instructions(cpu, this.disassemble, address, 1), this.symbols, address);
-    return isHalted(cpu) ? `${line}  (halted)` : line;
+    const plight = plightOf(this.timeline.machine);
+    return plight === null ? line : `${line}  (${plight.text})`;
   }
 
   /** What people and programs hear after a move. */
@@ -245,22 +262,41 @@ export class Debugger {
         const { access, watchpoint } = stop;
         if (access === null || watchpoint === null) return '';
         const what = access.isWrite ? 'write' : 'read';
-        return (
-          `, watchpoint ${watchpoint.id}: ${what} of ${access.sizeBytes} bytes at physical ` +
-          `${access.physical.toString(16)}h`
-        );
+        const linear = this.watchedAt.get(watchpoint.id);
+        const place =
+          linear === undefined
+            ? `physical ${hexValue(access.physical)}`
+            : hex(linear + access.physical - watchpoint.physical);
+        return `, watchpoint ${watchpoint.id}: ${what} of ${access.sizeBytes} bytes at ${place}`;
       }
       case 'start':
         return ', the start of the recording';
       case 'end': {
-        const { ending, log } = this.timeline;
-        return `, the end of the recording (${log.end?.reason ?? ending ?? 'cut off'})`;
+        const { ending, log, machine } = this.timeline;
+        const why = log.end?.reason ?? ending ?? 'cut off';
+        const how = why === 'shutdown' ? `: ${describeReset(machine.resetCause())}` : '';
+        return `, the end of the recording (${why}${how})`;
       }
       case 'divergence':
         return ', the replay leaves the recorded run here';
       default:
-        return '';
+        return this.resetBefore(stop.position);
     }
+  }
+
+  /** What stands behind a position at which a reset has just been done. */
+  private resetBefore({ tick }: Position): string {
+    const { nsPerTick } = this.timeline.machine.options;
+    const last = this.resets.filter((each) => each.tick < tick).at(-1);
+    if (last === undefined || tick - last.tick > RESET_NANOSECONDS / nsPerTick + 1) return '';
+    return `, after the ${describeReset(last.cause)}`;
+  }
+
+  private noteReset(cause: ResetCause): void {
+    const { tick } = this.timeline.machine;
+    const isKnown = this.resets.some((each) => each.tick === tick);
+    if (isKnown) return;
+    this.resets = [...this.resets, { tick, cause }].sort((a, b) => a.tick - b.tick).slice(-RESETS_MAX);
   }
 
   status(): Output {
@@ -278,10 +314,10 @@ export class Debugger {
       guestSeconds: (position.tick * machine.options.nsPerTick) / 1e9,
     };
     const text = [
-      `${this.describe(position)} of ${count(timeline.endTick)}, ${data.guestSeconds.toFixed(3)} s of guest time, ` +
+      `${this.describe(position)} of ${timeline.endTick}, ${data.guestSeconds.toFixed(3)} s of guest time, ` +
         `engine ${data.engine}`,
       `${checkpoints.count} checkpoints, ${mebibytes(checkpoints.bytes)} of ${mebibytes(checkpoints.bytesMax)}, ` +
-        `intervals of ${count(timeline.intervalTicks)} ticks`,
+        `intervals of ${timeline.intervalTicks} ticks`,
     ].join('\n');
     return { text, data };
   }

@@ -13,7 +13,7 @@ import { DebuggerError } from './debugger-error.ts';
 import { readSystemMap } from '../symbols/read-symbols.ts';
 import { type GuestSymbol, SymbolSource, type SymbolTable } from '../symbols/symbol-table.ts';
 import { mayMove } from '../symbols/slide.ts';
-import { followsCall, hex8, linearEip } from './views.ts';
+import { followsCall, hex, linearEip } from './views.ts';
 
 const TASK_BYTES = 0x4000;
 const COMM_BYTES = 16;
@@ -47,7 +47,7 @@ export function lookAtLinux(cpu: Cpu, symbols: SymbolTable): LinuxView {
   if (init === null) notes.push('the symbols have no init_task, so no task can be named');
   else if (offsets === null) {
     notes.push(
-      `at init_task, ${hex8(init)}h, is no task "swapper": these may be symbols of another kernel, or the page ` +
+      `at init_task, ${hex(init)}, is no task "swapper": these may be symbols of another kernel, or the page ` +
         `tables of ` +
         'this moment hide the kernel (user mode with page-table isolation): seek a moment in the kernel',
     );
@@ -207,12 +207,10 @@ function linux(debug: Debugger): Output {
   const lines = [
     task === null
       ? 'current task: not known'
-      : `current task: ${task.comm}, pid ${task.pid ?? 'not known'}, task_struct at ${hex8(task.address)}`,
-    ...(slide === 0
-      ? []
-      : [`the kernel is ${slide > 0 ? '' : '-'}${hex8(Math.abs(slide))}h from where its symbols say`]),
+      : `current task: ${task.comm}, pid ${task.pid ?? 'not known'}, task_struct at ${hex(task.address)}`,
+    ...(slide === 0 ? [] : [`the kernel is ${slide > 0 ? '' : '-'}${hex(Math.abs(slide))} from where its symbols say`]),
     `backtrace${how === 'none' ? '' : ` by ${how}`}:`,
-    ...frames.map(({ address, symbol }, i) => `  #${i} ${hex8(address)}${symbol === '' ? '' : `  ${symbol}`}`),
+    ...frames.map(({ address, symbol }, i) => `  #${i} ${hex(address)}${symbol === '' ? '' : `  ${symbol}`}`),
     ...(modules.length === 0 ? [] : [`modules: ${modules.join(' ')}`]),
     ...notes.map((note) => `note: ${note}`),
   ];

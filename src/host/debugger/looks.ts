@@ -3,39 +3,12 @@
 
 import { eventToJson, eventToText } from '../../core/log/events.ts';
 import { logEvents } from '../../core/log/log.ts';
-import { peekBytes, peekPhysicalBytes } from '../../core/memory/peek.ts';
 import { describePosition } from '../../core/timeline/positions.ts';
 import { countOf, plain } from './arguments.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
-import {
-  hex8,
-  instructionLines,
-  instructions,
-  linearEip,
-  memoryLines,
-  registerLines,
-  registers,
-  stackLines,
-  stackSlots,
-} from './views.ts';
-
-const BYTES_MAX = 1 << 20;
-
-function showMemory(debug: Debugger, rest: string, isPhysical: boolean): Output {
-  const match = /^(.*?)(?:\s+(\d[\d_]*))?$/s.exec(rest);
-  if (match === null || match[1] === '') throw new DebuggerError('Which memory? Give an address, such as x esp 64.');
-  const address = debug.evaluate(match[1]);
-  const bytes = new Uint8Array(countOf(match[2] ?? '', 64, BYTES_MAX));
-  const { cpu } = debug.timeline.machine;
-  const got = isPhysical ? peekPhysicalBytes(cpu, address, bytes) : peekBytes(cpu, address, bytes);
-  if (got === 0)
-    throw new DebuggerError(
-      `${hex8(address)}h is ${isPhysical ? 'no memory' : 'not mapped to memory at this moment'}.`,
-    );
-  const shown = bytes.subarray(0, got);
-  return plain(memoryLines(address, shown), { address, bytes: [...shown] });
-}
+import { disassembly, examine, print } from './examine.ts';
+import { registerLines, registers, stackLines, stackSlots } from './views.ts';
 
 export function showRegisters(debug: Debugger): Output {
   const values = registers(debug.timeline.machine.cpu);
@@ -71,25 +44,6 @@ function showEvents({ timeline }: Debugger, rest: string): Output {
   return plain(lines.length === 0 ? 'no more events' : lines.join('\n'), data);
 }
 
-function disassembly(debug: Debugger, rest: string): Output {
-  const match = /^(.*?)(?:\s+(\d+))?$/s.exec(rest);
-  const isCount = /^\d{1,3}$/.test(rest);
-  const { cpu } = debug.timeline.machine;
-  const place = isCount ? '' : (match?.[1] ?? '');
-  const address = place === '' ? linearEip(cpu) : debug.evaluate(place);
-  const count = countOf(isCount ? rest : (match?.[2] ?? ''), 10, 10_000);
-  const list = instructions(cpu, debug.disassemble, address, count);
-  return plain(
-    instructionLines(list, debug.symbols, linearEip(cpu)),
-    list.map(({ address: at, bytes, text }) => ({
-      address: at,
-      bytes: [...bytes],
-      text,
-      symbol: debug.symbols.describe(at),
-    })),
-  );
-}
-
 export const LOOKS: readonly Command[] = [
   {
     names: ['registers', 'r'],
@@ -103,27 +57,41 @@ export const LOOKS: readonly Command[] = [
     usage: '[ADDRESS] [N]',
     summary: 'instructions with symbols',
     group: 'look',
+    completes: ['symbol'],
+    repeats: true,
     run: disassembly,
   },
   {
     names: ['memory', 'x'],
-    usage: 'ADDRESS [BYTES]',
-    summary: 'memory at a linear address',
+    usage: '[/FORM] ADDRESS [BYTES]',
+    summary: 'memory at a linear address: bytes, or as in x/10i, x/4xw, x/s',
+    details:
+      'x ADDRESS [BYTES] shows bytes with their characters. x/NFU ADDRESS as in gdb: N units, F one of\n' +
+      'x d u o t c a i s, U one of b h w g. Without an address, and by an empty line, it goes on behind what\n' +
+      'was shown.',
     group: 'look',
-    run: (debug, rest) => showMemory(debug, rest, false),
+    completes: ['symbol'],
+    repeats: true,
+    takesFormat: true,
+    isPaged: true,
+    run: (debug, rest, format) => examine(debug, rest, format, false),
   },
   {
     names: ['physical', 'xp'],
-    usage: 'ADDRESS [BYTES]',
+    usage: '[/FORM] ADDRESS [BYTES]',
     summary: 'and at a physical one',
     group: 'look',
-    run: (debug, rest) => showMemory(debug, rest, true),
+    repeats: true,
+    takesFormat: true,
+    isPaged: true,
+    run: (debug, rest, format) => examine(debug, rest, format, true),
   },
   {
     names: ['stack', 'k'],
     usage: '[N]',
     summary: 'the words on the stack, return addresses marked',
     group: 'look',
+    isPaged: true,
     run: (debug, rest) => {
       const slots = stackSlots(debug.timeline.machine.cpu, countOf(rest, 16, 4096));
       return plain(stackLines(slots, debug.symbols), slots);
@@ -131,17 +99,29 @@ export const LOOKS: readonly Command[] = [
   },
   {
     names: ['print', 'p'],
-    usage: 'EXPRESSION',
-    summary: 'a value, such as eax + [esp+4]',
+    usage: '[/FORM] EXPRESSION',
+    summary: 'a value, such as $eax + [esp+4]; p/x, p/d, p/t, p/a …',
     group: 'look',
-    run: (debug, rest) => {
-      const value = debug.evaluate(rest);
-      const name = debug.symbols.describe(value);
-      return plain(`${value} = 0x${value.toString(16)}${name === '' ? '' : ` = ${name}`}`, value);
-    },
+    completes: ['symbol'],
+    takesFormat: true,
+    run: print,
   },
-  { names: ['serial'], usage: '[LINE]', summary: 'what the guest has sent up to now', group: 'look', run: showSerial },
-  { names: ['events'], usage: '[N]', summary: 'the next events of the log', group: 'look', run: showEvents },
+  {
+    names: ['serial'],
+    usage: '[LINE]',
+    summary: 'what the guest has sent up to now',
+    group: 'look',
+    isPaged: true,
+    run: showSerial,
+  },
+  {
+    names: ['events'],
+    usage: '[N]',
+    summary: 'the next events of the log',
+    group: 'look',
+    isPaged: true,
+    run: showEvents,
+  },
   {
     names: ['hash'],
     usage: '[LABEL]',

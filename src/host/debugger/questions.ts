@@ -8,7 +8,8 @@ import { peekNumber, peekPhysical } from '../../core/memory/peek.ts';
 import { RAM_BASE } from '../../core/state/layout.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
-import { deviceStates, hex8, linearEip, registers, stackSlots } from './views.ts';
+import { LinearPlaces } from './places.ts';
+import { deviceStates, hex, hexValue, linearEip, registers, stackSlots } from './views.ts';
 
 /** What stands at a position: needs to go there, and comes back. */
 function* sightOf(debug: Debugger, position: Position): Way<{ eip: number; symbol: string; line: string }> {
@@ -21,25 +22,30 @@ function* sightOf(debug: Debugger, position: Position): Way<{ eip: number; symbo
   return sight;
 }
 
+const valueText = (value: number | null): string => (value === null ? 'not mapped' : hexValue(value));
+
+/** What to type to be there. */
+const wayTo = (position: Position): string => `to go there: seek ${describePosition(position)}`;
+
 function* writerOf(debug: Debugger, linear: number, sizeBytes: number): Way<Output> {
   const { timeline } = debug;
   const { cpu, space } = timeline.machine;
   const physical = peekPhysical(cpu, linear);
   if (physical < 0 || space.hostPage(physical) < 0) {
-    throw new DebuggerError(`No memory is mapped at ${hex8(linear)}h now: seek a moment when it is.`);
+    throw new DebuggerError(`No memory is mapped at ${hex(linear)} now: seek a moment when it is.`);
   }
   const stop = yield* timeline.lastWrite(physical, sizeBytes);
   const value = peekNumber(cpu, linear, sizeBytes === 2 || sizeBytes === 1 ? sizeBytes : 4);
   if (stop === null) {
     return {
-      text: `nothing has written there: the boot loader left it so (${value?.toString(16) ?? '?'}h)`,
+      text: `nothing has written there: the boot loader left it so (${valueText(value)})`,
       data: null,
     };
   }
   const sight = yield* sightOf(debug, stop.position);
   const text =
-    `${debug.describe(stop.position)}: the last write before here, value now ` +
-    `${value?.toString(16) ?? '?'}h\n${sight.line}`;
+    `${debug.describe(stop.position)}: the last write before here to ${hex(linear)}, value now ${valueText(value)}\n` +
+    `${sight.line}\n${wayTo(stop.position)}`;
   return { text, data: { ...stop.position, eip: sight.eip, symbol: sight.symbol, physical, value } };
 }
 
@@ -57,7 +63,7 @@ function* whoCalled(debug: Debugger): Way<Output> {
   const written = yield* writerOf(debug, slot.address, 4);
   const to = debug.symbols.describe(slot.value);
   const name = to === '' ? '' : ` <${to}>`;
-  const text = `returns to ${hex8(slot.value)}${name} (the word at ${hex8(slot.address)}), called at\n${written.text}`;
+  const text = `returns to ${hex(slot.value)}${name} (the word at ${hex(slot.address)}), called at\n${written.text}`;
   return { text, data: { slot, call: written.data } };
 }
 
@@ -121,18 +127,20 @@ function* diff(debug: Debugger, rest: string): Way<Output> {
     const changed = Object.keys(a.registers).filter((name) => a.registers[name] !== b.registers[name]);
     const devices = [...a.devices.keys()].filter((name) => a.devices.get(name) !== b.devices.get(name));
     const memory = changedRanges(a.ram, b.ram);
+    const places = new LinearPlaces(timeline.machine.cpu);
     const bytes = (ram: Uint8Array, at: number): string =>
       [...ram.subarray(at, at + 8)].map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
     const lines = [
       `from ${debug.describe(a.position)} to ${debug.describe(b.position)}`,
-      ...changed.map((name) => `${name.padEnd(8)} ${hex8(a.registers[name])} -> ${hex8(b.registers[name])}`),
+      ...changed.map((name) => `${name.padEnd(8)} ${hex(a.registers[name])} -> ${hex(b.registers[name])}`),
       `devices changed: ${devices.length === 0 ? 'none' : devices.join(', ')}`,
       `memory changed: ${memory.length} ranges, ${memory.reduce((sum, { length }) => sum + length, 0)} bytes`,
       ...memory
         .slice(0, RANGES_MAX)
         .map(
           ({ address, length }) =>
-            `${hex8(address)} ${String(length).padStart(6)}  ${bytes(a.ram, address)} -> ${bytes(b.ram, address)}`,
+            `${places.describe(address).padEnd(10)} ${String(length).padStart(6)}  ` +
+            `${bytes(a.ram, address)} -> ${bytes(b.ram, address)}`,
         ),
       ...(memory.length > RANGES_MAX ? [`… and ${memory.length - RANGES_MAX} more`] : []),
     ];
@@ -171,22 +179,27 @@ function* find(debug: Debugger, rest: string): Way<Output> {
   const { timeline } = debug;
   const { cpu } = timeline.machine;
   const ram = Buffer.from(cpu.memory.m8.buffer, RAM_BASE, cpu.memory.ramBytes);
-  const places: { physical: number; since: Position | null }[] = [];
+  const places: { physical: number; linear: number | null; since: Position | null }[] = [];
   const lines: string[] = [];
   for (let at = ram.indexOf(pattern); at >= 0 && places.length < FOUND_MAX; at = ram.indexOf(pattern, at + 1)) {
-    places.push({ physical: at, since: null });
+    places.push({ physical: at, linear: null, since: null });
   }
+  const linear = new LinearPlaces(cpu);
   for (const [i, place] of places.entries()) {
+    const seen = linear.linearOf(place.physical);
+    place.linear = seen;
+    const name = seen === null ? '' : debug.symbols.describe(seen);
+    const text = `${linear.describe(place.physical)}${name === '' ? '' : ` <${name}>`}`;
+    const look = `${seen === null ? 'xp' : 'x'} ${hexValue(seen ?? place.physical)}`;
     if (i >= DATED_MAX) {
-      lines.push(`physical ${hex8(place.physical)}`);
+      lines.push(`${text}  look: ${look}`);
       continue;
     }
     const stop = yield* timeline.lastWrite(place.physical, pattern.length);
     place.since = stop?.position ?? null;
-    lines.push(
-      `physical ${hex8(place.physical)}  ` +
-        `${stop === null ? 'since the boot' : `since tick ${describePosition(stop.position)}`}`,
-    );
+    const since = stop === null ? 'since the boot' : `since tick ${describePosition(stop.position)}`;
+    const way = stop === null ? '' : `, go there: seek ${describePosition(stop.position)}`;
+    lines.push(`${text}  ${since}; look: ${look}${way}`);
   }
   if (places.length > 0) return { text: lines.join('\n'), data: { now: places, checkpoints: [] } };
   const ticks = timeline.checkpoints.ticksHolding((page) =>
@@ -195,7 +208,7 @@ function* find(debug: Debugger, rest: string): Way<Output> {
   const text =
     ticks.length === 0
       ? 'not in memory now, nor at any checkpoint'
-      : `not in memory now; it was at the checkpoints of the ticks ${ticks.join(' ')}`;
+      : `not in memory now; it was at the checkpoints of the ticks ${ticks.join(' ')}: seek ${ticks[0]}, find again`;
   return { text, data: { now: [], checkpoints: ticks } };
 }
 
@@ -224,16 +237,25 @@ export const QUESTIONS: readonly Command[] = [
     usage: 'ADDRESS [BYTES]',
     summary: 'which instruction wrote this last',
     group: 'ask',
+    completes: ['symbol'],
     run: lastWrite,
   },
   { names: ['who-called', 'wc'], usage: '', summary: 'the call that led here, and when', group: 'ask', run: whoCalled },
-  { names: ['diff'], usage: 'POSITION POSITION', summary: 'what changed between two moments', group: 'ask', run: diff },
+  {
+    names: ['diff'],
+    usage: 'POSITION POSITION',
+    summary: 'what changed between two moments',
+    group: 'ask',
+    completes: ['position', 'bookmark'],
+    run: diff,
+  },
   { names: ['find'], usage: '"TEXT"|HEX', summary: 'where in memory, and since when', group: 'ask', run: find },
   {
     names: ['bookmark', 'bm'],
     usage: '[NAME [NOTE]]',
     summary: 'name this moment, in the log; without a name: list them',
     group: 'ask',
+    completes: ['bookmark'],
     run: bookmark,
   },
   {
@@ -241,6 +263,7 @@ export const QUESTIONS: readonly Command[] = [
     usage: 'NAME',
     summary: 'take a bookmark away',
     group: 'ask',
+    completes: ['bookmark'],
     run: (debug, rest) => {
       if (!debug.bookmarks.some(({ name }) => name === rest))
         throw new DebuggerError(`There is no bookmark "${rest}".`);

@@ -6,16 +6,38 @@ import { plain } from './arguments.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
 
+const GROUPS: Readonly<Record<Command['group'], string>> = {
+  move: 'Moving',
+  stop: 'Stopping',
+  ask: 'Questions about the whole run',
+  look: 'Looking at this moment',
+  other: 'Other',
+};
+
+const helpLine = ({ names, usage, summary }: Command): string =>
+  `  ${`${names.slice(0, 2).join(', ')} ${usage}`.padEnd(44)} ${summary}`;
+
 function help({ commands }: Debugger, rest: string): Output {
-  const shown = rest === '' ? commands : commands.filter(({ names }) => names.some((name) => name.startsWith(rest)));
-  if (shown.length === 0) throw new DebuggerError(`There is no command "${rest}".`);
-  const lines = shown.map(
-    ({ names, usage, summary }) => `  ${`${names.slice(0, 2).join(', ')} ${usage}`.padEnd(44)} ${summary}`,
-  );
-  return plain(
-    lines.join('\n'),
-    shown.map(({ names, usage, summary }) => ({ names, usage, summary })),
-  );
+  const data = (shown: readonly Command[]) => shown.map(({ names, usage, summary }) => ({ names, usage, summary }));
+  if (rest === '') {
+    const groups = Object.entries(GROUPS).map(([group, title]) => {
+      const rows = commands.filter((command) => command.group === group).map(helpLine);
+      return [`${title}:`, ...rows].join('\n');
+    });
+    const note =
+      'Any beginning of a name that is no other command will do. An address is 0x…, a symbol, $eax or an\n' +
+      'expression; an empty line does a move or a look once more.';
+    return plain([...groups, note].join('\n'), data(commands));
+  }
+  const exact = commands.filter(({ names }) => names.includes(rest));
+  const shown = exact.length > 0 ? exact : commands.filter(({ names }) => names.some((name) => name.startsWith(rest)));
+  if (shown.length === 0) throw new DebuggerError(`There is no command "${rest}": help lists them.`);
+  const lines = shown.flatMap((command) => [
+    helpLine(command),
+    ...(command.names.length > 2 ? [`      also ${command.names.slice(2).join(', ')}`] : []),
+    ...(command.details === undefined ? [] : command.details.split('\n').map((line) => `      ${line}`)),
+  ]);
+  return plain(lines.join('\n'), data(shown));
 }
 
 export const SETTINGS: readonly Command[] = [
@@ -24,6 +46,7 @@ export const SETTINGS: readonly Command[] = [
     usage: '[NAME]',
     summary: 'run on another engine',
     group: 'other',
+    completes: ['engine'],
     run: async ({ timeline }, rest) => {
       if (rest === '') return plain(`${timeline.engine.name} of ${engineNames().join(', ')}`, timeline.engine.name);
       if (!engineNames().includes(rest))
@@ -59,7 +82,15 @@ export const SETTINGS: readonly Command[] = [
       return plain(`${debug.status().text}\n${ticks.join(' ')}`, ticks);
     },
   },
-  { names: ['help', 'h', '?'], usage: '[COMMAND]', summary: 'this list', group: 'other', run: help },
+  {
+    names: ['help', 'h', '?'],
+    usage: '[COMMAND]',
+    summary: 'this list',
+    group: 'other',
+    completes: ['command'],
+    isPaged: true,
+    run: help,
+  },
   {
     names: ['quit', 'q', 'exit'],
     usage: '',

@@ -7,7 +7,7 @@ import type { WatchKind } from '../../core/timeline/lookout.ts';
 import { countOf, plain, splitCondition } from './arguments.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
-import { hex8, linearEip } from './views.ts';
+import { hex, hexValue, linearEip } from './views.ts';
 
 const KINDS: Readonly<Record<string, WatchKind>> = {
   w: 'write',
@@ -18,38 +18,47 @@ const KINDS: Readonly<Record<string, WatchKind>> = {
   access: 'access',
 };
 
+const named = (debug: Debugger, address: number): string => {
+  const name = debug.symbols.describe(address);
+  return name === '' ? '' : ` <${name}>`;
+};
+
 function watch(debug: Debugger, rest: string): Output {
   const { place, condition } = splitCondition(debug, rest);
   const words = place.split(/\s+/).filter((word) => word !== '');
   const kind = words.length > 1 && Object.hasOwn(KINDS, words[words.length - 1]) ? KINDS[words.pop() ?? 'w'] : 'write';
   const sizeBytes = words.length > 1 && /^\d+$/.test(words[words.length - 1]) ? countOf(words.pop() ?? '', 4, 4096) : 4;
-  const linear = debug.evaluate(words.join(' '));
+  const linear = debug.evaluate(words.join(' ')) >>> 0;
   const physical = peekPhysical(debug.timeline.machine.cpu, linear);
   if (physical < 0 || debug.timeline.machine.space.hostPage(physical) < 0) {
-    throw new DebuggerError(`No memory is mapped at ${hex8(linear)}h now: seek a moment when it is.`);
+    throw new DebuggerError(`No memory is mapped at ${hex(linear)} now: seek a moment when it is.`);
   }
   if ((linear & 0xfff) + sizeBytes > PAGE_BYTES) throw new DebuggerError('A watchpoint lies within one page: set two.');
   const { id } = debug.timeline.addWatchpoint(physical, sizeBytes, kind, condition);
-  return plain(
-    `watchpoint ${id}: ${kind} of ${sizeBytes} bytes at ${hex8(linear)} (physical ${physical.toString(16)}h)`,
-    { id, physical, sizeBytes, kind },
-  );
+  debug.watchedAt.set(id, linear);
+  return plain(`watchpoint ${id}: ${kind} of ${sizeBytes} bytes at ${hex(linear)}${named(debug, linear)}`, {
+    id,
+    linear,
+    physical,
+    sizeBytes,
+    kind,
+  });
 }
 
 export const STOPS: readonly Command[] = [
   {
     names: ['break', 'b'],
     usage: 'ADDRESS [if CONDITION]',
-    summary: 'stop before the instruction there',
+    summary: 'stop before the instruction there; without an address: here',
     group: 'stop',
+    completes: ['symbol'],
     run: (debug, rest) => {
       const { place, condition } = splitCondition(debug, rest);
-      const address = place === '' ? linearEip(debug.timeline.machine.cpu) : debug.evaluate(place);
+      // gdb marks an address by a star.
+      const address =
+        place === '' ? linearEip(debug.timeline.machine.cpu) : debug.evaluate(place.replace(/^\*\s*/, '')) >>> 0;
       const { id } = debug.timeline.addBreakpoint(address, condition);
-      return plain(`breakpoint ${id} at ${hex8(address)} ${debug.symbols.describe(address)}`.trimEnd(), {
-        id,
-        address,
-      });
+      return plain(`breakpoint ${id} at ${hex(address)}${named(debug, address)}`, { id, address });
     },
   },
   {
@@ -57,6 +66,7 @@ export const STOPS: readonly Command[] = [
     usage: 'ADDRESS [SIZE] [w|r|a] [if CONDITION]',
     summary: 'stop at writes, reads or both of the memory there',
     group: 'stop',
+    completes: ['symbol'],
     run: watch,
   },
   {
@@ -69,6 +79,7 @@ export const STOPS: readonly Command[] = [
         for (const { id } of [...timeline.breakpoints, ...timeline.watchpoints]) timeline.remove(id);
         return plain('all deleted');
       }
+      if (rest === '') throw new DebuggerError('Which one? bl lists them; delete all takes all away.');
       if (!timeline.remove(countOf(rest, 0))) throw new DebuggerError(`There is no breakpoint or watchpoint ${rest}.`);
       return plain(`${rest} deleted`);
     },
@@ -76,7 +87,7 @@ export const STOPS: readonly Command[] = [
   { names: ['breakpoints', 'bl'], usage: '', summary: 'list them', group: 'stop', run: listStops },
 ];
 
-export function listStops({ timeline, symbols }: Debugger): Output {
+export function listStops({ timeline, symbols, watchedAt }: Debugger): Output {
   const breakpoints = timeline.breakpoints.map(({ id, address, condition }) => ({
     id,
     address,
@@ -84,16 +95,20 @@ export function listStops({ timeline, symbols }: Debugger): Output {
   }));
   const watchpoints = timeline.watchpoints.map(({ id, physical, sizeBytes, kind }) => ({
     id,
+    linear: watchedAt.get(id) ?? null,
     physical,
     sizeBytes,
     kind,
   }));
   const lines = [
-    ...breakpoints.map(({ id, address }) => `${id}  break ${hex8(address)} ${symbols.describe(address)}`.trimEnd()),
-    ...watchpoints.map(
-      ({ id, physical, sizeBytes, kind }) =>
-        `${id}  ${kind} of ${sizeBytes} bytes at physical ${physical.toString(16)}h`,
+    ...breakpoints.map(
+      ({ id, address, conditional }) =>
+        `${id}  break ${hex(address)} ${symbols.describe(address)}${conditional ? '  with a condition' : ''}`,
     ),
-  ];
+    ...watchpoints.map(({ id, linear, physical, sizeBytes, kind }) => {
+      const place = linear === null ? `physical ${hexValue(physical)}` : hex(linear);
+      return `${id}  ${kind} of ${sizeBytes} bytes at ${place} ${linear === null ? '' : symbols.describe(linear)}`;
+    }),
+  ].map((line) => line.trimEnd());
   return plain(lines.length === 0 ? 'none' : lines.join('\n'), { breakpoints, watchpoints });
 }

@@ -26,5 +26,6 @@ export const SYMBOLS: Command = {
   usage: '[FILE[+OFFSET]]',
   summary: 'where symbols come from and how far they have moved; or take more from a file',
   group: 'other',
+  completes: ['file'],
   run: symbols,
 };

@@ -3,10 +3,9 @@
 
 import { FLAG_NAMES } from '../../core/state/flag-names.ts';
 import { INSTRUCTION_BYTES_MAX } from '../../core/isa/record.ts';
-import { PAGE_BYTES } from '../../core/base/pages.ts';
 import { REGISTERS_32, SEGMENTS } from '../../core/base/names.ts';
 import type { Machine } from '../../core/machine/machine.ts';
-import { peekBytes, peekNumber, peekPhysical } from '../../core/memory/peek.ts';
+import { peekBytes, peekNumber } from '../../core/memory/peek.ts';
 import type { DeviceState, DeviceValue } from '../../core/board/device.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
 import { getFlags } from '../../core/state/flags.ts';
@@ -27,8 +26,12 @@ import {
 } from '../../core/state/layout.ts';
 import type { SymbolTable } from '../symbols/symbol-table.ts';
 
+/** A number as one can type it again: addresses with all their digits. */
+export const hex = (value: number): string => `0x${(value >>> 0).toString(16).padStart(8, '0')}`;
+/** The same without digits that say nothing, also above 32 bits: values, physical addresses. */
+export const hexValue = (value: number): string => `0x${value.toString(16)}`;
 export const hex8 = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
-const hex4 = (value: number): string => (value & 0xffff).toString(16).padStart(4, '0');
+const hex4 = (value: number): string => `0x${(value & 0xffff).toString(16).padStart(4, '0')}`;
 
 /** Linear address of the next instruction. */
 export function linearEip(cpu: Cpu): number {
@@ -67,12 +70,12 @@ export function registerLines(
     const text = `${name.padEnd(name.includes('.') ? 7 : 3)} ${digits(values[name])}`;
     return before !== null && before[name] !== values[name] ? mark(text) : text;
   };
-  const line = (names: readonly string[], digits = hex8): string => names.map((name) => show(name, digits)).join('  ');
+  const line = (names: readonly string[], digits = hex): string => names.map((name) => show(name, digits)).join('  ');
   const bases = SEGMENTS.filter((name) => values[`${name}.base`] !== 0).map((name) => `${name}.base`);
   return [
     line(['eax', 'ebx', 'ecx', 'edx']),
     line(['esi', 'edi', 'ebp', 'esp']),
-    `${line(['eip'])}  ${show('eflags', hex8)} [${flagNames(values.eflags)}]`,
+    `${line(['eip'])}  ${show('eflags', hex)} [${flagNames(values.eflags)}]`,
     line(SEGMENTS, hex4),
     ...(bases.length > 0 ? [line(bases)] : []),
     line(['cr0', 'cr2', 'cr3', 'cr4']),
@@ -86,7 +89,7 @@ export function memoryLines(address: number, bytes: Uint8Array): string {
     const row = [...bytes.subarray(at, at + 16)];
     const digits = row.map((byte) => byte.toString(16).padStart(2, '0')).join(' ');
     const text = row.map((byte) => (byte >= 32 && byte < 127 ? String.fromCharCode(byte) : '.')).join('');
-    lines.push(`${hex8(address + at)}  ${digits.padEnd(47)}  ${text}`);
+    lines.push(`${hex(address + at)}  ${digits.padEnd(47)}  ${text}`);
   }
   return lines.join('\n');
 }
@@ -128,7 +131,7 @@ export function instructionLines(list: readonly Instruction[], symbols: SymbolTa
       const comment = targetName === '' || targetName.includes('+0x') ? '' : `  ; ${targetName}`;
       const arrow = address === here ? '=>' : '  ';
       return (
-        `${arrow} ${hex8(address)} ${name === '' ? '' : `<${name}>`.padEnd(20)} ${digits.padEnd(16)} ` +
+        `${arrow} ${hex(address)} ${name === '' ? '' : `<${name}>`.padEnd(20)} ${digits.padEnd(16)} ` +
         `${text}${comment}`
       );
     })
@@ -170,7 +173,7 @@ export function stackLines(slots: readonly StackSlot[], symbols: SymbolTable): s
   return slots
     .map(({ address, value, isReturn }) => {
       const name = symbols.describe(value);
-      return `${hex8(address)}  ${hex8(value)}${name === '' ? '' : `  ${name}`}${isReturn ? '  (return address)' : ''}`;
+      return `${hex(address)}  ${hex(value)}${name === '' ? '' : `  ${name}`}${isReturn ? '  (return address)' : ''}`;
     })
     .join('\n');
 }
@@ -209,24 +212,6 @@ export function deviceLines(machine: Machine, prefix: string): string {
       return `${name.padEnd(14)} ${rows.join(', ')}`.trimEnd();
     })
     .join('\n');
-}
-
-/** Ranges of pages that are mapped now, for `info tlb`: the page tables, since the TLB is only a copy of them. */
-export function mappedRanges(cpu: Cpu, limit: number): { linear: number; physical: number; pages: number }[] {
-  const ranges: { linear: number; physical: number; pages: number }[] = [];
-  let open: { linear: number; physical: number; pages: number } | null = null;
-  for (let page = 0; page < 1 << 20; page++) {
-    const physical = peekPhysical(cpu, page * PAGE_BYTES);
-    if (physical >= 0 && open !== null && physical === open.physical + open.pages * PAGE_BYTES) {
-      open.pages++;
-      continue;
-    }
-    if (open !== null) ranges.push(open);
-    if (ranges.length >= limit) return ranges;
-    open = physical < 0 ? null : { linear: page * PAGE_BYTES, physical, pages: 1 };
-  }
-  if (open !== null) ranges.push(open);
-  return ranges;
 }
 
 export function isHalted(cpu: Cpu): boolean {

@@ -59,6 +59,7 @@ export function reportPending(cpu: Cpu): boolean {
   if (cpu.ferr.assert()) return true;
   cpu.nextEip = cpu.m32[EIP];
   cpu.exitRequest |= EXIT_WINDOW;
+  cpu.waitsForError = true;
   return false;
 }
 
