@@ -65,6 +65,7 @@ export class Harness {
           say(`intr ${level}`);
         },
         nmi: () => say('nmi'),
+        init: () => say('init'),
         requestReset: () => say('reset'),
         setA20: (enabled) => say(`a20 ${enabled}`),
         acknowledgeError: () => say('error acknowledged'),

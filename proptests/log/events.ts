@@ -130,6 +130,10 @@ const checkEvent: fc.Arbitrary<Exclude<CheckEvent, { kind: 'digest' }>> = fc.one
     },
     { requiredKeys: ['kind', 'memoryPage', 'bytes'] },
   ),
+  fc.record(
+    { kind: fc.constant('signal' as const), pin: fc.constantFrom('nmi' as const, 'init' as const), isInAccess },
+    { requiredKeys: ['kind', 'pin'] },
+  ),
   fc.constant({ kind: 'guest-reset' as const }),
   fc.record({ kind: fc.constant('state-hash' as const), hash: stateHash }),
 );
@@ -203,6 +207,9 @@ export function playCheck(checks: Checks, reports: Reports, tick: number, event:
     case 'map':
     case 'reveal':
       checks.memory(tick, event);
+      return;
+    case 'signal':
+      checks.signal(tick, event);
       return;
     case 'guest-reset':
       reports.guestReset(tick);

@@ -22,6 +22,8 @@ export interface BoardContext {
   /** The level of the CPU's INTR pin changed. */
   intr(level: boolean): void;
   nmi(): void;
+  /** INIT: the processor starts anew at its reset vector (SDM 3, 10.1). */
+  init(): void;
   requestReset(by: string): void;
   setA20(enabled: boolean): void;
   /** A write to ports F0h and F1h: the x87's error pin is let go (Intel SDM vol. 1, section 8.7.2). */

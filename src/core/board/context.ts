@@ -8,7 +8,7 @@ import type { A20Gate } from '../devices/chipset/port92.ts';
 import type { LocalApic } from '../devices/interrupts/apic.ts';
 import type { IoApic } from '../devices/interrupts/ioapic.ts';
 import type { Pic } from '../devices/interrupts/pic.ts';
-import type { InputEvent } from '../log/events.ts';
+import type { InputEvent, SignalPin } from '../log/events.ts';
 import type { QuirkName } from '../log/quirks.ts';
 import type { BulkMemory } from '../memory/bulk.ts';
 import type { BoardOptions } from './board.ts';
@@ -195,7 +195,10 @@ export interface DeviceContext {
   image(role: string): DeviceImage | null;
   /** The device takes host inputs of that kind. Every taker gets each of them, in order of creation. */
   input<K extends InputKind>(kind: K, take: (event: InputOf<K>) => void): void;
+  /** The NMI pin, for an event from outside. */
   nmi(): void;
+  /** A message of the local APIC pulls a pin of the processor. INIT of a machine without firmware is a reset. */
+  signal(pin: SignalPin): void;
   /** Ask for a machine reset after this instruction; who asks, as in "port 92h", is for people. */
   requestReset(by: string): void;
   setA20(enabled: boolean): void;

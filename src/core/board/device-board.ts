@@ -4,7 +4,8 @@
  * reported to the checks as it happens.
  */
 import { StateError } from '../base/fields.ts';
-import type { InputEvent, MapCheck, RevealCheck } from '../log/events.ts';
+import type { InputEvent, MapCheck, RevealCheck, SignalPin } from '../log/events.ts';
+import type { QuirkName } from '../log/quirks.ts';
 import type { Checks } from '../machine/door.ts';
 import { BELOW_RAM, type MappedRun, OVER_ALL, OVER_ROM, type Shown } from '../memory/address-space.ts';
 import type { BulkMemory } from '../memory/bulk.ts';
@@ -144,12 +145,29 @@ export class DeviceBoard implements Board {
       image: (role) => findImage(options, role),
       input: (kind, take) => this.#take(kind, take),
       nmi: () => context.nmi(),
+      signal: (pin) => this.#signal(pin, options),
       requestReset: (by) => context.requestReset(by),
       setA20: (enabled) => {
         context.setA20(enabled);
         this.#checks.a20(clock.now(), enabled);
       },
     };
+  }
+
+  #signal(pin: SignalPin, options: BoardOptions): void {
+    const context = this.#context;
+    const isUnheard = options.quirks?.includes('unheard-apic' satisfies QuirkName) === true;
+    if (pin === 'init') {
+      // What firmware does when it finds itself started without a reason: it resets the machine.
+      if (findImage(options, 'bios') === null) {
+        context.requestReset('INIT of the local APIC');
+        return;
+      }
+    }
+    const event = { kind: 'signal', pin } as const;
+    if (!isUnheard) this.#checks.signal(this.clock.now(), this.#isInAccess ? { ...event, isInAccess: true } : event);
+    if (pin === 'nmi') context.nmi();
+    else context.init();
   }
 
   #deviceDma(): DeviceDma {

@@ -185,7 +185,10 @@ export class LogBoard implements Board {
     const { context } = this;
     if (event.kind === 'a20') context.setA20(event.enabled);
     else if (event.kind === 'guest-reset') context.requestReset('what the log says');
-    else if (event.kind === 'map') context.space.follow(event, this.everywhere);
+    else if (event.kind === 'signal') {
+      if (event.pin === 'nmi') context.nmi();
+      else context.init();
+    } else if (event.kind === 'map') context.space.follow(event, this.everywhere);
     else if (event.kind === 'reveal') context.space.putBulkPage(event.memoryPage, event.bytes);
     else if (event.kind === 'dma-write') {
       const { content } = event;

@@ -22,4 +22,5 @@ export const SILENT_CHECKS: Checks = {
   a20: nothing,
   dmaWrite: nothing,
   memory: nothing,
+  signal: nothing,
 };

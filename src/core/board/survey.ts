@@ -62,6 +62,7 @@ export function surveyBoard(options: BoardOptions): BoardSurvey {
       },
       intr: nothing,
       nmi: nothing,
+      init: nothing,
       requestReset: nothing,
       setA20: nothing,
       acknowledgeError: nothing,

@@ -6,7 +6,7 @@
 import { accessOperand } from './access-operand.ts';
 import { addSlot, appendCheck, appendRow } from './check-columns.ts';
 import type { CheckEncoder } from './check-columns.ts';
-import type { DmaContent, MapCheck, RevealCheck, StateHash } from './events.ts';
+import type { DmaContent, MapCheck, RevealCheck, SignalCheck, StateHash } from './events.ts';
 import { CHECK_KIND } from './events.ts';
 import { hashBytes, hashToHex } from '../base/hash.ts';
 
@@ -25,6 +25,7 @@ export interface CheckRecorder {
   a20(tick: number, enabled: boolean): void;
   dmaWrite(tick: number, address: number, content: DmaContent, isInAccess?: boolean): void;
   memory(tick: number, event: MapCheck | RevealCheck): void;
+  signal(tick: number, event: SignalCheck): void;
   guestReset(tick: number): void;
   stateHash(tick: number, hash: StateHash): void;
   /** Called before a frame is closed: whatever is still held back is appended. */
@@ -105,6 +106,11 @@ export class FullRecorder implements CheckRecorder {
   }
 
   memory(tick: number, event: MapCheck | RevealCheck): void {
+    this.makeRoom(tick);
+    appendRow(this.encoder, tick, event);
+  }
+
+  signal(tick: number, event: SignalCheck): void {
     this.makeRoom(tick);
     appendRow(this.encoder, tick, event);
   }
@@ -242,6 +248,10 @@ export class DigestRecorder implements CheckRecorder {
     if (this.running.count === CHECKS_PER_DIGEST) this.settle();
   }
 
+  signal(tick: number, { pin }: SignalCheck): void {
+    this.mix(tick, CHECK_KIND.signal, 0, pin.length);
+  }
+
   guestReset(tick: number): void {
     this.mix(tick, CHECK_KIND['guest-reset'], 0, 0);
   }
@@ -289,6 +299,7 @@ export class HashOnlyRecorder implements CheckRecorder {
   a20(): void {}
   dmaWrite(): void {}
   memory(): void {}
+  signal(): void {}
   guestReset(): void {}
   stateHash(tick: number, hash: StateHash): void {
     if (tick >= this.frame.frameEndTick || this.encoder.isFull) this.frame.turnFrame(tick);

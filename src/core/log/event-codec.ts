@@ -84,9 +84,11 @@ export function decodeInput(row: readonly Packed[]): InputEvent | null | 'unknow
 /** Checks that are written as rows. */
 export type RowCheck = Extract<
   CheckEvent,
-  { kind: 'dma-write' | 'guest-reset' | 'state-hash' | 'digest' | 'map' | 'reveal' }
+  { kind: 'dma-write' | 'guest-reset' | 'state-hash' | 'digest' | 'map' | 'reveal' | 'signal' }
 >;
 
+/** Pins of the processor, by number in the log. */
+const SIGNAL_PINS = ['nmi', 'init'] as const;
 /** What pages may lead to, by number in the log. */
 const MAP_TARGETS = ['nothing', 'device', 'memory', 'rom'] as const;
 /** Ends a row whose event was made by an access. */
@@ -109,6 +111,10 @@ export function encodeRowCheck(event: RowCheck): Packed[] {
     }
     case 'reveal': {
       const row = [kind, event.memoryPage, new Uint8Array(event.bytes)];
+      return event.isInAccess === true ? [...row, IN_ACCESS] : row;
+    }
+    case 'signal': {
+      const row = [kind, SIGNAL_PINS.indexOf(event.pin)];
       return event.isInAccess === true ? [...row, IN_ACCESS] : row;
     }
     case 'guest-reset':
@@ -139,6 +145,9 @@ export function decodeRowCheck(row: readonly Packed[]): RowCheck | null | 'unkno
       if (!isUnsigned(a, PAGES_MAX) || !isBytes(b) || b.length !== PAGE_BYTES) return null;
       return { kind: 'reveal', memoryPage: a, bytes: new Uint8Array(b), ...inAccess(3) };
     }
+    case CHECK_KIND.signal:
+      if (!isUnsigned(a, SIGNAL_PINS.length - 1)) return null;
+      return { kind: 'signal', pin: SIGNAL_PINS[a], ...inAccess(2) };
     case CHECK_KIND['guest-reset']:
       return { kind: 'guest-reset' };
     case CHECK_KIND['state-hash']: {

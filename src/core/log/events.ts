@@ -136,6 +136,16 @@ export interface RevealCheck {
   readonly bytes: Uint8Array;
   readonly isInAccess?: true;
 }
+/**
+ * A pin of the processor that a device has pulled by a message: the local APIC's NMI and INIT. (An NMI from outside is
+ * an input.)
+ */
+export interface SignalCheck {
+  readonly kind: 'signal';
+  readonly pin: SignalPin;
+  readonly isInAccess?: true;
+}
+export type SignalPin = 'nmi' | 'init';
 export interface GuestResetCheck {
   readonly kind: 'guest-reset';
 }
@@ -172,6 +182,7 @@ export type CheckEvent =
   | DmaWriteCheck
   | MapCheck
   | RevealCheck
+  | SignalCheck
   | GuestResetCheck
   | StateHashCheck
   | DigestCheck;
@@ -227,6 +238,7 @@ export const CHECK_KIND = {
   digest: 19,
   map: 20,
   reveal: 21,
+  signal: 22,
 } as const satisfies Record<CheckEvent['kind'], number>;
 
 /** First kind number that a reader may skip when it does not know it. */
@@ -288,6 +300,8 @@ export function eventToText(event: InputEvent | CheckEvent): string {
       return `mmio-read ${event.address.toString(16)}h size ${event.size} = ${event.value.toString(16)}h`;
     case 'timer':
       return `timer ${event.id}`;
+    case 'signal':
+      return `signal ${event.pin}`;
     case 'a20':
       return `a20 ${event.enabled ? 'on' : 'off'}`;
     case 'dma-write': {

@@ -15,6 +15,7 @@ export const QUIRKS = {
   'open-lint-reset': 'the local APIC passes interrupts of the 8259 on from its reset, though it is off',
   'plain-firmware':
     'firmware finds its shadow as plain RAM, the ACPI ports in place, and no tables, memory map or drive controllers',
+  'unheard-apic': 'INIT messages of the local APIC have no effect, and its NMIs are in no log',
   'unmasked-nmi': 'an NMI from outside is taken whatever bit 7 of port 70h says',
 } as const;
 
@@ -27,6 +28,7 @@ const FORMAT_1: readonly QuirkName[] = [
   'late-power-on',
   'latching-8259',
   'open-lint-reset',
+  'unheard-apic',
   'unmasked-nmi',
 ];
 

@@ -7,7 +7,15 @@
  * loop at which they take effect, `portRead` and `mmioRead` the tick of the access. Reports come in the order in which
  * things happen.
  */
-import type { CheckEvent, DmaContent, InputEvent, MapCheck, RevealCheck, StateHash } from '../log/events.ts';
+import type {
+  CheckEvent,
+  DmaContent,
+  InputEvent,
+  MapCheck,
+  RevealCheck,
+  SignalCheck,
+  StateHash,
+} from '../log/events.ts';
 import type { Divergence } from '../session/divergence.ts';
 
 /** What the world does to the guest. Taken by the loop between instructions; looked at again after serial output. */
@@ -32,12 +40,13 @@ export interface Checks {
   dmaWrite(tick: number, address: number, content: DmaContent, isInAccess?: boolean): void;
   /** What addresses lead to, and what bulk memory holds that a processor is shown. */
   memory(tick: number, event: MapCheck | RevealCheck): void;
+  signal(tick: number, event: SignalCheck): void;
 }
 
 /** What reaches a machine without devices from outside its CPU. */
 export type Delivery = Extract<
   CheckEvent,
-  { kind: 'interrupt' | 'a20' | 'dma-write' | 'map' | 'reveal' | 'guest-reset' }
+  { kind: 'interrupt' | 'a20' | 'dma-write' | 'map' | 'reveal' | 'signal' | 'guest-reset' }
 >;
 
 /** The log in the place of the devices. */

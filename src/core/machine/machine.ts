@@ -14,7 +14,7 @@ import { Memory } from '../memory/memory.ts';
 import { DR6_BS, matchInstructionBreakpoint } from '../cpu/system/debug.ts';
 import { isVirtualInterruptDue } from '../cpu/system/eflags.ts';
 import { deliverDebugTrap, deliverFault, deliverInterrupt, deliverNmi } from '../cpu/system/exceptions.ts';
-import { resetCpu } from '../cpu/system/reset.ts';
+import { initCpu, resetCpu } from '../cpu/system/reset.ts';
 import { updateMode } from '../cpu/system/segmentation.ts';
 import { Cpu, EXIT_FAULT, EXIT_STOP, setFault } from '../state/cpu.ts';
 import {
@@ -101,6 +101,7 @@ const STALL_TICKS = 1024;
 /** What the loop remembers between runs. */
 const LOOP = fields({
   resetRequested: flag(),
+  initRequested: flag(),
   stalledFaults: integer(0, Number.MAX_SAFE_INTEGER),
   stallTick: integer(-1, Number.MAX_SAFE_INTEGER),
   intrLevel: flag(),
@@ -131,6 +132,7 @@ export class Machine {
   private bootAgain: () => void = () => {};
   private stopReason: StopReason | null = null;
   private resetRequested = false;
+  private initRequested = false;
   /** Who has asked for it. */
   private requested: ResetCause | null = null;
   private readonly errorPins: BoardErrorPins;
@@ -239,6 +241,10 @@ export class Machine {
         cpu.m32[NMI_PENDING] = 1;
         cpu.endSlice();
       },
+      init: () => {
+        this.initRequested = true;
+        cpu.endSlice();
+      },
       requestReset: (by) => {
         this.requested = requestCause(cpu, by);
         this.resetRequested = true;
@@ -286,6 +292,7 @@ export class Machine {
     const { cpu } = this;
     this.onReset?.(this.resetCause());
     this.requested = null;
+    this.initRequested = false;
     this.watcher?.delivered('reset', -1);
     this.port.guestReset(this.tick);
     cpu.waitsForError = false;
@@ -346,6 +353,10 @@ export class Machine {
         this.resetRequested = false;
         this.reset();
         continue;
+      }
+      if (this.initRequested) {
+        this.initRequested = false;
+        initCpu(cpu);
       }
       if (tick >= this.nextHashTick) this.reportHash(tick);
       this.deliverPending(tick);
@@ -595,6 +606,7 @@ export class Machine {
   saveLoop(): DeviceState {
     return {
       resetRequested: this.resetRequested,
+      initRequested: this.initRequested,
       stalledFaults: this.stalledFaults,
       stallTick: this.stallTick,
       intrLevel: this.board.intr, // a copy: the board keeps it
@@ -616,6 +628,7 @@ export class Machine {
   /** Inverse of saveLoop. */
   loadLoop(state: DeviceState): void {
     this.resetRequested = state.resetRequested === true;
+    this.initRequested = state.initRequested === true;
     this.requested = null;
     this.cpu.waitsForError = false;
     this.stalledFaults = Number(state.stalledFaults);

@@ -4,7 +4,7 @@
  */
 import { accessOperand } from '../log/access-operand.ts';
 import { RunningDigest } from '../log/check-recorder.ts';
-import type { CheckEvent, DmaContent, MapCheck, RevealCheck, StateHash } from '../log/events.ts';
+import type { CheckEvent, DmaContent, MapCheck, RevealCheck, SignalCheck, StateHash } from '../log/events.ts';
 import { CHECK_KIND } from '../log/events.ts';
 import type { LogReader } from '../log/log.ts';
 import type { Checks } from '../machine/door.ts';
@@ -24,6 +24,7 @@ function isSameCheck(a: CheckEvent, b: CheckEvent): boolean {
   if (a.kind === 'reveal' && b.kind === 'reveal') {
     return a.memoryPage === b.memoryPage && isSameContent(a, b);
   }
+  if (a.kind === 'signal' && b.kind === 'signal') return a.pin === b.pin;
   return a.kind === 'guest-reset' && b.kind === 'guest-reset';
 }
 
@@ -111,6 +112,11 @@ export class ReplayingPort extends LogPort implements Checks {
     } else {
       this.compareRow(tick, event);
     }
+  }
+
+  signal(tick: number, event: SignalCheck): void {
+    if (this.assertion === 'digests') this.settle(tick, CHECK_KIND.signal, 0, event.pin.length, () => event);
+    else this.compareRow(tick, event);
   }
 
   guestReset(tick: number): void {

@@ -9,7 +9,7 @@ import { SILENT_OUTPUT } from '../board/silent.ts';
 import type { OutputPort } from '../board/device.ts';
 import type { Checks, Inputs, Lifecycle } from '../machine/door.ts';
 import { hashBytes } from '../base/hash.ts';
-import type { DmaContent, InputEvent, MapCheck, RevealCheck, StateHash } from '../log/events.ts';
+import type { DmaContent, InputEvent, MapCheck, RevealCheck, SignalCheck, StateHash } from '../log/events.ts';
 import { CHECK_KIND } from '../log/events.ts';
 import type { LogReader } from '../log/log.ts';
 
@@ -122,6 +122,9 @@ export class LockstepPort implements Inputs, Lifecycle, Checks {
     }
     hashBytes(event.bytes, 0, event.bytes.length, this.words, 0);
     this.mix(tick, CHECK_KIND.reveal, event.memoryPage, this.words[0]);
+  }
+  signal(tick: number, { pin }: SignalCheck): void {
+    this.mix(tick, CHECK_KIND.signal, 0, pin.length);
   }
   guestReset(tick: number): void {
     this.mix(tick, CHECK_KIND['guest-reset'], 0, 0);

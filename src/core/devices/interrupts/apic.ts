@@ -3,10 +3,19 @@
  * interprocessor interrupts, local vector table, error status, timer. LINT0 carries the 8259's output, LINT1 is free.
  *
  * After reset the local vector table stands as PC firmware leaves it (LINT0 ExtINT, LINT1 NMI: virtual wire), since a
- * directly booted kernel has no firmware before it. INIT, SMI and start-up messages have no effect with one processor;
+ * directly booted kernel has no firmware before it. SMI and start-up messages have no effect with one processor;
  * no x2APIC, no TSC-deadline mode, no relocation.
  */
-import { DELIVER_EXTINT, DELIVER_FIXED, DELIVER_LOWEST, DELIVER_NMI, deliveryOf, LEVEL, MASKED } from './entry.ts';
+import {
+  DELIVER_EXTINT,
+  DELIVER_FIXED,
+  DELIVER_INIT,
+  DELIVER_LOWEST,
+  DELIVER_NMI,
+  deliveryOf,
+  LEVEL,
+  MASKED,
+} from './entry.ts';
 import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
 import type { Device, Timer } from '../../board/device.ts';
 import { bits, byte, cycle, flag, unsigned, word32, words } from '../../base/field-kinds.ts';
@@ -20,6 +29,7 @@ const version = 0x00050014;
 const enableMsrBit = 0x800;
 const bootstrapMsrBit = 0x100;
 
+const ASSERT = 0x4000;
 const PERIODIC = 0x20000;
 
 /** Local vector table, in the order of the registers 320h, 330h … 370h, with the bits software can write. */
@@ -174,8 +184,18 @@ export class LocalApic extends withFields(FIELDS) implements Device {
 
   #receive(mode: number, vector: number, level: boolean): boolean {
     if (mode === DELIVER_FIXED || mode === DELIVER_LOWEST) return this.#accept(vector, level);
-    if (mode === DELIVER_NMI) this.#context.nmi();
+    if (mode === DELIVER_NMI) this.#context.signal('nmi');
+    if (mode === DELIVER_INIT && !this.#context.hasQuirk('unheard-apic')) this.#initialise();
     return true;
+  }
+
+  /** INIT: the state after power-up but for the ID (SDM 3, 10.4.7.3), and the processor starts anew. */
+  #initialise(): void {
+    const { id } = this;
+    this.#clear();
+    this.id = id;
+    this.#context.interrupts.update();
+    this.#context.signal('init');
   }
 
   #isAddressed(destination: number, logical: boolean): boolean {
@@ -220,6 +240,7 @@ export class LocalApic extends withFields(FIELDS) implements Device {
       this.#error(SEND_ILLEGAL_VECTOR);
       return;
     }
+    if (mode === DELIVER_INIT && (this.commandLow & (ASSERT | LEVEL)) === LEVEL) return; // INIT level de-assert
     if (shorthand === 3) return; // all but self: there is nobody else
     const logical = (this.commandLow & 0x800) !== 0;
     const addressed = shorthand !== 0 || this.#isAddressed(this.commandHigh >>> 24, logical);

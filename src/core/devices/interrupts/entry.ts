@@ -7,6 +7,7 @@ export const MASKED = 0x10000;
 export const DELIVER_FIXED = 0;
 export const DELIVER_LOWEST = 1;
 export const DELIVER_NMI = 4;
+export const DELIVER_INIT = 5;
 export const DELIVER_EXTINT = 7;
 
 /** The delivery mode of an entry. */
