@@ -74,7 +74,7 @@ export function formRegion(blocks: BlockCache, entry: number, limits: RegionLimi
     const delta = queue.shift() ?? 0;
     const host = entryHost + delta;
     if (host >>> 12 !== entryHost >>> 12) continue;
-    let block = delta === 0 ? entry : blocks.tableOf(mode, host >>> 12)[host & 0xfff];
+    let block = delta === 0 ? entry : blocks.find(host, mode);
     if (block === 0 && limits.ahead) {
       block = blocks.build(host, mode);
       // The arena was full and everything is gone.

@@ -37,6 +37,9 @@ export const BLOCK_UNCACHEABLE = 0;
 /** Arena position of the block at each byte offset of a page, 0 = none. */
 export type PageTable = Int32Array;
 
+/** The table of every page without blocks: never written. */
+export const NO_BLOCKS: PageTable = new Int32Array(PAGE_BYTES);
+
 /** Whoever keeps something for blocks. */
 export interface BlockListener {
   /** A block has been decoded: its header is complete. */
@@ -51,10 +54,10 @@ export class BlockCache implements CodeInvalidator {
   /** The arena. Position 0 is never a block. */
   readonly code = new Int32Array(ARENA_WORDS);
   private used = RECORD_WORDS;
-  /** By mode key, by host page number. */
-  private readonly tables: ((PageTable | undefined)[] | undefined)[] = new Array(128).fill(undefined);
-  /** By host page number: first block of the page's list. */
-  private readonly pageBlocks: number[] = [];
+  /** By mode key, by host page number: whole from the start and without holes, which V8 would have to look for. */
+  private readonly tables: (PageTable[] | undefined)[] = Array.from({ length: 128 }, () => undefined);
+  /** By host page number: first block of the page's list, 0 = none. */
+  private readonly pageBlocks: Int32Array;
   private readonly cpu: Cpu;
   private readonly listener: BlockListener;
   /** Blocks built since creation: derived, for reports only. */
@@ -64,27 +67,33 @@ export class BlockCache implements CodeInvalidator {
   constructor(cpu: Cpu, listener: BlockListener = NOBODY) {
     this.cpu = cpu;
     this.listener = listener;
+    this.pageBlocks = new Int32Array(cpu.m8.length >>> 12);
     cpu.memory.addInvalidator(this);
   }
 
   /** The tables of one mode, by host page number. */
-  tablesOf(mode: number): (PageTable | undefined)[] {
+  tablesOf(mode: number): readonly PageTable[] {
+    return this.tablesFor(mode);
+  }
+
+  private tablesFor(mode: number): PageTable[] {
     let found = this.tables[mode];
     if (found === undefined) {
-      found = [];
+      found = Array.from({ length: this.pageBlocks.length }, () => NO_BLOCKS);
       this.tables[mode] = found;
     }
     return found;
   }
 
-  tableOf(mode: number, hostPage: number): PageTable {
-    const tables = this.tablesOf(mode);
-    let table = tables[hostPage];
-    if (table === undefined) {
-      table = new Int32Array(PAGE_BYTES);
-      tables[hostPage] = table;
-    }
-    return table;
+  /** Arena position of the block at a host byte address, 0 = none. */
+  find(host: number, mode: number): number {
+    return this.tablesFor(mode)[host >>> 12][host & 0xfff];
+  }
+
+  private enter(block: number, host: number, mode: number): void {
+    const tables = this.tablesFor(mode);
+    if (tables[host >>> 12] === NO_BLOCKS) tables[host >>> 12] = new Int32Array(PAGE_BYTES);
+    tables[host >>> 12][host & 0xfff] = block;
   }
 
   bytesOf(block: number): number {
@@ -125,10 +134,10 @@ export class BlockCache implements CodeInvalidator {
     code[block + B_HOST] = host;
     code[block + B_BYTES] = at - host;
     code[block + B_MODE] = mode;
-    code[block + B_NEXT] = this.pageBlocks[hostPage] ?? 0;
+    code[block + B_NEXT] = this.pageBlocks[hostPage];
     code.fill(0, block + B_ABOVE, block + BLOCK_HEADER_WORDS);
     this.pageBlocks[hostPage] = block;
-    this.tableOf(mode, hostPage)[host & 0xfff] = block;
+    this.enter(block, host, mode);
     const { memory, ramBase } = this.cpu;
     const ramPage = (host - ramBase) >>> 12;
     if (ramPage < memory.pageCount) memory.markCode(ramPage, host & 0xfff, at - host);
@@ -150,13 +159,13 @@ export class BlockCache implements CodeInvalidator {
     const code = this.code;
     const dropped: number[] = [];
     let previous = 0;
-    let block = this.pageBlocks[hostPage] ?? 0;
+    let block = this.pageBlocks[hostPage];
     while (block !== 0) {
       const next = code[block + B_NEXT];
       const host = code[block + B_HOST];
       if (host < end && host + code[block + B_BYTES] > start) {
         const table = this.tables[code[block + B_MODE]]?.[hostPage];
-        if (table !== undefined && table[host & 0xfff] === block) table[host & 0xfff] = 0;
+        if (table?.[host & 0xfff] === block) table[host & 0xfff] = 0;
         if (previous === 0) this.pageBlocks[hostPage] = next;
         else code[previous + B_NEXT] = next;
         dropped.push(block);
@@ -165,19 +174,21 @@ export class BlockCache implements CodeInvalidator {
     }
     this.drops += dropped.length;
     if (dropped.length > 0) this.listener.onDropped(dropped);
-    if ((this.pageBlocks[hostPage] ?? 0) === 0) memory.unmarkCode(from >>> 12);
+    if (this.pageBlocks[hostPage] === 0) memory.unmarkCode(from >>> 12);
   }
 
   /** CodeInvalidator. */
   holdsCode(page: number): boolean {
-    return (this.pageBlocks[(this.cpu.ramBase >>> 12) + page] ?? 0) !== 0;
+    return this.pageBlocks[(this.cpu.ramBase >>> 12) + page] !== 0;
   }
 
   /** Forget every block. */
   dropAll(): void {
     this.listener.onDropped(null);
-    for (const tables of this.tables) if (tables !== undefined) for (const table of tables) table?.fill(0);
-    this.pageBlocks.length = 0;
+    for (const tables of this.tables) {
+      if (tables !== undefined) for (const table of tables) if (table !== NO_BLOCKS) table.fill(0);
+    }
+    this.pageBlocks.fill(0);
     this.used = RECORD_WORDS;
     this.drops++;
   }

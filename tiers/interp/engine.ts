@@ -6,6 +6,7 @@ import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { VECTOR_GP, VECTOR_UD } from '../../src/core/base/vectors.ts';
 import { HANDLER_TABLE } from './handlers.ts';
 import { B_COUNT, BLOCK_HEADER_WORDS, BlockCache } from './blocks.ts';
+import { CrossingCache } from './crossing.ts';
 import { LEFT_AT_END, LEFT_IN_OTHER_MODE, LEFT_ON_REQUEST, LEFT_TO_REST, runHot, type WhyLeft } from './hot.ts';
 import { NOBODY_ABOVE, type TierAbove } from './tier-above.ts';
 import { warmUp } from './warm-up.ts';
@@ -45,17 +46,18 @@ export class Interpreter implements Engine {
   /** One record for instructions that live in no block. */
   private readonly scratch = new Int32Array(RECORD_WORDS);
   private readonly fetched = new Uint8Array(INSTRUCTION_BYTES_MAX);
-
+  private readonly crossing = new CrossingCache();
   protected readonly tier: TierAbove;
 
   constructor(cpu: Cpu, blocks: BlockCache = new BlockCache(cpu), tier: TierAbove = NOBODY_ABOVE) {
-    warmUp((other) => new Interpreter(other));
+    warmUp((other, ownBlocks, above) => new Interpreter(other, ownBlocks, above));
     this.blocks = blocks;
     this.tier = tier;
   }
 
   drop(): void {
     this.blocks.dropAll();
+    this.crossing.drop();
   }
 
   run(cpu: Cpu): void {
@@ -121,8 +123,11 @@ export class Interpreter implements Engine {
     }
     const host = translateFetch(cpu, linear, (mode & MODE_CPL3) !== 0);
     if (host < CPU_BLOCK_SIZE) return 0;
-    let block = this.blocks.tableOf(mode, host >>> 12)[host & 0xfff];
-    if (block === 0) block = this.blocks.build(host, mode);
+    let block = this.blocks.find(host, mode);
+    if (block === 0) {
+      if (this.crossing.find(cpu.m8, host, (mode & MODE_CS32) !== 0) >= 0) return 0;
+      block = this.blocks.build(host, mode);
+    }
     if (block === 0 || (mode & MODE_FLAT_CODE) !== 0) return block;
     // A block that runs past the limit is done instruction by instruction.
     const bytes = this.blocks.bytesOf(block);
@@ -162,6 +167,21 @@ export class Interpreter implements Engine {
     const linear = (eip + m32[SEG_BASE + CS]) | 0;
     const bytes = this.fetched;
     const code = this.scratch;
+    const isWide = (mode & MODE_CS32) !== 0;
+    const isUser = (mode & MODE_CPL3) !== 0;
+    const first = translateFetch(cpu, linear, isUser);
+    if ((m32[EXIT_REQUEST] & EXIT_FAULT) !== 0) return;
+    if (first >= CPU_BLOCK_SIZE) {
+      const known = this.crossing.find(cpu.m8, first, isWide);
+      if (known >= 0 && this.crossing.lengthOf(known) <= room) {
+        const rest = translateFetch(cpu, ((linear | 0xfff) + 1) | 0, isUser);
+        if ((m32[EXIT_REQUEST] & EXIT_FAULT) !== 0) return;
+        if (rest >= CPU_BLOCK_SIZE && this.crossing.goesOn(cpu.m8, known, rest)) {
+          this.execute(cpu, this.crossing.words, known, (eip + this.crossing.lengthOf(known)) | 0);
+          return;
+        }
+      }
+    }
     let available = 0;
     for (;;) {
       if (available >= room) {
@@ -170,17 +190,19 @@ export class Interpreter implements Engine {
       }
       // Bytes are fetched one page at a time, so that a complete instruction never touches the next page.
       const at = (linear + available) | 0;
-      const host = translateFetch(cpu, at, (mode & MODE_CPL3) !== 0);
+      const host = translateFetch(cpu, at, isUser);
       if ((m32[EXIT_REQUEST] & EXIT_FAULT) !== 0) return;
       const run = Math.min(INSTRUCTION_BYTES_MAX - available, PAGE_BYTES - (at & 0xfff), room - available);
       for (let k = 0; k < run; k++) {
         bytes[available + k] = host >= CPU_BLOCK_SIZE ? cpu.m8[host + k] : cpu.space.read(cpu.walkPhysical + k, 1);
       }
       available += run;
-      const length = decodeInstruction(bytes, 0, available, (mode & MODE_CS32) !== 0, code, 0);
+      const length = decodeInstruction(bytes, 0, available, isWide, code, 0);
       if (length > 0) {
         code[R_HOT] = 0;
         code[R_POSITION] = length << 16;
+        const inPage = PAGE_BYTES - (linear & (PAGE_BYTES - 1));
+        if (first >= CPU_BLOCK_SIZE && length > inPage) this.crossing.enter(first, isWide, bytes, length, code);
         this.execute(cpu, code, 0, (eip + length) | 0);
         return;
       }

@@ -57,5 +57,8 @@ export const HANDLERS = {
   ...x87TransferHandlers,
 } satisfies Record<OpName, Handler>;
 
-/** Handlers by row number. */
-export const HANDLER_TABLE: readonly Handler[] = ROWS.map((row) => HANDLERS[row.name]);
+/**
+ * Handlers by row number. Spread: what `map` returns counts as an array with holes, and V8 throws code that it compiles
+ * for such a constant away when any other array with holes becomes a sparse one.
+ */
+export const HANDLER_TABLE: readonly Handler[] = [...ROWS.map((row) => HANDLERS[row.name])];

@@ -4,7 +4,6 @@
 // ever the plain path. Registers and flags live in the CPU block at all times: leaving is free.
 // Why one huge function: a switch over flat records needs no warm-up and no calls (MEASUREMENTS.md).
 
-import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import * as flags from '../../src/core/state/flags.ts';
 import * as record from '../../src/core/isa/record.ts';
 import * as layout from '../../src/core/state/layout.ts';
@@ -162,7 +161,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
   const { functions, handlers } = tier;
   let why: WhyLeft = LEFT_ON_REQUEST;
   let pageLinear = 1; // never equal to a page's address
-  let table: Int32Array = EMPTY;
+  let table = header.NO_BLOCKS;
 
   enter: for (;;) {
     const linear = (eip + csBase) | 0;
@@ -172,12 +171,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
         why = LEFT_UNTRANSLATED;
         break;
       }
-      const found = tables[((entry & -4096) + (linear & -4096)) >>> 12];
-      if (found === undefined) {
-        why = LEFT_UNDECODED;
-        break;
-      }
-      table = found;
+      table = tables[((entry & -4096) + (linear & -4096)) >>> 12];
       pageLinear = linear & -4096;
     }
     const block = table[linear & 0xfff];
@@ -1343,8 +1337,5 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
   m32[LEFT] = left + reserve;
   return left + reserve <= 0 ? LEFT_AT_END : why;
 }
-
-/** The table of a page without blocks. */
-const EMPTY = new Int32Array(PAGE_BYTES);
 
 const CALL_TICKS_MAX = 1 << 18;
