@@ -374,7 +374,7 @@ class WatchedInterpreter extends Interpreter {
     const { m32, tlb } = cpu;
     const linear = (m32[EIP] + m32[SEG_BASE + CS]) | 0;
     const host = ((tlb[linear >>> 12] & -4096) + linear) | 0;
-    const block = blocks.tableOf(m32[MODE_KEY], host >>> 12)[host & 0xfff];
+    const block = blocks.find(host, m32[MODE_KEY]);
     watch.settled(block);
     watch.notRun(block);
     return why;

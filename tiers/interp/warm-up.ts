@@ -16,6 +16,7 @@ import { enterFlatMode } from '../../src/core/machine/boot/flat-mode.ts';
 import { Cpu, GUEST_FAULT } from '../../src/core/state/cpu.ts';
 import { EIP, ESP, HALTED } from '../../src/core/state/layout.ts';
 import { BLOCK_HEADER_WORDS, BlockCache } from './blocks.ts';
+import { HANDLER_TABLE } from './handlers.ts';
 import { StepInterpreter } from './step.ts';
 import { B_COMPILED, B_HEAT, type TierAbove } from './tier-above.ts';
 
@@ -188,6 +189,7 @@ function withTier(cpu: Cpu, makeEngine: MakeEngine): Runs {
   });
   const tier: TierAbove = {
     functions: [() => {}, (other) => compiled.run(other)],
+    handlers: HANDLER_TABLE,
     onHot: (block) => {
       blocks.code[block + B_COMPILED] = 1;
     },
@@ -207,6 +209,7 @@ function withOtherTier(cpu: Cpu, makeEngine: MakeEngine): Runs {
   });
   const tier: TierAbove = {
     functions: [() => {}, () => {}, (other) => compiled.run(other)],
+    handlers: HANDLER_TABLE,
     onHot: (block) => {
       blocks.code[block + B_COMPILED] = 2;
     },
