@@ -175,47 +175,53 @@ interface Runs {
 }
 type MakeEngine = (cpu: Cpu, blocks: BlockCache, tier: TierAbove) => Runs;
 
-const isHalt = (code: Int32Array, block: number): boolean =>
-  (code[block + BLOCK_HEADER_WORDS + R_META] & META_OP_MASK) === OP.HLT;
+/** The program's end, a block of one HLT, becomes hot in each round; then its function runs, which is none again. */
+class End {
+  readonly blocks: BlockCache;
+  private readonly steps = new StepInterpreter();
+  private block = 0;
 
-/** An engine with a tier above it that has a function for the program's end. */
-function withTier(cpu: Cpu, makeEngine: MakeEngine): Runs {
-  const compiled = new StepInterpreter();
-  const blocks = new BlockCache(cpu, {
-    onBuilt: (block) => {
-      if (isHalt(blocks.code, block)) blocks.code[block + B_HEAT] = 1;
-    },
-    onDropped: () => {},
-  });
-  const tier: TierAbove = {
-    functions: [() => {}, (other) => compiled.run(other)],
-    handlers: HANDLER_TABLE,
-    onHot: (block) => {
-      blocks.code[block + B_COMPILED] = 1;
-    },
-    rest: () => {},
-  };
-  return makeEngine(cpu, blocks, tier);
+  constructor(cpu: Cpu) {
+    this.blocks = new BlockCache(cpu, { onBuilt: (block) => this.built(block), onDropped: () => {} });
+  }
+
+  private built(block: number): void {
+    const { code } = this.blocks;
+    if ((code[block + BLOCK_HEADER_WORDS + R_META] & META_OP_MASK) !== OP.HLT) return;
+    this.block = block;
+    code[block + B_HEAT] = 1;
+  }
+
+  compile(block: number): void {
+    this.blocks.code[block + B_COMPILED] = 1;
+  }
+
+  run(cpu: Cpu): void {
+    const { code } = this.blocks;
+    code[this.block + B_COMPILED] = 0;
+    code[this.block + B_HEAT] = 1;
+    this.steps.run(cpu);
+  }
 }
 
-/** As withTier, with closures of its own. */
-function withOtherTier(cpu: Cpu, makeEngine: MakeEngine): Runs {
-  const compiled = new StepInterpreter();
-  const blocks = new BlockCache(cpu, {
-    onBuilt: (block) => {
-      if (isHalt(blocks.code, block)) blocks.code[block + B_HEAT] = 2;
-    },
-    onDropped: () => {},
-  });
-  const tier: TierAbove = {
-    functions: [() => {}, () => {}, (other) => compiled.run(other)],
+// Two functions, so that each has closures of its own.
+
+function withTier(end: End): TierAbove {
+  return {
+    functions: [() => {}, (cpu) => end.run(cpu)],
     handlers: HANDLER_TABLE,
-    onHot: (block) => {
-      blocks.code[block + B_COMPILED] = 2;
-    },
+    onHot: (block) => end.compile(block),
     rest: () => {},
   };
-  return makeEngine(cpu, blocks, tier);
+}
+
+function withOtherTier(end: End): TierAbove {
+  return {
+    functions: [() => {}, (cpu) => end.run(cpu)],
+    handlers: HANDLER_TABLE,
+    onHot: (block) => end.compile(block),
+    rest: () => {},
+  };
 }
 
 /**
@@ -233,7 +239,10 @@ export function warmUp(makeEngine: MakeEngine): void {
   resetCpu(cpu);
   enterFlatMode(cpu, space, ORIGIN, 0x1000, 0x10, 0x18);
   space.writeBytes(ORIGIN, program.bytes);
-  const engines = [withTier(cpu, makeEngine), withOtherTier(cpu, makeEngine)];
+  const engines = [withTier, withOtherTier].map((tier) => {
+    const end = new End(cpu);
+    return makeEngine(cpu, end.blocks, tier(end));
+  });
   for (let round = 0; round < ROUNDS; round++) {
     cpu.m32[EIP] = ORIGIN;
     cpu.m32[HALTED] = 0;
