@@ -70,6 +70,12 @@ const CHANGES_CODE: Answer = {
   shows: /^ADD (byte|dword) \[ds:0x10[0-9a-f]{4}\], 0x|^MOV eax, 0x[0-9a-f]+$/,
 };
 
+/** Loads a narrow value with its sign. So does the x87 with its words; string comparisons name no operand. */
+const LOADS_SIGNED = new RegExp(
+  String.raw`^((MOVSX|ADD|ADC|SUB|SBB|CMP|INC|DEC|NEG|SAR|IMUL|IMUL1|IMUL3|XADD|CMPXCHG) .*(byte|word)|FI\w+ word) \[|` +
+    String.raw`^(CMP|SCA)S\b`,
+);
+
 /** Writes memory that its operand or the stack pointer names. */
 const STORES = /^(?!CMP |TEST |BT |CALL_)\w+(\.\w+)? (byte|word|dword) \[|^(PUSH|CALL)/;
 /** Its first operand is a general register, or it writes one that it does not name. */
@@ -515,7 +521,7 @@ export const MUTATIONS: readonly Mutation[] = [
       '>> ${32 - (8 << op.size)}',
       '>>> ${32 - (8 << op.size)}',
       'signed loads of JavaScript extend with zeros',
-      at(/^(MOVSX|ADD|ADC|SUB|SBB|CMP|INC|DEC|NEG|SAR|IMUL|IMUL1|IMUL3|XADD|CMPXCHG) .*(byte|word) \[/),
+      at(LOADS_SIGNED),
     ],
   ]),
   ...inFile('tiers/js/vectors.js', [

@@ -1,13 +1,16 @@
 /**
- * The corner values of random programs in the guest's memory: integers, singles, doubles and extended reals, each in a
- * table that is turned a few places on after every turn of the program, so that an instruction meets other values each
- * time; and the control words that programs load. Source text for the assembler; addresses below 1a0000h are given.
+ * The corner values of random programs in the guest's memory: integers, counts of shifts, singles, doubles and extended
+ * reals, each in a table that is turned a few places on after every turn of the program, so that an instruction meets
+ * other values each time; and the control words that programs load. Source text for the assembler; addresses below
+ * 1a0000h are given.
  */
 import { CORNERS_F32, CORNERS_F64, CORNERS_F80 } from '../support/float-corners.ts';
 
 export const NUMBERS = [
   0, 1, 2, 3, 7, 15, 31, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
 ];
+/** Of shifts: none, all bits but one and more, each width, those of which five bits count. */
+export const COUNTS = [0, 1, 2, 7, 8, 15, 16, 17, 0, 24, 30, 31, 32, 33, 0x50, 0xff];
 
 interface Table {
   readonly at: number;
@@ -19,12 +22,14 @@ interface Table {
 }
 
 export const CORNERS = 0x188000;
+export const CORNERS_COUNTS = 0x188080;
 export const CORNERS_32 = 0x188100;
 export const CORNERS_64 = 0x188400;
 export const CORNERS_80 = 0x188800;
 
 const TABLES: readonly Table[] = [
   { at: CORNERS, words: NUMBERS, bytes: 4, turn: 5 },
+  { at: CORNERS_COUNTS, words: COUNTS, bytes: 4, turn: 5 },
   { at: CORNERS_32, words: CORNERS_F32, bytes: 4, turn: 3 },
   { at: CORNERS_64, words: CORNERS_F64.flat(), bytes: 8, turn: 3 },
   { at: CORNERS_80, words: CORNERS_F80.flatMap((three) => [...three, 0]), bytes: 16, turn: 3 },

@@ -6,7 +6,7 @@
 import { CONDITIONS, REGISTERS_16, REGISTERS_32, REGISTERS_8 } from '../../src/core/base/names.ts';
 import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import type { Random } from '../../src/core/base/random.ts';
-import { CORNERS, NUMBERS } from './corner-tables.ts';
+import { CORNERS, CORNERS_COUNTS, COUNTS, NUMBERS } from './corner-tables.ts';
 
 /** Data lies here, in whole words; DATA_BYTES of it are used. */
 export const DATA = 0x180000;
@@ -55,7 +55,8 @@ const commonDivisor = (a: number, b: number): number => (b === 0 ? a : commonDiv
 const ALL_SIZES = ['r32,r32', 'r32,m32', 'm32,r32', 'r32,i32', 'm32,i32', 'r8,r8', 'r8,m8', 'm8,r8', 'r8,i8', 'm8,i8'];
 const ALL_WORDS = ['r16,r16', 'r16,m16', 'm16,r16', 'r16,i16', 'm16,i16'];
 const ONE_OPERAND = ['r32', 'm32', 'r8', 'm8', 'r16', 'm16'];
-const SHIFTED = ['r32,i8', 'r32,1', 'r32,cl', 'm32,i8', 'm32,cl', 'r8,i8', 'r8,cl', 'm8,i8', 'r16,i8', 'r16,cl'];
+const SHIFTED_WIDE = ['r32,i8', 'r32,1', 'r32,cl', 'r32,i8', 'r32,cl', 'm32,i8', 'm32,cl'];
+const SHIFTED = [...SHIFTED_WIDE, 'r8,i8', 'r8,cl', 'm8,i8', 'r16,i8', 'r16,cl'];
 
 const forms = (names: string, operands: readonly string[]): string[] =>
   names.split(' ').flatMap((name) => operands.map((text) => (text === '' ? name : `${name} ${text}`)));
@@ -87,7 +88,7 @@ const FORMS: readonly string[] = [
   ...forms('movzx movsx', ['r32,r8', 'r32,m8', 'r32,r16', 'r32,m16', 'r16,r8', 'r16,m8']),
   ...forms('mul imul div idiv', ['r32', 'm32', 'r8', 'r16', 'm16']),
   ...forms('imul', ['r32,r32', 'r32,m32', 'r32,r32,i32', 'r32,m32,i32', 'r16,r16', 'r16,r16,i16']),
-  ...forms('cbw cwde cwd cdq salc cmc', ['', '']),
+  ...forms('cbw cwde cwd cdq salc cmc', ['', '', '']),
   ...forms('pause nop', ['', '', '']),
   ...forms('lfence mfence sfence', ['', '']),
   ...forms('movsb movsw movsd cmpsb cmpsw cmpsd scasb scasw scasd lodsb lodsw lodsd stosb stosw stosd', ['']),
@@ -199,11 +200,16 @@ export class Probes {
     if (kinds[0] === 'r32' && kinds[1] === 'r32' && dice.below(5) === 0) lines.push(`mov ${texts[1]}, ${texts[0]}`);
     if (name === 'cmpxchg' && dice.below(2) === 0) lines.push(`mov ${accumulator(kinds[0])}, ${texts[0]}`);
     if (/^(cbw|cwde|cwd|cdq|salc|mul|imul)$/.test(name) && kinds.length < 2) this.load('eax');
-    if (byCl) lines.push(`mov cl, ${this.count(8)}`);
-    if (/^(adc|sbb|rc[lr]|salc|cmc)$/.test(name)) lines.push(dice.pick(['stc', 'clc']));
+    // A count that is known, which optimisers fold, or another one in each turn.
+    if (byCl && dice.below(3) === 0) lines.push(`mov cl, ${this.count(8)}`);
+    else if (byCl) lines.push(`mov ecx, [${CORNERS_COUNTS + 4 * dice.below(COUNTS.length)}]`);
+    // The carry: always the same one, or another in each turn.
+    if (/^(adc|sbb|rc[lr]|salc|cmc)$/.test(name)) {
+      lines.push(dice.pick(['stc', 'clc', `bt dword ${this.corner()}, 0`, `bt dword ${this.corner()}, 0`]));
+    }
     if (/^(set|cmov)/.test(name)) this.compare();
     lines.push(`${name} ${texts.join(', ')}`);
-    this.keep(texts[0], kinds[0]);
+    this.keep(resultsOf(name, texts, kinds));
   }
 
   /** One step of a string instruction, up or down; equal operands as often as not. */
@@ -217,7 +223,7 @@ export class Probes {
     if (dice.below(3) === 0) lines.push(`mov eax, [${to}]`);
     lines.push(`mov esi, ${from}\nmov edi, ${to}\n${dice.pick(['cld', 'cld', 'std'])}\n${name}\ncld`);
     lines.push(`mov [${lines.trace(1)}], ${dice.pick(['eax', 'esi', 'edi'])}`);
-    this.keep(undefined, undefined);
+    this.keep([]);
   }
 
   private count(bits: number): number {
@@ -251,13 +257,13 @@ export class Probes {
     this.lines.push(`${dice.pick(['cmp', 'cmp', 'sub', 'add', 'test'])} ${a}, ${b}`);
   }
 
-  private keep(text: string | undefined, kind: string | undefined): void {
+  /** What an instruction leaves in registers, mostly, before something else writes them; and its flags. */
+  private keep(results: readonly string[]): void {
     const { lines } = this;
     const { dice } = lines;
+    for (const whole of results) if (dice.below(5) > 0) lines.push(`mov [${lines.trace(1)}], ${whole}`);
     if (dice.below(3) === 0) lines.reader();
     if (dice.below(3) === 0) lines.push(`pushfd\npop dword [${lines.trace(1)}]`);
-    const whole = kind?.startsWith('r') === true && text !== undefined ? wholeOf(text) : dice.pick(['eax', 'edx']);
-    if (dice.below(2) === 0) lines.push(`mov [${lines.trace(1)}], ${whole}`);
   }
 
   private jump(name: string): void {
@@ -294,7 +300,7 @@ export class Probes {
       lines.push(`mov ebx, ${divisor}\nor ebx, 0x101`);
     }
     lines.push(`${name} ${operand}`);
-    lines.push(`mov [${lines.trace(1)}], ${dice.pick(['eax', 'edx'])}`);
+    this.keep(['eax', 'edx']);
   }
 
   private stack(name: string, kind: string): void {
@@ -320,6 +326,16 @@ export class Probes {
     lines.push(`lea ${b}, [${a}${index} + ${dice.pick([0, 1, 0x7f, 0x80, 0x7fffffff, 0x80000000])}]`);
     lines.push(`mov [${lines.trace(1)}], ${b}`);
   }
+}
+
+/** Whole registers that an instruction writes, those that it does not name too. */
+function resultsOf(name: string, texts: readonly string[], kinds: readonly string[]): readonly string[] {
+  if (/^(cwd|cdq)$/.test(name)) return ['edx'];
+  if (/^(cbw|cwde|salc)$/.test(name)) return ['eax'];
+  if (/^i?mul$/.test(name) && kinds.length === 1) return ['eax', 'edx'];
+  const written = /^(cmp|test|bt|push|movnti|prefetch)$/.test(name) ? 0 : /^(xadd|xchg)$/.test(name) ? 2 : 1;
+  const named = texts.slice(0, written).filter((_, i) => kinds[i].startsWith('r'));
+  return [...named.map(wholeOf), ...(name === 'cmpxchg' ? ['eax'] : [])];
 }
 
 const sizeWord = (bits: number): string => (bits === 32 ? 'dword' : bits === 16 ? 'word' : 'byte');

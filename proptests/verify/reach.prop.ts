@@ -66,6 +66,14 @@ test('conversions meet what decides how they round', () => {
   }
 });
 
+test('shifts of doublewords meet every kind of count in CL', () => {
+  for (const name of 'SHL SHR SAR ROL ROR RCL RCR SHLD_CL SHRD_CL'.split(' ')) {
+    const spans = ['0', '1', 'below 16', 'from 16', '31', 'above 31'].map((span) => `doubleword by CL, ${span}`);
+    const missing = spans.filter((span) => reach.rows.get(name)?.has(span) !== true);
+    assert.deepEqual(missing, [], name);
+  }
+});
+
 test('a class is counted where an instruction meets it, and nowhere else', () => {
   const lines = `
     movsd xmm0, [value]\ncvttsd2si eax, xmm0\nmov ebx, 0x80000000\nstc\nadc ebx, ebx\nshl ebx, 31

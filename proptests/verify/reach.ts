@@ -192,6 +192,9 @@ const ON_ACCUMULATOR = /^(CBW|CWD|MUL|IMUL1|DIV|IDIV|CMPXCHG)$/;
 /** Of the x87: work on ST(0), which no operand names. */
 const isOnTop = ({ name, faults }: Row): boolean =>
   name.startsWith('F') && faults.includes('MF') && !/^F(LD|ILD|BLD|RSTOR|NOP|DECSTP|INCSTP)/.test(name);
+/** Of a count of five bits. */
+const spanOf = (count: number): string =>
+  count < 2 || count === 31 ? String(count) : count < 16 ? 'below 16' : 'from 16';
 const SHIFT = /^(SHL|SHR|SAR|ROL|ROR|RCL|RCR|SHLD|SHRD)(_CL)?$/;
 
 /** The first operand is written and not read: its old value does not matter. */
@@ -402,6 +405,8 @@ export class Reach {
       else if (count === bits - 1) note(`${how}count of all bits but one`);
       else if (count >= bits) note(`${how}count of all bits and more`);
       else note(`${how}count between`);
+      // The widest has cases of its own, where all five bits count.
+      if (!isImmediate && bits === 32) note(`doubleword by CL, ${given > 31 ? 'above 31' : spanOf(count)}`);
     }
     if (row.faults.includes('XM')) {
       note(`MXCSR rounds ${(m32[MXCSR] >> 13) & 3}`);
