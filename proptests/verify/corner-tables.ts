@@ -10,7 +10,7 @@ export const NUMBERS = [
   0, 1, 2, 3, 7, 15, 31, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
 ];
 /** Of shifts: none, all bits but one and more, each width, those of which five bits count. */
-export const COUNTS = [0, 1, 2, 7, 8, 15, 16, 17, 0, 24, 30, 31, 32, 33, 0x50, 0xff];
+export const COUNTS = [0, 1, 2, 7, 8, 15, 16, 17, 0, 24, 30, 31, 1, 32, 33, 0x50, 0xff];
 
 interface Table {
   readonly at: number;

@@ -86,7 +86,7 @@ const FORMS: readonly string[] = [
   ...forms('xadd cmpxchg', ['r32,r32', 'm32,r32', 'r8,r8', 'r16,r16']),
   ...forms('xchg', ['r32,r32', 'm32,r32', 'r8,r8']),
   ...forms('movzx movsx', ['r32,r8', 'r32,m8', 'r32,r16', 'r32,m16', 'r16,r8', 'r16,m8']),
-  ...forms('mul imul div idiv', ['r32', 'm32', 'r8', 'r16', 'm16']),
+  ...forms('mul imul div idiv', ['r32', 'm32', 'r8', 'r16', 'm16', 'r32', 'm32']),
   ...forms('imul', ['r32,r32', 'r32,m32', 'r32,r32,i32', 'r32,m32,i32', 'r16,r16', 'r16,r16,i16']),
   ...forms('cbw cwde cwd cdq salc cmc', ['', '', '']),
   ...forms('pause nop', ['', '', '']),
