@@ -29,7 +29,7 @@ async function loadContestant(name: string): Promise<Contestant> {
     policy: text.join(','),
     family: 'compiling',
     makeEngine,
-    makeEager: await loadEngine(`${name}${separator}threshold=1,evict=0`),
+    makeEager: await loadEngine(`${name}${separator}threshold=1,evict=0,wait=0`),
   };
 }
 
@@ -105,7 +105,7 @@ export async function explainSuspect(lockstep: Lockstep, found: FirstDifference)
   const engine = lockstep.runners.find(({ contestant }) => contestant.name === found.suspect)?.engine;
   const passes = engine instanceof CompilingEngine && engine.passes.length > 0 ? engine.passes : PASSES;
   const makeBackend = engine instanceof CompilingEngine ? engine.makeBackend : await loadBackend();
-  const policy = { ...usual, threshold: 1, delay: 0, ramp: 0, instructions: 300 };
+  const policy = { ...usual, threshold: 1, delay: 0, ramp: 0, wait: 0, instructions: 300 };
   const lines: string[] = [];
   const showsWith = (count: number): boolean =>
     showsDifference(lockstep, found, {

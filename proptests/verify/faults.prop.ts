@@ -65,6 +65,29 @@ test('a fault in a pass is pinned on the instruction and on the pass', async () 
   }
 });
 
+test('a fault in code that is compiled in batches is pinned on the instruction and on the pass', async () => {
+  const { log } = await record({ ...SETTINGS, maxTicks: 20_000 });
+  const [reference, usual] = await loadContestants(['interp', 'wasm:threshold=1']);
+  const passes = PASSES.map((pass) => (pass.name === 'known-bits' ? faulty(pass) : pass));
+  // The engines of the contestant, with the faulty pass: they compile when those do.
+  const withFault =
+    (makeEngine: EngineFactory): EngineFactory =>
+    (cpu) => {
+      const engine = makeEngine(cpu);
+      assert.ok(engine instanceof CompilingEngine);
+      return new CompilingEngine(cpu, 'wasm', engine.policy, engine.makeBackend, passes);
+    };
+  const { makeEngine, makeEager = makeEngine } = usual;
+  const suspect = { ...usual, makeEngine: withFault(makeEngine), makeEager: withFault(makeEager) };
+  const images = new Map([['kernel', PROGRAM]]);
+  const contestants = [reference, suspect];
+  const { difference, report } = await verifyLog({ log: openLog(log), images, contestants, intervalTicks: 997 });
+  assert.equal(difference?.precision, 'instruction', report);
+  assert.match(difference.instruction.text, /^(XOR|NOT|SET|CMOV|J|SHL|SHR|SAR|RO|RC|CMC|CMP|SUB|TEST|ADD|AND|B)/);
+  assert.match(report, /It shows once the pass known-bits has run/);
+  assert.match(report, /-- WebAssembly/);
+});
+
 test('a pass that makes no valid IR does not take the report with it', async () => {
   const { log } = await record({ ...SETTINGS, maxTicks: 20_000 });
   // Says that there are no values at all, which no backend asks.
