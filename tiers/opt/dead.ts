@@ -1,5 +1,6 @@
 // Dead code: values nobody reads, flags that are replaced and register writes that are overwritten before anybody can
-// look. Everybody looks at exits, handlers and every operation that can go the slow way.
+// look. Everybody looks at exits, handlers and every operation that can go the slow way. Such an operation stays though
+// nobody reads what it gives: its handler faults, or sets MXCSR.
 
 import { type Block, canGoSlow, exitUse, type Op, resultOf, usesOf } from '../ir/ir.ts';
 
@@ -20,7 +21,7 @@ export function removeDead(block: Block): Block {
       const bit = 1 << op.register;
       if ((registersSeen & bit) === 0) continue;
       registersSeen &= ~bit;
-    } else if (to >= 0 && !read[to] && (op.op !== 'load' || op.checked)) continue;
+    } else if (to >= 0 && !read[to] && !canGoSlow(op)) continue;
     if (op.op === 'handler' || canGoSlow(op)) {
       flagsSeen = true;
       registersSeen = 0xff;
