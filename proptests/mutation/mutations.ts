@@ -557,6 +557,12 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   ]),
   ...inFile('tiers/tiering.js', [
-    ['unlink(dropped) {', 'this.remove(unit)', 'unit.slot', 'functions of overwritten code are kept', CHANGES_CODE],
+    [
+      'unlink(dropped) {',
+      "this.remove(unit, 'code')",
+      'unit.slot',
+      'functions of overwritten code are kept',
+      CHANGES_CODE,
+    ],
   ]),
 ];
