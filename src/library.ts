@@ -10,6 +10,7 @@
 import { concatenate } from './core/base/bytes.ts';
 import { sha256, type Sha256 } from './core/base/sha256.ts';
 import { UsageError } from './core/base/usage-error.ts';
+import type { ImageContent } from './core/board/image.ts';
 import type { InputEvent, SerialInput } from './core/log/events.ts';
 import { SILENT_OUTPUT } from './core/board/silent.ts';
 import { findImages } from './core/log/find-images.ts';
@@ -72,6 +73,8 @@ export interface ImageBytes {
   readonly bios?: Uint8Array;
   /** BIOS of the screen, for firmware to find. */
   readonly vgaBios?: Uint8Array;
+  /** What is in the drives, by role (hda to hdd): bytes, or a source that is asked for parts of them. Never written. */
+  readonly drives?: Readonly<Record<string, ImageContent>>;
 }
 
 /** What the host does better than the library. */
@@ -266,7 +269,7 @@ export async function verify(log: Uint8Array | LogReader, settings: VerifySettin
 }
 
 function setupOf(settings: MachineSettings): MachineSetup {
-  const { kernel, initrd, modules = [], bios, vgaBios } = settings.images;
+  const { kernel, initrd, modules = [], bios, vgaBios, drives = {} } = settings.images;
   for (const [name, data] of Object.entries({ kernel, initrd, bios, vgaBios })) checkBytes(`images.${name}`, data);
   modules.forEach(({ data }, i) => checkBytes(`images.modules[${i}].data`, data));
   const boot: BootImages = {
@@ -274,6 +277,7 @@ function setupOf(settings: MachineSettings): MachineSetup {
     ...(initrd === undefined ? {} : { initrd: { name: 'initrd', data: initrd } }),
     ...(bios === undefined ? {} : { bios: { name: 'bios', data: bios } }),
     ...(vgaBios === undefined ? {} : { vgaBios: { name: 'vgabios', data: vgaBios } }),
+    drives: Object.fromEntries(Object.entries(drives).map(([role, data]) => [role, { name: role, data }])),
     modules: modules.map((module) => ({ ...module, commandLine: module.commandLine ?? module.name })),
   };
   return describeMachine(boot, settings, settings.sha256 ?? sha256);
@@ -285,10 +289,9 @@ function checkBytes(name: string, data: unknown): void {
 }
 
 function imagesFor(log: LogReader, settings: HostSettings & { readonly images?: ImageBytes }): Images {
-  const { kernel, initrd, bios, vgaBios, modules = [] } = settings.images ?? {};
-  const given = [kernel, initrd, bios, vgaBios, ...modules.map(({ data }) => data)].filter(
-    (bytes) => bytes !== undefined,
-  );
+  const { kernel, initrd, bios, vgaBios, modules = [], drives = {} } = settings.images ?? {};
+  const all = [kernel, initrd, bios, vgaBios, ...modules.map(({ data }) => data), ...Object.values(drives)];
+  const given = all.filter((bytes) => bytes !== undefined);
   return findImages(log, {
     sha256: settings.sha256 ?? sha256,
     candidates: () => given,

@@ -6,6 +6,8 @@
 import type { DeviceState, MmioHandler } from '../../src/core/board/device.ts';
 import type { BoardOptions } from '../../src/core/board/board.ts';
 import { DeviceBoard } from '../../src/core/board/device-board.ts';
+import { BulkMemory } from '../../src/core/memory/bulk.ts';
+import { planBulk } from '../../src/core/board/table.ts';
 import { SILENT_CHECKS } from '../../src/core/board/silent.ts';
 import { TickClock } from '../../src/core/board/clock.ts';
 import type { InputEvent } from '../../src/core/log/events.ts';
@@ -21,12 +23,17 @@ export class Harness {
   tick: number;
   readonly clock: TickClock;
   readonly board: DeviceBoard;
+  readonly bulks: ReadonlyMap<string, BulkMemory>;
   readonly trace: string[] = [];
+  /** What bus masters reach. */
+  readonly memory = new Uint8Array(1 << 20);
   intr = false;
   readonly #regions: { address: number; size: number; handler: MmioHandler | null }[] = [];
 
   constructor(options: HarnessOptions = {}) {
+    const all = { memoryBytes: 64 << 20, ...options };
     this.tick = options.tick ?? 0;
+    this.bulks = new Map(planBulk(all).map(({ name, sizeBytes }) => [name, new BulkMemory(name, sizeBytes, null)]));
     this.clock = new TickClock(() => this.tick, options.nsPerTick ?? 8, options.epochSeconds ?? 1_700_000_000);
     const say = (text: string): void => {
       this.trace.push(`${this.tick} ${text}`);
@@ -40,7 +47,16 @@ export class Harness {
           debugExit: (value) => say(`exit ${value}`),
           powerOff: () => say('power off'),
         },
-        dma: { read: () => {}, write: () => {} },
+        dma: {
+          read: (address, target) => {
+            target.fill(0xff);
+            target.set(this.memory.subarray(address, address + target.length));
+          },
+          write: (address, source) => {
+            const room = Math.max(0, this.memory.length - address);
+            this.memory.set(source.subarray(0, room), Math.min(address, this.memory.length));
+          },
+        },
         space: {
           aperture: (size, _priority, shown) => {
             const region = { address: -1, size, handler: 'handler' in shown ? shown.handler : null };
@@ -55,7 +71,7 @@ export class Harness {
               },
             };
           },
-          bulks: new Map(),
+          bulks: this.bulks,
           hostOf: (_memory, offset) => offset,
           openRange: () => {},
           onMapped: () => {},
@@ -71,7 +87,7 @@ export class Harness {
         acknowledgeError: () => say('error acknowledged'),
       },
       SILENT_CHECKS,
-      { memoryBytes: 64 << 20, ...options },
+      all,
     );
   }
 

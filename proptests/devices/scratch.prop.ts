@@ -47,7 +47,7 @@ const settings = {
 
 /** Word by word what the guest finds, where it follows from what the device is told to do. */
 const EXPECTED = [
-  '5c7a1234 fff00008 0000ffe1 fffff000 ',
+  '5c7a1234 fff00008 ffffffe1 fffff000 ',
   // Nothing is decoded before the command register says so.
   'ffffffff ffffffff 00000000 00000000',
   // Where it was is nothing, and the content has moved.

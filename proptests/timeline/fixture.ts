@@ -8,14 +8,13 @@ import { type Stop, Timeline, type TimelineOptions, type Way } from '../../src/c
 import { buildGuest, findGuest } from '../../src/host/node/guest-images.ts';
 import { openLog, record, type RecordSettings, serialText } from '../../src/library.ts';
 import type { LogReader } from '../../src/core/log/log.ts';
-import type { Images } from '../../src/core/session/session.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
 
 export interface Recorded {
   readonly name: string;
   readonly log: LogReader;
-  readonly images: Images;
+  readonly images: ReadonlyMap<string, Uint8Array>;
 }
 
 export const makeEngine = (cpu: Cpu) => new Interpreter(cpu);

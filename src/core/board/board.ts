@@ -89,6 +89,8 @@ export interface BoardOptions {
   readonly quirks?: readonly string[];
   /** None unless given. */
   readonly images?: readonly BoardImage[];
+  /** Room for what guests write to their disks; devices/disk/ide.ts has a default. */
+  readonly diskRoomMegabytes?: number;
   /** The machine starts at the reset vector and finds the chipset as it is after power-on. */
   readonly firmware?: FirmwareOptions;
 }

@@ -139,7 +139,7 @@ class PciFunction implements PciPort {
     if (sizeBytes < least || (sizeBytes & (sizeBytes - 1)) !== 0) {
       throw new Error(`${this.spec.name}: a base address of ${sizeBytes} bytes`);
     }
-    const mask = isMemory ? -sizeBytes : -sizeBytes & 0xffff;
+    const mask = -sizeBytes;
     this.#allow(offset, 4, mask);
     this.#put(offset, 1, isMemory ? (bar.isPrefetchable === true ? 8 : 0) : 1);
     this.#decoders.push({
@@ -259,6 +259,7 @@ export class PciBus implements PciBusPort {
     const added = new PciFunction(spec, this.#space, () => this.#driveInterrupts());
     const isFirst = added.pirq >= 0 && !this.#hasPins;
     this.#functions.set(spec.slot, added);
+    added.place();
     if (isFirst) this.#router?.connect();
     return added;
   }

@@ -12,6 +12,7 @@ import { debugExit } from '../devices/debug/debug-exit.ts';
 import { postCode } from '../devices/debug/post.ts';
 import { testDevice } from '../devices/debug/test-device.ts';
 import { vga } from '../devices/display/vga.ts';
+import { ide } from '../devices/disk/ide.ts';
 import { ps2 } from '../devices/input/ps2.ts';
 import { localApic } from '../devices/interrupts/apic.ts';
 import { ioApic } from '../devices/interrupts/ioapic.ts';
@@ -37,6 +38,7 @@ export const DEVICES: readonly DeviceEntry[] = [
   dma8237,
   pciHost,
   resetControl,
+  ide,
   fwCfg,
   debugExit,
   debugConsole,

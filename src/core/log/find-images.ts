@@ -3,6 +3,7 @@
  * comes from the log itself (`--embed`) or from the bytes that the caller gives, and counts only when its SHA-256 is
  * the one in the manifest; under which name it is given does not matter.
  */
+import { digestOf, type ImageContent, sizeOfContent } from '../board/image.ts';
 import type { Sha256 } from '../base/sha256.ts';
 import type { LogReader } from './log.ts';
 import { LogError } from './log-error.ts';
@@ -16,7 +17,7 @@ export const IMAGE_BYTES_MAX = 2 ** 31;
 export interface ImageSource {
   readonly sha256: Sha256;
   /** Bytes that may be this image, the likeliest first; asked for one after the other until one has its SHA-256. */
-  candidates(record: ImageRecord): Iterable<Uint8Array>;
+  candidates(record: ImageRecord): Iterable<ImageContent>;
   /** How the error ends: what was tried and the next step, as in "none was given: name the file with --image". */
   tried(missing: readonly ImageRecord[]): string;
 }
@@ -24,16 +25,16 @@ export interface ImageSource {
 /**
  * The bytes of every image in the manifest of the log, by role. Throws a `LogError` of kind `image` for a missing one.
  */
-export function findImages(log: LogReader, source: ImageSource): Map<string, Uint8Array> {
+export function findImages(log: LogReader, source: ImageSource): Map<string, ImageContent> {
   const records = log.header.machine.images;
-  const found = new Map<string, Uint8Array>();
+  const found = new Map<string, ImageContent>();
   const missing: ImageRecord[] = [];
   const descriptions: string[] = [];
   /** Digests of candidates, which several images may share. */
-  const digests = new Map<Uint8Array, string>();
-  const isImage = (bytes: Uint8Array, record: ImageRecord): boolean => {
-    if (bytes.length !== record.sizeBytes) return false;
-    const digest = digests.get(bytes) ?? source.sha256(bytes);
+  const digests = new Map<ImageContent, string>();
+  const isImage = (bytes: ImageContent, record: ImageRecord): boolean => {
+    if (sizeOfContent(bytes) !== record.sizeBytes) return false;
+    const digest = digests.get(bytes) ?? digestOf(bytes, source.sha256);
     digests.set(bytes, digest);
     return digest === record.sha256;
   };
@@ -55,8 +56,8 @@ export function findImages(log: LogReader, source: ImageSource): Map<string, Uin
 function firstOf(
   source: ImageSource,
   record: ImageRecord,
-  isImage: (bytes: Uint8Array, record: ImageRecord) => boolean,
-): Uint8Array | null {
+  isImage: (bytes: ImageContent, record: ImageRecord) => boolean,
+): ImageContent | null {
   for (const bytes of source.candidates(record)) if (isImage(bytes, record)) return bytes;
   return null;
 }

@@ -3,6 +3,7 @@
  * images hold them; an image is then a list of runs of pages. Whether the bytes have the SHA-256 that the manifest
  * names is checked by find-images.ts, through which everybody gets them.
  */
+import { type ImageContent, sourceOf } from '../board/image.ts';
 import { PAGE_BYTES } from '../base/pages.ts';
 import { isBytes, isList, isSafe, isUnsigned } from './event-codec.ts';
 import { FRAME_KIND, readPayload } from './frames.ts';
@@ -22,12 +23,12 @@ export interface ImageFrame {
 }
 
 /** Appends the images, in the order of the manifest. Call it right after the writer was made. */
-export function embedImages(writer: LogWriter, images: readonly Uint8Array[]): void {
+export function embedImages(writer: LogWriter, images: readonly ImageContent[]): void {
   for (const { kind, payload } of imageFrames(images)) writer.writeFrame(kind, 0, 0, payload);
 }
 
 /** The frames of the images, in the order of the manifest. */
-export function* imageFrames(images: readonly Uint8Array[]): Generator<ImageFrame> {
+export function* imageFrames(images: readonly ImageContent[]): Generator<ImageFrame> {
   /** Pages by digest: numbers in the log. */
   const known = new Map<string, number[]>();
   const unique: Uint8Array[] = [];
@@ -50,24 +51,20 @@ export function* imageFrames(images: readonly Uint8Array[]): Generator<ImageFram
     unique.push(page);
     return unique.length - 1;
   };
-  for (const [index, image] of images.entries()) {
+  for (const [index, image] of images.map(sourceOf).entries()) {
     const runs: number[] = [];
-    for (let at = 0; at < image.length; at += PAGE_BYTES) {
-      let page = image.subarray(at, at + PAGE_BYTES);
-      if (page.length < PAGE_BYTES) {
-        const padded = new Uint8Array(PAGE_BYTES);
-        padded.set(page);
-        page = padded;
-      }
+    for (let at = 0; at < image.sizeBytes; at += PAGE_BYTES) {
+      const page = new Uint8Array(PAGE_BYTES);
+      image.read(at, page);
       const number = pageNumber(page);
       if (pending() === PAGES_PER_FRAME) yield flush(before + at);
       const last = runs.length - 2;
       if (last >= 0 && runs[last] + runs[last + 1] === number) runs[last + 1]++;
       else runs.push(number, 1);
     }
-    before += image.length;
+    before += image.sizeBytes;
     if (pending() > 0) yield flush(before);
-    yield { kind: FRAME_KIND.imageMap, payload: [index, image.length, runs], doneBytes: before };
+    yield { kind: FRAME_KIND.imageMap, payload: [index, image.sizeBytes, runs], doneBytes: before };
   }
 }
 

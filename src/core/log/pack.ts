@@ -3,6 +3,7 @@
  * frames that were recorded are taken over as they are, with other numbers; only the index is made anew. A log that was
  * cut off, or that has grown behind its end, stays so. Whether the images are right is for the caller to check.
  */
+import { type ImageContent, sizeOfContent } from '../board/image.ts';
 import { encodeFrame, FRAME_FLAG, FRAME_HEADER_BYTES, FRAME_KIND, type FrameInfo, renumberFrame } from './frames.ts';
 import { type LogReader, rebuildIndex } from './log.ts';
 import { hasImage, imageFrames } from './log-images.ts';
@@ -19,7 +20,7 @@ export interface PackedFrame {
 }
 
 /** The packed log, frame by frame; `images` in the order of the manifest. */
-export function* packLog(log: LogReader, images: readonly Uint8Array[]): Generator<PackedFrame> {
+export function* packLog(log: LogReader, images: readonly ImageContent[]): Generator<PackedFrame> {
   /** What was handed out, as the index has it. */
   const written: Pick<FrameInfo, 'kind' | 'firstTick' | 'payloadBytes'>[] = [];
   const listed = (kind: number, firstTick: number, bytes: Uint8Array): Uint8Array => {
@@ -28,7 +29,7 @@ export function* packLog(log: LogReader, images: readonly Uint8Array[]): Generat
   };
   const copied = (frame: FrameInfo): Uint8Array =>
     listed(frame.kind, frame.firstTick, renumberFrame(log.file, frame, written.length));
-  const imagesBytes = images.reduce((sum, { length }) => sum + length, 0);
+  const imagesBytes = images.reduce((sum, image) => sum + sizeOfContent(image), 0);
   const [header, ...others] = log.frames;
   yield { bytes: copied(header), doneBytes: 0 };
   for (const { kind, payload, doneBytes } of imageFrames(images)) {

@@ -85,6 +85,8 @@ export interface MachineOptions {
   readonly images?: readonly BoardImage[];
   /** Of a machine that firmware starts. */
   readonly firmware?: FirmwareOptions;
+  /** Room for what the guest writes to its disks. */
+  readonly diskRoomMegabytes?: number;
 }
 
 /** Longest slice: keeps the engines' counters far inside 32 bits. */
@@ -201,9 +203,14 @@ export class Machine {
   }
 
   private boardOptions(): BoardOptions {
-    const { memoryMegabytes, serialTiming, vga, quirks = [], images = [], firmware } = this.options;
-    const machine = { memoryBytes: memoryMegabytes << 20, serialTiming, quirks, images };
-    return { ...machine, ...(vga === undefined ? {} : { vga }), ...(firmware === undefined ? {} : { firmware }) };
+    const { memoryMegabytes, serialTiming, vga, quirks = [], images = [] } = this.options;
+    const { firmware, diskRoomMegabytes } = this.options;
+    return {
+      ...{ memoryBytes: memoryMegabytes << 20, serialTiming, quirks, images },
+      ...(vga === undefined ? {} : { vga }),
+      ...(firmware === undefined ? {} : { firmware }),
+      ...(diskRoomMegabytes === undefined ? {} : { diskRoomMegabytes }),
+    };
   }
 
   private boardContext(): BoardContext & { readonly space: AddressSpace } {

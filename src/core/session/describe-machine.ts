@@ -3,6 +3,8 @@
  * is refused, and everything that the guest can notice gets its value. The only maker of manifests: the command line
  * and the library differ in where the bytes come from. Errors name the parameters below.
  */
+import { digestOf, type ImageContent, sizeOfContent } from '../board/image.ts';
+import { DISK_ROLES } from '../devices/disk/roles.ts';
 import type { Sha256 } from '../base/sha256.ts';
 import type { ImageRecord, MachineManifest } from '../log/manifest.ts';
 import { UsageError } from '../base/usage-error.ts';
@@ -13,6 +15,7 @@ import { findMultibootHeader } from '../machine/boot/multiboot.ts';
 import {
   BOOT_ORDER_DEFAULT,
   BOOT_ORDER_WANTED,
+  DISK_ROOM_MEGABYTES_DEFAULT,
   HASH_EVERY_TICKS_DEFAULT,
   isBootOrder,
   isNsPerTick,
@@ -27,6 +30,12 @@ export interface NamedImage {
   /** File name without its directory, for people; multiboot guests see the kernel's. */
   readonly name: string;
   readonly data: Uint8Array;
+}
+
+/** An image that need not be in memory as a whole. */
+export interface NamedDrive {
+  readonly name: string;
+  readonly data: ImageContent;
 }
 
 export interface NamedModule extends NamedImage {
@@ -45,6 +54,8 @@ export interface BootImages {
   readonly bios?: NamedImage;
   /** BIOS of the screen, which firmware finds as its expansion ROM. */
   readonly vgaBios?: NamedImage;
+  /** What is in the drives, by role: hda to hdd. */
+  readonly drives?: Readonly<Record<string, NamedDrive>>;
 }
 
 /** What the guest can notice beside its images; what is absent has its default. */
@@ -69,7 +80,11 @@ export interface GuestOptions {
   readonly bootOrder?: string;
   /** Firmware asks what to boot from. */
   readonly bootMenu?: boolean;
+  /** Room for what the guest writes to its disks, all together. */
+  readonly diskRoomMegabytes?: number;
 }
+
+const DRIVE_ROLES: readonly string[] = DISK_ROLES;
 
 export interface MachineSetup {
   readonly manifest: MachineManifest;
@@ -93,6 +108,7 @@ export function describeMachine(boot: BootImages, options: GuestOptions, sha256:
     images.set('vgabios', boot.vgaBios);
   }
   checkFits(method, images, memoryMegabytes);
+  const roomMegabytes = diskRoom(images, options, memoryMegabytes);
   const machine = {
     memoryMegabytes,
     nsPerTick,
@@ -103,14 +119,15 @@ export function describeMachine(boot: BootImages, options: GuestOptions, sha256:
       'hash-every': whole('hashEveryTicks', options.hashEveryTicks ?? HASH_EVERY_TICKS_DEFAULT),
       ...(vga === 'none' ? {} : { vga }),
       ...moduleOptions,
+      ...(roomMegabytes === null ? {} : { 'disk-room': roomMegabytes }),
       ...(method === 'bios' ? firmwareSettings(options) : {}),
     },
   };
   const records: ImageRecord[] = [...images].map(([role, { name, data }]) => ({
     role,
     name,
-    sha256: sha256(data),
-    sizeBytes: data.length,
+    sha256: digestOf(data, sha256),
+    sizeBytes: sizeOfContent(data),
   }));
   const manifest: MachineManifest = {
     cpu: CPU_MODEL,
@@ -137,12 +154,37 @@ interface Arrangement {
   readonly method: MachineManifest['boot']['method'];
   readonly commandLine: string;
   /** By role, in the order of the manifest. */
-  readonly images: Map<string, NamedImage>;
+  readonly images: Map<string, NamedDrive>;
   /** Command lines of modules, by role. */
   readonly moduleOptions: Readonly<Record<string, string>>;
 }
 
-function arrange({ kernel, initrd, modules = [], bios }: BootImages, append: string): Arrangement {
+function arrange(boot: BootImages, append: string): Arrangement {
+  const arranged = arrangeBoot(boot, append);
+  const images = new Map(arranged.images);
+  for (const [role, image] of Object.entries(boot.drives ?? {})) {
+    if (!DRIVE_ROLES.includes(role)) {
+      throw new UsageError(`There is no drive ${role}: name one of ${DRIVE_ROLES.join(', ')}.`);
+    }
+    if (sizeOfContent(image.data) === 0) throw new BootError(`the ${role} image ${image.name} is empty: give another.`);
+    images.set(role, image);
+  }
+  return { ...arranged, images };
+}
+
+/** Memory and what guests write to their disks share the machine's memory. */
+function diskRoom(images: ReadonlyMap<string, unknown>, options: GuestOptions, memoryMegabytes: number): number | null {
+  const { diskRoomMegabytes } = options;
+  if (!DRIVE_ROLES.some((role) => images.has(role))) return null;
+  const most = MEMORY_MEGABYTES_MAX - memoryMegabytes;
+  const wanted = diskRoomMegabytes ?? Math.min(DISK_ROOM_MEGABYTES_DEFAULT, most);
+  if (most < 1) {
+    throw new UsageError(`A machine with disks has at most ${MEMORY_MEGABYTES_MAX - 1} MB of memory: give it less.`);
+  }
+  return whole('diskRoomMegabytes', wanted, 1, most);
+}
+
+function arrangeBoot({ kernel, initrd, modules = [], bios }: BootImages, append: string): Arrangement {
   const images = new Map<string, NamedImage>();
   if (bios !== undefined) {
     if (kernel !== undefined || initrd !== undefined || modules.length > 0 || append !== '') {
@@ -187,12 +229,13 @@ function notBootable({ name, data }: NamedImage): BootError {
 const ROOM_BYTES = 16 << 20;
 
 /** The loaders check exactly; this keeps an image that can never fit from being copied around first. */
-function checkFits(method: string, images: ReadonlyMap<string, NamedImage>, memoryMegabytes: number): void {
+function checkFits(method: string, images: ReadonlyMap<string, NamedDrive>, memoryMegabytes: number): void {
   if (method === 'bios') return;
   for (const [role, { name, data }] of images) {
-    if (data.length <= memoryMegabytes * 2 ** 20) continue;
-    const what = `the ${role} image ${name} has ${data.length} bytes`;
-    throw tooLarge(what, data.length + ROOM_BYTES, memoryMegabytes * 2 ** 20);
+    const sizeBytes = sizeOfContent(data);
+    if (DRIVE_ROLES.includes(role) || sizeBytes <= memoryMegabytes * 2 ** 20) continue;
+    const what = `the ${role} image ${name} has ${sizeBytes} bytes`;
+    throw tooLarge(what, sizeBytes + ROOM_BYTES, memoryMegabytes * 2 ** 20);
   }
 }
 

@@ -9,7 +9,7 @@ import { bootBios, checkBiosImage, mapBios } from '../machine/boot/bios.ts';
 import { handOver, handOverBare } from '../machine/boot/hand-over.ts';
 import { bootLinux } from '../machine/boot/linux.ts';
 import { bootMultiboot } from '../machine/boot/multiboot.ts';
-import { blankSource, bytesSource } from '../board/image.ts';
+import { blankSource, type ImageContent, sourceOf, wholeImage } from '../board/image.ts';
 import { firmwareOptions } from '../machine/boot/firmware.ts';
 import { surveyBoard } from '../board/survey.ts';
 import type { Engine } from '../machine/engine.ts';
@@ -36,8 +36,8 @@ import { isQuirk, type QuirkName } from '../log/quirks.ts';
 /** The processor that the machine has; in the manifest, so that a log of another one is told apart. */
 export const CPU_MODEL = 'p6';
 
-/** Bytes by role: `kernel`, `initrd`, `module0` …, `bios`. */
-export type Images = ReadonlyMap<string, Uint8Array>;
+/** By role: `kernel`, `initrd`, `module0` …, `bios`, `hda` … */
+export type Images = ReadonlyMap<string, ImageContent>;
 const NO_IMAGES: Images = new Map();
 
 export type EngineFactory = (cpu: Cpu) => Engine;
@@ -212,6 +212,7 @@ export function checkManifest(manifest: MachineManifest, devices: 'model' | 'log
 function checkOptions(options: MachineManifest['options']): void {
   for (const [name, value] of Object.entries(options)) {
     const isFine =
+      (name === 'disk-room' && Number.isSafeInteger(value) && Number(value) > 0) ||
       (name === 'boot-menu' && typeof value === 'boolean') ||
       (name === 'boot-order' && typeof value === 'string' && isBootOrder(value)) ||
       (name === 'reboot' && typeof value === 'boolean') ||
@@ -232,19 +233,28 @@ type Settings = Pick<MachineManifest, 'memoryMegabytes' | 'options' | 'images' |
 /** Names and versions of the devices that a machine of this manifest has. */
 export function deviceRecords(settings: Settings): DeviceRecord[] {
   const { memoryMegabytes, options } = settings;
-  const machine = { memoryBytes: memoryMegabytes << 20, serialTiming: serialTimingOf(options), ...screenOf(options) };
+  const machine = {
+    memoryBytes: memoryMegabytes << 20,
+    serialTiming: serialTimingOf(options),
+    quirks: settings.quirks,
+    ...screenOf(options),
+  };
   return [...surveyBoard({ ...machine, ...imageOptions(settings, NO_IMAGES) }).devices];
 }
 
+type DrivesAndFirmware = Pick<MachineOptions, 'images' | 'firmware' | 'diskRoomMegabytes'>;
+
 /** Images and firmware as a board is told of them; bytes that are not at hand are zeros. */
-function imageOptions(settings: Settings, images: Images): Pick<MachineOptions, 'images' | 'firmware'> {
+function imageOptions(settings: Settings, images: Images): DrivesAndFirmware {
   const { memoryMegabytes, options } = settings;
   const boardImages = settings.images.map(({ role, sizeBytes }) => {
-    const bytes = images.get(role);
-    return { role, source: bytes === undefined ? blankSource(sizeBytes) : bytesSource(bytes) };
+    const content = images.get(role);
+    return { role, source: content === undefined ? blankSource(sizeBytes) : sourceOf(content) };
   });
+  const room = options['disk-room'];
+  const drives = { images: boardImages, ...(typeof room === 'number' ? { diskRoomMegabytes: room } : {}) };
   const bios = settings.images.find(({ role }) => role === 'bios');
-  if (bios === undefined || hasQuirk(settings, 'plain-firmware')) return { images: boardImages };
+  if (bios === undefined || hasQuirk(settings, 'plain-firmware')) return drives;
   const firmware = firmwareOptions({
     ramSize: memoryMegabytes << 20,
     romBytes: bios.sizeBytes,
@@ -253,7 +263,7 @@ function imageOptions(settings: Settings, images: Images): Pick<MachineOptions, 
     hasBootMenu: options['boot-menu'] === true,
     bootOrder: typeof options['boot-order'] === 'string' ? options['boot-order'] : BOOT_ORDER_DEFAULT,
   });
-  return { images: boardImages, firmware };
+  return { ...drives, firmware };
 }
 
 function hasQuirk(manifest: Pick<MachineManifest, 'quirks'>, quirk: QuirkName): boolean {
@@ -291,9 +301,10 @@ function bootImages(machine: Machine, manifest: MachineManifest, images: Images)
   // What the ACPI tables say is what CPUID and the board say.
   const platform = { hasApic: machine.board.hasApic, hasPci: true, hasVga: false };
   const image = (role: string): Uint8Array => {
-    const bytes = images.get(role);
-    if (bytes === undefined) throw new SessionError(`The machine needs a ${role} image and none was given: give one.`);
-    return bytes;
+    const content = images.get(role);
+    if (content === undefined)
+      throw new SessionError(`The machine needs a ${role} image and none was given: give one.`);
+    return wholeImage(content);
   };
   const { ports, hasApic } = machine.board;
   const leaveFirmware = (): void => {
@@ -309,7 +320,8 @@ function bootImages(machine: Machine, manifest: MachineManifest, images: Images)
       break;
     }
     case 'linux': {
-      const options = { kernel: image('kernel'), initrd: images.get('initrd'), commandLine, hasTextScreen: false };
+      const initrd = images.has('initrd') ? image('initrd') : undefined;
+      const options = { kernel: image('kernel'), initrd, commandLine, hasTextScreen: false };
       machine.boot(() => {
         leaveFirmware();
         bootLinux(cpu, space, { ...options, acpiRsdpAddress: placeAcpi(space, platform) });

@@ -1,7 +1,9 @@
 // What the options of run and record that describe a machine mean: the images that they name are read, and
 // core/session/describe-machine.ts makes a manifest of it all. The options themselves are rows in options.ts.
 
+import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
+import type { ImageContent } from '../../core/board/image.ts';
 import { isLinuxImage } from '../../core/machine/boot/linux.ts';
 import { splitModuleList } from '../../core/machine/boot/multiboot.ts';
 import {
@@ -9,6 +11,7 @@ import {
   describeMachine,
   type GuestOptions,
   type MachineSetup,
+  type NamedDrive,
   type NamedImage,
 } from '../../core/session/describe-machine.ts';
 import {
@@ -22,6 +25,7 @@ import {
 } from '../../core/base/defaults.ts';
 import type { Arguments } from './args.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
+import { DRIVE_ROLES, openDisk } from '../node/disks.ts';
 import { readGivenFile, sha256 } from '../node/images.ts';
 
 export interface ReadMachine extends MachineSetup {
@@ -41,9 +45,10 @@ export function buildMachine(args: Arguments): ReadMachine {
     serialTiming: args.text('serial-timing') === 'baud' ? 'baud' : 'instant',
     ...readBoot(args),
     ...(args.has('vga') ? { vga: args.text('vga') === 'std' ? 'std' : 'none' } : {}),
+    ...(args.has('disk-room') ? { diskRoomMegabytes: args.number('disk-room') ?? 1 } : {}),
     hashEveryTicks: args.number('hash-every') ?? HASH_EVERY_TICKS_DEFAULT,
   };
-  const paths = new Map<Uint8Array, string>();
+  const paths = new Map<ImageContent, string>();
   const read: ReadImage = (path, what, how) => {
     const data = readGivenFile(path, what, how);
     paths.set(data, path);
@@ -52,7 +57,9 @@ export function buildMachine(args: Arguments): ReadMachine {
   const vgaBiosPath = args.text('vga-bios');
   const vgaBios =
     vgaBiosPath === undefined ? {} : { vgaBios: read(vgaBiosPath, 'BIOS of the screen', 'give one with --vga-bios') };
-  const setup = describeMachine({ ...readBootImages(args, read), ...vgaBios }, options, sha256);
+  const drives = readDrives(args, paths);
+  const boot = { ...readBootImages(args, read, drives !== null), ...vgaBios, ...drives };
+  const setup = describeMachine(boot, options, sha256);
   const imagePaths = [...setup.images].map(([role, data]) => [role, paths.get(data) ?? ''] as const);
   return { ...setup, imagePaths: new Map(imagePaths) };
 }
@@ -95,9 +102,35 @@ function readBoot(args: Arguments): Pick<GuestOptions, 'bootOrder' | 'bootMenu'>
 
 type ReadImage = (path: string, what: string, how: string) => NamedImage;
 
+/** What is in the drives; null where there are none. */
+function readDrives(args: Arguments, paths: Map<ImageContent, string>): Pick<BootImages, 'drives'> | null {
+  const drives: Record<string, NamedDrive> = {};
+  for (const role of DRIVE_ROLES) {
+    const path = args.text(role);
+    if (path === undefined) continue;
+    const data = openDisk(path, `${role} image`, `give one with --${role}`);
+    paths.set(data, path);
+    drives[role] = { name: basename(path), data };
+  }
+  return Object.keys(drives).length === 0 ? null : { drives };
+}
+
+/** Where Debian's package seabios has it. */
+const SEABIOS = '/usr/share/seabios/bios-256k.bin';
+
+/** The firmware of a machine that is given drives alone. */
+function findFirmware(): string {
+  if (existsSync(SEABIOS)) return SEABIOS;
+  throw new UsageError(
+    'To boot from a drive takes firmware, and none is installed: name one with --bios FILE, or install SeaBIOS ' +
+      `(${SEABIOS}, from Debian's package seabios).`,
+  );
+}
+
 /** The files that the options name. */
-function readBootImages(args: Arguments, readImage: ReadImage): BootImages {
-  const biosPath = args.text('bios');
+function readBootImages(args: Arguments, readImage: ReadImage, hasDrives: boolean): BootImages {
+  const bootsFromDrive = hasDrives && !args.has('kernel');
+  const biosPath = args.text('bios') ?? (bootsFromDrive ? findFirmware() : undefined);
   if (biosPath !== undefined) {
     for (const name of ['kernel', 'initrd', 'append']) {
       if (args.has(name)) throw new UsageError(`--bios and --${name} exclude each other: give one of them.`);
@@ -106,7 +139,10 @@ function readBootImages(args: Arguments, readImage: ReadImage): BootImages {
   }
   const kernelPath = args.text('kernel');
   if (kernelPath === undefined) {
-    throw new UsageError('There is nothing to boot: give a kernel with --kernel FILE or a firmware with --bios FILE.');
+    throw new UsageError(
+      'There is nothing to boot: give a kernel with --kernel FILE, a disk with --hda FILE, or a firmware with ' +
+        '--bios FILE.',
+    );
   }
   const kernel = readImage(kernelPath, 'kernel', 'give one with --kernel');
   const initrd = args.text('initrd');

@@ -5,12 +5,14 @@ import { CHECK_KIND, INPUT_KIND } from '../../core/log/events.ts';
 import {
   BOOT_ORDER_DEFAULT,
   BOOT_ORDER_WANTED,
+  DISK_ROOM_MEGABYTES_DEFAULT,
   HASH_EVERY_TICKS_DEFAULT,
   MEMORY_MEGABYTES_DEFAULT,
   MEMORY_MEGABYTES_MAX,
   NS_PER_TICK_DEFAULT,
   NS_PER_TICK_WANTED,
 } from '../../core/base/defaults.ts';
+import { DRIVE_ROLES, type DriveRole } from '../node/disks.ts';
 import { DEFAULT_ENGINE } from '../../engines.ts';
 import type { OptionSpec } from './args.ts';
 
@@ -22,6 +24,13 @@ const MACHINE = 'Machine';
 const OUTPUT = 'Input and output';
 const RUNNING = 'Running';
 const IMAGES = 'Images, where they are not found by themselves';
+
+const DRIVE_HELP: Readonly<Record<DriveRole, string>> = {
+  hda: 'image of the first disk; without a kernel the machine boots from it, by SeaBIOS unless --bios names another',
+  hdb: 'image of a second disk, slave of the first',
+  hdc: 'image of a third disk, on the second channel',
+  hdd: 'image of a fourth disk, slave of the third',
+};
 
 export const MACHINE_OPTIONS: readonly OptionSpec[] = [
   { group: MACHINE, name: 'kernel', value: 'FILE', kind: 'file', help: 'a Linux bzImage or a multiboot kernel' },
@@ -39,6 +48,16 @@ export const MACHINE_OPTIONS: readonly OptionSpec[] = [
     value: 'FILE',
     kind: 'file',
     help: 'start this firmware from the reset vector instead of a kernel',
+  },
+  ...DRIVE_ROLES.map(
+    (role): OptionSpec => ({ group: MACHINE, name: role, value: 'FILE', kind: 'file', help: DRIVE_HELP[role] }),
+  ),
+  {
+    group: MACHINE,
+    name: 'disk-room',
+    value: 'MB',
+    range: [1, MEMORY_MEGABYTES_MAX],
+    help: `room for what the guest writes; images stay as they are (default ${DISK_ROOM_MEGABYTES_DEFAULT})`,
   },
   {
     group: MACHINE,
@@ -182,7 +201,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
 ];
 
 /** Options that name files by their role; any of them serves any image with the right SHA-256. */
-export const IMAGE_FILE_OPTIONS: readonly string[] = ['kernel', 'initrd', 'bios', 'vga-bios'];
+export const IMAGE_FILE_OPTIONS: readonly string[] = ['kernel', 'initrd', 'bios', 'vga-bios', ...DRIVE_ROLES];
 
 export const IMAGE_OPTIONS: readonly OptionSpec[] = [
   {

@@ -17,6 +17,7 @@ import { basename, join } from 'node:path';
 import type { LogReader } from '../../core/log/log.ts';
 import { LogError } from '../../core/log/log-error.ts';
 import { isPacked, packLog } from '../../core/log/pack.ts';
+import { sizeOfContent, wholeImage } from '../../core/board/image.ts';
 import type { Images } from '../../core/session/session.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { CommandError } from '../node/errors.ts';
@@ -77,7 +78,7 @@ async function writePacked(
   out: string,
 ): Promise<number> {
   const list = log.header.machine.images.map(({ role }) => images.get(role) ?? new Uint8Array(0));
-  const end = list.reduce((sum, { length }) => sum + length, log.file.length);
+  const end = list.reduce((sum, image) => sum + sizeOfContent(image), log.file.length);
   const work = new Work(Progress.atTerminal({ label: 'pack', unit: 'bytes', end }, args.has('json')));
   const file = new NewFile(`${out}.${process.pid}.part`, { what: 'packed log', rest: 'nothing remains of it' });
   let bytes = 0;
@@ -134,7 +135,7 @@ function writeSidecar(args: Arguments, path: string, log: LogReader, images: Ima
     const file = join(folder, sidecarName(role, name));
     try {
       mkdirSync(folder, { recursive: true });
-      if (!existsSync(file)) writeFileSync(file, bytes, { flag: 'wx' });
+      if (!existsSync(file)) writeFileSync(file, wholeImage(bytes), { flag: 'wx' });
       else if (sha256(readFileSync(file)) !== digest) {
         throw new CommandError(`${file} exists and is another file, and nothing is overwritten: move it away.`);
       }

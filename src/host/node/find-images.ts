@@ -6,10 +6,12 @@
 import { readdirSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { findImages as findLogImages } from '../../core/log/find-images.ts';
+import { digestOf, type ImageContent } from '../../core/board/image.ts';
 import type { LogReader } from '../../core/log/log.ts';
 import { LogError } from '../../core/log/log-error.ts';
 import type { ImageRecord } from '../../core/log/manifest.ts';
 import type { Images } from '../../core/session/session.ts';
+import { DRIVE_OPTIONS, isDrive, openDisk } from './disks.ts';
 import { CommandError } from './errors.ts';
 import { notePlace, placesOf } from './image-index.ts';
 import { readGivenFile, sha256, whyUnreadable } from './images.ts';
@@ -51,9 +53,9 @@ export function findImages(search: ImageSearch): Images {
 class Finder {
   private readonly search: ImageSearch;
   /** Where bytes came from. */
-  private readonly origins = new Map<Uint8Array, string>();
-  private readonly read = new Map<string, Uint8Array>();
-  private givenFiles: readonly Uint8Array[] | null = null;
+  private readonly origins = new Map<ImageContent, string>();
+  private readonly read = new Map<string, ImageContent>();
+  private givenFiles: readonly ImageContent[] | null = null;
   private givenPlaces: readonly string[] | null = null;
   readonly sha256 = sha256;
 
@@ -61,7 +63,7 @@ class Finder {
     this.search = search;
   }
 
-  *candidates(record: ImageRecord): Generator<Uint8Array> {
+  *candidates(record: ImageRecord): Generator<ImageContent> {
     yield* this.files();
     yield* this.sized(this.places(), record);
     yield* this.sized(this.indexed(record), record);
@@ -69,9 +71,11 @@ class Finder {
   }
 
   /** The files that options name; one that cannot be read is an error whatever else there is. */
-  private files(): readonly Uint8Array[] {
+  private files(): readonly ImageContent[] {
     this.givenFiles ??= this.search.given.files.map(({ option, path }) => {
-      const bytes = readGivenFile(path, 'image', `give the right file with ${option} or --image`);
+      const how = `give the right file with ${option} or --image`;
+      const isDrive = DRIVE_OPTIONS.includes(option);
+      const bytes = isDrive ? openDisk(path, `${option} image`, how) : readGivenFile(path, 'image', how);
       this.origins.set(bytes, resolve(path));
       return bytes;
     });
@@ -107,10 +111,10 @@ class Finder {
   }
 
   /** The files that have the size of the image, one after the other. What cannot be read is not it. */
-  private *sized(paths: readonly string[], { sizeBytes }: ImageRecord): Generator<Uint8Array> {
+  private *sized(paths: readonly string[], { role, sizeBytes }: ImageRecord): Generator<ImageContent> {
     for (const path of paths) {
       const place = resolve(path);
-      const bytes = this.read.get(place) ?? readIfSized(place, sizeBytes);
+      const bytes = this.read.get(place) ?? (isDrive(role) ? diskIfSized : readIfSized)(place, sizeBytes);
       if (bytes === null) continue;
       this.read.set(place, bytes);
       this.origins.set(bytes, place);
@@ -132,7 +136,7 @@ class Finder {
     const taken = new Set(images.values());
     given.files.forEach(({ option, path }, i) => {
       const bytes = this.givenFiles?.[i];
-      const digest = bytes === undefined || taken.has(bytes) ? null : sha256(bytes);
+      const digest = bytes === undefined || taken.has(bytes) ? null : digestOf(bytes, sha256);
       if (digest === null || log.header.machine.images.some((record) => record.sha256 === digest)) return;
       warn(`${option} ${path} is no image of this log (its SHA-256 is ${digest}), which has others of its own`);
     });
@@ -177,6 +181,16 @@ function readIfSized(path: string, sizeBytes: number): Uint8Array | null {
   try {
     const stat = statSync(path);
     return stat.isFile() && stat.size === sizeBytes ? readFileSync(path) : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The same for what need not fit into memory. */
+function diskIfSized(path: string, sizeBytes: number): ImageContent | null {
+  try {
+    const disk = openDisk(path, 'image', 'name another');
+    return disk.sizeBytes === sizeBytes ? disk : null;
   } catch {
     return null;
   }

@@ -76,7 +76,7 @@ const GUEST_BYTES_MAX = 1 << 20;
 /** Symbols of the kernel among the images, when it carries any or is a built-in guest. */
 function sourcesOfImages(images: Images): { label: string; symbols: readonly GuestSymbol[] }[] {
   const kernel = images.get('kernel');
-  if (kernel === undefined) return [];
+  if (!(kernel instanceof Uint8Array)) return [];
   const ofElf = readElfSymbols(kernel);
   if (ofElf.length > 0) return [{ label: 'the kernel image', symbols: ofElf }];
   if (kernel.length > GUEST_BYTES_MAX) return [];
