@@ -33,7 +33,7 @@ async function withScript(shell: string, work: (folder: string) => Promise<void>
 
 /** A line up to the Tab, and some of what must be offered; `isAll`: nothing else. */
 const CASES: readonly { readonly line: string; readonly offers: readonly string[]; readonly isAll?: boolean }[] = [
-  { line: 'reprise re', offers: ['record', 'replay'], isAll: true },
+  { line: 'reprise re', offers: ['record', 'render', 'replay'], isAll: true },
   { line: 'reprise ', offers: VERBS.map(({ name }) => name), isAll: true },
   { line: 'reprise replay --dev', offers: ['--devices'], isAll: true },
   { line: 'reprise replay --engine ', offers: engineNames(), isAll: true },

@@ -13,6 +13,10 @@ import { chosenEngine } from './engine-options.ts';
 import { GuestOutput } from '../node/guest-output.ts';
 import { findImages, type GivenImages } from '../node/find-images.ts';
 import { logProblem, openLogFile, sessionProblem } from '../node/log-file.ts';
+import { CommandError } from '../node/errors.ts';
+import { Timeline } from '../../core/timeline/timeline.ts';
+import { whyNoScreen } from '../screen/screen-of.ts';
+import { Screenshots } from '../screen/screenshots.ts';
 import { IMAGE_FILE_OPTIONS } from './options.ts';
 import { count, Progress } from '../node/progress.ts';
 import { signalStatus } from '../node/work.ts';
@@ -37,6 +41,14 @@ export async function replayCommand(args: Arguments): Promise<number> {
   }
 }
 
+/** Null unless there is something to see. */
+function readScreenshots(args: Arguments, log: LogReader, devices: 'model' | 'log'): Screenshots | null {
+  if (!args.has('screenshot')) return null;
+  const problem = whyNoScreen(log.header.machine, devices);
+  if (problem !== null) throw new CommandError(problem);
+  return new Screenshots(args.list('screenshot'), log);
+}
+
 async function replayLog(
   args: Arguments,
   path: string,
@@ -45,6 +57,7 @@ async function replayLog(
 ): Promise<number> {
   const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`replay: ${text}`) });
   const devices = args.text('devices') === 'log' ? 'log' : 'model';
+  const screenshots = readScreenshots(args, log, devices);
   const serial = args.has('serial') ? args.list('serial') : [args.has('json') ? 'none' : 'stdio'];
   const output = new GuestOutput({ serial, debugConsole: args.text('debugcon') ?? 'none' });
   const session = createReplay({ log, images, makeEngine, output, devices });
@@ -53,6 +66,7 @@ async function replayLog(
   const driven = await drive({
     session,
     output,
+    looks: screenshots,
     progress: Progress.atTerminal({ label: 'replay', unit: 'ticks', nsPerTick, end: log.lastTick }, isQuiet),
   });
   const checks = session.port instanceof LogPort ? session.port.agreedChecks : 0;
@@ -65,10 +79,14 @@ async function replayLog(
     }
     return status;
   }
+  screenshots?.takeRest(session.machine);
   const end = session.end(driven.reason);
   await output.finish();
   const { divergence } = end;
   const status = divergence === null ? EXIT.ok : EXIT.divergence;
+  if (divergence === null && screenshots?.needsTimeline === true) {
+    screenshots.search(new Timeline({ log, images, makeEngine, warn: (text) => say(`replay: ${text}`) }));
+  }
   if (isQuiet) {
     printJson({
       command: 'replay',
@@ -77,6 +95,7 @@ async function replayLog(
       checks,
       truncated: log.truncated,
       ...endToJson(end, driven, output, nsPerTick),
+      ...(screenshots === null ? {} : { screenshots: screenshots.taken }),
       divergence: divergence === null ? null : { ...divergence, text: describeDivergence(divergence, path) },
     });
     return status;
@@ -90,6 +109,9 @@ async function replayLog(
   if (output.isClosed) return status;
   const figures = runFigures(end, driven, nsPerTick);
   const hash = devices === 'log' || log.end === null || log.end.hash === null ? '' : `, final hash ${end.hash}`;
+  for (const { position, tick, file } of screenshots?.taken ?? []) {
+    say(`replay: the screen at ${position}${position === String(tick) ? '' : ` (tick ${count(tick)})`} is in ${file}`);
+  }
   say(`${colors.bold('replay:')} ${colors.green(`${figures}; ${count(checks)} checks agreed${hash}`)}`);
   if (log.truncated) say('replay: the log was cut off while recording; this was all up to its last whole frame');
   return status;

@@ -124,7 +124,19 @@ export const VERBS: readonly Verb[] = [
     brief: 'again, exactly; exit 1 on divergence',
     summary: 'Runs a recorded run again and asserts everything that the log says about it.',
     options: [
-      ...grouped('Replay', [DEVICES_OPTION, salvage('replay'), ENGINE_OPTION, TIER_POLICY_OPTION]),
+      ...grouped('Replay', [
+        DEVICES_OPTION,
+        {
+          name: 'screenshot',
+          value: 'POSITION=FILE',
+          repeat: true,
+          suggestions: ['end=', '50%='],
+          help: 'the screen of that moment as a PNG file: end=screen.png, 1_000_000=…, serial:"login"=…',
+        },
+        salvage('replay'),
+        ENGINE_OPTION,
+        TIER_POLICY_OPTION,
+      ]),
       ...IMAGE_OPTIONS,
       ...SERIAL_OPTIONS,
     ],
@@ -134,6 +146,34 @@ export const VERBS: readonly Verb[] = [
         'was killed) replays to its last whole frame.',
     ],
     load: async () => (await import('./replay-command.ts')).replayCommand,
+  },
+  {
+    name: 'render',
+    positionals: [LOG, { name: 'OUT', kind: 'file' }],
+    brief: 'what the screen showed, as an animated PNG or one picture after another',
+    summary:
+      'Runs a recorded run again and writes what its screen showed, at guest time: an animated PNG when OUT ends in ' +
+      '.png or .apng, else a folder with one PNG for each change.',
+    options: [
+      ...grouped('Render', [
+        {
+          name: 'every',
+          value: 'MS',
+          range: [1, 1_000_000],
+          help: 'look at the screen every so many milliseconds of guest time (default 100)',
+        },
+        { name: 'from', value: 'TICK', range: [0, TICK_MAX], help: 'begin at this tick' },
+        { name: 'to', value: 'TICK', range: [0, TICK_MAX], help: 'end at this tick' },
+        salvage('render'),
+        ENGINE_OPTION,
+      ]),
+      ...IMAGE_OPTIONS,
+    ],
+    notes: [
+      'OUT must not exist yet. Pictures in a folder are named by their tick. Exit status: 1 when the replay leaves the ' +
+        'recorded run; what was shown up to there is written.',
+    ],
+    load: async () => (await import('./render-command.ts')).renderCommand,
   },
   {
     name: 'verify',

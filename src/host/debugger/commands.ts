@@ -8,6 +8,7 @@ import { LINUX } from './linux.ts';
 import { LOOKS } from './looks.ts';
 import { MOVES } from './moves.ts';
 import { QUESTIONS } from './questions.ts';
+import { SCREEN } from './screen-command.ts';
 import { SETTINGS } from './settings.ts';
 import { STOPS } from './stops.ts';
 import { SYMBOLS } from './symbols-command.ts';
@@ -18,6 +19,7 @@ export const COMMANDS: readonly Command[] = [
   ...QUESTIONS,
   BRANCH,
   ...LOOKS,
+  SCREEN,
   INFO,
   DEVICES,
   LINUX,

@@ -3,7 +3,7 @@
 // reaches a log, and that is input.
 
 import { performance } from 'node:perf_hooks';
-import type { StopReason } from '../../core/machine/machine.ts';
+import type { Machine, StopReason } from '../../core/machine/machine.ts';
 import { RunLoop } from '../../core/session/run-loop.ts';
 import type { EndReason, Session } from '../../core/session/session.ts';
 import type { GuestOutput } from './guest-output.ts';
@@ -29,6 +29,12 @@ export interface DriveControl {
   advance(untilTick: number): StopReason;
 }
 
+export interface Looks {
+  /** Infinity: there is no more to see. */
+  readonly nextTick: number;
+  take(machine: Machine): void;
+}
+
 export interface DriveOptions {
   readonly session: Session;
   readonly output: GuestOutput;
@@ -42,6 +48,8 @@ export interface DriveOptions {
   /** Called between slices when the run just stopped at its tick, of which nothing has happened yet. */
   readonly passed?: () => void;
   readonly control?: DriveControl | null;
+  /** Moments at which somebody looks at the machine; of what is due there nothing has happened yet. */
+  readonly looks?: Looks | null;
   /** What ends the run by itself. */
   readonly stopOn?: { readonly tick: number | null } | null;
   /** Called about once a second while a person may be typing. */
@@ -67,6 +75,15 @@ export async function drive(options: DriveOptions): Promise<DriveEnd> {
   }
 }
 
+/** To `untilTick`, or to where somebody looks. */
+function advanceLooking(session: Session, looks: Looks, untilTick: number): StopReason {
+  while (looks.nextTick <= session.tick) looks.take(session.machine);
+  if (looks.nextTick > untilTick) return session.advance(untilTick);
+  const reason = session.advance(looks.nextTick);
+  if (reason === 'tick') looks.take(session.machine);
+  return reason;
+}
+
 class Driver {
   private readonly options: DriveOptions;
   private readonly startMs = performance.now();
@@ -85,7 +102,7 @@ class Driver {
 
   constructor(options: DriveOptions) {
     this.options = options;
-    const { session, maxTick, watch, passed, control, stopOn } = options;
+    const { session, maxTick, watch, passed, control, stopOn, looks } = options;
     this.nsPerTick = session.machine.options.nsPerTick;
     this.loop = new RunLoop({
       session,
@@ -94,6 +111,7 @@ class Driver {
       ...(passed === undefined ? {} : { passed }),
       ...(stopOn ? { stopOn } : {}),
       ...(control ? { advance: (untilTick: number) => control.advance(untilTick) } : {}),
+      ...(looks ? { advance: (untilTick: number) => advanceLooking(session, looks, untilTick) } : {}),
     });
     if (options.control) options.control.wake = () => this.wake();
     for (const signal of ENDING_SIGNALS) process.on(signal, this.onSignal);

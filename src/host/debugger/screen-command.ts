@@ -1,0 +1,40 @@
+// `screen`: what the guest's screen shows at this moment, as text, or as a PNG file.
+
+import { screenText } from '../../core/devices/display/screen.ts';
+import { CommandError } from '../node/errors.ts';
+import { NewFile } from '../node/new-file.ts';
+import { encodePng } from '../screen/png.ts';
+import { pictureOf, screenLines, screenOf, whyNoScreen } from '../screen/screen-of.ts';
+import { plain } from './arguments.ts';
+import type { Command, Debugger, Output } from './debugger.ts';
+import { DebuggerError } from './debugger-error.ts';
+
+function showScreen({ timeline }: Debugger, rest: string): Output {
+  const { machine } = timeline;
+  const problem = whyNoScreen(timeline.log.header.machine, machine.board.devices.length === 0 ? 'log' : 'model');
+  if (problem !== null) throw new DebuggerError(problem);
+  const screen = screenOf(machine);
+  const { width, height } = screen;
+  if (rest === '') {
+    const lines = screenLines(machine);
+    return plain(lines.join('\n').trimEnd(), { width, height, text: screenText(pictureOf(machine)) });
+  }
+  const file = new NewFile(rest, { what: 'screenshot' });
+  try {
+    file.open().write(encodePng(screen));
+    file.close();
+  } catch (error) {
+    if (error instanceof CommandError) throw new DebuggerError(error.message);
+    throw error;
+  }
+  return plain(`${width} × ${height} dots are in ${rest}`, { width, height, file: rest });
+}
+
+export const SCREEN: Command = {
+  names: ['screen'],
+  usage: '[FILE]',
+  summary: 'the text on the screen, or the screen as a PNG file',
+  group: 'look',
+  completes: ['file'],
+  run: showScreen,
+};
