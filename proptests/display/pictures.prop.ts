@@ -1,6 +1,6 @@
 /**
- * Pictures of a recorded run as the verbs write them: PNG files of moments, the debugger's `screen`, animations at guest
- * time. What is in the files is decoded by the package's decoder and compared with what the screen showed.
+ * Pictures of a recorded run as the verbs write them: PNG files of moments, the debugger's `screen`, animations at
+ * guest time. What is in the files is decoded by the package's decoder and compared with what the screen showed.
  */
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';

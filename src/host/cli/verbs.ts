@@ -170,8 +170,8 @@ export const VERBS: readonly Verb[] = [
       ...IMAGE_OPTIONS,
     ],
     notes: [
-      'OUT must not exist yet. Pictures in a folder are named by their tick. Exit status: 1 when the replay leaves the ' +
-        'recorded run; what was shown up to there is written.',
+      'OUT must not exist yet. Pictures in a folder are named by their tick. Exit status: 1 when the replay leaves ' +
+        'the recorded run; what was shown up to there is written.',
     ],
     load: async () => (await import('./render-command.ts')).renderCommand,
   },

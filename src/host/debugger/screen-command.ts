@@ -1,4 +1,5 @@
-// `screen`: what the guest's screen shows at this moment, as text, or as a PNG file.
+// `screen`: what the guest's screen shows at this moment, as text (code page 437 as Unicode, without spaces at the ends
+// of lines), or as a PNG file that must not exist yet. Where no device runs nobody knows the screen, and it says so.
 
 import { screenText } from '../../core/devices/display/screen.ts';
 import { CommandError } from '../node/errors.ts';

@@ -1,4 +1,5 @@
-// The screen of a machine, for commands that show it: its picture, its text, and why there is none.
+// The screen of a machine, for commands that show it: its picture, its text, and why there is none. What is drawn is
+// core/devices/display's business; files are png.ts and screenshots.ts.
 
 import { drawScreen, type Screen, screenText } from '../../core/devices/display/screen.ts';
 import { type VgaPicture, vgaOf } from '../../core/devices/display/vga.ts';

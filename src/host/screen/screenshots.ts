@@ -1,5 +1,6 @@
 // `--screenshot POSITION=FILE`: pictures of moments of a recorded run. Positions that are a tick from the log alone are
-// taken as the replay passes them; the others (a text, an interrupt, a condition) are looked for on a timeline after it.
+// taken as the replay passes them; the others (a text, an interrupt, a condition) are looked for on a timeline after
+// it.
 
 import { logEvents, type LogReader } from '../../core/log/log.ts';
 import type { Machine } from '../../core/machine/machine.ts';
