@@ -10,6 +10,7 @@ import type {
   Lift,
   Region,
 } from '../runtime/backend.ts';
+import { functionName } from '../runtime/function-name.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { emitFunction } from './emit.ts';
 import { instantiate } from './instantiate.ts';
@@ -51,7 +52,7 @@ class JsBackend implements Backend {
     // Only a loop is optimised before its way out has been taken: it may turn a million times before.
     const loops = source.includes('for (;;)');
     return {
-      run: instantiate(this.runtime, source),
+      run: instantiate(this.runtime, source, functionName(region)),
       rehearsals: loops ? Math.ceil(source.length / REHEARSED_CHARACTERS) : 0,
       size: source.length,
       relies: [],

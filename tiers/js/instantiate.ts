@@ -29,9 +29,9 @@ const NAMES = [
   'multiplyHighSigned',
 ] as const;
 
-/** Make the function. Each has a scope of its own. */
-export function instantiate(runtime: Runtime, body: string): (cpu: Cpu) => void {
-  const make = new Function(...NAMES, `"use strict";\nreturn function compiled(cpu) {\n${body}\n};`);
+/** Make the function, whose name is for profiles. Each has a scope of its own. */
+export function instantiate(runtime: Runtime, body: string, name = 'compiled'): (cpu: Cpu) => void {
+  const make = new Function(...NAMES, `"use strict";\nreturn function ${name}(cpu) {\n${body}\n};`);
   return make(
     runtime.m8,
     runtime.m16,

@@ -13,6 +13,7 @@ import type {
   Lift,
   Region,
 } from '../runtime/backend.ts';
+import { functionName } from '../runtime/function-name.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import * as convention from './convention.ts';
 import { ModuleBuilder } from './encode.ts';
@@ -43,6 +44,8 @@ interface Made {
 interface Part {
   readonly fn: IrFunction;
   readonly next: (delta: number) => number;
+  /** In profiles; none for text. */
+  readonly name?: string;
 }
 
 /** A module of functions as bytes, exported as `0`, `1` … Needs nothing of a processor but where things lie. */
@@ -61,7 +64,7 @@ export function encodeModule(parts: readonly Part[], places: Threads['places']):
     return found;
   };
   const first = module.nextFunction;
-  const functions = parts.map(({ fn, next }, k) => {
+  const functions = parts.map(({ fn, next, name }, k) => {
     const relies = new Set<number>();
     const link: Context['link'] = (delta) => {
       const to = next(delta);
@@ -70,7 +73,9 @@ export function encodeModule(parts: readonly Part[], places: Threads['places']):
       return { to: 'function', index: first + to };
     };
     const body = emitFunction(fn, { helper, link, ...places });
-    module.exportFunction(`${k}`, module.define(codeType, body));
+    const index = module.define(codeType, body);
+    module.exportFunction(`${k}`, index);
+    if (name !== undefined) module.nameFunction(index, name);
     return { size: body.code.length, relies: [...relies] };
   });
   return { bytes: module.finish(), functions };
@@ -124,7 +129,7 @@ export class WasmBackend implements Backend {
       // Places of one page alone: another may be mapped elsewhere when the jump is taken.
       const next = (delta: number): number =>
         (host + delta) >>> 12 === host >>> 12 ? (places.get(keyOf(host + delta, mode)) ?? -1) : -1;
-      return { fn: this.lift(region), next };
+      return { fn: this.lift(region), next, name: functionName(region) };
     });
     const { bytes, functions } = encodeModule(parts, this.threads.places);
     const exported = this.threads.instantiate(bytes, batch.length);

@@ -395,6 +395,8 @@ export class ModuleBuilder {
   private readonly elements = new Bytes();
   private elementCount = 0;
   private readonly code = new Bytes(4096);
+  private readonly names = new Bytes(64);
+  private nameCount = 0;
   private readonly hints = new Bytes(64);
   private hintCount = 0;
 
@@ -463,6 +465,13 @@ export class ModuleBuilder {
     return index;
   }
 
+  /** The name of a function in profiles; by ascending index. */
+  nameFunction(index: number, name: string): void {
+    this.names.unsigned(index);
+    this.names.name(name);
+    this.nameCount++;
+  }
+
   exportFunction(name: string, index: number): void {
     this.exports.name(name);
     this.exports.u8(0);
@@ -518,6 +527,20 @@ export class ModuleBuilder {
       out.bytes(hints.view());
     }
     section(10, this.functions.length, this.code.view());
+    if (this.nameCount > 0) {
+      // The name section: of its parts only that of functions (core specification, appendix 7.4.1).
+      const map = new Bytes(this.names.length + 8);
+      map.unsigned(this.nameCount);
+      map.bytes(this.names.view());
+      const names = new Bytes(map.length + 16);
+      names.name('name');
+      names.u8(1);
+      names.unsigned(map.length);
+      names.bytes(map.view());
+      out.u8(0);
+      out.unsigned(names.length);
+      out.bytes(names.view());
+    }
     return out.view();
   }
 }

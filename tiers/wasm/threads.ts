@@ -281,5 +281,6 @@ export function encodeThreads(places: Places): Uint8Array {
   module.exportFunction('enter', module.define(module.type([I32], []), enter(codeType)));
   module.exportFunction('leave', module.define(codeType, leave()));
   for (const [name, index] of found) module.exportFunction(name, index);
+  for (const [name, index] of [...found].sort((a, b) => a[1] - b[1])) module.nameFunction(index, `thread ${name}`);
   return module.finish();
 }

@@ -8,7 +8,7 @@ import { SessionError } from '../../core/session/session.ts';
 import type { Arguments } from './args.ts';
 import { type Counted, countRun } from '../measure/counted-run.ts';
 import { type Figures, type Named, type Rate, TIERS, type Tier } from '../measure/figures.ts';
-import type { HotBy } from '../measure/hot-by.ts';
+import { type HotBy, TOP_DEFAULT } from '../measure/hot-by.ts';
 import { type HotRow, hotRows } from '../measure/hot-rows.ts';
 import { bar, percent, table } from '../measure/text.ts';
 import { windowOf } from '../measure/window.ts';
@@ -21,7 +21,6 @@ import { chosenEngine } from './engine-options.ts';
 import { givenImages } from './replay-command.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
 
-const TOP_DEFAULT = 10;
 const BAR_CELLS = 24;
 
 export async function statCommand(args: Arguments): Promise<number> {

@@ -360,6 +360,48 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./stat-command.ts')).statCommand,
   },
   {
+    name: 'bench',
+    positionals: [
+      { name: 'LOG', kind: 'log' },
+      { name: 'FILE', kind: 'file', isOptional: true, isRepeated: true },
+    ],
+    brief: 'engines and builds on identical work; bench diff A.json B.json; exit 1 when slower',
+    summary:
+      'Measures a recorded run on several engines, in rounds of fresh processes in turns: instructions a second with ' +
+      'spread, warm-up, compiling, host time by tier, the hottest code. reprise bench diff A.json B.json compares ' +
+      'two measurements of the same log.',
+    options: [
+      ...grouped('Bench', [
+        {
+          name: 'engines',
+          value: 'A,B,...',
+          kind: 'engines',
+          help: 'the engines (default interp,tiered); a tier policy may follow a name, as in js:threshold=1,region=2',
+        },
+        TIER_POLICY_OPTION,
+        ...WINDOW_OPTIONS,
+        { name: 'rounds', value: 'N', range: [1, 1000], help: 'runs of each engine (default 7; a verdict wants 5)' },
+        { name: 'pieces', value: 'N', range: [1, 10_000], help: 'pieces of the run timed one by one (default 100)' },
+        { name: 'no-sampling', help: 'leave out the run that is sampled: no host time by tier and place' },
+        { name: 'against', value: 'DIR', kind: 'file', help: 'measure another built checkout in turns with this one' },
+        { name: 'save', value: 'FILE', kind: 'file', help: 'keep the measurement as JSON, for bench diff' },
+        ...HOT_OPTIONS,
+      ]),
+      salvage('measure'),
+      ...IMAGE_OPTIONS,
+    ],
+    notes: [
+      'Exit status: 0; 1 when this build is slower than the other (--against, bench diff) beyond the interval, or an ' +
+        'engine failed; 2 for wrong usage; 128 + number of the signal when stopped by one (the rounds so far are ' +
+        'told).',
+      'Processor time of the main thread is measured, so that other work on the machine disturbs little; a verdict ' +
+        'comes from the bootstrap over rounds and says when the machine was too noisy for one. Host time is sampled ' +
+        'in one run apart; where that cannot tell (interpreted code) it is shared out by counts, and the report says ' +
+        'so.',
+    ],
+    load: async () => (await import('./bench-command.ts')).benchCommand,
+  },
+  {
     name: 'explain',
     positionals: [{ name: 'HEX' }],
     brief: 'bytes, their rows, IR and what compiled code they become',

@@ -3,3 +3,6 @@
 
 export const HOT_BY = ['function', 'block', 'page', 'instruction', 'device'] as const;
 export type HotBy = (typeof HOT_BY)[number];
+
+/** Rows that are listed unless --top says otherwise. */
+export const TOP_DEFAULT = 10;

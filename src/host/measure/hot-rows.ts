@@ -90,7 +90,7 @@ export function nameOf(symbols: SymbolTable, address: number): string {
 }
 
 /** By what a block is gathered: the name of the row, and its address. */
-function placeOf({ by, symbols }: HotOptions, block: BlockCount): readonly [name: string, address: number] {
+export function placeOf({ by, symbols }: HotOptions, block: BlockCount): readonly [name: string, address: number] {
   const { linear } = block;
   if (by === 'block') return [nameOf(symbols, linear), linear];
   const page = linear & -4096;

@@ -18,7 +18,7 @@ const NARROW_COLUMNS = 60;
 
 export interface ProgressOptions {
   readonly label: string;
-  readonly unit: 'ticks' | 'bytes' | 'events';
+  readonly unit: 'ticks' | 'bytes' | 'events' | 'runs';
   /** Infinity when unknown. */
   readonly end: number;
   /** Of ticks: guest time and instructions per second are shown. */

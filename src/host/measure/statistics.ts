@@ -1,0 +1,135 @@
+// The statistics of measurements on identical work: two builds or engines ran the same windows, in turns. Each piece
+// of the run was timed in each round. A time that stands far out of its piece's others (a burst of somebody else's
+// load) is drawn in to where the others end; rounds are then compared in pairs. How sure the ratio is comes from the
+// bootstrap over rounds (Efron 1979), widened as few rounds need it (Student's t). Random numbers are seeded: the same
+// measurements give the same verdict.
+
+import { Random } from '../../core/base/random.ts';
+
+const RESAMPLES = 2000;
+/** Differences below are nobody's business: code that moves by a cache line makes as much. */
+export const SMALLEST_DIFFERENCE = 0.01;
+/** An interval that is wider than this to each side says nothing. */
+export const NOISE_LIMIT = 0.1;
+/** Fewer are no measure of their own spread: tried on invented measurements with bursts and drift. */
+export const ROUNDS_MIN = 5;
+const ROUNDS_USEFUL_MAX = 200;
+
+export type Verdict = 'slower' | 'faster' | 'no difference' | 'too noisy';
+
+export interface Comparison {
+  /** Time of the second over time of the first: above 1 the second is slower. */
+  readonly ratio: number;
+  readonly low: number;
+  readonly high: number;
+  readonly verdict: Verdict;
+  readonly rounds: number;
+  /** Half the width of the interval, as a part of the ratio. */
+  readonly spread: number;
+  /** Rounds that would do where it is too noisy; null: no number of rounds that anybody waits for. */
+  readonly roundsWanted: number | null;
+}
+
+export function median(numbers: readonly number[]): number {
+  if (numbers.length === 0) return Number.NaN;
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+export function quantile(sorted: readonly number[], part: number): number {
+  const at = (sorted.length - 1) * part;
+  const low = Math.floor(at);
+  const high = Math.min(low + 1, sorted.length - 1);
+  return sorted[low] + (sorted[high] - sorted[low]) * (at - low);
+}
+
+/** Times by round, by piece of the run, in any unit. */
+export type Times = readonly (readonly number[])[];
+
+/** How far a time may be from the median of its piece: this part of it at least, or so many typical deviations. */
+const PART_MIN = 0.1;
+const DEVIATIONS = 6;
+
+/** Times with what stands far out drawn in. */
+function drawnIn(times: Times): number[][] {
+  const medians = times[0].map((_, piece) => median(times.map((round) => round[piece])));
+  const away = times.flatMap((round) =>
+    round.map((time, piece) => (medians[piece] === 0 ? 0 : Math.abs(time / medians[piece] - 1))),
+  );
+  const part = Math.max(PART_MIN, DEVIATIONS * median(away));
+  return times.map((round) =>
+    round.map((time, piece) => Math.min(Math.max(time, medians[piece] * (1 - part)), medians[piece] * (1 + part))),
+  );
+}
+
+const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, one) => sum + one, 0);
+
+/** Time of a run: the mean of the rounds, bursts drawn in. */
+export const robustTotal = (times: Times): number => sumOf(drawnIn(times).map(sumOf)) / times.length;
+
+/** Student's t for one wrong verdict in a hundred, both ways together, by degrees of freedom from 1. */
+const STUDENT = [63.66, 9.92, 5.84, 4.6, 4.03, 3.71, 3.5, 3.36, 3.25, 3.17, 3.11, 3.05, 3.01, 2.98, 2.95];
+const STUDENT_AT_LAST = 2.58;
+
+/** Compares two contestants that ran in the same rounds. */
+export function compare(first: Times, second: Times, seed = 1): Comparison {
+  const rounds = Math.min(first.length, second.length);
+  const [before, after] = [first, second].map((times) => drawnIn(times.slice(0, rounds)).map(sumOf));
+  const ratio = sumOf(after) / sumOf(before);
+  const random = new Random(seed);
+  const ratios = Array.from({ length: RESAMPLES }, () => {
+    let [beforeSum, afterSum] = [0, 0];
+    for (let k = 0; k < rounds; k++) {
+      const pick = random.below(rounds);
+      beforeSum += before[pick];
+      afterSum += after[pick];
+    }
+    return afterSum / beforeSum;
+  });
+  const mean = sumOf(ratios) / RESAMPLES;
+  const variance = sumOf(ratios.map((one) => (one - mean) ** 2)) / RESAMPLES;
+  // What is drawn again from few rounds spreads less than the rounds do.
+  const deviation = rounds < 2 ? Number.POSITIVE_INFINITY : Math.sqrt((variance * rounds) / (rounds - 1));
+  const width = deviation * (STUDENT[rounds - 2] ?? STUDENT_AT_LAST);
+  const [low, high] = [ratio - width, ratio + width];
+  const spread = rounds < ROUNDS_MIN ? Number.POSITIVE_INFINITY : width / ratio;
+  const isApart = rounds >= ROUNDS_MIN && (low > 1 || high < 1) && Math.abs(ratio - 1) >= SMALLEST_DIFFERENCE;
+  // A difference that stands out of any noise is one.
+  const otherwise = spread > NOISE_LIMIT ? 'too noisy' : 'no difference';
+  const verdict = isApart ? (ratio > 1 ? 'slower' : 'faster') : otherwise;
+  return { ratio, low, high, verdict, rounds, spread, roundsWanted: roundsFor(rounds, spread) };
+}
+
+/** The width falls with the root of the number of rounds. */
+function roundsFor(rounds: number, spread: number): number | null {
+  if (spread === Number.POSITIVE_INFINITY) return ROUNDS_MIN;
+  const wanted = Math.ceil(rounds * (spread / (NOISE_LIMIT / 2)) ** 2);
+  return wanted <= ROUNDS_USEFUL_MAX ? Math.max(wanted, rounds + 1) : null;
+}
+
+/** Median and the middle half, as parts of it. */
+export function spreadOf(numbers: readonly number[]): { readonly median: number; readonly spread: number } {
+  const sorted = [...numbers].sort((a, b) => a - b);
+  const middle = median(sorted);
+  return { median: middle, spread: (quantile(sorted, 0.75) - quantile(sorted, 0.25)) / 2 / middle };
+}
+
+/**
+ * The warm-up: the first piece from which on the speed stays within a tenth of what the rest has on average, and what
+ * the pieces before cost beyond that speed.
+ */
+export function warmUp(pieces: readonly { readonly ticks: number; readonly ms: number }[]): {
+  readonly piece: number;
+  readonly extraMs: number;
+} {
+  const halves = pieces.slice(pieces.length >> 1);
+  const ticks = halves.reduce((sum, one) => sum + one.ticks, 0);
+  const ms = halves.reduce((sum, one) => sum + one.ms, 0);
+  if (ticks === 0 || ms === 0) return { piece: 0, extraMs: 0 };
+  const msPerTick = ms / ticks;
+  let piece = pieces.length >> 1;
+  while (piece > 0 && pieces[piece - 1].ms <= pieces[piece - 1].ticks * msPerTick * 1.1) piece--;
+  const extraMs = pieces.slice(0, piece).reduce((sum, one) => sum + one.ms - one.ticks * msPerTick, 0);
+  return { piece, extraMs };
+}
