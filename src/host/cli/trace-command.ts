@@ -150,7 +150,10 @@ async function traceLog(args: Arguments, path: string, log: LogReader, target: s
   const runsAgain = format !== 'events' || args.has('functions') || args.has('engine-events');
   const warn = (text: string): void => say(`trace: ${text}`);
   const images = runsAgain ? findImages({ log, path, given: givenImages(args), warn }) : null;
-  const guest = new GuestSymbols(images === null ? new SymbolTable() : symbolsFor(images, args.list('symbols')));
+  const guest =
+    images === null
+      ? new GuestSymbols(new SymbolTable())
+      : new GuestSymbols(symbolsFor(images, args.list('symbols')), images.get('kernel') ?? null);
   if (images !== null && format !== 'events') {
     const timeline = new Timeline({ log, images, makeEngine });
     return await traceLines(args, path, format, { timeline, guest, fromTick, toTick, walk }, target);

@@ -1,12 +1,21 @@
-// The symbols of a guest as it runs: the table, and what has to be looked up in the machine before its names have
-// addresses. `refresh` looks at one moment and is cheap when there is nothing to learn; `locate` goes on in a recording
-// until a kernel that places itself at random has done so, and comes back. What is not known is said by `problem`.
-// Tells nothing of a terminal.
+// The symbols of a guest as it runs: the table, and what is read out of the machine. A kernel that was given a file of
+// names may have moved (slide.ts); a Linux that was given none carries its own (kallsyms.ts); either loads modules
+// (modules.ts). `refresh` looks at one moment and is cheap when there is nothing to learn; `locate` goes on in a
+// recording until the kernel is there, and comes back. What is not known is said by `problem`. Tells nothing of a
+// terminal.
 
 import type { Cpu } from '../../core/state/cpu.ts';
 import type { Timeline, Way } from '../../core/timeline/timeline.ts';
-import { isPlaced, mayMove, slideByBanner } from './slide.ts';
-import type { SymbolSource, SymbolTable } from './symbol-table.ts';
+import { guestRam } from './guest-memory.ts';
+import { findKallsyms, isStillThere, type Kallsyms } from './kallsyms.ts';
+import { findModuleList, listModules, moduleSymbols } from './modules.ts';
+import { isPlaced, linkedText, mayMove, slideByAnchors, slideByBanner } from './slide.ts';
+import { SymbolSource, type SymbolTable } from './symbol-table.ts';
+
+export const KALLSYMS_LABEL = "the guest's kallsyms";
+export const MODULES_LABEL = "the guest's modules";
+/** So far from where a search of all memory found nothing it is not tried again. */
+const SEARCH_AGAIN_TICKS = 1 << 22;
 
 export interface MovedSource {
   readonly label: string;
@@ -20,11 +29,21 @@ export class GuestSymbols {
   private readonly moving = new Set<SymbolSource>();
   /** Sources that are known already. */
   private readonly seen = new WeakSet<SymbolSource>();
-  /** Where a look has found nothing: not to look twice. */
-  private missedTick = -1;
+  /** The image that was booted, where there is one. */
+  private readonly kernel: Uint8Array | null;
+  private kallsyms: Kallsyms | null = null;
+  private moduleList: number | null = null;
+  /** Which modules the table has. */
+  private modulesShown = '';
+  /** Where a look or a search has found nothing: not to do it twice. */
+  private lookedTick = -1;
+  private searchedTicks = new Map<string, number>();
+  /** The run has been gone through to its end, and does not tell. */
+  private isHopeless = false;
 
-  constructor(table: SymbolTable) {
+  constructor(table: SymbolTable, kernel: Uint8Array | null = null) {
     this.table = table;
+    this.kernel = kernel;
     this.takeNew();
   }
 
@@ -33,17 +52,28 @@ export class GuestSymbols {
     for (const source of this.table.sources) {
       if (this.seen.has(source)) continue;
       this.seen.add(source);
-      this.missedTick = -1;
-      if (source.slide !== null) continue;
-      this.moving.add(source);
+      this.lookedTick = -1;
+      this.isHopeless = false;
+      if (source.slide === null) this.moving.add(source);
     }
+  }
+
+  /** A Linux, whose own tables can be read. */
+  private get isLinux(): boolean {
+    return this.moving.size > 0 || (this.kernel !== null && linkedText(this.kernel) !== null);
   }
 
   /** Looks at the machine as it stands; whether anything has been learnt. */
   refresh(cpu: Cpu): boolean {
     this.takeNew();
     const tick = cpu.now();
-    if (this.moving.size === 0 || tick === this.missedTick) return false;
+    if (!this.isLinux || tick === this.lookedTick) return false;
+    this.lookedTick = tick;
+    const [isPlacedNow, hasTable] = [this.placeSources(cpu), this.readKallsyms(cpu)];
+    return this.readModules(cpu) || isPlacedNow || hasTable;
+  }
+
+  private placeSources(cpu: Cpu): boolean {
     let isChanged = false;
     for (const source of this.moving) {
       // Another boot has another place.
@@ -53,20 +83,73 @@ export class GuestSymbols {
       this.table.setSlide(source, slide);
       isChanged = true;
     }
-    this.missedTick = this.isUnplaced ? tick : -1;
     return isChanged;
+  }
+
+  /** The kernel's own table, where no file of it has been given or its place is not known. */
+  private readKallsyms(cpu: Cpu): boolean {
+    const isWanted = this.moving.size === 0 || [...this.moving].some(({ slide }) => slide === null);
+    if (!isWanted) return false;
+    const ram = guestRam(cpu);
+    if (this.kallsyms !== null && isStillThere(this.kallsyms, ram)) return false;
+    const found = this.searching('kallsyms', cpu, () => findKallsyms(ram));
+    if (found === null) return false;
+    this.kallsyms = found;
+    this.moduleList = null;
+    this.modulesShown = '';
+    const source = new SymbolSource(KALLSYMS_LABEL, found.symbols);
+    this.table.add(source);
+    for (const each of this.moving) if (each.slide === null) this.table.setSlide(each, slideByAnchors(each, source));
+    this.takeNew();
+    return true;
+  }
+
+  private readModules(cpu: Cpu): boolean {
+    const isKnown = this.kallsyms !== null || [...this.moving].some(({ slide }) => slide !== null);
+    if (!isKnown) return false;
+    const named = this.table.address('modules');
+    this.moduleList ??= named ?? this.searching('modules', cpu, () => findModuleList(cpu));
+    if (this.moduleList === null) return false;
+    const modules = listModules(cpu, this.moduleList);
+    const shown = modules.map(({ name, address }) => `${name}:${address}`).join(' ');
+    if (modules.length === 0 || shown === this.modulesShown) return false;
+    this.modulesShown = shown;
+    const symbols = modules.flatMap((module) => moduleSymbols(cpu, module));
+    this.table.add(new SymbolSource(MODULES_LABEL, symbols));
+    this.takeNew();
+    return true;
+  }
+
+  /** Looks through all memory, but not at every moment. */
+  private searching<T>(what: string, cpu: Cpu, search: () => T | null): T | null {
+    const [tick, last] = [cpu.now(), this.searchedTicks.get(what)];
+    if (last !== undefined && Math.abs(tick - last) < SEARCH_AGAIN_TICKS) return null;
+    const found = search();
+    if (found === null) this.searchedTicks.set(what, tick);
+    else this.searchedTicks.delete(what);
+    return found;
   }
 
   /** Names exist whose addresses are not known yet. */
   get isUnplaced(): boolean {
     this.takeNew();
-    return [...this.moving].some(({ slide }) => slide === null);
+    if (this.moving.size > 0) return [...this.moving].some(({ slide }) => slide === null);
+    return this.isLinux && this.kallsyms === null;
   }
 
   /** Kernels that may have moved, and how far they have. */
   get moved(): readonly MovedSource[] {
     this.takeNew();
-    return [...this.moving].map(({ label, slide }) => ({ label, slide }));
+    const files = [...this.moving].map(({ label, slide }) => ({ label, slide }));
+    if (files.length > 0 || !this.isLinux) return files;
+    return [{ label: 'vmlinux', slide: this.ownSlide }];
+  }
+
+  /** How far the kernel that names itself is from where its image says; null: not known. */
+  private get ownSlide(): number | null {
+    const linked = this.kernel === null ? null : linkedText(this.kernel);
+    const text = this.kallsyms?.symbols.find(({ name }) => name === '_text')?.address;
+    return text === undefined || linked === null ? null : (text - linked) | 0;
   }
 
   /** Where the text of a kernel that has moved begins; null when none has. */
@@ -74,20 +157,22 @@ export class GuestSymbols {
     this.takeNew();
     for (const { slide, symbols } of this.moving) {
       if (slide === null || slide === 0) continue;
-      const first = symbols.reduce(
-        (least, { kind, address }) => (kind === 'code' ? Math.min(least, address) : least),
-        2 ** 32,
-      );
+      const code = symbols.filter(({ kind }) => kind === 'code');
+      const first = code.reduce((least, { address }) => Math.min(least, address), 2 ** 32);
       const text = symbols.find(({ name }) => name === '_text')?.address ?? first;
       if (text < 2 ** 32) return (text + slide) >>> 0;
     }
-    return null;
+    const isMoved = this.moving.size === 0 && (this.ownSlide ?? 0) !== 0;
+    return isMoved ? (this.kallsyms?.symbols.find(({ name }) => name === '_text')?.address ?? null) : null;
   }
 
   /** Why names have no addresses here, as a sentence; '' when all is well. */
   get problem(): string {
-    const open = this.moved.filter(({ slide }) => slide === null).map(({ label }) => label);
-    if (open.length === 0) return '';
+    if (!this.isUnplaced) return '';
+    const open = [...this.moving].filter(({ slide }) => slide === null).map(({ label }) => label);
+    if (open.length === 0) {
+      return 'The kernel has no names yet, its own table of them is not in memory here: seek a moment at which it runs.';
+    }
     return (
       `Where the kernel of ${open.join(', ')} has placed itself is not known yet (it may do so at random), so its ` +
       'names have no addresses here: seek a moment at which it runs; if it runs, they are the names of another kernel.'
@@ -98,6 +183,7 @@ export class GuestSymbols {
   *locate(timeline: Timeline): Way<boolean> {
     this.refresh(timeline.machine.cpu);
     if (!this.isUnplaced) return true;
+    if (this.isHopeless) return false;
     const from = timeline.position;
     const { intervalTicks } = timeline;
     try {
@@ -108,6 +194,7 @@ export class GuestSymbols {
         if (position.tick < Math.min(next, timeline.endTick)) break;
         yield undefined;
       }
+      this.isHopeless = this.isUnplaced;
     } finally {
       for (const back = timeline.seek(from); back.next().done !== true; ) {
         // Always back, whatever happened.

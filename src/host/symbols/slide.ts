@@ -3,7 +3,7 @@
 // multiple of the alignment. Without that symbol, a table that was read out of the guest tells.
 
 import type { Cpu } from '../../core/state/cpu.ts';
-import { guestText } from './guest-memory.ts';
+import { guestText, PAGE_OFFSET } from './guest-memory.ts';
 import type { SymbolSource } from './symbol-table.ts';
 
 const BANNER_SYMBOL = 'linux_banner';
@@ -51,4 +51,20 @@ export function slideByAnchors(source: SymbolSource, guests: SymbolSource): numb
   }
   // One slide for all: else it is another kernel.
   return slides.size === 1 ? [...slides.keys()][0] : null;
+}
+
+const SETUP_MAGIC_AT = 0x202;
+const SETUP_MAGIC = 0x53726448;
+const PROTOCOL_AT = 0x206;
+/** Since this protocol the header says where the kernel likes to lie. */
+const PROTOCOL_PREFERRED = 0x20a;
+const PREFERRED_AT = 0x258;
+
+/** Where the text of a bzImage is linked (Linux boot protocol); null for anything else. */
+export function linkedText(image: Uint8Array): number | null {
+  if (image.length < PREFERRED_AT + 8) return null;
+  const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
+  if (view.getUint32(SETUP_MAGIC_AT, true) !== SETUP_MAGIC) return null;
+  const preferred = view.getUint16(PROTOCOL_AT, true) >= PROTOCOL_PREFERRED ? view.getUint32(PREFERRED_AT, true) : 0;
+  return (PAGE_OFFSET + (preferred === 0 ? 0x10_0000 : preferred)) >>> 0;
 }

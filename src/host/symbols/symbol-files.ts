@@ -41,10 +41,14 @@ export function symbolsFromBytes(path: string, bytes: Uint8Array, offset: number
 function whyNone(path: string, text: string): string {
   const stub = STUB.exec(text);
   if (stub !== null) {
-    const version = /^linux-image-(.+)-dbg$/.exec(stub[1])?.[1] ?? 'VERSION';
+    // It says "linux-image-<version>-dbg": its own name tells the version.
+    const version = /System\.map-(\S+)$/.exec(path)?.[1] ?? /^linux-image-([^<]+)-dbg$/.exec(stub[1])?.[1];
+    const unknown = version === undefined ? ', where VERSION is what uname -r says in the guest' : '';
+    const word = version ?? 'VERSION';
     return (
-      `${path} holds no symbols, it only says where they are: install the package ${stub[1]} and give ` +
-      `/usr/lib/debug/boot/vmlinux-${version}, which is in it.`
+      `${path} holds no symbols, it only says where they are: get the package linux-image-${word}-dbg and give ` +
+      `/usr/lib/debug/boot/vmlinux-${word} (or System.map-${word}) out of it${unknown}; without any file the names ` +
+      'that the kernel carries itself are used.'
     );
   }
   if (/^0{8}\s+[a-zA-Z] \S/m.test(text)) {

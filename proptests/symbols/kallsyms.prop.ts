@@ -1,0 +1,247 @@
+/**
+ * The table of names that a Linux kernel carries, as its build makes it (scripts/kallsyms.c): every layout from 4.x to
+ * 6.x is written here from a list of symbols, put somewhere into memory, and found again with every name and address;
+ * with it the modules, by lists and structures as the kernel has them. Bytes that are damaged are refused or read, and
+ * never thrown about.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import fc from 'fast-check';
+import { CR0, CR0_PG, CR3, CR4, CR4_PSE, RAM_BASE } from '../../src/core/state/layout.ts';
+import { GuestSymbols, KALLSYMS_LABEL, MODULES_LABEL } from '../../src/host/symbols/guest-symbols.ts';
+import { findKallsyms } from '../../src/host/symbols/kallsyms.ts';
+import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
+import { recordGuest, timelineOf } from '../timeline/fixture.ts';
+
+interface Layout {
+  /** Plain addresses, offsets from a base, or offsets with absolute variables of each processor. */
+  readonly form: 'addresses' | 'relative' | 'percpu';
+  /** 6.5 and later: addresses behind the tokens. */
+  readonly isBehind: boolean;
+  /** 6.1 and later: lengths from 128 on have two bytes. */
+  readonly isLong: boolean;
+  /** 6.2 and later: three bytes a name. */
+  readonly hasOrder: boolean;
+}
+
+const LAYOUTS: readonly Layout[] = [
+  { form: 'addresses', isBehind: false, isLong: false, hasOrder: false },
+  { form: 'relative', isBehind: false, isLong: false, hasOrder: false },
+  { form: 'percpu', isBehind: false, isLong: false, hasOrder: false },
+  { form: 'relative', isBehind: false, isLong: true, hasOrder: true },
+  { form: 'relative', isBehind: true, isLong: true, hasOrder: true },
+  { form: 'percpu', isBehind: true, isLong: true, hasOrder: true },
+];
+
+const TEXT = 0xc600_0000;
+type Named = readonly [letter: string, name: string, address: number];
+
+function symbolsOf(count: number, layout: Layout): Named[] {
+  const list: Named[] = layout.form === 'percpu' ? [['A', 'cpu_number', 0x40]] : [];
+  list.push(['T', '_text', TEXT], ['T', 'startup_32', TEXT], ['t', 'local_0', TEXT + 0x10]);
+  for (let i = list.length; i < count; i++) {
+    const longName = layout.isLong && i % 97 === 0 ? `_long${'x_y'.repeat(50)}` : '';
+    list.push([i % 5 === 0 ? 't' : i % 11 === 0 ? 'D' : 'T', `sys_${i}_function${longName}`, TEXT + i * 0x40]);
+  }
+  return list;
+}
+
+/** Codes that stand for themselves, and some that stand for more. */
+function tokensOf(): string[] {
+  const longer = ['sys_', '_func', 'tion', 'x_y', 'loc', 'al_', 'start', 'up', '_3', '_te', 'xt'];
+  const used = (code: number): boolean => /[\w.]/.test(String.fromCharCode(code));
+  return Array.from({ length: 256 }, (_, code) => {
+    if (used(code)) return String.fromCharCode(code);
+    return longer[code % longer.length] + (code > 128 ? '' : longer[(code >> 4) % longer.length]);
+  });
+}
+
+function compress(text: string, tokens: readonly string[]): number[] {
+  const codes: number[] = [];
+  for (let at = 0; at < text.length; ) {
+    let best = text.charCodeAt(at);
+    tokens.forEach((token, code) => {
+      if (token.length > tokens[best].length && text.startsWith(token, at)) best = code;
+    });
+    codes.push(best);
+    at += tokens[best].length;
+  }
+  return codes;
+}
+
+function build(symbols: readonly Named[], layout: Layout): Buffer {
+  const parts: Buffer[] = [];
+  let length = 0;
+  const put = (bytes: Buffer | readonly number[]): void => {
+    const part = Buffer.from(bytes);
+    parts.push(part);
+    length += part.length;
+  };
+  const word = (value: number): number[] => [value & 255, (value >>> 8) & 255, (value >>> 16) & 255, value >>> 24];
+  const align = (): void => put(Buffer.alloc(-length & 3));
+  const base = symbols.find(([, name]) => name === '_text')?.[2] ?? 0;
+  const addresses = (): void => {
+    for (const [, , address] of symbols) {
+      if (layout.form === 'addresses') put(word(address));
+      else if (layout.form === 'relative') put(word(address - base));
+      else put(word(address < 0x1000 ? address : base - 1 - address));
+    }
+    if (layout.form !== 'addresses') put(word(base));
+  };
+  const tokens = tokensOf();
+  put(Buffer.from('something before'));
+  align();
+  if (!layout.isBehind) addresses();
+  put(word(symbols.length));
+  const markers: number[] = [];
+  const namesAt = length;
+  symbols.forEach(([letter, name], i) => {
+    if (i % 256 === 0) markers.push(length - namesAt);
+    const codes = compress(letter + name, tokens);
+    put(codes.length < 128 || !layout.isLong ? [codes.length] : [(codes.length & 127) | 128, codes.length >>> 7]);
+    put(codes);
+  });
+  align();
+  for (const marker of markers) put(word(marker));
+  if (layout.hasOrder) put(Buffer.alloc(symbols.length * 3, 0x15));
+  align();
+  const offsets: number[] = [];
+  const tokensAt = length;
+  for (const token of tokens) {
+    offsets.push(length - tokensAt);
+    put(Buffer.from(`${token}\0`));
+  }
+  align();
+  for (const offset of offsets) put([offset & 255, offset >>> 8]);
+  if (layout.isBehind) addresses();
+  put(Buffer.from('something behind'));
+  return Buffer.concat(parts);
+}
+
+test('every layout is found, with all names and addresses', () => {
+  for (const layout of LAYOUTS) {
+    const symbols = symbolsOf(3000, layout);
+    const ram = Buffer.alloc(1 << 20, 0x31);
+    build(symbols, layout).copy(ram, 0x4004);
+    // What looks like tokens and is none does not deceive.
+    ram.write('0\x001\x002\x003\x004\x005\x006\x007\x008\x009\0', 0x100, 'latin1');
+    const found = findKallsyms(ram);
+    assert.ok(found !== null, JSON.stringify(layout));
+    assert.deepEqual(
+      found.symbols.map(({ name, address }) => [name, address]),
+      symbols.map(([, name, address]) => [name, address]),
+    );
+    for (const [i, { kind, isGlobal }] of found.symbols.entries()) {
+      const [letter] = symbols[i];
+      assert.equal(kind, letter === 'A' ? 'absolute' : letter === 'D' ? 'data' : 'code');
+      assert.equal(isGlobal, letter !== 't');
+    }
+  }
+});
+
+test('damage is refused or makes other names, and nothing throws', () => {
+  const [, layout] = LAYOUTS;
+  const good = build(symbolsOf(600, layout), layout);
+  assert.ok(findKallsyms(good) !== null);
+  fc.assert(
+    fc.property(
+      fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 20 }),
+      fc.nat(good.length),
+      (changes, end) => {
+        const bad = Buffer.from(good.subarray(0, end < good.length / 2 ? good.length : end));
+        for (const [at, value] of changes) if (at < bad.length) bad[at] = value;
+        const found = findKallsyms(bad);
+        assert.ok(found === null || found.symbols.length <= 1024);
+      },
+    ),
+    { numRuns: 300 },
+  );
+  assert.equal(findKallsyms(Buffer.alloc(0)), null);
+});
+
+const PAGE_OFFSET = 0xc000_0000;
+const KALLSYMS_AT = 0x20_0004;
+const MODULES_AT = 0x38_0000;
+const HEAD_AT = 0x30_0010;
+
+/** A machine whose first 4 MB lie at 3 GB too, with a kernel's structures in it. */
+async function machineWith(modules: readonly { name: string; old: boolean }[]) {
+  const timeline = timelineOf(await recordGuest('sort', { append: '1', maxTicks: 5000 }));
+  const { cpu } = timeline.machine;
+  const { m32 } = cpu;
+  const ram = Buffer.from(cpu.memory.m8.buffer, RAM_BASE, cpu.memory.ramBytes);
+  const directory = 0x3f_f000;
+  ram.writeUInt32LE(0x83, directory);
+  ram.writeUInt32LE(0x83, directory + (PAGE_OFFSET >>> 22) * 4);
+  m32[CR3] = directory;
+  m32[CR4] |= CR4_PSE;
+  m32[CR0] |= CR0_PG;
+  const words = (at: number, ...values: number[]): void =>
+    values.forEach((value, i) => ram.writeUInt32LE(value >>> 0, at + i * 4));
+  const linear = (at: number): number => at + PAGE_OFFSET;
+  const listAt = modules.map((_, i) => MODULES_AT + i * 0x4000 + 4);
+  const ring = [HEAD_AT, ...listAt];
+  ring.forEach((at, i) => {
+    const [next, previous] = [ring[(i + 1) % ring.length], ring[(i + ring.length - 1) % ring.length]];
+    words(at, linear(next), linear(previous));
+  });
+  modules.forEach(({ name, old }, i) => {
+    const at = MODULES_AT + i * 0x4000;
+    ram.write(`${name}\0`, at + 12, 'latin1');
+    const [symbolsAt, stringsAt, lettersAt] = [at + 0x1000, at + 0x2000, at + 0x3000];
+    ram.write(`\0${name}_init\0${name}_data\0outside\0`, stringsAt, 'latin1');
+    const names = [1, 1 + name.length + 6, 1 + 2 * (name.length + 6)];
+    const type = (letter: string): number => (old ? letter.charCodeAt(0) : 0x12);
+    words(symbolsAt + 16, names[0], linear(at) + 0x800, 8, (1 << 16) | type('t'));
+    words(symbolsAt + 32, names[1], linear(at) + 0x900, 8, (2 << 16) | type('D'));
+    words(symbolsAt + 48, names[2], 0, 0, type('U'));
+    ram.write('\0tDU', lettersAt, 'latin1');
+    if (old) words(at + 0x100, linear(symbolsAt), linear(symbolsAt), 4, 4, linear(stringsAt), linear(stringsAt));
+    else {
+      words(at + 0x100, linear(at + 0x104));
+      words(at + 0x104, linear(symbolsAt), 4, linear(stringsAt), linear(lettersAt));
+    }
+  });
+  return { cpu, ram };
+}
+
+/** As much of a bzImage as says that it is one. */
+function bzImage(): Uint8Array {
+  const header = Buffer.alloc(0x400);
+  header.write('HdrS', 0x202, 'latin1');
+  header.writeUInt16LE(0x20f, 0x206);
+  header.writeUInt32LE(0x100_0000, 0x258);
+  return header;
+}
+
+test('a Linux guest without any file of names has its own, and those of its modules', async () => {
+  const modules = [
+    { name: 'ext4', old: false },
+    { name: 'e1000', old: true },
+  ];
+  const { cpu, ram } = await machineWith(modules);
+  const layout = LAYOUTS[1];
+  const guest = new GuestSymbols(new SymbolTable(), bzImage());
+  guest.refresh(cpu);
+  assert.ok(guest.isUnplaced);
+  assert.match(guest.problem, /seek a moment at which it runs/);
+  build(symbolsOf(600, layout), layout).copy(ram, KALLSYMS_AT);
+  const again = new GuestSymbols(new SymbolTable(), bzImage());
+  assert.ok(again.refresh(cpu));
+  const { table } = again;
+  assert.deepEqual(
+    table.sources.map(({ label }) => label),
+    [KALLSYMS_LABEL, MODULES_LABEL],
+  );
+  assert.equal(again.problem, '');
+  assert.equal(again.textSegment, TEXT);
+  assert.equal(table.describe(TEXT + 0x144), 'sys_5_function+0x4');
+  assert.deepEqual(again.moved, [{ label: 'vmlinux', slide: 0x500_0000 }]);
+  modules.forEach(({ name }, i) => {
+    const at = PAGE_OFFSET + MODULES_AT + i * 0x4000;
+    assert.equal(table.describe(at + 0x804), `${name}_init+0x4 [${name}]`);
+    assert.equal(table.functionAt(at + 0x900)?.symbol.name, `${name}_init`);
+    assert.equal(table.address(`${name}_data`), at + 0x900);
+  });
+  assert.equal(table.address('outside'), undefined);
+});

@@ -1,0 +1,222 @@
+// The table of symbols that a Linux kernel carries for itself (scripts/kallsyms.c of its sources, 4.x to 6.x), found in
+// guest memory by its shape alone. Names are compressed with 256 tokens. One for each digit is always among them, in
+// order: that text is searched for. Around it lie the index of the tokens, the offset of every 256th name, the names
+// and their number, and the addresses: plain, or as offsets from a base; before the names until 6.4, behind the tokens
+// since. Everything is checked against everything else before it is believed. Only looks at bytes it is given.
+
+import { kindOfLetter } from './read-symbols.ts';
+import { type GuestSymbol, SYMBOL_COUNT_MAX } from './symbol-table.ts';
+
+export interface Kallsyms {
+  readonly symbols: readonly GuestSymbol[];
+  /** Offset of the token table, to look whether it is still there. */
+  readonly tokensAt: number;
+  /** The bytes by which it is known again: those of the tokens, and the first addresses. */
+  readonly proof: readonly { readonly at: number; readonly bytes: Uint8Array }[];
+}
+
+const TOKEN_COUNT = 256;
+const DIGIT = 0x30;
+/** The tokens of the ten digits. */
+const DIGITS = Buffer.from(Array.from({ length: 10 }, (_, i) => [DIGIT + i, 0]).flat());
+const TOKENS_BYTES_MAX = 8192;
+const NAMES_A_MARKER = 256;
+const MARKERS_MIN = 2;
+/** Between two markers lie 256 names. */
+const MARKER_STEP_MIN = NAMES_A_MARKER * 2;
+const MARKER_STEP_MAX = NAMES_A_MARKER * 130;
+/** Between the markers and the tokens may lie three bytes a name: their order by name (6.2 to 6.4). */
+const MARKERS_DISTANCE_MAX = 1 << 22;
+const NAME_BYTES_MAX = 1024;
+const KERNEL_BYTES_MAX = 0x1000_0000;
+/** Where the kernel may lie in linear memory. */
+const KERNEL_MIN = 0x4000_0000;
+/** No more copies of the ten digits are looked at. */
+const CANDIDATES_MAX = 4096;
+
+/** Null: there is none. */
+export function findKallsyms(ram: Uint8Array): Kallsyms | null {
+  const bytes = Buffer.from(ram.buffer, ram.byteOffset, ram.byteLength);
+  let at = bytes.indexOf(DIGITS);
+  for (let i = 0; at >= 0 && i < CANDIDATES_MAX; at = bytes.indexOf(DIGITS, at + 1), i++) {
+    const found = readAround(bytes, at);
+    if (found !== null) return found;
+  }
+  return null;
+}
+
+/** Whether what was found there still is. */
+export function isStillThere({ proof }: Kallsyms, ram: Uint8Array): boolean {
+  return proof.every(({ at, bytes }) => Buffer.compare(ram.subarray(at, at + bytes.length), bytes) === 0);
+}
+
+function readAround(bytes: Buffer, digitsAt: number): Kallsyms | null {
+  const tokens = readTokens(bytes, digitsAt);
+  if (tokens === null) return null;
+  for (const markers of markersBefore(bytes, tokens.at)) {
+    const names = namesBefore(bytes, markers, tokens.texts);
+    if (names === null) continue;
+    const addresses = addressesOf(bytes, names.countAt, names.texts.length, tokens.endAt);
+    if (addresses === null) continue;
+    const symbols = names.texts.map((text, i): GuestSymbol => {
+      const letter = text[0];
+      const isGlobal = letter === letter.toUpperCase();
+      return { name: text.slice(1), address: addresses.values[i], kind: kindOfLetter(letter), isGlobal, module: '' };
+    });
+    const proof = [
+      { at: tokens.at, bytes: Uint8Array.from(bytes.subarray(tokens.at, tokens.at + 64)) },
+      { at: addresses.proofAt, bytes: Uint8Array.from(bytes.subarray(addresses.proofAt, addresses.proofAt + 4)) },
+    ];
+    return { symbols, tokensAt: tokens.at, proof };
+  }
+  return null;
+}
+
+const align4 = (at: number): number => (at + 3) & ~3;
+
+/** The tokens around those of the digits, by the index that stands behind them. */
+function readTokens(bytes: Buffer, digitsAt: number): { at: number; endAt: number; texts: string[] } | null {
+  const starts: number[] = [];
+  let at = digitsAt;
+  for (let token = DIGIT; token < TOKEN_COUNT; token++) {
+    starts.push(at);
+    const end = bytes.indexOf(0, at);
+    if (end < 0 || end - digitsAt > TOKENS_BYTES_MAX) return null;
+    at = end + 1;
+  }
+  // The index is aligned like a word of the kernel's machine: to four bytes, with eight for good measure.
+  for (const indexAt of new Set([align4(at), (align4(at) + 7) & ~7])) {
+    if (indexAt + TOKEN_COUNT * 2 > bytes.length) return null;
+    const index = Array.from({ length: TOKEN_COUNT }, (_, i) => bytes.readUInt16LE(indexAt + i * 2));
+    const tableAt = digitsAt - index[DIGIT];
+    if (index[0] !== 0 || tableAt < 0 || index[DIGIT] > TOKENS_BYTES_MAX) continue;
+    if (!starts.every((start, i) => start === tableAt + index[DIGIT + i])) continue;
+    if (!index.every((offset, i) => i === 0 || (offset > index[i - 1] && bytes[tableAt + offset - 1] === 0))) continue;
+    const texts = index.map((offset) => {
+      const end = bytes.indexOf(0, tableAt + offset);
+      return bytes.toString('latin1', tableAt + offset, end);
+    });
+    return { at: tableAt, endAt: indexAt + TOKEN_COUNT * 2, texts };
+  }
+  return null;
+}
+
+interface Markers {
+  readonly at: number;
+  readonly offsets: readonly number[];
+}
+
+/** Rows of ascending offsets that begin with 0, nearest first. */
+function* markersBefore(bytes: Buffer, tokensAt: number): Iterable<Markers> {
+  const first = Math.max(0, tokensAt - MARKERS_DISTANCE_MAX);
+  const isStep = (at: number): boolean => {
+    const step = bytes.readUInt32LE(at + 4) - bytes.readUInt32LE(at);
+    return step >= MARKER_STEP_MIN && step <= MARKER_STEP_MAX;
+  };
+  for (let at = (tokensAt - 4 * MARKERS_MIN) & ~3; at >= first; at -= 4) {
+    if (bytes.readUInt32LE(at) !== 0 || !isStep(at)) continue;
+    const offsets = [0];
+    for (let next = at; next + 8 <= tokensAt && isStep(next); next += 4) offsets.push(bytes.readUInt32LE(next + 4));
+    if (offsets.length >= MARKERS_MIN && offsets[offsets.length - 1] < at) yield { at, offsets };
+  }
+}
+
+/** The names that end where the markers begin, with their number before them. */
+function namesBefore(bytes: Buffer, markers: Markers, tokens: readonly string[]) {
+  const { at: markersAt, offsets } = markers;
+  const last = offsets[offsets.length - 1];
+  const [countMax, countMin] = [offsets.length * NAMES_A_MARKER, (offsets.length - 1) * NAMES_A_MARKER + 1];
+  const lowest = Math.max(0, markersAt - last - MARKER_STEP_MAX - 16);
+  for (let countAt = (markersAt - last - 4) & ~3; countAt >= lowest; countAt -= 4) {
+    const count = bytes.readUInt32LE(countAt);
+    if (count < countMin || count > countMax || count > SYMBOL_COUNT_MAX) continue;
+    for (const namesAt of [countAt + 4, countAt + 8]) {
+      for (const isLong of [true, false]) {
+        const texts = readNames(bytes, namesAt, count, offsets, markersAt, tokens, isLong);
+        if (texts !== null) return { countAt, texts };
+      }
+    }
+  }
+  return null;
+}
+
+/** `isLong`: a length of 128 and more has two bytes (since 6.1). */
+function readNames(
+  bytes: Buffer,
+  namesAt: number,
+  count: number,
+  offsets: readonly number[],
+  limit: number,
+  tokens: readonly string[],
+  isLong: boolean,
+): string[] | null {
+  const texts: string[] = [];
+  let at = namesAt;
+  for (let i = 0; i < count; i++) {
+    if (i % NAMES_A_MARKER === 0 && at - namesAt !== offsets[i / NAMES_A_MARKER]) return null;
+    let length = bytes[at++];
+    if (isLong && (length & 0x80) !== 0) length = (length & 0x7f) | (bytes[at++] << 7);
+    if (length === 0 || length > NAME_BYTES_MAX || at + length > limit) return null;
+    let text = '';
+    for (let k = 0; k < length; k++) text += tokens[bytes[at + k]];
+    if (text.length < 2) return null;
+    texts.push(text);
+    at += length;
+  }
+  // Nothing but alignment between the last name and the markers.
+  return limit - at < 8 ? texts : null;
+}
+
+interface Addresses {
+  readonly values: readonly number[];
+  /** Where an address stands that tells this boot from another. */
+  readonly proofAt: number;
+}
+
+function addressesOf(bytes: Buffer, countAt: number, count: number, tokensEndAt: number): Addresses | null {
+  const size = count * 4;
+  const candidates: (Addresses | null)[] = [];
+  // Offsets and their base: just before the number of names, or behind the tokens.
+  const bases = [countAt - 4, countAt - 8];
+  for (const baseAt of bases) candidates.push(fromOffsets(bytes, align4(baseAt - size - 3), baseAt, count));
+  for (const at of new Set([align4(tokensEndAt), (align4(tokensEndAt) + 7) & ~7])) {
+    candidates.push(fromOffsets(bytes, at, at + size, count), fromOffsets(bytes, at, (at + size + 7) & ~7, count));
+    candidates.push(fromAddresses(bytes, at, count));
+  }
+  candidates.push(fromAddresses(bytes, countAt - size, count), fromAddresses(bytes, countAt - 4 - size, count));
+  return candidates.find((found) => found !== null) ?? null;
+}
+
+/** CONFIG_KALLSYMS_BASE_RELATIVE; with negative numbers its form for absolute variables of each processor. */
+function fromOffsets(bytes: Buffer, at: number, baseAt: number, count: number): Addresses | null {
+  if (at < 0 || at + count * 4 > bytes.length || baseAt + 4 > bytes.length) return null;
+  const base = bytes.readUInt32LE(baseAt);
+  if (base < KERNEL_MIN) return null;
+  let isPerCpu = false;
+  for (let i = 0; i < count && !isPerCpu; i++) isPerCpu = bytes.readInt32LE(at + i * 4) < 0;
+  const values = Array.from({ length: count }, (_, i) => {
+    const offset = bytes.readInt32LE(at + i * 4);
+    if (!isPerCpu) return (base + offset) >>> 0;
+    return offset < 0 ? (base - 1 - offset) >>> 0 : offset;
+  });
+  return isKernel(values) ? { values, proofAt: baseAt } : null;
+}
+
+function fromAddresses(bytes: Buffer, at: number, count: number): Addresses | null {
+  if (at < 0 || at + count * 4 > bytes.length) return null;
+  const values = Array.from({ length: count }, (_, i) => bytes.readUInt32LE(at + i * 4));
+  return isKernel(values) ? { values, proofAt: at + (count >>> 1) * 4 } : null;
+}
+
+/** Ascending, most of them different, and nearly all of them in one image. */
+function isKernel(values: readonly number[]): boolean {
+  const middle = values[values.length >>> 1];
+  if (middle < KERNEL_MIN) return false;
+  let distinct = 1;
+  for (let i = 1; i < values.length; i++) {
+    if (values[i] < values[i - 1]) return false;
+    if (values[i] > values[i - 1]) distinct++;
+  }
+  const inside = values.filter((value) => Math.abs(value - middle) < KERNEL_BYTES_MAX).length;
+  return inside > values.length * 0.9 && distinct > values.length / 2;
+}
