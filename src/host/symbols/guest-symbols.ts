@@ -171,7 +171,7 @@ export class GuestSymbols {
     if (!this.isUnplaced) return '';
     const open = [...this.moving].filter(({ slide }) => slide === null).map(({ label }) => label);
     if (open.length === 0) {
-      return 'The kernel has no names yet, its own table of them is not in memory here: seek a moment at which it runs.';
+      return 'The kernel has no names yet, its own table of them is not in memory: seek a moment at which it runs.';
     }
     return (
       `Where the kernel of ${open.join(', ')} has placed itself is not known yet (it may do so at random), so its ` +
