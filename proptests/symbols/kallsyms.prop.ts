@@ -9,6 +9,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { CR0, CR0_PG, CR3, CR4, CR4_PSE, RAM_BASE } from '../../src/core/state/layout.ts';
 import { GuestSymbols, KALLSYMS_LABEL, MODULES_LABEL } from '../../src/host/symbols/guest-symbols.ts';
+import { PAGE_OFFSET } from '../../src/host/symbols/guest-memory.ts';
 import { findKallsyms } from '../../src/host/symbols/kallsyms.ts';
 import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
 import { recordGuest, timelineOf } from '../timeline/fixture.ts';
@@ -159,7 +160,6 @@ test('damage is refused or makes other names, and nothing throws', () => {
   assert.equal(findKallsyms(Buffer.alloc(0)), null);
 });
 
-const PAGE_OFFSET = 0xc000_0000;
 const KALLSYMS_AT = 0x20_0004;
 const MODULES_AT = 0x38_0000;
 const HEAD_AT = 0x30_0010;

@@ -8,6 +8,8 @@ import { RAM_BASE } from '../../core/state/layout.ts';
 
 /** Where the direct mapping begins (CONFIG_VMSPLIT_3G). */
 export const PAGE_OFFSET = 0xc000_0000;
+/** No kernel of any split lies below. */
+export const KERNEL_MIN = 0x4000_0000;
 const TEXT_BYTES_MAX = 512;
 
 /** Copies bytes; how many from the first on could be read. */

@@ -4,6 +4,7 @@
 // and their number, and the addresses: plain, or as offsets from a base; before the names until 6.4, behind the tokens
 // since. Everything is checked against everything else before it is believed. Only looks at bytes it is given.
 
+import { KERNEL_MIN } from './guest-memory.ts';
 import { kindOfLetter } from './read-symbols.ts';
 import { type GuestSymbol, SYMBOL_COUNT_MAX } from './symbol-table.ts';
 
@@ -29,8 +30,6 @@ const MARKER_STEP_MAX = NAMES_A_MARKER * 130;
 const MARKERS_DISTANCE_MAX = 1 << 22;
 const NAME_BYTES_MAX = 1024;
 const KERNEL_BYTES_MAX = 0x1000_0000;
-/** Where the kernel may lie in linear memory. */
-const KERNEL_MIN = 0x4000_0000;
 /** No more copies of the ten digits are looked at. */
 const CANDIDATES_MAX = 4096;
 

@@ -5,24 +5,23 @@
 
 import { peekPhysical } from '../../core/memory/peek.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
-import { guestBytes, guestRam, guestText, guestWord } from './guest-memory.ts';
-import { kindOfLetter, textAt } from './read-symbols.ts';
+import { guestBytes, guestRam, guestText, guestWord, KERNEL_MIN } from './guest-memory.ts';
+import { kindOfLetter, STT_FUNC, textAt } from './read-symbols.ts';
 import { type GuestSymbol, SYMBOL_COUNT_MAX } from './symbol-table.ts';
 
 const MODULES_MAX = 512;
 /** In struct module: enum state, list_head, then the name. */
 const LIST = 4;
 const NAME = 12;
-const NAME_BYTES = 56;
+const MODULE_NAME_BYTES = 56;
 const STATE_MAX = 3;
 const STRUCT_ALIGN = 32;
 /** What kallsyms needs is not further into the structure. */
 const STRUCT_BYTES_MAX = 1024;
-const KERNEL_MIN = 0x4000_0000;
+
 const SYMBOL_BYTES = 16;
 const MODULE_SYMBOLS_MAX = 1 << 17;
 const STRINGS_BYTES_MAX = 1 << 22;
-const STT_FUNC = 2;
 
 export interface Module {
   readonly name: string;
@@ -44,7 +43,7 @@ export function listModules(cpu: Cpu, head: number): Module[] {
 }
 
 function nameOf(cpu: Cpu, module: number): string | null {
-  return /^(\w+)\0/.exec(guestText(cpu, module + NAME, NAME_BYTES))?.[1] ?? null;
+  return /^(\w+)\0/.exec(guestText(cpu, module + NAME, MODULE_NAME_BYTES))?.[1] ?? null;
 }
 
 /** Head of the list of modules by the shape of one of them; null: none is loaded, or the kernel is hidden. */
@@ -64,7 +63,7 @@ export function findModuleList(cpu: Cpu): number | null {
 }
 
 function isNameAt(ram: Uint8Array, at: number): boolean {
-  for (let i = 0; i < NAME_BYTES; i++) {
+  for (let i = 0; i < MODULE_NAME_BYTES; i++) {
     const byte = ram[at + i];
     if (byte === 0) return i > 1;
     const isWord = (byte >= 0x61 && byte <= 0x7a) || (byte >= 0x30 && byte <= 0x39) || byte === 0x5f;
@@ -109,7 +108,7 @@ function placesOf(cpu: Cpu, module: number): Places | null {
     stringsAt >= KERNEL_MIN &&
     isEmptySymbol(cpu, symbolsAt) &&
     guestText(cpu, stringsAt, 1) === '\0';
-  for (let at = NAME + NAME_BYTES; at + 24 <= got; at += 4) {
+  for (let at = NAME + MODULE_NAME_BYTES; at + 24 <= got; at += 4) {
     // Since 4.5: struct mod_kallsyms, behind a pointer.
     const pointer = view.getUint32(at, true);
     if (pointer >= KERNEL_MIN && (pointer & 3) === 0) {

@@ -7,7 +7,7 @@ const SHT_SYMTAB = 2;
 const SHF_EXECINSTR = 4;
 const SHN_ABS = 0xfff1;
 const SHN_LORESERVE = 0xff00;
-const STT_FUNC = 2;
+export const STT_FUNC = 2;
 const NAME_BYTES_MAX = 512;
 
 /** Whether it is an ELF file for 32-bit little-endian machines. */
