@@ -7,12 +7,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { CR0, CR0_PG, CR3, CR4, CR4_PSE, RAM_BASE } from '../../src/core/state/layout.ts';
 import { GuestSymbols, KALLSYMS_LABEL, MODULES_LABEL } from '../../src/host/symbols/guest-symbols.ts';
 import { PAGE_OFFSET } from '../../src/host/symbols/guest-memory.ts';
 import { findKallsyms } from '../../src/host/symbols/kallsyms.ts';
 import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
-import { recordGuest, timelineOf } from '../timeline/fixture.ts';
+import { mappedMachine } from './fixture.ts';
 
 interface Layout {
   /** Plain addresses, offsets from a base, or offsets with absolute variables of each processor. */
@@ -166,18 +165,7 @@ const HEAD_AT = 0x30_0010;
 
 /** A machine whose first 4 MB lie at 3 GB too, with a kernel's structures in it. */
 async function machineWith(modules: readonly { name: string; old: boolean }[]) {
-  const timeline = timelineOf(await recordGuest('sort', { append: '1', maxTicks: 5000 }));
-  const { cpu } = timeline.machine;
-  const { m32 } = cpu;
-  const ram = Buffer.from(cpu.memory.m8.buffer, RAM_BASE, cpu.memory.ramBytes);
-  const directory = 0x3f_f000;
-  ram.writeUInt32LE(0x83, directory);
-  ram.writeUInt32LE(0x83, directory + (PAGE_OFFSET >>> 22) * 4);
-  m32[CR3] = directory;
-  m32[CR4] |= CR4_PSE;
-  m32[CR0] |= CR0_PG;
-  const words = (at: number, ...values: number[]): void =>
-    values.forEach((value, i) => ram.writeUInt32LE(value >>> 0, at + i * 4));
+  const { cpu, ram, words } = await mappedMachine();
   const linear = (at: number): number => at + PAGE_OFFSET;
   const listAt = modules.map((_, i) => MODULES_AT + i * 0x4000 + 4);
   const ring = [HEAD_AT, ...listAt];

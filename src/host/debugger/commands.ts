@@ -1,6 +1,7 @@
 // The table of commands: help, completion and execute() go by it. A command is a row in the file of its subject; a
 // whole new subject is a file and a line here.
 
+import { BACKTRACE } from './backtrace.ts';
 import { BRANCH } from './branch.ts';
 import type { Command } from './debugger.ts';
 import { DEVICES, INFO } from './info.ts';
@@ -22,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   SCREEN,
   INFO,
   DEVICES,
+  BACKTRACE,
   LINUX,
   SYMBOLS,
   ...SETTINGS,

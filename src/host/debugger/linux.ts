@@ -7,18 +7,18 @@ import { peekBytes, peekNumber } from '../../core/memory/peek.ts';
 import type { SerialHistory } from '../../core/timeline/serial-history.ts';
 import { SERIAL_LINES } from '../../core/timeline/serial-history.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
-import { CS, EBP, ESP, FS, SEG_BASE, SEG_SELECTOR } from '../../core/state/layout.ts';
+import { CS, FS, SEG_BASE, SEG_SELECTOR } from '../../core/state/layout.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
 import { readSystemMap } from '../symbols/read-symbols.ts';
 import { type GuestSymbol, SymbolSource, type SymbolTable } from '../symbols/symbol-table.ts';
+import { backtrace, type Frame } from '../symbols/unwind.ts';
+import { frameLines } from './backtrace.ts';
 import { mayMove } from '../symbols/slide.ts';
-import { followsCall, hex, linearEip } from './views.ts';
+import { hex } from './views.ts';
 
 const TASK_BYTES = 0x4000;
 const COMM_BYTES = 16;
-const STACK_BYTES = 0x2000;
-const FRAMES_MAX = 32;
 const MODULES_MAX = 256;
 /** In struct module: enum state, list_head, then the name. */
 const MODULE_LIST = 4;
@@ -30,7 +30,7 @@ export interface LinuxView {
   /** How far the kernel is from where its symbols say. */
   readonly slide: number;
   readonly task: { readonly address: number; readonly comm: string; readonly pid: number | null } | null;
-  readonly frames: readonly { readonly address: number; readonly symbol: string }[];
+  readonly frames: readonly Frame[];
   /** How the frames were found. */
   readonly how: 'frame pointers' | 'stack scan' | 'none';
   readonly modules: readonly string[];
@@ -44,7 +44,10 @@ export function lookAtLinux(cpu: Cpu, symbols: SymbolTable): LinuxView {
   const at = (name: string): number | null => symbols.address(name) ?? null;
   const init = at('init_task');
   const offsets = init === null ? null : findOffsets(cpu, init);
-  if (init === null) notes.push('the symbols have no init_task, so no task can be named');
+  if (init === null)
+    notes.push(
+      'the symbols have no init_task (a kernel carries it only with CONFIG_KALLSYMS_ALL), so no task can be named',
+    );
   else if (offsets === null) {
     notes.push(
       `at init_task, ${hex(init)}, is no task "swapper": these may be symbols of another kernel, or the page ` +
@@ -53,7 +56,15 @@ export function lookAtLinux(cpu: Cpu, symbols: SymbolTable): LinuxView {
     );
   }
   const task = offsets === null ? null : currentTask(cpu, at, offsets, notes);
-  const { frames, how } = backtrace(cpu, symbols, at, notes);
+  const frames = backtrace(cpu, symbols);
+  if (frames[0].isUser) {
+    notes.push('the processor is in user mode: the symbols of the kernel say nothing about this stack');
+  }
+  const how = frames.some(({ kind }) => kind === 'guess')
+    ? 'stack scan'
+    : frames.length > 1
+      ? 'frame pointers'
+      : 'none';
   return { slide, task, frames, how, modules: loadedModules(cpu, at('modules')), notes };
 }
 
@@ -115,50 +126,6 @@ function currentTask(
   return null;
 }
 
-function backtrace(
-  cpu: Cpu,
-  symbols: SymbolTable,
-  at: (name: string) => number | null,
-  notes: string[],
-): Pick<LinuxView, 'frames' | 'how'> {
-  const frame = (address: number): LinuxView['frames'][number] => ({
-    address,
-    symbol: symbols.describe(address),
-  });
-  const here = frame(linearEip(cpu));
-  if ((cpu.m32[SEG_SELECTOR + CS] & 3) !== 0) {
-    notes.push('the processor is in user mode: the symbols of the kernel say nothing about this stack');
-    return { frames: [{ address: here.address, symbol: '' }], how: 'none' };
-  }
-  // The kernel's text, the text that it drops after the boot, and what comes behind it: modules.
-  const ranges = [
-    [at('_stext') ?? at('_text') ?? 0, at('_etext') ?? 2 ** 32],
-    [at('_sinittext') ?? 0, at('_einittext') ?? 0],
-    [at('_end') ?? 2 ** 32, 2 ** 32],
-  ];
-  const isCode = (address: number): boolean =>
-    ranges.some(([first, last]) => address >= first && address < last) &&
-    frame(address).symbol !== '' &&
-    followsCall(cpu, address);
-  const esp = cpu.m32[ESP] >>> 0;
-  const limit = ((esp & -STACK_BYTES) >>> 0) + STACK_BYTES;
-  const chained: LinuxView['frames'][number][] = [];
-  for (let ebp = cpu.m32[EBP] >>> 0; ebp >= esp && ebp + 8 <= limit && chained.length < FRAMES_MAX; ) {
-    const [following, address] = [peekNumber(cpu, ebp, 4), peekNumber(cpu, ebp + 4, 4)];
-    if (following === null || address === null || !isCode(address)) break;
-    chained.push(frame(address));
-    if (following <= ebp) break;
-    ebp = following;
-  }
-  if (chained.length > 1) return { frames: [here, ...chained], how: 'frame pointers' };
-  const scanned: LinuxView['frames'][number][] = [];
-  for (let address = esp; address < limit && scanned.length < FRAMES_MAX; address += 4) {
-    const value = peekNumber(cpu, address, 4);
-    if (value !== null && value > 0xfff && isCode(value)) scanned.push(frame(value));
-  }
-  return { frames: [here, ...scanned], how: 'stack scan' };
-}
-
 function loadedModules(cpu: Cpu, list: number | null): string[] {
   const names: string[] = [];
   if (list === null) return names;
@@ -191,7 +158,7 @@ export function symbolsSent(serial: SerialHistory): { symbols: GuestSymbol[]; pr
 function linux(debug: Debugger): Output {
   const { symbols, guest, timeline } = debug;
   if (guest.isUnplaced) throw new DebuggerError(guest.problem);
-  if (symbols.address('init_task') === undefined) {
+  if (symbols.address('init_task') === undefined && symbols.address('start_kernel') === undefined) {
     const { symbols: sent, problem } = symbolsSent(timeline.serial);
     if (sent.length === 0) {
       throw new DebuggerError(
@@ -202,7 +169,9 @@ function linux(debug: Debugger): Output {
     }
     symbols.add(new SymbolSource('the listing that the guest sent', sent));
   }
-  const view = lookAtLinux(timeline.machine.cpu, symbols);
+  const seen = lookAtLinux(timeline.machine.cpu, symbols);
+  const loaded = seen.modules.length > 0 ? seen.modules : guest.modules.map(({ name }) => name);
+  const view = { ...seen, modules: loaded, slide: guest.moved[0]?.slide ?? seen.slide };
   const { task, frames, how, modules, notes, slide } = view;
   const lines = [
     task === null
@@ -210,7 +179,7 @@ function linux(debug: Debugger): Output {
       : `current task: ${task.comm}, pid ${task.pid ?? 'not known'}, task_struct at ${hex(task.address)}`,
     ...(slide === 0 ? [] : [`the kernel is ${slide > 0 ? '' : '-'}${hex(Math.abs(slide))} from where its symbols say`]),
     `backtrace${how === 'none' ? '' : ` by ${how}`}:`,
-    ...frames.map(({ address, symbol }, i) => `  #${i} ${hex(address)}${symbol === '' ? '' : `  ${symbol}`}`),
+    ...frameLines(frames),
     ...(modules.length === 0 ? [] : [`modules: ${modules.join(' ')}`]),
     ...notes.map((note) => `note: ${note}`),
   ];

@@ -24,6 +24,7 @@ import {
   SEG_SELECTOR,
   SS,
 } from '../../core/state/layout.ts';
+import { callBefore } from '../symbols/calls.ts';
 import type { SymbolTable } from '../symbols/symbol-table.ts';
 
 /** A number as one can type it again: addresses with all their digits. */
@@ -145,18 +146,6 @@ export interface StackSlot {
   readonly isReturn: boolean;
 }
 
-/** Whether the bytes before `address` can be a near CALL. */
-export function followsCall(cpu: Cpu, address: number): boolean {
-  const bytes = new Uint8Array(7);
-  if (peekBytes(cpu, (address - 7) >>> 0, bytes) < 7) return false;
-  if (bytes[2] === 0xe8) return true; // CALL rel32
-  // CALL r/m32: FF /2 with 0, 1 or 4 bytes of displacement, with or without SIB.
-  for (let length = 2; length <= 7; length++) {
-    if (bytes[7 - length] === 0xff && ((bytes[8 - length] >>> 3) & 7) === 2) return true;
-  }
-  return false;
-}
-
 export function stackSlots(cpu: Cpu, count: number): StackSlot[] {
   const slots: StackSlot[] = [];
   const base = cpu.m32[SEG_BASE + SS];
@@ -164,7 +153,7 @@ export function stackSlots(cpu: Cpu, count: number): StackSlot[] {
     const address = (base + cpu.m32[ESP] + i * 4) >>> 0;
     const value = peekNumber(cpu, address, 4);
     if (value === null) break;
-    slots.push({ address, value, isReturn: value > 0xfff && followsCall(cpu, value) });
+    slots.push({ address, value, isReturn: value > 0xfff && callBefore(cpu, value) !== null });
   }
   return slots;
 }

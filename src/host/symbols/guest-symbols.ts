@@ -8,7 +8,7 @@ import type { Cpu } from '../../core/state/cpu.ts';
 import type { Timeline, Way } from '../../core/timeline/timeline.ts';
 import { guestRam } from './guest-memory.ts';
 import { findKallsyms, isStillThere, type Kallsyms } from './kallsyms.ts';
-import { findModuleList, listModules, moduleSymbols } from './modules.ts';
+import { findModuleList, listModules, type Module, moduleSymbols } from './modules.ts';
 import { isPlaced, linkedText, mayMove, slideByAnchors, slideByBanner } from './slide.ts';
 import { SymbolSource, type SymbolTable } from './symbol-table.ts';
 
@@ -33,6 +33,8 @@ export class GuestSymbols {
   private readonly kernel: Uint8Array | null;
   private kallsyms: Kallsyms | null = null;
   private moduleList: number | null = null;
+  /** Loaded, as the last look saw them; newest first. */
+  modules: readonly Module[] = [];
   /** Which modules the table has. */
   private modulesShown = '';
   /** Where a look or a search has found nothing: not to do it twice. */
@@ -111,6 +113,7 @@ export class GuestSymbols {
     this.moduleList ??= named ?? this.searching('modules', cpu, () => findModuleList(cpu));
     if (this.moduleList === null) return false;
     const modules = listModules(cpu, this.moduleList);
+    this.modules = modules;
     const shown = modules.map(({ name, address }) => `${name}:${address}`).join(' ');
     if (modules.length === 0 || shown === this.modulesShown) return false;
     this.modulesShown = shown;
