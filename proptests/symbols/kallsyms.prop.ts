@@ -209,12 +209,12 @@ test('a Linux guest without any file of names has its own, and those of its modu
   ];
   const { cpu, ram } = await machineWith(modules);
   const layout = LAYOUTS[1];
-  const guest = new GuestSymbols(new SymbolTable(), bzImage());
+  const guest = new GuestSymbols(new SymbolTable(), new Map([['kernel', bzImage()]]));
   guest.refresh(cpu);
   assert.ok(guest.isUnplaced);
   assert.match(guest.problem, /seek a moment at which it runs/);
   build(symbolsOf(600, layout), layout).copy(ram, KALLSYMS_AT);
-  const again = new GuestSymbols(new SymbolTable(), bzImage());
+  const again = new GuestSymbols(new SymbolTable(), new Map([['kernel', bzImage()]]));
   assert.ok(again.refresh(cpu));
   const { table } = again;
   assert.deepEqual(

@@ -153,7 +153,7 @@ async function traceLog(args: Arguments, path: string, log: LogReader, target: s
   const guest =
     images === null
       ? new GuestSymbols(new SymbolTable())
-      : new GuestSymbols(symbolsFor(images, args.list('symbols')), images.get('kernel') ?? null);
+      : new GuestSymbols(symbolsFor(images, args.list('symbols')), images);
   if (images !== null && format !== 'events') {
     const timeline = new Timeline({ log, images, makeEngine });
     return await traceLines(args, path, format, { timeline, guest, fromTick, toTick, walk }, target);

@@ -106,7 +106,7 @@ export class Debugger {
     this.images = options.images;
     this.makeEngine = options.makeEngine;
     this.symbols = options.symbols;
-    this.guest = new GuestSymbols(options.symbols, options.images.get('kernel') ?? null);
+    this.guest = new GuestSymbols(options.symbols, options.images);
     this.disassemble = options.disassemble;
     this.logName = options.logName;
     this.appendFrame = options.appendFrame;

@@ -60,7 +60,7 @@ export async function countRun(setup: CountedSetup): Promise<Counted> {
   const { watch } = made.find(({ engine }) => engine === machine.engine) ?? made[0];
   watch.reset();
   const since = baselineOf(machine);
-  const guest = new GuestSymbols(setup.symbols, setup.images.get('kernel') ?? null);
+  const guest = new GuestSymbols(setup.symbols, setup.images);
   const series: Point[] = [];
   let before = pointOf(watch, fromTick, fromTick);
   const pieceTicks = Math.max(1, Math.ceil((toTick - fromTick) / POINTS));

@@ -5,6 +5,7 @@
 // terminal.
 
 import type { Cpu } from '../../core/state/cpu.ts';
+import type { Images } from '../../core/session/session.ts';
 import type { Timeline, Way } from '../../core/timeline/timeline.ts';
 import { guestRam } from './guest-memory.ts';
 import { findKallsyms, isStillThere, type Kallsyms } from './kallsyms.ts';
@@ -43,9 +44,10 @@ export class GuestSymbols {
   /** The run has been gone through to its end, and does not tell. */
   private isHopeless = false;
 
-  constructor(table: SymbolTable, kernel: Uint8Array | null = null) {
+  constructor(table: SymbolTable, images: Images | null = null) {
     this.table = table;
-    this.kernel = kernel;
+    const kernel = images?.get('kernel');
+    this.kernel = kernel instanceof Uint8Array ? kernel : null;
     this.takeNew();
   }
 
