@@ -1,5 +1,6 @@
 /**
  * A machine at rest whose first 4 MB lie at 3 GB too, as a kernel's do: for structures that a test puts there by hand.
+ * It is not to be run: nothing of the guest that was recorded holds any more.
  */
 import { CR0, CR0_PG, CR3, CR4, CR4_PSE, RAM_BASE } from '../../src/core/state/layout.ts';
 import { PAGE_OFFSET } from '../../src/host/symbols/guest-memory.ts';

@@ -1,4 +1,5 @@
-// The command `backtrace`: which calls led here. How they are found is symbols/unwind.ts; what is a guess is marked.
+// The command `backtrace`: which calls led here, as text and as data. How they are found is symbols/unwind.ts; here
+// they are shown, and what is a guess is marked. Changes nothing.
 
 import { backtrace, type Frame } from '../symbols/unwind.ts';
 import { countOf, plain } from './arguments.ts';
