@@ -397,8 +397,12 @@ export const MUTATIONS: readonly Mutation[] = [
       'value: 0',
       'value: 1',
       'x & 0 folds to 1',
-      // Where CF is known to be 0, what is added with carry has a carry-in of 0.
-      { names: new RegExp(`${SETS_FLAGS.source}| 0x0$`), shows: / 0x0$|^(ADC|SBB)\b/ },
+      // Where CF is known to be 0, what is added with carry has a carry-in of 0; where the count of LOOPE and LOOPNE is
+      // known to end, ZF is taken with a 0, from where ECX comes to be 1.
+      {
+        names: new RegExp(`${SETS_FLAGS.source}| 0x0$|^MOV ecx, 0x1$`),
+        shows: / 0x0$|^(ADC|SBB|LOOPN?E)\b/,
+      },
     ],
   ]),
   ...inFile('tiers/opt/known-bits.js', [

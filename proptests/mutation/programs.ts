@@ -4,7 +4,7 @@
  */
 import { randomKernel } from '../verify/programs.ts';
 
-export const PROGRAMS = 48;
+export const PROGRAMS = 60;
 const LINES = 400;
 /** The tables of operands are turned on after each. */
 const TURNS = 12;

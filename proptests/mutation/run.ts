@@ -9,7 +9,7 @@
  * operands.
  */
 import { Random } from '../../src/core/base/random.ts';
-import { spawnSync } from 'node:child_process';
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -31,6 +31,8 @@ const GUESTS = ['smc', 'paging', 'interrupts', 'ring3', 'tasks', 'strings', 'ech
 /** Run from the private copy, where the fault is. */
 const CHECK = relative(projectRoot, fileURLToPath(new URL('./check.js', import.meta.url)));
 const GUEST_TICKS = 60_000;
+/** Seconds by the clock for one of processor time, at most. */
+const PATIENCE = 20;
 const isOfTiers = ({ file }: Mutation): boolean => !/^(tiers\/interp|src)\//.test(file);
 /** By the folder of the mutated file. The tiers are held against the interpreter, it against stepping. */
 const ENGINES_OF_TIERS = [
@@ -88,7 +90,17 @@ function isRight({ right }: Mutation, { instruction, piece, differs, text, by }:
   return what === undefined || differs.some((name) => what.test(name));
 }
 
-function tryOne(root: string, logs: string, mutation: Mutation, timeoutMs: number): Result {
+/**
+ * The check as a process that ends after so many seconds of processor time: how long it takes by the clock says what
+ * else the machine does.
+ */
+function runCheck(root: string, words: readonly string[], seconds: number): SpawnSyncReturns<string> {
+  const options = { encoding: 'utf8', timeout: PATIENCE * seconds * 1000, cwd: root } as const;
+  const limited = ['-c', `ulimit -t ${Math.ceil(seconds)}; exec "$@"`, 'check', process.execPath];
+  return spawnSync('sh', [...limited, join(root, CHECK), ...words], options);
+}
+
+function tryOne(root: string, logs: string, mutation: Mutation, secondsEach: number): Result {
   const path = join(root, 'dist', mutation.file);
   const sound = readFileSync(path, 'utf8');
   const faulty = mutate(sound, mutation);
@@ -101,8 +113,7 @@ function tryOne(root: string, logs: string, mutation: Mutation, timeoutMs: numbe
   try {
     const isTier = isOfTiers(mutation);
     const words = isTier ? ['', ...ENGINES_OF_TIERS] : [projectRoot, ...ENGINES_OF_INTERPRETER];
-    const options = { encoding: 'utf8', timeout: timeoutMs, cwd: root } as const;
-    const ended = spawnSync(process.execPath, [join(root, CHECK), logs, ...words], options);
+    const ended = runCheck(root, [logs, ...words], secondsEach);
     if (ended.signal !== null) return result('endless');
     if (ended.status === 0) return result('survived');
     const line = ended.stdout.trim();
@@ -140,7 +151,7 @@ async function main(): Promise<number> {
     options: [
       { name: 'only', value: 'TEXT', help: 'those whose file or effect has TEXT, or of these numbers, as 3,7,20-45' },
       { name: 'minutes', value: 'M', range: [1, 100_000], help: 'end after so long (default 60)' },
-      { name: 'seconds-each', value: 'S', range: [1, 100_000], help: 'give up on one after so long (default 300)' },
+      { name: 'seconds-each', value: 'S', range: [1, 100_000], help: 'processor time for one at most (default 300)' },
       { name: 'seed', value: 'N', range: [0, 2 ** 31], help: 'of the random programs and the order (default 1)' },
       { name: 'list', help: 'list them, run nothing' },
       { name: 'reach', help: 'what the random programs meet: runs and classes of operands of each row' },
@@ -198,7 +209,7 @@ async function main(): Promise<number> {
     }
     for (const { mutation } of order) {
       if (Date.now() > endMs) break;
-      const result = tryOne(root, logs, mutation, (args.number('seconds-each') ?? 300) * 1000);
+      const result = tryOne(root, logs, mutation, args.number('seconds-each') ?? 300);
       results.push(result);
       console.log(args.has('json') ? jsonOf(result) : lineOf(result));
     }

@@ -95,8 +95,7 @@ const MIDDLES: readonly (readonly [text: string, depth: number])[] = [
   ['fnstsw word KEPT', 0],
   ['fnstcw word KEPT', 0],
   ['ffree st2', 0],
-  ['frndint', 0],
-  ['frndint', 0],
+  ...Array<[string, number]>(5).fill(['frndint', 0]),
 ];
 
 /** How a value leaves the stack: to memory, narrowed or rounded. */

@@ -94,6 +94,7 @@ const FORMS: readonly string[] = [
   ...forms('movsb movsw movsd cmpsb cmpsw cmpsd scasb scasw scasd lodsb lodsw lodsd stosb stosw stosd', ['']),
   ...forms('prefetch', ['m8', 'm8', 'm8']),
   ...forms('movnti', ['m32,r32', 'm32,r32']),
+  ...forms('masked', ['m16', 'm8', 'r16', 'r8', 'shr', 'shr', 'shl', 'm16', 'm8']),
   ...forms('push', ['r32', 'm32', 'i32']),
   ...forms('pop', ['r32', 'm32']),
   ...forms('lea', ['r32,r32', 'r32,r32']),
@@ -124,6 +125,7 @@ export class Probes {
     else if (/^(div|idiv)$/.test(name)) this.divide(name, kinds[0]);
     else if (name === 'push' || name === 'pop') this.stack(name, kinds[0]);
     else if (name === 'lea') this.lea();
+    else if (name === 'masked') this.masked(operands);
     else if (/^(mov|cmp|sca|lod|sto)s[bwd]$/.test(name)) this.string(name);
     else this.compute(name, kinds);
   }
@@ -314,6 +316,27 @@ export class Probes {
     const [b] = this.register(32);
     lines.push(`push ${source}\npop ${to === 'm32' ? `dword [${place}]` : b}`);
     lines.push(`mov [${lines.trace(1)}], ${to === 'm32' ? 'esp' : b}`);
+  }
+
+  /** Bits that are known to be 0, from a narrow load or a shift, are masked: some of them, all, or more than those. */
+  private masked(source: string): void {
+    const { lines } = this;
+    const { dice } = lines;
+    const [a] = this.register(32);
+    const bits = source.endsWith('8') ? 8 : 16;
+    if (source.startsWith('m')) {
+      lines.push(`${dice.pick(['movzx', 'movzx', 'movsx'])} ${a}, ${sizeWord(bits)} ${this.corner()}`);
+    } else if (source.startsWith('r')) {
+      const [b, whole] = this.register(bits);
+      lines.push(`mov ${whole}, ${this.corner()}\nmovzx ${a}, ${b}`);
+    } else {
+      this.load(a);
+      lines.push(`${source} ${a}, ${1 + dice.below(31)}`);
+    }
+    const ones = 1 + dice.below(31);
+    const mask = dice.pick([0xff, 0xffff, 0x7f, 0x1ff, 0xff00, 2 ** ones - 1, (-1 << ones) >>> 0]);
+    lines.push(`and ${a}, ${mask}`);
+    this.keep([a]);
   }
 
   private lea(): void {

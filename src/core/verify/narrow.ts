@@ -391,14 +391,13 @@ class Search {
     for (const more of [PIECE_TICKS_MAX, 12]) {
       const to = end + more;
       if (to >= moments.length || moments[to].outcome.failure !== null) continue;
-      let isClear = true;
-      for (let i = to - 1; i >= end && isClear; i--) {
-        isClear = this.failureOf(suspect, moments[i], moments[to], held) === null;
-      }
-      if (!isClear) continue;
-      for (let i = end - 1; i > first; i--) {
-        if (this.failureOf(suspect, moments[i], moments[to], held) !== null) return [i, to];
-      }
+      const failsFrom = (i: number): boolean => this.failureOf(suspect, moments[i], moments[to], held) !== null;
+      let from = end - 1;
+      while (from > first && !failsFrom(from)) from--;
+      if (from === first) continue;
+      let clear = to - 1;
+      while (clear >= end && !failsFrom(clear)) clear--;
+      if (clear < end) return [from, to];
     }
     return null;
   }
