@@ -1,5 +1,5 @@
-// `npm run guests -- …`: obtains guests that are not built in. Today that is Debian's i386 kernel with
-// busybox (guests/debian.ts), kept in guests/cache, which git ignores. Results go to stdout, progress to
+// `npm run guests -- …`: obtains guests that are not built in: Debian's i386 kernel with busybox (debian.ts), and a
+// disk with a whole Debian system (debian-disk.ts), kept in guests/cache, which git ignores. Results go to stdout, progress to
 // stderr and only on a terminal. Exit status: 0 done, 1 could not be done, 2 wrong usage.
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
@@ -8,22 +8,29 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { UsageError } from '../../../core/base/usage-error.ts';
 import { guardStandardStreams } from '../standard-streams.ts';
+import { installDebianDisk } from './debian-disk.ts';
 import { FLAVOURS, installDebian, type DebianManifest } from './debian.ts';
 import type { AddedFile } from './initramfs.ts';
 import { GuestSetupError } from './packages.ts';
 
+const DISK_MEGABYTES_DEFAULT = 1536;
+
 const HELP = `usage: npm run guests -- debian [options]
+       npm run guests -- debian-disk [options]
        npm run guests -- --list
 
 Installs guest systems into guests/cache.
 
   debian              kernel and static busybox from Debian's i386 packages (needs apt and dpkg;
                       nothing is installed on this system)
+  debian-disk         a disk that boots a Debian i386 system by GRUB (as root; needs debootstrap,
+                      e2fsprogs and grub-pc-bin)
 
   --flavour NAME      kernel flavour: ${FLAVOURS.join(' or ')} (default 686)
   --suite NAME        take packages from this Debian release, for example bookworm,
                       instead of this system's apt sources
   --mirror URL        archive for --suite
+  --megabytes N       size of the disk (default ${DISK_MEGABYTES_DEFAULT})
   --update            look for newer packages even when some are in the cache
   --add FILE:PATH     put a file of this system at PATH in the initramfs (may be repeated)
   --output DIR        write vmlinuz, initrd.gz and manifest.json there (default guests/cache/debian)
@@ -85,6 +92,10 @@ async function main(argv: string[]): Promise<void> {
     process.stdout.write(HELP);
     return;
   }
+  if (positionals.length === 1 && positionals[0] === 'debian-disk') {
+    makeDisk(values);
+    return;
+  }
   const cache = join(projectRoot(), 'guests/cache/debian');
   const output = values.output === undefined ? cache : resolve(values.output);
   if (values.list === true) {
@@ -104,7 +115,7 @@ async function main(argv: string[]): Promise<void> {
     throw new UsageError(
       positionals.length === 0
         ? 'name a guest: debian.'
-        : `there is no guest "${positionals.join(' ')}": debian is the one.`,
+        : `there is no guest "${positionals.join(' ')}": debian and debian-disk are those that there are.`,
     );
   }
   const flavour = values.flavour ?? FLAVOURS[0];
@@ -141,6 +152,31 @@ async function main(argv: string[]): Promise<void> {
   );
 }
 
+/** The disk, in guests/cache/debian-disk unless --output says where. */
+function makeDisk(values: ReturnType<typeof parse>['values']): void {
+  const megabytes = Number(values.megabytes ?? DISK_MEGABYTES_DEFAULT);
+  if (!Number.isSafeInteger(megabytes) || megabytes < 512 || megabytes > 65536) {
+    throw new UsageError(`--megabytes wants a number from 512 to 65536, not "${values.megabytes}".`);
+  }
+  const output =
+    values.output === undefined ? join(projectRoot(), 'guests/cache/debian-disk') : resolve(values.output);
+  const manifest = installDebianDisk({
+    output,
+    suite: values.suite ?? 'bookworm',
+    mirror: values.mirror ?? 'http://deb.debian.org/debian',
+    megabytes,
+    progress: (step) => {
+      if (process.stderr.isTTY) process.stderr.write(`guests: ${step}\n`);
+    },
+  });
+  const { image, sizeBytes, sha256, kernel } = manifest;
+  process.stdout.write(
+    values.json === true
+      ? `${JSON.stringify(manifest)}\n`
+      : `debian-disk (${kernel}) in ${relative(process.cwd(), image)}  ${sizeBytes} bytes  sha256 ${sha256.slice(0, 16)}…\n`,
+  );
+}
+
 function parse(argv: string[]) {
   return parseArgs({
     args: argv,
@@ -149,6 +185,7 @@ function parse(argv: string[]) {
       flavour: { type: 'string' },
       suite: { type: 'string' },
       mirror: { type: 'string' },
+      megabytes: { type: 'string' },
       update: { type: 'boolean' },
       add: { type: 'string', multiple: true },
       output: { type: 'string' },
