@@ -11,6 +11,7 @@ import { concatenate } from './core/base/bytes.ts';
 import { sha256, type Sha256 } from './core/base/sha256.ts';
 import { UsageError } from './core/base/usage-error.ts';
 import type { ImageContent } from './core/board/image.ts';
+import { mediumRole } from './core/devices/disk/roles.ts';
 import type { InputEvent, SerialInput } from './core/log/events.ts';
 import { SILENT_OUTPUT } from './core/board/silent.ts';
 import { findImages } from './core/log/find-images.ts';
@@ -75,6 +76,8 @@ export interface ImageBytes {
   readonly vgaBios?: Uint8Array;
   /** What is in the drives, by role (hda to hdd): bytes, or a source that is asked for parts of them. Never written. */
   readonly drives?: Readonly<Record<string, ImageContent>>;
+  /** What an input script puts into drives, by the names that it has there. */
+  readonly media?: Readonly<Record<string, ImageContent>>;
 }
 
 /** What the host does better than the library. */
@@ -165,7 +168,9 @@ const MAX_TICKS_DEFAULT = 2 ** 32;
 /** Runs a guest until it ends, idles for ever or reaches `maxTicks`, and records the run. */
 export async function record(settings: RecordSettings): Promise<Recording> {
   const makeEngine = await loadEngine(settings.engine ?? DEFAULT_ENGINE);
-  const { manifest, images } = setupOf(settings);
+  const media: string[] = [];
+  const steps = settings.script === undefined ? null : parseInputScript(settings.script, media);
+  const { manifest, images } = setupOf(settings, media);
   const frames: Uint8Array[] = [];
   const header = { creator: CREATOR, profile: settings.profile ?? 'full', machine: manifest };
   const writer = new LogWriter((frame) => frames.push(frame), header);
@@ -178,7 +183,7 @@ export async function record(settings: RecordSettings): Promise<Recording> {
   const port = new RecordingPort(writer);
   const serial: number[] = [];
   for (const { tick, event } of settings.inputs ?? []) port.push(event, tick);
-  const player = settings.script === undefined ? null : new ScriptPlayer(parseInputScript(settings.script), port);
+  const player = steps === null ? null : new ScriptPlayer(steps, port);
   let session: Session | null = null;
   const onSerial = (line: number, byte: number): void => {
     if (line === 0) serial.push(byte);
@@ -268,7 +273,7 @@ export async function verify(log: Uint8Array | LogReader, settings: VerifySettin
   });
 }
 
-function setupOf(settings: MachineSettings): MachineSetup {
+function setupOf(settings: MachineSettings, media: readonly string[] = []): MachineSetup {
   const { kernel, initrd, modules = [], bios, vgaBios, drives = {} } = settings.images;
   for (const [name, data] of Object.entries({ kernel, initrd, bios, vgaBios })) checkBytes(`images.${name}`, data);
   modules.forEach(({ data }, i) => checkBytes(`images.modules[${i}].data`, data));
@@ -277,10 +282,23 @@ function setupOf(settings: MachineSettings): MachineSetup {
     ...(initrd === undefined ? {} : { initrd: { name: 'initrd', data: initrd } }),
     ...(bios === undefined ? {} : { bios: { name: 'bios', data: bios } }),
     ...(vgaBios === undefined ? {} : { vgaBios: { name: 'vgabios', data: vgaBios } }),
-    drives: Object.fromEntries(Object.entries(drives).map(([role, data]) => [role, { name: role, data }])),
+    drives: Object.fromEntries([...Object.entries(drives), ...mediaByRole(settings.images, media)].map(named)),
     modules: modules.map((module) => ({ ...module, commandLine: module.commandLine ?? module.name })),
   };
   return describeMachine(boot, settings, settings.sha256 ?? sha256);
+}
+
+function named([role, data]: readonly [string, ImageContent]) {
+  return [role, { name: role, data }] as const;
+}
+
+/** What a script names, under the roles of its numbers. */
+function mediaByRole(images: ImageBytes, names: readonly string[]): (readonly [string, ImageContent])[] {
+  return names.map((name, index) => {
+    const content = images.media?.[name];
+    if (content === undefined) throw new UsageError(`The script puts ${name} into a drive: give it in images.media.`);
+    return [mediumRole('', index + 1), content];
+  });
 }
 
 function checkBytes(name: string, data: unknown): void {
@@ -291,6 +309,7 @@ function checkBytes(name: string, data: unknown): void {
 function imagesFor(log: LogReader, settings: HostSettings & { readonly images?: ImageBytes }): Images {
   const { kernel, initrd, bios, vgaBios, modules = [], drives = {} } = settings.images ?? {};
   const all = [kernel, initrd, bios, vgaBios, ...modules.map(({ data }) => data), ...Object.values(drives)];
+  all.push(...Object.values(settings.images?.media ?? {}));
   const given = all.filter((bytes) => bytes !== undefined);
   return findImages(log, {
     sha256: settings.sha256 ?? sha256,

@@ -61,6 +61,18 @@ const inputEvent: fc.Arbitrary<InputEvent> = fc.oneof(
   fc.record({ kind: fc.constant('epoch' as const), seconds: fc.nat() }),
   fc.record({ kind: fc.constant('end-of-input' as const), port: fc.nat(3) }),
   fc.record({ kind: fc.constant('serial-break' as const), port: fc.nat(3) }),
+  fc.record({
+    kind: fc.constant('medium' as const),
+    drive: fc.constant('cdrom'),
+    medium: fc.integer({ min: -1, max: 99 }),
+  }),
+  fc.record({
+    kind: fc.constant('disk-fault' as const),
+    drive: fc.constantFrom('hda', 'cdrom'),
+    isWrite: fc.boolean(),
+    from: fc.nat(),
+    to: fc.integer({ min: 2 ** 31, max: 2 ** 32 }),
+  }),
   fc.constantFrom({ kind: 'power-button' as const }, { kind: 'reset' as const }, { kind: 'nmi' as const }),
 );
 

@@ -10,6 +10,9 @@ export const MEMORY_MEGABYTES_DEFAULT = 128;
 /** Room for what a guest writes to its disks; memory that nobody writes costs nothing. */
 export const DISK_ROOM_MEGABYTES_DEFAULT = 256;
 
+/** Media that may be put into drives beside those that they have at first, by number from 1. */
+export const MEDIA_MAX = 99;
+
 /** Guest nanoseconds per tick: what makes a Debian kernel boot fastest (MEASUREMENTS.md). */
 export const NS_PER_TICK_DEFAULT = 8;
 /** With shorter ticks the frequencies of the board's clocks are beyond exact arithmetic (board/clock.ts). */

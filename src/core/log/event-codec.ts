@@ -2,6 +2,7 @@
  * Events as msgpack rows `[kind number, fields …]` and back. Rows hold the inputs and the rare checks; the frequent
  * checks go into columns (`check-columns.ts`). A row that breaks its shape gives null: the caller names the frame.
  */
+import { MEDIA_MAX } from '../base/defaults.ts';
 import { PAGE_BYTES, PAGES_MAX } from '../base/pages.ts';
 import type { CheckEvent, DmaContent, InputEvent, StateHash } from './events.ts';
 import { CHECK_KIND, INPUT_KIND } from './events.ts';
@@ -33,6 +34,11 @@ export function encodeInput(event: InputEvent): Packed[] {
       return [kind, event.address, new Uint8Array(event.bytes)];
     case 'edit-register':
       return [kind, event.register, event.value];
+    case 'medium':
+      // No medium is 0 in a row, where numbers are not negative.
+      return [kind, event.drive, event.medium + 1];
+    case 'disk-fault':
+      return [kind, event.drive, event.isWrite, event.from, event.to];
     case 'power-button':
     case 'reset':
     case 'nmi':
@@ -70,6 +76,12 @@ export function decodeInput(row: readonly Packed[]): InputEvent | null | 'unknow
         : null;
     case INPUT_KIND['edit-register']:
       return isName(a) && isUnsigned(b, UINT32_MAX) ? { kind: 'edit-register', register: a, value: b } : null;
+    case INPUT_KIND.medium:
+      return isName(a) && isUnsigned(b, MEDIA_MAX + 1) ? { kind: 'medium', drive: a, medium: b - 1 } : null;
+    case INPUT_KIND['disk-fault']:
+      return isName(a) && typeof b === 'boolean' && isSafe(c) && isSafe(d) && c < d
+        ? { kind: 'disk-fault', drive: a, isWrite: b, from: c, to: d }
+        : null;
     case INPUT_KIND['power-button']:
       return { kind: 'power-button' };
     case INPUT_KIND.reset:

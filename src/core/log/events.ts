@@ -66,6 +66,20 @@ export interface EditRegisterInput {
   readonly register: string;
   readonly value: number;
 }
+/** Somebody puts another medium into a drive, by its number; −1 takes it out. */
+export interface MediumInput {
+  readonly kind: 'medium';
+  readonly drive: string;
+  readonly medium: number;
+}
+/** From now on the sectors from `from` up to but not including `to` cannot be read, or cannot be written. */
+export interface DiskFaultInput {
+  readonly kind: 'disk-fault';
+  readonly drive: string;
+  readonly isWrite: boolean;
+  readonly from: number;
+  readonly to: number;
+}
 export interface PlainInput {
   readonly kind: 'power-button' | 'reset' | 'nmi';
 }
@@ -81,6 +95,8 @@ export type InputEvent =
   | EndOfInput
   | EditMemoryInput
   | EditRegisterInput
+  | MediumInput
+  | DiskFaultInput
   | PlainInput;
 
 export interface InterruptCheck {
@@ -223,6 +239,8 @@ export const INPUT_KIND = {
   'edit-memory': 12,
   'edit-register': 13,
   'serial-break': 14,
+  medium: 15,
+  'disk-fault': 16,
 } as const satisfies Record<InputEvent['kind'], number>;
 
 /** Numbers of checks. Those of four columns (tick, kind, operand, value) come first, the others are rows. */
@@ -287,6 +305,10 @@ export function eventToText(event: InputEvent | CheckEvent): string {
       return `edit-memory ${event.address.toString(16)}h ${hex(event.bytes)}`;
     case 'edit-register':
       return `edit-register ${event.register} = ${event.value.toString(16)}h`;
+    case 'medium':
+      return event.medium < 0 ? `medium ${event.drive} taken out` : `medium ${event.drive} ${event.medium} put in`;
+    case 'disk-fault':
+      return `disk-fault ${event.drive} ${event.isWrite ? 'write' : 'read'} ${event.from}..${event.to - 1}`;
     case 'power-button':
     case 'reset':
     case 'nmi':

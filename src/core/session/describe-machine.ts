@@ -4,7 +4,7 @@
  * and the library differ in where the bytes come from. Errors name the parameters below.
  */
 import { digestOf, type ImageContent, sizeOfContent } from '../board/image.ts';
-import { DISK_ROLES } from '../devices/disk/roles.ts';
+import { CDROM_ROLE, DISK_ROLES, DRIVE_ROLES, isDriveImage } from '../devices/disk/roles.ts';
 import type { Sha256 } from '../base/sha256.ts';
 import type { ImageRecord, MachineManifest } from '../log/manifest.ts';
 import { UsageError } from '../base/usage-error.ts';
@@ -54,7 +54,7 @@ export interface BootImages {
   readonly bios?: NamedImage;
   /** BIOS of the screen, which firmware finds as its expansion ROM. */
   readonly vgaBios?: NamedImage;
-  /** What is in the drives, by role: hda to hdd. */
+  /** What is in the drives, by role: hda to hdd, cdrom; medium1 and so on are put into one later. */
   readonly drives?: Readonly<Record<string, NamedDrive>>;
 }
 
@@ -83,8 +83,6 @@ export interface GuestOptions {
   /** Room for what the guest writes to its disks, all together. */
   readonly diskRoomMegabytes?: number;
 }
-
-const DRIVE_ROLES: readonly string[] = DISK_ROLES;
 
 export interface MachineSetup {
   readonly manifest: MachineManifest;
@@ -163,11 +161,14 @@ function arrange(boot: BootImages, append: string): Arrangement {
   const arranged = arrangeBoot(boot, append);
   const images = new Map(arranged.images);
   for (const [role, image] of Object.entries(boot.drives ?? {})) {
-    if (!DRIVE_ROLES.includes(role)) {
+    if (!isDriveImage(role)) {
       throw new UsageError(`There is no drive ${role}: name one of ${DRIVE_ROLES.join(', ')}.`);
     }
     if (sizeOfContent(image.data) === 0) throw new BootError(`the ${role} image ${image.name} is empty: give another.`);
     images.set(role, image);
+  }
+  if (images.has(CDROM_ROLE) && images.has('hdc')) {
+    throw new UsageError('The CD-ROM drive takes the place of hdc: give one of them, or use hdd.');
   }
   return { ...arranged, images };
 }
@@ -175,7 +176,7 @@ function arrange(boot: BootImages, append: string): Arrangement {
 /** Memory and what guests write to their disks share the machine's memory. */
 function diskRoom(images: ReadonlyMap<string, unknown>, options: GuestOptions, memoryMegabytes: number): number | null {
   const { diskRoomMegabytes } = options;
-  if (!DRIVE_ROLES.some((role) => images.has(role))) return null;
+  if (!DISK_ROLES.some((role) => images.has(role))) return null;
   const most = MEMORY_MEGABYTES_MAX - memoryMegabytes;
   const wanted = diskRoomMegabytes ?? Math.min(DISK_ROOM_MEGABYTES_DEFAULT, most);
   if (most < 1) {
@@ -233,7 +234,7 @@ function checkFits(method: string, images: ReadonlyMap<string, NamedDrive>, memo
   if (method === 'bios') return;
   for (const [role, { name, data }] of images) {
     const sizeBytes = sizeOfContent(data);
-    if (DRIVE_ROLES.includes(role) || sizeBytes <= memoryMegabytes * 2 ** 20) continue;
+    if (isDriveImage(role) || sizeBytes <= memoryMegabytes * 2 ** 20) continue;
     const what = `the ${role} image ${name} has ${sizeBytes} bytes`;
     throw tooLarge(what, sizeBytes + ROOM_BYTES, memoryMegabytes * 2 ** 20);
   }

@@ -5,7 +5,7 @@
  * when "TEXT" ACTION          when the guest has written TEXT to its first serial line; `when serial1 "TEXT" …` for
  * another
  *   ACTION: serial "TEXT" · serial1 "TEXT" · serial break · key NAME [down|up] · mouse DX DY [BUTTONS] · power ·
- *           reset · nmi · end
+ *           reset · nmi · end · DRIVE eject · DRIVE insert FILE · DRIVE error read|write SECTOR..SECTOR
  *   TEXT escapes: \n \r \t \e \\ \" \xHH; other characters as UTF-8. TICK may hold underscores.
  *
  * The `when` lines fire in their order, each once; the next one looks only at what is written after the last fired.
@@ -13,6 +13,7 @@
  */
 import type { Inputs } from '../machine/door.ts';
 import type { InputEvent } from '../log/events.ts';
+import { driveAction, isDriveName } from './media-script.ts';
 import { isKeyName } from '../base/key-names.ts';
 
 export type ScriptStep =
@@ -38,13 +39,16 @@ export class InputScriptError extends Error {
 
 type Token = { readonly kind: 'word' | 'text'; readonly value: string };
 
-/** Throws `InputScriptError` for the first line that is not one of the forms above. */
-export function parseInputScript(source: string): ScriptStep[] {
+/**
+ * Throws `InputScriptError` for the first line that is not one of the forms above. Files that are put into drives are
+ * entered in `media`; their numbers count from 1.
+ */
+export function parseInputScript(source: string, media: string[] = []): ScriptStep[] {
   const steps: ScriptStep[] = [];
   source.split(/\r\n|\n|\r/).forEach((content, index) => {
     const line = index + 1;
     const tokens = tokenize(content, line);
-    if (tokens.length > 0) steps.push(parseStep(tokens, line));
+    if (tokens.length > 0) steps.push(parseStep(tokens, line, media));
   });
   return steps;
 }
@@ -83,13 +87,13 @@ function bytesOf(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-function parseStep(tokens: readonly Token[], line: number): ScriptStep {
+function parseStep(tokens: readonly Token[], line: number, media: string[]): ScriptStep {
   const [first, second, ...rest] = tokens;
   if (isWord(first, 'at')) {
     const digits = second === undefined || second.kind !== 'word' ? '' : second.value.replaceAll('_', '');
     const tick = /^\d+$/.test(digits) ? Number(digits) : Number.NaN;
     if (!Number.isSafeInteger(tick)) throw expected(line, 'a tick (a whole number) after `at`', second);
-    return { kind: 'at', line, tick, inputs: parseAction(rest, line) };
+    return { kind: 'at', line, tick, inputs: parseAction(rest, line, media) };
   }
   if (isWord(first, 'when')) {
     const serialPort = second === undefined ? null : serialPortOf(second);
@@ -103,13 +107,13 @@ function parseStep(tokens: readonly Token[], line: number): ScriptStep {
       line,
       serialPort: serialPort ?? 0,
       text: bytesOf(text.value),
-      inputs: parseAction(action, line),
+      inputs: parseAction(action, line, media),
     };
   }
   throw expected(line, '`at TICK …` or `when "TEXT" …`', first);
 }
 
-function parseAction(tokens: readonly Token[], line: number): InputEvent[] {
+function parseAction(tokens: readonly Token[], line: number, media: string[]): InputEvent[] {
   const [verb, ...operands] = tokens;
   const most = (count: number): void => {
     if (operands.length > count) throw expected(line, 'the end of the line', operands[count]);
@@ -122,6 +126,12 @@ function parseAction(tokens: readonly Token[], line: number): InputEvent[] {
     if (text === undefined || text.kind !== 'text')
       throw expected(line, 'a text in double quotes, or `break`, after `serial`', text);
     return [{ kind: 'serial', port: serialPort, bytes: bytesOf(text.value) }];
+  }
+  if (verb?.kind === 'word' && isDriveName(verb.value)) {
+    const action = driveAction({ drive: verb.value, operands, media });
+    if ('expected' in action)
+      throw expected(line, `${action.expected} after \`${verb.value}\``, operands[action.operand]);
+    return [action];
   }
   switch (verb?.kind === 'word' ? verb.value : '') {
     case 'key': {

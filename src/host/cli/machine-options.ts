@@ -25,7 +25,8 @@ import {
 } from '../../core/base/defaults.ts';
 import type { Arguments } from './args.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
-import { DRIVE_ROLES, openDisk } from '../node/disks.ts';
+import { DRIVE_ROLES, mediumRole } from '../../core/devices/disk/roles.ts';
+import { openDisk } from '../node/disks.ts';
 import { readGivenFile, sha256 } from '../node/images.ts';
 
 export interface ReadMachine extends MachineSetup {
@@ -34,7 +35,7 @@ export interface ReadMachine extends MachineSetup {
 }
 
 /** What the options ask for. Throws UsageError, CommandError or BootError. */
-export function buildMachine(args: Arguments): ReadMachine {
+export function buildMachine(args: Arguments, media: readonly string[] = []): ReadMachine {
   const options: GuestOptions = {
     append: args.text('append') ?? '',
     memoryMegabytes: args.number('memory') ?? MEMORY_MEGABYTES_DEFAULT,
@@ -57,7 +58,7 @@ export function buildMachine(args: Arguments): ReadMachine {
   const vgaBiosPath = args.text('vga-bios');
   const vgaBios =
     vgaBiosPath === undefined ? {} : { vgaBios: read(vgaBiosPath, 'BIOS of the screen', 'give one with --vga-bios') };
-  const drives = readDrives(args, paths);
+  const drives = readDrives(args, paths, media);
   const boot = { ...readBootImages(args, read, drives !== null), ...vgaBios, ...drives };
   const setup = describeMachine(boot, options, sha256);
   const imagePaths = [...setup.images].map(([role, data]) => [role, paths.get(data) ?? ''] as const);
@@ -103,15 +104,24 @@ function readBoot(args: Arguments): Pick<GuestOptions, 'bootOrder' | 'bootMenu'>
 type ReadImage = (path: string, what: string, how: string) => NamedImage;
 
 /** What is in the drives; null where there are none. */
-function readDrives(args: Arguments, paths: Map<ImageContent, string>): Pick<BootImages, 'drives'> | null {
+function readDrives(
+  args: Arguments,
+  paths: Map<ImageContent, string>,
+  media: readonly string[],
+): Pick<BootImages, 'drives'> | null {
   const drives: Record<string, NamedDrive> = {};
-  for (const role of DRIVE_ROLES) {
-    const path = args.text(role);
-    if (path === undefined) continue;
-    const data = openDisk(path, `${role} image`, `give one with --${role}`);
+  const read = (role: string, path: string, how: string): void => {
+    const data = openDisk(path, `${role} image`, how);
     paths.set(data, path);
     drives[role] = { name: basename(path), data };
+  };
+  for (const role of DRIVE_ROLES) {
+    const path = args.text(role);
+    if (path !== undefined) read(role, path, `give one with --${role}`);
   }
+  media.forEach((path, index) => {
+    read(mediumRole('', index + 1), path, 'name another in the input script');
+  });
   return Object.keys(drives).length === 0 ? null : { drives };
 }
 

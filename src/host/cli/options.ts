@@ -12,7 +12,7 @@ import {
   NS_PER_TICK_DEFAULT,
   NS_PER_TICK_WANTED,
 } from '../../core/base/defaults.ts';
-import { DRIVE_ROLES, type DriveRole } from '../node/disks.ts';
+import { DRIVE_ROLES, type DriveRole } from '../../core/devices/disk/roles.ts';
 import { DEFAULT_ENGINE } from '../../engines.ts';
 import type { OptionSpec } from './args.ts';
 
@@ -30,6 +30,7 @@ const DRIVE_HELP: Readonly<Record<DriveRole, string>> = {
   hdb: 'image of a second disk, slave of the first',
   hdc: 'image of a third disk, on the second channel',
   hdd: 'image of a fourth disk, slave of the third',
+  cdrom: 'ISO image in the CD-ROM drive, which takes the place of hdc',
 };
 
 export const MACHINE_OPTIONS: readonly OptionSpec[] = [

@@ -3,7 +3,7 @@
 
 import type { OutputPort } from '../../core/board/device.ts';
 import { describeReset, type ResetCause } from '../../core/machine/reset-cause.ts';
-import { InputScriptError, parseInputScript, ScriptPlayer } from '../../core/session/input-script.ts';
+import { InputScriptError, parseInputScript, ScriptPlayer, type ScriptStep } from '../../core/session/input-script.ts';
 import { LivePort } from '../../core/session/live-port.ts';
 import { RecordingPort } from '../../core/session/recording-port.ts';
 import { Session, type SessionEnd } from '../../core/session/session.ts';
@@ -37,8 +37,8 @@ export async function prepareLive(
   listen: (output: OutputPort) => OutputPort = (output) => output,
 ): Promise<Live> {
   const makeEngine = await loadEngine(chosenEngine(args));
-  const steps = readScript(args.text('input'));
-  const setup = buildMachine(args);
+  const { steps, media } = readScript(args.text('input'));
+  const setup = buildMachine(args, media);
   const port = makePort(setup);
   const player = steps === null ? null : new ScriptPlayer(steps, port);
   const serial = args.has('serial') ? args.list('serial') : [args.has('json') ? 'none' : 'stdio'];
@@ -70,11 +70,13 @@ async function readStopOn(args: Arguments): Promise<StopOn | null> {
   return new module.StopOn(args.list('stop-on'));
 }
 
-function readScript(path: string | undefined) {
-  if (path === undefined) return null;
+/** Null: there is no script. `media`: the files that it puts into drives. */
+function readScript(path: string | undefined): { steps: ScriptStep[] | null; media: readonly string[] } {
+  if (path === undefined) return { steps: null, media: [] };
+  const media: string[] = [];
   const text = new TextDecoder().decode(readGivenFile(path, 'input script', 'give one with --input'));
   try {
-    return parseInputScript(text);
+    return { steps: parseInputScript(text, media), media };
   } catch (error) {
     if (error instanceof InputScriptError) throw new CommandError(`${error.message} (${path})`);
     throw error;

@@ -2,17 +2,10 @@
 // parts (disk-file.ts), since it need not fit into memory.
 
 import type { HashedSource } from '../../core/board/image.ts';
-import { DISK_ROLES } from '../../core/devices/disk/roles.ts';
+import { DRIVE_ROLES } from '../../core/devices/disk/roles.ts';
 import { DiskFile } from './disk-file.ts';
 
-export const DRIVE_ROLES = DISK_ROLES;
-export type DriveRole = (typeof DRIVE_ROLES)[number];
 export const DRIVE_OPTIONS: readonly string[] = DRIVE_ROLES.map((role) => `--${role}`);
-
-/** Whether images of that role need not fit into memory. */
-export function isDrive(role: string): role is DriveRole {
-  return (DRIVE_ROLES as readonly string[]).includes(role);
-}
 
 /** Throws CommandError: `what` as in "hda image", `how` the next step. */
 export function openDisk(path: string, what: string, how: string): HashedSource {

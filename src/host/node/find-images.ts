@@ -11,7 +11,8 @@ import type { LogReader } from '../../core/log/log.ts';
 import { LogError } from '../../core/log/log-error.ts';
 import type { ImageRecord } from '../../core/log/manifest.ts';
 import type { Images } from '../../core/session/session.ts';
-import { DRIVE_OPTIONS, isDrive, openDisk } from './disks.ts';
+import { isDriveImage } from '../../core/devices/disk/roles.ts';
+import { DRIVE_OPTIONS, openDisk } from './disks.ts';
 import { CommandError } from './errors.ts';
 import { notePlace, placesOf } from './image-index.ts';
 import { readGivenFile, sha256, whyUnreadable } from './images.ts';
@@ -114,7 +115,7 @@ class Finder {
   private *sized(paths: readonly string[], { role, sizeBytes }: ImageRecord): Generator<ImageContent> {
     for (const path of paths) {
       const place = resolve(path);
-      const bytes = this.read.get(place) ?? (isDrive(role) ? diskIfSized : readIfSized)(place, sizeBytes);
+      const bytes = this.read.get(place) ?? (isDriveImage(role) ? diskIfSized : readIfSized)(place, sizeBytes);
       if (bytes === null) continue;
       this.read.set(place, bytes);
       this.origins.set(bytes, place);

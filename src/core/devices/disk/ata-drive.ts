@@ -6,16 +6,14 @@
  */
 import type { Bulk, DeviceImage } from '../../board/context.ts';
 import { DiskContents, SECTOR_BYTES } from './disk-contents.ts';
+import { COMMAND_NS, PIECE_BYTES } from './drive.ts';
 import { ABRT, BSY, DF, Drive, type DriveLink, DRDY, DRQ, DSC, ERR, IDNF, LBA, UNC } from './drive.ts';
 import { HEADS, identifyDisk, MULTIPLE_MAX, SECTORS_PER_TRACK, smartData } from './identify.ts';
 
 /** How long commands take: small, so that guests need not wait, and enough that they see it. */
-const COMMAND_NS = 4_000;
 const ACCESS_NS = 20_000;
 const SECTOR_NS = 2_000;
 const FLUSH_NS = 50_000;
-/** A transfer by bus master goes in pieces, between which other things happen. */
-const PIECE_BYTES = 0x20000;
 
 const SMART_MID = 0x4f;
 const SMART_HIGH = 0xc2;

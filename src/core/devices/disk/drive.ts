@@ -1,8 +1,9 @@
 /**
  * What every drive on an IDE channel has (ATA/ATAPI-6, T13 1410D, chapters 6 to 9): the task file, of which each
  * register remembers what was written to it before, status and error, and the phases of a command. What a command does
- * is the business of the drive's kind (ata-drive.ts); ports and lines belong to the channel. Imports base.
+ * is the business of ata-drive.ts and atapi-drive.ts; ports and lines belong to the channel. Imports base.
  */
+import { MEDIA_MAX } from '../../base/defaults.ts';
 import { bits, byte, flag, integer, list, oneOf, unsigned, word16 } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
 import type { DeviceDma } from '../../board/context.ts';
@@ -23,6 +24,11 @@ export const ABRT = 0x04;
 /** Device register. */
 export const SLAVE = 0x10;
 export const LBA = 0x40;
+
+/** What a command without data takes. */
+export const COMMAND_NS = 4_000;
+/** A transfer by bus master goes in pieces, between which other things happen. */
+export const PIECE_BYTES = 0x20000;
 
 /** The largest block that a data port moves between two looks at the status: sixteen sectors, or what ATAPI says. */
 export const BUFFER_BYTES = 0x10000;
@@ -95,8 +101,16 @@ export const DRIVE = fields({
   // Of packet drives.
   senseKey: bits(0x0f),
   additionalSense: word16(),
-  hasMedium: flag(),
+  /** Number of the medium: 0 is what the drive was given first, −1 none. */
+  medium: integer(-1, MEDIA_MAX, -1),
+  /** Something has happened to the medium that the host has not heard of. */
   isMediumNew: flag(),
+  mediaEvent: unsigned(3),
+  /** The largest block by the data port, and whether data goes by bus master instead. */
+  limit: unsigned(0xffff),
+  isByMaster: flag(),
+  /** What is sent lies in the buffer, not on the medium. */
+  isReply: flag(),
   isTrayOpen: flag(),
   isTrayLocked: flag(),
 });

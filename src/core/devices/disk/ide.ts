@@ -2,18 +2,19 @@
  * The IDE function of the PIIX3 (82371SB data sheet, chapter 2.4: 8086:7010): two channels at the ports of the PC/AT
  * and their bus masters. A channel is decoded when its timing register says so and the command register lets ports
  * answer; firmware, or on a machine without any the state after reset, sees to that. Disks are the images hda to hdd,
- * each with bulk memory for what the guest writes.
+ * each with bulk memory for what the guest writes; a CD-ROM takes the place of hdc.
  */
 import { fields, withFields } from '../../base/fields.ts';
 import type { BoardOptions } from '../../board/board.ts';
 import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
 import type { Device } from '../../board/device.ts';
 import { AtaDrive } from './ata-drive.ts';
+import { AtapiDrive } from './atapi-drive.ts';
 import { BUS_MASTER_PORTS } from './bus-master.ts';
 import { writtenBytes } from './disk-contents.ts';
 import type { Drive, DriveLink } from './drive.ts';
 import { CHANNEL, IdeChannel } from './ide-channel.ts';
-import { DISK_ROLES, hasDisks, sizeOfImage } from './roles.ts';
+import { CDROM_PLACE, CDROM_ROLE, DISK_ROLES, hasDisks, mediumRole, sizeOfImage } from './roles.ts';
 import { DISK_ROOM_MEGABYTES_DEFAULT } from '../../base/defaults.ts';
 import { PAGE_BYTES } from '../../base/pages.ts';
 
@@ -41,6 +42,7 @@ export class Ide extends withFields(FIELDS) implements Device {
   readonly #channels: readonly IdeChannel[];
   /** By role. */
   readonly disks = new Map<string, AtaDrive>();
+  cdrom: AtapiDrive | null = null;
 
   constructor(context: DeviceContext, { firmware }: Pick<BoardOptions, 'firmware'>) {
     super();
@@ -82,6 +84,13 @@ export class Ide extends withFields(FIELDS) implements Device {
     this.secondary = new IdeChannel(context, 1, pci.dma, make(1));
     this.#channels = [this.primary, this.secondary];
     place();
+    context.input('medium', ({ drive, medium }) => {
+      if (drive === CDROM_ROLE) this.cdrom?.change(medium);
+    });
+    context.input('disk-fault', ({ drive, from, to, isWrite }) => {
+      const found = drive === CDROM_ROLE ? this.cdrom : this.disks.get(drive);
+      found?.addFault(from, to, isWrite);
+    });
   }
 
   #masterOf(port: number): IdeChannel['master'] {
@@ -89,6 +98,11 @@ export class Ide extends withFields(FIELDS) implements Device {
   }
 
   #makeDrive(context: DeviceContext, link: DriveLink, place: number): Drive | null {
+    if (place === CDROM_PLACE && context.image(CDROM_ROLE) !== null) {
+      const drive = new AtapiDrive(link, CDROM_ROLE, (medium) => context.image(mediumRole(CDROM_ROLE, medium)));
+      this.cdrom = drive;
+      return drive;
+    }
     const role = DISK_ROLES[place];
     const image = context.image(role);
     if (image === null) return null;

@@ -12,6 +12,21 @@ export const CDROM_ROLE = 'cdrom';
 export const CDROM_PLACE = 2;
 export const FLOPPY_ROLES = ['fda', 'fdb'] as const;
 
+/** All drives that an image may be for. */
+export const DRIVE_ROLES = [...DISK_ROLES, CDROM_ROLE] as const;
+export type DriveRole = (typeof DRIVE_ROLES)[number];
+export const REMOVABLE_ROLES: readonly string[] = [CDROM_ROLE];
+
+/** Whether the image of that role is in a drive, or waits to be put into one. */
+export function isDriveImage(role: string): boolean {
+  return (DRIVE_ROLES as readonly string[]).includes(role) || /^medium[1-9]\d?$/.test(role);
+}
+
+/** The role of a medium that may be put into a drive: 0 is the drive's own. */
+export function mediumRole(drive: string, medium: number): string {
+  return medium === 0 ? drive : `medium${medium}`;
+}
+
 export function sizeOfImage({ images = [] }: Pick<BoardOptions, 'images'>, role: string): number {
   return images.find((image) => image.role === role)?.source.sizeBytes ?? -1;
 }

@@ -1,23 +1,34 @@
 /**
- * Bytes on their way between a drive and its data port: filled by one side, emptied by the other, in order. A kind of
- * field of which only what is in it is saved. Imports base.
+ * Bytes on their way between a drive and its data port: filled by one side, emptied by the other, in order, a block at
+ * a time. A kind of field of which only what is in it is saved. Imports base.
  */
 import { describe, type Kind } from '../../base/fields.ts';
 
 export class TransferBuffer {
   readonly data: Uint8Array;
-  /** The next byte to move, and where they end. */
-  at = 0;
+  /** What of it means something. */
+  filled = 0;
+  /** The block in hand. */
+  begin = 0;
   end = 0;
+  /** The next byte of it to move. */
+  at = 0;
 
   constructor(sizeBytes: number) {
     this.data = new Uint8Array(sizeBytes);
   }
 
-  /** `count` bytes are to be moved; the first of them are at the beginning of `data`. */
+  /** `count` bytes are to be moved in one block; the first of them are at the beginning of `data`. */
   start(count: number): void {
-    this.at = 0;
-    this.end = count;
+    this.filled = count;
+    this.select(0, count);
+  }
+
+  /** Of what is filled, this is the block to be moved. */
+  select(begin: number, end: number): void {
+    this.begin = Math.min(begin, this.filled);
+    this.end = Math.min(end, this.filled);
+    this.at = this.begin;
   }
 
   clear(): void {
@@ -28,28 +39,37 @@ export class TransferBuffer {
     return this.at >= this.end;
   }
 
+  /** The block. */
   get content(): Uint8Array {
-    return this.data.subarray(0, this.end);
+    return this.data.subarray(this.begin, this.end);
   }
 }
 
+const PLACES = ['begin', 'at', 'end'] as const;
+type Saved = Readonly<Record<(typeof PLACES)[number], number>> & { readonly bytes: Uint8Array };
+
 /** A buffer that holds up to `sizeBytes`. */
 export function transferBuffer(sizeBytes: number): Kind<TransferBuffer> {
-  const isState = (saved: unknown): saved is { at: number; bytes: Uint8Array } => {
-    if (typeof saved !== 'object' || saved === null || !('at' in saved) || !('bytes' in saved)) return false;
-    const { at, bytes } = saved;
-    if (Object.keys(saved).length !== 2 || !(bytes instanceof Uint8Array) || bytes.length > sizeBytes) return false;
-    return typeof at === 'number' && Number.isInteger(at) && at >= 0 && at <= bytes.length && !Object.is(at, -0);
+  const isSaved = (saved: unknown): saved is Saved => {
+    if (typeof saved !== 'object' || saved === null || Object.keys(saved).length !== 4) return false;
+    const { bytes, ...places } = saved as Partial<Saved>;
+    if (!(bytes instanceof Uint8Array) || bytes.length > sizeBytes) return false;
+    const inOrder = [0, ...PLACES.map((name) => places[name]), bytes.length];
+    return inOrder.every(
+      (place, i) =>
+        Number.isInteger(place) && !Object.is(place, -0) && (i === 0 || Number(inOrder[i - 1]) <= Number(place)),
+    );
   };
   return {
     initial: () => new TransferBuffer(sizeBytes),
-    save: ({ at, end, data }) => ({ at, bytes: data.slice(0, end) }),
+    save: ({ begin, at, end, filled, data }) => ({ begin, at, end, bytes: data.slice(0, filled) }),
     problem: (saved, path) =>
-      isState(saved) ? null : `${path} is ${describe(saved)}, expected up to ${sizeBytes} bytes and a place in them`,
+      isSaved(saved) ? null : `${path} is ${describe(saved)}, expected up to ${sizeBytes} bytes and places in them`,
     load: (saved, before) => {
-      if (!isState(saved)) return before;
+      if (!isSaved(saved)) return before;
       before.data.set(saved.bytes);
       before.start(saved.bytes.length);
+      before.select(saved.begin, saved.end);
       before.at = saved.at;
       return before;
     },

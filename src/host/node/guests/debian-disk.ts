@@ -6,9 +6,9 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SECTOR_BYTES } from '../../../core/devices/disk/disk-contents.ts';
 import { GuestSetupError, sha256OfFile } from './packages.ts';
 
-const SECTOR_BYTES = 512;
 /** First sector of the partition: the gap before it is the boot loader's. */
 const PARTITION_FIRST = 2048;
 const GRUB_FOLDER = '/usr/lib/grub/i386-pc';

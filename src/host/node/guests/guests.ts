@@ -1,6 +1,6 @@
 // `npm run guests -- …`: obtains guests that are not built in: Debian's i386 kernel with busybox (debian.ts), and a
-// disk with a whole Debian system (debian-disk.ts), kept in guests/cache, which git ignores. Results go to stdout, progress to
-// stderr and only on a terminal. Exit status: 0 done, 1 could not be done, 2 wrong usage.
+// disk with a whole Debian system (debian-disk.ts), kept in guests/cache, which git ignores. Results go to stdout,
+// progress to stderr and only on a terminal. Exit status: 0 done, 1 could not be done, 2 wrong usage.
 
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -158,8 +158,7 @@ function makeDisk(values: ReturnType<typeof parse>['values']): void {
   if (!Number.isSafeInteger(megabytes) || megabytes < 512 || megabytes > 65536) {
     throw new UsageError(`--megabytes wants a number from 512 to 65536, not "${values.megabytes}".`);
   }
-  const output =
-    values.output === undefined ? join(projectRoot(), 'guests/cache/debian-disk') : resolve(values.output);
+  const output = values.output === undefined ? join(projectRoot(), 'guests/cache/debian-disk') : resolve(values.output);
   const manifest = installDebianDisk({
     output,
     suite: values.suite ?? 'bookworm',
@@ -170,10 +169,9 @@ function makeDisk(values: ReturnType<typeof parse>['values']): void {
     },
   });
   const { image, sizeBytes, sha256, kernel } = manifest;
+  const words = `debian-disk (${kernel}) in ${relative(process.cwd(), image)}  ${sizeBytes} bytes`;
   process.stdout.write(
-    values.json === true
-      ? `${JSON.stringify(manifest)}\n`
-      : `debian-disk (${kernel}) in ${relative(process.cwd(), image)}  ${sizeBytes} bytes  sha256 ${sha256.slice(0, 16)}…\n`,
+    `${values.json === true ? JSON.stringify(manifest) : `${words}  sha256 ${sha256.slice(0, 16)}…`}\n`,
   );
 }
 

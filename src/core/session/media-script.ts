@@ -1,0 +1,53 @@
+/**
+ * What input scripts say to drives: `cdrom eject`, `cdrom insert FILE`, `hda error read 1234..1300` (sectors, both
+ * included). Files are numbered in the order in which they are first named: the host reads them before the run begins,
+ * and the log knows them by number and digest. Imports types and names of drives.
+ */
+import { MEDIA_MAX } from '../base/defaults.ts';
+import { DRIVE_ROLES, REMOVABLE_ROLES } from '../devices/disk/roles.ts';
+import type { InputEvent } from '../log/events.ts';
+
+export interface DriveWords {
+  readonly drive: string;
+  readonly operands: readonly { readonly kind: 'word' | 'text'; readonly value: string }[];
+  /** Files that have been named so far; more are put behind them. */
+  readonly media: string[];
+}
+
+/** The input, or what was expected and which operand stands there instead. */
+export type DriveAction = InputEvent | { readonly expected: string; readonly operand: number };
+
+export function isDriveName(word: string): boolean {
+  return (DRIVE_ROLES as readonly string[]).includes(word);
+}
+
+export function driveAction({ drive, operands, media }: DriveWords): DriveAction {
+  const [verb, ...rest] = operands.map(({ value }) => value);
+  const isRemovable = REMOVABLE_ROLES.includes(drive);
+  if (isRemovable && verb === 'eject') return atMost(operands, 1) ?? { kind: 'medium', drive, medium: -1 };
+  if (isRemovable && verb === 'insert') {
+    const [file] = rest;
+    if (file === undefined || file === '') return { expected: 'the name of a file', operand: 1 };
+    const tooMany = atMost(operands, 2);
+    if (tooMany !== null) return tooMany;
+    const known = media.indexOf(file);
+    if (known < 0 && media.length === MEDIA_MAX) return { expected: `at most ${MEDIA_MAX} files`, operand: 1 };
+    return { kind: 'medium', drive, medium: (known < 0 ? media.push(file) - 1 : known) + 1 };
+  }
+  if (verb === 'error') return faultAction(drive, operands);
+  return { expected: isRemovable ? '`eject`, `insert FILE` or `error`' : '`error`', operand: 0 };
+}
+
+function faultAction(drive: string, operands: DriveWords['operands']): DriveAction {
+  const [, way, sectors] = operands.map(({ value }) => value);
+  if (way !== 'read' && way !== 'write') return { expected: '`read` or `write`', operand: 1 };
+  const match = /^(\d{1,15})(?:\.\.(\d{1,15}))?$/.exec((sectors ?? '').replaceAll('_', ''));
+  const from = Number(match?.[1] ?? Number.NaN);
+  const to = Number(match?.[2] ?? from) + 1;
+  if (!(from < to)) return { expected: 'sectors, as in 1234 or 1234..1300', operand: 2 };
+  return atMost(operands, 3) ?? { kind: 'disk-fault', drive, isWrite: way === 'write', from, to };
+}
+
+function atMost(operands: DriveWords['operands'], count: number): DriveAction | null {
+  return operands.length > count ? { expected: 'the end of the line', operand: count } : null;
+}
