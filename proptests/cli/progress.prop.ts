@@ -4,7 +4,7 @@
  * what there is; a boot gives a sign of life within a second. Without a terminal there is not a byte of it.
  */
 import assert from 'node:assert/strict';
-import { type ChildProcessWithoutNullStreams, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -14,9 +14,7 @@ import { concatenate } from '../../src/core/base/bytes.ts';
 import { LogWriter } from '../../src/core/log/log.ts';
 import { record } from '../../src/library.ts';
 import { inFolder, reprise, reprisePath } from './command.ts';
-
-const hasScript = spawnSync('script', ['--version'], { encoding: 'utf8' }).stdout?.includes('util-linux') === true;
-const skip = hasScript ? false : 'needs the program `script` of util-linux';
+import { skipTerminal as skip, Terminal } from './pseudo-terminal.ts';
 
 const HEADER = 'bits 32\norg 0x100000\nheader: dd 0x1badb002, 0x10003, 0xe4514ffb, header, 0x100000, 0, 0, start\n';
 /** Says nothing, reads a port now and then. */
@@ -30,43 +28,6 @@ async function withLogs(work: (cwd: string) => Promise<void>): Promise<void> {
     writeFileSync(join(cwd, 'a.rlog'), (await record({ ...settings, maxTicks: 120_000_000 })).log);
     await work(cwd);
   });
-}
-
-/** The command at a terminal of so many columns. */
-class Terminal {
-  readonly child: ChildProcessWithoutNullStreams;
-  shown = '';
-  constructor(cwd: string, line: string, columns: number) {
-    const command = `tty; stty cols ${columns} rows 30; exec '${process.execPath}' '${reprisePath}' ${line}`;
-    this.child = spawn('script', ['-qec', command, '/dev/null'], {
-      cwd,
-      env: { ...process.env, TERM: 'xterm-256color' },
-    });
-    this.child.stdout.setEncoding('utf8').on('data', (text: string) => (this.shown += text));
-  }
-
-  async until(pattern: RegExp): Promise<void> {
-    for (let waited = 0; !pattern.test(this.shown); waited += 20) {
-      assert.ok(waited < 60_000, `${pattern} was not shown, but ${JSON.stringify(this.shown.slice(-2000))}`);
-      await later(20);
-    }
-  }
-
-  /** As a person who pulls at the window. */
-  resize(columns: number): void {
-    const name = /\/dev\/pts\/\d+/.exec(this.shown)?.[0] ?? '';
-    const { status, stderr } = spawnSync('stty', ['-F', name, 'cols', String(columns)], { encoding: 'utf8' });
-    assert.equal(status, 0, stderr);
-  }
-
-  /** The progress lines that were drawn from this place on. */
-  lines(from = 0): string[] {
-    return [...this.shown.slice(from).matchAll(/\x1b\[\?7l([^\x1b]*)\x1b\[\?7h/g)].map(([, line]) => line);
-  }
-
-  async end(): Promise<number> {
-    return await new Promise((resolve) => this.child.once('close', (code) => resolve(code ?? -1)));
-  }
 }
 
 test('a replay shows bar, percentage, rate and the time that is left, and fits what the terminal becomes', {

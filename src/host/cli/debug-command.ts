@@ -8,11 +8,11 @@ import type { LogReader } from '../../core/log/log.ts';
 import { SessionError } from '../../core/session/session.ts';
 import { Timeline } from '../../core/timeline/timeline.ts';
 import type { Arguments } from './args.ts';
-import { CommandError } from '../node/errors.ts';
 import { COMMANDS } from '../debugger/commands.ts';
 import { Debugger } from '../debugger/debugger.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
 import { loadListing } from '../debugger/disassemble.ts';
+import { runPiped, runScript } from '../debugger/script.ts';
 import { runTerminal } from '../debugger/terminal.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
 import { RecordingTarget } from '../gdb/recording-target.ts';
@@ -66,10 +66,19 @@ async function debugLog(args: Arguments, path: string, log: LogReader): Promise<
   });
   const scripts = args.list('exec');
   if (args.has('gdb')) return await serve(args, debug);
-  if (scripts.length > 0) return await runScript(debug, scripts, args.has('json'));
+  const isJson = args.has('json');
+  if (scripts.length > 0) {
+    await runScript(debug, scripts, isJson);
+    return EXIT.ok;
+  }
+  if (process.stdin.isTTY !== true || process.stdout.isTTY !== true) {
+    await runPiped(debug, isJson);
+    return EXIT.ok;
+  }
   const colors = await loadColors(args.has('no-color'), process.stdout);
   if (colors.level > 0) debug.mark = (text) => colors.yellow(text);
-  return await runTerminal(debug, colors);
+  await runTerminal(debug, colors);
+  return EXIT.ok;
 }
 
 function appendTo(path: string, frame: Uint8Array): void {
@@ -80,33 +89,8 @@ function appendTo(path: string, frame: Uint8Array): void {
   }
 }
 
-/** Commands are separated by semicolons and line ends outside of quotes. */
-export function splitScript(text: string): string[] {
-  const parts = text.match(/(?:"(?:[^"\\]|\\.)*"|[^;\n"]|")+/g) ?? [];
-  return parts.map((part) => part.trim()).filter((part) => part !== '');
-}
-
-async function runScript(debug: Debugger, scripts: readonly string[], isJson: boolean): Promise<number> {
-  for (const line of scripts.flatMap(splitScript)) {
-    try {
-      const { text, data } = await debug.execute(line);
-      if (isJson)
-        printJson({
-          command: line,
-          ...(typeof data === 'object' && data !== null && !Array.isArray(data) ? data : { value: data }),
-        });
-      else if (text !== '') process.stdout.write(`${text}\n`);
-    } catch (error) {
-      if (!(error instanceof DebuggerError)) throw error;
-      throw new CommandError(`${line}: ${error.message}`);
-    }
-    if (debug.isQuitting) break;
-  }
-  return EXIT.ok;
-}
-
 async function serve(args: Arguments, debug: Debugger): Promise<number> {
-  for (const line of args.list('exec').flatMap(splitScript)) await debug.execute(line);
+  await runScript(debug, args.list('exec'), false);
   const wanted = args.number('gdb') ?? 0;
   const server = await listenForGdb({ target: new RecordingTarget(debug), port: wanted, isOnce: true, say });
   if (args.has('json')) printJson({ command: 'debug', gdb: server.port });

@@ -41,8 +41,6 @@ export interface Command {
   readonly completes?: readonly Completion[];
   /** An empty line at the terminal does it once more (or what `again` of the debugger says then). */
   readonly repeats?: boolean;
-  /** May be long: a screen at a time at a terminal. */
-  readonly isPaged?: boolean;
   /** Takes gdb's letters behind a slash, as in x/10i; `run` gets them without it. */
   readonly takesFormat?: boolean;
   /** When the user gives the way up: back to where it began, unless this says to stay. */
@@ -163,7 +161,7 @@ export class Debugger {
       this.isInterrupted = false;
       steps.giveUp();
       if (whenInterrupted === 'stay')
-        throw new DebuggerError(`Interrupted at ${this.describe(this.timeline.position)}.`);
+        throw new DebuggerError(`Interrupted at ${this.describe(this.timeline.position)}.\n${this.here()}`);
       for (const back = this.timeline.seek(from); back.next().done !== true; ) {
         // The way back is not given up.
       }

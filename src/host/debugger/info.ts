@@ -122,7 +122,6 @@ export const DEVICES: Command = {
   summary: 'state of the devices, field by field',
   group: 'look',
   completes: ['device'],
-  isPaged: true,
   run: showDevices,
 };
 
@@ -132,6 +131,5 @@ export const INFO: Command = {
   summary: 'more about one thing: registers, fpu, idt, pagetable, pic, a device …; alone: the topics',
   group: 'look',
   completes: ['topic'],
-  isPaged: true,
   run: info,
 };

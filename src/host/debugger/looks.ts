@@ -73,7 +73,6 @@ export const LOOKS: readonly Command[] = [
     completes: ['symbol'],
     repeats: true,
     takesFormat: true,
-    isPaged: true,
     run: (debug, rest, format) => examine(debug, rest, format, false),
   },
   {
@@ -83,7 +82,6 @@ export const LOOKS: readonly Command[] = [
     group: 'look',
     repeats: true,
     takesFormat: true,
-    isPaged: true,
     run: (debug, rest, format) => examine(debug, rest, format, true),
   },
   {
@@ -91,7 +89,6 @@ export const LOOKS: readonly Command[] = [
     usage: '[N]',
     summary: 'the words on the stack, return addresses marked',
     group: 'look',
-    isPaged: true,
     run: (debug, rest) => {
       const slots = stackSlots(debug.timeline.machine.cpu, countOf(rest, 16, 4096));
       return plain(stackLines(slots, debug.symbols), slots);
@@ -111,7 +108,6 @@ export const LOOKS: readonly Command[] = [
     usage: '[LINE]',
     summary: 'what the guest has sent up to now',
     group: 'look',
-    isPaged: true,
     run: showSerial,
   },
   {
@@ -119,7 +115,6 @@ export const LOOKS: readonly Command[] = [
     usage: '[N]',
     summary: 'the next events of the log',
     group: 'look',
-    isPaged: true,
     run: showEvents,
   },
   {

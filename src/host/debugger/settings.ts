@@ -88,7 +88,6 @@ export const SETTINGS: readonly Command[] = [
     summary: 'this list',
     group: 'other',
     completes: ['command'],
-    isPaged: true,
     run: help,
   },
   {

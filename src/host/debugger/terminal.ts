@@ -1,68 +1,115 @@
-// The debugger at a terminal: a prompt with history and completion; Ctrl-C gives a long way up, Ctrl-D leaves. An
-// empty line repeats the last move. From a pipe it reads commands line by line, without prompt.
+// The debugger at a terminal: a prompt with completion and a history that outlives the session, Ctrl-R to search in it;
+// Ctrl-C gives a long way up, Ctrl-D leaves. An empty line does the last move or look once more. What is longer than
+// the screen waits for a key.
 
-import { createInterface } from 'node:readline';
+import { createInterface, type Interface } from 'node:readline';
 import type { ChalkInstance } from 'chalk';
+import { complete } from './complete.ts';
 import type { Debugger } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
+import { loadHistory, rememberLine } from './history.ts';
+import { HistorySearch } from './history-search.ts';
+import { Keyboard } from './keyboard.ts';
+import { showPaged } from './pager.ts';
+import { splitScript } from './script.ts';
 
-/** Commands that take an address or expression: symbols complete. */
-const WANTS_SYMBOL = /^(b|break|u|disassemble|x|memory|p|print|watch|w|lw|last-write)\s+(\S*)$/;
-const COMPLETIONS_MAX = 200;
+const HISTORY_LINES = 1000;
+const PROMPT = 'reprise> ';
 
-function complete(debug: Debugger, line: string): [string[], string] {
-  const symbol = WANTS_SYMBOL.exec(line);
-  if (symbol !== null) {
-    const names = [...debug.symbols.names()].filter((name) => name.startsWith(symbol[2])).sort();
-    return [names.slice(0, COMPLETIONS_MAX), symbol[2]];
+class Prompt {
+  private readonly keyboard = new Keyboard();
+  private readonly lines: Interface;
+  private readonly debug: Debugger;
+  private readonly colors: ChalkInstance;
+  /** Newest first. */
+  private history: readonly string[] = loadHistory();
+  private isBusy = false;
+
+  constructor(debug: Debugger, colors: ChalkInstance) {
+    this.debug = debug;
+    this.colors = colors;
+    this.lines = createInterface({
+      input: this.keyboard,
+      output: process.stdout,
+      terminal: true,
+      history: [...this.history],
+      historySize: HISTORY_LINES,
+      removeHistoryDuplicates: true,
+      prompt: PROMPT,
+      completer: (line: string) => complete(debug, line),
+    });
+    this.lines.on('history', (history) => (this.history = [...history]));
+    this.lines.on('SIGINT', () => this.interrupt());
+    this.keyboard.onSearch = () => this.search();
   }
-  const names = debug.commands.flatMap((command) => command.names).filter((name) => name.startsWith(line));
-  return [names.sort(), line];
-}
 
-/** Resolves with the exit status when the user leaves. */
-export async function runTerminal(debug: Debugger, colors: ChalkInstance): Promise<number> {
-  const isTerminal = process.stdin.isTTY === true;
-  const lines = createInterface({
-    input: process.stdin,
-    output: isTerminal ? process.stdout : undefined,
-    terminal: isTerminal,
-    historySize: 500,
-    removeHistoryDuplicates: true,
-    prompt: 'reprise> ',
-    completer: (line: string) => complete(debug, line),
-  });
-  let isBusy = false;
-  lines.on('SIGINT', () => {
-    if (isBusy) debug.isInterrupted = true;
-    else {
-      process.stdout.write('\n(quit or Ctrl-D leaves)\n');
-      lines.prompt();
+  async run(): Promise<void> {
+    this.lines.prompt();
+    for await (const typed of this.lines) {
+      rememberLine(typed);
+      await this.runLine(typed.trim() === '' ? (this.debug.again ?? '') : typed);
+      if (this.debug.isQuitting) break;
+      this.lines.prompt();
     }
-  });
-  if (isTerminal) {
-    process.stdout.write(`${debug.status().text}\n${debug.here()}\nhelp lists the commands\n`);
-    lines.prompt();
+    this.lines.close();
+    this.keyboard.release();
   }
-  let status = 0;
-  for await (const typed of lines) {
-    const line = typed.trim() === '' && isTerminal ? (debug.again ?? '') : typed;
-    isBusy = true;
+
+  private async runLine(line: string): Promise<void> {
+    this.isBusy = true;
     try {
-      const { text } = await debug.execute(line);
-      if (text !== '') process.stdout.write(`${text}\n`);
-      status = 0;
+      for (const command of splitScript(line)) {
+        const { text } = await this.debug.execute(command);
+        if (text !== '') await showPaged(text, this.keyboard, process.stdout);
+      }
     } catch (error) {
       if (!(error instanceof DebuggerError)) throw error;
-      process.stderr.write(`${colors.red(error.message)}\n`);
-      status = 2;
+      process.stderr.write(`${this.colors.red(error.message)}\n`);
     } finally {
-      isBusy = false;
-      debug.isInterrupted = false;
+      this.isBusy = false;
+      this.debug.isInterrupted = false;
     }
-    if (debug.isQuitting) break;
-    if (isTerminal) lines.prompt();
   }
-  lines.close();
-  return isTerminal ? 0 : status;
+
+  private interrupt(): void {
+    if (this.isBusy) {
+      this.debug.isInterrupted = true;
+      return;
+    }
+    process.stdout.write('^C\n(quit or Ctrl-D leaves)\n');
+    this.replaceLine('');
+  }
+
+  /** What readline has in its line becomes this. */
+  private replaceLine(text: string): void {
+    this.lines.write(null, { ctrl: true, name: 'e' });
+    this.lines.write(null, { ctrl: true, name: 'u' });
+    this.lines.prompt();
+    if (text !== '') this.lines.write(text);
+  }
+
+  private search(): void {
+    if (this.isBusy) return;
+    const before = this.lines.line;
+    const search = new HistorySearch(this.history, before);
+    const draw = (): void => void process.stdout.write(`\r\x1b[K${search.prompt}`);
+    draw();
+    this.keyboard.lend((keys) => {
+      const end = search.type(keys);
+      if (end === null) {
+        draw();
+        return;
+      }
+      this.keyboard.lend(null);
+      process.stdout.write('\r\x1b[K');
+      this.replaceLine(end.kind === 'cancel' ? before : end.line);
+      if (end.kind === 'enter') this.lines.write('\n');
+    });
+  }
+}
+
+/** Resolves when the user leaves. */
+export async function runTerminal(debug: Debugger, colors: ChalkInstance): Promise<void> {
+  process.stdout.write(`${debug.status().text}\n${debug.here()}\nhelp lists the commands\n`);
+  await new Prompt(debug, colors).run();
 }

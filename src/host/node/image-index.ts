@@ -4,8 +4,8 @@
 // from it verifies what lies there, and a damaged or missing entry is passed over. No log ever writes here.
 
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
+import { stateFolder } from './state-folder.ts';
 
 /** Where the bytes of an image were seen, and what the file looked like then. */
 export interface ImageFile {
@@ -19,13 +19,7 @@ const IMAGES_MAX = 1000;
 const PLACES_PER_IMAGE_MAX = 4;
 const ENTRY_BYTES_MAX = 1 << 16;
 
-/** What the XDG base directory specification calls $XDG_STATE_HOME, which must be absolute to count. */
-function indexFolder(): string {
-  const given = process.env.XDG_STATE_HOME ?? '';
-  const home = isAbsolute(given) ? given : join(homedir(), '.local', 'state');
-  return join(home, 'reprise', 'images');
-}
-
+const indexFolder = (): string => join(stateFolder(), 'images');
 const entryPath = (sha256: string): string => join(indexFolder(), `${sha256}.json`);
 
 export interface IndexEntry {
