@@ -38,6 +38,8 @@ export const HASH_EVERY_TICKS_DEFAULT = 2 ** 26;
 
 /** Memory for the checkpoints of a timeline. */
 export const CHECKPOINT_BYTES_DEFAULT = 512 << 20;
+/** Disk for the checkpoints of all logs that sessions have left for later ones. */
+export const CHECKPOINT_CACHE_BYTES_DEFAULT = 2 ** 30;
 
 /** Ticks between two comparisons of engines in lockstep: one costs about as much as 20 k instructions. */
 export const INTERVAL_TICKS_DEFAULT = 2 ** 21;

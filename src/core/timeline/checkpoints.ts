@@ -44,6 +44,11 @@ export class CheckpointStore {
     return this.list.map(({ snapshot }) => snapshot.tick);
   }
 
+  /** Ascending by tick. */
+  all(): readonly Checkpoint[] {
+    return this.list;
+  }
+
   /** Ticks of the checkpoints at which some page of RAM passes the test; a page that several share is tested once. */
   ticksHolding(test: (page: Uint8Array) => boolean): number[] {
     const known = new Map<Uint8Array, boolean>();

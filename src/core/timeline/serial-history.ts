@@ -299,6 +299,8 @@ export class SerialHistory {
   sent(line: number): Uint8Array {
     const history = this.lines[line];
     const parts: Uint8Array[] = [];
+    // A checkpoint of an earlier session may know that more was sent, and not what.
+    if (history.sent > history.count) return new Uint8Array(0);
     for (let at = this.indexOfBlock(history, history.sent - 1); at >= 0; at--) {
       const { bytes, start, count } = history.blocks[at];
       if (bytes === null) break;

@@ -19,6 +19,7 @@ import {
   type Snapshot,
   snapshotPages,
 } from '../machine/snapshot.ts';
+import type { CheckpointSource, FoundCheckpoint, KnownText } from './checkpoint-source.ts';
 import type { Checkpoint } from './checkpoints.ts';
 import { isBytes, isList, isSafe } from '../log/event-codec.ts';
 import { FRAME_FLAG, FRAME_KIND, readPayload } from '../log/frames.ts';
@@ -138,7 +139,7 @@ interface Loaded {
 }
 
 /** The checkpoints of a log, brought into memory when they are asked for. */
-export class StoredCheckpoints {
+export class StoredCheckpoints implements CheckpointSource {
   private readonly log: LogReader;
   /** A machine of the log's manifest: what its states look like. */
   private readonly machine: Machine;
@@ -169,13 +170,19 @@ export class StoredCheckpoints {
   }
 
   /** The last usable one at or before `tick` and after `afterTick`, or null. */
-  before(tick: number, afterTick: number): Loaded | null {
+  before(tick: number, afterTick: number): FoundCheckpoint | null {
     for (let i = this.list.length - 1; i >= 0 && this.list[i].tick > afterTick; i--) {
       if (this.list[i].tick > tick) continue;
       const loaded = this.load(i);
-      if (loaded !== null) return loaded;
+      if (loaded === null) continue;
+      const { checkpoint, serial } = loaded;
+      return { checkpoint, text: { serial, knownTick: checkpoint.snapshot.tick } };
     }
     return null;
+  }
+
+  textAfter(tick: number): KnownText | null {
+    return this.before(Number.POSITIVE_INFINITY, tick)?.text ?? null;
   }
 
   private load(index: number): Loaded | null {

@@ -20,6 +20,7 @@ import type { DeliveryWatcher, Machine, StopReason } from '../machine/machine.ts
 import { PageStore } from '../machine/snapshot.ts';
 import { DIRTY_INTERVAL, PAGE_WATCH_READ, PAGE_WATCH_WRITE } from '../memory/memory.ts';
 import { HALTED } from '../state/layout.ts';
+import type { CheckpointSource, KnownText } from './checkpoint-source.ts';
 import { CheckpointStore } from './checkpoints.ts';
 import type { Checkpoint } from './checkpoints.ts';
 import type { Divergence } from '../session/divergence.ts';
@@ -88,6 +89,8 @@ export const CHUNK_TICKS = 1 << 22;
 const HOLD_TICKS = 1 << 26;
 /** On the way to a target, checkpoints are left so far before it: the next steps back begin there. */
 const NEAR_TICKS = [1 << 20, 1 << 16, 1 << 12];
+/** What others keep is asked for when it saves such a part of an interval: it has to be read. */
+const SAVED_PARTS = 4;
 /** A long way leaves a checkpoint where it begins, when none is as near: who gives it up is back at once. */
 const RETURN_TICKS = 1 << 20;
 
@@ -104,8 +107,8 @@ export class Timeline {
   private readonly port: ReplayingPort | DevicelessPort;
   private readonly store: PageStore;
   private readonly holdTicks: number;
-  /** What the recording left in the log. */
-  readonly stored: StoredCheckpoints | null;
+  /** What the recording left in the log, and what the host keeps. */
+  private readonly sources: CheckpointSource[] = [];
   private makeEngine: EngineFactory;
   private readonly makeStepper: EngineFactory;
   /** The factory of the engine in use. */
@@ -147,13 +150,18 @@ export class Timeline {
     this.lastTick = this.port.endTick;
     this.intervalTicks = options.intervalTicks ?? chooseInterval(this.lastTick);
     // In the places of checks a log without devices has more than a stored checkpoint knows.
-    this.stored = devices === 'log' ? null : new StoredCheckpoints(log, this.machine, options.warn ?? (() => {}));
+    if (devices === 'model') this.addSource(new StoredCheckpoints(log, this.machine, options.warn ?? (() => {})));
     this.holdTicks = options.holdTicks ?? HOLD_TICKS;
     this.store = new PageStore(this.machine);
     this.checkpoints = new CheckpointStore(options.checkpointBytesMax ?? CHECKPOINT_BYTES_DEFAULT, this.lastTick);
     this.machine.memory.takeDirty(DIRTY_INTERVAL);
     this.beginInterval(0);
     this.checkpoint();
+  }
+
+  /** Somebody else who has checkpoints of this very run. */
+  addSource(source: CheckpointSource): void {
+    this.sources.push(source);
   }
 
   /** The run is known up to this tick: it has been there. */
@@ -286,16 +294,23 @@ export class Timeline {
     if (tick - this.checkpoints.before(tick).snapshot.tick >= RETURN_TICKS) this.checkpoint();
   }
 
-  /** The nearest, from memory or, where that saves an interval, from the log; `reachedTick` can be gone on from. */
+  /** The nearest, from memory or, where that saves running, from others; `reachedTick` can be gone on from. */
   private checkpointBefore(tick: number, reachedTick: number): Checkpoint {
-    const base = this.checkpoints.before(tick);
-    const near = Math.max(base.snapshot.tick, reachedTick) + this.intervalTicks;
-    const found = tick > near ? (this.stored?.before(tick, near) ?? null) : null;
-    if (found === null) return base;
-    this.serial.learn(found.serial);
-    this.furthestTick = Math.max(this.knownTick, found.checkpoint.snapshot.tick);
-    this.checkpoints.add(found.checkpoint);
-    return found.checkpoint;
+    let best = this.checkpoints.before(tick);
+    for (const source of this.sources) {
+      const near = Math.max(best.snapshot.tick, reachedTick) + this.intervalTicks / SAVED_PARTS;
+      const found = tick > near ? source.before(tick, near) : null;
+      if (found === null) continue;
+      if (found.text !== null) this.learn(found.text);
+      best = found.checkpoint;
+    }
+    if (best !== this.checkpoints.before(tick)) this.checkpoints.add(best);
+    return best;
+  }
+
+  private learn({ serial, knownTick }: KnownText): void {
+    this.serial.learn(serial);
+    this.furthestTick = Math.max(this.knownTick, knownTick);
   }
 
   /** `count` ticks on: instructions, iterations of a REP, or idle ticks. */
@@ -560,13 +575,15 @@ export class Timeline {
     return yield* this.toward(this.lastTick, hearText(this, line, text, occurrence));
   }
 
-  /** Takes over what checkpoints of the log know of text; false when that is nothing new. */
+  /** Takes over what others know of text; false when that is nothing new. */
   learnText(): boolean {
-    const found = this.stored?.before(this.lastTick, this.knownTick) ?? null;
-    if (found === null) return false;
-    this.serial.learn(found.serial);
-    this.furthestTick = found.checkpoint.snapshot.tick;
-    return true;
+    for (const source of this.sources) {
+      const text = source.textAfter(this.knownTick);
+      if (text === null || text.knownTick <= this.knownTick) continue;
+      this.learn(text);
+      return true;
+    }
+    return false;
   }
 
   private *searchForward(search: Search): Way<Stop> {
@@ -653,7 +670,8 @@ export class Timeline {
 
   /** On to `tick` without taking a shorter way through a checkpoint, for those who listen. */
   *runOn(tick: number): Way<Stop> {
-    yield* this.runTo(Math.min(tick, this.lastTick));
+    const wanted = Math.min(tick, this.lastTick);
+    yield* this.toward(wanted, this.runTo(wanted));
     return this.stopped('position');
   }
 

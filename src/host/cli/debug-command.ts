@@ -22,6 +22,7 @@ import { whyUnreadable } from '../node/images.ts';
 import { logProblem, openLogFile, sessionProblem } from '../node/log-file.ts';
 import { gdbLines } from '../symbols/describe.ts';
 import { symbolsFor } from '../symbols/symbol-files.ts';
+import { keepAtEnd, openKept } from './keep.ts';
 import { givenImages } from './replay-command.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
 
@@ -52,6 +53,7 @@ async function debugLog(args: Arguments, path: string, log: LogReader): Promise<
     warn: (text) => say(`debug: ${text}`),
     ...(megabytes === undefined ? {} : { checkpointBytesMax: megabytes * 2 ** 20 }),
   });
+  const kept = openKept(args, 'debug', timeline);
   const symbols = symbolsFor(images, args.list('symbols'));
   const isWhole = log.trailingBytes === 0 && log.damage === null;
   const debug = new Debugger({
@@ -64,6 +66,12 @@ async function debugLog(args: Arguments, path: string, log: LogReader): Promise<
     makeEngine,
     appendFrame: isWhole ? (frame) => appendTo(path, frame) : null,
   });
+  const status = await talk(args, debug);
+  if (kept !== null) await keepAtEnd(args, kept);
+  return status;
+}
+
+async function talk(args: Arguments, debug: Debugger): Promise<number> {
   const scripts = args.list('exec');
   if (args.has('gdb')) return await serve(args, debug);
   const isJson = args.has('json');

@@ -2,7 +2,11 @@
 // is wanted. Parser, help, completions and man page are made from these rows and from nothing else; a verb is added
 // here.
 
-import { CHECKPOINT_BYTES_DEFAULT, INTERVAL_TICKS_DEFAULT } from '../../core/base/defaults.ts';
+import {
+  CHECKPOINT_BYTES_DEFAULT,
+  CHECKPOINT_CACHE_BYTES_DEFAULT,
+  INTERVAL_TICKS_DEFAULT,
+} from '../../core/base/defaults.ts';
 import { HOT_BY } from '../measure/hot-by.ts';
 import { ESCAPE_HELP } from '../node/terminal.ts';
 import type { Arguments, OptionSpec, VerbSpec } from './args.ts';
@@ -44,6 +48,23 @@ const HOT_OPTIONS: readonly OptionSpec[] = [
   },
   { name: 'top', value: 'N', range: [1, 100_000], help: 'list so many of them (default 10)' },
   SYMBOLS_OPTION,
+];
+
+const CHECKPOINT_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: 'checkpoint-memory',
+    value: 'MB',
+    range: [1, CHECKPOINT_MEGABYTES_MAX],
+    help: `memory for checkpoints (default ${CHECKPOINT_BYTES_DEFAULT >> 20})`,
+  },
+  {
+    name: 'checkpoint-cache',
+    value: 'MB',
+    range: [0, CHECKPOINT_MEGABYTES_MAX],
+    help:
+      'disk for checkpoints of all logs that later sessions begin with, in the cache folder of this user; half of it ' +
+      `for one log (default ${CHECKPOINT_CACHE_BYTES_DEFAULT >> 20}; 0: none are read or written)`,
+  },
 ];
 
 const LOG = { name: 'LOG', kind: 'log' } as const;
@@ -286,12 +307,7 @@ export const VERBS: readonly Verb[] = [
         },
         GDB_OPTION,
         SYMBOLS_OPTION,
-        {
-          name: 'checkpoint-memory',
-          value: 'MB',
-          range: [1, CHECKPOINT_MEGABYTES_MAX],
-          help: `memory for checkpoints (default ${CHECKPOINT_BYTES_DEFAULT >> 20})`,
-        },
+        ...CHECKPOINT_OPTIONS,
         DEVICES_OPTION,
         salvage('use'),
         ENGINE_OPTION,
@@ -305,6 +321,23 @@ export const VERBS: readonly Verb[] = [
         'leaves the recording for a live run in which gdb may write registers and memory; monitor leave leads back.',
     ],
     load: async () => (await import('./debug-command.ts')).debugCommand,
+  },
+  {
+    name: 'index',
+    positionals: [LOG],
+    brief: 'make the checkpoints with which reprise debug reaches any moment at once',
+    summary: 'Runs a recorded run once and keeps checkpoints of it, so that reprise debug reaches any moment at once.',
+    options: [
+      ...grouped('Index', [...CHECKPOINT_OPTIONS, DEVICES_OPTION, salvage('use'), ENGINE_OPTION]),
+      ...IMAGE_OPTIONS,
+    ],
+    notes: [
+      'They lie in the cache folder of this user ($XDG_CACHE_HOME or ~/.cache, reprise/checkpoints), may be deleted at ' +
+        'any time and are checked when they are used. reprise debug keeps them by itself too, when it has walked far.',
+      'Exit status: 0 when the run has been walked to its end; 1 when the replay left the recorded run; 2 for wrong ' +
+        'usage, a log that cannot be read or an image that is missing.',
+    ],
+    load: async () => (await import('./index-command.ts')).indexCommand,
   },
   {
     name: 'trace',

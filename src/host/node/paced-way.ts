@@ -15,15 +15,26 @@ const CHUNK_TICKS_MAX = 1 << 26;
 /** Shorter ways show nothing. */
 const SHOWN_AFTER_MS = 500;
 
+export interface PacedOptions {
+  /** What the progress line begins with. */
+  readonly label?: string;
+  /** No progress line. */
+  readonly isQuiet?: boolean;
+}
+
 export class PacedWay<T> {
   private readonly timeline: Timeline;
   private readonly way: Way<T>;
+  private readonly label: string;
+  private readonly isQuiet: boolean;
   private progress: Progress | null = null;
   private total = 0;
 
-  constructor(timeline: Timeline, way: Way<T>) {
+  constructor(timeline: Timeline, way: Way<T>, { label = 'debug', isQuiet = false }: PacedOptions = {}) {
     this.timeline = timeline;
     this.way = way;
+    this.label = label;
+    this.isQuiet = isQuiet;
     // What was fast enough for compiled code may be far too long for a search that looks at every instruction.
     timeline.chunkTicks = Math.min(timeline.chunkTicks, CHUNK_TICKS / 4);
   }
@@ -61,8 +72,8 @@ export class PacedWay<T> {
     if (progress.total !== this.total || this.progress === null) {
       this.progress?.clear();
       this.total = progress.total;
-      const options = { label: 'debug', unit: 'ticks', end: this.total, afterMs: SHOWN_AFTER_MS } as const;
-      this.progress = Progress.atTerminal(options);
+      const options = { label: this.label, unit: 'ticks', end: this.total, afterMs: SHOWN_AFTER_MS } as const;
+      this.progress = Progress.atTerminal(options, this.isQuiet);
     }
     this.progress?.update(progress.done);
   }

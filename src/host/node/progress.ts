@@ -18,7 +18,7 @@ const NARROW_COLUMNS = 60;
 
 export interface ProgressOptions {
   readonly label: string;
-  readonly unit: 'ticks' | 'bytes' | 'events' | 'runs';
+  readonly unit: 'ticks' | 'bytes' | 'events' | 'runs' | 'checkpoints';
   /** Infinity when unknown. */
   readonly end: number;
   /** Of ticks: guest time and instructions per second are shown. */

@@ -1,0 +1,295 @@
+/**
+ * Checkpoints that outlive a session: the next one begins with them and comes to the same states without running what
+ * lies before, finds text that was sent, and adds what is missing. What is damaged, cut off or of another run is passed
+ * over with one remark, whatever it says. The file and its folder keep to their bounds.
+ */
+import assert from 'node:assert/strict';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { after, test } from 'node:test';
+import { Random } from '../../src/core/base/random.ts';
+import { encodeBookmark } from '../../src/core/timeline/bookmarks.ts';
+import { goTo, parsePosition } from '../../src/core/timeline/positions.ts';
+import type { Timeline, TimelineOptions } from '../../src/core/timeline/timeline.ts';
+import { boundCache, runKey } from '../../src/host/node/cache-folder.ts';
+import { KeptCheckpoints } from '../../src/host/node/kept-checkpoints.ts';
+import { buildGuest } from '../../src/host/node/guest-images.ts';
+import { openLog, record } from '../../src/library.ts';
+import { inFolder, reprise } from '../cli/command.ts';
+import { wildRun } from '../replay/wild.ts';
+import { go, hashOf, plainHashes, type Recorded, recordGuest, recordRun, timelineOf } from './fixture.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'reprise-kept-'));
+const cacheBefore = process.env.XDG_CACHE_HOME;
+process.env.XDG_CACHE_HOME = folder;
+after(() => {
+  if (cacheBefore === undefined) delete process.env.XDG_CACHE_HOME;
+  else process.env.XDG_CACHE_HOME = cacheBefore;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const runs = [
+  await recordGuest('sort', { maxTicks: 600_000, hashEveryTicks: 1 << 16 }),
+  await recordGuest('echo', { maxTicks: 600_000, hashEveryTicks: 1 << 16 }),
+  await recordRun('wildRun(2)', wildRun(2)),
+];
+const INTERVAL = 16_384;
+const BYTES_MAX = 1 << 26;
+
+interface Opened {
+  readonly timeline: Timeline;
+  readonly kept: KeptCheckpoints;
+  readonly remarks: string[];
+}
+
+function open(run: Recorded, options: Partial<TimelineOptions> = {}): Opened {
+  const timeline = timelineOf(run, { intervalTicks: INTERVAL, ...options });
+  const remarks: string[] = [];
+  const key = runKey(run.log, options.devices ?? 'model');
+  return { timeline, remarks, kept: new KeptCheckpoints({ timeline, key, warn: (text) => remarks.push(text) }) };
+}
+
+/** A session that walks to `tick` and keeps what it has; the size of the file. */
+async function session(run: Recorded, tick: number, options: Partial<TimelineOptions> = {}): Promise<number> {
+  const { timeline, kept, remarks } = open(run, options);
+  go(timeline.seek({ tick, seq: 0 }));
+  const bytes = await kept.keep(BYTES_MAX, async () => true);
+  assert.ok(bytes !== null, remarks.join());
+  assert.equal(bytes, statSync(kept.path).size);
+  return bytes;
+}
+
+/** Ticks that a walk makes the machine run. */
+function ticksOf(timeline: Timeline, walk: () => void): number {
+  const { machine } = timeline;
+  const inner = machine.run.bind(machine);
+  let ticks = 0;
+  machine.run = (limit) => {
+    const before = machine.tick;
+    const reason = inner(limit);
+    ticks += machine.tick - before;
+    return reason;
+  };
+  walk();
+  machine.run = inner;
+  return ticks;
+}
+
+test('a second session begins with what the first has left, and comes to the same states', async () => {
+  for (const devices of ['model', 'log'] as const) {
+    for (const run of runs) {
+      await session(run, run.log.lastTick, { devices });
+      const dice = new Random(run.log.lastTick);
+      const ticks = Array.from({ length: 4 }, () => dice.below(run.log.lastTick));
+      const sorted = [...ticks].sort((a, b) => a - b);
+      const expected = new Map(plainHashes(run, sorted).map((hash, i) => [sorted[i], hash]));
+      const one = open(run, { devices });
+      for (const tick of ticks) {
+        // Each in a session of its own as well: the first seek is the one that matters.
+        const own = open(run, { devices });
+        for (const { timeline, remarks } of [own, one]) {
+          const run_ = ticksOf(timeline, () => void go(timeline.seek({ tick, seq: 0 })));
+          const { position } = timeline;
+          if (devices === 'model') {
+            assert.equal(
+              position.tick === tick ? hashOf(timeline) : `tick ${position.tick}`,
+              expected.get(tick),
+              run.name,
+            );
+          }
+          assert.ok(run_ <= 2 * INTERVAL, `${run.name}: ${run_} ticks to tick ${tick}`);
+          assert.deepEqual(remarks, []);
+        }
+        own.kept.close();
+      }
+      go(one.timeline.seek({ tick: dice.below(run.log.lastTick), seq: 0 }));
+      go(one.timeline.runOn(run.log.lastTick) as never);
+      assert.equal(one.timeline.divergence, null, `${run.name}, ${devices}`);
+      one.kept.close();
+    }
+  }
+});
+
+test('text is found without running to it, and shown', async () => {
+  const [, echo] = runs;
+  await session(echo, echo.log.lastTick);
+  const reference = timelineOf(echo);
+  const query = parsePosition('serial:"quit"');
+  go(goTo(reference, query));
+  const { timeline, kept } = open(echo);
+  const ticks = ticksOf(timeline, () => void go(goTo(timeline, query)));
+  assert.deepEqual(timeline.position, reference.position);
+  assert.ok(ticks <= 2 * INTERVAL, `${ticks} ticks`);
+  assert.deepEqual(timeline.serial.sent(0), reference.serial.sent(0));
+  kept.close();
+});
+
+test('each session adds what is missing, and equal pages are kept once', async () => {
+  const [sorting] = runs;
+  const { log } = sorting;
+  rmSync(open(sorting).kept.path, { force: true });
+  const first = await session(sorting, Math.floor(log.lastTick / 2));
+  const half = open(sorting).kept.count;
+  const second = await session(sorting, log.lastTick);
+  const { kept, timeline } = open(sorting);
+  assert.equal(kept.count, Math.floor((log.lastTick - 1) / INTERVAL));
+  assert.ok(half > 2 && half <= kept.count / 2 + 1);
+  assert.ok(second > first);
+  assert.ok(second < kept.count * 12_000, `${second} bytes for ${kept.count} checkpoints`);
+  // Nothing is missing then.
+  go(timeline.seek({ tick: log.lastTick, seq: 0 }));
+  assert.deepEqual(kept.unkept(), []);
+  assert.deepEqual(
+    readdirSync(dirname(kept.path)).filter((name) => !name.endsWith('.checkpoints')),
+    [],
+  );
+});
+
+test('a file that is damaged, cut off or of another run is passed over with one remark', async () => {
+  const [sorting, echo] = runs;
+  await session(sorting, sorting.log.lastTick);
+  await session(echo, echo.log.lastTick);
+  const { path } = open(sorting).kept;
+  const good = readFileSync(path);
+  const tick = Math.floor(sorting.log.lastTick * 0.8);
+  const [hash] = plainHashes(sorting, [tick]);
+  let ignored = 0;
+  const check = (what: string): void => {
+    const { timeline, remarks, kept } = open(sorting);
+    go(timeline.seek({ tick, seq: 0 }));
+    assert.equal(hashOf(timeline), hash, what);
+    assert.equal(timeline.divergence, null, what);
+    assert.ok(remarks.length <= 1, `${what}: ${remarks.join('; ')}`);
+    for (const remark of remarks) assert.match(remark, /^the kept checkpoints \S+ are damaged and passed over; they/);
+    ignored += remarks.length;
+    kept.close();
+  };
+  const dice = new Random(7);
+  for (let i = 0; i < 40; i++) {
+    const bytes = Uint8Array.from(good);
+    const at = dice.below(bytes.length);
+    bytes[at] ^= 1 << dice.below(8);
+    writeFileSync(path, bytes);
+    check(`byte ${at} changed`);
+  }
+  for (let i = 0; i < 10; i++) {
+    const length = dice.below(good.length);
+    writeFileSync(path, good.subarray(0, length));
+    check(`cut off at ${length}`);
+  }
+  // Whoever does not need the damaged piece goes on; a file that was cut off has no index.
+  assert.ok(ignored >= 10 && ignored < 50, `${ignored}`);
+  const met = ignored;
+  copyFileSync(open(echo).kept.path, path);
+  check('of another run');
+  writeFileSync(path, '');
+  check('empty');
+  assert.equal(ignored, met + 2);
+  rmSync(path);
+  check('deleted');
+  assert.equal(ignored, met + 2);
+  // And it is made anew.
+  writeFileSync(path, good.subarray(0, 1000));
+  await session(sorting, sorting.log.lastTick);
+  check('made anew');
+  assert.equal(ignored, met + 2);
+});
+
+test('who gives up keeping leaves nothing behind, and what cannot be written is said', async () => {
+  const [sorting] = runs;
+  const { path } = open(sorting).kept;
+  rmSync(path, { force: true });
+  const { timeline, kept, remarks } = open(sorting);
+  go(timeline.seek({ tick: sorting.log.lastTick, seq: 0 }));
+  assert.equal(await kept.keep(BYTES_MAX, async (done) => done < 5), null);
+  assert.ok(!existsSync(path));
+  assert.deepEqual(remarks, []);
+  const other = join(folder, 'no-folder');
+  writeFileSync(other, '');
+  process.env.XDG_CACHE_HOME = other;
+  try {
+    const nowhere = open(sorting);
+    go(nowhere.timeline.seek({ tick: sorting.log.lastTick, seq: 0 }));
+    assert.equal(await nowhere.kept.keep(BYTES_MAX, async () => true), null);
+    assert.equal(nowhere.remarks.length, 1);
+    assert.match(nowhere.remarks[0], /^checkpoints cannot be kept in \S+, /);
+  } finally {
+    process.env.XDG_CACHE_HOME = folder;
+  }
+});
+
+test('bookmarks change nothing, another run has another file, and so have devices that the log plays', () => {
+  const [sorting, echo] = runs;
+  const { log } = sorting;
+  const frame = encodeBookmark(log.frames.length, 'here', '', { tick: 5, seq: 0 });
+  const marked = openLog(Buffer.concat([log.file, frame]));
+  assert.equal(runKey(marked, 'model'), runKey(log, 'model'));
+  assert.equal(new Set([runKey(log, 'model'), runKey(log, 'log'), runKey(echo.log, 'model')]).size, 3);
+});
+
+test('a file has no more than it may, at equal distances, and the oldest files go first', async () => {
+  const [sorting] = runs;
+  for (const run of runs) rmSync(open(run).kept.path, { force: true });
+  const whole = await session(sorting, sorting.log.lastTick);
+  const count = open(sorting).kept.count;
+  rmSync(open(sorting).kept.path);
+  const { timeline, kept } = open(sorting);
+  go(timeline.seek({ tick: sorting.log.lastTick, seq: 0 }));
+  const bytes = await kept.keep(Math.floor(whole / 2), async () => true);
+  assert.ok(bytes !== null && bytes < whole * 0.7, `${bytes} of ${whole}`);
+  const fewer = open(sorting).kept.count;
+  assert.ok(fewer >= 1 && fewer < count, `${fewer} of ${count}`);
+  const place = dirname(kept.path);
+  for (const name of readdirSync(place)) if (name !== basename(kept.path)) rmSync(join(place, name));
+  for (const [i, name] of ['a', 'b', 'c'].entries()) {
+    const path = join(place, `${name}.checkpoints`);
+    writeFileSync(path, Buffer.alloc(1000));
+    utimesSync(path, 1000 + i, 1000 + i);
+  }
+  boundCache(kept.path, bytes + 2500);
+  const others = ['a', 'b', 'c'].filter((name) => existsSync(join(place, `${name}.checkpoints`)));
+  assert.deepEqual(others, ['b', 'c']);
+  boundCache(kept.path, 0);
+  assert.ok(existsSync(kept.path));
+  assert.ok(!existsSync(join(place, 'c.checkpoints')));
+});
+
+test('reprise index keeps them, reprise debug begins with them', async () => {
+  await inFolder(async (cwd) => {
+    const { log } = await record({
+      images: { kernel: buildGuest('sort') },
+      memoryMegabytes: 4,
+      maxTicks: 3_000_000,
+      embed: true,
+    });
+    writeFileSync(join(cwd, 'a.rlog'), log);
+    const env = { XDG_CACHE_HOME: join(cwd, 'cache') };
+    const run = async (...words: string[]) => await reprise(words, { cwd, env });
+    const first = await run('index', 'a.rlog');
+    assert.equal(first.status, 0, first.stderr);
+    assert.match(first.stderr, /^index: a\.rlog up to tick [\d ]+ of [\d ]+: \d+ checkpoints, [\d ]+ bytes in \S+\n$/);
+    const again = await run('index', 'a.rlog', '--json');
+    const json = JSON.parse(again.stdout);
+    assert.deepEqual([json.command, json.status, json.added], ['index', 0, 0]);
+    assert.ok(statSync(json.file).isFile());
+    const seen = await run('debug', 'a.rlog', '--exec', 'seek 1_000_000; hash');
+    const without = await run('debug', 'a.rlog', '--checkpoint-cache', '0', '--exec', 'seek 1_000_000; hash');
+    assert.equal(seen.status, 0, seen.stderr);
+    assert.equal(seen.stdout, without.stdout);
+    writeFileSync(json.file, 'not this');
+    const damaged = await run('debug', 'a.rlog', '--exec', 'seek 1_000_000; hash');
+    assert.equal(damaged.stdout, seen.stdout);
+    assert.match(damaged.stderr, /^debug: the kept checkpoints \S+ are damaged and passed over; they are made anew\n$/);
+  });
+});

@@ -1,0 +1,94 @@
+// `reprise index LOG`: one walk through a recorded run, and its checkpoints on disk, so that the first seek of reprise
+// debug need not be one. What is kept, and how, is node/kept-checkpoints.ts.
+
+import { LogError } from '../../core/log/log-error.ts';
+import type { LogReader } from '../../core/log/log.ts';
+import { SessionError } from '../../core/session/session.ts';
+import { Timeline } from '../../core/timeline/timeline.ts';
+import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
+import { findImages } from '../node/find-images.ts';
+import type { KeptCheckpoints } from '../node/kept-checkpoints.ts';
+import { logProblem, openLogFile, sessionProblem } from '../node/log-file.ts';
+import { PacedWay } from '../node/paced-way.ts';
+import { count } from '../node/progress.ts';
+import { signalStatus, Work } from '../node/work.ts';
+import type { Arguments } from './args.ts';
+import { keep, openKept } from './keep.ts';
+import { givenImages } from './replay-command.ts';
+import { EXIT, printJson, say } from './report.ts';
+
+export async function indexCommand(args: Arguments): Promise<number> {
+  const [path] = args.positionals;
+  const log = await openLogFile(args);
+  try {
+    return await indexLog(args, path, log);
+  } catch (error) {
+    if (error instanceof LogError) throw logProblem(path, error);
+    if (error instanceof SessionError) throw sessionProblem(path, error);
+    throw error;
+  }
+}
+
+async function indexLog(args: Arguments, path: string, log: LogReader): Promise<number> {
+  const warn = (text: string): void => say(`index: ${text}`);
+  const megabytes = args.number('checkpoint-memory');
+  const timeline = new Timeline({
+    log,
+    images: findImages({ log, path, given: givenImages(args), warn }),
+    makeEngine: await loadEngine(args.text('engine') ?? DEFAULT_ENGINE),
+    devices: args.text('devices') === 'log' ? 'log' : 'model',
+    warn,
+    ...(megabytes === undefined ? {} : { checkpointBytesMax: megabytes * 2 ** 20 }),
+  });
+  const kept = openKept(args, 'index', timeline);
+  if (kept === null) throw new UsageError('--checkpoint-cache 0 keeps no checkpoints: give more, or leave it out.');
+  const work = new Work(null);
+  try {
+    // All of it has been walked through before.
+    if (kept.knownTick >= timeline.endTick) return report(args, { ...nothing, path, kept, timeline });
+    // Without a shorter way through checkpoints that are kept already: what is between them is wanted too.
+    const way = new PacedWay(timeline, timeline.runOn(timeline.endTick), { label: 'index', isQuiet: args.has('json') });
+    while (work.signal === null && (await way.next()).done !== true) {
+      // Until the end, or until somebody has had enough: then what there is is kept.
+    }
+    way.giveUp();
+  } finally {
+    work.release();
+  }
+  const { tick } = timeline.machine;
+  const added = kept.unkept().length;
+  const bytes = added === 0 ? null : await keep(args, kept);
+  if (added === 0) kept.close();
+  return report(args, { path, kept, tick, added, bytes, timeline, signal: work.signal });
+}
+
+interface Indexed {
+  readonly path: string;
+  readonly kept: KeptCheckpoints;
+  readonly tick: number;
+  readonly added: number;
+  readonly bytes: number | null;
+  readonly timeline: Timeline;
+  readonly signal: NodeJS.Signals | null;
+}
+
+const nothing = { tick: 0, added: 0, bytes: null, signal: null } as const;
+
+function report(args: Arguments, { path, kept, tick, added, bytes, timeline, signal }: Indexed): number {
+  const isDivergent = timeline.divergence !== null;
+  const status = signal !== null ? signalStatus(signal) : isDivergent ? EXIT.divergence : EXIT.ok;
+  if (args.has('json')) {
+    printJson({ command: 'index', log: path, status, file: kept.path, tick, endTick: timeline.endTick, added, bytes });
+    return status;
+  }
+  if (tick === 0) {
+    say(`index: ${path} has been walked through: ${count(kept.count)} checkpoints are in ${kept.path}`);
+    return status;
+  }
+  const how = signal !== null ? '; stopped by the user' : isDivergent ? '; there the replay leaves the log' : '';
+  const what =
+    bytes === null ? 'no checkpoint was kept' : `${count(added)} checkpoints, ${count(bytes)} bytes in ${kept.path}`;
+  say(`index: ${path} up to tick ${count(tick)} of ${count(timeline.endTick)}: ${what}${how}`);
+  return status;
+}
