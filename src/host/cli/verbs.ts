@@ -332,7 +332,7 @@ export const VERBS: readonly Verb[] = [
       ...IMAGE_OPTIONS,
     ],
     notes: [
-      'They lie in the cache folder of this user ($XDG_CACHE_HOME or ~/.cache, reprise/checkpoints), may be deleted at ' +
+      'They lie in the cache folder of this user ($XDG_CACHE_HOME or ~/.cache), may be deleted at ' +
         'any time and are checked when they are used. reprise debug keeps them by itself too, when it has walked far.',
       'Exit status: 0 when the run has been walked to its end; 1 when the replay left the recorded run; 2 for wrong ' +
         'usage, a log that cannot be read or an image that is missing.',
