@@ -12,8 +12,13 @@ const GDB_MS_MAX = 120_000;
 export const skipGdb = spawnSync('gdb', ['--version']).status === 0 ? false : 'gdb is not installed';
 
 /** `program` is a file whose symbols gdb is to know. */
-export async function runGdb(server: GdbServer, commands: readonly string[], program?: string): Promise<string[]> {
-  const all = ['set debuginfod enabled off', 'set confirm off', `target remote :${server.port}`, ...commands];
+export async function runGdb(
+  server: GdbServer,
+  commands: readonly string[],
+  program?: string,
+  protocol: 'remote' | 'extended-remote' = 'remote',
+): Promise<string[]> {
+  const all = ['set debuginfod enabled off', 'set confirm off', `target ${protocol} :${server.port}`, ...commands];
   const files = program === undefined ? [] : [program];
   const child = spawn('gdb', ['-nx', '-batch', ...all.flatMap((command) => ['-ex', command]), ...files], {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -100,7 +100,7 @@ function appendTo(path: string, frame: Uint8Array): void {
 async function serve(args: Arguments, debug: Debugger): Promise<number> {
   await runScript(debug, args.list('exec'), false);
   const wanted = args.number('gdb') ?? 0;
-  const server = await listenForGdb({ target: new RecordingTarget(debug), port: wanted, isOnce: true, say });
+  const server = await listenForGdb({ target: new RecordingTarget(debug), port: wanted, say });
   if (args.has('json')) printJson({ command: 'debug', gdb: server.port });
   say(`debug: gdb can connect with: target remote :${server.port}`);
   debug.guest.refresh(debug.timeline.machine.cpu);

@@ -319,6 +319,8 @@ export const VERBS: readonly Verb[] = [
         'gives one line of JSON. Nothing that was recorded is ever changed; bookmarks are appended to the log.',
       'gdb: target remote :PORT, then also reverse-stepi, reverse-continue, and monitor help. monitor branch FILE ' +
         'leaves the recording for a live run in which gdb may write registers and memory; monitor leave leads back.',
+      'The server stays after a detach, with its checkpoints, until Ctrl-C or a kill by gdb; a client that comes ' +
+        'while another is connected may look, and goes on when that one has gone.',
     ],
     load: async () => (await import('./debug-command.ts')).debugCommand,
   },

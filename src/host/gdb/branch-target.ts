@@ -45,7 +45,8 @@ export async function openBranch(debug: Debugger, path: string, recording: GdbTa
     return { text, target: recording };
   };
   const makeStepper = await loadEngine(stepperName());
-  const target = new LiveTarget({ machine, isRecorded: true, endsWithClient: true, makeStepper, commands: { leave } });
+  const commands = { leave: { summary: 'end the branch, back to the recording', run: leave } };
+  const target = new LiveTarget({ machine, isRecorded: true, endsWithClient: true, makeStepper, commands });
   const output = new GuestOutput({ serial: ['none'], debugConsole: 'none' });
   const run = async (): Promise<string> => {
     try {

@@ -10,7 +10,17 @@ import { type Breakpoint, Lookout, type Watchpoint, type WatchKind } from '../..
 import { positionAtRest } from '../../core/timeline/lookout.ts';
 import type { EngineFactory } from '../../core/session/session.ts';
 import { HALTED } from '../../core/state/layout.ts';
+import { compileExpression, ExpressionError } from '../../core/timeline/expression.ts';
+import { peekPhysical } from '../../core/memory/peek.ts';
+import type { Cpu } from '../../core/state/cpu.ts';
+import { countOf } from '../debugger/arguments.ts';
+import { apicLines, picLines, pitLines } from '../debugger/chips.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
+import { loadListing } from '../debugger/disassemble.ts';
+import { gdtLines, idtLines, pageTableLines, tssLines } from '../debugger/tables.ts';
+import { fpuLines, xmmLines } from '../debugger/units.ts';
+import { instructionLines, instructions, linearEip } from '../debugger/views.ts';
+import { SymbolTable } from '../symbols/symbol-table.ts';
 import type { DriveControl } from '../node/drive.ts';
 import { traitsOf } from '../../engines.ts';
 import { type GdbTarget, type MonitorAnswer, type Motion, stopOf, type TargetStop } from './target.ts';
@@ -24,10 +34,26 @@ export interface LiveTargetOptions {
   /** An engine that asks at breakpoints, for the place of one that does not. */
   readonly makeStepper: EngineFactory;
   /** Further monitor commands, by name. */
-  readonly commands?: Readonly<Record<string, () => Promise<MonitorAnswer>>>;
+  readonly commands?: Readonly<Record<string, LiveCommand>>;
+}
+
+export interface LiveCommand {
+  readonly summary: string;
+  readonly run: () => Promise<MonitorAnswer>;
+}
+
+/** An expression over registers and memory; throws DebuggerError. */
+function evaluate(text: string, cpu: Cpu): number {
+  try {
+    return compileExpression(text)(cpu) >>> 0;
+  } catch (error) {
+    if (error instanceof ExpressionError) throw new DebuggerError(`${error.message}: give an address such as 0x7c00.`);
+    throw error;
+  }
 }
 
 export class LiveTarget implements GdbTarget, DriveControl {
+  readonly name = 'live run';
   readonly machine: Machine;
   isHeld = true;
   isKilled = false;
@@ -176,12 +202,21 @@ export class LiveTarget implements GdbTarget, DriveControl {
     }
   }
 
+  async restart(): Promise<void> {
+    throw new DebuggerError('a live run cannot begin again: start the command anew');
+  }
+
   async monitor(line: string): Promise<MonitorAnswer> {
-    const word = line.trim();
+    const [word = '', ...rest] = line.trim().split(/\s+/);
     const { machine, options } = this;
     const own = Object.hasOwn(options.commands ?? {}, word) ? options.commands?.[word] : undefined;
-    if (own !== undefined) return await own();
+    if (own !== undefined) return await own.run();
     switch (word) {
+      case 'disassemble':
+      case 'u':
+        return { text: await this.disassembly(rest) };
+      case 'info':
+        return { text: this.lookAt(rest[0] ?? '') };
       case 'when': {
         const { tick, seq } = positionAtRest(machine);
         return { text: `tick ${tick}${seq === 0 ? '' : `+${seq}`}, live, engine ${machine.engine.name}` };
@@ -189,12 +224,61 @@ export class LiveTarget implements GdbTarget, DriveControl {
       case 'hash':
         return { text: `hash ${machine.tick} ${machine.hash().root}` };
       case 'help':
-        return { text: ['when', 'hash', ...Object.keys(options.commands ?? {})].join('\n') };
+        return { text: this.help() };
       default:
         throw new DebuggerError(
           `"${word}" is nothing that a live run knows (help lists what is): questions over time need a recording, ` +
             'see reprise debug.',
         );
+    }
+  }
+
+  private help(): string {
+    const rows = [
+      ['when', 'the tick, and the engine'],
+      ['hash', 'digest of the whole state here'],
+      ['disassemble [ADDRESS] [N]', 'instructions at CS:EIP or a linear address, 16-bit ones too'],
+      ['info fpu|xmm|idt|gdt|tss|pagetable|pic|pit|apic', 'in words'],
+      ...Object.entries(this.options.commands ?? {}).map(([name, { summary }]) => [name, summary]),
+      ['help', 'this list'],
+    ];
+    return rows.map(([name, summary]) => `  ${name.padEnd(44)} ${summary}`).join('\n');
+  }
+
+  private async disassembly([place, count]: readonly string[]): Promise<string> {
+    const { cpu } = this.machine;
+    const here = linearEip(cpu);
+    const isCount = place !== undefined && count === undefined && /^\d{1,3}$/.test(place);
+    const address = place === undefined || isCount ? here : evaluate(place, cpu);
+    const wanted = countOf((isCount ? place : count) ?? '', 10, 10_000);
+    const list = instructions(cpu, await loadListing(), address, wanted);
+    return instructionLines(list, new SymbolTable(), here);
+  }
+
+  private lookAt(topic: string): string {
+    const { machine } = this;
+    const { cpu } = machine;
+    switch (topic) {
+      case 'fpu':
+        return fpuLines(cpu);
+      case 'xmm':
+        return xmmLines(cpu);
+      case 'idt':
+        return idtLines(cpu, new SymbolTable());
+      case 'gdt':
+        return gdtLines(cpu);
+      case 'tss':
+        return tssLines(cpu);
+      case 'pagetable':
+        return pageTableLines(cpu, null, (linear) => peekPhysical(cpu, linear));
+      case 'pic':
+        return picLines(machine);
+      case 'pit':
+        return pitLines(machine);
+      case 'apic':
+        return apicLines(machine);
+      default:
+        throw new DebuggerError(`There is no topic "${topic}": fpu, xmm, idt, gdt, tss, pagetable, pic, pit, apic.`);
     }
   }
 

@@ -3,7 +3,7 @@
 // going on, and leads back when it was a step.
 
 import type { InputEvent } from '../../core/log/events.ts';
-import type { WatchKind } from '../../core/timeline/lookout.ts';
+import type { Position, WatchKind } from '../../core/timeline/lookout.ts';
 import type { Stop, Way } from '../../core/timeline/timeline.ts';
 import type { Debugger } from '../debugger/debugger.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
@@ -14,8 +14,18 @@ const READ_ONLY =
   'a recording cannot be changed: monitor branch FILE leaves it here for a live run with a log of its own, where ' +
   'registers and memory can be written';
 
+const HELP = `Under gdb:
+  branch FILE                                  leave the recording for a live run with a log of its own
+  leave                                        and come back (in the live run)
+  checkpoint                                   number this moment
+  restart [N]                                  go back to it; without a number to the start, as run does
+Moves of gdb itself: stepi, continue, reverse-stepi, reverse-continue, run (with target extended-remote).`;
+
 export class RecordingTarget implements GdbTarget {
+  readonly name = 'recording';
   private readonly debug: Debugger;
+  /** Positions that `monitor checkpoint` has numbered, from 1. */
+  private readonly numbered: Position[] = [];
 
   constructor(debug: Debugger) {
     this.debug = debug;
@@ -72,11 +82,39 @@ export class RecordingTarget implements GdbTarget {
     throw new DebuggerError(READ_ONLY);
   }
 
+  async restart(): Promise<void> {
+    await this.debug.walk(this.debug.timeline.seek({ tick: 0, seq: 0 }));
+    this.debug.visit();
+  }
+
   async monitor(line: string): Promise<MonitorAnswer> {
-    const branch = /^\s*branch\s+(\S+)\s*$/.exec(line);
-    if (branch !== null) return await openBranch(this.debug, branch[1], this);
+    const [word = '', ...rest] = line.trim().split(/\s+/);
+    if (word === 'branch' && rest.length === 1) return await openBranch(this.debug, rest[0], this);
+    if (word === 'checkpoint' && rest.length === 0) return { text: this.checkpoint() };
+    if (word === 'restart') return { text: await this.goBack(rest[0] ?? '') };
     const { text } = await this.debug.execute(line);
-    return { text };
+    return { text: word === 'help' && rest.length === 0 ? `${text}\n${HELP}` : text };
+  }
+
+  /** As gdb's own command numbers them. */
+  private checkpoint(): string {
+    const { timeline } = this.debug;
+    timeline.checkpoint();
+    this.numbered.push(timeline.position);
+    const number = this.numbered.length;
+    return `checkpoint ${number} at ${this.debug.describe(timeline.position)}: monitor restart ${number} leads back`;
+  }
+
+  private async goBack(number: string): Promise<string> {
+    const position = this.numbered[Number(number) - 1];
+    if (number === '') {
+      await this.restart();
+    } else if (position === undefined) {
+      const known = this.numbered.length === 0 ? 'none is set' : `there are 1 to ${this.numbered.length}`;
+      throw new DebuggerError(`There is no checkpoint ${number}: ${known}, monitor checkpoint sets one.`);
+    } else await this.debug.walk(this.debug.timeline.seek(position));
+    this.debug.visit();
+    return `${this.debug.describe(this.debug.timeline.position)}\n${this.debug.here()}`;
   }
 
   textSegment(): number | null {

@@ -11,6 +11,7 @@ import type { GdbTarget } from './target.ts';
 const QUEUE_MAX = 64;
 /** For a client that does not go by itself when the run is over. */
 const LAST_WORD_MS = 1000;
+const CLIENTS_MAX = 8;
 
 export interface GdbServer {
   readonly port: number;
@@ -26,7 +27,7 @@ export interface GdbServerOptions {
   /** 0: any free one. */
   readonly port: number;
   readonly host?: string;
-  /** Close when the first client has gone. */
+  /** Close when the first client has gone. A client that kills what it debugs closes the server always. */
   readonly isOnce?: boolean;
   /** The server alone keeps no process running. */
   readonly isUnreferenced?: boolean;
@@ -36,22 +37,28 @@ export interface GdbServerOptions {
 /** Resolves when it listens; rejects when it cannot. */
 export function serveGdb(options: GdbServerOptions): Promise<GdbServer> {
   const { target, port, host = '127.0.0.1', isOnce = false, isUnreferenced = false, say = () => {} } = options;
-  let current: Client | null = null;
+  const clients: Client[] = [];
   const server: Server = createServer((socket) => {
     socket.setNoDelay(true);
-    if (current !== null) {
-      say('gdb: a second client was turned away');
+    // Who comes while others are here waits for the last of them, and may look meanwhile.
+    const before = clients.at(-1);
+    if (before !== undefined && clients.length >= CLIENTS_MAX) {
+      say('gdb: one client too many was turned away');
       socket.on('error', () => socket.destroy());
       socket.resume();
-      socket.end(encodePacket('E.another debugger is connected'));
+      socket.end(encodePacket('E.too many debuggers are connected'));
       return;
     }
-    say('gdb: connected');
-    current = new Client(socket, target, () => {
+    say(before === undefined ? 'gdb: connected' : 'gdb: another client is connected and waits for its turn');
+    const client: Client = new Client(socket, target, before?.departure ?? null, say, (isKilled) => {
       say('gdb: disconnected');
-      current = null;
-      if (isOnce) server.close();
+      clients.splice(clients.indexOf(client), 1);
+      if (isKilled || (isOnce && clients.length === 0)) {
+        for (const each of clients) each.drop();
+        server.close();
+      }
     });
+    clients.push(client);
   });
   return new Promise((resolve, reject) => {
     server.once('error', reject);
@@ -61,11 +68,11 @@ export function serveGdb(options: GdbServerOptions): Promise<GdbServer> {
       const address = server.address();
       const closed = new Promise<void>((done) => server.once('close', done));
       const close = (): void => {
-        current?.drop();
+        for (const client of clients) client.drop();
         server.close();
       };
       const finish = (): void => {
-        current?.finishTalk();
+        for (const client of clients) client.finishTalk();
         server.close();
       };
       resolve({ port: typeof address === 'object' && address !== null ? address.port : port, closed, close, finish });
@@ -78,15 +85,27 @@ class Client {
   private readonly reader = new PacketReader();
   private readonly stub: GdbStub;
   private readonly queue: string[] = [];
-  private readonly gone: () => void;
+  private readonly gone: (isKilled: boolean) => void;
+  /** Settled when this client, and all who came before it, have gone. */
+  readonly departure: Promise<void>;
+  private departed: () => void = () => {};
   private isBusy = false;
   private isGone = false;
   private last: Uint8Array | null = null;
 
-  constructor(socket: Socket, target: GdbTarget, gone: () => void) {
+  constructor(
+    socket: Socket,
+    target: GdbTarget,
+    turn: Promise<void> | null,
+    say: (line: string) => void,
+    gone: (isKilled: boolean) => void,
+  ) {
     this.socket = socket;
     this.gone = gone;
-    this.stub = new GdbStub(target, { console: (packet) => this.send(packet) });
+    const own = new Promise<void>((resolve) => (this.departed = resolve));
+    this.departure = turn === null ? own : Promise.all([turn, own]).then(() => {});
+    const output = { console: (packet: string) => this.send(packet), note: (text: string) => say(`gdb: ${text}`) };
+    this.stub = new GdbStub(target, output, turn);
     socket.on('data', (bytes) => this.take(bytes));
     socket.on('error', () => this.drop());
     socket.on('close', () => this.leave());
@@ -111,8 +130,9 @@ class Client {
   }
 
   private finish(): void {
-    this.stub.close();
-    this.gone();
+    const isKilled = this.stub.close();
+    this.departed();
+    this.gone(isKilled);
   }
 
   private take(bytes: Uint8Array): void {

@@ -6,7 +6,7 @@ import { PAGE_BYTES } from '../../core/base/pages.ts';
 import { EDITABLE_FLAGS, EDITABLE_REGISTERS } from '../../core/machine/edit.ts';
 import { peekBytes, peekPhysical, peekPhysicalBytes } from '../../core/memory/peek.ts';
 import type { InputEvent } from '../../core/log/events.ts';
-import type { WatchKind } from '../../core/timeline/lookout.ts';
+import { positionAtRest, type WatchKind } from '../../core/timeline/lookout.ts';
 import { CS, EIP, SEG_BASE } from '../../core/state/layout.ts';
 import { getFlags } from '../../core/state/flags.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
@@ -17,15 +17,36 @@ import type { GdbTarget, Motion, TargetStop } from './target.ts';
 const MEMORY_BYTES_MAX = PACKET_BYTES_MAX / 2 - 16;
 const CONSOLE_BYTES = PACKET_BYTES_MAX / 2 - 16;
 const LIFTED_MAX = 4096;
+/** gdb waits two seconds for an answer before it says "Ignoring packet error". */
+const KEEP_ALIVE_MS = 500;
+const MOVED =
+  '(gdb still shows the place before: stepi arrives here without a step; continue and reverse-continue go on ' +
+  'from here)';
+const CODE_16_HINT =
+  'The code segment does not begin at 0: $pc counts from its base. x/i $cs_base+$pc shows the code (16-bit code ' +
+  'after set architecture i8086), and so does monitor disassemble.\n';
 const SIGINT = '02';
 const SIGTRAP = '05';
 
 const WATCH_KINDS: Readonly<Record<string, WatchKind>> = { '2': 'write', '3': 'read', '4': 'access' };
 const WATCH_NAMES: Readonly<Record<WatchKind, string>> = { write: 'watch', read: 'rwatch', access: 'awatch' };
 
+/** Ctrl-C while another client has the run. */
+class TurnError extends DebuggerError {}
+
+interface Point {
+  /** In the target: one, or two where gdb's address can be meant in two ways. */
+  readonly ids: readonly number[];
+  readonly type: string;
+  readonly address: number;
+  readonly kind: WatchKind | null;
+}
+
 export interface StubOutput {
   /** Sends a packet that is no answer: text for gdb's console while a monitor command runs. */
   readonly console: (packet: string) => void;
+  /** What the client does not show its user. */
+  readonly note?: (text: string) => void;
 }
 
 export class GdbStub {
@@ -35,37 +56,100 @@ export class GdbStub {
   isDetached = false;
   /** … and wants the run to end. */
   private isKilling = false;
+  /** `target extended-remote`: the connection outlives what is debugged. */
+  private isExtended = false;
   private target: GdbTarget;
   private readonly output: StubOutput;
+  /** Another client is debugging: until it has gone, this one may look, but not move. */
+  private turn: Promise<void> | null;
+  /** What gdb believes to look at, which `monitor` can have left. */
+  private shownPlace = '';
+  private hasHinted = false;
+  private giveUpWaiting: () => void = () => {};
+  private isClosed = false;
   private hasSwbreak = false;
   private hasHwbreak = false;
   private isPhysical = false;
   /** The stop that `?` tells again. */
   private lastStop = `T${SIGTRAP}thread:01;`;
   /** Ids in the timeline by the text of the Z packet. */
-  private readonly points = new Map<string, { id: number; type: string; address: number; kind: WatchKind | null }>();
+  private readonly points = new Map<string, Point>();
   /** Where the client took breakpoints away and has none now: gdb does so at every stop. */
   private readonly lifted = new Set<number>();
 
-  constructor(target: GdbTarget, output: StubOutput) {
+  /** `turn` ends when another client, who has the target until then, has gone. */
+  constructor(target: GdbTarget, output: StubOutput, turn: Promise<void> | null = null) {
     this.target = target;
     this.output = output;
-    target.attach();
+    this.turn = turn;
+    if (turn === null) target.attach();
+    else void turn.then(() => this.takeTurn());
+    this.shownPlace = this.place();
   }
 
-  /** The client is gone: its breakpoints too. */
-  close(): void {
-    for (const { id } of this.points.values()) this.target.remove(id);
+  /** The client is gone: its breakpoints too. True: it wants the run to end. */
+  close(): boolean {
+    this.isClosed = true;
+    this.removePoints();
+    if (this.turn === null) this.target.leave(this.isKilling);
+    return this.isKilling && this.turn === null;
+  }
+
+  private removePoints(): void {
+    for (const id of [...this.points.values()].flatMap(({ ids }) => ids)) this.target.remove(id);
     this.points.clear();
-    this.target.leave(this.isKilling);
+  }
+
+  /** Where the target stands, to tell whether it has been moved. */
+  private place(): string {
+    const { tick, seq } = positionAtRest(this.target.machine);
+    return `${this.target.name} ${tick}/${seq}`;
+  }
+
+  private say(text: string): void {
+    const bytes = Buffer.from(text);
+    for (let at = 0; at < bytes.length; at += CONSOLE_BYTES) {
+      this.output.console(`O${toHex(bytes.subarray(at, at + CONSOLE_BYTES))}`);
+    }
+  }
+
+  /** Until the client who was here first has gone. gdb may be told so while it waits for what this answers. */
+  private async awaitTurn(): Promise<void> {
+    const { turn } = this;
+    if (turn === null) return;
+    this.say('Another debugger has this run: yours goes on when it has gone.\n');
+    const interrupted = new Promise<void>((resolve) => (this.giveUpWaiting = resolve));
+    await Promise.race([turn, interrupted]);
+    await Promise.resolve();
+    if (this.turn !== null) throw new TurnError('Another debugger still has this run.');
+  }
+
+  private takeTurn(): void {
+    if (this.turn === null || this.isClosed) return;
+    this.turn = null;
+    this.target.attach();
+    const keys = [...this.points.keys()];
+    this.points.clear();
+    for (const key of keys) this.insert(key);
+  }
+
+  /** What takes long keeps gdb from giving up: empty text for its console. */
+  private async keepingAlive<T>(work: () => Promise<T>): Promise<T> {
+    const timer = setInterval(() => this.output.console('O'), KEEP_ALIVE_MS);
+    try {
+      return await work();
+    } finally {
+      clearInterval(timer);
+    }
   }
 
   interrupt(): void {
-    this.target.interrupt();
+    if (this.turn === null) this.target.interrupt();
+    else this.giveUpWaiting();
   }
 
   rest(): void {
-    this.target.rest();
+    if (this.turn === null) this.target.rest();
   }
 
   /** Answers one packet; null: no answer is due. */
@@ -73,8 +157,10 @@ export class GdbStub {
     try {
       return await this.dispatch(packet);
     } catch (error) {
-      if (error instanceof DebuggerError) return `E.${error.message}`;
-      throw error;
+      if (!(error instanceof DebuggerError)) throw error;
+      // gdb shows the text for registers; for memory (up to version 13) it says only that it cannot.
+      if (/^[MXGP]/.test(packet)) this.output.note?.(`a write was refused: ${error.message}`);
+      return `E.${error.message}`;
     }
   }
 
@@ -84,6 +170,8 @@ export class GdbStub {
       case '?':
         return this.lastStop;
       case 'g':
+        // gdb has asked anew (flushregs): it knows where it is.
+        this.shownPlace = this.place();
         return REGISTERS.map((register) => toHex(readRegister(this.cpu, register))).join('');
       case 'p': {
         const register = REGISTERS[Number.parseInt(rest, 16)];
@@ -91,14 +179,14 @@ export class GdbStub {
       }
       // What cannot be written at all says so, whatever the packet.
       case 'G':
-        this.target.write([]);
+        this.refuseWrites();
         return this.writeRegisters(rest);
       case 'P':
-        this.target.write([]);
+        this.refuseWrites();
         return this.writeRegister(rest);
       case 'M':
       case 'X':
-        this.target.write([]);
+        this.refuseWrites();
         return this.writeMemory(rest, packet[0] === 'X');
       case 'm':
         return this.readMemory(rest);
@@ -120,11 +208,17 @@ export class GdbStub {
       case 'T':
         return 'OK';
       case 'D':
-        this.isDetached = true;
+        this.isDetached = !this.isExtended;
         return 'OK';
       case 'k':
-        this.isDetached = true;
-        this.isKilling = true;
+        this.kill();
+        return null;
+      case '!':
+        this.isExtended = true;
+        return 'OK';
+      case 'R':
+        if (!this.isExtended) return '';
+        await this.restart();
         return null;
       case 'v':
         return await this.verbose(packet);
@@ -197,7 +291,9 @@ export class GdbStub {
       const at = this.isPhysical ? address + done : (address + done) >>> 0;
       const count = Math.min(bytes.length - done, PAGE_BYTES - (at & 0xfff));
       const physical = this.isPhysical ? at : peekPhysical(this.cpu, at);
-      if (physical < 0 || physical + count > this.cpu.memory.ramBytes) return 'E14';
+      if (physical < 0 || physical + count > this.cpu.memory.ramBytes) {
+        throw new DebuggerError(`no memory that can be written is mapped at 0x${at.toString(16)}`);
+      }
       events.push({
         kind: 'edit-memory',
         address: physical,
@@ -229,7 +325,7 @@ export class GdbStub {
     const address = Number.parseInt(match[2], 16);
     if (match[1] === '0' || match[1] === '1') {
       this.lifted.delete(address);
-      this.points.set(key, { id: this.target.addBreakpoint(address), type: match[1], address, kind: null });
+      this.points.set(key, { ids: this.addBreakpoints(address), type: match[1], address, kind: null });
       return 'OK';
     }
     const size = Number.parseInt(match[3], 16);
@@ -237,9 +333,19 @@ export class GdbStub {
     if (size === 0 || (address & 0xfff) + size > PAGE_BYTES) return 'E22';
     if (physical < 0 || this.target.machine.space.hostPage(physical) < 0) return 'E14';
     const kind = WATCH_KINDS[match[1]];
-    const id = this.target.addWatchpoint(physical, size, kind);
-    this.points.set(key, { id, type: match[1], address, kind });
+    const ids = this.turn === null ? [this.target.addWatchpoint(physical, size, kind)] : [];
+    this.points.set(key, { ids, type: match[1], address, kind });
     return 'OK';
+  }
+
+  /**
+   * At a linear address; and where the code segment does not begin at 0 also at that offset of it, since gdb takes EIP
+   * for an address: that is where its own breakpoints for next and finish are.
+   */
+  private addBreakpoints(address: number): number[] {
+    if (this.turn !== null) return [];
+    const linear = (address + this.cpu.m32[SEG_BASE + CS]) >>> 0;
+    return [...new Set([address, linear])].map((each) => this.target.addBreakpoint(each));
   }
 
   private remove(rest: string): string {
@@ -247,7 +353,7 @@ export class GdbStub {
     if (match === null) return /^[0-4],/.test(rest) ? 'E22' : '';
     const point = this.points.get(match[0]);
     if (point !== undefined) {
-      this.target.remove(point.id);
+      for (const id of point.ids) this.target.remove(id);
       if (point.type === '0' || point.type === '1') this.lifted.add(point.address);
       if (this.lifted.size > LIFTED_MAX) this.lifted.clear();
     }
@@ -256,8 +362,42 @@ export class GdbStub {
   }
 
   private async move(motion: Motion): Promise<string> {
+    try {
+      await this.awaitTurn();
+    } catch (error) {
+      if (error instanceof TurnError) return `T${SIGINT}thread:01;`;
+      throw error;
+    }
+    const isStep = motion === 'step' || motion === 'step-back';
+    // `monitor seek` has led away from what gdb shows: a step arrives there, as gdb expects to arrive somewhere.
+    if (isStep && this.shownPlace !== this.place()) return this.arrive();
     this.lastStop = this.stopReply(await this.target.move(motion));
+    this.shownPlace = this.place();
     return this.lastStop;
+  }
+
+  /** Shows gdb where it is. */
+  private arrive(): string {
+    this.shownPlace = this.place();
+    this.lastStop = `T${SIGTRAP}thread:01;`;
+    return this.lastStop;
+  }
+
+  private refuseWrites(): void {
+    if (this.turn !== null) throw new DebuggerError('another debugger has this run: wait until it has gone');
+    this.target.write([]);
+  }
+
+  private kill(): void {
+    if (this.isExtended) return;
+    this.isDetached = true;
+    this.isKilling = true;
+  }
+
+  private async restart(): Promise<string> {
+    await this.awaitTurn();
+    await this.target.restart();
+    return this.arrive();
   }
 
   /**
@@ -265,13 +405,15 @@ export class GdbStub {
    * it never takes the step for done: the next command waits for ever. Such a step ends plainly, where it began.
    */
   private stepped(reply: string): string {
-    const eip = (this.cpu.m32[EIP] + this.cpu.m32[SEG_BASE + CS]) >>> 0;
-    return reply.includes('replaylog') && this.lifted.has(eip) ? `T${SIGTRAP}thread:01;` : reply;
+    const eip = this.cpu.m32[EIP] >>> 0;
+    const linear = (eip + this.cpu.m32[SEG_BASE + CS]) >>> 0;
+    const isLifted = this.lifted.has(eip) || this.lifted.has(linear);
+    return reply.includes('replaylog') && isLifted ? `T${SIGTRAP}thread:01;` : reply;
   }
 
   private stopReply({ kind, id, status }: TargetStop): string {
     const head = `T${SIGTRAP}thread:01;`;
-    const point = [...this.points.values()].find((each) => each.id === id);
+    const point = [...this.points.values()].find(({ ids }) => ids.includes(id));
     switch (kind) {
       case 'start':
         return `${head}replaylog:begin;`;
@@ -282,6 +424,11 @@ export class GdbStub {
       case 'exited':
         return `W${status.toString(16).padStart(2, '0')}`;
       case 'breakpoint':
+        // gdb looks for its breakpoint at EIP, finds none where that is an offset, and would silently go on.
+        if (point !== undefined && point.address !== this.cpu.m32[EIP] >>> 0) {
+          this.hint();
+          return head;
+        }
         if (point?.type === '1') return this.hasHwbreak ? `${head}hwbreak:;` : head;
         return this.hasSwbreak ? `${head}swbreak:;` : head;
       case 'watchpoint':
@@ -290,6 +437,12 @@ export class GdbStub {
       case 'stopped':
         return head;
     }
+  }
+
+  private hint(): void {
+    if (this.hasHinted) return;
+    this.hasHinted = true;
+    this.say(CODE_16_HINT);
   }
 
   private async verbose(packet: string): Promise<string> {
@@ -301,10 +454,11 @@ export class GdbStub {
       return 'E22';
     }
     if (packet.startsWith('vKill')) {
-      this.isDetached = true;
-      this.isKilling = true;
+      this.kill();
       return 'OK';
     }
+    if (this.isExtended && packet.startsWith('vRun')) return await this.restart();
+    if (packet.startsWith('vAttach')) return this.lastStop;
     return '';
   }
 
@@ -347,8 +501,7 @@ export class GdbStub {
   /** Another machine from here on, with the breakpoints that are in. */
   private turnTo(target: GdbTarget): void {
     const keys = [...this.points.keys()];
-    for (const { id } of this.points.values()) this.target.remove(id);
-    this.points.clear();
+    this.removePoints();
     this.target = target;
     target.attach();
     for (const key of keys) this.insert(key);
@@ -360,17 +513,18 @@ export class GdbStub {
     const line = Buffer.from(hex, 'hex').toString('latin1');
     let text: string;
     try {
-      const answer = await this.target.monitor(line);
+      const answer = await this.keepingAlive(async () => {
+        await this.awaitTurn();
+        return await this.target.monitor(line);
+      });
       text = answer.text;
       if (answer.target !== undefined) this.turnTo(answer.target);
     } catch (error) {
       if (!(error instanceof DebuggerError)) throw error;
       text = error.message;
     }
-    const bytes = Buffer.from(`${text}\n`);
-    for (let at = 0; at < bytes.length; at += CONSOLE_BYTES) {
-      this.output.console(`O${bytes.subarray(at, at + CONSOLE_BYTES).toString('hex')}`);
-    }
+    if (this.shownPlace !== this.place()) text += `\n${MOVED}`;
+    this.say(`${text}\n`);
     return 'OK';
   }
 }

@@ -18,6 +18,8 @@ export interface TargetStop {
 export const stopOf = (kind: TargetStop['kind'], id = -1, status = 0): TargetStop => ({ kind, id, status });
 
 export interface GdbTarget {
+  /** Tells one from another. */
+  readonly name: string;
   readonly machine: Machine;
   /** Ids are the target's own. */
   addBreakpoint(linear: number): number;
@@ -31,6 +33,8 @@ export interface GdbTarget {
   monitor(line: string): Promise<MonitorAnswer>;
   /** Where the first segment of the program lies that the client has a file of; null: where its file says. */
   textSegment?(): number | null;
+  /** From the beginning again. Throws DebuggerError. */
+  restart(): Promise<void>;
   /** Ctrl-C. */
   interrupt(): void;
   /** Nothing is under way: a Ctrl-C that came too late is forgotten. */
