@@ -107,7 +107,7 @@ export const coreFloors: readonly (readonly string[])[] = [
   ['log'],
   ['session'],
   ['timeline'],
-  ['verify'],
+  ['verify', 'chaos'],
 ];
 
 const floorOf = (path: string): number => {

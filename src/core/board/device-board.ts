@@ -25,7 +25,7 @@ import type {
   ApertureContent,
 } from './context.ts';
 import type { Device, IrqLine, MmioHandler } from './device.ts';
-import { Interrupts } from './interrupts.ts';
+import { Interrupts, ISA_LINES } from './interrupts.ts';
 import { IoBus } from './io-bus.ts';
 import { loadParts, type Part, partsProblem, saveParts } from './parts.ts';
 import { PciBus } from './pci-bus.ts';
@@ -82,6 +82,9 @@ export class DeviceBoard implements Board {
     const wiring = this.#wire(options);
     for (const entry of presentDevices(options)) devices.push(entry.create(wiring, options));
     this.devices = devices;
+    // After all other sources, so that theirs keep their places.
+    const outside = Array.from({ length: ISA_LINES }, (_, line) => this.interrupts.line(line));
+    this.#take('irq-line', ({ line, level }) => outside[line].set(level));
     this.errorLine = this.interrupts.line(13);
     bus.register(ERROR_PORT, ERROR_PORT_COUNT, {
       read: () => 0xff,

@@ -13,7 +13,7 @@ import type { InterruptWires, Services } from './context.ts';
 
 /** 0–15 are the ISA lines; 16–23 reach the I/O APIC alone. */
 const lineCount = 24;
-const isaLineCount = 16;
+export const ISA_LINES = 16;
 /** One bit a source, and none is the sign. */
 const sourceCountMax = 31;
 
@@ -61,7 +61,7 @@ export class Interrupts extends withFields(FIELDS) implements Device, InterruptW
   }
 
   #drive(line: number, level: boolean): void {
-    if (line < isaLineCount) this.#services.pic?.setLine(line, level);
+    if (line < ISA_LINES) this.#services.pic?.setLine(line, level);
     // The timer takes pin 2, which the cascade leaves free.
     if (line !== 2) this.#services.ioApic?.setPin(line === 0 ? 2 : line, level);
   }

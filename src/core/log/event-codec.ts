@@ -39,6 +39,12 @@ export function encodeInput(event: InputEvent): Packed[] {
       return [kind, event.drive, event.medium + 1];
     case 'disk-fault':
       return [kind, event.drive, event.isWrite, event.from, event.to];
+    case 'irq-line':
+      return [kind, event.line, event.level];
+    case 'hold-interrupts':
+      return [kind, event.ticks];
+    case 'flip-bit':
+      return [kind, event.address, event.bit];
     case 'power-button':
     case 'reset':
     case 'nmi':
@@ -82,6 +88,12 @@ export function decodeInput(row: readonly Packed[]): InputEvent | null | 'unknow
       return isName(a) && typeof b === 'boolean' && isSafe(c) && isSafe(d) && c < d
         ? { kind: 'disk-fault', drive: a, isWrite: b, from: c, to: d }
         : null;
+    case INPUT_KIND['irq-line']:
+      return isUnsigned(a, 15) && typeof b === 'boolean' ? { kind: 'irq-line', line: a, level: b } : null;
+    case INPUT_KIND['hold-interrupts']:
+      return isUnsigned(a, UINT32_MAX) ? { kind: 'hold-interrupts', ticks: a } : null;
+    case INPUT_KIND['flip-bit']:
+      return isUnsigned(a, UINT32_MAX) && isUnsigned(b, 7) ? { kind: 'flip-bit', address: a, bit: b } : null;
     case INPUT_KIND['power-button']:
       return { kind: 'power-button' };
     case INPUT_KIND.reset:

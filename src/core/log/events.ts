@@ -80,6 +80,24 @@ export interface DiskFaultInput {
   readonly from: number;
   readonly to: number;
 }
+/** Something outside holds an interrupt line 0–15 high, or lets it go. */
+export interface InterruptLineInput {
+  readonly kind: 'irq-line';
+  readonly line: number;
+  readonly level: boolean;
+}
+/** The processor takes no interrupt through INTR for so many ticks: a slow bus, a busy controller. */
+export interface HoldInterruptsInput {
+  readonly kind: 'hold-interrupts';
+  readonly ticks: number;
+}
+/** A bit of RAM changes by itself at a physical address: a soft error. */
+export interface FlipBitInput {
+  readonly kind: 'flip-bit';
+  readonly address: number;
+  /** 0–7. */
+  readonly bit: number;
+}
 export interface PlainInput {
   readonly kind: 'power-button' | 'reset' | 'nmi';
 }
@@ -97,6 +115,9 @@ export type InputEvent =
   | EditRegisterInput
   | MediumInput
   | DiskFaultInput
+  | InterruptLineInput
+  | HoldInterruptsInput
+  | FlipBitInput
   | PlainInput;
 
 export interface InterruptCheck {
@@ -241,6 +262,9 @@ export const INPUT_KIND = {
   'serial-break': 14,
   medium: 15,
   'disk-fault': 16,
+  'irq-line': 20,
+  'hold-interrupts': 21,
+  'flip-bit': 22,
 } as const satisfies Record<InputEvent['kind'], number>;
 
 /** Numbers of checks. Those of four columns (tick, kind, operand, value) come first, the others are rows. */
@@ -299,6 +323,12 @@ export function eventToText(event: InputEvent | CheckEvent): string {
       return `epoch ${event.seconds}`;
     case 'serial-break':
       return `serial-break serial${event.port}`;
+    case 'irq-line':
+      return `irq-line ${event.line} ${event.level ? 'high' : 'low'}`;
+    case 'hold-interrupts':
+      return `hold-interrupts ${event.ticks} ticks`;
+    case 'flip-bit':
+      return `flip-bit ${event.bit} at ${event.address.toString(16)}h`;
     case 'end-of-input':
       return `end-of-input serial${event.port}`;
     case 'edit-memory':

@@ -21,6 +21,16 @@ export function applyEdit(cpu: Cpu, event: InputEvent): boolean {
     cpu.space.writeBytes(event.address, event.bytes);
     return true;
   }
+  if (event.kind === 'flip-bit') {
+    const { address, bit } = event;
+    if (address < cpu.space.memory.ramBytes) {
+      const byte = new Uint8Array(1);
+      cpu.space.readBytes(address, byte);
+      byte[0] ^= 1 << bit;
+      cpu.space.writeBytes(address, byte);
+    }
+    return true;
+  }
   if (event.kind !== 'edit-register') return false;
   const index = (EDITABLE_REGISTERS as readonly string[]).indexOf(event.register);
   if (event.register === 'eip') cpu.m32[EIP] = event.value;

@@ -104,6 +104,8 @@ const STALL_TICKS = 1024;
 const LOOP = fields({
   resetRequested: flag(),
   initRequested: flag(),
+  /** No interrupt through INTR is taken before this tick. */
+  holdTick: integer(0, Number.MAX_SAFE_INTEGER),
   stalledFaults: integer(0, Number.MAX_SAFE_INTEGER),
   stallTick: integer(-1, Number.MAX_SAFE_INTEGER),
   intrLevel: flag(),
@@ -135,6 +137,7 @@ export class Machine {
   private stopReason: StopReason | null = null;
   private resetRequested = false;
   private initRequested = false;
+  private holdTick = 0;
   /** Who has asked for it. */
   private requested: ResetCause | null = null;
   private readonly errorPins: BoardErrorPins;
@@ -430,7 +433,8 @@ export class Machine {
 
   /** Tick of the next thing that can happen by itself. */
   private nextEventTick(): number {
-    return Math.min(this.board.nextDue(), this.port.nextTick());
+    const next = Math.min(this.board.nextDue(), this.port.nextTick());
+    return this.holdTick > this.tick ? Math.min(next, this.holdTick) : next;
   }
 
   /** What is due at `tick`: inputs, then what the board does by itself. */
@@ -449,7 +453,8 @@ export class Machine {
       const event = port.take(tick);
       if (event === null) break;
       isAny = true;
-      if (!applyEdit(this.cpu, event)) this.board.input(event);
+      if (event.kind === 'hold-interrupts') this.holdTick = Math.max(this.holdTick, tick + event.ticks);
+      else if (!applyEdit(this.cpu, event)) this.board.input(event);
     }
     return isAny;
   }
@@ -485,7 +490,7 @@ export class Machine {
       deliverNmi(cpu);
       this.countDelivery();
     }
-    if ((m32[EFLAGS] & IF) === 0 || shadow !== 0) return;
+    if ((m32[EFLAGS] & IF) === 0 || shadow !== 0 || tick < this.holdTick) return;
     const vector = this.board.takeInterrupt(tick);
     if (vector < 0) return;
     m32[HALTED] = 0;
@@ -614,6 +619,7 @@ export class Machine {
     return {
       resetRequested: this.resetRequested,
       initRequested: this.initRequested,
+      holdTick: this.holdTick,
       stalledFaults: this.stalledFaults,
       stallTick: this.stallTick,
       intrLevel: this.board.intr, // a copy: the board keeps it
@@ -636,6 +642,7 @@ export class Machine {
   loadLoop(state: DeviceState): void {
     this.resetRequested = state.resetRequested === true;
     this.initRequested = state.initRequested === true;
+    this.holdTick = (state.holdTick as number | undefined) ?? 0;
     this.requested = null;
     this.cpu.waitsForError = false;
     this.stalledFaults = Number(state.stalledFaults);

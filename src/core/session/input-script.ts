@@ -5,7 +5,8 @@
  * when "TEXT" ACTION          when the guest has written TEXT to its first serial line; `when serial1 "TEXT" …` for
  * another
  *   ACTION: serial "TEXT" · serial1 "TEXT" · serial break · key NAME [down|up] · mouse DX DY [BUTTONS] · power ·
- *           reset · nmi · end · DRIVE eject · DRIVE insert FILE · DRIVE error read|write SECTOR..SECTOR
+ *           reset · nmi · end · DRIVE eject · DRIVE insert FILE · DRIVE error read|write SECTOR..SECTOR ·
+ *           irq LINE high|low · hold TICKS · flip ADDRESS BIT
  *   TEXT escapes: \n \r \t \e \\ \" \xHH; other characters as UTF-8. TICK may hold underscores.
  *
  * The `when` lines fire in their order, each once; the next one looks only at what is written after the last fired.
@@ -156,6 +157,22 @@ function parseAction(tokens: readonly Token[], line: number, media: string[]): I
       const buttons = operands[2] === undefined ? 0 : parseNumber(operands[2], 0, 7, 'buttons from 0 to 7', line);
       return [{ kind: 'mouse', dx, dy, dz: 0, buttons }];
     }
+    case 'irq': {
+      most(2);
+      const number = parseNumber(operands[0], 0, 15, 'the number of an interrupt line, 0 to 15', line);
+      const level = operands[1];
+      if (level === undefined || !(isWord(level, 'high') || isWord(level, 'low')))
+        throw expected(line, '`high` or `low`', level);
+      return [{ kind: 'irq-line', line: number, level: isWord(level, 'high') }];
+    }
+    case 'hold':
+      most(1);
+      return [{ kind: 'hold-interrupts', ticks: parseNumber(operands[0], 1, 2 ** 31, 'a number of ticks', line) }];
+    case 'flip': {
+      most(2);
+      const address = parseAddress(operands[0], line);
+      return [{ kind: 'flip-bit', address, bit: parseNumber(operands[1], 0, 7, 'a bit, 0 to 7', line) }];
+    }
     case 'power':
       most(0);
       return [{ kind: 'power-button' }];
@@ -167,7 +184,7 @@ function parseAction(tokens: readonly Token[], line: number, media: string[]): I
       most(0);
       return [{ kind: 'end-of-input', port: 0 }];
     default:
-      throw expected(line, 'one of serial, key, mouse, power, reset, nmi, end', verb);
+      throw expected(line, 'one of serial, key, mouse, power, reset, nmi, irq, hold, flip, end', verb);
   }
 }
 
@@ -183,6 +200,12 @@ function isWord(token: Token, word: string): boolean {
 function parseNumber(token: Token | undefined, min: number, max: number, what: string, line: number): number {
   const value = token !== undefined && /^-?\d+$/.test(token.value) ? Number(token.value) : Number.NaN;
   if (!(value >= min && value <= max)) throw expected(line, what, token);
+  return value;
+}
+
+function parseAddress(token: Token | undefined, line: number): number {
+  const value = token !== undefined && /^(0x[0-9a-f]{1,8}|\d{1,10})$/i.test(token.value) ? Number(token.value) : -1;
+  if (value < 0 || value > 0xffffffff) throw expected(line, 'a physical address, such as 0x100000', token);
   return value;
 }
 

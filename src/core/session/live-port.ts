@@ -43,6 +43,11 @@ export class LivePort implements Inputs, Lifecycle {
     this.pending.splice(at, 0, { tick, event });
   }
 
+  /** Nothing is waiting any more. */
+  clear(): void {
+    this.pending.length = 0;
+  }
+
   guestReset(_tick: number): void {}
   stateHash(_tick: number, _hash: StateHash): void {}
   advance(_tick: number): void {}

@@ -1,0 +1,187 @@
+/**
+ * One machine that is brought back to one moment again and again and goes on from there with other inputs: what
+ * chaos, shrink and explore are made of. The moment is the end of booting, or a tick of a recording; to go back costs
+ * the pages that the run before has written, and compiled code stays. A run ends with its first failure, by itself, or
+ * at the horizon. Trials are deterministic: the same inputs give the same outcome, whatever ran before.
+ */
+import { hashBytesHex } from '../base/hash.ts';
+import type { OutputPort } from '../board/device.ts';
+import { SILENT_OUTPUT } from '../board/silent.ts';
+import type { InputEvent } from '../log/events.ts';
+import type { LogSink } from '../log/log.ts';
+import { LogWriter } from '../log/log.ts';
+import { embedImages } from '../log/log-images.ts';
+import type { MachineManifest } from '../log/manifest.ts';
+import type { DeliveryWatcher } from '../machine/machine.ts';
+import { PageStore, type Snapshot } from '../machine/snapshot.ts';
+import { ScriptPlayer, type ScriptStep } from '../session/input-script.ts';
+import { LivePort } from '../session/live-port.ts';
+import { RecordingPort } from '../session/recording-port.ts';
+import { type EngineFactory, type Images, Session, SessionError } from '../session/session.ts';
+import { EIP } from '../state/layout.ts';
+import { StopOn } from '../timeline/stop-on.ts';
+import { type Failure, failureEvents, isFailure } from './predicate.ts';
+
+export interface PlannedInput {
+  readonly tick: number;
+  readonly event: InputEvent;
+}
+
+export interface ExperimentSetup {
+  readonly manifest: MachineManifest;
+  readonly images: Images;
+  readonly makeEngine: EngineFactory;
+  /** Inputs before the moment from which every trial goes on: the beginning of a recording; none for a boot. */
+  readonly before: readonly PlannedInput[];
+  /** The moment; 0: the guest has just been loaded. */
+  readonly fromTick: number;
+  /** No trial goes on beyond. */
+  readonly horizonTick: number;
+  /** Plays in every trial; only from tick 0. */
+  readonly script: readonly ScriptStep[];
+  readonly failures: readonly Failure[];
+}
+
+export interface Outcome {
+  readonly fails: boolean;
+  /** Why the run ended, as the machine says it, or `event`. */
+  readonly reason: string;
+  readonly tick: number;
+  readonly debugExit: number | null;
+  /** Digest of what the guest sent meanwhile. */
+  readonly sent: string;
+  /** Places at which interrupts arrived: vector and EIP, mixed to one word each. */
+  readonly places: readonly number[];
+  /** Ticks at which interrupts arrived, the first `INTERRUPTS_MAX` of them. */
+  readonly interruptTicks: readonly number[];
+}
+
+const INTERRUPTS_MAX = 1 << 14;
+/** What is remembered of what a trial sent. */
+const SENT_BYTES_MAX = 1 << 20;
+
+export class Experiment {
+  private readonly setup: ExperimentSetup;
+  private readonly session: Session;
+  private readonly port = new LivePort();
+  private readonly store: PageStore;
+  private readonly start: Snapshot;
+  private heard: OutputPort = SILENT_OUTPUT;
+  private player: ScriptPlayer | null = null;
+  private sent: number[] = [];
+  count = 0;
+
+  /** Boots and goes to the moment. Throws as Session does, SessionError when the run does not come so far. */
+  constructor(setup: ExperimentSetup) {
+    this.setup = setup;
+    const { manifest, images, makeEngine, before, fromTick } = setup;
+    const { port } = this;
+    const output: OutputPort = {
+      serial: (line, byte) => {
+        if (this.sent.length < SENT_BYTES_MAX) this.sent.push(line * 256 + byte);
+        this.player?.serialOutput(this.session.machine.cpu.now(), line, byte);
+        this.heard.serial(line, byte);
+      },
+      debugConsole: (byte) => this.heard.debugConsole(byte),
+      debugExit: (value) => this.heard.debugExit(value),
+      powerOff: () => this.heard.powerOff(),
+    };
+    for (const { tick, event } of before) port.push(event, tick);
+    this.session = new Session({ manifest, images, makeEngine, port, output });
+    this.store = new PageStore(this.session.machine);
+    if (fromTick > 0) {
+      const reason = this.session.advance(fromTick);
+      if (reason !== 'tick') throw new SessionError(`The run ends before tick ${fromTick}: begin earlier.`);
+    }
+    this.start = this.store.take();
+  }
+
+  /** `inputs` in the order of their ticks, none before the moment. */
+  run(inputs: readonly PlannedInput[]): Outcome {
+    const { session, port, setup } = this;
+    const { machine } = session;
+    if (this.count++ > 0) this.store.restore(this.start, true);
+    port.clear();
+    for (const { tick, event } of inputs) port.push(event, tick);
+    this.sent = [];
+    this.player = setup.script.length === 0 ? null : new ScriptPlayer(setup.script, port);
+    const stopOn = new StopOn(failureEvents(setup.failures));
+    this.heard = stopOn.listen(SILENT_OUTPUT);
+    const places: number[] = [];
+    const interruptTicks: number[] = [];
+    const watcher: DeliveryWatcher = {
+      delivered: (kind, vector) => {
+        if (kind !== 'interrupt' || interruptTicks.length >= INTERRUPTS_MAX) return;
+        interruptTicks.push(machine.tick);
+        places.push((Math.imul(machine.cpu.m32[EIP], 0x9e3779b1) ^ Math.imul(vector, 0x85ebca6b)) >>> 0);
+      },
+    };
+    machine.watcher = watcher;
+    machine.debugExitValue = -1;
+    stopOn.attach(machine);
+    const reason = this.toEnd(stopOn);
+    machine.watcher = null;
+    const debugExit = machine.debugExitValue < 0 ? null : machine.debugExitValue;
+    const { cameText } = stopOn;
+    const fails = isFailure(setup.failures, { reason, debugExit, cameText }, machine.cpu);
+    const sent = hashBytesHex(Uint8Array.from(this.sent, (each) => each & 0xff));
+    return { fails, reason: cameText === null ? reason : 'event', tick: machine.tick, debugExit, sent, places, interruptTicks };
+  }
+
+  /** As RunLoop ends a run: an event at the next tick at which nothing has happened yet. */
+  private toEnd(stopOn: StopOn): string {
+    const { session, setup } = this;
+    const reason = session.advance(setup.horizonTick);
+    if (stopOn.tick === null || (reason !== 'break' && reason !== 'tick')) return reason;
+    const end = session.advance(stopOn.tick);
+    return end === 'tick' || end === 'idle' ? 'stopped' : end;
+  }
+}
+
+export interface TrialLog {
+  readonly manifest: MachineManifest;
+  readonly images: Images;
+  readonly makeEngine: EngineFactory;
+  readonly script: readonly ScriptStep[];
+  readonly failures: readonly Failure[];
+  readonly horizonTick: number;
+  /** From tick 0 on. */
+  readonly inputs: readonly PlannedInput[];
+  readonly creator: string;
+  readonly embed: boolean;
+  readonly sink: LogSink;
+}
+
+/** The whole run of a trial once more, from its boot, as a log that ends where the trial ended. Whether it fails. */
+export function recordTrial(trial: TrialLog): boolean {
+  const { manifest, images, makeEngine, failures, creator, sink } = trial;
+  const writer = new LogWriter(sink, { creator, profile: 'full', machine: manifest });
+  if (trial.embed) {
+    embedImages(
+      writer,
+      manifest.images.map(({ role }) => images.get(role) ?? new Uint8Array(0)),
+    );
+  }
+  const port = new RecordingPort(writer);
+  for (const { tick, event } of trial.inputs) port.push(event, tick);
+  const player = trial.script.length === 0 ? null : new ScriptPlayer(trial.script, port);
+  const stopOn = new StopOn(failureEvents(failures));
+  const heard = stopOn.listen(SILENT_OUTPUT);
+  const output: OutputPort = {
+    ...heard,
+    serial: (line, byte) => {
+      player?.serialOutput(session.machine.cpu.now(), line, byte);
+      heard.serial(line, byte);
+    },
+  };
+  const session = new Session({ manifest, images, makeEngine, port, output });
+  stopOn.attach(session.machine);
+  let reason = session.advance(trial.horizonTick);
+  if (stopOn.tick !== null && (reason === 'break' || reason === 'tick')) reason = session.advance(stopOn.tick);
+  const isEvent = stopOn.cameText !== null;
+  const { machine } = session;
+  const debugExit = machine.debugExitValue < 0 ? null : machine.debugExitValue;
+  const fails = isFailure(failures, { reason, debugExit, cameText: stopOn.cameText }, machine.cpu);
+  session.end(isEvent ? 'stopped' : reason === 'tick' ? 'max-ticks' : reason);
+  return fails;
+}

@@ -1,0 +1,75 @@
+/**
+ * One event at every instruction boundary of a window, each run to the horizon: not whether a bug can happen, but at
+ * which instructions. Runs of one outcome that lie side by side are one row of the result.
+ */
+import type { InputEvent } from '../log/events.ts';
+import type { Way } from '../timeline/timeline.ts';
+import type { Experiment, Outcome, PlannedInput } from './experiment.ts';
+
+export interface ExploreSettings {
+  /** Boundaries [fromTick, toTick). */
+  readonly fromTick: number;
+  readonly toTick: number;
+  /** What is delivered; a line that is pulled is let go `releaseTicks` later. */
+  readonly event: InputEvent;
+  readonly releaseTicks: number;
+  /** Inputs that the run has in any case. */
+  readonly inputs: readonly PlannedInput[];
+}
+
+export interface Stretch {
+  readonly fromTick: number;
+  /** Exclusive. */
+  readonly toTick: number;
+  readonly fails: boolean;
+  /** What tells outcomes apart: how the run ended and what it sent. */
+  readonly outcome: string;
+}
+
+export interface ExploreResult {
+  /** Placements that were run. */
+  readonly runs: number;
+  readonly stretches: readonly Stretch[];
+  readonly failing: number;
+  /** The run without the event. */
+  readonly plain: string;
+  /** False when the user ended it. */
+  readonly isComplete: boolean;
+}
+
+export function outcomeName({ reason, debugExit, sent }: Outcome): string {
+  return `${reason}${debugExit === null ? '' : ` ${debugExit}`} ${sent.slice(0, 8)}`;
+}
+
+/** The inputs of one placement. */
+export function placed({ event, releaseTicks, inputs }: ExploreSettings, tick: number): PlannedInput[] {
+  const added: PlannedInput[] = [{ tick, event }];
+  if (event.kind === 'irq-line')
+    added.push({ tick: tick + releaseTicks, event: { ...event, level: !event.level } });
+  return [...inputs, ...added].sort((a, b) => a.tick - b.tick);
+}
+
+/** Yields after every placement; `isStopped` ends it early with what there is. */
+export function* explore(
+  experiment: Experiment,
+  settings: ExploreSettings,
+  isStopped: () => boolean,
+): Way<ExploreResult> {
+  const plain = experiment.run(settings.inputs);
+  yield undefined;
+  const stretches: Stretch[] = [];
+  let failing = 0;
+  let tick = settings.fromTick;
+  for (; tick < settings.toTick && !isStopped(); tick++) {
+    const outcome = experiment.run(placed(settings, tick));
+    if (outcome.fails) failing++;
+    const name = outcomeName(outcome);
+    const last = stretches.at(-1);
+    if (last !== undefined && last.outcome === name && last.fails === outcome.fails) {
+      stretches[stretches.length - 1] = { ...last, toTick: tick + 1 };
+    } else stretches.push({ fromTick: tick, toTick: tick + 1, fails: outcome.fails, outcome: name });
+    yield undefined;
+  }
+  const runs = tick - settings.fromTick;
+  return { runs, stretches, failing, plain: outcomeName(plain), isComplete: tick >= settings.toTick };
+}

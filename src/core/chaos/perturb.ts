@@ -1,0 +1,109 @@
+/**
+ * What may happen to a run that did not happen to it, all within what hardware does, each kind a knob with a name:
+ * interrupts that come later, inputs that come at other moments, an interrupt line that somebody pulls for nothing,
+ * non-maskable interrupts, bits of RAM that flip. A plan is the inputs of one run; from a seed, or a change of a plan
+ * that was worth keeping.
+ */
+import type { Random } from '../base/random.ts';
+import type { PlannedInput } from './experiment.ts';
+
+export const KNOBS = {
+  hold: 'interrupts wait for 16 to 65536 ticks',
+  input: 'inputs come up to 65536 ticks earlier or later',
+  spurious: 'an interrupt line is pulled that no device drives',
+  nmi: 'non-maskable interrupts',
+  flip: 'bits of memory flip by themselves',
+} as const;
+
+export type Knob = keyof typeof KNOBS;
+/** What a guest must always be able to stand. */
+export const KNOBS_DEFAULT: readonly Knob[] = ['hold', 'input', 'spurious'];
+
+export interface PlanSettings {
+  readonly knobs: readonly Knob[];
+  /** Inputs that the run has in any case, from the moment on. */
+  readonly inputs: readonly PlannedInput[];
+  readonly fromTick: number;
+  /** Where the run without perturbations ended. */
+  readonly endTick: number;
+  /** When interrupts arrived in it: most bugs lie near. */
+  readonly interruptTicks: readonly number[];
+  readonly ramBytes: number;
+}
+
+const PERTURBATIONS_MAX = 6;
+const NEAR_TICKS = 256;
+/** Powers of two between which a delay lies. */
+const DELAY_LOG_MIN = 4;
+const DELAY_LOG_RANGE = 13;
+/** Lines of a PC that are free unless something is plugged in. */
+const FREE_LINES = [5, 7, 9, 10, 11] as const;
+const PULSE_TICKS = 64;
+
+function someTick(random: Random, { fromTick, endTick, interruptTicks }: PlanSettings): number {
+  const uniform = fromTick + random.below(Math.max(1, endTick - fromTick));
+  if (interruptTicks.length === 0 || random.oneIn(2)) return uniform;
+  const near = random.pick(interruptTicks) + random.below(2 * NEAR_TICKS) - NEAR_TICKS;
+  return Math.max(fromTick, near);
+}
+
+function someDelay(random: Random): number {
+  const low = 2 ** (DELAY_LOG_MIN + random.below(DELAY_LOG_RANGE));
+  return low + random.below(low);
+}
+
+function perturbation(random: Random, settings: PlanSettings, knob: Knob): PlannedInput[] {
+  const tick = someTick(random, settings);
+  switch (knob) {
+    case 'hold':
+      return [{ tick, event: { kind: 'hold-interrupts', ticks: someDelay(random) } }];
+    case 'spurious': {
+      const line = random.pick(FREE_LINES);
+      return [
+        { tick, event: { kind: 'irq-line', line, level: true } },
+        { tick: tick + PULSE_TICKS, event: { kind: 'irq-line', line, level: false } },
+      ];
+    }
+    case 'nmi':
+      return [{ tick, event: { kind: 'nmi' } }];
+    case 'flip':
+      return [{ tick, event: { kind: 'flip-bit', address: random.below(settings.ramBytes), bit: random.below(8) } }];
+    case 'input':
+      return [];
+  }
+}
+
+function moved(random: Random, input: PlannedInput, fromTick: number): PlannedInput {
+  const delay = someDelay(random) * (random.oneIn(2) ? 1 : -1);
+  return { tick: Math.max(fromTick, input.tick + delay), event: input.event };
+}
+
+const byTick = (a: PlannedInput, b: PlannedInput): number => a.tick - b.tick;
+
+function withOneMore(random: Random, settings: PlanSettings, plan: readonly PlannedInput[]): PlannedInput[] {
+  const knob = random.pick(settings.knobs);
+  if (knob !== 'input') return [...plan, ...perturbation(random, settings, knob)];
+  if (plan.length === 0) return [];
+  const at = random.below(plan.length);
+  return plan.map((input, i) => (i === at ? moved(random, input, settings.fromTick) : input));
+}
+
+/** The plan of a seed. */
+export function makePlan(random: Random, settings: PlanSettings): PlannedInput[] {
+  let plan = [...settings.inputs];
+  for (let count = 1 + random.below(PERTURBATIONS_MAX); count > 0; count--) plan = withOneMore(random, settings, plan);
+  return plan.sort(byTick);
+}
+
+/** A plan near another one: something added, moved by a little, or, of what was added, left out. */
+export function varyPlan(random: Random, settings: PlanSettings, plan: readonly PlannedInput[]): PlannedInput[] {
+  const added = plan.flatMap((input, i) => (settings.inputs.includes(input) ? [] : [i]));
+  const choice = random.below(added.length === 0 ? 1 : 3);
+  if (choice === 0) return withOneMore(random, settings, plan).sort(byTick);
+  const at = random.pick(added);
+  if (choice === 1) return plan.filter((_, i) => i !== at);
+  const shift = random.below(2 * NEAR_TICKS) - NEAR_TICKS;
+  return plan
+    .map((input, i) => (i === at ? { ...input, tick: Math.max(settings.fromTick, input.tick + shift) } : input))
+    .sort(byTick);
+}

@@ -1,0 +1,100 @@
+/**
+ * What counts as a failure of a run, as people write it after `--fails`: something that happens (`serial:"BUG"`,
+ * `fault:14`, `irq:20h`, `nmi`, `reset`, as positions and `--stop-on` spell them), a way to end (`exit:N`, the value
+ * written to the debug-exit port; `exit`, any but 0; `triple-fault`; `hang`, halted for good or still running at the
+ * horizon), or an expression over the state in which the run ends (timeline/expression.ts). Several are joined by "or".
+ */
+import { UsageError } from '../base/usage-error.ts';
+import type { Cpu } from '../state/cpu.ts';
+import { compileExpression, dependsOnState, type Evaluator, ExpressionError } from '../timeline/expression.ts';
+import { parsePosition, PositionError } from '../timeline/positions.ts';
+
+export type Failure =
+  /** `text` is what StopOn takes. */
+  | { readonly kind: 'event'; readonly text: string }
+  /** `value` null: any but 0. */
+  | { readonly kind: 'exit'; readonly value: number | null }
+  | { readonly kind: 'end'; readonly reason: 'shutdown' | 'hang'; readonly text: string }
+  | { readonly kind: 'state'; readonly text: string; readonly evaluate: Evaluator };
+
+const WANTED =
+  'write serial:"TEXT", fault:N, irq:N, nmi, reset, exit:N, exit, triple-fault, hang, or an expression such as ' +
+  '[0x200000] != 5';
+
+/** How a run ended, as predicates see it. */
+export interface RunEnd {
+  readonly reason: string;
+  readonly debugExit: number | null;
+  /** Of the events that were asked for: the one that came, or null. */
+  readonly cameText: string | null;
+}
+
+/** Throws UsageError with the text and a caret under the place that cannot be read. */
+export function parseFailure(text: string): Failure {
+  const trimmed = text.trim();
+  if (trimmed === '') throw new UsageError(`A failure is wanted, not an empty text: ${WANTED}.`);
+  if (trimmed === 'hang') return { kind: 'end', reason: 'hang', text: trimmed };
+  if (trimmed === 'triple-fault') return { kind: 'end', reason: 'shutdown', text: trimmed };
+  const exit = /^exit(?::(0x[0-9a-f]{1,8}|\d{1,10}))?$/i.exec(trimmed);
+  if (exit !== null) return { kind: 'exit', value: exit[1] === undefined ? null : Number(exit[1]) };
+  try {
+    const { kind } = parsePosition(trimmed);
+    if (kind === 'serial' || kind === 'delivery') return { kind: 'event', text: trimmed };
+    if (kind !== 'condition') throw new UsageError(`"${trimmed}" is a place in a run, not a failure: ${WANTED}.`);
+    if (!dependsOnState(trimmed)) {
+      throw new UsageError(`"${trimmed}" does not depend on the guest, so it tells no run from another: ${WANTED}.`);
+    }
+    return { kind: 'state', text: trimmed, evaluate: compileExpression(trimmed) };
+  } catch (error) {
+    if (!(error instanceof PositionError)) throw error;
+    throw new UsageError(unreadable(trimmed));
+  }
+}
+
+function unreadable(text: string): string {
+  const at = problemColumn(text);
+  const problem = expressionProblem(text) ?? 'no such kind of failure';
+  return `"${text}" is no failure, ${problem}: ${WANTED}.\n  ${text}\n  ${' '.repeat(at)}^`;
+}
+
+function expressionProblem(text: string): string | null {
+  try {
+    compileExpression(text);
+    return null;
+  } catch (error) {
+    if (error instanceof ExpressionError) return error.message;
+    throw error;
+  }
+}
+
+/** Behind the longest beginning that could still become an expression. */
+function problemColumn(text: string): number {
+  for (let length = text.length; length > 0; length--) {
+    const beginning = text.slice(0, length).trimEnd();
+    if (expressionProblem(beginning) === null) return Math.min(length, text.length - 1);
+  }
+  return 0;
+}
+
+/** Whether the run that ended so is one that fails; `isOver` false: the horizon ended it. */
+export function isFailure(failures: readonly Failure[], end: RunEnd, cpu: Cpu): boolean {
+  return failures.some((failure) => {
+    switch (failure.kind) {
+      case 'event':
+        return end.cameText === failure.text;
+      case 'exit':
+        return failure.value === null
+          ? end.debugExit !== null && end.debugExit !== 0
+          : end.debugExit === failure.value;
+      case 'end':
+        return failure.reason === 'hang' ? end.reason === 'idle' || end.reason === 'tick' : end.reason === 'shutdown';
+      case 'state':
+        return failure.evaluate(cpu) !== 0;
+    }
+  });
+}
+
+/** The events among them, for StopOn. */
+export function failureEvents(failures: readonly Failure[]): string[] {
+  return failures.flatMap((failure) => (failure.kind === 'event' ? [failure.text] : []));
+}
