@@ -41,7 +41,7 @@ const CASES: readonly { readonly line: string; readonly offers: readonly string[
   { line: 'reprise record new.rlog --profile ', offers: ['full', 'checked', 'inputs'], isAll: true },
   { line: 'reprise replay o', offers: ['one.rlog'] },
   { line: 'reprise trace --from 3 one.rlog ot', offers: ['other.txt'] },
-  { line: 'reprise help exp', offers: ['explain'], isAll: true },
+  { line: 'reprise help expla', offers: ['explain'], isAll: true },
   { line: 'reprise completion ', offers: ['bash', 'zsh', 'fish'], isAll: true },
 ];
 

@@ -20,7 +20,11 @@ export interface ChaosResult {
   /** Places at which interrupts arrived, over all runs. */
   readonly places: number;
   readonly keptPlans: number;
-  readonly failing: { readonly run: number; readonly inputs: readonly PlannedInput[]; readonly outcome: Outcome } | null;
+  readonly failing: {
+    readonly run: number;
+    readonly inputs: readonly PlannedInput[];
+    readonly outcome: Outcome;
+  } | null;
 }
 
 const ROUND = 64;

@@ -56,6 +56,14 @@ export interface Outcome {
   readonly interruptTicks: readonly number[];
 }
 
+/** Where runs that have come to the same state are taken for one: what is known of states at these ticks. */
+export interface Merging {
+  readonly ticks: readonly number[];
+  /** By tick, state and what was sent so far. */
+  readonly known: Map<string, Outcome>;
+  merged: number;
+}
+
 const INTERRUPTS_MAX = 1 << 14;
 /** What is remembered of what a trial sent. */
 const SENT_BYTES_MAX = 1 << 20;
@@ -96,8 +104,11 @@ export class Experiment {
     this.start = this.store.take();
   }
 
-  /** `inputs` in the order of their ticks, none before the moment. */
-  run(inputs: readonly PlannedInput[]): Outcome {
+  /**
+   * `inputs` in the order of their ticks, none before the moment. With `merging` a run that comes to a state which is
+   * known, with the same inputs still to come, ends as that one did; its places and interrupts then end there.
+   */
+  run(inputs: readonly PlannedInput[], merging: Merging | null = null): Outcome {
     const { session, port, setup } = this;
     const { machine } = session;
     if (this.count++ > 0) this.store.restore(this.start, true);
@@ -119,13 +130,37 @@ export class Experiment {
     machine.watcher = watcher;
     machine.debugExitValue = -1;
     stopOn.attach(machine);
-    const reason = this.toEnd(stopOn);
+    const keys: string[] = [];
+    const found = merging === null ? null : this.toKnown(stopOn, merging, keys);
+    const reason = found === null ? this.toEnd(stopOn) : found.reason;
     machine.watcher = null;
+    if (found !== null && merging !== null) {
+      merging.merged++;
+      return { ...found, places, interruptTicks };
+    }
     const debugExit = machine.debugExitValue < 0 ? null : machine.debugExitValue;
     const { cameText } = stopOn;
     const fails = isFailure(setup.failures, { reason, debugExit, cameText }, machine.cpu);
     const sent = hashBytesHex(Uint8Array.from(this.sent, (each) => each & 0xff));
-    return { fails, reason: cameText === null ? reason : 'event', tick: machine.tick, debugExit, sent, places, interruptTicks };
+    const ending = cameText === null ? reason : 'event';
+    const outcome = { fails, reason: ending, tick: machine.tick, debugExit, sent, places, interruptTicks };
+    for (const key of keys) merging?.known.set(key, outcome);
+    return outcome;
+  }
+
+  /** Goes from one of the ticks to the next until the state is known, or the run over. */
+  private toKnown(stopOn: StopOn, { ticks, known }: Merging, keys: string[]): Outcome | null {
+    const { session } = this;
+    for (const tick of ticks) {
+      if (tick <= session.tick) continue;
+      if (session.advance(tick) !== 'tick' || stopOn.tick !== null) return null;
+      const sent = hashBytesHex(Uint8Array.from(this.sent, (each) => each & 0xff));
+      const key = `${tick} ${session.machine.hash().root} ${sent}`;
+      const outcome = known.get(key);
+      if (outcome !== undefined) return outcome;
+      keys.push(key);
+    }
+    return null;
   }
 
   /** As RunLoop ends a run: an event at the next tick at which nothing has happened yet. */

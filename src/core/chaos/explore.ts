@@ -4,7 +4,10 @@
  */
 import type { InputEvent } from '../log/events.ts';
 import type { Way } from '../timeline/timeline.ts';
-import type { Experiment, Outcome, PlannedInput } from './experiment.ts';
+import type { Experiment, Merging, Outcome, PlannedInput } from './experiment.ts';
+
+const MERGES = 6;
+const MERGE_AFTER_TICKS = 1 << 10;
 
 export interface ExploreSettings {
   /** Boundaries [fromTick, toTick). */
@@ -31,6 +34,8 @@ export interface ExploreResult {
   readonly runs: number;
   readonly stretches: readonly Stretch[];
   readonly failing: number;
+  /** Placements that came to a state another one had come to, and were not run to their end. */
+  readonly merged: number;
   /** The run without the event. */
   readonly plain: string;
   /** False when the user ended it. */
@@ -41,11 +46,15 @@ export function outcomeName({ reason, debugExit, sent }: Outcome): string {
   return `${reason}${debugExit === null ? '' : ` ${debugExit}`} ${sent.slice(0, 8)}`;
 }
 
+/** Behind the window and everything that was added, further and further apart: a state needs time to settle. */
+function mergeTicks({ toTick, releaseTicks }: ExploreSettings): number[] {
+  return Array.from({ length: MERGES }, (_, i) => toTick + releaseTicks + (MERGE_AFTER_TICKS << (2 * i)));
+}
+
 /** The inputs of one placement. */
 export function placed({ event, releaseTicks, inputs }: ExploreSettings, tick: number): PlannedInput[] {
   const added: PlannedInput[] = [{ tick, event }];
-  if (event.kind === 'irq-line')
-    added.push({ tick: tick + releaseTicks, event: { ...event, level: !event.level } });
+  if (event.kind === 'irq-line') added.push({ tick: tick + releaseTicks, event: { ...event, level: !event.level } });
   return [...inputs, ...added].sort((a, b) => a.tick - b.tick);
 }
 
@@ -56,12 +65,13 @@ export function* explore(
   isStopped: () => boolean,
 ): Way<ExploreResult> {
   const plain = experiment.run(settings.inputs);
+  const merging: Merging = { ticks: mergeTicks(settings), known: new Map(), merged: 0 };
   yield undefined;
   const stretches: Stretch[] = [];
   let failing = 0;
   let tick = settings.fromTick;
   for (; tick < settings.toTick && !isStopped(); tick++) {
-    const outcome = experiment.run(placed(settings, tick));
+    const outcome = experiment.run(placed(settings, tick), merging);
     if (outcome.fails) failing++;
     const name = outcomeName(outcome);
     const last = stretches.at(-1);
@@ -71,5 +81,6 @@ export function* explore(
     yield undefined;
   }
   const runs = tick - settings.fromTick;
-  return { runs, stretches, failing, plain: outcomeName(plain), isComplete: tick >= settings.toTick };
+  const { merged } = merging;
+  return { runs, stretches, failing, merged, plain: outcomeName(plain), isComplete: tick >= settings.toTick };
 }

@@ -16,6 +16,11 @@ export const KNOBS = {
 } as const;
 
 export type Knob = keyof typeof KNOBS;
+
+export function isKnob(name: string): name is Knob {
+  return Object.hasOwn(KNOBS, name);
+}
+
 /** What a guest must always be able to stand. */
 export const KNOBS_DEFAULT: readonly Knob[] = ['hold', 'input', 'spurious'];
 
@@ -48,7 +53,7 @@ function someTick(random: Random, { fromTick, endTick, interruptTicks }: PlanSet
 }
 
 function someDelay(random: Random): number {
-  const low = 2 ** (DELAY_LOG_MIN + random.below(DELAY_LOG_RANGE));
+  const low = 1 << (DELAY_LOG_MIN + random.below(DELAY_LOG_RANGE));
   return low + random.below(low);
 }
 

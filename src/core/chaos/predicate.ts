@@ -37,13 +37,13 @@ export function parseFailure(text: string): Failure {
   if (trimmed === 'triple-fault') return { kind: 'end', reason: 'shutdown', text: trimmed };
   const exit = /^exit(?::(0x[0-9a-f]{1,8}|\d{1,10}))?$/i.exec(trimmed);
   if (exit !== null) return { kind: 'exit', value: exit[1] === undefined ? null : Number(exit[1]) };
+  if (expressionProblem(trimmed) === null && !dependsOnState(trimmed)) {
+    throw new UsageError(`"${trimmed}" does not depend on the guest, so it tells no run from another: ${WANTED}.`);
+  }
   try {
     const { kind } = parsePosition(trimmed);
     if (kind === 'serial' || kind === 'delivery') return { kind: 'event', text: trimmed };
     if (kind !== 'condition') throw new UsageError(`"${trimmed}" is a place in a run, not a failure: ${WANTED}.`);
-    if (!dependsOnState(trimmed)) {
-      throw new UsageError(`"${trimmed}" does not depend on the guest, so it tells no run from another: ${WANTED}.`);
-    }
     return { kind: 'state', text: trimmed, evaluate: compileExpression(trimmed) };
   } catch (error) {
     if (!(error instanceof PositionError)) throw error;
@@ -76,22 +76,22 @@ function problemColumn(text: string): number {
   return 0;
 }
 
-/** Whether the run that ended so is one that fails; `isOver` false: the horizon ended it. */
+function holds(failure: Failure, { reason, debugExit, cameText }: RunEnd, cpu: Cpu): boolean {
+  switch (failure.kind) {
+    case 'event':
+      return cameText === failure.text;
+    case 'exit':
+      return failure.value === null ? debugExit !== null && debugExit !== 0 : debugExit === failure.value;
+    case 'end':
+      return failure.reason === 'hang' ? reason === 'idle' || reason === 'tick' : reason === 'shutdown';
+    case 'state':
+      return failure.evaluate(cpu) !== 0;
+  }
+}
+
+/** Whether the run that ended so is one that fails. */
 export function isFailure(failures: readonly Failure[], end: RunEnd, cpu: Cpu): boolean {
-  return failures.some((failure) => {
-    switch (failure.kind) {
-      case 'event':
-        return end.cameText === failure.text;
-      case 'exit':
-        return failure.value === null
-          ? end.debugExit !== null && end.debugExit !== 0
-          : end.debugExit === failure.value;
-      case 'end':
-        return failure.reason === 'hang' ? end.reason === 'idle' || end.reason === 'tick' : end.reason === 'shutdown';
-      case 'state':
-        return failure.evaluate(cpu) !== 0;
-    }
-  });
+  return failures.some((failure) => holds(failure, end, cpu));
 }
 
 /** The events among them, for StopOn. */

@@ -71,7 +71,7 @@ async function readStopOn(args: Arguments): Promise<StopOn | null> {
 }
 
 /** Null: there is no script. `media`: the files that it puts into drives. */
-function readScript(path: string | undefined): { steps: ScriptStep[] | null; media: readonly string[] } {
+export function readScript(path: string | undefined): { steps: ScriptStep[] | null; media: readonly string[] } {
   if (path === undefined) return { steps: null, media: [] };
   const media: string[] = [];
   const text = new TextDecoder().decode(readGivenFile(path, 'input script', 'give one with --input'));

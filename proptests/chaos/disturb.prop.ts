@@ -1,0 +1,137 @@
+/**
+ * Inputs that disturb a run are inputs like any other: interrupts that are held back come late by exactly that much, a
+ * line that is pulled interrupts, a bit that flips has flipped, and the recording replays on every engine, with devices
+ * and without. Trials of one experiment do not know of each other.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { Experiment, type PlannedInput } from '../../src/core/chaos/experiment.ts';
+import { parseFailure } from '../../src/core/chaos/predicate.ts';
+import { assemble } from '../../src/core/isa/assemble.ts';
+import { openLog } from '../../src/core/log/log.ts';
+import { loadEngine } from '../../src/engines.ts';
+import { engineNames, logEvents, record, replay } from '../../src/library.ts';
+import { buildGuest } from '../../src/host/node/guest-images.ts';
+
+/** Counts interrupts of line 5 and leaves with the count and a byte of its memory when nothing happens any more. */
+const LISTENER = `bits 32
+org 0x100000
+header: dd 0x1badb002, 0x00010003, 0xe4514ffb, header, 0x100000, 0, 0, start
+start:
+  mov esp, 0x90000
+  lgdt [gdtr]
+  jmp 8:inside
+inside:
+  mov ax, 16
+  mov ds, ax
+  mov ss, ax
+  lidt [idtr]
+  mov al, 0x11
+  out 0x20, al
+  mov al, 0x20
+  out 0x21, al
+  mov al, 4
+  out 0x21, al
+  mov al, 1
+  out 0x21, al
+  mov al, 0xdf
+  out 0x21, al
+  xor ebx, ebx
+  sti
+  mov ecx, 20000
+again:
+  dec ecx
+  jnz again
+  cli
+  add bl, [flag]
+  mov al, bl
+  out 0xf4, al
+five:
+  inc ebx
+  push eax
+  mov al, 0x20
+  out 0x20, al
+  pop eax
+  iret
+flag: db 0
+align 8
+gdt: dd 0, 0, 0x0000ffff, 0x00cf9b00, 0x0000ffff, 0x00cf9300
+gdtr: dw 23
+  dd gdt
+idtr: dw 0x12f
+  dd idt
+idt: times 296 db 0
+  dw five - 0x100000, 0x08, 0x8e00, 0x10
+`;
+
+const assembled = assemble(LISTENER);
+const images = { kernel: assembled.bytes };
+const at = (tick: number, event: PlannedInput['event']): PlannedInput => ({ tick, event });
+const pulse = (tick: number, line = 5): PlannedInput[] => [
+  at(tick, { kind: 'irq-line', line, level: true }),
+  at(tick + 50, { kind: 'irq-line', line, level: false }),
+];
+
+test('lines that are pulled, interrupts that are held and bits that flip are replayed on every engine', async () => {
+  const flag = 0x100000 + Buffer.from(assembled.bytes).indexOf(Uint8Array.of(0x58, 0xcf, 0x00)) + 2;
+  const inputs = [
+    ...pulse(5000),
+    at(8000, { kind: 'hold-interrupts', ticks: 3000 }),
+    ...pulse(8500),
+    at(15_000, { kind: 'flip-bit', address: flag, bit: 4 }),
+  ];
+  const { log, debugExit } = await record({ images, memoryMegabytes: 4, inputs, maxTicks: 400_000 });
+  assert.equal(debugExit, 1 + 16, 'one interrupt arrived, the other was gone before it could, and the bit had flipped');
+  const late = await record({
+    images,
+    memoryMegabytes: 4,
+    inputs: [at(8000, { kind: 'hold-interrupts', ticks: 3000 }), at(8500, { kind: 'irq-line', line: 5, level: true })],
+    maxTicks: 400_000,
+  });
+  assert.equal(late.debugExit, 1);
+  const arrived = [...logEvents(openLog(late.log))].find(({ event }) => event.kind === 'interrupt');
+  assert.equal(arrived?.tick, 11_000);
+  for (const recorded of [log, late.log]) {
+    for (const engine of engineNames()) {
+      for (const devices of ['model', 'log'] as const) {
+        const again = await replay(recorded, { images, engine, devices });
+        assert.equal(again.divergence, null, `${engine}, devices ${devices}`);
+      }
+    }
+  }
+});
+
+test('a trial gives the same outcome whatever was tried before it', async () => {
+  const kernel = buildGuest('race');
+  const { log } = await record({ images: { kernel }, memoryMegabytes: 4, epochSeconds: 0, maxTicks: 600_000 });
+  const { machine: manifest } = openLog(log).header;
+  const makeEngine = await loadEngine('tiered');
+  const setup = {
+    manifest,
+    images: new Map([['kernel', kernel]]),
+    makeEngine,
+    before: [],
+    fromTick: 100_000,
+    horizonTick: 500_000,
+    script: [],
+    failures: [parseFailure('exit:0x11')],
+  };
+  const used = new Experiment(setup);
+  const byte = fc.integer({ min: 0x31, max: 0x39 }).map((code) => Uint8Array.of(code));
+  const input = fc.record({
+    tick: fc.integer({ min: 100_000, max: 480_000 }),
+    event: fc.oneof(
+      fc.record({ kind: fc.constant('serial' as const), port: fc.constant(0), bytes: byte }),
+      fc.record({ kind: fc.constant('hold-interrupts' as const), ticks: fc.integer({ min: 1, max: 50_000 }) }),
+      fc.record({ kind: fc.constant('flip-bit' as const), address: fc.nat(0x3fffff), bit: fc.nat(7) }),
+    ),
+  });
+  fc.assert(
+    fc.property(fc.array(input, { maxLength: 6 }), (inputs) => {
+      inputs.sort((a, b) => a.tick - b.tick);
+      assert.deepEqual(used.run(inputs), new Experiment(setup).run(inputs));
+    }),
+    { numRuns: 25 },
+  );
+});

@@ -1,0 +1,133 @@
+// `reprise chaos`: one guest, many runs under perturbations, until one fails; that run is a log like any other. Its
+// path is the last line of standard output, and the exit status says whether one was found.
+
+import { chaos, type ChaosResult } from '../../core/chaos/chaos.ts';
+import { isKnob, type Knob, KNOBS, KNOBS_DEFAULT } from '../../core/chaos/perturb.ts';
+import { eventToText } from '../../core/log/events.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
+import { count, Progress } from '../node/progress.ts';
+import { signalStatus, Work } from '../node/work.ts';
+import type { Arguments } from './args.ts';
+import { printJson, say, EXIT } from './report.ts';
+import {
+  checkFree,
+  experimentOf,
+  guestOfLog,
+  guestOfOptions,
+  readFailures,
+  SLACK_TICKS,
+  writeTrial,
+} from './trials.ts';
+
+/** Ticks that a guest may run which does not end by itself and has no --horizon. */
+const HORIZON_DEFAULT = 2 ** 28;
+
+function readKnobs(text: string | undefined): readonly Knob[] {
+  if (text === undefined) return KNOBS_DEFAULT;
+  const names = text.split(',').map((name) => name.trim());
+  return names.map((name) => {
+    if (isKnob(name)) return name;
+    throw new UsageError(`There is no knob "${name}": --knobs takes some of ${Object.keys(KNOBS).join(', ')}.`);
+  });
+}
+
+export async function chaosCommand(args: Arguments): Promise<number> {
+  const failures = readFailures(args);
+  const knobs = readKnobs(args.text('knobs'));
+  const seed = args.number('seed') ?? 1;
+  const runs = args.number('runs') ?? 1000;
+  const out = args.text('out') ?? `chaos-${seed}.rlog`;
+  checkFree(out);
+  const [path] = args.positionals;
+  const fromTick = args.number('from') ?? 0;
+  if (path === undefined && fromTick > 0) {
+    throw new UsageError('--from is a tick of a recording: give the log, or leave it out.');
+  }
+  const guest = path === undefined ? await guestOfOptions(args) : await guestOfLog(args, path, 'chaos');
+  const firstHorizon = args.number('horizon') ?? (guest.endTick ?? HORIZON_DEFAULT) + SLACK_TICKS;
+  if (firstHorizon <= fromTick) throw new UsageError('The horizon is not behind --from: give a later one.');
+  const inputs = guest.inputs.filter(({ tick }) => tick >= fromTick);
+  const probe = experimentOf(guest, failures, fromTick, firstHorizon);
+  const plain = probe.run(inputs);
+  if (plain.fails) {
+    throw new UsageError(
+      `The run fails without any perturbation, at tick ${count(plain.tick)}: record it and look at it with ` +
+        'reprise debug, or name another failure.',
+    );
+  }
+  const horizonTick = args.number('horizon') ?? Math.min(firstHorizon, 2 * plain.tick - fromTick + SLACK_TICKS);
+  const experiment = experimentOf(guest, failures, fromTick, horizonTick);
+  const work = new Work(Progress.atTerminal({ label: 'chaos', unit: 'runs', end: runs }, args.has('json')));
+  const ramBytes = guest.manifest.memoryMegabytes << 20;
+  const { interruptTicks } = plain;
+  const plan = { knobs, inputs, fromTick, endTick: plain.tick, interruptTicks, ramBytes };
+  const way = chaos(experiment, { seed, runs, plan });
+  let result: ChaosResult | null = null;
+  let made = 0;
+  try {
+    for (;;) {
+      const step = way.next();
+      if (step.done === true) {
+        result = step.value;
+        break;
+      }
+      made++;
+      if (!(await work.turn(made))) break;
+    }
+  } finally {
+    work.release();
+  }
+  const failing = result?.failing ?? null;
+  if (failing === null) return withoutFailure(args, result, made, work.signal);
+  const all = [...guest.inputs.filter(({ tick }) => tick < fromTick), ...failing.inputs];
+  const isSame = writeTrial(guest, failures, all, horizonTick, out);
+  if (!isSame) throw new Error('the run that failed does not fail when it is recorded');
+  const { tick: failingTick } = failing.outcome;
+  const added = failing.inputs.filter((input) => !inputs.includes(input) && input.tick < failingTick);
+  if (args.has('json')) {
+    printJson({
+      command: 'chaos',
+      status: EXIT.divergence,
+      log: out,
+      seed,
+      run: failing.run,
+      runs: result?.runs ?? made,
+      places: result?.places ?? 0,
+      tick: failing.outcome.tick,
+      reason: failing.outcome.reason,
+      debugExit: failing.outcome.debugExit,
+      perturbations: added.map(({ tick, event }) => ({ tick, event: eventToText(event) })),
+    });
+    return EXIT.divergence;
+  }
+  say(`chaos: run ${count(failing.run)} fails at tick ${count(failing.outcome.tick)}, with`);
+  for (const { tick, event } of added) say(`  at tick ${count(tick)}: ${eventToText(event)}`);
+  say(`Make it smaller: reprise shrink ${out} ${failsWords(args)}`);
+  process.stdout.write(`${out}\n`);
+  return EXIT.divergence;
+}
+
+/** The option as it was given, to be typed again. */
+export function failsWords(args: Arguments): string {
+  return args
+    .list('fails')
+    .map((text) => `--fails '${text.replaceAll("'", "'\\''")}'`)
+    .join(' ');
+}
+
+function withoutFailure(
+  args: Arguments,
+  result: ChaosResult | null,
+  made: number,
+  signal: NodeJS.Signals | null,
+): number {
+  const status = signal === null ? EXIT.ok : signalStatus(signal);
+  const runs = result?.runs ?? made;
+  const places = result?.places ?? null;
+  if (args.has('json')) printJson({ command: 'chaos', status, log: null, runs, places });
+  else {
+    const where = places === null ? '' : `; interrupts arrived at ${count(places)} different places`;
+    say(`chaos: none of ${count(runs)} runs failed${signal === null ? '' : ', then it was stopped'}${where}`);
+  }
+  return status;
+}

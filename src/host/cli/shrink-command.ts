@@ -1,0 +1,69 @@
+// `reprise shrink LOG`: the inputs of a failing run without those that it does not need. The best so far is always a
+// valid log on disk: each smaller one takes the place of the one before, which this command itself has written.
+
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import type { PlannedInput } from '../../core/chaos/experiment.ts';
+import { shrink, type ShrinkResult } from '../../core/chaos/shrink.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
+import { eventToText } from '../../core/log/events.ts';
+import { count, Progress } from '../node/progress.ts';
+import { signalStatus, Work } from '../node/work.ts';
+import type { Arguments } from './args.ts';
+import { EXIT, printJson, say } from './report.ts';
+import { checkFree, experimentOf, guestOfLog, readFailures, SLACK_TICKS, writeTrial } from './trials.ts';
+
+export async function shrinkCommand(args: Arguments): Promise<number> {
+  const failures = readFailures(args);
+  const [path] = args.positionals;
+  const out = args.text('out') ?? `${path.replace(/\.rlog$/, '')}.small.rlog`;
+  checkFree(out);
+  const guest = await guestOfLog(args, path, 'shrink');
+  const horizonTick = args.number('horizon') ?? (guest.endTick ?? 0) + SLACK_TICKS;
+  const experiment = experimentOf(guest, failures, 0, horizonTick);
+  const work = new Work(
+    Progress.atTerminal({ label: 'shrink', unit: 'runs', end: Number.POSITIVE_INFINITY }, args.has('json')),
+  );
+  let best: readonly PlannedInput[] | null = null;
+  const keep = (inputs: readonly PlannedInput[]): void => {
+    const next = `${out}.part`;
+    rmSync(next, { force: true });
+    writeTrial(guest, failures, inputs, horizonTick, next);
+    renameSync(next, out);
+    best = inputs;
+  };
+  const way = shrink(experiment, guest.inputs, keep);
+  let result: ShrinkResult | null = null;
+  let made = 0;
+  try {
+    for (;;) {
+      const step = way.next();
+      if (step.done === true) {
+        result = step.value;
+        break;
+      }
+      if (!(await work.turn(++made))) break;
+    }
+  } finally {
+    work.release();
+  }
+  if (result !== null && !result.failed) {
+    throw new UsageError(
+      `The run of ${path} does not fail so: give the --fails with which it was found, or a log that fails.`,
+    );
+  }
+  // Nothing could be left out: the log is written all the same, so that the next step has its file.
+  if (best === null && result !== null) keep(result.inputs);
+  const inputs: readonly PlannedInput[] = best ?? guest.inputs;
+  const status = work.signal === null ? EXIT.ok : signalStatus(work.signal);
+  const written = existsSync(out) ? out : null;
+  if (args.has('json')) {
+    const before = guest.inputs.length;
+    const left = inputs.map(({ tick, event }) => ({ tick, event: eventToText(event) }));
+    printJson({ command: 'shrink', status, log: written, runs: made, inputsBefore: before, inputs: left });
+    return status;
+  }
+  say(`shrink: ${count(guest.inputs.length)} inputs became ${count(inputs.length)}, in ${count(made)} runs`);
+  for (const { tick, event } of inputs) say(`  at tick ${count(tick)}: ${eventToText(event)}`);
+  if (written !== null) process.stdout.write(`${written}\n`);
+  return status;
+}

@@ -1,0 +1,132 @@
+// What chaos, shrink and explore have in common: the guest that they try, from options or from a log, the failures
+// that are looked for, and the log of a run that fails.
+
+import { existsSync } from 'node:fs';
+import { Experiment, type PlannedInput, recordTrial } from '../../core/chaos/experiment.ts';
+import { type Failure, parseFailure } from '../../core/chaos/predicate.ts';
+import type { LogReader } from '../../core/log/log.ts';
+import type { MachineManifest } from '../../core/log/manifest.ts';
+import type { ScriptStep } from '../../core/session/input-script.ts';
+import { checkManifest, type EngineFactory, type Images, SessionError } from '../../core/session/session.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
+import { loadEngine } from '../../engines.ts';
+import { CREATOR } from '../../version.ts';
+import { CommandError } from '../node/errors.ts';
+import { findImages, noteImage } from '../node/find-images.ts';
+import { openLogFile, sessionProblem } from '../node/log-file.ts';
+import { NewFile } from '../node/new-file.ts';
+import type { Arguments } from './args.ts';
+import { chosenEngine } from './engine-options.ts';
+import { buildMachine } from './machine-options.ts';
+import { givenImages } from './replay-command.ts';
+import { say } from './report.ts';
+import { readScript } from './run-command.ts';
+
+/** A run that is disturbed may take so much longer. */
+export const SLACK_TICKS = 1 << 22;
+
+export interface Guest {
+  readonly manifest: MachineManifest;
+  readonly images: Images;
+  /** The files that images came from, by role; empty for those of a log. */
+  readonly imagePaths: ReadonlyMap<string, string>;
+  readonly makeEngine: EngineFactory;
+  readonly script: readonly ScriptStep[];
+  /** All inputs that have a tick: of the recorded run, or of the script. */
+  readonly inputs: readonly PlannedInput[];
+  /** The recording, or null. */
+  readonly log: LogReader | null;
+  /** Where it ends, or null. */
+  readonly endTick: number | null;
+}
+
+export function readFailures(args: Arguments): Failure[] {
+  const texts = args.list('fails');
+  if (texts.length === 0) {
+    throw new UsageError('What is a failure? Say it with --fails, such as --fails \'serial:"BUG"\' or --fails exit.');
+  }
+  return texts.map(parseFailure);
+}
+
+export async function guestOfLog(args: Arguments, path: string, label: string): Promise<Guest> {
+  const makeEngine = await loadEngine(chosenEngine(args));
+  const log = await openLogFile(args);
+  const { machine: manifest } = log.header;
+  try {
+    checkManifest(manifest);
+  } catch (error) {
+    if (error instanceof SessionError) throw sessionProblem(path, error);
+    throw error;
+  }
+  const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`${label}: ${text}`) });
+  const imagePaths = new Map<string, string>();
+  return { manifest, images, imagePaths, makeEngine, script: [], inputs: inputsOf(log), log, endTick: log.lastTick };
+}
+
+export async function guestOfOptions(args: Arguments): Promise<Guest> {
+  const makeEngine = await loadEngine(chosenEngine(args));
+  const { steps: read, media } = readScript(args.text('input'));
+  const steps = read ?? [];
+  // What has a tick can be moved; what waits for the guest goes with it.
+  const script = steps.filter(({ kind }) => kind === 'when');
+  const inputs = steps.flatMap((step) =>
+    step.kind === 'at' ? step.inputs.map((event) => ({ tick: step.tick, event })) : [],
+  );
+  inputs.sort((a, b) => a.tick - b.tick);
+  const { manifest, images, imagePaths } = buildMachine(args, media);
+  return { manifest, images, imagePaths, makeEngine, script, inputs, log: null, endTick: null };
+}
+
+function inputsOf(log: LogReader): PlannedInput[] {
+  const cursor = log.inputs();
+  const inputs: PlannedInput[] = [];
+  for (let input = cursor.next(); input !== null; input = cursor.next()) {
+    inputs.push({ tick: input.tick, event: input.event });
+  }
+  return inputs;
+}
+
+/** Trials that go on from `fromTick`. Throws CommandError when the run does not come so far. */
+export function experimentOf(
+  guest: Guest,
+  failures: readonly Failure[],
+  fromTick: number,
+  horizonTick: number,
+): Experiment {
+  const { manifest, images, makeEngine, script, inputs } = guest;
+  const before = inputs.filter(({ tick }) => tick < fromTick);
+  try {
+    return new Experiment({ manifest, images, makeEngine, before, fromTick, horizonTick, script, failures });
+  } catch (error) {
+    if (error instanceof SessionError) throw new CommandError(error.message);
+    throw error;
+  }
+}
+
+/** Nothing is overwritten: said before hours of work, not after. */
+export function checkFree(path: string): void {
+  if (existsSync(path)) throw new CommandError(`${path} exists, and nothing is overwritten: give another with --out.`);
+}
+
+/** Writes the whole run with these inputs as a log; true when it fails, as it must. */
+export function writeTrial(
+  guest: Guest,
+  failures: readonly Failure[],
+  inputs: readonly PlannedInput[],
+  horizonTick: number,
+  path: string,
+): boolean {
+  const file = new NewFile(path, { what: 'log', advice: 'give another name with --out' }).open();
+  try {
+    const { manifest, images, imagePaths, makeEngine, script } = guest;
+    const trial = { manifest, images, makeEngine, script, failures, horizonTick, inputs, creator: CREATOR };
+    const fails = recordTrial({ ...trial, embed: false, sink: (frame) => file.write(frame) });
+    for (const { role, sha256 } of manifest.images) {
+      const imagePath = imagePaths.get(role);
+      if (imagePath !== undefined && imagePath !== '') noteImage(sha256, imagePath);
+    }
+    return fails;
+  } finally {
+    file.close();
+  }
+}
