@@ -4,18 +4,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '../../src/core/base/random.ts';
-import { compare, robustTotal, type Times, warmUp } from '../../src/host/measure/statistics.ts';
+import { compare, groupEnds, robustTotal, type Times, warmUp } from '../../src/host/measure/statistics.ts';
 
 const PIECES = 40;
+/** Long enough to be timed: shorter ones are put together. */
+const PIECE_MS = 30;
 
-/** Rounds of a run of pieces of 10 ms: `noise` on each piece, `drift` on each round, now and then a burst. */
+/** Rounds of a run of pieces: `noise` on each piece, `drift` on each round, now and then a burst. */
 function measured(random: Random, rounds: number, factor: number, noise: number, drift: number): Times {
   return Array.from({ length: rounds }, () => {
     const slow = 1 + (drift * random.below(1000)) / 1000;
     const burst = random.below(4) === 0 ? random.below(PIECES) : -1;
     return Array.from({ length: PIECES }, (_, piece) => {
       const isInBurst = burst >= 0 && piece >= burst && piece < burst + 5;
-      return 10 * factor * slow * (1 + (noise * random.below(1000)) / 1000) * (isInBurst ? 3 : 1);
+      return PIECE_MS * factor * slow * (1 + (noise * random.below(1000)) / 1000) * (isInBurst ? 3 : 1);
     });
   });
 }
@@ -72,8 +74,8 @@ test('the same measurements give the same verdict', () => {
 });
 
 test('a burst in one round of five counts for next to nothing', () => {
-  const quiet = Array.from({ length: 5 }, () => new Array<number>(PIECES).fill(10));
-  const burst = quiet.map((round, i) => (i === 1 ? round.map((time, k) => (k < 10 ? 90 : time)) : round));
+  const quiet = Array.from({ length: 5 }, () => new Array<number>(PIECES).fill(PIECE_MS));
+  const burst = quiet.map((round, i) => (i === 1 ? round.map((time, k) => (k < 10 ? 9 * PIECE_MS : time)) : round));
   assert.ok(robustTotal(burst) / robustTotal(quiet) < 1.01);
 });
 
@@ -83,4 +85,15 @@ test('the warm-up is what comes before the steady speed', () => {
   assert.equal(piece, 4);
   assert.ok(Math.abs(extraMs - 80) < 1e-9);
   assert.equal(warmUp(pieces.slice(4)).piece, 0);
+});
+
+test('pieces shorter than the clock can tell are put together', () => {
+  const coarse = Array.from({ length: 6 }, (_, round) =>
+    Array.from({ length: 80 }, (_, k) => ((k + round) % 4 === 0 ? 4 : 0)),
+  );
+  const ends = groupEnds(coarse);
+  assert.equal(ends.at(-1), 80);
+  assert.ok(ends.length >= 2 && ends.length <= 4, `${ends.length} groups`);
+  assert.ok(Math.abs(robustTotal(coarse) - 80) < 4);
+  assert.equal(compare(coarse, coarse).verdict, 'no difference');
 });

@@ -18,11 +18,15 @@ import { type HotBy, TOP_DEFAULT } from '../measure/hot-by.ts';
 import { flameLeaves, functionNames, hotTimes } from '../measure/hot-time.ts';
 import { type CountedPart, FORMAT, type Measurement, rowOf, VERSION } from '../measure/measurement.ts';
 import { newMeasurementFile, readMeasurement } from '../measure/measurement-file.ts';
+import { type Peers, readPeers } from '../measure/peer-file.ts';
+import { reportHtml } from '../measure/report-html.ts';
 import { contestantsOf, type Rounds, runRounds } from '../measure/rounds.ts';
+import { csvText, speedscopeFile } from '../measure/speedscope.ts';
 import { windowOf, type WindowTicks } from '../measure/window.ts';
 import { findImages } from '../node/find-images.ts';
 import { readGivenFile, sha256 } from '../node/images.ts';
 import { logProblem, openLogFile, sessionProblem } from '../node/log-file.ts';
+import { NewFile } from '../node/new-file.ts';
 import { Progress } from '../node/progress.ts';
 import { signalStatus, Work } from '../node/work.ts';
 import { symbolsFor } from '../symbols/symbol-files.ts';
@@ -54,8 +58,17 @@ async function diff(args: Arguments, files: readonly string[]): Promise<number> 
     );
   }
   const [first, second] = files.map((file) => [file, readMeasurement(file)] as const);
+  const page = newPage(args);
   const differences = differencesBetween(first, second);
+  page?.write(reportHtml({ measured: [first, second], differences, peers: null }));
+  page?.close();
   return tell(args, differences, { command: 'bench diff', files });
+}
+
+/** Created at once, so that nobody measures for minutes and then cannot keep it. */
+function newPage(args: Arguments): NewFile | null {
+  const path = args.text('html');
+  return path === undefined ? null : new NewFile(path, { what: 'report' }).open();
 }
 
 const isSlower = (differences: readonly EngineDifference[]): boolean =>
@@ -102,12 +115,15 @@ async function measure(args: Arguments, path: string): Promise<number> {
   const ticks = windowOf(path, log, args.number('from'), args.number('to'));
   const rounds = args.number('rounds') ?? ROUNDS_DEFAULT;
   const isSampled = !args.has('no-sampling');
-  const isQuiet = args.has('json');
+  const isQuiet = args.has('json') || args.has('format');
   try {
     const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`bench: ${text}`) });
     const symbols = symbolsFor(images, args.list('symbols'));
     const save = args.text('save');
+    const peers = args.text('peers');
+    const others = peers === undefined ? null : readPeers(peers);
     const file = save === undefined ? null : newMeasurementFile(save);
+    const page = newPage(args);
     const steps = contestants.length * (rounds + (isSampled ? 1 : 0)) + engines.length;
     const work = new Work(Progress.atTerminal({ label: 'bench', unit: 'runs', end: steps }, isQuiet));
     try {
@@ -130,9 +146,10 @@ async function measure(args: Arguments, path: string): Promise<number> {
       file?.write(`${JSON.stringify(measured)}\n`);
       file?.close();
       work.release();
-      return await report(args, measured, work.signal);
+      return await report(args, measured, page, others, work.signal);
     } finally {
       file?.close();
+      page?.close();
       work.release();
     }
   } catch (error) {
@@ -234,12 +251,25 @@ function measurementOf(
   };
 }
 
-async function report(args: Arguments, measured: Measurement, signal: NodeJS.Signals | null): Promise<number> {
+async function report(
+  args: Arguments,
+  measured: Measurement,
+  page: NewFile | null,
+  peers: Peers | null,
+  signal: NodeJS.Signals | null,
+): Promise<number> {
   const differences = differencesWithin(measured);
+  if (measured.rounds > 0) page?.write(reportHtml({ measured: [['', measured]], differences, peers }));
   const hasFailed = measured.rows.some(({ failure }) => failure !== '');
   const usual = isSlower(differences) || hasFailed ? SLOWER : EXIT.ok;
   const status = signal === null ? usual : signalStatus(signal);
-  if (args.has('json')) {
+  const format = args.text('format');
+  if (format === 'speedscope' || format === 'csv') {
+    const text = format === 'csv' ? csvText(measured) : `${JSON.stringify(speedscopeFile(measured))}\n`;
+    process.stdout.write(text);
+    return status;
+  }
+  if (args.has('json') || format === 'json') {
     printJson({ command: 'bench', status, ...measured, differences });
     return status;
   }

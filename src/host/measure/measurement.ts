@@ -8,7 +8,7 @@ import type { Figures } from './figures.ts';
 import type { HotBy } from './hot-by.ts';
 import type { HotTime } from './hot-time.ts';
 import { HOST_TIERS, type HostFrame, type HostProfile, type HostTier } from './host-profile.ts';
-import { median, robustTotal, spreadOf, warmUp } from './statistics.ts';
+import { groupEnds, inGroups, median, robustTotal, spreadOf, warmUp } from './statistics.ts';
 
 export const FORMAT = 'reprise bench';
 export const VERSION = 1;
@@ -159,14 +159,21 @@ export function rowFigures(row: Row): RowFigures {
     speed: instructions / robustTotal(times) / 1000,
     spread: spreadOf(times.map(sumOf)).spread,
     steadySpeed: steadyMs === 0 ? Number.NaN : sumOf(steady.map(({ ticks }) => ticks)) / steadyMs / 1000,
-    warmUpTicks: sumOf(pieceTicks.slice(0, piece)),
+    warmUpTicks: sumOf(pieces.slice(0, piece).map(({ ticks }) => ticks)),
     warmUpMs: extraMs,
   };
 }
 
-/** Each piece with the median of its times. */
-export function typicalPieces({ times, pieceTicks }: Row): { readonly ticks: number; readonly ms: number }[] {
-  return pieceTicks.map((ticks, piece) => ({ ticks, ms: median(times.map((round) => round[piece])) }));
+/** Pieces that are long enough to be timed, with the median of their times; `end`: the first piece behind. */
+export function typicalPieces({ times, pieceTicks }: Row): {
+  readonly ticks: number;
+  readonly ms: number;
+  readonly end: number;
+}[] {
+  const ends = groupEnds(times);
+  const ticks = inGroups(pieceTicks, ends);
+  const rounds = times.map((round) => inGroups(round, ends));
+  return ends.map((end, k) => ({ ticks: ticks[k], ms: median(rounds.map((round) => round[k])), end }));
 }
 
 /** Host time of a tier by an instruction of its own, in ns; null where there are none, or too few to say. */
