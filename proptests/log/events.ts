@@ -146,6 +146,17 @@ const checkEvent: fc.Arbitrary<Exclude<CheckEvent, { kind: 'digest' }>> = fc.one
     { requiredKeys: ['kind', 'memoryPage', 'bytes'] },
   ),
   fc.record(
+    {
+      kind: fc.constant('port-block' as const),
+      port: fc.constantFrom(0x1f0, 0x170),
+      image: fc.nat(3),
+      offset: fc.nat(),
+      length: fc.nat(65536),
+      isInAccess,
+    },
+    { requiredKeys: ['kind', 'port', 'image', 'offset', 'length'] },
+  ),
+  fc.record(
     { kind: fc.constant('signal' as const), pin: fc.constantFrom('nmi' as const, 'init' as const), isInAccess },
     { requiredKeys: ['kind', 'pin'] },
   ),
@@ -221,6 +232,7 @@ export function playCheck(checks: Checks, reports: Reports, tick: number, event:
       return;
     case 'map':
     case 'reveal':
+    case 'port-block':
       checks.memory(tick, event);
       return;
     case 'signal':

@@ -101,6 +101,8 @@ function altered(event: MachineCheck): MachineCheck | null {
       return { ...event, id: event.id ^ 1 };
     case 'a20':
       return { ...event, enabled: !event.enabled };
+    case 'port-block':
+      return { ...event, offset: event.offset ^ 1 };
     case 'signal':
       return { ...event, pin: event.pin === 'nmi' ? 'init' : 'nmi' };
     case 'map':

@@ -26,6 +26,12 @@ export interface DeviceImage extends ImageSource {
   readonly index: number;
 }
 
+export interface ImagePart {
+  readonly image: DeviceImage;
+  readonly offset: number;
+  readonly count: number;
+}
+
 /** The same for a device, whose images need not go into a log a second time. */
 export interface DeviceDma extends Dma {
   /** Bytes of an image, from the image's `offset` on. They lie inside it. */
@@ -181,6 +187,13 @@ export interface DeviceContext {
   ports(first: number, count: number, handler: PortHandler): void;
   /** Ports that move, decoded nowhere until they are placed. */
   portAperture(count: number, handler: PortHandler): PortAperture;
+  /**
+   * What will be read from a data port, by words or double words, is that part of an image; null takes back what has
+   * not been read. A log has the block in the place of the reads.
+   */
+  portBlock(port: number, part: ImagePart | null): void;
+  /** Said while such a read is made. False: it is part of a wider access, which has to be in the log. */
+  portBlockRead(port: number): boolean;
   /** Registers in memory for good, in whole pages; they win over everything else that is there. */
   mmio(address: number, sizeBytes: number, handler: MmioHandler): void;
   /** An aperture that wins over RAM and ROM, hidden until it is placed. Whole pages. */

@@ -4,7 +4,7 @@
  * reported to the checks as it happens.
  */
 import { StateError } from '../base/fields.ts';
-import type { InputEvent, MapCheck, RevealCheck, SignalPin } from '../log/events.ts';
+import type { InputEvent, MapCheck, PortBlockCheck, RevealCheck, SignalPin } from '../log/events.ts';
 import type { QuirkName } from '../log/quirks.ts';
 import type { Checks } from '../machine/door.ts';
 import { BELOW_RAM, type MappedRun, OVER_ALL, OVER_ROM, type Shown } from '../memory/address-space.ts';
@@ -48,6 +48,9 @@ export class DeviceBoard implements Board {
   readonly #takers = new Map<InputKind, ((event: never) => void)[]>();
   /** An instruction's access to a device is under way. */
   #isInAccess = false;
+  /** The port that an instruction reads, −1 for none; and the same where the checks know what it will give. */
+  #readPort = -1;
+  #blockPort = -1;
   /** Apertures are being placed as the machine is made, or as a saved state says: nothing that a log could tell. */
   #isQuiet = true;
 
@@ -59,11 +62,16 @@ export class DeviceBoard implements Board {
     this.#checks = checks;
     this.interrupts = new Interrupts((level) => context.intr(level), this.services);
     clock.fired = (index) => checks.timer(clock.now(), index);
-    bus.onRead = (port, size, value) => checks.portRead(clock.now(), port, size, value);
+    bus.onRead = (port, size, value) => {
+      if (this.#blockPort !== port) checks.portRead(clock.now(), port, size, value);
+      this.#blockPort = -1;
+    };
     this.ports = {
       read: (port, size) => {
         this.#isInAccess = true;
+        this.#readPort = port;
         const value = bus.read(port, size);
+        this.#readPort = -1;
         this.#isInAccess = false;
         return value;
       },
@@ -93,7 +101,7 @@ export class DeviceBoard implements Board {
     this.#isQuiet = false;
   }
 
-  #tell(event: MapCheck | RevealCheck): void {
+  #tell(event: MapCheck | RevealCheck | PortBlockCheck): void {
     if (this.#isQuiet) return;
     this.#checks.memory(this.clock.now(), this.#isInAccess ? { ...event, isInAccess: true } : event);
   }
@@ -140,6 +148,15 @@ export class DeviceBoard implements Board {
       irq: (line) => this.interrupts.line(line),
       ports: (first, count, handler) => bus.register(first, count, handler),
       portAperture: (count, handler) => bus.aperture(count, handler),
+      portBlock: (port, part) => {
+        const { image, offset, count } = part ?? { image: null, offset: 0, count: 0 };
+        this.#tell({ kind: 'port-block', port, image: image?.index ?? 0, offset, length: count });
+      },
+      portBlockRead: (port) => {
+        if (port !== this.#readPort) return false;
+        this.#blockPort = port;
+        return true;
+      },
       mmio: (address, sizeBytes, handler) => this.#aperture(sizeBytes, OVER_ALL, handler).place(address),
       aperture: (sizeBytes, content) => this.#aperture(sizeBytes, OVER_ROM, content),
       pci: (spec) => pciBus.add(spec),

@@ -24,6 +24,14 @@ const NMI_MASK = 0x80;
 
 const NMI = fields({ isNmiMasked: flag() });
 
+/** Part of an image that is read from a data port. */
+const BLOCK = fields({
+  port: unsigned(0xffff),
+  image: unsigned(0xff),
+  offset: integer(0, Number.MAX_SAFE_INTEGER),
+  length: unsigned(0xffff_ffff),
+});
+
 const RUN = fields({
   page: unsigned(PAGES_MAX - 1),
   count: integer(1, PAGES_MAX, 1),
@@ -55,6 +63,8 @@ export class LogBoard implements Board {
   private readonly options: LogBoardOptions;
   private readonly tap: SerialTap;
   private readonly nmiMask = NMI.initial();
+  /** What a data port gives next. */
+  private readonly block = BLOCK.initial();
   /** Answers for every device at once, by address. */
   private readonly everywhere: MmioHandler;
   private readonly parts: readonly Part[];
@@ -66,11 +76,18 @@ export class LogBoard implements Board {
     this.options = options;
     this.tap = new SerialTap(context.output);
     this.everywhere = this.answering(() => 0);
-    this.parts = [this.tap, { name: 'nmi-mask', fields: NMI.of(this.nmiMask) }, this.mapPart()];
+    this.parts = [
+      this.tap,
+      { name: 'nmi-mask', fields: NMI.of(this.nmiMask) },
+      { name: 'port-block', fields: BLOCK.of(this.block) },
+      this.mapPart(),
+    ];
     this.ports = {
       read: (port, size) => {
         this.takeAccessed();
-        return deliveries.portRead(clock.now(), port, size);
+        const { block } = this;
+        if (block.length === 0 || port !== block.port || size < 2) return deliveries.portRead(clock.now(), port, size);
+        return this.readBlock(size);
       },
       write: (port, size, value) => this.write(port, size, value),
     };
@@ -189,11 +206,24 @@ export class LogBoard implements Board {
       if (event.pin === 'nmi') context.nmi();
       else context.init();
     } else if (event.kind === 'map') context.space.follow(event, this.everywhere);
-    else if (event.kind === 'reveal') context.space.putBulkPage(event.memoryPage, event.bytes);
+    else if (event.kind === 'port-block') {
+      const { port, image, offset, length } = event;
+      Object.assign(this.block, { port, image, offset, length });
+    } else if (event.kind === 'reveal') context.space.putBulkPage(event.memoryPage, event.bytes);
     else if (event.kind === 'dma-write') {
       const { content } = event;
       context.dma.write(event.address, 'bytes' in content ? content.bytes : this.imagePart(content));
     }
+  }
+
+  /** The next bytes of the block; behind its end there are zeros. */
+  private readBlock(size: number): number {
+    const { block } = this;
+    const length = Math.min(size, block.length);
+    const bytes = this.imagePart({ ...block, length });
+    block.offset += length;
+    block.length -= length;
+    return bytes.reduceRight((value, byte) => value * 256 + byte, 0);
   }
 
   private imagePart({ image, offset, length }: { image: number; offset: number; length: number }): Uint8Array {
@@ -227,9 +257,16 @@ export class LogBoard implements Board {
   reset(): void {
     this.tap.reset();
     this.nmiMask.isNmiMasked = false;
+    this.block.length = 0;
     // What the reset of the devices does to the address space, before the guest is started again.
     const now = this.context.clock.now();
-    for (let next = this.deliveries.nextDelivery(); next?.event.kind === 'map'; next = this.deliveries.nextDelivery()) {
+    const isOfReset = (kind: Delivery['kind'] | undefined): boolean => kind === 'map' || kind === 'port-block';
+    for (
+      let next = this.deliveries.nextDelivery();
+      isOfReset(next?.event.kind);
+      next = this.deliveries.nextDelivery()
+    ) {
+      if (next === null) return;
       if (next.tick > now || isInAccess(next.event)) return;
       const event = this.deliveries.takeDelivery(now);
       if (event === null) return;

@@ -6,7 +6,7 @@
 import { accessOperand } from './access-operand.ts';
 import { addSlot, appendCheck, appendRow } from './check-columns.ts';
 import type { CheckEncoder } from './check-columns.ts';
-import type { DmaContent, MapCheck, RevealCheck, SignalCheck, StateHash } from './events.ts';
+import type { DmaContent, MapCheck, PortBlockCheck, RevealCheck, SignalCheck, StateHash } from './events.ts';
 import { CHECK_KIND } from './events.ts';
 import { hashBytes, hashToHex } from '../base/hash.ts';
 
@@ -24,7 +24,7 @@ export interface CheckRecorder {
   timer(tick: number, id: number): void;
   a20(tick: number, enabled: boolean): void;
   dmaWrite(tick: number, address: number, content: DmaContent, isInAccess?: boolean): void;
-  memory(tick: number, event: MapCheck | RevealCheck): void;
+  memory(tick: number, event: MapCheck | RevealCheck | PortBlockCheck): void;
   signal(tick: number, event: SignalCheck): void;
   guestReset(tick: number): void;
   stateHash(tick: number, hash: StateHash): void;
@@ -105,7 +105,7 @@ export class FullRecorder implements CheckRecorder {
     appendRow(this.encoder, tick, { kind: 'dma-write', address, content, ...(isInAccess ? { isInAccess } : {}) });
   }
 
-  memory(tick: number, event: MapCheck | RevealCheck): void {
+  memory(tick: number, event: MapCheck | RevealCheck | PortBlockCheck): void {
     this.makeRoom(tick);
     appendRow(this.encoder, tick, event);
   }
@@ -173,11 +173,16 @@ export class RunningDigest {
     }
   }
 
-  mixMemory(tick: number, event: MapCheck | RevealCheck): void {
+  mixMemory(tick: number, event: MapCheck | RevealCheck | PortBlockCheck): void {
     if (event.kind === 'map') {
       const { page, count, to, memoryPage } = event;
       this.mix(tick, CHECK_KIND.map, page, count);
       this.high = Math.imul(this.high ^ memoryPage, 0x85ebca77) ^ to.length;
+      return;
+    }
+    if (event.kind === 'port-block') {
+      this.mix(tick, CHECK_KIND['port-block'], event.port, event.offset);
+      this.high = Math.imul(this.high ^ event.length, 0x85ebca77) ^ event.image;
       return;
     }
     const { scratch } = this;
@@ -242,7 +247,7 @@ export class DigestRecorder implements CheckRecorder {
     if (this.running.count === CHECKS_PER_DIGEST) this.settle();
   }
 
-  memory(tick: number, event: MapCheck | RevealCheck): void {
+  memory(tick: number, event: MapCheck | RevealCheck | PortBlockCheck): void {
     this.makeRoom(tick);
     this.running.mixMemory(tick, event);
     if (this.running.count === CHECKS_PER_DIGEST) this.settle();

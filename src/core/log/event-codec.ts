@@ -108,7 +108,7 @@ export function decodeInput(row: readonly Packed[]): InputEvent | null | 'unknow
 /** Checks that are written as rows. */
 export type RowCheck = Extract<
   CheckEvent,
-  { kind: 'dma-write' | 'guest-reset' | 'state-hash' | 'digest' | 'map' | 'reveal' | 'signal' }
+  { kind: 'dma-write' | 'guest-reset' | 'state-hash' | 'digest' | 'map' | 'reveal' | 'signal' | 'port-block' }
 >;
 
 /** Pins of the processor, by number in the log. */
@@ -139,6 +139,10 @@ export function encodeRowCheck(event: RowCheck): Packed[] {
     }
     case 'signal': {
       const row = [kind, SIGNAL_PINS.indexOf(event.pin)];
+      return event.isInAccess === true ? [...row, IN_ACCESS] : row;
+    }
+    case 'port-block': {
+      const row = [kind, event.port, event.image, event.offset, event.length];
       return event.isInAccess === true ? [...row, IN_ACCESS] : row;
     }
     case 'guest-reset':
@@ -172,6 +176,9 @@ export function decodeRowCheck(row: readonly Packed[]): RowCheck | null | 'unkno
     case CHECK_KIND.signal:
       if (!isUnsigned(a, SIGNAL_PINS.length - 1)) return null;
       return { kind: 'signal', pin: SIGNAL_PINS[a], ...inAccess(2) };
+    case CHECK_KIND['port-block']:
+      if (!isUnsigned(a, 0xffff) || !isUnsigned(b, 255) || !isSafe(c) || !isUnsigned(d, UINT32_MAX)) return null;
+      return { kind: 'port-block', port: a, image: b, offset: c, length: d, ...inAccess(5) };
     case CHECK_KIND['guest-reset']:
       return { kind: 'guest-reset' };
     case CHECK_KIND['state-hash']: {

@@ -183,6 +183,18 @@ export interface SignalCheck {
   readonly isInAccess?: true;
 }
 export type SignalPin = 'nmi' | 'init';
+/**
+ * The next bytes that are read from a data port by words or double words are part of an image: the reads themselves are
+ * not in the log. A length of 0 takes back what has not been read.
+ */
+export interface PortBlockCheck {
+  readonly kind: 'port-block';
+  readonly port: number;
+  readonly image: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly isInAccess?: true;
+}
 export interface GuestResetCheck {
   readonly kind: 'guest-reset';
 }
@@ -220,6 +232,7 @@ export type CheckEvent =
   | MapCheck
   | RevealCheck
   | SignalCheck
+  | PortBlockCheck
   | GuestResetCheck
   | StateHashCheck
   | DigestCheck;
@@ -281,6 +294,7 @@ export const CHECK_KIND = {
   map: 20,
   reveal: 21,
   signal: 22,
+  'port-block': 23,
 } as const satisfies Record<CheckEvent['kind'], number>;
 
 /** First kind number that a reader may skip when it does not know it. */
@@ -352,6 +366,11 @@ export function eventToText(event: InputEvent | CheckEvent): string {
       return `mmio-read ${event.address.toString(16)}h size ${event.size} = ${event.value.toString(16)}h`;
     case 'timer':
       return `timer ${event.id}`;
+    case 'port-block': {
+      const { port, image, offset, length } = event;
+      const where = `port-block ${port.toString(16)}h`;
+      return length === 0 ? `${where} no more` : `${where} ${length} bytes of image ${image} at ${offset}`;
+    }
     case 'signal':
       return `signal ${event.pin}`;
     case 'a20':

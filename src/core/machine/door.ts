@@ -12,6 +12,7 @@ import type {
   DmaContent,
   InputEvent,
   MapCheck,
+  PortBlockCheck,
   RevealCheck,
   SignalCheck,
   StateHash,
@@ -38,15 +39,15 @@ export interface Checks {
   a20(tick: number, enabled: boolean): void;
   /** `content` must name the same image and offset, or the same bytes, in every run. */
   dmaWrite(tick: number, address: number, content: DmaContent, isInAccess?: boolean): void;
-  /** What addresses lead to, and what bulk memory holds that a processor is shown. */
-  memory(tick: number, event: MapCheck | RevealCheck): void;
+  /** What addresses lead to, what bulk memory holds that a processor is shown, and what a data port gives next. */
+  memory(tick: number, event: MapCheck | RevealCheck | PortBlockCheck): void;
   signal(tick: number, event: SignalCheck): void;
 }
 
 /** What reaches a machine without devices from outside its CPU. */
 export type Delivery = Extract<
   CheckEvent,
-  { kind: 'interrupt' | 'a20' | 'dma-write' | 'map' | 'reveal' | 'signal' | 'guest-reset' }
+  { kind: 'interrupt' | 'a20' | 'dma-write' | 'map' | 'reveal' | 'signal' | 'port-block' | 'guest-reset' }
 >;
 
 /** The log in the place of the devices. */

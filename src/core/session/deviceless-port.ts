@@ -134,6 +134,7 @@ function isDelivery(kind: number): boolean {
     kind === CHECK_KIND.map ||
     kind === CHECK_KIND.reveal ||
     kind === CHECK_KIND.signal ||
+    kind === CHECK_KIND['port-block'] ||
     kind === CHECK_KIND['guest-reset']
   );
 }

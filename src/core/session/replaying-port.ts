@@ -4,7 +4,15 @@
  */
 import { accessOperand } from '../log/access-operand.ts';
 import { RunningDigest } from '../log/check-recorder.ts';
-import type { CheckEvent, DmaContent, MapCheck, RevealCheck, SignalCheck, StateHash } from '../log/events.ts';
+import type {
+  CheckEvent,
+  DmaContent,
+  MapCheck,
+  PortBlockCheck,
+  RevealCheck,
+  SignalCheck,
+  StateHash,
+} from '../log/events.ts';
 import { CHECK_KIND } from '../log/events.ts';
 import type { LogReader } from '../log/log.ts';
 import type { Checks } from '../machine/door.ts';
@@ -23,6 +31,9 @@ function isSameCheck(a: CheckEvent, b: CheckEvent): boolean {
   }
   if (a.kind === 'reveal' && b.kind === 'reveal') {
     return a.memoryPage === b.memoryPage && isSameContent(a, b);
+  }
+  if (a.kind === 'port-block' && b.kind === 'port-block') {
+    return a.port === b.port && a.image === b.image && a.offset === b.offset && a.length === b.length;
   }
   if (a.kind === 'signal' && b.kind === 'signal') return a.pin === b.pin;
   return a.kind === 'guest-reset' && b.kind === 'guest-reset';
@@ -105,7 +116,7 @@ export class ReplayingPort extends LogPort implements Checks {
     }
   }
 
-  memory(tick: number, event: MapCheck | RevealCheck): void {
+  memory(tick: number, event: MapCheck | RevealCheck | PortBlockCheck): void {
     if (this.assertion === 'digests') {
       this.running.mixMemory(tick, event);
       this.compareDigest(() => event);

@@ -9,7 +9,15 @@ import { SILENT_OUTPUT } from '../board/silent.ts';
 import type { OutputPort } from '../board/device.ts';
 import type { Checks, Inputs, Lifecycle } from '../machine/door.ts';
 import { hashBytes } from '../base/hash.ts';
-import type { DmaContent, InputEvent, MapCheck, RevealCheck, SignalCheck, StateHash } from '../log/events.ts';
+import type {
+  DmaContent,
+  InputEvent,
+  MapCheck,
+  PortBlockCheck,
+  RevealCheck,
+  SignalCheck,
+  StateHash,
+} from '../log/events.ts';
 import { CHECK_KIND } from '../log/events.ts';
 import type { LogReader } from '../log/log.ts';
 
@@ -114,10 +122,15 @@ export class LockstepPort implements Inputs, Lifecycle, Checks {
       this.mix(tick, CHECK_KIND['dma-write'], address, content.offset + content.image);
     }
   }
-  memory(tick: number, event: MapCheck | RevealCheck): void {
+  memory(tick: number, event: MapCheck | RevealCheck | PortBlockCheck): void {
     if (event.kind === 'map') {
       this.mix(tick, CHECK_KIND.map, event.page, event.count);
       this.mix(tick, CHECK_KIND.map, event.memoryPage, event.to.length);
+      return;
+    }
+    if (event.kind === 'port-block') {
+      this.mix(tick, CHECK_KIND['port-block'], event.port, event.offset);
+      this.mix(tick, CHECK_KIND['port-block'], event.image, event.length);
       return;
     }
     hashBytes(event.bytes, 0, event.bytes.length, this.words, 0);

@@ -286,7 +286,17 @@ export class AtaDrive extends Drive {
     this.enter('reading', extraNs + (count / SECTOR_BYTES) * SECTOR_NS);
   }
 
+  /** A block that lies in the image as it is. */
+  #announceBlock(): void {
+    const count = this.buffer.end;
+    const offset = this.position - count;
+    if (TRANSFERS[this.command] === undefined || offset < 0) return;
+    const [first, ...others] = this.contents.pieces(offset, count);
+    if (others.length === 0 && 'offset' in first) this.announce(this.contents.image, offset);
+  }
+
   blockMoved(): void {
+    this.isAnnounced = false;
     const count = this.buffer.end;
     if (this.phase === 'pio-out') {
       this.enter('writing', (count / SECTOR_BYTES) * SECTOR_NS);
@@ -310,6 +320,7 @@ export class AtaDrive extends Drive {
         break;
       case 'reading':
         this.offer('pio-in', this.buffer.end);
+        this.#announceBlock();
         this.link.interrupt();
         break;
       case 'writing':

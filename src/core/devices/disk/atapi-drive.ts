@@ -143,6 +143,7 @@ export class AtapiDrive extends Drive {
   }
 
   blockMoved(): void {
+    this.isAnnounced = false;
     if (this.phase === 'packet') {
       this.#packet(this.buffer.data.slice(0, PACKET_BYTES));
       return;
@@ -228,6 +229,10 @@ export class AtapiDrive extends Drive {
     const count = this.buffer.end - this.buffer.begin;
     this.phase = 'pio-in';
     this.status = (this.status & ~BSY) | DRDY | DRQ;
+    const image = this.#image;
+    const offset = this.position - count;
+    if (!this.isReply && image !== null && offset >= 0 && this.position <= image.sizeBytes)
+      this.announce(image, offset);
     if (this.command === 0xa0) {
       this.count = TO_HOST;
       this.lbaMid = count & 0xff;

@@ -6,7 +6,7 @@
 import { MEDIA_MAX } from '../../base/defaults.ts';
 import { bits, byte, flag, integer, list, oneOf, unsigned, word16 } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
-import type { DeviceDma } from '../../board/context.ts';
+import type { DeviceDma, DeviceImage, ImagePart } from '../../board/context.ts';
 import type { BusMaster } from './bus-master.ts';
 import { transferBuffer } from './transfer-buffer.ts';
 
@@ -87,6 +87,8 @@ export const DRIVE = fields({
   position: integer(0, Number.MAX_SAFE_INTEGER),
   left: integer(0, Number.MAX_SAFE_INTEGER),
   buffer: transferBuffer(BUFFER_BYTES),
+  /** A log knows the block in the buffer as part of an image. */
+  isAnnounced: flag(),
   /** Sectors of a block of READ MULTIPLE and its kin; 0 before SET MULTIPLE MODE. */
   multiple: integer(0, 16),
   /** What SET FEATURES 03h was given last. */
@@ -125,6 +127,8 @@ export interface DriveLink {
   forget(): void;
   /** The drive has something to say. */
   interrupt(): void;
+  /** What the data port will give is that part of an image; null: no longer. */
+  announce(part: ImagePart | null): void;
 }
 
 export abstract class Drive extends withFields(DRIVE) {
@@ -181,6 +185,7 @@ export abstract class Drive extends withFields(DRIVE) {
 
   /** The reset line, SRST or DEVICE RESET: what was under way is not finished. */
   reset(): void {
+    this.withdraw();
     this.phase = 'idle';
     this.buffer.clear();
     this.left = 0;
@@ -207,7 +212,20 @@ export abstract class Drive extends withFields(DRIVE) {
     this.status = (this.status & ~(BSY | ERR | DF)) | DRDY | DRQ;
   }
 
+  /** The block for the data port lies there in an image. */
+  protected announce(image: DeviceImage, offset: number): void {
+    this.isAnnounced = true;
+    this.link.announce({ image, offset, count: this.buffer.end - this.buffer.begin });
+  }
+
+  /** What of it has not been read is read as any other register. */
+  withdraw(): void {
+    if (this.isAnnounced && !this.buffer.isDone) this.link.announce(null);
+    this.isAnnounced = false;
+  }
+
   protected finish(): void {
+    this.withdraw();
     this.phase = 'idle';
     this.buffer.clear();
     this.status = DRDY | DSC;
@@ -216,6 +234,7 @@ export abstract class Drive extends withFields(DRIVE) {
   }
 
   protected fail(error: number, status = ERR): void {
+    this.withdraw();
     this.phase = 'idle';
     this.buffer.clear();
     this.left = 0;

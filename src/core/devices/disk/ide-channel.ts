@@ -79,6 +79,7 @@ export class IdeChannel extends withFields(CHANNEL) {
   }
 
   #link(place: 0 | 1, dma: DeviceDma): DriveLink {
+    const context = this.#context;
     return {
       master: this.master,
       dma,
@@ -88,6 +89,7 @@ export class IdeChannel extends withFields(CHANNEL) {
         this.#timer.arm(clock.now() + Math.max(1, Math.ceil(nanoseconds / clock.nsPerTick)));
       },
       forget: () => this.#timer.disarm(),
+      announce: (part) => context.portBlock(this.#ports[0], part),
       interrupt: () => {
         if (place !== this.selected) return;
         this.isInterrupting = true;
@@ -99,6 +101,7 @@ export class IdeChannel extends withFields(CHANNEL) {
   /** −1, −1 where the channel is switched off. */
   place(isOn: boolean): void {
     const [command, control] = this.#ports;
+    if (!isOn) this.#withdraw();
     this.#commandBlock.place(isOn ? command : -1);
     this.#controlBlock.place(isOn ? control : -1);
   }
@@ -192,7 +195,17 @@ export class IdeChannel extends withFields(CHANNEL) {
           drive.device = value;
       }
     }
-    if (port === 6) this.selected = (value & SLAVE) !== 0 ? 1 : 0;
+    if (port === 6) this.#select((value & SLAVE) !== 0 ? 1 : 0);
+  }
+
+  /** What one drive has ready is not what the other one's data port gives. */
+  #select(place: 0 | 1): void {
+    if (place !== this.selected) this.#withdraw();
+    this.selected = place;
+  }
+
+  #withdraw(): void {
+    for (const drive of this.#drives) drive.withdraw();
   }
 
   #command(value: number): void {
@@ -242,6 +255,7 @@ export class IdeChannel extends withFields(CHANNEL) {
     const drive = this.#current;
     const { buffer } = drive;
     if (size === 1 || drive.phase !== 'pio-in') return size === 4 ? 0xffffffff : 0xffff;
+    if (drive.isAnnounced && !this.#context.portBlockRead(this.#ports[0])) drive.withdraw();
     let value = 0;
     for (let i = size - 1; i >= 0; i--) {
       const at = buffer.at + i;

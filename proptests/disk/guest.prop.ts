@@ -1,0 +1,230 @@
+/**
+ * Disks as a guest's driver has them, on a machine that is handed a kernel: what goes through the data port and by bus
+ * master is in the log as part of the image where it is that, also where a block is broken off, left for the other
+ * drive, or read across the port. Replayed with devices and without, verified on several engines, sought in.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { assemble } from '../../src/core/isa/assemble.ts';
+import { openLog } from '../../src/core/log/log.ts';
+import { describeDivergence, logEvents, record, replay, verify } from '../../src/library.ts';
+import { go, hashOf, plainHashes, timelineOf } from '../timeline/fixture.ts';
+import { numberedDisk } from './ide-driver.ts';
+
+const SOURCE = `bits 32
+org 0x100000
+header: dd 0x1badb002, 0x00010003, 0xe4514ffb, header, 0x100000, 0, 0, start
+start:
+  mov esp, 0x200000
+  cld
+  mov ebx, 5
+  mov cl, 4
+  call command
+  mov ecx, 100
+  call words
+  ; the other drive has nothing ready
+  mov al, 0xf0
+  mov dx, 0x1f6
+  out dx, al
+  mov ecx, 3
+  call words
+  mov al, 0xe0
+  mov dx, 0x1f6
+  out dx, al
+  mov ecx, 156
+  call words
+  call await
+  ; across the port: the status is not in it, the data is
+  mov dx, 0x1ee
+  in eax, dx
+  call sum
+  mov ecx, 255
+  call words
+  call await
+  ; by double words, in one go
+  mov edi, 0x300000
+  mov ecx, 128
+  mov dx, 0x1f0
+  rep insd
+  call await
+  mov ecx, 7
+  call words
+  ; broken off by a reset
+  mov dx, 0x3f6
+  mov al, 6
+  out dx, al
+  mov al, 0
+  out dx, al
+  call ready
+  mov ecx, 3
+  call words
+  ; written and read back: that is in no image
+  mov ebx, 9
+  mov cl, 1
+  mov al, 0x30
+  call issue
+  call await
+  mov esi, start
+  mov ecx, 256
+  mov dx, 0x1f0
+  rep outsw
+  call ready
+  mov ebx, 8
+  mov cl, 3
+  call command
+  mov ecx, 256
+  call words
+  call await
+  mov ecx, 256
+  call words
+  call await
+  mov ecx, 256
+  call words
+  ; by bus master: sectors 8 to 19, half of which are in the image
+  mov dword [table], 0x310000
+  mov dword [table + 4], 0x80001800
+  mov dx, 0xc004
+  mov eax, table
+  out dx, eax
+  mov ebx, 8
+  mov cl, 12
+  mov al, 0xc8
+  call issue
+  mov dx, 0xc000
+  mov al, 9
+  out dx, al
+  call ready
+  mov esi, 0x310000
+  mov ecx, 1536
+again:
+  lodsd
+  call sum
+  loop again
+  mov eax, [total]
+  mov ecx, 4
+shown:
+  out 0xe9, al
+  shr eax, 8
+  loop shown
+  mov al, 1
+  out 0xf4, al
+command:
+  mov al, 0x20
+  call issue
+  jmp await
+issue:
+  push eax
+  mov dx, 0x1f6
+  mov al, 0xe0
+  out dx, al
+  mov dx, 0x1f2
+  mov al, cl
+  out dx, al
+  inc edx
+  mov eax, ebx
+  out dx, al
+  inc edx
+  shr eax, 8
+  out dx, al
+  inc edx
+  shr eax, 8
+  out dx, al
+  pop eax
+  mov dx, 0x1f7
+  out dx, al
+  ret
+await:
+  mov dx, 0x3f6
+waiting:
+  in al, dx
+  and al, 0x88
+  cmp al, 0x08
+  jne waiting
+  ret
+ready:
+  mov dx, 0x3f6
+busy:
+  in al, dx
+  test al, 0x80
+  jnz busy
+  ret
+words:
+  mov dx, 0x1f0
+one:
+  xor eax, eax
+  in ax, dx
+  call sum
+  loop one
+  ret
+sum:
+  add [total], eax
+  rol dword [total], 3
+  ret
+align 8
+table: dd 0, 0
+total: dd 0
+`;
+
+const kernel = assemble(SOURCE).bytes;
+const hda = numberedDisk(64);
+const settings = { images: { kernel, drives: { hda } }, memoryMegabytes: 8, hashEveryTicks: 20_000 };
+
+test('blocks of the image are in the log by their place, and what is not of it by its bytes', async () => {
+  const said: number[] = [];
+  const recorded = await record({
+    ...settings,
+    onDebugConsole: (byte) => said.push(byte),
+    checkpointEveryTicks: 30_000,
+  });
+  assert.equal(recorded.reason, 'debug-exit');
+  const log = openLog(recorded.log);
+  const events = [...logEvents(log)].map(({ event }) => event);
+  const blocks = events.filter((event) => event.kind === 'port-block');
+  assert.deepEqual(
+    blocks.map((event) => event.kind === 'port-block' && [event.offset / 512, event.length].join(' ')),
+    ['5 512', '0 0', '6 512', '0 0', '7 512', '8 512', '0 0'],
+    'what is broken off is taken back; the page of sectors 8 to 15 has been written',
+  );
+  const reads = events.filter((event) => event.kind === 'port-read' && event.port === 0x1f0).length;
+  assert.equal(reads, 3 + 156 + 255 + 3 + 3 * 256, 'what is not in the image as it is');
+  assert.ok(events.some((event) => event.kind === 'dma-write' && 'image' in event.content));
+  assert.ok(events.some((event) => event.kind === 'dma-write' && 'bytes' in event.content));
+  for (const devices of ['model', 'log'] as const) {
+    const heard: number[] = [];
+    const again = await replay(log, { images: settings.images, devices, onDebugConsole: (byte) => heard.push(byte) });
+    assert.equal(again.divergence, null, again.divergence === null ? '' : describeDivergence(again.divergence));
+    if (devices === 'model') assert.deepEqual(heard, said);
+  }
+  assert.equal(
+    (await verify(log, { images: settings.images, engines: ['step', 'interp', 'js', 'tiered'] })).difference,
+    null,
+  );
+  const run = {
+    name: 'disk guest',
+    log,
+    images: new Map([
+      ['kernel', kernel],
+      ['hda', hda],
+    ]),
+  };
+  const ticks = [0.2, 0.5, 0.8, 0.3].map((part) => Math.floor(log.lastTick * part));
+  const inOrder = [...ticks].sort((a, b) => a - b);
+  const hashes = plainHashes(run, inOrder);
+  for (const devices of ['model', 'log'] as const) {
+    const timeline = timelineOf(run, { devices });
+    for (const tick of ticks) {
+      go(timeline.seek({ tick, seq: 0 }));
+      if (devices === 'model') assert.equal(hashOf(timeline), hashes[inOrder.indexOf(tick)]);
+    }
+    go(timeline.seek({ tick: log.lastTick - 1, seq: 0 }));
+  }
+});
+
+test('profiles without values agree too', async () => {
+  for (const profile of ['checked', 'inputs'] as const) {
+    const { log, hash } = await record({ ...settings, profile });
+    const again = await replay(log, { images: settings.images });
+    assert.equal(again.divergence, null);
+    assert.equal(again.hash, hash);
+  }
+});
