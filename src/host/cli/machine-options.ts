@@ -111,7 +111,7 @@ function readDrives(
 ): Pick<BootImages, 'drives'> | null {
   const drives: Record<string, NamedDrive> = {};
   const read = (role: string, path: string, how: string): void => {
-    const data = openDisk(path, `${role} image`, how);
+    const data = openDisk(path, `${role} image`, how, args.list('backing'));
     paths.set(data, path);
     drives[role] = { name: basename(path), data };
   };

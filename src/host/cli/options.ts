@@ -12,7 +12,7 @@ import {
   NS_PER_TICK_DEFAULT,
   NS_PER_TICK_WANTED,
 } from '../../core/base/defaults.ts';
-import { DRIVE_ROLES, type DriveRole } from '../../core/devices/disk/roles.ts';
+import { DISK_ROLES, DRIVE_ROLES, type DriveRole } from '../../core/devices/disk/roles.ts';
 import { DEFAULT_ENGINE } from '../../engines.ts';
 import type { OptionSpec } from './args.ts';
 
@@ -24,6 +24,24 @@ const MACHINE = 'Machine';
 const OUTPUT = 'Input and output';
 const RUNNING = 'Running';
 const IMAGES = 'Images, where they are not found by themselves';
+
+const BACKING_OPTION: OptionSpec = {
+  group: MACHINE,
+  name: 'backing',
+  value: 'PATH',
+  kind: 'file',
+  repeat: true,
+  help: 'a file, or a directory with files, among which images that lie below qcow2 images are looked for',
+};
+
+export const OVERLAY_OPTION: OptionSpec = {
+  group: MACHINE,
+  name: 'overlay',
+  value: '[DRIVE=]FILE',
+  kind: 'file',
+  repeat: true,
+  help: 'keep what the guest has written to a disk (default hda) in a new qcow2 image over the old one, which stays',
+};
 
 const DRIVE_HELP: Readonly<Record<DriveRole, string>> = {
   hda: 'image of the first disk; without a kernel the machine boots from it, by SeaBIOS unless --bios names another',
@@ -53,6 +71,16 @@ export const MACHINE_OPTIONS: readonly OptionSpec[] = [
   ...DRIVE_ROLES.map(
     (role): OptionSpec => ({ group: MACHINE, name: role, value: 'FILE', kind: 'file', help: DRIVE_HELP[role] }),
   ),
+  BACKING_OPTION,
+  OVERLAY_OPTION,
+  {
+    group: MACHINE,
+    name: 'writable',
+    value: 'DRIVE',
+    choices: DISK_ROLES,
+    repeat: true,
+    help: 'write what the guest has written to that disk into its raw image when the run is over',
+  },
   {
     group: MACHINE,
     name: 'disk-room',
@@ -213,6 +241,7 @@ export const IMAGE_OPTIONS: readonly OptionSpec[] = [
     repeat: true,
     help: 'a file, or a directory with files, among which the images are found by their SHA-256',
   },
+  { ...BACKING_OPTION, group: IMAGES },
   ...IMAGE_FILE_OPTIONS.map(
     (name): OptionSpec => ({ group: IMAGES, name, value: 'FILE', kind: 'file', help: 'the same, as given to record' }),
   ),

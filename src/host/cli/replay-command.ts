@@ -7,6 +7,7 @@ import { LogPort } from '../../core/session/log-port.ts';
 import { describeDivergence } from '../../core/session/divergence.ts';
 import { createReplay, SessionError } from '../../core/session/session.ts';
 import type { Arguments } from './args.ts';
+import { KeptDisks } from './keep-disks.ts';
 import { drive } from '../node/drive.ts';
 import { loadEngine } from '../../engines.ts';
 import { chosenEngine } from './engine-options.ts';
@@ -24,7 +25,7 @@ import { endToJson, EXIT, loadColors, printJson, runFigures, say } from './repor
 
 export function givenImages(args: Arguments): GivenImages {
   const files = IMAGE_FILE_OPTIONS.flatMap((name) => args.list(name).map((path) => ({ option: `--${name}`, path })));
-  return { files, places: args.list('image') };
+  return { files, places: args.list('image'), backing: args.list('backing') };
 }
 
 export async function replayCommand(args: Arguments): Promise<number> {
@@ -60,6 +61,7 @@ async function replayLog(
   const screenshots = readScreenshots(args, log, devices);
   const serial = args.has('serial') ? args.list('serial') : [args.has('json') ? 'none' : 'stdio'];
   const output = new GuestOutput({ serial, debugConsole: args.text('debugcon') ?? 'none' });
+  const kept = new KeptDisks(args, images);
   const session = createReplay({ log, images, makeEngine, output, devices });
   const { nsPerTick } = log.header.machine;
   const isQuiet = args.has('json');
@@ -83,6 +85,7 @@ async function replayLog(
   const end = session.end(driven.reason);
   await output.finish();
   const { divergence } = end;
+  if (divergence === null) kept.finish(session.machine, 'replay', isQuiet);
   const status = divergence === null ? EXIT.ok : EXIT.divergence;
   if (divergence === null && screenshots?.needsTimeline === true) {
     screenshots.search(new Timeline({ log, images, makeEngine, warn: (text) => say(`replay: ${text}`) }));

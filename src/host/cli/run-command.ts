@@ -9,6 +9,7 @@ import { RecordingPort } from '../../core/session/recording-port.ts';
 import { Session, type SessionEnd } from '../../core/session/session.ts';
 import type { StopOn } from '../../core/timeline/stop-on.ts';
 import type { Arguments } from './args.ts';
+import { KeptDisks } from './keep-disks.ts';
 import { CommandError } from '../node/errors.ts';
 import { drive } from '../node/drive.ts';
 import { loadEngine } from '../../engines.ts';
@@ -28,6 +29,7 @@ export interface Live {
   readonly terminal: Terminal | null;
   readonly gdb: LiveGdb | null;
   readonly stopOn: StopOn | null;
+  readonly kept: KeptDisks;
 }
 
 /** Everything of a live run but its log: `makePort` is where run and record differ. */
@@ -39,6 +41,7 @@ export async function prepareLive(
   const makeEngine = await loadEngine(chosenEngine(args));
   const { steps, media } = readScript(args.text('input'));
   const setup = buildMachine(args, media);
+  const kept = new KeptDisks(args, setup.images);
   const port = makePort(setup);
   const player = steps === null ? null : new ScriptPlayer(steps, port);
   const serial = args.has('serial') ? args.list('serial') : [args.has('json') ? 'none' : 'stdio'];
@@ -60,7 +63,7 @@ export async function prepareLive(
   const usesStdin = serial[0] === 'stdio' && (steps === null || args.has('serial'));
   const isRecorded = port instanceof RecordingPort;
   const gdb = await prepareLiveGdb(args, isRecorded ? 'record' : 'run', session, isRecorded);
-  return { setup, output, session, terminal: usesStdin ? new Terminal() : null, gdb, stopOn };
+  return { setup, output, session, terminal: usesStdin ? new Terminal() : null, gdb, stopOn, kept };
 }
 
 /** Loaded only when asked for: positions know the whole timeline. */
@@ -133,6 +136,7 @@ export async function driveLive(args: Arguments, live: Live, label: string, hook
   const end = session.end(driven.reason);
   hooks.ended?.(end);
   await output.finish();
+  live.kept.finish(machine, label, args.has('json'));
   const status = exitStatus(end, driven);
   gdb?.target.end(status);
   gdb?.server.finish();

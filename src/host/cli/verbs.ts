@@ -18,6 +18,7 @@ import {
   GDB_OPTION,
   IMAGE_OPTIONS,
   MACHINE_OPTIONS,
+  OVERLAY_OPTION,
   RUN_OPTIONS,
   SERIAL_OPTIONS,
   SYMBOLS_OPTION,
@@ -185,6 +186,7 @@ export const VERBS: readonly Verb[] = [
         TIER_POLICY_OPTION,
       ]),
       ...IMAGE_OPTIONS,
+      OVERLAY_OPTION,
       ...SERIAL_OPTIONS,
     ],
     notes: [

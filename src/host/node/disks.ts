@@ -1,13 +1,148 @@
 // Images of drives: which options name them, and how the file of one is opened. What lies in such a file is read in
-// parts (disk-file.ts), since it need not fit into memory.
+// parts, since it need not fit into memory. A qcow2 image (qcow2.ts) may have another below it; the name
+// that stands in the file is looked for only among the files and directories that the user has named for that.
 
+import { closeSync, existsSync, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { basename, join, resolve } from 'node:path';
 import type { HashedSource } from '../../core/board/image.ts';
+import type { ImageSource } from '../../core/board/context.ts';
 import { DRIVE_ROLES } from '../../core/devices/disk/roles.ts';
-import { DiskFile } from './disk-file.ts';
+import { CommandError } from './errors.ts';
+import { whyUnreadable } from './images.ts';
+import { isQcow2, Qcow2 } from './qcow2.ts';
 
 export const DRIVE_OPTIONS: readonly string[] = DRIVE_ROLES.map((role) => `--${role}`);
 
-/** Throws CommandError: `what` as in "hda image", `how` the next step. */
-export function openDisk(path: string, what: string, how: string): HashedSource {
-  return new DiskFile(path, what, how);
+const PIECE_BYTES = 1 << 20;
+const CHAIN_MAX = 16;
+
+/** A file as it is. Nothing is ever written to it. */
+class RawFile implements ImageSource {
+  readonly sizeBytes: number;
+  readonly #path: string;
+  readonly #file: number;
+
+  constructor(path: string, what: string, how: string) {
+    this.#path = path;
+    try {
+      this.#file = openSync(path, 'r');
+      const stat = fstatSync(this.#file);
+      if (!stat.isFile()) {
+        closeSync(this.#file);
+        throw new CommandError(`The ${what} ${path} is ${stat.isDirectory() ? 'a directory' : 'no file'}: ${how}.`);
+      }
+      this.sizeBytes = stat.size;
+    } catch (error) {
+      if (error instanceof CommandError) throw error;
+      throw new CommandError(`The ${what} ${path} cannot be used, ${whyUnreadable(error)}: ${how}.`);
+    }
+  }
+
+  read(offset: number, target: Uint8Array): void {
+    let done = 0;
+    while (done < target.length && offset + done < this.sizeBytes) {
+      const count = this.#readSome(target, done, offset + done);
+      if (count === 0) break;
+      done += count;
+    }
+    target.fill(0, done);
+  }
+
+  #readSome(target: Uint8Array, at: number, offset: number): number {
+    try {
+      return readSync(this.#file, target, at, Math.min(target.length - at, this.sizeBytes - offset), offset);
+    } catch (error) {
+      throw new CommandError(`${this.#path} can no longer be read, ${whyUnreadable(error)}.`);
+    }
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+}
+
+/** What a drive is given: the disk as the guest sees it, whatever the format of its file. */
+export class DiskImage implements HashedSource {
+  readonly path: string;
+  readonly format: 'raw' | 'qcow2';
+  readonly sizeBytes: number;
+  readonly #source: ImageSource;
+  #sha256: string | null = null;
+
+  constructor(path: string, format: 'raw' | 'qcow2', source: ImageSource) {
+    this.path = path;
+    this.format = format;
+    this.sizeBytes = source.sizeBytes;
+    this.#source = source;
+  }
+
+  read(offset: number, target: Uint8Array): void {
+    this.#source.read(offset, target);
+  }
+
+  /** Of all that the guest can see; found out when somebody asks, once. */
+  get sha256(): string {
+    if (this.#sha256 !== null) return this.#sha256;
+    const hash = createHash('sha256');
+    const piece = new Uint8Array(PIECE_BYTES);
+    for (let at = 0; at < this.sizeBytes; at += PIECE_BYTES) {
+      const part = piece.subarray(0, Math.min(PIECE_BYTES, this.sizeBytes - at));
+      this.read(at, part);
+      hash.update(part);
+    }
+    this.#sha256 = hash.digest('hex');
+    return this.#sha256;
+  }
+}
+
+/**
+ * Throws CommandError: `what` as in "hda image", `how` the next step. `places`: files and directories among which
+ * images below a qcow2 image are looked for.
+ */
+export function openDisk(path: string, what: string, how: string, places: readonly string[] = []): DiskImage {
+  return openInChain(path, what, how, places, []);
+}
+
+function openInChain(
+  path: string,
+  what: string,
+  how: string,
+  places: readonly string[],
+  above: readonly string[],
+): DiskImage {
+  const file = new RawFile(path, what, how);
+  if (!isQcow2(file)) return new DiskImage(path, 'raw', file);
+  const image = new Qcow2(file, path);
+  const { backingName, backingFormat } = image;
+  if (backingName !== null) {
+    const chain = [...above, realpathSync(path)];
+    const below = findBacking(path, backingName, places);
+    if (chain.includes(realpathSync(below)) || chain.length > CHAIN_MAX) {
+      throw new CommandError(`The images below ${path} lead in a circle or are too many: rebase it, qemu-img rebase.`);
+    }
+    // A raw image may begin like a qcow2 image, and then it is that what the image above says.
+    image.backing =
+      backingFormat === 'raw'
+        ? new RawFile(below, 'backing file', 'name another with --backing')
+        : openInChain(below, 'backing file', 'name another with --backing', places, chain);
+  }
+  return new DiskImage(path, 'qcow2', image);
+}
+
+function findBacking(path: string, name: string, places: readonly string[]): string {
+  // Of an untrusted name only its last part is used.
+  const wanted = basename(name);
+  for (const place of places) {
+    const candidate = isDirectory(place) ? join(place, wanted) : place;
+    if (basename(candidate) === wanted && existsSync(candidate)) return resolve(candidate);
+  }
+  throw new CommandError(
+    `The qcow2 image ${path} lies over another, ${JSON.stringify(name)}: name that file, or its directory, with ` +
+      '--backing PATH.',
+  );
+}
+
+function isDirectory(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
 }

@@ -22,6 +22,8 @@ export interface GivenImages {
   readonly files: readonly { readonly option: string; readonly path: string }[];
   /** `--image`: files or directories to look in. */
   readonly places: readonly string[];
+  /** `--backing`: the same for what lies below a disk image. */
+  readonly backing?: readonly string[];
 }
 
 export interface ImageSearch {
@@ -76,7 +78,9 @@ class Finder {
     this.givenFiles ??= this.search.given.files.map(({ option, path }) => {
       const how = `give the right file with ${option} or --image`;
       const isDrive = DRIVE_OPTIONS.includes(option);
-      const bytes = isDrive ? openDisk(path, `${option} image`, how) : readGivenFile(path, 'image', how);
+      const bytes = isDrive
+        ? openDisk(path, `${option} image`, how, this.search.given.backing)
+        : readGivenFile(path, 'image', how);
       this.origins.set(bytes, resolve(path));
       return bytes;
     });
@@ -115,12 +119,17 @@ class Finder {
   private *sized(paths: readonly string[], { role, sizeBytes }: ImageRecord): Generator<ImageContent> {
     for (const path of paths) {
       const place = resolve(path);
-      const bytes = this.read.get(place) ?? (isDriveImage(role) ? diskIfSized : readIfSized)(place, sizeBytes);
+      const bytes = this.read.get(place) ?? this.readAs(role, place, sizeBytes);
       if (bytes === null) continue;
       this.read.set(place, bytes);
       this.origins.set(bytes, place);
       yield bytes;
     }
+  }
+
+  private readAs(role: string, place: string, sizeBytes: number): ImageContent | null {
+    if (!isDriveImage(role)) return readIfSized(place, sizeBytes);
+    return diskIfSized(place, sizeBytes, this.search.given.backing);
   }
 
   /** All are there: the index learns where the given ones lie, and given files that were not wanted are named. */
@@ -188,9 +197,9 @@ function readIfSized(path: string, sizeBytes: number): Uint8Array | null {
 }
 
 /** The same for what need not fit into memory. */
-function diskIfSized(path: string, sizeBytes: number): ImageContent | null {
+function diskIfSized(path: string, sizeBytes: number, backing: readonly string[] = []): ImageContent | null {
   try {
-    const disk = openDisk(path, 'image', 'name another');
+    const disk = openDisk(path, 'image', 'name another', backing);
     return disk.sizeBytes === sizeBytes ? disk : null;
   } catch {
     return null;

@@ -1,0 +1,142 @@
+/**
+ * Files of disk images: an overlay that is written reads back as the pages in it over the image below, for any pages;
+ * what qemu-img makes and checks agrees, where it is installed; images that are damaged anywhere are refused in words
+ * or read, and nothing outside of them is; a chain of images needs the user's word and does not go in circles.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import * as fc from 'fast-check';
+import { bytesSource } from '../../src/core/board/image.ts';
+import { openDisk } from '../../src/host/node/disks.ts';
+import { CommandError } from '../../src/host/node/errors.ts';
+import { writeOverlay } from '../../src/host/node/overlay-file.ts';
+import { Qcow2 } from '../../src/host/node/qcow2.ts';
+import { numberedDisk } from './ide-driver.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'reprise-disks-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const at = (name: string): string => join(folder, name);
+
+const hasQemu = spawnSync('qemu-img', ['--version']).status === 0;
+const noQemu = hasQemu ? false : 'needs qemu-img (Debian: apt-get install qemu-utils)';
+
+const below = numberedDisk(4200, 300);
+writeFileSync(at('below.img'), below);
+
+function whole(source: { readonly sizeBytes: number; read(offset: number, target: Uint8Array): void }): Uint8Array {
+  const bytes = new Uint8Array(source.sizeBytes);
+  // In pieces that no cluster begins with.
+  for (let from = 0; from < bytes.length; from += 70_001) source.read(from, bytes.subarray(from, from + 70_001));
+  return bytes;
+}
+
+function qemu(...args: string[]): string {
+  const { status, stdout, stderr } = spawnSync('qemu-img', args, { encoding: 'utf8', cwd: folder });
+  assert.equal(status, 0, stderr);
+  return stdout;
+}
+
+let number = 0;
+function overlay(pages: readonly number[], sizeBytes = below.length): { path: string; expected: Uint8Array } {
+  const path = at(`overlay${number++}.qcow2`);
+  const expected = new Uint8Array(Math.ceil(sizeBytes / 512) * 512);
+  expected.set(below.subarray(0, expected.length));
+  const written = pages.map((page) => {
+    const bytes = new Uint8Array(4096).fill(page + 1);
+    expected.set(bytes.subarray(0, Math.max(0, expected.length - page * 4096)), page * 4096);
+    return { page, bytes };
+  });
+  const backing = { name: at('below.img'), format: 'raw' as const };
+  writeOverlay({ path, backing, sizeBytes: expected.length, pages: written });
+  return { path, expected };
+}
+
+test('an overlay reads back as its pages over the image below, and is never written over another file', () => {
+  const lastPage = Math.floor(below.length / 4096);
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.integer({ min: 0, max: lastPage }), { maxLength: 40 }), (pages) => {
+      const { path, expected } = overlay(pages);
+      assert.deepEqual(whole(openDisk(path, 'image', 'x', [folder])), expected);
+    }),
+    { seed: 3, numRuns: 15 },
+  );
+  const { path } = overlay([1]);
+  assert.throws(
+    () => writeOverlay({ path, backing: { name: 'x', format: 'raw' }, sizeBytes: 512, pages: [] }),
+    /exists and nothing is overwritten/,
+  );
+});
+
+test('qemu-img finds nothing wrong with an overlay and sees the same disk', { skip: noQemu }, () => {
+  const { path, expected } = overlay([0, 3, 511, 512, 524]);
+  qemu('check', path);
+  qemu('convert', '-O', 'raw', path, 'converted.img');
+  assert.deepEqual(new Uint8Array(readFileSync(at('converted.img'))), expected);
+});
+
+test('what qemu-img makes is read: both versions, large and small clusters, compressed, zeros, chains', {
+  skip: noQemu,
+}, () => {
+  const mixed = numberedDisk(9000);
+  mixed.fill(0, 1_000_000, 2_500_000);
+  writeFileSync(at('mixed.img'), mixed);
+  for (const [name, options] of [
+    ['v2.qcow2', ['-o', 'compat=0.10']],
+    ['v3.qcow2', []],
+    ['small.qcow2', ['-o', 'cluster_size=512']],
+    ['large.qcow2', ['-o', 'cluster_size=2M']],
+    ['packed.qcow2', ['-c']],
+    ['packed4k.qcow2', ['-c', '-o', 'cluster_size=4096']],
+  ] as const) {
+    qemu('convert', '-O', 'qcow2', ...options, 'mixed.img', name);
+    assert.deepEqual(whole(openDisk(at(name), 'image', 'x')), mixed, name);
+  }
+  qemu('create', '-f', 'qcow2', '-b', 'packed.qcow2', '-F', 'qcow2', 'top.qcow2');
+  assert.throws(() => openDisk(at('top.qcow2'), 'image', 'x'), /lies over another, "packed.qcow2".*--backing/);
+  assert.deepEqual(whole(openDisk(at('top.qcow2'), 'image', 'x', [folder])), mixed);
+  assert.equal(
+    openDisk(at('top.qcow2'), 'image', 'x', [folder]).sha256,
+    openDisk(at('mixed.img'), 'image', 'x').sha256,
+  );
+  qemu('create', '-f', 'qcow2', 'circle.qcow2', '1M');
+  qemu('rebase', '-u', '-b', 'circle.qcow2', '-F', 'qcow2', 'circle.qcow2');
+  assert.throws(() => openDisk(at('circle.qcow2'), 'image', 'x', [folder]), /in a circle/);
+});
+
+test('an image that is damaged anywhere is refused in words, or read', () => {
+  const { path } = overlay([0, 5, 300, 513]);
+  const sound = new Uint8Array(readFileSync(path));
+  const wild = fc.record({
+    at: fc.oneof(fc.nat(135), fc.nat(sound.length - 1)),
+    value: fc.oneof(fc.nat(255), fc.constantFrom(0, 0x40, 0x80, 0xff)),
+  });
+  let refused = 0;
+  fc.assert(
+    fc.property(fc.array(wild, { minLength: 1, maxLength: 4 }), fc.option(fc.nat(sound.length)), (changes, cut) => {
+      const bytes = sound.slice(0, cut ?? sound.length);
+      for (const change of changes) if (change.at < bytes.length) bytes[change.at] = change.value;
+      try {
+        const image = new Qcow2(bytesSource(bytes), 'it');
+        const part = new Uint8Array(5000);
+        for (const offset of [0, 4000, 20_000, image.sizeBytes - 4000]) if (offset >= 0) image.read(offset, part);
+      } catch (error) {
+        assert.ok(
+          error instanceof CommandError && /The qcow2 image it .*: (mend|convert) it/.test(error.message),
+          String(error),
+        );
+        refused++;
+      }
+    }),
+    { seed: 8, numRuns: 400 },
+  );
+  assert.ok(refused > 50);
+});
+
+test('what cannot be opened as a disk is said in words', () => {
+  assert.throws(() => openDisk(folder, 'hda image', 'give one'), /The hda image .* is a directory: give one/);
+  assert.throws(() => openDisk(at('none'), 'hda image', 'give one'), /there is no such file: give one/);
+});
