@@ -11,6 +11,7 @@ import { MOVES } from './moves.ts';
 import { QUESTIONS } from './questions.ts';
 import { SCREEN } from './screen-command.ts';
 import { SETTINGS } from './settings.ts';
+import { SOURCE } from './source.ts';
 import { STOPS } from './stops.ts';
 import { SYMBOLS } from './symbols-command.ts';
 
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   INFO,
   DEVICES,
   BACKTRACE,
+  ...SOURCE,
   LINUX,
   SYMBOLS,
   ...SETTINGS,

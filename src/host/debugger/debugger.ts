@@ -16,8 +16,11 @@ import { describeReset, type ResetCause } from '../../core/machine/reset-cause.t
 import { nearest } from '../cli/args.ts';
 import { PacedWay } from '../node/paced-way.ts';
 import { GuestSymbols } from '../symbols/guest-symbols.ts';
+import { SourceFiles } from '../symbols/source-files.ts';
+import { SourceLevel } from '../symbols/source-level.ts';
 import type { SymbolTable } from '../symbols/symbol-table.ts';
 import { DebuggerError } from './debugger-error.ts';
+import { sourceLine } from './source.ts';
 import type { Form } from './examine.ts';
 import { type Disassembler, hex, hexValue, instructionLines, instructions, linearEip } from './views.ts';
 
@@ -71,6 +74,11 @@ export class Debugger {
   readonly symbols: SymbolTable;
   /** What the guest itself tells of them. */
   readonly guest: GuestSymbols;
+  /** Lines, frames and variables, where debug information tells them. */
+  readonly source: SourceLevel;
+  readonly sourceFiles: SourceFiles;
+  /** Where `list` goes on; null after every move. */
+  listed: { readonly file: string; readonly line: number } | null = null;
   readonly disassemble: Disassembler;
   readonly logName: string;
   /** Registers as they were shown last, to tell what has changed. */
@@ -105,6 +113,8 @@ export class Debugger {
     this.makeEngine = options.makeEngine;
     this.symbols = options.symbols;
     this.guest = new GuestSymbols(options.symbols, options.images);
+    this.source = new SourceLevel(options.symbols);
+    this.sourceFiles = new SourceFiles(options.symbols.sources.map(({ label }) => label));
     this.disassemble = options.disassemble;
     this.logName = options.logName;
     this.appendFrame = options.appendFrame;
@@ -239,17 +249,20 @@ export class Debugger {
     const { cpu } = this.timeline.machine;
     this.guest.refresh(cpu);
     const eip = linearEip(cpu);
-    const lines = [`${this.describe(stop.position)}${this.reason(stop)}`, this.here()];
+    this.listed = null;
+    const place = this.source.placeAt(eip);
+    const lines = [`${this.describe(stop.position)}${this.reason(stop)}`, sourceLine(this, eip), this.here()];
     const { kind, position, breakpoint, watchpoint, access } = stop;
     const data = {
       kind,
       ...position,
       eip,
       symbol: this.symbols.describe(eip),
+      ...(place === null ? {} : { file: place.file, line: place.line }),
       breakpoint: breakpoint?.id ?? watchpoint?.id ?? null,
       access,
     };
-    return { text: lines.join('\n'), data };
+    return { text: lines.filter((line) => line !== '').join('\n'), data };
   }
 
   private reason(stop: Stop): string {

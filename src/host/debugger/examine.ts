@@ -5,6 +5,7 @@ import { peekBytes, peekPhysicalBytes } from '../../core/memory/peek.ts';
 import { countOf, plain } from './arguments.ts';
 import type { Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
+import { printVariable } from './source.ts';
 import { hex, hexValue, instructionLines, instructions, linearEip, memoryLines } from './views.ts';
 
 const UNITS_MAX = 100_000;
@@ -186,6 +187,8 @@ export function examine(debug: Debugger, rest: string, format: string, isPhysica
 const unitLetter = (size: number): string => Object.keys(SIZES).find((letter) => SIZES[letter] === size) ?? 'w';
 
 export function print(debug: Debugger, rest: string, format: string): Output {
+  const variable = format === '' ? printVariable(debug, rest) : null;
+  if (variable !== null) return variable;
   if (rest === '') throw new DebuggerError('Print what? An expression, such as p $eax + 4 or p/x [esp].');
   const value = debug.evaluate(rest);
   if (format !== '') {

@@ -9,6 +9,7 @@ import { ESP, SEG_BASE, SS } from '../../core/state/layout.ts';
 import { countOf } from './arguments.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
+import { hasLine, nextLine, nextLineBack, stepLine, stepLineBack } from './source.ts';
 import { instructions, linearEip, stackSlots } from './views.ts';
 
 /** In locals below a return address there may be stale ones: so many words are looked at. */
@@ -159,10 +160,10 @@ export const MOVES: readonly Command[] = [
   {
     names: ['step', 's'],
     usage: '[N]',
-    summary: 'one instruction (or N) forward',
+    summary: 'one line forward, into calls; where no line is known one instruction',
     group: 'move',
     repeats: true,
-    run: (debug, rest) => moveBy(debug, rest, false),
+    run: (debug, rest) => (hasLine(debug) ? stepLine(debug, rest) : moveBy(debug, rest, false)),
   },
   {
     names: ['stepi', 'si'],
@@ -173,9 +174,17 @@ export const MOVES: readonly Command[] = [
     run: (debug, rest) => moveBy(debug, rest, false),
   },
   {
-    names: ['reverse-step', 'rs', 'reverse-stepi', 'rsi'],
+    names: ['reverse-step', 'rs'],
     usage: '[N]',
-    summary: 'one instruction (or N) back',
+    summary: 'one line back, into calls; where no line is known one instruction',
+    group: 'move',
+    repeats: true,
+    run: (debug, rest) => (hasLine(debug) ? stepLineBack(debug, rest) : moveBy(debug, rest, true)),
+  },
+  {
+    names: ['reverse-stepi', 'rsi'],
+    usage: '[N]',
+    summary: 'one instruction (or N) back, always',
     group: 'move',
     repeats: true,
     run: (debug, rest) => moveBy(debug, rest, true),
@@ -183,10 +192,10 @@ export const MOVES: readonly Command[] = [
   {
     names: ['next', 'n'],
     usage: '[N]',
-    summary: 'one instruction, over calls',
+    summary: 'one line, over calls; where no line is known one instruction',
     group: 'move',
     repeats: true,
-    run: next,
+    run: (debug, rest) => (hasLine(debug) ? nextLine(debug, rest) : next(debug, rest)),
   },
   {
     names: ['nexti', 'ni'],
@@ -197,9 +206,17 @@ export const MOVES: readonly Command[] = [
     run: next,
   },
   {
-    names: ['reverse-next', 'rn', 'reverse-nexti', 'rni'],
+    names: ['reverse-next', 'rn'],
     usage: '[N]',
-    summary: 'one instruction back, over calls',
+    summary: 'one line back, over calls; where no line is known one instruction',
+    group: 'move',
+    repeats: true,
+    run: (debug, rest) => (hasLine(debug) ? nextLineBack(debug, rest) : reverseNext(debug, rest)),
+  },
+  {
+    names: ['reverse-nexti', 'rni'],
+    usage: '[N]',
+    summary: 'one instruction back, over calls, always',
     group: 'move',
     repeats: true,
     run: reverseNext,

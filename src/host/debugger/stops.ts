@@ -3,10 +3,13 @@
 
 import { PAGE_BYTES } from '../../core/base/pages.ts';
 import { peekPhysical } from '../../core/memory/peek.ts';
+import type { Evaluator } from '../../core/timeline/expression.ts';
 import type { WatchKind } from '../../core/timeline/lookout.ts';
+import type { SourcePlace } from '../symbols/source-level.ts';
 import { countOf, plain, splitCondition } from './arguments.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
+import { addressesOfLine } from './source.ts';
 import { hex, hexValue, linearEip } from './views.ts';
 
 const KINDS: Readonly<Record<string, WatchKind>> = {
@@ -45,15 +48,29 @@ function watch(debug: Debugger, rest: string): Output {
   });
 }
 
+/** One breakpoint for every function that has the line. */
+function breakAtLine(debug: Debugger, lines: readonly SourcePlace[], condition: Evaluator | null): Output {
+  const set = lines.map(({ from, file, line }) => {
+    const { id } = debug.timeline.addBreakpoint(from, condition);
+    return { id, address: from, file, line };
+  });
+  const text = set.map(
+    ({ id, address, file, line }) => `breakpoint ${id} at ${hex(address)}${named(debug, address)} (${file}:${line})`,
+  );
+  return plain(text.join('\n'), { ...set[0], all: set });
+}
+
 export const STOPS: readonly Command[] = [
   {
     names: ['break', 'b'],
-    usage: 'ADDRESS [if CONDITION]',
-    summary: 'stop before the instruction there; without an address: here',
+    usage: 'ADDRESS|FILE:LINE [if CONDITION]',
+    summary: 'stop before the instruction or line there; without an address: here',
     group: 'stop',
     completes: ['symbol'],
     run: (debug, rest) => {
       const { place, condition } = splitCondition(debug, rest);
+      const lines = addressesOfLine(debug, place);
+      if (lines !== null) return breakAtLine(debug, lines, condition);
       // gdb marks an address by a star.
       const address =
         place === '' ? linearEip(debug.timeline.machine.cpu) : debug.evaluate(place.replace(/^\*\s*/, '')) >>> 0;

@@ -6,9 +6,10 @@ import type { Images } from '../../core/session/session.ts';
 import { CommandError } from '../node/errors.ts';
 import { assembleGuest, buildGuest, listGuests } from '../node/guest-images.ts';
 import { readGivenFile } from '../node/images.ts';
+import { DebugInfo } from '../dwarf/debug-info.ts';
 import { slideOfFile } from './guest-symbols.ts';
 import { readElfSymbols, readSystemMap } from './read-symbols.ts';
-import { type GuestSymbol, symbolOf, SymbolSource, SymbolTable } from './symbol-table.ts';
+import { symbolOf, SymbolSource, SymbolTable } from './symbol-table.ts';
 
 const WANTED = 'give an ELF file (vmlinux), a System.map or a listing of /proc/kallsyms';
 /** What Debian puts in the place of a System.map. */
@@ -34,6 +35,7 @@ export function symbolsFromBytes(path: string, bytes: Uint8Array, offset: number
   const symbols = ofElf.length > 0 ? ofElf : readSystemMap(text);
   if (symbols.length === 0) throw new CommandError(whyNone(path, text));
   const source = new SymbolSource(path, symbols);
+  source.debug = ofElf.length > 0 ? DebugInfo.of(bytes) : null;
   source.slide = slideOfFile(source, offset);
   return source;
 }
@@ -62,8 +64,7 @@ function whyNone(path: string, text: string): string {
 export function symbolsFor(images: Images, files: readonly string[]): SymbolTable {
   const table = new SymbolTable();
   for (const file of files) table.add(readSymbolFile(file));
-  for (const { label, symbols } of sourcesOfImages(images)) {
-    const source = new SymbolSource(label, symbols);
+  for (const source of sourcesOfImages(images)) {
     source.slide = slideOfFile(source, null);
     table.add(source);
   }
@@ -78,11 +79,15 @@ export function symbolsOfImages(images: Images): SymbolTable {
 const GUEST_BYTES_MAX = 1 << 20;
 
 /** Symbols of the kernel among the images, when it carries any or is a built-in guest. */
-function sourcesOfImages(images: Images): { label: string; symbols: readonly GuestSymbol[] }[] {
+function sourcesOfImages(images: Images): SymbolSource[] {
   const kernel = images.get('kernel');
   if (!(kernel instanceof Uint8Array)) return [];
   const ofElf = readElfSymbols(kernel);
-  if (ofElf.length > 0) return [{ label: 'the kernel image', symbols: ofElf }];
+  if (ofElf.length > 0) {
+    const source = new SymbolSource('the kernel image', ofElf);
+    source.debug = DebugInfo.of(kernel);
+    return [source];
+  }
   if (kernel.length > GUEST_BYTES_MAX) return [];
   for (const { name } of listGuests()) {
     const image = buildGuest(name);
@@ -91,7 +96,7 @@ function sourcesOfImages(images: Images): { label: string; symbols: readonly Gue
     const isPlace = (address: number): boolean => address >= origin && address < origin + bytes.length;
     // Data of the built-in guests has its names by equ: for expressions alone.
     const all = [...symbols].map(([label, value]) => symbolOf(label, value, isPlace(value) ? 'code' : 'absolute'));
-    return [{ label: `guests/${name}`, symbols: all }];
+    return [new SymbolSource(`guests/${name}`, all)];
   }
   return [];
 }

@@ -3,6 +3,8 @@
 // is not known, none of its names has an address. Knows no files, no machine and no terminal; fit for whoever names
 // addresses: debugger, traces, coverage, profiles.
 
+import type { DebugInfo } from '../dwarf/debug-info.ts';
+
 /** Absolute symbols are numbers: they move with nothing and name no place. */
 export type SymbolKind = 'code' | 'data' | 'absolute';
 
@@ -34,6 +36,8 @@ export class SymbolSource {
   readonly symbols: readonly GuestSymbol[];
   /** Added to every address that is not absolute; null while it is not known. */
   slide: number | null;
+  /** Lines, frames and variables, where the file has them. */
+  debug: DebugInfo | null = null;
   private readonly byName = new Map<string, GuestSymbol>();
 
   constructor(label: string, symbols: readonly GuestSymbol[], slide: number | null = 0) {

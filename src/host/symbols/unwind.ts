@@ -25,7 +25,7 @@ const PUSHED_BYTES_MAX = 72;
 /** Bit 1 of EFLAGS is always set, bits 3, 5, 15 and those from 22 on are never (SDM 1, 3.4.3). */
 const EFLAGS_ALWAYS = 0xffc0_802a;
 const EFLAGS_ONE = 2;
-const NONE: readonly (number | null)[] = [null, null, null, null, null];
+const NONE: readonly (number | null)[] = [null, null, null, null, null, null];
 /** The kernel marks a frame pointer that leads to pt_regs by taking this bit away. */
 const REGS_MARK = 0x8000_0000;
 
@@ -50,7 +50,7 @@ export interface FrameRegisters {
   readonly eip: number;
   readonly esp: number;
   readonly ebp: number;
-  /** ECX, EDX, EBX, ESI, EDI where they are known in this frame; null: not. */
+  /** EAX, ECX, EDX, EBX, ESI, EDI where they are known in this frame; null: not. */
   readonly others: readonly (number | null)[];
 }
 
@@ -60,7 +60,7 @@ export type FrameStep = (registers: FrameRegisters, isReturn: boolean) => FrameR
 export function backtrace(cpu: Cpu, symbols: SymbolTable, step: FrameStep = () => null, limit = FRAMES_MAX): Frame[] {
   const { m32 } = cpu;
   const isUser = (m32[SEG_SELECTOR + CS] & 3) !== 0;
-  const others = [1, 2, 3, 6, 7].map((register) => m32[register] >>> 0);
+  const others = [0, 1, 2, 3, 6, 7].map((register) => m32[register] >>> 0);
   const registers = {
     eip: (m32[EIP] + m32[SEG_BASE + CS]) >>> 0,
     esp: (m32[ESP] + m32[SEG_BASE + SS]) >>> 0,
