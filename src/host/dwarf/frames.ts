@@ -86,7 +86,7 @@ export class FrameTable {
     if (cfa === null) return null;
     const registers = Array.from({ length: REGISTER_COUNT }, (_, i): number | null => {
       const own = rules.get(i);
-      // Callee-saved registers that nothing is said of are as they are; DWARF_ESP is the frame address.
+      // Callee-saved registers that nothing is said of are as they are; ESP is the frame address.
       if (own === undefined) return i === DWARF_ESP ? cfa : i === 3 || i >= 5 ? around.register(i) : null;
       return ruledValue(own, i, cfa, around);
     });
