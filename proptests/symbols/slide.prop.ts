@@ -123,7 +123,7 @@ test('coverage and traces name functions that have moved', async () => {
       assert.equal(ended.status, 0, ended.stderr);
       const text = readFileSync(out, 'utf8');
       assert.match(text, /quicksort/);
-      assert.doesNotMatch(text, /SF:\?|"name":"\?"|an_absolute/);
+      assert.doesNotMatch(text, /code_at_|"name":"\?"|an_absolute/);
     }
   });
 });

@@ -4,7 +4,7 @@
  * has its place in the log; what the engine compiles is told by tick.
  */
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { unpackMultiple } from 'msgpackr';
@@ -21,7 +21,9 @@ const FROM = 1000;
 const TO = 6000;
 
 /** The lines of the file that `trace` makes, and its counts. */
-async function trace(...options: string[]): Promise<{ lines: string[]; counts: Record<string, number> }> {
+async function trace(
+  ...options: string[]
+): Promise<{ lines: string[]; counts: Record<string, number>; listing: string[] }> {
   return await inFolder(async (folder) => {
     const path = join(folder, 'sort.rlog');
     const target = join(folder, 'out');
@@ -29,14 +31,15 @@ async function trace(...options: string[]): Promise<{ lines: string[]; counts: R
     const ended = await reprise(['trace', path, target, '--json', ...options], { timeoutMs: 120_000 });
     assert.equal(ended.status, 0, ended.stderr);
     const { events } = JSON.parse(ended.stdout) as { events: Record<string, number> };
-    return { lines: readFileSync(target, 'utf8').trim().split('\n'), counts: events };
+    const listing = existsSync(`${target}.listing`) ? readFileSync(`${target}.listing`, 'utf8').split('\n') : [];
+    return { lines: readFileSync(target, 'utf8').trim().split('\n'), counts: events, listing };
   });
 }
 
 const window = ['--from', String(FROM), '--to', String(TO)];
 
 test('coverage counts every instruction that a walk by single ticks comes to', async () => {
-  const { lines, counts } = await trace('--format', 'coverage', ...window);
+  const { lines, counts, listing } = await trace('--format', 'coverage', ...window);
   const timeline = timelineOf(run);
   const { m32 } = timeline.machine.cpu;
   const expected = new Map<number, number>();
@@ -46,13 +49,14 @@ test('coverage counts every instruction that a walk by single ticks comes to', a
     expected.set(address, (expected.get(address) ?? 0) + 1);
   }
   const found = new Map<number, number>();
-  let name = '';
   for (const line of lines) {
     const [key, ...values] = line.split(/[:,]/);
-    if (key === 'SF') [name] = values;
-    if (key === 'DA') found.set(Number(values[0]), Number(values[1]));
-    if (key === 'FN') assert.equal(symbols.get(name), Number(values[0]));
-    if (key === 'FNDA') assert.equal(Number(values[0]), expected.get(symbols.get(name) ?? 0) ?? 0, name);
+    if (key === 'DA' && values[1] !== '0') {
+      const address = /^ {2}(0x[0-9a-f]{8}) /.exec(listing[Number(values[0]) - 1])?.[1];
+      found.set(Number(address), Number(values[1]));
+    }
+    if (key === 'FN') assert.equal(listing[Number(values[0]) - 1], `${values[1]}:`);
+    if (key === 'FNDA') assert.equal(Number(values[0]), expected.get(symbols.get(values[1]) ?? 0) ?? 0, values[1]);
   }
   assert.deepEqual([...found].sort(), [...expected].sort());
   assert.equal(counts.instruction, expected.size);

@@ -3,6 +3,7 @@
 // again and shows exceptions and in which function each moment was spent. Times are guest time: ticks times the
 // nanoseconds of a tick. (Trace Event Format: phases X, i and M; timestamps in microseconds.)
 
+import { resolve } from 'node:path';
 import { eventToText } from '../../core/log/events.ts';
 import type { LoggedEvent } from '../../core/log/events.ts';
 import { LogError } from '../../core/log/log-error.ts';
@@ -23,11 +24,13 @@ import { signalStatus } from '../node/work.ts';
 import { GuestSymbols } from '../symbols/guest-symbols.ts';
 import { symbolsFor } from '../symbols/symbol-files.ts';
 import { SymbolTable } from '../symbols/symbol-table.ts';
+import { loadListing } from '../debugger/disassemble.ts';
+import { writeCoverage } from './coverage.ts';
 import { Walk } from './walk.ts';
 import { givenImages } from './replay-command.ts';
 import { EXIT, printJson, say } from './report.ts';
 import { packPayload } from '../../core/log/payload.ts';
-import { type Counts, type Window, writeCoverage, writeDeviceAccesses, writeMemoryAccesses } from './trace-formats.ts';
+import { type Counts, type Window, writeDeviceAccesses, writeMemoryAccesses } from './trace-formats.ts';
 
 /** One event of the format; `tid` is a row of the picture. */
 interface TraceEvent {
@@ -297,15 +300,40 @@ async function traceLines(
     ? (access) => put(packPayload(access))
     : (access) => write(JSON.stringify(access));
   const all = { ...window, write, writeAccess };
+  const listing = listingBeside(target);
   const counts =
     format === 'coverage'
-      ? await writeCoverage(all)
+      ? await writeCoverage({ ...all, ...listing, disassemble: await loadListing() })
       : format === 'memory'
         ? await writeMemoryAccesses(all, from, to)
         : await writeDeviceAccesses(all);
   flush();
   file.close();
+  listing.close();
   return report(args, path, target, window.fromTick, window.toTick, counts, window.walk);
+}
+
+/** What is written beside a trace, once there is anything. */
+function listingBeside(target: string) {
+  const listingPath = resolve(`${target}.listing`);
+  let file: NewFile | null = null;
+  let parts: string[] = [];
+  const flush = (): void => {
+    file?.write(parts.join(''));
+    parts = [];
+  };
+  return {
+    listingPath,
+    writeListing: (text: string): void => {
+      file ??= newTrace(listingPath);
+      parts.push(`${text}\n`);
+      if (parts.length >= PARTS_MAX) flush();
+    },
+    close: (): void => {
+      flush();
+      file?.close();
+    },
+  };
 }
 
 function newTrace(path: string): NewFile {

@@ -1,13 +1,12 @@
-// What `reprise trace --format` makes besides Trace Events, by running a stretch of a recording again: how often each
-// instruction ran (in the manner of lcov's tracefiles, with addresses for lines), every access to a range of memory,
-// every access to ports and devices. Nothing of it has to have been asked for when the run was recorded.
+// What `reprise trace --format` makes besides Trace Events, by running a stretch of a recording again: every access to a
+// range of memory, every access to ports and devices; coverage is coverage.ts. Nothing of it has to have been asked for
+// when the run was recorded.
 
 import type { Machine } from '../../core/machine/machine.ts';
-import type { Cpu } from '../../core/state/cpu.ts';
 import { peekPhysicalBytes } from '../../core/memory/peek.ts';
 import type { Timeline } from '../../core/timeline/timeline.ts';
 import type { GuestSymbols } from '../symbols/guest-symbols.ts';
-import { hex8, isHalted, linearEip } from '../debugger/views.ts';
+import { hex8, linearEip } from '../debugger/views.ts';
 import type { Walk } from './walk.ts';
 
 export interface Window {
@@ -24,49 +23,6 @@ export interface Window {
 
 /** Counts of what was written, for the last word of the command. */
 export type Counts = Record<string, number>;
-
-/**
- * One record a function, in the order of addresses: FN and FNDA with how often its first instruction was begun, DA with
- * how often each one was (iterations of a REP count), LH with their number. What has no symbol is in the function `?`.
- */
-export async function writeCoverage({ walk, timeline, guest, fromTick, toTick, write }: Window): Promise<Counts> {
-  const symbols = guest.table;
-  const isThere =
-    (await walk.go(timeline, timeline.seek({ tick: fromTick, seq: 0 }))) && (await walk.place(guest, timeline));
-  const timesAt = new Map<number, number>();
-  let [lastTick, lastAddress] = [-1, -1];
-  const look = (cpu: Cpu): number => {
-    const tick = cpu.now();
-    if (tick >= toTick) return 1;
-    const address = linearEip(cpu);
-    // An instruction that is done alone is looked at twice.
-    if (tick !== lastTick || address !== lastAddress) timesAt.set(address, (timesAt.get(address) ?? 0) + 1);
-    [lastTick, lastAddress] = [tick, address];
-    return 0;
-  };
-  // A search begins behind the instruction where it stands.
-  if (isThere && !isHalted(timeline.machine.cpu)) look(timeline.machine.cpu);
-  if (isThere) await walk.go(timeline, timeline.continueUntil(look));
-  const byFunction = new Map<string, { start: number; addresses: number[] }>();
-  let begun = 0;
-  for (const address of [...timesAt.keys()].sort((a, b) => a - b)) {
-    const placed = symbols.functionAt(address);
-    const [start, name] = placed === null ? [address, '?'] : [placed.address, placed.symbol.name];
-    const found = byFunction.get(name);
-    if (found === undefined) byFunction.set(name, { start, addresses: [address] });
-    else found.addresses.push(address);
-    begun += timesAt.get(address) ?? 0;
-  }
-  for (const [name, { start, addresses }] of byFunction) {
-    write(`SF:${name}`);
-    write(`FN:${start},${name}`);
-    write(`FNDA:${timesAt.get(start) ?? 0},${name}`);
-    for (const address of addresses) write(`DA:${address},${timesAt.get(address)}`);
-    write(`LH:${addresses.length}`);
-    write('end_of_record');
-  }
-  return { function: byFunction.size, instruction: timesAt.size, time: begun };
-}
 
 /** One object for every access to the physical range, with what was there before it. */
 export async function writeMemoryAccesses(window: Window, from: number, to: number): Promise<Counts> {

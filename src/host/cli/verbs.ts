@@ -482,7 +482,7 @@ export const VERBS: readonly Verb[] = [
         value: 'NAME',
         choices: ['events', 'coverage', 'memory', 'io'],
         help:
-          'events (default): Trace Event JSON; by running the window again: coverage (in the manner of lcov), ' +
+          'events (default): Trace Event JSON; by running the window again: coverage (lcov), ' +
           'memory (accesses to --range) and io (ports and devices) as JSON lines',
       },
       {

@@ -4,7 +4,7 @@
 import { peekBytes, peekNumber } from '../../core/memory/peek.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
 import { DwarfError } from '../dwarf/cursor.ts';
-import { type DebugInfo, nameOf } from '../dwarf/debug-info.ts';
+import { type DebugInfo, nameOf, segmentAt } from '../dwarf/debug-info.ts';
 import type { Surroundings } from '../dwarf/expressions.ts';
 import { DWARF_EBP, DWARF_EIP, DWARF_ESP } from '../dwarf/frames.ts';
 import {
@@ -36,6 +36,16 @@ export interface SourceFunction {
   readonly to: number;
   /** First statement behind what makes the frame. */
   readonly body: number;
+}
+
+/** All that one compilation unit has, where it is now: for coverage. */
+export interface UnitPlaces {
+  readonly key: string;
+  readonly functions: readonly { name: string; from: number; file: string; line: number }[];
+  /** Where statements begin; `owner` tells the functions apart that have a line. */
+  readonly statements: readonly { file: string; line: number; from: number; owner: number }[];
+  readonly has: (address: number) => boolean;
+  readonly lineAt: (address: number) => { file: string; line: number } | null;
 }
 
 interface Placed {
@@ -96,6 +106,33 @@ export class SourceLevel {
       }
     }
     return [...found.values()];
+  }
+
+  /** The compilation unit that an address is of; null: none that has lines. */
+  unitPlaces(address: number): UnitPlaces | null {
+    for (const { label, debug, slide } of this.table.sources) {
+      if (debug === null || slide === null) continue;
+      const unit = debug.unitAt((address - slide) >>> 0);
+      const segments = unit === null ? [] : debug.linesOf(unit).segments;
+      if (unit === null || segments.length === 0) continue;
+      const functions = debug.functionsOf(unit);
+      const ownerOf = (at: number): number =>
+        functions.find(({ ranges }) => ranges.some(({ from, to }) => at >= from && at < to))?.from ?? 0;
+      const lineAt = (at: number) => segmentAt(segments, at);
+      return {
+        key: `${label} ${unit.at}`,
+        functions: functions.map(({ name, from, line }) => {
+          const first = lineAt(from);
+          return { name, from: (from + slide) >>> 0, file: first?.file ?? unit.name, line: line || (first?.line ?? 0) };
+        }),
+        statements: segments
+          .filter(({ isStatement }) => isStatement)
+          .map(({ file, line, from }) => ({ file, line, from: (from + slide) >>> 0, owner: ownerOf(from) })),
+        has: (at) => unit.ranges.some(({ from, to }) => (at - slide) >>> 0 >= from && (at - slide) >>> 0 < to),
+        lineAt: (at) => lineAt((at - slide) >>> 0),
+      };
+    }
+    return null;
   }
 
   /** Steps outwards by call frame information. */
