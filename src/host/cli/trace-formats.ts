@@ -1,6 +1,6 @@
-// What `reprise trace --format` makes besides Trace Events, by running a stretch of a recording again: every access to a
-// range of memory, every access to ports and devices; coverage is coverage.ts. Nothing of it has to have been asked for
-// when the run was recorded.
+// What `reprise trace --format` makes besides Trace Events, by running a stretch of a recording again: every access to
+// a range of memory, every access to ports and devices; coverage is coverage.ts. Nothing of it has to have been asked
+// for when the run was recorded.
 
 import type { Machine } from '../../core/machine/machine.ts';
 import { peekPhysicalBytes } from '../../core/memory/peek.ts';
