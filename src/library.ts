@@ -14,6 +14,8 @@ import type { ImageContent } from './core/board/image.ts';
 import { mediumRole } from './core/devices/disk/roles.ts';
 import type { InputEvent, SerialInput } from './core/log/events.ts';
 import { SILENT_OUTPUT } from './core/board/silent.ts';
+import { screenText } from './core/devices/display/screen.ts';
+import { vgaOf } from './core/devices/display/vga.ts';
 import { findImages } from './core/log/find-images.ts';
 import { LogWriter, openLog } from './core/log/log.ts';
 import type { LogReader } from './core/log/log.ts';
@@ -196,6 +198,7 @@ export async function record(settings: RecordSettings): Promise<Recording> {
   const stopOn = settings.stopOn === undefined ? null : new StopOn(settings.stopOn);
   const heard = recorder?.listen(output) ?? output;
   session = new Session({ manifest, images, makeEngine, port, output: stopOn?.listen(heard) ?? heard });
+  const { machine } = session;
   recorder?.attach(session.machine);
   stopOn?.attach(session.machine);
   const loop = new RunLoop({
@@ -203,6 +206,10 @@ export async function record(settings: RecordSettings): Promise<Recording> {
     maxTick: settings.maxTicks ?? MAX_TICKS_DEFAULT,
     sliceTicks: Math.min(every ?? SLICE_TICKS, SLICE_TICKS),
     passed: () => recorder?.passed(),
+    look: (tick) => {
+      const vga = player?.awaitsScreen === true ? vgaOf(machine.board) : null;
+      if (vga !== null) player?.screenShown(tick, screenText(vga.picture()));
+    },
     ...(stopOn === null ? {} : { stopOn }),
   });
   const end = session.end(loop.run());

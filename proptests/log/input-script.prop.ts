@@ -8,6 +8,8 @@ import * as fc from 'fast-check';
 import { LivePort } from '../../src/core/session/live-port.ts';
 import { RecordingPort } from '../../src/core/session/recording-port.ts';
 import { InputScriptError, parseInputScript, ScriptPlayer } from '../../src/core/session/input-script.ts';
+import { keysOf } from '../../src/core/base/key-text.ts';
+import type { InputEvent } from '../../src/core/log/events.ts';
 import { KEY_NAMES } from '../../src/core/base/key-names.ts';
 import { LogWriter } from '../../src/core/log/log.ts';
 import { concat, header, seed } from './events.ts';
@@ -76,6 +78,49 @@ at 11 serial1 break`);
   for (const key of KEY_NAMES) assert.equal(parseInputScript(`at 0 key ${key} up`).length, 1);
 });
 
+test('what is typed comes key by key, chords go down and come up the other way round', () => {
+  const told = (source: string): string[] =>
+    parseInputScript(source).flatMap(({ inputs, spacingTicks = 0 }) => [
+      ...inputs.map((input) => (input.kind === 'key' ? `${input.key} ${input.down ? 'down' : 'up'}` : input.kind)),
+      `every ${spacingTicks}`,
+    ]);
+  assert.deepEqual(told('at 0 type "a:\\n"'), [
+    ...['a down', 'a up', 'left-shift down', 'semicolon down', 'semicolon up', 'left-shift up', 'enter down'],
+    ...['enter up', 'every 524288'],
+  ]);
+  assert.deepEqual(told('at 0 key ctrl-alt-delete'), [
+    ...['left-ctrl down', 'left-alt down', 'delete down', 'delete up', 'left-alt up', 'left-ctrl up', 'every 0'],
+  ]);
+  assert.deepEqual(told('at 0 key right-alt-f2 down'), ['right-alt down', 'f2 down', 'every 0']);
+  assert.deepEqual(told('at 0 key shift-page-up up'), ['page-up up', 'left-shift up', 'every 0']);
+  const [mouse] = parseInputScript('at 0 mouse 10 -5 left+middle');
+  assert.deepEqual(mouse.inputs, [{ kind: 'mouse', dx: 10, dy: -5, dz: 0, buttons: 5 }]);
+  // Every key of a text is pressed and let go, and ASCII can all be typed.
+  for (let code = 0x20; code < 0x7f; code++) {
+    const keys = keysOf(String.fromCharCode(code));
+    assert.ok(keys !== null && keys.every((key) => KEY_NAMES.includes(key)), String.fromCharCode(code));
+  }
+});
+
+test('lines that wait for the screen fire when a text stands there once more than it did', () => {
+  const pushed: string[] = [];
+  const port = { push: (event: InputEvent, tick: number) => pushed.push(`${event.kind} ${tick}`) };
+  const script = 'when screen "A:" nmi\nwhen screen "A:" reset\nwhen "go" power';
+  const player = new ScriptPlayer(parseInputScript(script), port as unknown as LivePort);
+  assert.ok(player.awaitsScreen);
+  player.screenShown(10, null);
+  player.screenShown(20, ['nothing']);
+  player.screenShown(30, ['A:dir', 'A:']);
+  player.screenShown(40, ['A:dir', 'A:']);
+  player.screenShown(50, ['A:']);
+  assert.deepEqual(pushed, ['nmi 31']);
+  player.screenShown(60, ['A:', 'A:']);
+  assert.deepEqual(pushed, ['nmi 31', 'reset 61']);
+  assert.ok(!player.awaitsScreen);
+  for (const byte of bytes('go')) player.serialOutput(70, 0, byte);
+  assert.deepEqual(pushed, ['nmi 31', 'reset 61', 'power-button 71']);
+});
+
 test('what is wrong with a line, and where', () => {
   const cases: [string, RegExp][] = [
     ['in 5 nmi', /expected `at TICK …` or `when "TEXT" …`, got in/],
@@ -83,19 +128,25 @@ test('what is wrong with a line, and where', () => {
     ['at', /expected a tick .*the line ends/],
     ['at -1 nmi', /expected a tick/],
     ['at 99999999999999999999 nmi', /expected a tick/],
-    ['at 5', /expected one of serial, key, .*the line ends/],
-    ['at 5 type "x"', /expected one of serial, key, .*got type/],
+    ['at 5', /expected one of serial, type, key, .*the line ends/],
+    ['at 5 tipe "x"', /expected one of serial, type, key, .*got tipe/],
+    ['at 5 type x', /expected a text in double quotes after `type`, got x/],
+    ['at 5 type "é"', /expected characters of a US keyboard, got "é"/],
+    ['at 5 type "x" 1', /expected the end of the line, got 1/],
+    ['at 5 key ctrl-alt-x1', /expected the name of a key, such as enter, a or ctrl-alt-delete, got ctrl-alt-x1/],
+    ['at 5 mouse 1 2 left+up', /expected buttons from 0 to 7, or left, .*got left\+up/],
+    ['when screen x nmi', /expected the text to wait for, in double quotes, after `screen`, got x/],
     ['at 5 serial x', /expected a text in double quotes, or `break`, after `serial`, got x/],
     ['at 5 serial break 1', /expected the end of the line, got 1/],
     ['at 5 serial "x', /expected a closing quote in "x/],
     ['at 5 serial "\\q"', /expected one of \\n .*got \\q/],
-    ['at 5 serial4 "x"', /expected one of serial, key/],
+    ['at 5 serial4 "x"', /expected one of serial, type, key/],
     ['at 5 serial "x" y', /expected the end of the line, got y/],
     ['at 5 key', /expected the name of a key.*the line ends/],
     ['at 5 key any', /expected the name of a key.*got any/],
     ['at 5 key a sideways', /expected `down`, `up` or nothing, got sideways/],
     ['at 5 mouse 1', /expected a movement .* upwards, the line ends/],
-    ['at 5 mouse 1 2 9', /expected buttons from 0 to 7, got 9/],
+    ['at 5 mouse 1 2 9', /expected buttons from 0 to 7, or left, .*got 9/],
     ['at 5 hda', /expected `error` after `hda`, the line ends/],
     ['at 5 hda eject', /expected `error` after `hda`, got eject/],
     ['at 5 cdrom', /expected `eject`, `insert FILE` or `error` after `cdrom`/],
@@ -105,7 +156,7 @@ test('what is wrong with a line, and where', () => {
     ['at 5 hda error read 9..3', /expected sectors, as in 1234 or 1234\.\.1300/],
     ['when nmi', /expected the text to wait for.*got nmi/],
     ['when "" nmi', /expected the text to wait for/],
-    ['when "x"', /expected one of serial, key, .*the line ends/],
+    ['when "x"', /expected one of serial, type, key, .*the line ends/],
   ];
   for (const [line, message] of cases) {
     assert.throws(

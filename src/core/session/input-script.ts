@@ -2,30 +2,41 @@
  * Scripts of `--input FILE`: interactive runs that can be repeated. One action a line, `#` begins a comment.
  *
  *   at TICK ACTION              when the run reaches that tick
- * when "TEXT" ACTION          when the guest has written TEXT to its first serial line; `when serial1 "TEXT" …` for
- * another
- *   ACTION: serial "TEXT" · serial1 "TEXT" · serial break · key NAME [down|up] · mouse DX DY [BUTTONS] · power ·
- *           reset · nmi · end · DRIVE eject · DRIVE insert FILE · DRIVE error read|write SECTOR..SECTOR ·
+ *   when "TEXT" ACTION          when the guest has written TEXT to its first serial line; `when serial1 "TEXT" …` for
+ *                               another
+ *   when screen "TEXT" ACTION   when TEXT stands on the screen, or stands there once more than before
+ *   ACTION: serial "TEXT" · serial1 "TEXT" · serial break · type "TEXT" · key NAME [down|up] · key ctrl-alt-delete ·
+ *           mouse DX DY [BUTTONS] (0 to 7, or left, right, middle, joined by +) · power · reset · nmi · end ·
+ *           DRIVE eject · DRIVE insert FILE · DRIVE error read|write SECTOR..SECTOR ·
  *           irq LINE high|low · hold TICKS · flip ADDRESS BIT
  *   TEXT escapes: \n \r \t \e \\ \" \xHH; other characters as UTF-8. TICK may hold underscores.
  *
- * The `when` lines fire in their order, each once; the next one looks only at what is written after the last fired.
- * Its input is due one tick after the write of the text's last byte, on every engine: same script, same log.
+ * The `when` lines fire in their order, each once; the next one looks only at what comes after the last fired. The input
+ * of a serial text is due one tick after the write of its last byte, on every engine: same script, same log. The screen
+ * is looked at between slices of the run, which lie at fixed ticks. What is typed comes key by key (US layout), at a
+ * pace that a BIOS follows.
  */
 import type { Inputs } from '../machine/door.ts';
 import type { InputEvent } from '../log/events.ts';
 import { driveAction, isDriveName } from './media-script.ts';
-import { isKeyName } from '../base/key-names.ts';
+import type { KeyName } from '../base/key-names.ts';
+import { chordOf, keysOf, strokesOf } from '../base/key-text.ts';
 
 export type ScriptStep =
-  | { readonly kind: 'at'; readonly line: number; readonly tick: number; readonly inputs: readonly InputEvent[] }
-  | {
-      readonly kind: 'when';
-      readonly line: number;
-      readonly serialPort: number;
-      readonly text: Uint8Array;
-      readonly inputs: readonly InputEvent[];
-    };
+  | ({ readonly kind: 'at'; readonly line: number; readonly tick: number } & Action)
+  | ({ readonly kind: 'when'; readonly line: number; readonly serialPort: number; readonly text: Uint8Array } & Action)
+  | ({ readonly kind: 'when-screen'; readonly line: number; readonly text: string } & Action);
+
+interface Action {
+  readonly inputs: readonly InputEvent[];
+  /** From one to the next; all at once unless given. */
+  readonly spacingTicks?: number;
+}
+
+type WaitingStep = Exclude<ScriptStep, { kind: 'at' }>;
+
+/** Between the strokes of what is typed: 4 ms by default, so that a key is done before the next one comes. */
+const TYPING_TICKS = 1 << 19;
 
 /** A line that cannot be read: which, what was expected, what stands there. */
 export class InputScriptError extends Error {
@@ -94,7 +105,15 @@ function parseStep(tokens: readonly Token[], line: number, media: string[]): Scr
     const digits = second === undefined || second.kind !== 'word' ? '' : second.value.replaceAll('_', '');
     const tick = /^\d+$/.test(digits) ? Number(digits) : Number.NaN;
     if (!Number.isSafeInteger(tick)) throw expected(line, 'a tick (a whole number) after `at`', second);
-    return { kind: 'at', line, tick, inputs: parseAction(rest, line, media) };
+    return { kind: 'at', line, tick, ...parseAction(rest, line, media) };
+  }
+  if (isWord(first, 'when') && second !== undefined && isWord(second, 'screen')) {
+    const [text, ...action] = rest;
+    if (text === undefined || text.kind !== 'text' || text.value === '') {
+      throw expected(line, 'the text to wait for, in double quotes, after `screen`', text);
+    }
+    const shown = new TextDecoder().decode(bytesOf(text.value));
+    return { kind: 'when-screen', line, text: shown, ...parseAction(action, line, media) };
   }
   if (isWord(first, 'when')) {
     const serialPort = second === undefined ? null : serialPortOf(second);
@@ -108,13 +127,53 @@ function parseStep(tokens: readonly Token[], line: number, media: string[]): Scr
       line,
       serialPort: serialPort ?? 0,
       text: bytesOf(text.value),
-      inputs: parseAction(action, line, media),
+      ...parseAction(action, line, media),
     };
   }
   throw expected(line, '`at TICK …` or `when "TEXT" …`', first);
 }
 
-function parseAction(tokens: readonly Token[], line: number, media: string[]): InputEvent[] {
+function keyInputs(keys: readonly KeyName[]): InputEvent[] {
+  return strokesOf(keys).map(({ key, down }) => ({ kind: 'key', key, down }));
+}
+
+/** Strokes for a text, one character of code points after the other. */
+function parseTyped(token: Token | undefined, line: number): InputEvent[] {
+  if (token === undefined || token.kind !== 'text') {
+    throw expected(line, 'a text in double quotes after `type`', token);
+  }
+  return [...new TextDecoder().decode(bytesOf(token.value))].flatMap((character) => {
+    const keys = keysOf(character);
+    if (keys === null) {
+      throw new InputScriptError(line, `expected characters of a US keyboard, got ${JSON.stringify(character)}`);
+    }
+    return keyInputs(keys);
+  });
+}
+
+const BUTTONS: Readonly<Record<string, number>> = { left: 1, right: 2, middle: 4 };
+
+/** A number, or names joined by +. */
+function parseButtons(token: Token | undefined, line: number): number {
+  if (token === undefined) return 0;
+  const wanted = 'buttons from 0 to 7, or left, right, middle joined by +';
+  const names = token.kind === 'word' ? token.value.split('+') : [];
+  if (names.length > 0 && names.every((name) => Object.hasOwn(BUTTONS, name))) {
+    return names.reduce((bits, name) => bits | BUTTONS[name], 0);
+  }
+  return parseNumber(token, 0, 7, wanted, line);
+}
+
+function parseAction(tokens: readonly Token[], line: number, media: string[]): Action {
+  const [verb, ...operands] = tokens;
+  if (verb !== undefined && isWord(verb, 'type')) {
+    if (operands.length > 1) throw expected(line, 'the end of the line', operands[1]);
+    return { inputs: parseTyped(operands[0], line), spacingTicks: TYPING_TICKS };
+  }
+  return { inputs: parseInputs(tokens, line, media) };
+}
+
+function parseInputs(tokens: readonly Token[], line: number, media: string[]): InputEvent[] {
   const [verb, ...operands] = tokens;
   const most = (count: number): void => {
     if (operands.length > count) throw expected(line, 'the end of the line', operands[count]);
@@ -138,23 +197,19 @@ function parseAction(tokens: readonly Token[], line: number, media: string[]): I
     case 'key': {
       most(2);
       const [name, direction] = operands;
-      if (name === undefined || !isKeyName(name.value))
-        throw expected(line, 'the name of a key, such as enter or a', name);
-      if (direction === undefined) {
-        return [
-          { kind: 'key', key: name.value, down: true },
-          { kind: 'key', key: name.value, down: false },
-        ];
-      }
+      const keys = name === undefined ? null : chordOf(name.value);
+      if (keys === null) throw expected(line, 'the name of a key, such as enter, a or ctrl-alt-delete', name);
+      if (direction === undefined) return keyInputs(keys);
       if (!isWord(direction, 'down') && !isWord(direction, 'up'))
         throw expected(line, '`down`, `up` or nothing', direction);
-      return [{ kind: 'key', key: name.value, down: direction.value === 'down' }];
+      const isDown = direction.value === 'down';
+      return keyInputs(keys).filter((event) => event.kind === 'key' && event.down === isDown);
     }
     case 'mouse': {
       most(3);
       const dx = parseNumber(operands[0], -255, 255, 'a movement from -255 to 255 to the right', line);
       const dy = parseNumber(operands[1], -255, 255, 'a movement from -255 to 255 upwards', line);
-      const buttons = operands[2] === undefined ? 0 : parseNumber(operands[2], 0, 7, 'buttons from 0 to 7', line);
+      const buttons = parseButtons(operands[2], line);
       return [{ kind: 'mouse', dx, dy, dz: 0, buttons }];
     }
     case 'irq': {
@@ -184,7 +239,7 @@ function parseAction(tokens: readonly Token[], line: number, media: string[]): I
       most(0);
       return [{ kind: 'end-of-input', port: 0 }];
     default:
-      throw expected(line, 'one of serial, key, mouse, power, reset, nmi, irq, hold, flip, end', verb);
+      throw expected(line, 'one of serial, type, key, mouse, power, reset, nmi, irq, hold, flip, end', verb);
   }
 }
 
@@ -242,35 +297,74 @@ export class StreamMatcher {
   }
 }
 
-/** Plays a script into a live or recording port. The machine feeds it every byte that the guest sends. */
+function occurrences(lines: readonly string[], text: string): number {
+  return lines.reduce((sum, line) => sum + line.split(text).length - 1, 0);
+}
+
+/**
+ * Plays a script into a live or recording port. The machine feeds it every byte that the guest sends; whoever runs the
+ * machine shows it the screen while it waits for one.
+ */
 export class ScriptPlayer {
   private readonly port: Inputs;
-  private readonly waiting: Extract<ScriptStep, { kind: 'when' }>[] = [];
+  private readonly waiting: WaitingStep[] = [];
   private matcher: StreamMatcher | null = null;
+  /** How often the text that is waited for stood on the screen at the least, since the line before fired. */
+  private stoodBefore = 0;
 
   constructor(steps: readonly ScriptStep[], port: Inputs) {
     this.port = port;
     for (const step of steps) {
-      if (step.kind === 'when') this.waiting.push(step);
-      else for (const input of step.inputs) port.push(input, step.tick);
+      if (step.kind === 'at') this.play(step, step.tick);
+      else this.waiting.push(step);
     }
     this.arm();
   }
 
   /** Lines that still wait for their text. */
-  get waitingSteps(): readonly ScriptStep[] {
+  get waitingSteps(): readonly WaitingStep[] {
     return this.waiting;
+  }
+
+  /** The next line waits for something on the screen. */
+  get awaitsScreen(): boolean {
+    return this.waiting[0]?.kind === 'when-screen';
   }
 
   /** `tick` is that of the guest's write, `now()` of the access. */
   serialOutput(tick: number, serialPort: number, byte: number): void {
-    if (this.matcher === null || this.waiting[0].serialPort !== serialPort || !this.matcher.feed(byte)) return;
+    const [step] = this.waiting;
+    if (this.matcher === null || step.kind !== 'when' || step.serialPort !== serialPort) return;
+    if (this.matcher.feed(byte)) this.fire(tick);
+  }
+
+  /** Lines of the screen at a moment between slices; null when it shows no text. */
+  screenShown(tick: number, lines: readonly string[] | null): void {
+    const [step] = this.waiting;
+    if (step === undefined || step.kind !== 'when-screen') return;
+    const stands = lines === null ? 0 : occurrences(lines, step.text);
+    if (stands <= this.stoodBefore) {
+      this.stoodBefore = stands;
+      return;
+    }
+    this.fire(tick);
+    const [next] = this.waiting;
+    this.stoodBefore = lines === null || next?.kind !== 'when-screen' ? 0 : occurrences(lines, next.text);
+  }
+
+  private fire(tick: number): void {
     const step = this.waiting.shift();
-    for (const input of step?.inputs ?? []) this.port.push(input, tick + 1);
+    if (step !== undefined) this.play(step, tick + 1);
+    this.stoodBefore = 0;
     this.arm();
   }
 
+  private play({ inputs, spacingTicks = 0 }: ScriptStep, tick: number): void {
+    inputs.forEach((input, i) => this.port.push(input, tick + i * spacingTicks));
+  }
+
   private arm(): void {
-    this.matcher = this.waiting.length === 0 ? null : new StreamMatcher(this.waiting[0].text);
+    const [step] = this.waiting;
+    this.matcher = step?.kind === 'when' ? new StreamMatcher(step.text) : null;
   }
 }

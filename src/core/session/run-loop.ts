@@ -22,6 +22,11 @@ export interface RunLoopOptions {
   readonly advance?: (untilTick: number) => StopReason;
   /** Called between slices; false ends the run. */
   readonly watch?: (tick: number) => boolean;
+  /**
+   * Called at ticks that are the same whatever the slices: multiples of SLICE_TICKS, and where a guest idles with
+   * nothing to wake it. It may have an input for it.
+   */
+  readonly look?: (tick: number) => void;
   /** What ends the run by itself: it breaks in, and then has the tick at which the run ends. */
   readonly stopOn?: { readonly tick: number | null };
   /** Called between slices when the run just stopped at its tick, of which nothing has happened yet. */
@@ -48,8 +53,9 @@ export class RunLoop {
   slice(): EndReason | null {
     const { session, advance } = this.options;
     if (session.tick >= this.maxTick) return 'max-ticks';
-    const sliceEnd = (Math.floor(session.tick / this.sliceTicks) + 1) * this.sliceTicks;
-    const untilTick = Math.min(this.maxTick, sliceEnd);
+    const end = (ticks: number): number => (Math.floor(session.tick / ticks) + 1) * ticks;
+    const lookTick = this.options.look === undefined ? Number.POSITIVE_INFINITY : end(SLICE_TICKS);
+    const untilTick = Math.min(this.maxTick, end(this.sliceTicks), lookTick);
     const reason = advance === undefined ? session.advance(untilTick) : advance(untilTick);
     const stopTick = this.options.stopOn?.tick ?? null;
     if (stopTick !== null && (reason === 'break' || reason === 'tick')) {
@@ -61,6 +67,8 @@ export class RunLoop {
       advance !== undefined && (reason === 'break' || (reason === 'tick' && session.tick < untilTick));
     if (this.isInsideSlice) return null;
     if (this.options.watch?.(session.tick) === false) return 'stopped';
+    if (reason === 'idle' || session.tick % SLICE_TICKS === 0) this.options.look?.(session.tick);
+    if (reason === 'idle' && this.isLive && session.port.nextTick() !== Number.POSITIVE_INFINITY) return null;
     if (reason !== 'tick') return reason;
     this.options.passed?.();
     return this.isLive && this.hasDied() ? 'idle' : null;

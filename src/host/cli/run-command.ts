@@ -21,6 +21,8 @@ import { buildMachine, type ReadMachine } from './machine-options.ts';
 import { count, Progress } from '../node/progress.ts';
 import { endSentence, endToJson, exitStatus, loadColors, printJson, resetsText, runFigures, say } from './report.ts';
 import { Terminal } from '../node/terminal.ts';
+import { screenText } from '../../core/devices/display/screen.ts';
+import { pictureOf, whyNoScreen } from '../screen/screen-of.ts';
 
 export interface Live {
   readonly setup: ReadMachine;
@@ -30,6 +32,8 @@ export interface Live {
   readonly gdb: LiveGdb | null;
   readonly stopOn: StopOn | null;
   readonly kept: KeptDisks;
+  /** Between slices: a script may wait for something on the screen. */
+  readonly lookAtScreen: (tick: number) => void;
 }
 
 /** Everything of a live run but its log: `makePort` is where run and record differ. */
@@ -63,7 +67,15 @@ export async function prepareLive(
   const usesStdin = serial[0] === 'stdio' && (steps === null || args.has('serial'));
   const isRecorded = port instanceof RecordingPort;
   const gdb = await prepareLiveGdb(args, isRecorded ? 'record' : 'run', session, isRecorded);
-  return { setup, output, session, terminal: usesStdin ? new Terminal() : null, gdb, stopOn, kept };
+  if (player?.waitingSteps.some(({ kind }) => kind === 'when-screen') === true) {
+    const problem = whyNoScreen(setup.manifest, 'model');
+    if (problem !== null) throw new CommandError(`The input script waits for the screen. ${problem}`);
+  }
+  const { machine } = session;
+  const lookAtScreen = (tick: number): void => {
+    if (player?.awaitsScreen === true) player.screenShown(tick, screenText(pictureOf(machine)));
+  };
+  return { setup, output, session, terminal: usesStdin ? new Terminal() : null, gdb, stopOn, kept, lookAtScreen };
 }
 
 /** Loaded only when asked for: positions know the whole timeline. */
@@ -129,6 +141,7 @@ export async function driveLive(args: Arguments, live: Live, label: string, hook
     control: gdb?.target ?? null,
     pace: pace === 'real' ? 'real' : 'none',
     ...(hooks.flushLog === undefined || terminal === null ? {} : { flushLog: hooks.flushLog }),
+    look: live.lookAtScreen,
     ...(hooks.watch === undefined ? {} : { watch: hooks.watch }),
     ...(hooks.passed === undefined ? {} : { passed: hooks.passed }),
   });

@@ -48,6 +48,8 @@ export interface DriveOptions {
   /** Called between slices when the run just stopped at its tick, of which nothing has happened yet. */
   readonly passed?: () => void;
   readonly control?: DriveControl | null;
+  /** See RunLoopOptions. */
+  readonly look?: (tick: number) => void;
   /** Moments at which somebody looks at the machine; of what is due there nothing has happened yet. */
   readonly looks?: Looks | null;
   /** What ends the run by itself. */
@@ -102,13 +104,14 @@ class Driver {
 
   constructor(options: DriveOptions) {
     this.options = options;
-    const { session, maxTick, watch, passed, control, stopOn, looks } = options;
+    const { session, maxTick, watch, passed, control, stopOn, looks, look } = options;
     this.nsPerTick = session.machine.options.nsPerTick;
     this.loop = new RunLoop({
       session,
       ...(maxTick === undefined ? {} : { maxTick }),
       ...(watch === undefined ? {} : { watch }),
       ...(passed === undefined ? {} : { passed }),
+      ...(look === undefined ? {} : { look }),
       ...(stopOn ? { stopOn } : {}),
       ...(control ? { advance: (untilTick: number) => control.advance(untilTick) } : {}),
       ...(looks ? { advance: (untilTick: number) => advanceLooking(session, looks, untilTick) } : {}),
