@@ -36,7 +36,9 @@ test('a script opens the boot menu of SeaBIOS, by what stands on the screen', { 
   assert.equal(again.divergence === null ? '' : describeDivergence(again.divergence), '');
   assert.equal(again.hash, recorded.hash);
   const find = (text: string): number => seen.findIndex((screen) => screen.includes(text));
-  const stages = ['SeaBIOS (version', 'Press ESC for boot menu', 'Select boot device:', 'Booting from Hard Disk'].map(find);
+  const stages = ['SeaBIOS (version', 'Press ESC for boot menu', 'Select boot device:', 'Booting from Hard Disk'].map(
+    find,
+  );
   assert.ok(
     stages.every((at) => at >= 0),
     `${stages.join(' ')}\n${seen.at(-1)}`,

@@ -55,11 +55,9 @@ export function buildMachine(args: Arguments, media: readonly string[] = []): Re
     paths.set(data, path);
     return { name: basename(path), data };
   };
-  const vgaBiosPath = args.text('vga-bios');
-  const vgaBios =
-    vgaBiosPath === undefined ? {} : { vgaBios: read(vgaBiosPath, 'BIOS of the screen', 'give one with --vga-bios') };
   const drives = readDrives(args, paths, media);
-  const boot = { ...readBootImages(args, read, drives !== null), ...vgaBios, ...drives };
+  const images = readBootImages(args, read, drives !== null);
+  const boot = { ...images, ...readVgaBios(args, read, images.bios !== undefined), ...drives };
   const setup = describeMachine(boot, options, sha256);
   const imagePaths = [...setup.images].map(([role, data]) => [role, paths.get(data) ?? ''] as const);
   return { ...setup, imagePaths: new Map(imagePaths) };
@@ -135,6 +133,16 @@ function findFirmware(): string {
     'To boot from a drive takes firmware, and none is installed: name one with --bios FILE, or install SeaBIOS ' +
       `(${SEABIOS}, from Debian's package seabios).`,
   );
+}
+
+/** Where Debian's package seabios has the one of this screen. */
+const VGA_BIOS = '/usr/share/seabios/vgabios-stdvga.bin';
+
+/** Firmware finds the BIOS of the screen that is installed unless another one is named, or there is no screen. */
+function readVgaBios(args: Arguments, readImage: ReadImage, hasFirmware: boolean): Pick<BootImages, 'vgaBios'> {
+  const isWanted = hasFirmware && args.text('vga') !== 'none' && existsSync(VGA_BIOS);
+  const path = args.text('vga-bios') ?? (isWanted ? VGA_BIOS : undefined);
+  return path === undefined ? {} : { vgaBios: readImage(path, 'BIOS of the screen', 'give one with --vga-bios') };
 }
 
 /** The files that the options name. */

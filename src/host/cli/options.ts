@@ -109,7 +109,7 @@ export const MACHINE_OPTIONS: readonly OptionSpec[] = [
     name: 'vga-bios',
     value: 'FILE',
     kind: 'file',
-    help: 'BIOS of the screen, such as vgabios-stdvga.bin of seabios',
+    help: 'BIOS of the screen, for firmware (default: that of seabios, where it is installed)',
   },
   {
     group: MACHINE,
@@ -184,6 +184,14 @@ export const SERIAL_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
+export const DISPLAY_OPTION: OptionSpec = {
+  group: OUTPUT,
+  name: 'display',
+  value: 'WHERE',
+  choices: ['none', 'curses'],
+  help: 'none (default), or curses: the text screen and the keyboard of the guest in this terminal, serial lines none',
+};
+
 export const GDB_OPTION: OptionSpec = {
   name: 'gdb',
   value: 'PORT',
@@ -220,12 +228,15 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
     help: 'real: idle time of the guest takes as long as it says; none: it is skipped (default: real at a terminal)',
   },
   ...SERIAL_OPTIONS,
+  DISPLAY_OPTION,
   {
     group: OUTPUT,
     name: 'input',
     value: 'FILE',
     kind: 'file',
-    help: 'inputs from a script, lines of `at TICK serial "text"` and `when "text" serial "text"`',
+    help:
+      'inputs from a script, lines as `at TICK serial "text"`, `when "text" serial "text"` and ' +
+      '`when screen "text" type "text"`; also key, mouse, power, reset, nmi, end',
   },
 ];
 

@@ -22,6 +22,9 @@ import { count, Progress } from '../node/progress.ts';
 import { endSentence, endToJson, exitStatus, loadColors, printJson, resetsText, runFigures, say } from './report.ts';
 import { Terminal } from '../node/terminal.ts';
 import { screenText } from '../../core/devices/display/screen.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
+import { CursesDisplay } from '../screen/curses.ts';
+import { keyInputs } from '../screen/terminal-keys.ts';
 import { pictureOf, whyNoScreen } from '../screen/screen-of.ts';
 
 export interface Live {
@@ -29,6 +32,8 @@ export interface Live {
   readonly output: GuestOutput;
   readonly session: Session;
   readonly terminal: Terminal | null;
+  /** The guest's screen in the terminal. */
+  readonly display: CursesDisplay | null;
   readonly gdb: LiveGdb | null;
   readonly stopOn: StopOn | null;
   readonly kept: KeptDisks;
@@ -48,7 +53,9 @@ export async function prepareLive(
   const kept = new KeptDisks(args, setup.images);
   const port = makePort(setup);
   const player = steps === null ? null : new ScriptPlayer(steps, port);
-  const serial = args.has('serial') ? args.list('serial') : [args.has('json') ? 'none' : 'stdio'];
+  const isCurses = args.text('display') === 'curses';
+  const serial = args.has('serial') ? args.list('serial') : [isCurses || args.has('json') ? 'none' : 'stdio'];
+  if (isCurses) checkCurses(args, setup, serial);
   let session: Session | null = null;
   const output = new GuestOutput({
     serial,
@@ -64,7 +71,7 @@ export async function prepareLive(
   session = new Session({ ...setup, makeEngine, port, output: stopOn?.listen(heard) ?? heard });
   stopOn?.attach(session.machine);
   // A script is the whole input unless the terminal is asked for, so that it gives the same log every time.
-  const usesStdin = serial[0] === 'stdio' && (steps === null || args.has('serial'));
+  const usesStdin = isCurses || (serial[0] === 'stdio' && (steps === null || args.has('serial')));
   const isRecorded = port instanceof RecordingPort;
   const gdb = await prepareLiveGdb(args, isRecorded ? 'record' : 'run', session, isRecorded);
   if (player?.waitingSteps.some(({ kind }) => kind === 'when-screen') === true) {
@@ -75,7 +82,23 @@ export async function prepareLive(
   const lookAtScreen = (tick: number): void => {
     if (player?.awaitsScreen === true) player.screenShown(tick, screenText(pictureOf(machine)));
   };
-  return { setup, output, session, terminal: usesStdin ? new Terminal() : null, gdb, stopOn, kept, lookAtScreen };
+  const display = isCurses ? new CursesDisplay(() => pictureOf(machine)) : null;
+  const terminal = usesStdin ? new Terminal() : null;
+  return { setup, output, session, terminal, display, gdb, stopOn, kept, lookAtScreen };
+}
+
+/** The terminal has room for one. */
+function checkCurses(args: Arguments, { manifest }: ReadMachine, serial: readonly string[]): void {
+  const problem = whyNoScreen(manifest, 'model');
+  if (problem !== null) throw new CommandError(`--display curses has nothing to show. ${problem}`);
+  if (serial.includes('stdio') || args.text('debugcon') === 'stdio') {
+    throw new UsageError('--display curses has the terminal for itself: give --serial file:FILE or none.');
+  }
+  if (!process.stdout.isTTY || args.has('json')) {
+    throw new UsageError(
+      '--display curses wants a terminal: leave it out, and --screenshot of replay shows the screen.',
+    );
+  }
 }
 
 /** Loaded only when asked for: positions know the whole timeline. */
@@ -111,18 +134,19 @@ export interface LiveHooks {
 
 /** Runs it to its end and says how it ended; the exit status. */
 export async function driveLive(args: Arguments, live: Live, label: string, hooks: LiveHooks = {}): Promise<number> {
-  const { setup, output, session, terminal, gdb, stopOn } = live;
+  const { setup, output, session, terminal, display, gdb, stopOn } = live;
   const { nsPerTick } = setup.manifest;
   const maxTick = args.number('max-ticks') ?? Number.POSITIVE_INFINITY;
   const pace = args.text('pace') ?? (terminal?.isTerminal === true ? 'real' : 'none');
-  const progress = Progress.atTerminal({ label, unit: 'ticks', nsPerTick, end: maxTick }, args.has('json'));
+  const isQuiet = args.has('json') || display !== null;
+  const progress = Progress.atTerminal({ label, unit: 'ticks', nsPerTick, end: maxTick }, isQuiet);
   const { machine } = session;
   const resets: { readonly tick: number; readonly cause: ResetCause }[] = [];
   let resetCount = 0;
   machine.onReset = (cause) => {
     if (++resetCount > 1) return;
     resets.push({ tick: machine.tick, cause });
-    if (args.has('json')) return;
+    if (isQuiet) return;
     progress?.clear();
     output.flush();
     const isInLine = output.usesStdout && process.stdout.isTTY && !output.isAtLineStart;
@@ -131,13 +155,15 @@ export async function driveLive(args: Arguments, live: Live, label: string, hook
         'stops here',
     );
   };
-  const driven = await drive({
+  display?.start();
+  const driving = drive({
     session,
     output,
     maxTick,
     stopOn,
     progress,
     terminal,
+    ...(display === null ? {} : { typed: keyInputs, show: (isWaiting: boolean) => display.show(isWaiting) }),
     control: gdb?.target ?? null,
     pace: pace === 'real' ? 'real' : 'none',
     ...(hooks.flushLog === undefined || terminal === null ? {} : { flushLog: hooks.flushLog }),
@@ -145,6 +171,7 @@ export async function driveLive(args: Arguments, live: Live, label: string, hook
     ...(hooks.watch === undefined ? {} : { watch: hooks.watch }),
     ...(hooks.passed === undefined ? {} : { passed: hooks.passed }),
   });
+  const driven = await driving.finally(() => display?.stop());
   const shutdown = driven.reason === 'shutdown' ? machine.resetCause() : null;
   const end = session.end(driven.reason);
   hooks.ended?.(end);

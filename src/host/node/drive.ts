@@ -8,6 +8,7 @@ import { RunLoop } from '../../core/session/run-loop.ts';
 import type { EndReason, Session } from '../../core/session/session.ts';
 import type { GuestOutput } from './guest-output.ts';
 import type { Progress } from './progress.ts';
+import type { InputEvent } from '../../core/log/events.ts';
 import type { Terminal } from './terminal.ts';
 import { ENDING_SIGNALS, TURN_MS } from './work.ts';
 
@@ -41,6 +42,10 @@ export interface DriveOptions {
   readonly maxTick?: number;
   /** Null: nobody types. */
   readonly terminal?: Terminal | null;
+  /** What keys at the terminal are for the guest; bytes of the first serial line unless given. */
+  readonly typed?: (bytes: Uint8Array) => readonly InputEvent[];
+  /** Called with the output, about every 10 ms; `isWaiting`: nothing will change for a while. */
+  readonly show?: (isWaiting: boolean) => void;
   readonly pace?: 'real' | 'none';
   readonly progress?: Progress | null;
   /** Called between slices; false ends the run. */
@@ -166,7 +171,7 @@ class Driver {
   private async hold(control: DriveControl): Promise<number> {
     control.poll();
     if (!control.isHeld) return 0;
-    this.writeOutput();
+    this.writeOutput(true);
     const startMs = performance.now();
     while (control.isHeld && !control.isKilled && !this.isStopped) await this.sleep(1000);
     this.pacedMs = performance.now();
@@ -197,8 +202,9 @@ class Driver {
     }
   }
 
-  private writeOutput(): void {
-    const { output, progress } = this.options;
+  private writeOutput(isWaiting = false): void {
+    const { output, progress, show } = this.options;
+    show?.(isWaiting);
     if (!output.hasPending) return;
     progress?.clear();
     output.flush();
@@ -207,7 +213,8 @@ class Driver {
   private pushTyped(tick: number): void {
     if (this.typed.length === 0) return;
     const { session } = this.options;
-    for (const bytes of this.typed) session.port.push({ kind: 'serial', port: 0, bytes: Uint8Array.from(bytes) }, tick);
+    const { typed = (bytes) => [{ kind: 'serial', port: 0, bytes: Uint8Array.from(bytes) }] } = this.options;
+    for (const event of this.typed.flatMap(typed)) session.port.push(event, tick);
     this.typed = [];
   }
 
@@ -215,7 +222,7 @@ class Driver {
   private async waitForInput(): Promise<boolean> {
     const { session, terminal, pace, flushLog, control } = this.options;
     if (terminal === undefined || terminal === null || session.isDead) return false;
-    this.writeOutput();
+    this.writeOutput(true);
     flushLog?.();
     let startMs = performance.now();
     while (this.typed.length === 0 && !this.isStopped) {
@@ -240,7 +247,7 @@ class Driver {
     this.pacedIdleTicks = idleTicks;
     this.pacedMs = nowMs;
     if (this.aheadMs < AHEAD_MS || this.typed.length > 0) return;
-    this.writeOutput();
+    this.writeOutput(true);
     await this.sleep(Math.min(this.aheadMs, SLEEP_MS_MAX));
   }
 
