@@ -1,6 +1,6 @@
 /**
- * The guest's screen in a terminal: frames as control sequences, keys of a terminal as keys of a keyboard, and a session
- * at a pseudo-terminal whose keys are recorded.
+ * The guest's screen in a terminal: frames as control sequences, keys of a terminal as keys of a keyboard, and a
+ * session at a pseudo-terminal whose keys are recorded.
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -63,7 +63,8 @@ const kernel = setMode(new Steps(), TEXT_80)
 test('a session in a terminal: the screen is shown, keys are recorded', { skip }, async () => {
   await inFolder(async (cwd) => {
     writeFileSync(join(cwd, 'guest'), kernel);
-    const line = `'${process.execPath}' '${reprisePath}' record t.rlog --kernel guest --memory 4 --vga std --display curses`;
+    const words = 'record t.rlog --kernel guest --memory 4 --vga std --display curses';
+    const line = `'${process.execPath}' '${reprisePath}' ${words}`;
     const child = spawn('script', ['-qec', line, '/dev/null'], { cwd, env: { ...process.env, TERM: 'xterm' } });
     let shown = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (shown += text));

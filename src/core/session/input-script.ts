@@ -11,10 +11,10 @@
  *           irq LINE high|low · hold TICKS · flip ADDRESS BIT
  *   TEXT escapes: \n \r \t \e \\ \" \xHH; other characters as UTF-8. TICK may hold underscores.
  *
- * The `when` lines fire in their order, each once; the next one looks only at what comes after the last fired. The input
- * of a serial text is due one tick after the write of its last byte, on every engine: same script, same log. The screen
- * is looked at between slices of the run, which lie at fixed ticks. What is typed comes key by key (US layout), at a
- * pace that a BIOS follows.
+ * The `when` lines fire in their order, each once; the next one looks only at what comes after the last fired. The
+ * input of a serial text is due one tick after the write of its last byte, on every engine: same script, same log. The
+ * screen is looked at between slices of the run, which lie at fixed ticks. What is typed comes key by key (US layout),
+ * at a pace that a BIOS follows.
  */
 import type { Inputs } from '../machine/door.ts';
 import type { InputEvent } from '../log/events.ts';
