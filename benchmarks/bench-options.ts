@@ -13,17 +13,21 @@ const BENCH: VerbSpec = {
   brief: 'the benchmarks',
   summary:
     'Runs the benchmarks whose file has one of the WORDs in its path, or all of them, each in a process of its own: ' +
-    'engines, micro, record, seek, whole.',
+    'cliffs, engines, micro, record, seek, whole.',
   options: [
-    { name: 'guest', value: 'A,B,...', help: 'engines and whole: these built-in guests (default: all that compute)' },
+    {
+      name: 'guest',
+      value: 'A,B,...',
+      help: 'engines, whole: these built-in guests (default: all that compute); cliffs: these loops',
+    },
     {
       name: 'engines',
       value: 'A,B,...',
       help:
-        'engines and whole: these engines (default interp,js,tiered); a tier policy with + between its parts, as in ' +
+        'cliffs, engines, whole: these engines (default interp,js,tiered; cliffs: tiered); a tier policy with + between its parts, as in ' +
         'js:threshold=1+region=4',
     },
-    { name: 'scale', value: 'N', range: [1, 1_000_000], help: 'engines: length in thousandths (default 1000)' },
+    { name: 'scale', value: 'N', range: [1, 1_000_000], help: 'cliffs, engines: length in thousandths (default 1000)' },
     { name: 'rounds', value: 'N', range: [1, 1000], help: 'whole: medians of so many rounds (default 7)' },
   ],
   notes: [

@@ -22,7 +22,9 @@ const { P_CC_DST, P_CC_OP, P_CC_SRC, P_EIP, P_LEFT, P_REGISTERS, PARAMETERS } = 
 export type Link =
   /** A function of the same module, for a place of the same page. */
   | { readonly to: 'function'; readonly index: number }
-  /** Another page or another module: found by the jump cache when it is taken. */
+  /** A place of the same page, in another module if there is a function for it: through the module's table. */
+  | { readonly to: 'entry'; readonly entry: number }
+  /** Another page: found by the jump cache when it is taken. */
   | { readonly to: 'lookup' };
 
 /** What the body is emitted into. */
@@ -31,6 +33,8 @@ export interface Context {
   readonly helper: (name: string) => number;
   /** By place relative to the function's entry. */
   readonly link: (delta: number) => Link;
+  /** Number of the type of functions. */
+  readonly codeType: number;
   /** Byte addresses in the memory. */
   readonly tlbBase: number;
   readonly sharedBase: number;
@@ -178,7 +182,10 @@ class Emitter {
     this.at(delta);
     body.get(P_LEFT);
     this.pushState();
-    body.call(W.return_call, link.to === 'function' ? link.index : context.helper('jump'));
+    if (link.to === 'entry') {
+      body.i32(link.entry);
+      body.callIndirect(W.return_call_indirect, context.codeType);
+    } else body.call(W.return_call, link.to === 'function' ? link.index : context.helper('jump'));
   }
 
   // Memory

@@ -53,8 +53,14 @@ export interface Threads {
   readonly places: Places;
   /** Run the function of a table entry from what is in memory until it leaves. */
   readonly enter: (entry: number) => void;
-  /** Make a module: its functions `0`, `1` … */
-  readonly instantiate: (bytes: Uint8Array, count: number) => unknown[];
+  /** Look EIP up and go on there, or leave. */
+  readonly jump: unknown;
+  /** Make a module: its functions `0`, `1` …, and a table for it alone. */
+  readonly instantiate: (
+    bytes: Uint8Array,
+    count: number,
+    entries: number,
+  ) => { readonly exported: readonly unknown[]; readonly table: WebAssembly.Table };
   /** Give a function an entry of the table, not 0. */
   readonly link: (code: unknown) => number;
   /** The entry leaves at once from now on, and may be given to another. */
@@ -115,8 +121,6 @@ export function makeThreads(runtime: Runtime): Threads {
   const threads = new WebAssembly.Instance(new WebAssembly.Module(encodeThreads(places)), {
     [ENVIRONMENT]: { ...runtime.wide, memory, table, goOn, fill, step, assist },
   }).exports;
-  // No other module has the table: V8 keeps a copy of it for each that does.
-  const environment = { [ENVIRONMENT]: { ...threads, memory } };
   const leave: unknown = threads.leave;
   for (let entry = 0; entry < TABLE_ENTRIES; entry++) table.set(entry, leave);
   let entries = 1;
@@ -131,9 +135,13 @@ export function makeThreads(runtime: Runtime): Threads {
   return {
     places,
     enter: threads.enter as (entry: number) => void,
-    instantiate: (bytes, count) => {
+    jump: threads.jump,
+    instantiate: (bytes, count, own) => {
+      // No other module has the shared table: V8 keeps a copy of it for each that does.
+      const entriesOf = new WebAssembly.Table({ element: 'anyfunc', initial: own });
+      const environment = { [ENVIRONMENT]: { ...threads, memory, entries: entriesOf } };
       const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), environment);
-      return Array.from({ length: count }, (_, k): unknown => exports[k]);
+      return { exported: Array.from({ length: count }, (_, k): unknown => exports[k]), table: entriesOf };
     },
     link: (code) => {
       const entry = free.pop() ?? newEntry();

@@ -57,12 +57,15 @@ export function findGuest(name: string): GuestDescription {
   throw new Error(`there is no built-in guest "${name}": choose ${guests.map((guest) => guest.name).join(', ')}.`);
 }
 
+/** A source that may include the files of guests/. */
+export function assembleSource(source: string): Assembly {
+  const folder = guestFolder();
+  return assemble(source, { include: (file) => readFileSync(join(folder, file), 'utf8') });
+}
+
 /** Image, symbols and line addresses of a built-in guest. */
 export function assembleGuest(name: string): Assembly {
-  const folder = guestFolder();
-  return assemble(readFileSync(join(folder, findGuest(name).source), 'utf8'), {
-    include: (file) => readFileSync(join(folder, file), 'utf8'),
-  });
+  return assembleSource(readFileSync(join(guestFolder(), findGuest(name).source), 'utf8'));
 }
 
 const built = new Map<string, Uint8Array>();
