@@ -62,6 +62,13 @@ export class Interpreter implements Engine {
 
   run(cpu: Cpu): void {
     const { m32 } = cpu;
+    do this.runOn(cpu);
+    while (m32[LEFT] > 0 && m32[EXIT_REQUEST] !== 0 && cpu.loop.goOn());
+  }
+
+  /** Until the slice is used up or something is requested. */
+  private runOn(cpu: Cpu): void {
+    const { m32 } = cpu;
     const code = this.blocks.code;
     let isStuck = false;
     try {

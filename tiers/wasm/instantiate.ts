@@ -9,7 +9,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import * as convention from './convention.ts';
 import { encodeThreads, ENVIRONMENT, type Places } from './threads.ts';
 
-const { EXIT_CODE, EXIT_FAULT, EXIT_MODE, GUEST_FAULT } = cpuState;
+const { EXIT_FAULT, GUEST_FAULT } = cpuState;
 const { CPU_BLOCK_SIZE, EIP, EXIT_REQUEST, LEFT } = layout;
 const { TLB_NO_SUPER_WRITE, TLB_NO_USER_WRITE } = tlbBits;
 
@@ -96,25 +96,27 @@ export function makeThreads(runtime: Runtime): Threads {
   };
   /** The handler's turn at the end of a function; true when there is more to do than to go on at EIP. */
   const goOn = (): boolean => {
-    step(m32[place], m32[EIP], m32[LEFT], 0);
+    // Otherwise `fill` has met the fault that the handler would meet.
+    if ((m32[EXIT_REQUEST] & EXIT_FAULT) === 0) step(m32[place], m32[EIP], m32[LEFT], 0);
+    if (m32[LEFT] <= 0) return true;
     // The function has been left already, and the next one is looked up afresh.
-    m32[EXIT_REQUEST] &= ~(EXIT_MODE | EXIT_CODE);
-    return m32[EXIT_REQUEST] !== 0 || m32[LEFT] <= 0;
+    return m32[EXIT_REQUEST] !== 0 && !cpu.loop.goOn();
   };
   /** As convention.MISS_*, for what is not in the TLB or may not be written yet. */
   const fill = (linear: number, how: number): number => {
     if (cpu.watchActive || (how & convention.MISS_WALK) === 0) return convention.MISS_NONE;
     const deny = how & convention.MISS_DENY_MASK;
     const tables = cpu.tables.pages.length;
-    const host = locateExplicit(cpu, linear, (deny & (TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE)) !== 0);
-    if (m32[EXIT_REQUEST] !== 0) {
-      // The handler meets the same fault again.
-      m32[EXIT_REQUEST] &= ~EXIT_FAULT;
-      return convention.MISS_NONE;
-    }
+    const isWrite = (deny & (TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE)) !== 0;
+    const host = locateExplicit(cpu, linear, isWrite);
+    // A fault is that of the instruction, which has changed nothing and accesses nothing else.
+    if (m32[EXIT_REQUEST] !== 0) return convention.MISS_NONE;
+    if (host < CPU_BLOCK_SIZE || cpu.tables.pages.length !== tables) return convention.MISS_NONE;
     const entry = tlb[linear >>> 12];
-    const isPlain = host >= CPU_BLOCK_SIZE && cpu.tables.pages.length === tables && (entry & deny) === 0;
-    return isPlain ? entry & -4096 : convention.MISS_NONE;
+    if ((entry & deny) === 0) return entry & -4096;
+    const bytes = 1 << ((how >>> convention.MISS_SIZE_SHIFT) & 7);
+    const isBeside = isWrite && cpu.memory.isBesideCode(host - cpu.ramBase, bytes);
+    return isBeside ? entry & -4096 : convention.MISS_NONE;
   };
   const assist = (row: number, pc: number): void => handlers[row](cpu, code, pc);
 

@@ -178,6 +178,20 @@ export class Memory {
     this.pageFlags[page] &= ~PAGE_CODE;
   }
 
+  /**
+   * Whether a write to these bytes of one page, which has been marked dirty, may go by unseen although the page holds
+   * code: no block was made from them, and nobody else wants to hear of it.
+   */
+  isBesideCode(at: number, size: number): boolean {
+    const page = at >>> 12;
+    if (this.pageFlags[page] !== PAGE_CODE) return false;
+    const bits = this.codeBytes[page];
+    for (let k = at & 0xfff; k < (at & 0xfff) + size; k++) {
+      if (bits === undefined || (bits[k >>> 5] & (1 << (k & 31))) !== 0) return false;
+    }
+    return true;
+  }
+
   private touchCode(page: number, offset: number, size: number): void {
     const bits = this.codeBytes[page];
     if (bits === undefined) return;

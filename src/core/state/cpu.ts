@@ -53,6 +53,18 @@ export interface ApicPin {
   setBase(low: number): void;
 }
 
+/** The loop that owns time, as an engine reaches it from inside a slice. */
+export interface Loop {
+  /**
+   * exitRequest is set, ticks are left, EIP and `left` are exact. True: the loop has done what comes before the next
+   * instruction, exitRequest is 0, the slice goes on at EIP, in whatever mode. False: leave, and it does the rest.
+   */
+  goOn(): boolean;
+}
+
+/** Every request leads out of the engine. */
+const NO_LOOP: Loop = { goOn: () => false };
+
 /** A board without the wires: errors are ignored. */
 const NO_PINS: ErrorPins = { assert: () => true, release: () => {} };
 
@@ -98,6 +110,7 @@ export class Cpu {
   reducesByExactPi = false;
   ports!: PortBus;
   ferr: ErrorPins = NO_PINS;
+  loop: Loop = NO_LOOP;
   /**
    * The last instruction was one that waits for the interrupt of FERR#: it is to be executed again, and will wait again
    * until something comes from outside. Derived.
