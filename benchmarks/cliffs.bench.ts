@@ -139,11 +139,11 @@ const CLIFFS: readonly Cliff[] = [
     instructions: 5,
   },
   {
-    name: '16 bits, flat',
+    name: '16 bits, with a base',
     body: 'inc ax\n add bx, ax\n xor dx, bx\n add si, dx',
     before: `mov dword [gdt + 0x18], 0x0000ffff
-        mov dword [gdt + 0x1c], 0x008f9a00
-        jmp 0x18:in_16
+        mov dword [gdt + 0x1c], 0x00009a10
+        jmp 0x18:in_16 - LOAD_ADDRESS
 bits 16
 in_16:`,
     instructions: 6,
@@ -177,6 +177,9 @@ map:
         mov cr0, eax
         jmp here
 here:
+        mov al, 0xff
+        out 0x21, al
+        out 0xa1, al
         mov ebp, 0x7fffffff
         ${before}
         jmp round

@@ -26,6 +26,8 @@ import {
   HALTED,
   IF,
   INTERRUPT_SHADOW,
+  MODE_CPL3,
+  MODE_KEY,
   NMI_BLOCKED,
   NMI_PENDING,
   PENDING_DEBUG,
@@ -575,7 +577,8 @@ export class Machine {
     const { cpu } = this;
     const linear = (cpu.m32[EIP] + cpu.m32[SEG_BASE + CS]) | 0;
     const entry = cpu.tlb[linear >>> 12];
-    if ((entry & (TLB_NO_USER_FETCH | TLB_NO_SUPER_FETCH)) !== 0) return false;
+    const deny = (cpu.m32[MODE_KEY] & MODE_CPL3) !== 0 ? TLB_NO_USER_FETCH : TLB_NO_SUPER_FETCH;
+    if ((entry & deny) !== 0) return false;
     return !PREFIXES.has(cpu.m8[((entry & -4096) + linear) | 0]);
   }
 
