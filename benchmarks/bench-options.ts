@@ -24,8 +24,8 @@ const BENCH: VerbSpec = {
       name: 'engines',
       value: 'A,B,...',
       help:
-        'cliffs, engines, whole: these engines (default interp,js,tiered; cliffs: tiered); a tier policy with + between its parts, as in ' +
-        'js:threshold=1+region=4',
+        'cliffs, engines, whole: these engines (default interp,js,tiered; cliffs: tiered); a tier policy with + ' +
+        'between its parts, as in js:threshold=1+region=4',
     },
     { name: 'scale', value: 'N', range: [1, 1_000_000], help: 'cliffs, engines: length in thousandths (default 1000)' },
     { name: 'rounds', value: 'N', range: [1, 1000], help: 'whole: medians of so many rounds (default 7)' },

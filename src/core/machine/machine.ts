@@ -541,8 +541,8 @@ export class Machine {
   }
 
   /**
-   * What run() would do before the next instruction, where that is a fault's delivery or nothing: no slice ends here, so
-   * neither time, inputs nor the board have anything due. See Loop.
+   * What run() would do before the next instruction, where that is a fault's delivery or nothing: no slice ends here,
+   * so neither time, inputs nor the board have anything due. See Loop.
    */
   private goOn(): boolean {
     const { cpu } = this;
