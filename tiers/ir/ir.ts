@@ -295,40 +295,57 @@ export function usesOf(op: Op): Temp[] {
   }
 }
 
-/** The same operation reading other temps. */
+/** The same operation reading other temps; itself where all are the same: every pass asks for every operation. */
 export function withUses(op: Op, map: (temp: Temp) => Temp): Op {
-  if (!usesOf(op).some((temp) => map(temp) !== temp)) return op;
   switch (op.op) {
     case 'set':
     case 'bits':
-    case 'poke':
-      return { ...op, value: map(op.value) };
+    case 'poke': {
+      const value = map(op.value);
+      return value === op.value ? op : { ...op, value };
+    }
     case 'unary':
     case 'mask':
-    case 'convert':
-      return { ...op, a: map(op.a) };
+    case 'convert': {
+      const a = map(op.a);
+      return a === op.a ? op : { ...op, a };
+    }
     case 'binary':
     case 'vector':
-    case 'shuffle':
-      return { ...op, a: map(op.a), b: map(op.b) };
-    case 'select':
-      return { ...op, test: map(op.test), a: map(op.a), b: map(op.b) };
+    case 'shuffle': {
+      const a = map(op.a);
+      const b = map(op.b);
+      return a === op.a && b === op.b ? op : { ...op, a, b };
+    }
+    case 'select': {
+      const test = map(op.test);
+      const a = map(op.a);
+      const b = map(op.b);
+      return test === op.test && a === op.a && b === op.b ? op : { ...op, test, a, b };
+    }
     case 'load':
     case 'fetch':
-    case 'stash':
-      return { ...op, address: map(op.address) };
-    case 'store':
-      return { ...op, address: map(op.address), value: map(op.value) };
-    case 'guard':
-      return { ...op, test: map(op.test) };
-    case 'cc':
-      return {
-        ...op,
-        result: map(op.result),
-        source: map(op.source),
-        left: op.left < 0 ? -1 : map(op.left),
-        carryIn: op.carryIn < 0 ? -1 : map(op.carryIn),
-      };
+    case 'stash': {
+      const address = map(op.address);
+      return address === op.address ? op : { ...op, address };
+    }
+    case 'store': {
+      const address = map(op.address);
+      const value = map(op.value);
+      return address === op.address && value === op.value ? op : { ...op, address, value };
+    }
+    case 'guard': {
+      const test = map(op.test);
+      return test === op.test ? op : { ...op, test };
+    }
+    case 'cc': {
+      const result = map(op.result);
+      const source = map(op.source);
+      const left = op.left < 0 ? -1 : map(op.left);
+      const carryIn = op.carryIn < 0 ? -1 : map(op.carryIn);
+      const isSame = result === op.result && source === op.source && left === op.left && carryIn === op.carryIn;
+      return isSame ? op : { ...op, result, source, left, carryIn };
+    }
     default:
       return op;
   }

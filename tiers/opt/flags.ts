@@ -82,7 +82,7 @@ export function lowerFlags(block: Block): Block {
   const map = (temp: Temp): Temp => same.get(temp) ?? temp;
   let state: State | null = null;
   for (const original of block.ops) {
-    const op = withUses(original, map);
+    const op = same.size === 0 ? original : withUses(original, map);
     if (op.op === 'handler') state = null;
     else if (op.op === 'cc' || op.op === 'bits') state = op;
     if (state !== null) {

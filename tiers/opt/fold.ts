@@ -84,7 +84,7 @@ export function foldConstants(block: Block): Block {
   };
 
   for (const original of block.ops) {
-    const op = withUses(original, map);
+    const op = same.size === 0 ? original : withUses(original, map);
     if (op.op === 'binary') {
       const made = simplify(op);
       if (typeof made === 'number') same.set(op.to, made);

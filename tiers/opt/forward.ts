@@ -9,7 +9,7 @@ export function forwardRegisters(block: Block): Block {
   const same = new Map<Temp, Temp>();
   const map = (temp: Temp): Temp => same.get(temp) ?? temp;
   for (const original of block.ops) {
-    const op = withUses(original, map);
+    const op = same.size === 0 ? original : withUses(original, map);
     if (op.op === 'get') {
       const value = known.get(op.register);
       if (value !== undefined) {

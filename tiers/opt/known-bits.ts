@@ -64,7 +64,7 @@ export function knownBits(block: Block): Block {
     return op?.op === 'const' ? op.value : null;
   };
   for (const original of block.ops) {
-    let op = withUses(original, map);
+    let op = same.size === 0 ? original : withUses(original, map);
     if (op.op === 'binary' && op.how === 'and') {
       const mask = constantOf(op.b);
       if (mask !== null) {

@@ -35,7 +35,7 @@ export function removeRepeats(block: Block): Block {
   const same = new Map<Temp, Temp>();
   const map = (temp: Temp): Temp => same.get(temp) ?? temp;
   for (const original of block.ops) {
-    const op = withUses(original, map);
+    const op = same.size === 0 ? original : withUses(original, map);
     if (op.op === 'handler') for (const key of first.keys()) if (key.startsWith('w')) first.delete(key);
     const key = isPure(op) || op.op === 'word' ? keyOf(op) : null;
     if (key !== null && 'to' in op) {

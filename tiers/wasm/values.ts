@@ -79,7 +79,7 @@ export class Values {
   /** Local of a temp, or UNKNOWN or DEFERRED. */
   private where = new Int32Array(0);
   /** By parameter: temps that are read from it. */
-  private aliases: Set<Temp>[] = [];
+  private readonly aliases: readonly Set<Temp>[] = Array.from({ length: PARAMETERS }, () => new Set());
 
   constructor(body: Body) {
     this.body = body;
@@ -90,7 +90,7 @@ export class Values {
     this.defs = new Array(block.temps);
     this.remaining = new Int32Array(block.temps);
     this.where = new Int32Array(block.temps).fill(UNKNOWN);
-    this.aliases = Array.from({ length: PARAMETERS }, () => new Set());
+    for (const temps of this.aliases) if (temps.size !== 0) temps.clear();
     for (const op of block.ops) {
       for (const temp of usesOf(op)) this.remaining[temp]++;
       if ('to' in op) this.defs[op.to] = op;

@@ -11,13 +11,12 @@ import type { InputPort } from './door.ts';
 import type { Engine } from './engine.ts';
 import { AddressSpace } from '../memory/address-space.ts';
 import { Memory } from '../memory/memory.ts';
-import { TLB_NO_SUPER_FETCH, TLB_NO_USER_FETCH } from '../memory/tlb.ts';
 import { DR6_BS, matchInstructionBreakpoint } from '../cpu/system/debug.ts';
 import { isVirtualInterruptDue } from '../cpu/system/eflags.ts';
 import { deliverDebugTrap, deliverFault, deliverInterrupt, deliverNmi } from '../cpu/system/exceptions.ts';
 import { initCpu, resetCpu } from '../cpu/system/reset.ts';
 import { updateMode } from '../cpu/system/segmentation.ts';
-import { Cpu, EXIT_CODE, EXIT_FAULT, EXIT_MODE, EXIT_STOP, EXIT_WINDOW, setFault } from '../state/cpu.ts';
+import { Cpu, EXIT_FAULT, EXIT_STOP, setFault } from '../state/cpu.ts';
 import {
   A20,
   CS,
@@ -26,8 +25,6 @@ import {
   HALTED,
   IF,
   INTERRUPT_SHADOW,
-  MODE_CPL3,
-  MODE_KEY,
   NMI_BLOCKED,
   NMI_PENDING,
   PENDING_DEBUG,
@@ -50,6 +47,7 @@ import { LogBoard } from '../board/log-board.ts';
 import { planBulk } from '../board/table.ts';
 import { TickClock } from '../board/clock.ts';
 import { applyEdit } from './edit.ts';
+import { isAnythingPending, isPassable, Resumed } from './inside-slice.ts';
 import { BoardErrorPins } from './error-pins.ts';
 import { requestCause, type ResetCause, shutdownCause } from './reset-cause.ts';
 import { checkSlice, checkTick } from './slice-check.ts';
@@ -103,11 +101,6 @@ export const RESET_NANOSECONDS = 1 << 20;
 const STALL_FAULTS = 16;
 const STALL_TICKS = 1024;
 
-/** Requests that the loop may answer without the engine being left. */
-const PASSABLE = EXIT_FAULT | EXIT_WINDOW | EXIT_MODE | EXIT_CODE;
-/** First bytes of instructions that may repeat (SDM 2 §2.1.1). */
-const PREFIXES: ReadonlySet<number> = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
-
 /** What the loop remembers between runs. */
 const LOOP = fields({
   resetRequested: flag(),
@@ -159,11 +152,9 @@ export class Machine {
   /** Exceptions delivered at `stallTick` after the first. */
   private stalledFaults = 0;
   private stallTick = -1;
-  /** Tick of the last instruction that ran without its RF inside a slice, and the task it was of. */
-  private resumeTick = -1;
+  private readonly resumed = new Resumed();
   /** One instruction is run by itself. */
   private isAlone = false;
-  private resumeTask = 0;
   /** Tick of the last interrupt or exception, and how many came at it: the order of positions within a tick. */
   deliveryTick = -1;
   deliveryCount = 0;
@@ -547,7 +538,7 @@ export class Machine {
   private goOn(): boolean {
     const { cpu } = this;
     const { m32 } = cpu;
-    if ((cpu.exitRequest & ~PASSABLE) !== 0 || cpu.breakActive || cpu.fetchStops !== null) return false;
+    if (!isPassable(cpu)) return false;
     if (this.isAlone || this.watcher !== null || this.stopAfterDeliveries > 0) return false;
     if ((cpu.exitRequest & EXIT_FAULT) !== 0) {
       const tick = cpu.now();
@@ -555,31 +546,12 @@ export class Machine {
       cpu.f64[TICK_F64] = tick;
       this.deliverFault();
     }
-    const flags = m32[EFLAGS];
-    const hasEvent = (m32[PENDING_DEBUG] | m32[NMI_PENDING] | m32[SHUTDOWN] | (flags & TF)) !== 0;
-    if (hasEvent || (flags & (VIF | VIP)) === (VIF | VIP) || this.port.divergence !== null) return false;
-    // Also behind a shadow: what it holds back is taken after the next instruction.
-    if ((flags & IF) !== 0 && this.board.intr) return false;
-    if ((flags & RF) !== 0) {
-      if (!this.isPlainNext()) return false;
-      m32[EFLAGS] = flags & ~RF;
-      this.resumeTick = cpu.now();
-      this.resumeTask = m32[SEG_SELECTOR + TR];
-    }
+    if (isAnythingPending(cpu, this.board.intr) || this.port.divergence !== null) return false;
+    if (!this.resumed.begin(cpu)) return false;
     // Nothing is there that a shadow could hold back, and it is over with the next instruction, which is in this slice.
     m32[INTERRUPT_SHADOW] = 0;
     cpu.exitRequest = 0;
     return true;
-  }
-
-  /** The next instruction is in the TLB and begins with no prefix: it is no string instruction with iterations. */
-  private isPlainNext(): boolean {
-    const { cpu } = this;
-    const linear = (cpu.m32[EIP] + cpu.m32[SEG_BASE + CS]) | 0;
-    const entry = cpu.tlb[linear >>> 12];
-    const deny = (cpu.m32[MODE_KEY] & MODE_CPL3) !== 0 ? TLB_NO_USER_FETCH : TLB_NO_SUPER_FETCH;
-    if ((entry & deny) !== 0) return false;
-    return !PREFIXES.has(cpu.m8[((entry & -4096) + linear) | 0]);
   }
 
   private checkSlice(tick: number, budgetTicks: number, isSingle: boolean): void {
@@ -590,9 +562,7 @@ export class Machine {
   private deliverFault(): void {
     const { cpu } = this;
     const tick = cpu.f64[TICK_F64];
-    // An instruction that ran without its RF, as runSingle.
-    if (tick === this.resumeTick && cpu.m32[SEG_SELECTOR + TR] === this.resumeTask) cpu.m32[EFLAGS] |= RF;
-    this.resumeTick = -1;
+    this.resumed.faults(cpu);
     this.watcher?.delivered('fault', cpu.faultVector);
     deliverFault(cpu);
     this.countDelivery();
@@ -713,7 +683,7 @@ export class Machine {
     this.deliveryTick = -1;
     this.dueTick = -1;
     this.hashedTick = -1;
-    this.resumeTick = -1;
+    this.resumed.forget();
     this.settle(this.tick);
   }
 
