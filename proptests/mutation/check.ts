@@ -21,7 +21,7 @@ export interface Noticed {
   readonly instruction: string;
   /** What the suspect runs in one piece from there on. */
   readonly piece: readonly string[];
-  /** Names of the registers that differ, `memory` and names of devices. */
+  /** Names of the registers that differ, `memory`, names of devices, or `digest` alone. */
   readonly differs: readonly string[];
   /** `replay`: the divergence; `failure`: what was thrown. */
   readonly text: string;
@@ -50,17 +50,21 @@ async function lookByVerify(log: Uint8Array, name: string, schedules: number) {
   // Time itself goes wrong, say: from a snapshot it does not come again, and beside the sound build it does.
   if (difference.precision !== 'instruction' && sound !== '') await lookByReplay(log, name);
   const { registers, memoryBytes, devices } = difference.differences;
+  const { referenceOutcome, suspectOutcome } = difference;
+  const differs = [
+    ...registers.filter((row) => row.differs).map((row) => row.name),
+    ...(memoryBytes > 0 ? ['memory'] : []),
+    ...devices.map(({ device }) => device),
+  ];
+  // A page that was written unnoted keeps the digest that it had.
+  if (differs.length === 0 && referenceOutcome.root !== suspectOutcome.root) differs.push('digest');
   notice({
     log: name,
     by: / \(schedule /.test(difference.suspect) ? 'schedule' : 'verify',
     instruction: difference.precision === 'instruction' ? difference.instruction.text : '',
     piece: difference.piece.map(({ text }) => text),
-    differs: [
-      ...registers.filter(({ differs }) => differs).map((row) => row.name),
-      ...(memoryBytes > 0 ? ['memory'] : []),
-      ...devices.map(({ device }) => device),
-    ],
-    text: difference.suspectOutcome.failure ?? '',
+    differs,
+    text: suspectOutcome.failure ?? '',
   });
 }
 

@@ -7,7 +7,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { projectRoot } from '../support/poison.ts';
-import { mutate, MUTATIONS } from './mutations.ts';
+import { mutate } from './answers.ts';
+import { MUTATIONS } from './mutations.ts';
 
 test('every fault names a place that is there, and changes it', () => {
   assert.ok(MUTATIONS.length > 100);

@@ -21,7 +21,8 @@ import { projectRoot } from '../support/poison.ts';
 import { addReach, Reach, reachText } from '../verify/reach.ts';
 import { randomWorld } from '../verify/worlds.ts';
 import type { Noticed } from './check.ts';
-import { mutate, type Mutation, MUTATIONS } from './mutations.ts';
+import { mutate, type Mutation } from './answers.ts';
+import { MUTATIONS } from './mutations.ts';
 import { PROGRAMS, programOf } from './programs.ts';
 
 const WORLDS = 8;

@@ -13,7 +13,7 @@ import { reproductionTest } from '../../src/core/verify/reproduction.ts';
 import { scheduleOf, scheduleToText } from '../../src/core/verify/schedule.ts';
 import type { Contestant } from '../../src/core/verify/lockstep.ts';
 import { setArithmeticFlags, getFlags } from '../../src/core/state/flags.ts';
-import { DR, RAM_BASE } from '../../src/core/state/layout.ts';
+import { DR, EDX, RAM_BASE } from '../../src/core/state/layout.ts';
 import { withTierPolicy } from '../../src/host/cli/engine-options.ts';
 import { TIER_POLICY_OPTION } from '../../src/host/cli/options.ts';
 import { buildGuest, listGuests } from '../../src/host/node/guest-images.ts';
@@ -145,6 +145,25 @@ test('a fault in code that only runs in whole pieces is pinned on its instructio
       assert.ok(instruction.text.startsWith(op), `${op} in ${seed}: ${instruction.text}\n${verified.report}`);
     }
   }
+});
+
+test('a fault that is everywhere in pieces as long as can be is pinned on its instruction', async () => {
+  const { bytes } = assemble(`
+    bits 32\norg 0x100000
+    header: dd 0x1badb002, 0x00010003, 0xe4514ffb, header, 0x100000, 0, 0, start
+    start: mov ebp, 30
+    again: mov ebx, ebp
+    ${Array.from({ length: 90 }, (_, i) => (i % 7 === 3 ? `adc edx, ${i}` : 'lea esi, [esi + ebx]')).join('\n')}
+    dec ebp\njnz near again\nmov al, 1\nout 0xf4, al`);
+  const settings = { memoryMegabytes: 2, reboot: false, embed: true, hashEveryTicks: 0 };
+  const { log } = await record({ ...settings, images: { kernel: bytes }, maxTicks: 3000 });
+  const makeEngine = (cpu: ConstructorParameters<typeof FaultyInPieces>[0]) =>
+    new FaultyInPieces(cpu, 'ADC', (damaged) => {
+      damaged.m32[EDX] ^= 0x100;
+    });
+  const { difference, report } = await verifyAgainst(log, { name: 'faulty', policy: '', makeEngine }, 997);
+  assert.equal(difference?.precision, 'instruction', report);
+  assert.match(difference.instruction.text, /^ADC edx/, report);
 });
 
 test('a fault that needs what was compiled some intervals before is pinned on its instruction', async () => {

@@ -8,7 +8,8 @@
  */
 import { instructionText } from '../isa/describe.ts';
 import { decodeInstruction } from '../isa/decode.ts';
-import { INSTRUCTION_BYTES_MAX, RECORD_WORDS } from '../isa/record.ts';
+import { rowOf } from '../isa/ops.ts';
+import { INSTRUCTION_BYTES_MAX, META_OP_MASK, R_META, RECORD_WORDS } from '../isa/record.ts';
 import type { Snapshot } from '../machine/snapshot.ts';
 import { type HeldPage, heldPages, refillTlb } from '../memory/refill.ts';
 import { peekBytes } from '../memory/peek.ts';
@@ -32,11 +33,14 @@ const WINDOW_TICKS = 160;
 /** Instructions that a block has at most. */
 const PIECE_TICKS_MAX = 64;
 /**
- * Runs of a window: the first decodes, the second finds the code warm, the third lets a compiler come in. The last ones
- * find translations too: without them the first access to a page is a slow path, and what follows it is interpreted.
+ * Runs of a window: the first decodes, the second finds the code warm, the third lets a compiler come in. All but the
+ * first find translations too: without them the first access to a page is a slow path, and what follows it is
+ * interpreted. The last one finds pages that have been hashed, as in the middle of a run: a write to one is noted.
  */
-const WARM_RUNS = 3;
-const RUNS_WITHOUT_TRANSLATIONS = 1;
+const WARM_RUNS = 4;
+const warmthOf = (turn: number): Warmth | null =>
+  turn === 0 ? null : turn === WARM_RUNS - 1 ? 'hashed' : 'translated';
+type Warmth = 'translated' | 'hashed';
 
 export interface InstructionAt {
   readonly tick: number;
@@ -116,25 +120,24 @@ export function showsDifference(lockstep: Lockstep, found: FirstDifference, cont
   const runner = lockstep.createRunner(contestant);
   for (let turn = 0; turn < WARM_RUNS; turn++) {
     runner.restore(found.before, turn > 0);
-    if (turn >= RUNS_WITHOUT_TRANSLATIONS) warmTlb(runner, found.before, found.held);
+    warmTlb(runner, found.before, found.held, warmthOf(turn));
     if (!isSameState(runner.runTo(found.tick), found.referenceOutcome)) return true;
   }
   return false;
 }
 
 /** Bring translations back, unless that is visible: then the state is as it was without them. */
-function warmTlb(runner: Runner, snapshot: Snapshot, held: readonly HeldPage[]): void {
+function warmTlb(runner: Runner, snapshot: Snapshot, held: readonly HeldPage[], warmth: Warmth | null): void {
+  if (warmth === null) return;
   const { machine } = runner.session;
   // Without paging there is nothing that a translation could leave in memory.
-  if ((machine.cpu.m32[CR0] & CR0_PG) === 0) {
-    refillTlb(machine.cpu, held);
-    return;
-  }
-  const { root } = machine.hash();
+  const isVisible = (machine.cpu.m32[CR0] & CR0_PG) !== 0;
+  const root = isVisible ? machine.hash().root : '';
   refillTlb(machine.cpu, held);
+  if (isVisible && machine.hash().root !== root) runner.restore(snapshot, true);
   // Hashing makes writes slow again.
-  if (machine.hash().root === root) refillTlb(machine.cpu, held);
-  else runner.restore(snapshot, true);
+  else if (warmth === 'hashed') machine.hash();
+  else if (isVisible) refillTlb(machine.cpu, held);
 }
 
 /**
@@ -185,8 +188,10 @@ class Search {
   private isFresh = false;
   private low: number;
   private high: number;
-  /** Translations that the reference has used up to the interval's end; null: the suspect starts without any. */
-  private held: readonly HeldPage[] | null = null;
+  /** Translations that the reference has used up to the interval's end. */
+  private held: readonly HeldPage[] = [];
+  /** What the suspect starts with; null: without any translation. */
+  private warmth: Warmth | null = null;
   private readonly onProgress: (agreedTick: number, tick: number) => void;
 
   constructor(
@@ -229,27 +234,33 @@ class Search {
     [this.base, this.low, this.high] = [base, low, high];
   }
 
-  /** Whether a machine that has not run yet does as the halving found. */
+  /** Whether machines that have not run yet do as the halving found: one differs at its end, one does not before. */
   private isConfirmed(): boolean {
     const { suspect } = this;
-    this.suspect = this.lockstep.createRunner(suspect.contestant);
-    const isConfirmed = this.differsFrom(this.base, this.high);
+    const differsAfresh = (tick: number): boolean => {
+      this.suspect = this.lockstep.createRunner(suspect.contestant);
+      return this.differsFrom(this.base, tick);
+    };
+    const isConfirmed = differsAfresh(this.high) && (this.low <= this.base.tick || !differsAfresh(this.low));
     this.suspect = suspect;
     return isConfirmed;
   }
 
-  /** Whether it shows with translations, with everything compiled at first sight, or with both; so it goes on then. */
+  /**
+   * Whether it shows with translations, with those of pages that have been hashed, with everything compiled at first
+   * sight, or with that and one of those; so it goes on then.
+   */
   private showsWarm(): boolean {
-    const held = this.translations();
-    this.held = held;
-    if (this.differsFrom(this.base, this.high)) return true;
+    this.held = this.translations();
+    const showsWith = (warmth: Warmth | null): boolean => {
+      this.warmth = warmth;
+      return this.differsFrom(this.base, this.high);
+    };
+    if (showsWith('translated') || showsWith('hashed')) return true;
     const eager = this.suspect.contestant.makeEager;
     if (eager === undefined) return false;
     this.suspect = this.lockstep.createRunner({ ...this.suspect.contestant, makeEngine: eager });
-    this.held = null;
-    if (this.differsFrom(this.base, this.high)) return true;
-    this.held = held;
-    return this.differsFrom(this.base, this.high);
+    return showsWith(null) || showsWith('translated') || showsWith('hashed');
   }
 
   /**
@@ -266,7 +277,7 @@ class Search {
         reference.runTo(tick);
         return reference.store.take();
       });
-    this.held = null;
+    this.warmth = null;
     const base = bases.reverse().find((earlier) => this.differsFrom(earlier, this.high));
     if (base === undefined) return false;
     this.base = base;
@@ -285,7 +296,7 @@ class Search {
   private restoreSuspect(base: Snapshot): void {
     if (this.isFresh) this.suspect = this.lockstep.createRunner(this.suspect.contestant);
     this.suspect.restore(base);
-    if (this.held !== null) warmTlb(this.suspect, base, this.held);
+    warmTlb(this.suspect, base, this.held, this.warmth);
   }
 
   private differsFrom(base: Snapshot, tick: number): boolean {
@@ -314,13 +325,13 @@ class Search {
   }
 
   /**
-   * States of the reference, tick by tick, from the window's start to as far behind `high` as a block reaches, or to
+   * States of the reference, tick by tick, from the window's start to as far behind `high` as two blocks reach, or to
    * the end of the run; each with the outcome there.
    */
   private trace(): Moment[] {
     const { reference } = this;
     const { machine } = reference.session;
-    const until = Math.min(this.high + PIECE_TICKS_MAX, this.lockstep.endTick);
+    const until = Math.min(this.high + 2 * PIECE_TICKS_MAX, this.lockstep.endTick);
     reference.restore(this.base);
     let outcome = reference.runTo(Math.max(this.base.tick, this.high - WINDOW_TICKS));
     const moments: Moment[] = [];
@@ -336,7 +347,7 @@ class Search {
     const runner = this.isFresh ? this.lockstep.createRunner(suspect.contestant) : suspect;
     for (let turn = 0; turn < WARM_RUNS; turn++) {
       runner.restore(start.snapshot, turn > 0);
-      if (turn >= RUNS_WITHOUT_TRANSLATIONS) warmTlb(runner, start.snapshot, held);
+      warmTlb(runner, start.snapshot, held, warmthOf(turn));
       const outcome = runner.runTo(end.snapshot.tick);
       if (!isSameState(outcome, end.outcome)) return { outcome, runner };
     }
@@ -358,7 +369,8 @@ class Search {
     for (const suspect of suspects) {
       for (let i = endIndex - 1; i >= 0; i--) {
         if (this.failureOf(suspect, moments[i], end, held) === null) continue;
-        const [from, to] = this.later(suspect, moments, i, endIndex, held) ?? [i, endIndex];
+        const fails: Fails = (start, until) => this.failureOf(suspect, moments[start], moments[until], held) !== null;
+        const [from, to] = later(fails, moments, i, endIndex) ?? [i, endIndex];
         // Once more: the suspect has run other pieces since.
         const failure = this.failureOf(suspect, moments[from], moments[to], held);
         if (failure === null) continue;
@@ -377,57 +389,44 @@ class Search {
   }
 
   /**
-   * A block that begins behind moment `first` may be longer than what is left to `end`, and is not run in one piece
-   * then. So the end is moved back, as far as nothing else goes wrong in between, and a later start is looked for.
-   */
-  private later(
-    suspect: Runner,
-    moments: readonly Moment[],
-    first: number,
-    end: number,
-    held: readonly HeldPage[],
-  ): [from: number, to: number] | null {
-    if (end - first < 2) return null;
-    for (const more of [PIECE_TICKS_MAX, 12]) {
-      const to = end + more;
-      if (to >= moments.length || moments[to].outcome.failure !== null) continue;
-      const failsFrom = (i: number): boolean => this.failureOf(suspect, moments[i], moments[to], held) !== null;
-      let from = end - 1;
-      while (from > first && !failsFrom(from)) from--;
-      if (from === first) continue;
-      let clear = to - 1;
-      while (clear >= end && !failsFrom(clear)) clear--;
-      if (clear < end) return [from, to];
-    }
-    return null;
-  }
-
-  /**
-   * What shows only with what the suspect compiled before, such as a function of code that has changed since: the run
-   * from `base` is interrupted ever earlier, and what stands between there and `high` is then run in one piece.
+   * What shows only after the run before: with what the suspect compiled in it, such as a function of code that has
+   * changed since, or with pages that it has written and others that it has not. The run from `base` is interrupted
+   * ever earlier, and what stands between there and `high` is then run in one piece.
    */
   private shortenAfterRun(): Found | null {
     const moments = this.trace();
     const found = moments.findIndex(({ snapshot }) => snapshot.tick >= this.high);
     const end = found < 0 ? moments.length - 1 : found;
+    const fails: Fails = (from, to) => this.failureAfterRun(moments[from], moments[to]) !== null;
     for (let i = end - 1; i >= 0; i--) {
-      const { snapshot, outcome } = moments[i];
-      this.restoreSuspect(this.base);
-      // Cut elsewhere, the run before may show it, or something else.
-      if (!isSameState(this.suspect.runTo(snapshot.tick), outcome)) continue;
-      const suspectOutcome = this.suspect.runTo(moments[end].snapshot.tick);
-      if (isSameState(suspectOutcome, moments[end].outcome)) continue;
+      if (!fails(i, end)) continue;
+      const [from, to] = later(fails, moments, i, end) ?? [i, end];
+      const outcome = this.failureAfterRun(moments[from], moments[to]);
+      if (outcome === null) continue;
       return this.describe({
-        start: moments[i],
-        end: moments[end].snapshot,
+        start: moments[from],
+        end: moments[to].snapshot,
         suspect: this.suspect,
-        outcomes: [moments[end].outcome, suspectOutcome],
-        piece: moments.slice(i, end).map((moment) => moment.place),
+        outcomes: [moments[to].outcome, outcome],
+        piece: moments.slice(from, to).map((moment) => moment.place),
         precision: 'instruction',
-        held: this.held ?? [],
+        held: this.held,
       });
     }
     return null;
+  }
+
+  /** How the suspect ends, run from `base` to `start` and then to `end`, when that is not as the reference did. */
+  private failureAfterRun(start: Moment, end: Moment): Outcome | null {
+    const { tick } = start.snapshot;
+    this.restoreSuspect(this.base);
+    // Cut elsewhere, the run before may show it, or something else.
+    if (!isSameState(this.suspect.runTo(tick), start.outcome)) return null;
+    // Again, since a digest in between is none of the run's.
+    this.restoreSuspect(this.base);
+    this.suspect.session.advance(tick);
+    const outcome = this.suspect.runTo(end.snapshot.tick);
+    return isSameState(outcome, end.outcome) ? null : outcome;
   }
 
   /** The machines differ at `high` when run from `base`, and no shorter run shows it. */
@@ -443,7 +442,7 @@ class Search {
     const end = reference.store.take();
     const isExact = this.high - this.low === 1;
     const precision = isExact ? 'instruction' : 'interval';
-    const held = this.held ?? [];
+    const { held } = this;
     return this.describe({ start, end, suspect, outcomes, piece: [start.place], precision, held });
   }
 
@@ -492,6 +491,51 @@ class Search {
       explanation: '',
     };
   }
+}
+
+/** Whether the suspect fails when it runs what stands between two moments in one piece. */
+type Fails = (from: number, to: number) => boolean;
+
+/**
+ * A piece that ends where control may go elsewhere ends wherever it begins. Another one is as long as pieces are: one
+ * that begins behind moment `first` goes beyond `end`, and is not run in one piece then. So the end is moved back, as
+ * far as nothing else goes wrong in between, and a later start is looked for; or, where the fault is everywhere, the
+ * last start before the next place at which all pieces end.
+ */
+function later(
+  fails: Fails,
+  moments: readonly Moment[],
+  first: number,
+  end: number,
+): [from: number, to: number] | null {
+  if (end - first < 2 || endsPiece(moments[end - 1].place)) return null;
+  const lastFailing = (to: number, from: number, until: number): number => {
+    let at = from;
+    while (at > until && !fails(at, to)) at--;
+    return at;
+  };
+  const isEnd = (to: number): boolean => to < moments.length && moments[to].outcome.failure === null;
+  const moved = (more: number): [from: number, to: number] | null => {
+    const to = end + more;
+    if (!isEnd(to)) return null;
+    const from = lastFailing(to, end - 1, first);
+    return from > first && lastFailing(to, to - 1, end - 1) === end - 1 ? [from, to] : null;
+  };
+  const toNextEnd = (): [from: number, to: number] | null => {
+    const to = moments.findIndex((_, i) => i > end && endsPiece(moments[i - 1].place));
+    if (to < 0 || !isEnd(to)) return null;
+    const from = lastFailing(to, to - 1, first);
+    return from > first ? [from, to] : null;
+  };
+  return moved(PIECE_TICKS_MAX) ?? toNextEnd() ?? moved(12);
+}
+
+/** Whether control may go elsewhere behind the instruction, so that what runs in one piece ends with it. */
+function endsPiece({ bytes, bits }: InstructionAt): boolean {
+  const code = new Int32Array(RECORD_WORDS);
+  if (decodeInstruction(bytes, 0, bytes.length, bits === 32, code, 0) <= 0) return true;
+  const { endsBlock, kind } = rowOf(code[R_META] & META_OP_MASK);
+  return endsBlock || kind === 'branch';
 }
 
 /** The instruction at EIP, read through the page tables without changing anything that counts. */

@@ -46,7 +46,12 @@ export function describeFirstDifference(found: FirstDifference, disassemble: Dis
     );
   }
   if (hasEqualRows(found)) {
-    lines.push('  The states are equal; what was read, written or interrupted on the way is not.');
+    const isOfDigest = found.referenceOutcome.root !== found.suspectOutcome.root;
+    lines.push(
+      isOfDigest
+        ? '  The states are equal and their digests are not: a page was written and that was not noted.'
+        : '  The states are equal; what was read, written or interrupted on the way is not.',
+    );
   }
   lines.push(
     '',
