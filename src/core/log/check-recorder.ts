@@ -207,14 +207,18 @@ export class RunningDigest {
   }
 }
 
-/** Checks between two digests in a `checked` log: some 20 bytes for each, so a boot's millions take tens of KB. */
-export const CHECKS_PER_DIGEST = 1024;
+/**
+ * Checks of the first digest in each frame of a `checked` log, some 20 bytes; the next one has twice as many, and so
+ * on: a guest that polls a port millions of times a frame takes a dozen.
+ */
+const CHECKS_PER_DIGEST = 1024;
 
 /** Running digests in place of values; state hashes as they are. */
 export class DigestRecorder implements CheckRecorder {
   private readonly encoder: CheckEncoder;
   private readonly frame: FrameTurner;
   private readonly running = new RunningDigest();
+  private digestChecks = CHECKS_PER_DIGEST;
 
   constructor(encoder: CheckEncoder, frame: FrameTurner) {
     this.encoder = encoder;
@@ -244,13 +248,13 @@ export class DigestRecorder implements CheckRecorder {
   dmaWrite(tick: number, address: number, content: DmaContent): void {
     this.makeRoom(tick);
     this.running.mixDma(tick, address, content);
-    if (this.running.count === CHECKS_PER_DIGEST) this.settle();
+    if (this.running.count === this.digestChecks) this.settle();
   }
 
   memory(tick: number, event: MapCheck | RevealCheck | PortBlockCheck): void {
     this.makeRoom(tick);
     this.running.mixMemory(tick, event);
-    if (this.running.count === CHECKS_PER_DIGEST) this.settle();
+    if (this.running.count === this.digestChecks) this.settle();
   }
 
   signal(tick: number, { pin }: SignalCheck): void {
@@ -272,14 +276,17 @@ export class DigestRecorder implements CheckRecorder {
     if (running.count === 0) return;
     const { count, lastTick } = running;
     appendRow(this.encoder, lastTick, { kind: 'digest', count, digest: running.take() });
+    if (count === this.digestChecks) this.digestChecks *= 2;
   }
 
-  reset(): void {}
+  reset(): void {
+    this.digestChecks = CHECKS_PER_DIGEST;
+  }
 
   private mix(tick: number, kind: number, operand: number, value: number): void {
     this.makeRoom(tick);
     this.running.mix(tick, kind, operand, value);
-    if (this.running.count === CHECKS_PER_DIGEST) this.settle();
+    if (this.running.count === this.digestChecks) this.settle();
   }
 
   private makeRoom(tick: number): void {

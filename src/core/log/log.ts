@@ -21,7 +21,6 @@ import type { CheckColumns } from './check-columns.ts';
 import { DigestRecorder, FullRecorder, HashOnlyRecorder } from './check-recorder.ts';
 import type { CheckRecorder, FrameTurner } from './check-recorder.ts';
 import {
-  decodeInput,
   decodeRowCheck,
   encodeInput,
   hashFromBytes,
@@ -33,7 +32,7 @@ import {
 } from './event-codec.ts';
 import type { RowCheck } from './event-codec.ts';
 import { CHECK_KIND, MAY_SKIP_KIND } from './events.ts';
-import type { CheckEvent, InputEvent, LoggedCheck, LoggedInput } from './events.ts';
+import type { CheckEvent, InputEvent, LoggedCheck, LoggedInput, StateHash } from './events.ts';
 import {
   encodeFrame,
   FRAME_FLAG,
@@ -45,6 +44,7 @@ import {
   startsWithMagic,
 } from './frames.ts';
 import type { FrameInfo } from './frames.ts';
+import { decodeInputs, InputCursor, skipUnknown } from './input-cursor.ts';
 import { LogError, malformed } from './log-error.ts';
 import { runSteps } from '../base/steps.ts';
 import { decodeHeader, encodeHeader } from './manifest.ts';
@@ -55,6 +55,12 @@ import type { Packed } from './payload.ts';
  * Ticks in one frame at most: what a kill can lose of a busy run, half a second of host time.
  */
 export const FRAME_TICKS_DEFAULT = 2 ** 25;
+/** So many idle ticks count as one: they take no host time, and each frame learns anew what is regular. */
+const IDLE_TICKS_WEIGHT = 64;
+/** The part of its ticks that a guest has idled when it was quiet. */
+const QUIET_PART = 15 / 16;
+/** Of so many short state hashes in a row the next one is whole. */
+const SHORT_HASHES_MAX = 63;
 const FRAME_INPUTS_MAX = 1 << 12;
 const FRAME_INPUT_BYTES_CLOSE = 1 << 18;
 /** One input of ours is at most this long; `push` in the port splits longer serial text. */
@@ -83,6 +89,15 @@ export class LogWriter implements FrameTurner {
   frameEndTick = -1;
   private readonly sink: LogSink;
   private readonly frameTicks: number;
+  /** Where the frame would end if the guest never idled, and the idle ticks before it. */
+  private frameBusyEndTick = -1;
+  private frameIdleTicks = 0;
+  private idleTicks = 0;
+  /** Of the last state hash. */
+  private hashTick = 0;
+  private hashIdleTicks = 0;
+  /** In a row, up to the last one. */
+  private shortHashes = 0;
   private readonly encoder = createCheckEncoder();
   private readonly frames: { kind: number; firstTick: number; bytes: number }[] = [];
   private inputRows: Packed[] = [];
@@ -124,9 +139,41 @@ export class LogWriter implements FrameTurner {
     for (const field of row) if (isBytes(field)) this.inputBytes += field.length;
   }
 
-  /** Tells the writer how far the run is, so that a quiet guest's last events reach the file too. */
-  advance(tick: number): void {
+  /**
+   * Tells the writer how far the run is, so that a quiet guest's last events reach the file too; the last `idleTicks`
+   * were idle, which takes no time and makes a frame longer. Whoever stops in between changes nothing: what is over
+   * stays over.
+   */
+  advance(tick: number, idleTicks = 0): void {
+    const isOver = tick - idleTicks >= this.frameEndTick;
+    this.idleTicks += idleTicks;
+    if (!isOver && idleTicks > 0) {
+      const idle = this.idleTicks - this.frameIdleTicks;
+      this.frameEndTick = this.frameBusyEndTick + idle - Math.floor(idle / IDLE_TICKS_WEIGHT);
+    }
     if (tick >= this.frameEndTick && this.frameEndTick >= 0) this.closeFrame();
+  }
+
+  /**
+   * A state hash: with what it is made of where something has happened; of a guest that has idled since the last one
+   * with processor and memory alone, since most of a quiet log would be the digests of its devices and pages.
+   */
+  stateHash(tick: number, hash: StateHash): void {
+    const idle = this.idleTicks - this.hashIdleTicks;
+    const isIdle = tick > this.hashTick && idle >= (tick - this.hashTick) * QUIET_PART;
+    const isQuiet = isIdle && this.shortHashes < SHORT_HASHES_MAX;
+    this.hashTick = tick;
+    this.hashIdleTicks = this.idleTicks;
+    this.shortHashes = isQuiet ? this.shortHashes + 1 : 0;
+    if (!isQuiet) this.checks.stateHash(tick, hash);
+    else {
+      const { root, cpu, ram } = hash;
+      this.checks.stateHash(tick, {
+        root,
+        ...(cpu === undefined ? {} : { cpu }),
+        ...(ram === undefined ? {} : { ram }),
+      });
+    }
   }
 
   /**
@@ -157,6 +204,8 @@ export class LogWriter implements FrameTurner {
   turnFrame(tick: number): void {
     this.closeFrame();
     this.frameEndTick = tick + this.frameTicks;
+    this.frameBusyEndTick = this.frameEndTick;
+    this.frameIdleTicks = this.idleTicks;
   }
 
   private closeFrame(): void {
@@ -353,57 +402,7 @@ function decodeEnd(file: Uint8Array, frame: FrameInfo): LogEnd {
   return { tick: frame.firstTick, reason, hash, inputCount, checkCount };
 }
 
-function decodeInputs(file: Uint8Array, frame: FrameInfo): LoggedInput[] {
-  const payload = readPayload(file, frame);
-  if (!isList(payload)) throw malformed('inputs', frame.seq, frame.offset);
-  const [firstSeq, firstPlace, tickSteps, placeSteps, rows] = payload;
-  if (!isSafe(firstSeq) || !isSafe(firstPlace) || !isList(tickSteps) || !isList(placeSteps) || !isList(rows)) {
-    throw malformed('inputs', frame.seq, frame.offset);
-  }
-  if (tickSteps.length !== rows.length || placeSteps.length !== rows.length || rows.length === 0) {
-    throw malformed('number of inputs', frame.seq, frame.offset);
-  }
-  const inputs: LoggedInput[] = [];
-  let tick = frame.firstTick;
-  let place = firstPlace;
-  rows.forEach((row, i) => {
-    const tickStep = tickSteps[i];
-    const placeStep = placeSteps[i];
-    const event = isList(row) ? decodeInput(row) : null;
-    if (event === null || !isSafe(tickStep) || !isSafe(placeStep) || !isSafe(tick + tickStep)) {
-      throw malformed(`input ${firstSeq + i}`, frame.seq, frame.offset);
-    }
-    tick += tickStep;
-    place += placeStep;
-    if (event === 'unknown') {
-      skipUnknown(isList(row) ? row[0] : 0, frame);
-      return;
-    }
-    inputs.push({ class: 'input', tick, seq: firstSeq + i, checksBefore: place, frame: frame.seq, event });
-  });
-  return inputs;
-}
-
-function skipUnknown(kind: Packed, frame: FrameInfo): void {
-  if (typeof kind === 'number' && kind >= MAY_SKIP_KIND) return;
-  throw new LogError(
-    'newer',
-    `Frame ${frame.seq} at offset ${frame.offset} holds an event of kind ${String(kind)}, which this version of ` +
-      `Reprise ` +
-      'must understand and does not: replay the log with a newer version of Reprise.',
-    frame.seq,
-    frame.offset,
-  );
-}
-
 /** Where a cursor stands, to come back to; belongs to one log. */
-export interface InputMark {
-  readonly frameIndex: number;
-  readonly index: number;
-  readonly lastTick: number;
-  readonly nextSeq: number;
-}
-
 export interface CheckMark {
   readonly frameIndex: number;
   readonly index: number;
@@ -411,73 +410,6 @@ export interface CheckMark {
   readonly firstSeq: number;
   readonly lastTick: number;
   readonly isAtEnd: boolean;
-}
-
-/** Inputs in (tick, seq) order; frames without inputs are never decoded. */
-export class InputCursor {
-  private readonly log: LogReader;
-  private frameIndex = -1;
-  private loaded: readonly LoggedInput[] = [];
-  private index = 0;
-  private lastTick = 0;
-  private nextSeq = 0;
-
-  constructor(log: LogReader) {
-    this.log = log;
-    this.load();
-  }
-
-  /** The next input, or null at the end. */
-  peek(): LoggedInput | null {
-    return this.index < this.loaded.length ? this.loaded[this.index] : null;
-  }
-
-  next(): LoggedInput | null {
-    const input = this.peek();
-    this.index++;
-    if (this.index >= this.loaded.length) this.load();
-    return input;
-  }
-
-  save(): InputMark {
-    const { frameIndex, index, lastTick, nextSeq } = this;
-    return { frameIndex, index, lastTick, nextSeq };
-  }
-
-  /** Inverse of save. */
-  restore(mark: InputMark): void {
-    if (this.frameIndex !== mark.frameIndex) {
-      this.frameIndex = mark.frameIndex - 1;
-      this.lastTick = 0;
-      this.nextSeq = 0;
-      if (mark.frameIndex < this.log.frames.length) this.load();
-      else {
-        this.frameIndex = mark.frameIndex;
-        this.loaded = [];
-      }
-    }
-    this.index = mark.index;
-    this.lastTick = mark.lastTick;
-    this.nextSeq = mark.nextSeq;
-  }
-
-  private load(): void {
-    const { frames, file } = this.log;
-    this.index = 0;
-    this.loaded = [];
-    while (this.loaded.length === 0 && ++this.frameIndex < frames.length) {
-      const frame = frames[this.frameIndex];
-      if (frame.kind !== FRAME_KIND.inputs) continue;
-      this.loaded = decodeInputs(file, frame);
-      if (this.loaded.length === 0) continue;
-      const [first] = this.loaded;
-      if (first.tick < this.lastTick || first.seq < this.nextSeq)
-        throw malformed('order of inputs', frame.seq, frame.offset);
-      const last = this.loaded[this.loaded.length - 1];
-      this.lastTick = last.tick;
-      this.nextSeq = last.seq + 1;
-    }
-  }
 }
 
 /** Checks in (tick, seq) order, one decoded frame at a time, as columns: replay compares millions of them. */

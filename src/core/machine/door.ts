@@ -69,8 +69,11 @@ export interface Lifecycle {
   readonly divergence: Divergence | null;
   guestReset(tick: number): void;
   stateHash(tick: number, hash: StateHash): void;
-  /** How far the run is; called at the end of slices. Lets a recording close a frame of a quiet guest. */
-  advance(tick: number): void;
+  /**
+   * How far the run is; called at the end of slices. The last `idleTicks` of it were idle, all of them or none. Lets a
+   * recording close a frame of a quiet guest.
+   */
+  advance(tick: number, idleTicks: number): void;
   /** The run is over: the last call. A replay asserts that the recorded run ended the same way. */
   finish(tick: number, reason: string, hash: string | null): void;
 }

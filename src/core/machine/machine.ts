@@ -390,7 +390,7 @@ export class Machine {
         }
         this.idleTicks += deadline - tick;
         cpu.f64[TICK_F64] = deadline;
-        port.advance(deadline);
+        port.advance(deadline, deadline - tick);
         continue;
       }
       this.runSlice(tick, Math.min(deadline - tick, SLICE_TICKS_MAX));
@@ -528,7 +528,7 @@ export class Machine {
       if ((cpu.exitRequest & EXIT_FAULT) !== 0) this.deliverFault();
       else if (this.isBroken && cpu.left === budget) this.isInTick = true;
     }
-    this.port.advance(cpu.f64[TICK_F64]);
+    this.port.advance(cpu.f64[TICK_F64], 0);
   }
 
   /**

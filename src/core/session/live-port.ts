@@ -50,6 +50,6 @@ export class LivePort implements Inputs, Lifecycle {
 
   guestReset(_tick: number): void {}
   stateHash(_tick: number, _hash: StateHash): void {}
-  advance(_tick: number): void {}
+  advance(_tick: number, _idleTicks: number): void {}
   finish(_tick: number, _reason: string, _hash: string | null): void {}
 }

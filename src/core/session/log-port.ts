@@ -4,7 +4,8 @@
  * another way than in the log is the divergence. After it nothing more is asserted.
  */
 import type { CheckEvent, InputEvent, LoggedCheck, StateHash } from '../log/events.ts';
-import type { CheckCursor, CheckMark, InputCursor, InputMark, LogReader } from '../log/log.ts';
+import type { InputCursor, InputMark } from '../log/input-cursor.ts';
+import type { CheckCursor, CheckMark, LogReader } from '../log/log.ts';
 import type { RunningDigest } from '../log/check-recorder.ts';
 import type { Inputs, Lifecycle } from '../machine/door.ts';
 import type { Divergence } from './divergence.ts';
@@ -84,7 +85,7 @@ export abstract class LogPort implements Inputs, Lifecycle {
 
   abstract guestReset(tick: number): void;
   abstract stateHash(tick: number, hash: StateHash): void;
-  advance(_tick: number): void {}
+  advance(_tick: number, _idleTicks: number): void {}
 
   finish(tick: number, reason: string, hash: string | null): void {
     if (this.divergence !== null) return;

@@ -27,10 +27,10 @@ export class RecordingPort extends LivePort {
     this.log.checks.guestReset(tick);
   }
   override stateHash(tick: number, hash: StateHash): void {
-    this.log.checks.stateHash(tick, hash);
+    this.log.stateHash(tick, hash);
   }
-  override advance(tick: number): void {
-    this.log.advance(tick);
+  override advance(tick: number, idleTicks: number): void {
+    this.log.advance(tick, idleTicks);
   }
   override finish(tick: number, reason: string, hash: string | null): void {
     this.log.end(tick, reason, hash);
