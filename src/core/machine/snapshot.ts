@@ -6,7 +6,7 @@
 
 import { PAGE_BYTES } from '../base/pages.ts';
 import type { BoardState, SavedStates } from '../board/board.ts';
-import type { DeviceState } from '../board/device.ts';
+import type { DeviceState, DeviceValue } from '../board/device.ts';
 import { StateError } from '../base/fields.ts';
 import { updateWatch } from '../cpu/system/debug.ts';
 import { updateMode } from '../cpu/system/segmentation.ts';
@@ -68,6 +68,34 @@ export function savedProblem(machine: Machine, saved: SavedMachine): StateError 
   return machine.board.problem(saved.board, saved.tick);
 }
 
+/** The value of before where it is the same, whole or in parts: most devices do nothing most of the time. */
+function shared(before: DeviceValue, now: DeviceValue): DeviceValue {
+  if (before === now || typeof now !== 'object' || now === null) return now;
+  if (typeof before !== 'object' || before === null) return now;
+  if (now instanceof Uint8Array) {
+    return before instanceof Uint8Array && isSameBytes(before, now) ? before : now;
+  }
+  if (Array.isArray(now) || Array.isArray(before) || before instanceof Uint8Array) {
+    if (!Array.isArray(now) || !Array.isArray(before) || before.length !== now.length) return now;
+    const parts = now.map((value, i) => shared(before[i], value));
+    return parts.every((value, i) => value === before[i]) ? before : parts;
+  }
+  const names = Object.keys(now);
+  let isSame = Object.keys(before).length === names.length;
+  const parts: DeviceState = {};
+  for (const name of names) {
+    parts[name] = Object.hasOwn(before, name) ? shared(before[name], now[name]) : now[name];
+    isSame &&= parts[name] === before[name];
+  }
+  return isSame ? before : parts;
+}
+
+function isSameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
+  return true;
+}
+
 export class PageStore {
   private readonly machine: Machine;
   /** What the machine's clean pages hold; undefined = not known (the page is to be written in any case). */
@@ -75,6 +103,8 @@ export class PageStore {
   /** By group: a snapshot has it, so that it must be copied before it changes. */
   private readonly isShared: boolean[] = [];
   private readonly bulks: readonly BulkPlace[];
+  /** Of the last snapshot: what has not changed since is shared with it. */
+  private board: BoardState = [];
   /** Pages copied by the last take(): what it cost. */
   copiedPages = 0;
 
@@ -103,11 +133,17 @@ export class PageStore {
     const { machine } = this;
     this.refresh();
     this.isShared.fill(true);
+    const before = this.board;
+    this.board = machine.board.save().map(([name, state], i) => {
+      const [nameBefore, stateBefore] = before[i] ?? [];
+      const isSame = nameBefore === name && stateBefore !== undefined;
+      return [name, isSame ? (shared(stateBefore, state) as DeviceState) : state];
+    });
     return {
       tick: machine.tick,
       cpu: cpuBytes(machine.cpu),
       loop: machine.saveLoop(),
-      board: machine.board.save(),
+      board: this.board,
       groups: this.groups.slice() as PageGroup[],
       bulks: this.bulks,
     };

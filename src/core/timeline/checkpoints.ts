@@ -19,6 +19,10 @@ export interface Checkpoint {
 
 /** A page's slot in a group, and a group's in a snapshot. */
 const SLOT_BYTES = 8;
+/** What a host takes for a page besides its bytes: measured as resident memory of 65536 of them. */
+const PAGE_OVERHEAD_BYTES = 512;
+/** Of a checkpoint without its pages: processor, devices that have changed, where the port stands. */
+const STATE_BYTES = 8192;
 /** Distances below this part of the run count as this: no gap far away grows beyond a few parts of it. */
 const FAR_PARTS = 12;
 /** A seek runs at most this part of the run: two seconds' worth of a Debian boot, at 100 M ticks/s. */
@@ -95,7 +99,7 @@ export class CheckpointStore {
     const { groups } = this.list[at].snapshot;
     const previous = this.list[at - 1]?.snapshot.groups;
     const next = this.list[at + 1]?.snapshot.groups;
-    let bytes = groups.length * SLOT_BYTES;
+    let bytes = STATE_BYTES + groups.length * SLOT_BYTES;
     for (let i = 0; i < groups.length; i++) {
       const group = groups[i];
       const [before, after] = [previous?.[i], next?.[i]];
@@ -103,7 +107,7 @@ export class CheckpointStore {
       bytes += GROUP_PAGES * SLOT_BYTES;
       for (let k = 0; k < group.length; k++) {
         const page = group[k];
-        if (page !== null && page !== before?.[k] && page !== after?.[k]) bytes += PAGE_BYTES;
+        if (page !== null && page !== before?.[k] && page !== after?.[k]) bytes += PAGE_BYTES + PAGE_OVERHEAD_BYTES;
       }
     }
     return bytes;

@@ -23,8 +23,8 @@ export class PageRecords {
 
   /** Both lists ascend. */
   note(interval: number, written: Uint32Array, executed: Uint32Array): void {
-    this.written[interval] = written;
-    this.executed[interval] = executed;
+    this.written[interval] = once(this.written[interval - 1], written);
+    this.executed[interval] = once(this.executed[interval - 1], executed);
   }
 
   /**
@@ -62,4 +62,9 @@ function includesSorted(list: Uint32Array, wanted: number): boolean {
     else high = middle;
   }
   return list[low] === wanted;
+}
+
+/** A guest that idles does the same in every interval: one list is enough. */
+function once(before: Uint32Array | undefined, now: Uint32Array): Uint32Array {
+  return before?.length === now.length && now.every((page, i) => page === before[i]) ? before : now;
 }
