@@ -1,6 +1,6 @@
 ; A boot sector for BIOS services in real mode: prints through INT 10h and the serial line (INT 14h), asks for memory
 ; (15h), the clock (1Ah) and disk parameters (13h), reads a sector, turns it around, writes it elsewhere, reads that
-; back and compares. Ends by the debug-exit port: 1 when all was well. Linked at 7C00h, boots from any disk of at least
+; back and compares: by number on a disk, by track on a diskette. Ends by the debug-exit port: 1 when all was well. Linked at 7C00h, boots from any disk of at least
 ; 64 sectors; the test builds the image (proptests/disk).
 bits 16
 org 0x7c00
@@ -54,6 +54,11 @@ turn:
   not al
   stosb
   loop turn
+  mov ah, 0x41
+  mov bx, 0x55aa
+  mov dl, [drive]
+  int 0x13
+  jc by_track
   ; sector 40 by its number
   mov ah, 0x43
   mov al, 0
@@ -67,6 +72,7 @@ turn:
   mov dl, [drive]
   int 0x13
   jc failed
+compare:
   mov si, 0x8400
   mov di, 0x8800
   mov cx, 256
@@ -76,6 +82,22 @@ turn:
   call print
   mov al, 1
   out 0xf4, al
+  ; sector 5 of track 1 on the second side, where there are no numbers: a diskette
+by_track:
+  mov ax, 0x0301
+  mov bx, 0x8400
+  call transfer
+  mov ax, 0x0201
+  mov bx, 0x8800
+  call transfer
+  jmp compare
+transfer:
+  mov cx, 0x0105
+  mov dh, 1
+  mov dl, [drive]
+  int 0x13
+  jc failed
+  ret
 failed:
   mov si, bad
   call print

@@ -8,6 +8,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { SILENT_OUTPUT } from '../../src/core/board/silent.ts';
+import type { FloppyController } from '../../src/core/devices/disk/floppy.ts';
 import type { Ide } from '../../src/core/devices/disk/ide.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { openLog } from '../../src/core/log/log.ts';
@@ -89,6 +90,36 @@ test('what the guest wrote is in the overlay, and comes and goes with a seek', {
     go(timeline.seek({ tick: ticks[index], seq: 0 }));
     assert.equal(hashOf(timeline), hashes[index]);
   }
+});
+
+test('the same boots from a diskette, by track and with DMA, and is replayed', { skip }, async () => {
+  const bios = new Uint8Array(readFileSync(SEABIOS));
+  const fda = new Uint8Array(1_474_560);
+  fda.set(bootDisk().subarray(0, 2048));
+  const images = { bios, drives: { fda } };
+  const settings = { images, memoryMegabytes: 32, hashEveryTicks: 1_000_000, bootOrder: 'a', maxTicks: 100_000_000 };
+  const recording = await record(settings);
+  assert.equal(recording.debugExit, 1);
+  // Eighty tracks of eighteen sectors, two sides.
+  assert.match(new TextDecoder().decode(recording.serial), /[0-9a-f]{4} 4f12 0100 sector two all wel/);
+  const log = openLog(recording.log);
+  for (const devices of ['model', 'log'] as const) {
+    assert.equal((await replay(log, { images, devices })).divergence, null);
+  }
+  assert.equal((await verify(log, { images, engines: ['interp', 'js', 'tiered'] })).difference, null);
+  const all = new Map([
+    ['bios', bios],
+    ['fda', fda],
+  ]);
+  const session = createReplay({ log, images: all, makeEngine, output: SILENT_OUTPUT });
+  session.advance(Number.MAX_SAFE_INTEGER);
+  const floppy = session.machine.board.devices.find(({ name }) => name === 'floppy') as FloppyController;
+  const sector = new Uint8Array(512);
+  floppy.disks.get('fda')?.read(((1 * 2 + 1) * 18 + 4) * 512, sector);
+  assert.deepEqual(
+    sector,
+    fda.slice(512, 1024).map((each) => ~each),
+  );
 });
 
 test('a log of another image is refused by its digest', { skip }, async () => {

@@ -12,6 +12,7 @@ import { debugExit } from '../devices/debug/debug-exit.ts';
 import { postCode } from '../devices/debug/post.ts';
 import { testDevice } from '../devices/debug/test-device.ts';
 import { vga } from '../devices/display/vga.ts';
+import { floppy } from '../devices/disk/floppy.ts';
 import { ide } from '../devices/disk/ide.ts';
 import { ps2 } from '../devices/input/ps2.ts';
 import { localApic } from '../devices/interrupts/apic.ts';
@@ -39,6 +40,7 @@ export const DEVICES: readonly DeviceEntry[] = [
   pciHost,
   resetControl,
   ide,
+  floppy,
   fwCfg,
   debugExit,
   debugConsole,

@@ -4,7 +4,8 @@
  * and the library differ in where the bytes come from. Errors name the parameters below.
  */
 import { digestOf, type ImageContent, sizeOfContent } from '../board/image.ts';
-import { CDROM_ROLE, DISK_ROLES, DRIVE_ROLES, isDriveImage } from '../devices/disk/roles.ts';
+import { FLOPPY_BYTES_MAX } from '../devices/disk/floppy-formats.ts';
+import { CDROM_ROLE, DISK_ROLES, DRIVE_ROLES, FLOPPY_ROLES, isDriveImage } from '../devices/disk/roles.ts';
 import type { Sha256 } from '../base/sha256.ts';
 import type { ImageRecord, MachineManifest } from '../log/manifest.ts';
 import { UsageError } from '../base/usage-error.ts';
@@ -54,7 +55,7 @@ export interface BootImages {
   readonly bios?: NamedImage;
   /** BIOS of the screen, which firmware finds as its expansion ROM. */
   readonly vgaBios?: NamedImage;
-  /** What is in the drives, by role: hda to hdd, cdrom; medium1 and so on are put into one later. */
+  /** What is in the drives, by role: hda to hdd, cdrom, fda, fdb; medium1 and so on are put into one later. */
   readonly drives?: Readonly<Record<string, NamedDrive>>;
 }
 
@@ -165,6 +166,10 @@ function arrange(boot: BootImages, append: string): Arrangement {
       throw new UsageError(`There is no drive ${role}: name one of ${DRIVE_ROLES.join(', ')}.`);
     }
     if (sizeOfContent(image.data) === 0) throw new BootError(`the ${role} image ${image.name} is empty: give another.`);
+    if ((FLOPPY_ROLES as readonly string[]).includes(role) && sizeOfContent(image.data) > FLOPPY_BYTES_MAX) {
+      const what = `the ${role} image ${image.name} has ${sizeOfContent(image.data)} bytes`;
+      throw new BootError(`${what}, and a diskette has ${FLOPPY_BYTES_MAX} at most: give another, or use --hda.`);
+    }
     images.set(role, image);
   }
   if (images.has(CDROM_ROLE) && images.has('hdc')) {

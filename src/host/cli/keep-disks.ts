@@ -4,8 +4,10 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UsageError } from '../../core/base/usage-error.ts';
+import type { DiskContents } from '../../core/devices/disk/disk-contents.ts';
+import type { FloppyController } from '../../core/devices/disk/floppy.ts';
 import type { Ide } from '../../core/devices/disk/ide.ts';
-import { DISK_ROLES } from '../../core/devices/disk/roles.ts';
+import { DISK_ROLES, FLOPPY_ROLES } from '../../core/devices/disk/roles.ts';
 import type { Machine } from '../../core/machine/machine.ts';
 import type { Images } from '../../core/session/session.ts';
 import { DiskImage } from '../node/disks.ts';
@@ -13,6 +15,16 @@ import { writeBack, writeOverlay } from '../node/overlay-file.ts';
 import type { Arguments } from './args.ts';
 import { count } from '../node/progress.ts';
 import { say } from './report.ts';
+
+/** Drives that keep what is written to them. */
+const WRITABLE_ROLES = [...DISK_ROLES, ...FLOPPY_ROLES] as const;
+
+function contentsOf({ board }: Machine): (readonly [role: string, contents: DiskContents])[] {
+  const ide = board.devices.find(({ name }) => name === 'ide') as Ide | undefined;
+  const floppy = board.devices.find(({ name }) => name === 'floppy') as FloppyController | undefined;
+  const disks = [...(ide?.disks ?? [])].map(([role, { contents }]) => [role, contents] as const);
+  return [...disks, ...(floppy?.disks ?? [])];
+}
 
 export class KeptDisks {
   /** File by disk. */
@@ -24,7 +36,7 @@ export class KeptDisks {
   constructor(args: Arguments, images: Images) {
     this.images = images;
     for (const text of args.list('overlay')) {
-      const match = /^(hd[a-d])=(.+)$/.exec(text);
+      const match = /^(hd[a-d]|fd[ab])=(.+)$/.exec(text);
       const [role, path] = match === null ? ['hda', text] : [match[1], match[2]];
       this.imageOf(role, 'overlay');
       if (this.overlays.has(role)) throw new UsageError(`--overlay is given twice for ${role}: give it once.`);
@@ -44,14 +56,13 @@ export class KeptDisks {
     if (image instanceof DiskImage) return image;
     const why = image === undefined ? `the machine has no ${role}` : `its image lies inside the log`;
     throw new UsageError(
-      `--${option} is for ${role}, and ${why}: name one of ${DISK_ROLES.join(', ')} that is a file.`,
+      `--${option} is for ${role}, and ${why}: name one of ${WRITABLE_ROLES.join(', ')} that is a file.`,
     );
   }
 
   /** The run is over; `label` says what it was. */
   finish(machine: Machine, label: string, isQuiet: boolean): void {
-    const ide = machine.board.devices.find(({ name }) => name === 'ide') as Ide | undefined;
-    for (const [role, { contents }] of ide?.disks ?? []) {
+    for (const [role, contents] of contentsOf(machine)) {
       if (contents.isFull) {
         say(`${label}: ${role} had no room for all that was written; --disk-room MB gives it more`);
       }

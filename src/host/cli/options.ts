@@ -12,7 +12,7 @@ import {
   NS_PER_TICK_DEFAULT,
   NS_PER_TICK_WANTED,
 } from '../../core/base/defaults.ts';
-import { DISK_ROLES, DRIVE_ROLES, type DriveRole } from '../../core/devices/disk/roles.ts';
+import { DISK_ROLES, DRIVE_ROLES, FLOPPY_ROLES, type DriveRole } from '../../core/devices/disk/roles.ts';
 import { DEFAULT_ENGINE } from '../../engines.ts';
 import type { OptionSpec } from './args.ts';
 
@@ -49,6 +49,8 @@ const DRIVE_HELP: Readonly<Record<DriveRole, string>> = {
   hdc: 'image of a third disk, on the second channel',
   hdd: 'image of a fourth disk, slave of the third',
   cdrom: 'ISO image in the CD-ROM drive, which takes the place of hdc',
+  fda: 'image of a diskette in the first drive, up to 2.88 MB',
+  fdb: 'image of a diskette in the second drive',
 };
 
 export const MACHINE_OPTIONS: readonly OptionSpec[] = [
@@ -77,7 +79,7 @@ export const MACHINE_OPTIONS: readonly OptionSpec[] = [
     group: MACHINE,
     name: 'writable',
     value: 'DRIVE',
-    choices: DISK_ROLES,
+    choices: [...DISK_ROLES, ...FLOPPY_ROLES],
     repeat: true,
     help: 'write what the guest has written to that disk into its raw image when the run is over',
   },

@@ -13,9 +13,9 @@ export const CDROM_PLACE = 2;
 export const FLOPPY_ROLES = ['fda', 'fdb'] as const;
 
 /** All drives that an image may be for. */
-export const DRIVE_ROLES = [...DISK_ROLES, CDROM_ROLE] as const;
+export const DRIVE_ROLES = [...DISK_ROLES, CDROM_ROLE, ...FLOPPY_ROLES] as const;
 export type DriveRole = (typeof DRIVE_ROLES)[number];
-export const REMOVABLE_ROLES: readonly string[] = [CDROM_ROLE];
+export const REMOVABLE_ROLES: readonly string[] = [CDROM_ROLE, ...FLOPPY_ROLES];
 
 /** Whether the image of that role is in a drive, or waits to be put into one. */
 export function isDriveImage(role: string): boolean {

@@ -12,6 +12,8 @@ import type { Device, IrqLine, Timer } from '../../board/device.ts';
 import { bytes, cycle, flag, unsigned } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
 import type { BoardImage, BoardOptions, FirmwareOptions } from '../../board/board.ts';
+import { formatOf } from '../disk/floppy-formats.ts';
+import { DISK_ROLES, FLOPPY_ROLES } from '../disk/roles.ts';
 import { civilFromDays, daysFromCivil, daysInMonth } from './calendar.ts';
 
 const oscillatorHertz = 32768;
@@ -309,27 +311,20 @@ function fillCmos(ram: Uint8Array, { memoryBytes, firmware, images = [] }: CmosC
 const BOOT_DEVICES: Readonly<Record<string, number>> = { a: 1, c: 2, d: 3, n: 4 };
 /** Beyond it a disk has more than 1024 cylinders of 16 heads and 63 sectors: heads are counted in another way. */
 const CYLINDERS_BYTES = 1024 * 16 * 63 * 512;
-const DISKS: readonly string[] = ['hda', 'hdb', 'hdc', 'hdd'];
 
 /** Diskettes, disks and where to look for a boot sector (as SeaBIOS reads CMOS). */
 function fillDrives(ram: Uint8Array, { bootOrder }: FirmwareOptions, images: readonly BoardImage[]): void {
   const sizeOf = (role: string): number => images.find((image) => image.role === role)?.source.sizeBytes ?? -1;
-  const floppies = ['fda', 'fdb'].map((role) => floppyCmosType(sizeOf(role)));
+  const floppies = FLOPPY_ROLES.map((role) => formatOf(sizeOf(role))?.drive ?? 0);
   ram[0x10] = (floppies[0] << 4) | floppies[1];
   const count = floppies.filter((type) => type !== 0).length;
   if (count > 0) ram[0x14] |= 1 | ((count - 1) << 6);
-  DISKS.forEach((role, index) => {
+  DISK_ROLES.forEach((role, index) => {
     if (sizeOf(role) > CYLINDERS_BYTES) ram[0x39] |= 1 << (index * 2);
   });
   const order = [...bootOrder].map((letter) => BOOT_DEVICES[letter] ?? 0);
   ram[0x3d] = (order[0] ?? 0) | ((order[1] ?? 0) << 4);
   ram[0x38] = 0x01 | ((order[2] ?? 0) << 4); // no check of a diskette's signature
-}
-
-/** The kind of drive that takes a diskette of so many bytes; none for −1. */
-function floppyCmosType(sizeBytes: number): number {
-  if (sizeBytes < 0) return 0;
-  return sizeBytes > 1_474_560 ? 5 : 4;
 }
 
 export const rtc: DeviceEntry = { create: (context, options) => new Rtc(context, options) };
