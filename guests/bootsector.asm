@@ -1,7 +1,7 @@
-; A boot sector for BIOS services in real mode: prints through INT 10h and the serial line (INT 14h), asks for memory
-; (15h), the clock (1Ah) and disk parameters (13h), reads a sector, turns it around, writes it elsewhere, reads that
-; back and compares: by number on a disk, by track on a diskette. Ends by the debug-exit port: 1 when all was well. Linked at 7C00h, boots from any disk of at least
-; 64 sectors; the test builds the image (proptests/disk).
+; A boot sector for BIOS services in real mode: prints through INT 10h, asks for memory (12h, 15h), the clock (1Ah) and
+; disk parameters (13h), reads a sector, turns it around, writes it elsewhere, reads that back and compares: by number
+; on a disk, by track on a diskette. Ends by the debug-exit port: 1 when all was well. Linked at 7C00h; the test builds
+; the image around it (proptests/disk).
 bits 16
 org 0x7c00
 start:

@@ -17,6 +17,8 @@ import { type FloppyFormat, formatOf } from './floppy-formats.ts';
 import { FLOPPY_ROLES, mediumRole, sizeOfImage } from './roles.ts';
 import { transferBuffer } from './transfer-buffer.ts';
 
+const FLOPPIES: readonly string[] = FLOPPY_ROLES;
+
 const DMA_CHANNEL = 2;
 const RESET_NS = 20_000;
 const SEEK_NS = 100_000;
@@ -140,13 +142,13 @@ export class FloppyController extends withFields(FIELDS) implements Device {
       },
     });
     context.input('medium', ({ drive, medium }) => {
-      const index = FLOPPY_ROLES.findIndex((role) => role === drive);
+      const index = FLOPPIES.indexOf(drive);
       if (index < 0 || !this.disks.has(drive)) return;
       this.drives[index].medium = medium;
       this.drives[index].isChanged = true;
     });
     context.input('disk-fault', ({ drive, from, to, isWrite }) => {
-      const index = FLOPPY_ROLES.findIndex((role) => role === drive);
+      const index = FLOPPIES.indexOf(drive);
       if (index >= 0 && this.faults.length < 64) this.faults.push({ drive: index, from, to, isWrite });
     });
   }
