@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { bytesSource } from '../../src/core/board/image.ts';
 import { type Action, Harness, type HarnessOptions, perform, printActions } from '../devices/harness.ts';
+import { fuzz } from '../devices/tamper.ts';
 import { numberedDisk } from './ide-driver.ts';
 
 const numRuns = Number(process.env.REPRISE_CASES ?? 60);
@@ -81,7 +82,11 @@ const actions = fc
   .array(fc.oneof({ weight: 4, arbitrary: single }, command, command, master, runs, transfer), { maxLength: 30 })
   .map((lists) => lists.flat());
 
-const images = Object.entries({ hda: numberedDisk(300), hdd: numberedDisk(70, 9) }).map(([role, bytes]) => ({
+const contents = {
+  ...{ hda: numberedDisk(300), hdd: numberedDisk(70, 9), cdrom: numberedDisk(200) },
+  ...{ fda: numberedDisk(2880), medium1: numberedDisk(100) },
+};
+const images = Object.entries(contents).map(([role, bytes]) => ({
   role,
   source: bytesSource(bytes),
 }));
@@ -129,5 +134,42 @@ for (const [name, options] of [
       }),
       { seed, numRuns },
     );
+  });
+}
+
+const packet = fc
+  .tuple(fc.constantFrom(0x03, 0x12, 0x1b, 0x25, 0x28, 0x43, 0x46, 0x4a, 0x5a), byte, byte)
+  .map(([operation, first, second]): Action[] => [
+    ...[
+      out(0x176, 0xa0),
+      out(0x174, second),
+      out(0x175, first & 7),
+      out(0x177, 0xa0),
+      { do: 'run', ticks: 3000 } as const,
+    ],
+    ...[operation, first, 0, 0, 0, 1].map((word) => out(0x170, word, 2)),
+    { do: 'run', ticks: 30_000 },
+    ...range(0, 40).map((): Action => ({ do: 'in', port: 0x170, size: 2 })),
+  ]);
+const diskette = fc
+  .tuple(fc.constantFrom(0xe6, 0xc5, 0x07, 0x0f, 0x4a, 0x4d, 0x08), fc.array(byte, { maxLength: 9 }))
+  .map(([operation, operands]): Action[] => [
+    ...[
+      out(0x3f2, 0x0c),
+      { do: 'run', ticks: 5000 } as const,
+      out(0x3f5, 8),
+      { do: 'in', port: 0x3f5, size: 1 } as const,
+    ],
+    ...[operation, ...operands].map((value) => out(0x3f5, value)),
+    { do: 'run', ticks: 30_000 },
+  ]);
+
+for (const [name, device, options] of [
+  ['drives', /^(ide|floppy)$/, { images }],
+  ['chipset', /^(pci|fw-cfg|acpi-pm|rtc)$/, { images, firmware }],
+] as const) {
+  test(`${name}: a changed state is refused by name or gives a board that works`, () => {
+    const tally = fuzz({ ports: PORTS, recipes: [command, master, packet, diskette] }, device, 31, 300, options);
+    assert.ok(tally.refused > 30 && tally.loaded > 30, JSON.stringify(tally));
   });
 }

@@ -143,7 +143,8 @@ export class IdeChannel extends withFields(CHANNEL) {
 
   #read(port: number): number {
     if (this.#isEmpty) return 0;
-    const drive = this.#current;
+    // Where there is no second drive, the first one answers for it, with a status of 0.
+    const drive = this.#current.isPresent ? this.#current : this.#drives[1 - this.selected];
     const byteOf = (register: number): number => ((this.control & HIGH_BYTES) !== 0 ? register >> 8 : register & 0xff);
     switch (port) {
       case 1:
@@ -157,7 +158,7 @@ export class IdeChannel extends withFields(CHANNEL) {
       case 5:
         return byteOf(drive.lbaHigh);
       case 6:
-        return drive.device | 0xa0;
+        return (drive.device & ~SLAVE) | 0xa0 | (this.selected === 0 ? 0 : SLAVE);
       default:
         this.#acknowledge();
         return this.#status;
