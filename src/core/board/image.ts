@@ -8,6 +8,8 @@ import type { ImageSource } from './context.ts';
 export interface HashedSource extends ImageSource {
   /** SHA-256 of all its bytes. */
   readonly sha256: string;
+  /** Whether the page of 4 KiB is there, or is wanted; all are unless it says so. */
+  holds?(page: number): boolean;
 }
 
 export type ImageContent = Uint8Array | HashedSource;

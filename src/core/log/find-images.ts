@@ -7,7 +7,7 @@ import { digestOf, type ImageContent, sizeOfContent } from '../board/image.ts';
 import type { Sha256 } from '../base/sha256.ts';
 import type { LogReader } from './log.ts';
 import { LogError } from './log-error.ts';
-import { hasImage, readImage } from './log-images.ts';
+import { hasImage, imageInParts, isImageInParts, readImage } from './log-images.ts';
 import type { ImageRecord } from './manifest.ts';
 
 /** Larger ones are no image that fits the memory of any machine here. */
@@ -40,8 +40,11 @@ export function findImages(log: LogReader, source: ImageSource): Map<string, Ima
   };
   records.forEach((record, index) => {
     const isInLog = hasImage(log, index);
-    const inside = isInLog ? readImage(log, index, IMAGE_BYTES_MAX) : null;
-    const bytes = inside !== null && isImage(inside, record) ? inside : firstOf(source, record, isImage);
+    const isInParts = isInLog && isImageInParts(log, index);
+    const inside = isInLog && !isInParts ? readImage(log, index, IMAGE_BYTES_MAX) : null;
+    const whole = inside !== null && isImage(inside, record) ? inside : firstOf(source, record, isImage);
+    // The parts do for a replay; whoever leaves the recorded run wants the whole, where that is to be had.
+    const bytes = whole ?? (isInParts ? imageInParts(log, index) : null);
     if (bytes !== null) {
       found.set(record.role, bytes);
       return;

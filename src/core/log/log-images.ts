@@ -1,9 +1,10 @@
 /**
  * Images inside a log (`--embed`), so that one file is the whole bug. Pages of 4 KiB are stored once, however many
- * images hold them; an image is then a list of runs of pages. Whether the bytes have the SHA-256 that the manifest
- * names is checked by find-images.ts, through which everybody gets them.
+ * images hold them; an image is then a list of runs of pages. Of a disk only the pages may be there that the guest has
+ * read. Whether the bytes have the SHA-256 that the manifest names is checked by find-images.ts, through which
+ * everybody gets them; of an image in parts nobody can tell, and a replay of other bytes leaves its log.
  */
-import { type ImageContent, sourceOf } from '../board/image.ts';
+import { type HashedSource, type ImageContent, sourceOf } from '../board/image.ts';
 import { PAGE_BYTES } from '../base/pages.ts';
 import { isBytes, isList, isSafe, isUnsigned } from './event-codec.ts';
 import { FRAME_KIND, readPayload } from './frames.ts';
@@ -22,13 +23,29 @@ export interface ImageFrame {
   readonly doneBytes: number;
 }
 
-/** Appends the images, in the order of the manifest. Call it right after the writer was made. */
-export function embedImages(writer: LogWriter, images: readonly ImageContent[]): void {
-  for (const { kind, payload } of imageFrames(images)) writer.writeFrame(kind, 0, 0, payload);
+/** In the place of the first page of a run: these pages are not in the log. */
+const ABSENT = 0xffffffff;
+
+/**
+ * Appends the images, in the order of the manifest; null for one that comes later or not at all. Returns how many pages
+ * the log has then, for another call at `tick`.
+ */
+export function embedImages(
+  writer: LogWriter,
+  images: readonly (ImageContent | null)[],
+  firstPage = 0,
+  tick = 0,
+): number {
+  const frames = imageFrames(images, firstPage);
+  for (;;) {
+    const { done, value } = frames.next();
+    if (done === true) return value;
+    writer.writeFrame(value.kind, 0, tick, value.payload);
+  }
 }
 
-/** The frames of the images, in the order of the manifest. */
-export function* imageFrames(images: readonly ImageContent[]): Generator<ImageFrame> {
+/** The frames of the images, in the order of the manifest; then how many pages the log has with those before. */
+export function* imageFrames(images: readonly (ImageContent | null)[], firstPage = 0): Generator<ImageFrame, number> {
   /** Pages by digest: numbers in the log. */
   const known = new Map<string, number[]>();
   const unique: Uint8Array[] = [];
@@ -38,7 +55,7 @@ export function* imageFrames(images: readonly ImageContent[]): Generator<ImageFr
   const flush = (doneBytes: number): ImageFrame => {
     const block = new Uint8Array(pending() * PAGE_BYTES);
     for (let i = written; i < unique.length; i++) block.set(unique[i], (i - written) * PAGE_BYTES);
-    const payload = [written, block];
+    const payload = [firstPage + written, block];
     written = unique.length;
     return { kind: FRAME_KIND.imagePages, payload, doneBytes };
   };
@@ -51,26 +68,100 @@ export function* imageFrames(images: readonly ImageContent[]): Generator<ImageFr
     unique.push(page);
     return unique.length - 1;
   };
-  for (const [index, image] of images.map(sourceOf).entries()) {
+  for (const [index, content] of images.entries()) {
+    if (content === null) continue;
+    const image = sourceOf(content);
     const runs: number[] = [];
     for (let at = 0; at < image.sizeBytes; at += PAGE_BYTES) {
+      if (!(content instanceof Uint8Array) && content.holds?.(at / PAGE_BYTES) === false) {
+        if (runs.at(-2) === ABSENT) runs[runs.length - 1]++;
+        else runs.push(ABSENT, 1);
+        continue;
+      }
       const page = new Uint8Array(PAGE_BYTES);
       image.read(at, page);
-      const number = pageNumber(page);
+      const number = firstPage + pageNumber(page);
       if (pending() === PAGES_PER_FRAME) yield flush(before + at);
       const last = runs.length - 2;
-      if (last >= 0 && runs[last] + runs[last + 1] === number) runs[last + 1]++;
+      if (last >= 0 && runs[last] !== ABSENT && runs[last] + runs[last + 1] === number) runs[last + 1]++;
       else runs.push(number, 1);
     }
     before += image.sizeBytes;
     if (pending() > 0) yield flush(before);
     yield { kind: FRAME_KIND.imageMap, payload: [index, image.sizeBytes, runs], doneBytes: before };
   }
+  return firstPage + unique.length;
 }
 
 /** True when the log carries this image of its manifest. */
 export function hasImage(log: LogReader, index: number): boolean {
   return findMap(log, index) !== null;
+}
+
+/** True when only parts of it are there. */
+export function isImageInParts(log: LogReader, index: number): boolean {
+  const runs = findMap(log, index)?.runs ?? [];
+  return runs.some((first, i) => i % 2 === 0 && first === ABSENT);
+}
+
+/** An image of which parts are there: what is not, cannot be read. */
+export function imageInParts(log: LogReader, index: number): HashedSource {
+  const map = findMap(log, index);
+  const { sizeBytes, sha256, role } = log.header.machine.images[index];
+  if (map === null || map.sizeBytes !== sizeBytes) throw malformed('size of an image', map?.seq ?? 0, map?.offset ?? 0);
+  const pages = storedPages(log);
+  const place = new Map<number, Uint8Array>();
+  let page = 0;
+  for (let i = 0; i < map.runs.length; i += 2) {
+    const [first, count] = [map.runs[i], map.runs[i + 1]];
+    if (page + count > Math.ceil(sizeBytes / PAGE_BYTES)) throw malformed('pages of an image', map.seq, map.offset);
+    for (let each = 0; first !== ABSENT && each < count; each++) {
+      const bytes = pages.get(first + each);
+      if (bytes === undefined) throw malformed('missing pages of an image', map.seq, map.offset);
+      place.set(page + each, bytes);
+    }
+    page += count;
+  }
+  return {
+    sizeBytes,
+    sha256,
+    holds: (wanted) => place.has(wanted),
+    read: (offset, target) => {
+      for (let done = 0; done < target.length; ) {
+        const at = offset + done;
+        const within = at % PAGE_BYTES;
+        const part = target.subarray(done, done + PAGE_BYTES - within);
+        const bytes = at < sizeBytes ? place.get((at - within) / PAGE_BYTES) : ZEROS;
+        if (bytes === undefined) {
+          throw new LogError(
+            'image',
+            `The log holds the ${role} image in parts, and not what is at ${at}: give the file.`,
+          );
+        }
+        part.set(bytes.subarray(within, within + part.length));
+        done += part.length;
+      }
+    },
+  };
+}
+
+const ZEROS = new Uint8Array(PAGE_BYTES);
+
+/** By number. */
+function storedPages(log: LogReader): Map<number, Uint8Array> {
+  const pages = new Map<number, Uint8Array>();
+  for (const frame of log.frames) {
+    if (frame.kind !== FRAME_KIND.imagePages) continue;
+    const payload = readPayload(log.file, frame);
+    const [firstPage, bytes] = isList(payload) ? payload : [];
+    if (!isSafe(firstPage) || !isBytes(bytes) || bytes.length % PAGE_BYTES !== 0) {
+      throw malformed('image pages', frame.seq, frame.offset);
+    }
+    for (let at = 0; at < bytes.length; at += PAGE_BYTES) {
+      pages.set(firstPage + at / PAGE_BYTES, bytes.subarray(at, at + PAGE_BYTES));
+    }
+  }
+  return pages;
 }
 
 /** The bytes of image `index` of the manifest. Throws a `LogError`: `image` when the log does not carry it. */

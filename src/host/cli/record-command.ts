@@ -10,6 +10,7 @@ import { CheckpointRecorder } from '../../core/timeline/stored-checkpoints.ts';
 import type { SessionEnd } from '../../core/session/session.ts';
 import { Shadow, ShadowedPort } from '../../core/verify/shadow.ts';
 import type { Arguments } from './args.ts';
+import { DiskImage } from '../node/disks.ts';
 import { CommandError } from '../node/errors.ts';
 import { loadEngine, shadowName } from '../../engines.ts';
 import { chosenEngine } from './engine-options.ts';
@@ -70,6 +71,7 @@ export async function recordCommand(args: Arguments): Promise<number> {
   let writer: LogWriter | null = null;
   let shadowed: ShadowedPort | null = null;
   let recorder: CheckpointRecorder | null = null;
+  let embedDisks: (log: LogWriter, tick: number) => void = () => {};
   const every = args.number('checkpoint-every');
   if (every !== undefined && profileOf(args) === 'checked') {
     throw new CommandError(
@@ -81,11 +83,17 @@ export async function recordCommand(args: Arguments): Promise<number> {
     ({ manifest, images }) => {
       const header = { creator: CREATOR, profile: profileOf(args), machine: manifest };
       writer = new LogWriter(file.sink, header, { frameTicks: args.number('frame-ticks') ?? FRAME_TICKS_DEFAULT });
+      // Of disks, at the end, only what the guest has read.
       if (args.has('embed')) {
-        embedImages(
+        const contents = manifest.images.map(({ role }) => images.get(role) ?? new Uint8Array(0));
+        const embedded = embedImages(
           writer,
-          manifest.images.map(({ role }) => images.get(role) ?? new Uint8Array(0)),
+          contents.map((content) => (content instanceof DiskImage ? null : content)),
         );
+        embedDisks = (log, tick) => {
+          const disks = contents.map((content) => (content instanceof DiskImage ? content.partsRead : null));
+          embedImages(log, disks, embedded, tick);
+        };
       }
       if (every !== undefined) recorder = new CheckpointRecorder(writer, every);
       if (!args.has('shadow')) return new RecordingPort(writer);
@@ -106,13 +114,17 @@ export async function recordCommand(args: Arguments): Promise<number> {
   let status: number;
   try {
     const passed = (): void => checkpoints?.passed();
+    const ending = (tick: number): void => {
+      if (writer !== null) embedDisks(writer, tick);
+    };
     const watching = {
+      ending,
       flushLog,
       passed,
       watch: (tick: number) => shadow?.catchUp(tick) !== false,
       ended: ({ tick, hash }: SessionEnd) => shadow?.finish(tick, hash),
     };
-    status = await driveLive(args, live, 'record', shadow === null ? { flushLog, passed } : watching);
+    status = await driveLive(args, live, 'record', shadow === null ? { flushLog, passed, ending } : watching);
   } finally {
     file.close();
   }

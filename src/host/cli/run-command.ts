@@ -128,6 +128,8 @@ export interface LiveHooks {
   readonly passed?: () => void;
   /** Between slices; false ends the run. */
   readonly watch?: (tick: number) => boolean;
+  /** The run is over, and its end is not yet in the log. */
+  readonly ending?: (tick: number) => void;
   /** The run is over; before it is said how. */
   readonly ended?: (end: SessionEnd) => void;
 }
@@ -173,6 +175,7 @@ export async function driveLive(args: Arguments, live: Live, label: string, hook
   });
   const driven = await driving.finally(() => display?.stop());
   const shutdown = driven.reason === 'shutdown' ? machine.resetCause() : null;
+  hooks.ending?.(session.tick);
   const end = session.end(driven.reason);
   hooks.ended?.(end);
   await output.finish();

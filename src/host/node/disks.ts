@@ -8,6 +8,7 @@ import { basename, join, resolve } from 'node:path';
 import type { HashedSource } from '../../core/board/image.ts';
 import type { ImageSource } from '../../core/board/context.ts';
 import { DRIVE_ROLES } from '../../core/devices/disk/roles.ts';
+import { PAGE_BYTES } from '../../core/base/pages.ts';
 import { CommandError } from './errors.ts';
 import { whyUnreadable } from './images.ts';
 import { isQcow2, Qcow2 } from './qcow2.ts';
@@ -67,6 +68,8 @@ export class DiskImage implements HashedSource {
   readonly path: string;
   readonly format: 'raw' | 'qcow2';
   readonly sizeBytes: number;
+  /** Pages of 4 KiB that have been read: what a replay needs. */
+  readonly pagesRead = new Set<number>();
   readonly #source: ImageSource;
   #sha256: string | null = null;
 
@@ -78,7 +81,20 @@ export class DiskImage implements HashedSource {
   }
 
   read(offset: number, target: Uint8Array): void {
+    const last = Math.floor((offset + target.length - 1) / PAGE_BYTES);
+    for (let page = Math.floor(offset / PAGE_BYTES); page <= last; page++) this.pagesRead.add(page);
     this.#source.read(offset, target);
+  }
+
+  /** As a source that holds what has been read and nothing else. */
+  get partsRead(): HashedSource {
+    const { sizeBytes, sha256, pagesRead } = this;
+    return {
+      sizeBytes,
+      sha256,
+      holds: (page) => pagesRead.has(page),
+      read: (offset, target) => this.#source.read(offset, target),
+    };
   }
 
   /** Of all that the guest can see; found out when somebody asks, once. */
@@ -88,7 +104,7 @@ export class DiskImage implements HashedSource {
     const piece = new Uint8Array(PIECE_BYTES);
     for (let at = 0; at < this.sizeBytes; at += PIECE_BYTES) {
       const part = piece.subarray(0, Math.min(PIECE_BYTES, this.sizeBytes - at));
-      this.read(at, part);
+      this.#source.read(at, part);
       hash.update(part);
     }
     this.#sha256 = hash.digest('hex');
