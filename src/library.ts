@@ -32,6 +32,7 @@ import {
 import { LivePort } from './core/session/live-port.ts';
 import { LogPort } from './core/session/log-port.ts';
 import { RecordingPort } from './core/session/recording-port.ts';
+import { checkDrives } from './core/session/media-script.ts';
 import { parseInputScript, ScriptPlayer } from './core/session/input-script.ts';
 import { RunLoop, SLICE_TICKS } from './core/session/run-loop.ts';
 import { TICK_LIMIT } from './core/base/defaults.ts';
@@ -173,6 +174,7 @@ export async function record(settings: RecordSettings): Promise<Recording> {
   const media: string[] = [];
   const steps = settings.script === undefined ? null : parseInputScript(settings.script, media);
   const { manifest, images } = setupOf(settings, media);
+  checkDrives(steps?.flatMap(({ inputs }) => inputs) ?? [], (role) => images.has(role));
   const frames: Uint8Array[] = [];
   const header = { creator: CREATOR, profile: settings.profile ?? 'full', machine: manifest };
   const writer = new LogWriter((frame) => frames.push(frame), header);

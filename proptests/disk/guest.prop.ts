@@ -220,6 +220,16 @@ test('blocks of the image are in the log by their place, and what is not of it b
   }
 });
 
+test('a script that speaks of a drive that is not there, or names no medium that was given, is refused', async () => {
+  await assert.rejects(
+    record({ ...settings, script: 'at 5 cdrom eject' }),
+    /speaks of the drive cdrom, and the machine/,
+  );
+  await assert.rejects(record({ ...settings, script: 'at 5 cdrom insert a.iso' }), /puts a\.iso into a drive: give it/);
+  const failing = await record({ ...settings, script: 'at 5 hda error read 6', maxTicks: 3_000_000 });
+  assert.equal(failing.reason, 'max-ticks', 'the driver waits for a sector that does not come');
+});
+
 test('profiles without values agree too', async () => {
   for (const profile of ['checked', 'inputs'] as const) {
     const { log, hash } = await record({ ...settings, profile });

@@ -3,6 +3,7 @@
  * included). Files are numbered in the order in which they are first named: the host reads them before the run begins,
  * and the log knows them by number and digest. Imports types and names of drives.
  */
+import { UsageError } from '../base/usage-error.ts';
 import { MEDIA_MAX } from '../base/defaults.ts';
 import { DRIVE_ROLES, REMOVABLE_ROLES } from '../devices/disk/roles.ts';
 import type { InputEvent } from '../log/events.ts';
@@ -16,6 +17,16 @@ export interface DriveWords {
 
 /** The input, or what was expected and which operand stands there instead. */
 export type DriveAction = InputEvent | { readonly expected: string; readonly operand: number };
+
+/** Throws UsageError where a script speaks of a drive that the machine does not have. */
+export function checkDrives(inputs: Iterable<InputEvent>, hasImage: (role: string) => boolean): void {
+  for (const event of inputs) {
+    if ((event.kind !== 'medium' && event.kind !== 'disk-fault') || hasImage(event.drive)) continue;
+    throw new UsageError(
+      `The input script speaks of the drive ${event.drive}, and the machine has none: give an image for it.`,
+    );
+  }
+}
 
 export function isDriveName(word: string): boolean {
   return (DRIVE_ROLES as readonly string[]).includes(word);

@@ -3,6 +3,7 @@
 
 import type { OutputPort } from '../../core/board/device.ts';
 import { describeReset, type ResetCause } from '../../core/machine/reset-cause.ts';
+import { checkDrives } from '../../core/session/media-script.ts';
 import { InputScriptError, parseInputScript, ScriptPlayer, type ScriptStep } from '../../core/session/input-script.ts';
 import { LivePort } from '../../core/session/live-port.ts';
 import { RecordingPort } from '../../core/session/recording-port.ts';
@@ -50,6 +51,7 @@ export async function prepareLive(
   const makeEngine = await loadEngine(chosenEngine(args));
   const { steps, media } = readScript(args.text('input'));
   const setup = buildMachine(args, media);
+  checkDrives(steps?.flatMap(({ inputs }) => inputs) ?? [], (role) => setup.images.has(role));
   const kept = new KeptDisks(args, setup.images);
   const port = makePort(setup);
   const player = steps === null ? null : new ScriptPlayer(steps, port);

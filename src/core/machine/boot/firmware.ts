@@ -1,9 +1,10 @@
 /**
  * What a machine tells the firmware that starts it: the files of its configuration device. The memory map, ACPI tables
- * with the script that places them (acpi-loader.ts). Which drives to try in which order stands in CMOS, as on a PC.
+ * with the script that places them (acpi-loader.ts), SMBIOS. Which drives to try in which order stands in CMOS.
  */
 import type { FirmwareOptions } from '../../board/board.ts';
 import { acpiFiles } from './acpi-loader.ts';
+import { smbiosFiles } from './smbios.ts';
 import { write32 } from './bytes.ts';
 import { E820_RAM } from './memory-map.ts';
 
@@ -35,6 +36,6 @@ export function firmwareOptions(facts: FirmwareFacts): FirmwareOptions {
     hasScreen,
     hasBootMenu,
     bootOrder,
-    files: new Map([['etc/e820', memoryMapFile(ramSize)], ...acpiFiles(platform, ramSize)]),
+    files: new Map([['etc/e820', memoryMapFile(ramSize)], ...smbiosFiles(ramSize), ...acpiFiles(platform, ramSize)]),
   };
 }
