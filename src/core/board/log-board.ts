@@ -98,11 +98,11 @@ export class LogBoard implements Board {
   private layOut(): boolean {
     const { space } = this.context;
     const { hasApic, apertures, bulks } = surveyBoard(this.options);
-    for (const [name, { closed, bytes }] of bulks) {
+    for (const [name, { closed, bytes, writtenEnd }] of bulks) {
       const own = space.bulks.get(name);
       if (own === undefined) continue;
       own.wrap = (aperture) => this.answering(() => aperture.address);
-      own.bytes.set(bytes);
+      own.write(0, bytes.subarray(0, writtenEnd));
       own.closed.set(closed);
       own.opensByItself = false;
     }

@@ -163,7 +163,11 @@ export class StateHasher {
   constructor(cpu: Cpu, bulks: readonly HashedBulk[] = []) {
     this.cpu = cpu;
     this.bulks = bulks;
-    this.pageDigests = new Int32Array(cpu.memory.pageCount * 2);
+    const { pageCount, ramPages } = cpu.memory;
+    this.pageDigests = new Int32Array(pageCount * 2);
+    // Pages of bulk memory count as clean while they are zeros.
+    hashWords(new Int32Array(PAGE_BYTES / 4), 0, PAGE_BYTES / 4, this.out, 0);
+    for (let page = ramPages; page < pageCount; page++) this.pageDigests.set(this.out, page * 2);
   }
 
   private hexOfPages(first: number, count: number): string {

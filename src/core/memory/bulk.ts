@@ -61,6 +61,8 @@ export class BulkMemory implements BulkPages {
   readonly sizeBytes: number;
   /** The bytes themselves: to look at. They are written by the functions below alone. */
   readonly bytes: Uint8Array;
+  /** Behind it there are zeros: its device has not written there since it was made. */
+  writtenEnd = 0;
   /** By page: 1 = its device has written it since a processor last asked for it. */
   readonly closed: Uint8Array;
   readonly fields: SavedFields;
@@ -151,6 +153,7 @@ export class BulkMemory implements BulkPages {
   }
 
   private willWrite(at: number, count: number): void {
+    this.writtenEnd = Math.max(this.writtenEnd, at + count);
     const { space } = this;
     for (let done = 0; done < count; ) {
       const byte = at + done;

@@ -73,7 +73,8 @@ export class Memory {
     this.m32 = new Int32Array(buffer);
     this.view = new DataView(buffer);
     this.pageFlags = new Uint8Array(this.pageCount);
-    this.dirty = new Uint8Array(this.pageCount).fill(DIRTY_ALL);
+    // Bulk memory is zeros until somebody writes to it, and nobody need look at what nobody has written.
+    this.dirty = new Uint8Array(this.pageCount).fill(DIRTY_ALL, 0, this.ramPages);
   }
 
   /** Byte address of a processor's block. */
