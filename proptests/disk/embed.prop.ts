@@ -1,7 +1,8 @@
 /**
- * `--embed` of a disk: the log holds the pages that the guest has read and nothing else, replays by itself on any
- * engine and without devices, and says so where somebody wants what is not there; a whole image that is at hand goes
- * before the parts.
+ * What is kept of a run with disks. `--overlay` of a recording and of its replay, and `--writable`: what the guest has
+ * written is there, and the image untouched or changed as asked. `--embed`: the log holds the pages that the guest has
+ * read and nothing else, replays by itself on any engine and without devices, and says so where somebody wants what is
+ * not there; a whole image that is at hand goes before the parts.
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,6 +15,7 @@ import { findImages } from '../../src/core/log/find-images.ts';
 import { openLog } from '../../src/core/log/log.ts';
 import { isImageInParts } from '../../src/core/log/log-images.ts';
 import { LogError, replay } from '../../src/library.ts';
+import { openDisk } from '../../src/host/node/disks.ts';
 import { reprise } from '../cli/command.ts';
 import { numberedDisk } from './ide-driver.ts';
 
@@ -108,4 +110,35 @@ test('a log with the parts of a disk that were read replays by itself', async ()
   );
   const outside = findImages(log, { sha256, candidates: () => [disk], tried: () => '' }).get('hda');
   assert.equal(outside, disk);
+});
+
+test('what the guest wrote is kept where it is asked for, and the image stays as it is', async () => {
+  const disk = numberedDisk(8000);
+  const at = (name: string): string => join(folder, name);
+  writeFileSync(at('kernel'), assemble(SOURCE).bytes);
+  for (const name of ['base.img', 'own.img']) writeFileSync(at(name), disk);
+  const env = { XDG_STATE_HOME: at('state') };
+  const go = (...words: string[]) => reprise(words, { cwd: folder, env });
+  const expected = disk.slice();
+  expected.copyWithin(200 * 512, 100 * 512, 101 * 512);
+  const machine = ['--kernel', 'kernel', '--memory', '8', '--serial', 'none'];
+  const recorded = await go('record', 'kept.rlog', ...machine, '--hda', 'base.img', '--overlay', 'kept.qcow2');
+  assert.equal(recorded.status, 7, recorded.stderr);
+  assert.match(recorded.stderr, /kept\.qcow2 holds the 1 pages written to hda/);
+  const overlay = new Uint8Array(disk.length);
+  openDisk(at('kept.qcow2'), 'image', 'x', [folder]).read(0, overlay);
+  assert.deepEqual(overlay, expected);
+  assert.deepEqual(new Uint8Array(readFileSync(at('base.img'))), disk);
+  const replayed = await go('replay', 'kept.rlog', '--overlay', 'again.qcow2', '--serial', 'none');
+  assert.equal(replayed.status, 0, replayed.stderr);
+  assert.deepEqual(readFileSync(at('again.qcow2')), readFileSync(at('kept.qcow2')));
+  assert.match((await go('run', ...machine, '--hda', 'kept.qcow2')).stderr, /lies over another, .*--backing PATH/);
+  assert.match(
+    (await go('run', ...machine, '--hda', 'base.img', '--overlay', 'kept.qcow2')).stderr,
+    /never overwritten/,
+  );
+  assert.match((await go('run', ...machine, '--hda', 'base.img', '--overlay', 'hdb=x')).stderr, /has no hdb/);
+  const written = await go('run', ...machine, '--hda', 'own.img', '--writable', 'hda');
+  assert.equal(written.status, 7, written.stderr);
+  assert.deepEqual(new Uint8Array(readFileSync(at('own.img'))), expected);
 });

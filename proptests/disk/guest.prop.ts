@@ -220,6 +220,45 @@ test('blocks of the image are in the log by their place, and what is not of it b
   }
 });
 
+test('a reset in the middle of a block takes it back, with devices and without', async () => {
+  const common = SOURCE.slice(SOURCE.indexOf('command:\n'));
+  const source = `bits 32
+org 0x100000
+header: dd 0x1badb002, 0x00010003, 0xe4514ffb, header, 0x100000, 0, 0, start
+start:
+  mov esp, 0x200000
+  mov ecx, 3
+  call words
+  mov ebx, 20
+  mov cl, 1
+  call command
+  mov ecx, 7
+  call words
+  inc dword [0x500000]
+  cmp dword [0x500000], 2
+  je done
+  mov dx, 0xcf9
+  mov al, 6
+  out dx, al
+  hlt
+done:
+  mov ecx, 249
+  call words
+  mov al, 1
+  out 0xf4, al
+${common}`;
+  const images = { kernel: assemble(source).bytes, drives: { hda } };
+  const recorded = await record({ images, memoryMegabytes: 8, hashEveryTicks: 20_000, maxTicks: 10_000_000 });
+  assert.equal(recorded.reason, 'debug-exit');
+  const log = openLog(recorded.log);
+  const blocks = [...logEvents(log)].flatMap(({ event }) => (event.kind === 'port-block' ? [event.length] : []));
+  assert.deepEqual(blocks, [512, 0, 512]);
+  for (const devices of ['model', 'log'] as const) {
+    const again = await replay(log, { images, devices });
+    assert.equal(again.divergence, null, again.divergence === null ? '' : describeDivergence(again.divergence));
+  }
+});
+
 test('a script that speaks of a drive that is not there, or names no medium that was given, is refused', async () => {
   await assert.rejects(
     record({ ...settings, script: 'at 5 cdrom eject' }),
