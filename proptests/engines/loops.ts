@@ -52,6 +52,17 @@ const LOOPS: readonly [string, string][] = [
       ' add bl, [0x80020011]\n dec ecx\n jnz top\nend: jmp end',
   ],
   [
+    'flags on the stack, after arithmetic and with DF and AC changed',
+    'top: add ebx, ecx\n pushfd\n pop edx\n add edi, edx\n std\n pushfd\n xor dword [esp], 0x40000\n popfd\n' +
+      ' pushfd\n add edi, [esp]\n pop eax\n cld\n sub ebx, edx\n pushf\n pop dx\n add edi, edx\n dec ecx\n' +
+      ' jnz top\nend: jmp end',
+  ],
+  [
+    'control registers read, where that is allowed',
+    'top: add edi, ebx\n inc ebx\n mov eax, cr0\n add edi, eax\n mov eax, cr2\n add edi, eax\n mov edx, cr3\n' +
+      ' add edi, edx\n mov esi, cr4\n add edi, esi\n dec ecx\n jnz top\nend: jmp end',
+  ],
+  [
     'unaligned and page-crossing accesses',
     'top: mov eax, [esi]\n add esi, 3\n mov [esi + 1], eax\n dec ecx\n jnz top\nend: jmp end',
   ],

@@ -20,6 +20,7 @@ import { type Lifter, NOT_LIFTED } from './operands.ts';
 import { shiftLifters } from './shift.ts';
 import { simdLifters } from './simd.ts';
 import { stringLifters } from './string.ts';
+import { systemLifters } from './system.ts';
 import { x87Lifters } from './x87.ts';
 
 /** Exactly the rows whose facts name a file here (isa/row.ts, `lifted`). */
@@ -33,6 +34,7 @@ export const LIFTERS = {
   ...shiftLifters,
   ...simdLifters,
   ...stringLifters,
+  ...systemLifters,
   ...x87Lifters,
 } satisfies Record<OpLiftedBy<LiftedBy>, Lifter>;
 

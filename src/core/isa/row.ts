@@ -69,7 +69,18 @@ export interface RowWrites {
 }
 
 /** The file of tiers/lift that has a lifter for the row; '' for rows that are left to their handler. */
-export type LiftedBy = 'alu' | 'bits' | 'flags' | 'flow' | 'move' | 'multiply' | 'shift' | 'simd' | 'string' | 'x87';
+export type LiftedBy =
+  | 'alu'
+  | 'bits'
+  | 'flags'
+  | 'flow'
+  | 'move'
+  | 'multiply'
+  | 'shift'
+  | 'simd'
+  | 'string'
+  | 'system'
+  | 'x87';
 
 /** The unit whose state alone an assist changes. */
 export type Unit = 'x87' | 'sse';

@@ -154,7 +154,7 @@ export const INTEGER_ROWS = [
   row('MOV_TO_SREG', '8E /r Sw,Ew', segmentLoad),
   row('MOV_FROM_SREG', '8C /r Rv/Mw,Sw', { writes: 'A' }),
   row('MOV_TO_CR', '0F 22 /r Cd,Rd', { ...privilegedEnd, ...flagsKept, writes: 'A' }),
-  row('MOV_FROM_CR', '0F 20 /r Rd,Cd', { ...privileged, ...flagsKept, writes: 'A' }),
+  row('MOV_FROM_CR', '0F 20 /r Rd,Cd', { ...privileged, ...flagsKept, writes: 'A', lifted: 'system' }),
   row('MOV_TO_DR', '0F 23 /r Dd,Rd', { ...privilegedEnd, ...flagsKept, writes: 'A', faults: 'GP UD DB' }),
   row('MOV_FROM_DR', '0F 21 /r Rd,Dd', { ...privileged, ...flagsKept, writes: 'A', faults: 'GP UD DB' }),
   row('MOVZX', '0F B6 /r Gv,Eb | 0F B7 /r Gv,Ew', move),
@@ -183,7 +183,7 @@ export const INTEGER_ROWS = [
   }),
   row('PUSHA', '60', push),
   row('POPA', '61', { ...pop, writes: 'EAX ECX EDX EBX ESP EBP ESI EDI' }),
-  row('PUSHF', '9C', { kind: 'system', read: EVERY_FLAG, writes: 'ESP MEM', faults: 'GP SS PF AC' }),
+  row('PUSHF', '9C', { kind: 'system', read: EVERY_FLAG, writes: 'ESP MEM', faults: 'GP SS PF AC', lifted: 'system' }),
   row('POPF', '9D', {
     kind: 'system',
     read: 'LV',
