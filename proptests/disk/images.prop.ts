@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
@@ -139,4 +139,20 @@ test('an image that is damaged anywhere is refused in words, or read', () => {
 test('what cannot be opened as a disk is said in words', () => {
   assert.throws(() => openDisk(folder, 'hda image', 'give one'), /The hda image .* is a directory: give one/);
   assert.throws(() => openDisk(at('none'), 'hda image', 'give one'), /there is no such file: give one/);
+});
+
+test('an image that somebody else writes to while it is open says so, also below another', () => {
+  writeFileSync(at('shared.img'), numberedDisk(64));
+  const top = at('over-shared.qcow2');
+  writeOverlay({ path: top, backing: { name: 'shared.img', format: 'raw' }, sizeBytes: 64 * 512, pages: [] });
+  const images = [openDisk(at('shared.img'), 'image', 'x'), openDisk(top, 'image', 'x', [folder])];
+  assert.deepEqual(
+    images.map(({ hasChanged }) => hasChanged),
+    [false, false],
+  );
+  appendFileSync(at('shared.img'), 'x');
+  assert.deepEqual(
+    images.map(({ hasChanged }) => hasChanged),
+    [true, true],
+  );
 });

@@ -62,6 +62,10 @@ export class KeptDisks {
 
   /** The run is over; `label` says what it was. */
   finish(machine: Machine, label: string, isQuiet: boolean): void {
+    for (const [role, image] of this.images) {
+      if (!(image instanceof DiskImage) || !image.hasChanged) continue;
+      say(`${label}: the ${role} image ${image.path} has been written to while it was in use: a replay may differ`);
+    }
     for (const [role, contents] of contentsOf(machine)) {
       if (contents.isFull) {
         say(`${label}: ${role} had no room for all that was written; --disk-room MB gives it more`);

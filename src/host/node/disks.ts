@@ -23,6 +23,7 @@ class RawFile implements ImageSource {
   readonly sizeBytes: number;
   readonly #path: string;
   readonly #file: number;
+  readonly #modifiedMs: number;
 
   constructor(path: string, what: string, how: string) {
     this.#path = path;
@@ -34,6 +35,7 @@ class RawFile implements ImageSource {
         throw new CommandError(`The ${what} ${path} is ${stat.isDirectory() ? 'a directory' : 'no file'}: ${how}.`);
       }
       this.sizeBytes = stat.size;
+      this.#modifiedMs = stat.mtimeMs;
     } catch (error) {
       if (error instanceof CommandError) throw error;
       throw new CommandError(`The ${what} ${path} cannot be used, ${whyUnreadable(error)}: ${how}.`);
@@ -58,8 +60,10 @@ class RawFile implements ImageSource {
     }
   }
 
-  close(): void {
-    closeSync(this.#file);
+  /** Somebody has written to the file since it was opened. */
+  get hasChanged(): boolean {
+    const { size, mtimeMs } = fstatSync(this.#file);
+    return size !== this.sizeBytes || mtimeMs !== this.#modifiedMs;
   }
 }
 
@@ -71,11 +75,14 @@ export class DiskImage implements HashedSource {
   /** Pages of 4 KiB that have been read: what a replay needs. */
   readonly pagesRead = new Set<number>();
   readonly #source: ImageSource;
+  /** Its file, and those of the images below. */
+  readonly #files: readonly RawFile[];
   #sha256: string | null = null;
 
-  constructor(path: string, format: 'raw' | 'qcow2', source: ImageSource) {
+  constructor(path: string, format: 'raw' | 'qcow2', source: ImageSource, files: readonly RawFile[]) {
     this.path = path;
     this.format = format;
+    this.#files = files;
     this.sizeBytes = source.sizeBytes;
     this.#source = source;
   }
@@ -84,6 +91,15 @@ export class DiskImage implements HashedSource {
     const last = Math.floor((offset + target.length - 1) / PAGE_BYTES);
     for (let page = Math.floor(offset / PAGE_BYTES); page <= last; page++) this.pagesRead.add(page);
     this.#source.read(offset, target);
+  }
+
+  get files(): readonly RawFile[] {
+    return this.#files;
+  }
+
+  /** What has been read from it may be no more what its digest says. */
+  get hasChanged(): boolean {
+    return this.#files.some((file) => file.hasChanged);
   }
 
   /** As a source that holds what has been read and nothing else. */
@@ -128,9 +144,10 @@ function openInChain(
   above: readonly string[],
 ): DiskImage {
   const file = new RawFile(path, what, how);
-  if (!isQcow2(file)) return new DiskImage(path, 'raw', file);
+  if (!isQcow2(file)) return new DiskImage(path, 'raw', file, [file]);
   const image = new Qcow2(file, path);
   const { backingName, backingFormat } = image;
+  const files = [file];
   if (backingName !== null) {
     const chain = [...above, realpathSync(path)];
     const below = findBacking(path, backingName, places);
@@ -138,12 +155,18 @@ function openInChain(
       throw new CommandError(`The images below ${path} lead in a circle or are too many: rebase it, qemu-img rebase.`);
     }
     // A raw image may begin like a qcow2 image, and then it is that what the image above says.
-    image.backing =
-      backingFormat === 'raw'
-        ? new RawFile(below, 'backing file', 'name another with --backing')
-        : openInChain(below, 'backing file', 'name another with --backing', places, chain);
+    const how = 'name another with --backing';
+    if (backingFormat === 'raw') {
+      const raw = new RawFile(below, 'backing file', how);
+      image.backing = raw;
+      files.push(raw);
+    } else {
+      const disk = openInChain(below, 'backing file', how, places, chain);
+      image.backing = disk;
+      files.push(...disk.files);
+    }
   }
-  return new DiskImage(path, 'qcow2', image);
+  return new DiskImage(path, 'qcow2', image, files);
 }
 
 function findBacking(path: string, name: string, places: readonly string[]): string {
