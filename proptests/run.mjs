@@ -1,8 +1,9 @@
 /**
  * Runs the tests: node proptests/run.mjs [WORD...] [--node-option...]
  *
- * The list is made of the sources (proptests and tiers, *.prop.ts) and mapped into dist/, so that what an older
- * source left behind there is never run. A WORD keeps the files whose path contains it; options go to `node --test`.
+ * The list is made of the sources (*.prop.ts in proptests, tiers, benchmarks) and mapped into dist/, so that what an
+ * older source left behind there is never run. A WORD keeps the files whose path contains it; options go to
+ * `node --test`.
  * At the end it names every skipped test with its reason.
  */
 import { spawnSync } from 'node:child_process';
@@ -40,7 +41,7 @@ if (process.argv.includes('--help')) {
 }
 const words = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 const options = process.argv.slice(2).filter((argument) => argument.startsWith('-'));
-const all = ['proptests', 'tiers'].flatMap(findTests);
+const all = ['proptests', 'tiers', 'benchmarks'].flatMap(findTests);
 const chosen = all.filter((path) => words.length === 0 || words.some((word) => path.includes(word)));
 if (chosen.length === 0)
   fail(`No test file has ${words.join(' or ')} in its path. The files are:\n  ${all.join('\n  ')}`);

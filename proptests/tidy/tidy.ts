@@ -61,7 +61,7 @@ const isLibrary = (path: string): boolean => /^src\/[^/]+\.ts$/.test(path) && !i
 
 /** The area of a path: the unit of the import matrix. */
 function areaOf(path: string): string {
-  if (isTest(path)) return 'proptests';
+  if (isTest(path)) return path.startsWith('benchmarks/') ? 'benchmarks' : 'proptests';
   const parts = path.split('/');
   if (parts[0] === 'src') return parts.length === 2 ? 'library' : parts[1] === 'core' ? 'core' : 'host';
   if (parts[0] === 'tiers' && parts.length > 2) return `tiers/${parts[1]}`;

@@ -314,6 +314,22 @@ const KEY =
   '<span><i style="background:var(--compiled)"></i>compiled</span>' +
   '<span><i style="background:var(--interpreted)"></i>interpreted</span></p>';
 
+/** A page of its own: `body` is HTML, with elements that the page's script draws into. */
+export function pageHtml(title: string, body: string, data: PageData): string {
+  const { scripts, style } = librarySources();
+  const page = readFileSync(PAGE_SCRIPT, 'utf8').replace(/^\/\/# sourceMappingURL=.*$/m, '');
+  const scriptTags = scripts.map((source) => `<script>${inScript(source)}</script>`).join('\n');
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,"><title>${escaped(title)}</title><style>${style}${STYLE}</style></head>
+<body>${body}
+<script type="application/json" id="data">${JSON.stringify(data).replaceAll('<', '\\u003c')}</script>
+${scriptTags}
+<script type="module">${inScript(page)}</script>
+</body></html>
+`;
+}
+
 export interface ReportParts {
   /** One measurement, or two that are compared: name and content. */
   readonly measured: readonly (readonly [name: string, measured: Measurement])[];
@@ -323,7 +339,6 @@ export interface ReportParts {
 
 export function reportHtml({ measured, differences, peers }: ReportParts): string {
   const data = pageData(measured);
-  const { scripts, style } = librarySources();
   const [[, first]] = measured;
   const { work, host } = first;
   const title = `${work.name}, ticks ${count(work.fromTick)} to ${count(work.toTick)}`;
@@ -340,7 +355,6 @@ export function reportHtml({ measured, differences, peers }: ReportParts): strin
       `aria-label="find a function"><button type="button">whole</button></div>` +
       `<div class="flame" id="flame${i}"></div></div><h3>Hottest by ${part.by}</h3>${hotTable(part)}`,
   );
-  const page = readFileSync(PAGE_SCRIPT, 'utf8').replace(/^\/\/# sourceMappingURL=.*$/m, '');
   const facts =
     `Node ${host.node}, ${host.processor}, ${host.cores} cores, processor time of the ${host.clock}, ` +
     `${first.rounds} rounds, ${host.date}`;
@@ -351,14 +365,5 @@ export function reportHtml({ measured, differences, peers }: ReportParts): strin
     '<h2>Warm-up: speed over the run</h2><div id="curves"></div>',
     ...counted,
   ];
-  const scriptTags = scripts.map((source) => `<script>${inScript(source)}</script>`).join('\n');
-  return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,"><title>${escaped(title)}</title><style>${style}${STYLE}</style></head>
-<body>${body.join('\n')}
-<script type="application/json" id="data">${JSON.stringify(data).replaceAll('<', '\\u003c')}</script>
-${scriptTags}
-<script type="module">${inScript(page)}</script>
-</body></html>
-`;
+  return pageHtml(title, body.join('\n'), data);
 }
