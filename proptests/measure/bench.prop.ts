@@ -3,11 +3,13 @@
 // tried on invented measurements (statistics.prop.ts): no test here depends on how fast this machine is.
 
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import type { Measurement } from '../../src/host/measure/measurement.ts';
-import { inFolder, reprise } from '../cli/command.ts';
+import { contestantsOf, runRounds } from '../../src/host/measure/rounds.ts';
+import { inFolder, reprise, reprisePath } from '../cli/command.ts';
 import { projectRoot } from '../support/poison.ts';
 
 const tasks = join(projectRoot, 'replay-logs/tasks.rlog');
@@ -130,4 +132,46 @@ test('what cannot be measured is one line', async () => {
     assert.match(ended.stderr, expected);
     assert.equal(ended.stderr.trimEnd().split('\n').length, 1, ended.stderr);
   }
+});
+
+test('a contestant that fails is out with its reason, and the others stand', async () => {
+  const [ours] = contestantsOf(['interp'], undefined);
+  const { runs, whole } = await runRounds({
+    contestants: [ours, { ...ours, engine: 'warp' }, { ...ours, build: 'gone', script: '/no/such/script.js' }],
+    rounds: 1,
+    isSampled: false,
+    job: { path: tasks, given: { files: [], places: [] }, isSalvaged: false, fromTick: 0, toTick: 1000, pieces: 2 },
+    progress: () => {},
+    isStopped: () => false,
+  });
+  assert.equal(whole, 1);
+  assert.deepEqual(
+    runs.map(({ failure, results }) => [failure === '', results.length]),
+    [
+      [true, 1],
+      [false, 0],
+      [false, 0],
+    ],
+  );
+  assert.match(runs[1].failure, /There is no engine "warp"/);
+});
+
+test('Ctrl-C ends a measurement with the rounds that are whole', async () => {
+  await inFolder(async (folder) => {
+    const file = join(folder, 'a.json');
+    const words = ['bench', tasks, '--engines', 'interp', '--rounds', '1000', '--no-sampling', '--save', file];
+    const child = spawn(process.execPath, [reprisePath, ...words], { stdio: ['ignore', 'ignore', 'pipe'] });
+    let stderr = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+    const timer = setInterval(() => {
+      // The file is made before the first round.
+      if (existsSync(file)) child.kill('SIGINT');
+    }, 50);
+    const status = await new Promise((resolve) => child.on('close', resolve));
+    clearInterval(timer);
+    assert.equal(status, 130, stderr);
+    assert.match(stderr, /^bench: stopped by the user after \d+ whole rounds; [a-z ]+\n$/);
+    const saved = JSON.parse(readFileSync(file, 'utf8')) as Measurement;
+    assert.equal(saved.isWhole, false);
+  });
 });

@@ -275,10 +275,14 @@ async function report(
   }
   const colors = await loadColors(args.has('no-color'), process.stdout);
   const lines = measured.rounds === 0 ? [] : benchLines(measured, args.number('top') ?? TOP_DEFAULT, colors);
-  if (measured.rounds === 0)
-    for (const { engine, failure } of measured.rows) lines.push(`${engine} failed: ${failure}`);
+  if (measured.rounds === 0) {
+    for (const { engine, failure } of measured.rows) if (failure !== '') lines.push(`${engine} failed: ${failure}`);
+  }
   lines.push(...differenceLines(differences, colors));
-  process.stdout.write(`${lines.join('\n').trimEnd()}\n`);
-  if (signal !== null) say(`bench: stopped by the user after ${measured.rounds} whole rounds; these are their figures`);
+  if (lines.length > 0) process.stdout.write(`${lines.join('\n').trimEnd()}\n`);
+  if (signal !== null) {
+    const figures = measured.rounds === 0 ? 'there are no figures' : 'these are their figures';
+    say(`bench: stopped by the user after ${measured.rounds} whole rounds; ${figures}`);
+  }
   return status;
 }
