@@ -17,9 +17,9 @@ import { median, spreadOf } from '../src/host/measure/statistics.ts';
 import { bar, table } from '../src/host/measure/text.ts';
 import { choosePrograms, PROGRAM_MEGABYTES, type Program, PROGRAMS } from './programs.ts';
 
-const here = dirname(fileURLToPath(import.meta.url));
-const root = dirname(dirname(here));
+const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const reprise = join(root, 'src/host/reprise.mjs');
+const V86_RUN = fileURLToPath(new URL('./v86-run.js', import.meta.url));
 const QEMU = 'qemu-system-i386';
 const TIMEOUT_MS = 300_000;
 const BAR_CELLS_PEERS = 24;
@@ -59,7 +59,7 @@ function peersOf(shift: number): Peer[] {
   const v86 = (name: string, mode: string): Peer => ({
     name,
     problem: noV86,
-    command: (image, commandLine) => [process.execPath, [join(here, 'v86-run.js'), image, memory, commandLine, mode]],
+    command: (image, commandLine) => [process.execPath, [V86_RUN, image, memory, commandLine, mode]],
   });
   const qemu = (name: string, recording: (folder: string) => readonly string[]): Peer => ({
     name,

@@ -165,7 +165,9 @@ test('Ctrl-C ends a measurement with the rounds that are whole', async () => {
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     const timer = setInterval(() => {
       // The file is made before the first round.
-      if (existsSync(file)) child.kill('SIGINT');
+      if (!existsSync(file)) return;
+      child.kill('SIGINT');
+      clearInterval(timer);
     }, 50);
     const status = await new Promise((resolve) => child.on('close', resolve));
     clearInterval(timer);

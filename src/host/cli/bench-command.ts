@@ -122,11 +122,12 @@ async function measure(args: Arguments, path: string): Promise<number> {
     const save = args.text('save');
     const peers = args.text('peers');
     const others = peers === undefined ? null : readPeers(peers);
-    const file = save === undefined ? null : newMeasurementFile(save);
-    const page = newPage(args);
     const steps = contestants.length * (rounds + (isSampled ? 1 : 0)) + engines.length;
     const work = new Work(Progress.atTerminal({ label: 'bench', unit: 'runs', end: steps }, isQuiet));
+    let [file, page]: (NewFile | null)[] = [null, null];
     try {
+      file = save === undefined ? null : newMeasurementFile(save);
+      page = newPage(args);
       const run = await runRounds({
         contestants,
         rounds,

@@ -123,8 +123,10 @@ export function compare(first: Times, second: Times, seed = 1): Comparison {
   const width = deviation * (STUDENT[rounds - 2] ?? STUDENT_AT_LAST);
   const [low, high] = [ratio - width, ratio + width];
   const spread = rounds < ROUNDS_MIN ? Number.POSITIVE_INFINITY : width / ratio;
-  const isApart = rounds >= ROUNDS_MIN && (low > 1 || high < 1) && Math.abs(ratio - 1) >= SMALLEST_DIFFERENCE;
-  // A difference that stands out of any noise is one.
+  // A difference that stands out of any noise is one; where there is much of it, it has to stand out far.
+  const margin = spread > NOISE_LIMIT ? NOISE_LIMIT : 0;
+  const isOutside = low > 1 + margin || high < 1 - margin;
+  const isApart = rounds >= ROUNDS_MIN && isOutside && Math.abs(ratio - 1) >= SMALLEST_DIFFERENCE;
   const otherwise = spread > NOISE_LIMIT ? 'too noisy' : 'no difference';
   const verdict = isApart ? (ratio > 1 ? 'slower' : 'faster') : otherwise;
   return { ratio, low, high, verdict, rounds, spread, roundsWanted: roundsFor(rounds, spread) };
