@@ -29,7 +29,13 @@ export function header(profile: LogProfile): LogHeader {
       epochSeconds: 946_684_800,
       seed: 7,
       boot: { method: 'multiboot', commandLine: 'console=ttyS0' },
-      images: [{ role: 'kernel', name: 'kernel.elf', sha256: '00'.repeat(32), sizeBytes: 10_000 }],
+      // Large enough for every part that events name.
+      images: ['kernel', 'initrd', 'module0', 'module1'].map((role) => ({
+        role,
+        name: `${role}.elf`,
+        sha256: '00'.repeat(32),
+        sizeBytes: 2 ** 32,
+      })),
       quirks: [],
       options: { 'serial-timing': 'none' },
     },

@@ -201,9 +201,15 @@ poll:   cmp dword [0x200000], 0
   assert.equal(replayed.tick, session.tick);
   assert.equal(Buffer.from(replayed.serial).toString('latin1'), `s${String.fromCharCode(part[0], part[1])}`);
 
-  const writes = { image: 0, offset: images.kernel.length - 4, length: 16 };
-  const broken = await brokenLog(writes);
-  await assert.rejects(replay(broken, { images, devices: 'log' }), /DMA write of image 0, .* the kernel has \d+ bytes/);
+  // A log that was made up: beyond the end of the image, and of an image that there is not.
+  for (const [image, what] of [
+    [0, /bytes \d+ to \d+ of image 0, and the kernel has \d+ bytes; it was not written by this program/],
+    [7, /of image 7, and there is no such image; it was not written by this program/],
+  ] as const) {
+    const broken = await brokenLog({ image, offset: images.kernel.length - 4, length: 16 });
+    const error = { name: 'LogError', kind: 'malformed', message: what };
+    await assert.rejects(replay(broken, { images, devices: 'log' }), error);
+  }
 
   async function brokenLog(content: { image: number; offset: number; length: number }): Promise<Uint8Array> {
     const parts: Uint8Array[] = [];

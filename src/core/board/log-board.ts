@@ -231,7 +231,7 @@ export class LogBoard implements Board {
     const sizeBytes = found?.source.sizeBytes ?? 0;
     if (found === undefined || offset + length > sizeBytes) {
       const what = found === undefined ? 'there is no such image' : `the ${found.role} has ${sizeBytes} bytes`;
-      throw new Error(`the log has a DMA write of image ${image}, bytes ${offset} to ${offset + length}: ${what}`);
+      throw new Error(`bytes ${offset} to ${offset + length} of image ${image} were delivered: ${what}`);
     }
     const bytes = new Uint8Array(length);
     found.source.read(offset, bytes);

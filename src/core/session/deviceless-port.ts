@@ -5,6 +5,7 @@
 import { accessOperand } from '../log/access-operand.ts';
 import type { CheckEvent, StateHash } from '../log/events.ts';
 import { CHECK_KIND } from '../log/events.ts';
+import { LogError } from '../log/log-error.ts';
 import type { CheckCursor, LogReader } from '../log/log.ts';
 import type { Deliveries, Delivery } from '../machine/door.ts';
 import { compareStates } from './divergence.ts';
@@ -68,10 +69,29 @@ export class DevicelessPort extends LogPort implements Deliveries {
       this.fail(logged, tick, null);
       return null;
     }
+    const event = logged.event as Delivery;
+    this.checkPart(event, logged.frame);
     this.cursor.step();
     this.ahead.step();
     this.seekDelivery();
-    return logged.event as Delivery;
+    return event;
+  }
+
+  /** What a log says that a device took from an image must be in the image: this one may have been made up. */
+  private checkPart(event: Delivery, frame: number): void {
+    const part = event.kind === 'dma-write' ? event.content : event.kind === 'port-block' ? event : null;
+    if (part === null || 'bytes' in part || part.length === 0) return;
+    const { image, offset, length } = part;
+    const found = this.log.header.machine.images[image];
+    if (found !== undefined && offset + length <= found.sizeBytes) return;
+    const what = found === undefined ? 'there is no such image' : `the ${found.role} has ${found.sizeBytes} bytes`;
+    throw new LogError(
+      'malformed',
+      `Frame ${frame} of the log says that a device gave bytes ${offset} to ${offset + length} of image ${image}, and ` +
+        `${what}; it was not written by this program: record the run again.`,
+      frame,
+      this.log.frames[frame]?.offset,
+    );
   }
 
   /** State hashes cover devices, and there are none: the parts that remain are compared. */
