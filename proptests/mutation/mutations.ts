@@ -476,7 +476,8 @@ export const MUTATIONS: readonly Mutation[] = [
       '${this.word(EIP)} = ${this.at(delta)}; ',
       '',
       'the x87 remembers a wrong instruction',
-      at(/^F\w/),
+      // Where a function begins with it, it remembers that place rightly: the piece may begin with what stands before.
+      { shows: /^F\w/, differs: /^(fp|memory)/ },
     ],
   ]),
   ...inFile('tiers/runtime/miss.js', [

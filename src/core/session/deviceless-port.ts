@@ -87,8 +87,8 @@ export class DevicelessPort extends LogPort implements Deliveries {
     const what = found === undefined ? 'there is no such image' : `the ${found.role} has ${found.sizeBytes} bytes`;
     throw new LogError(
       'malformed',
-      `Frame ${frame} of the log says that a device gave bytes ${offset} to ${offset + length} of image ${image}, and ` +
-        `${what}; it was not written by this program: record the run again.`,
+      `Frame ${frame} of the log says that a device gave bytes ${offset} to ${offset + length} of image ${image}, ` +
+        `and ${what}; it was not written by this program: record the run again.`,
       frame,
       this.log.frames[frame]?.offset,
     );
