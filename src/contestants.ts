@@ -96,10 +96,11 @@ export async function explainSuspect(lockstep: Lockstep, found: FirstDifference)
   const usual = policyOf(base);
   const loadBackend = backendLoaderOf(base);
   if (usual === undefined || loadBackend === undefined || found.suspectOutcome.failure !== null) return '';
-  const [{ CompilingEngine }, { PASSES }, { explainTiers }] = await Promise.all([
+  const [{ CompilingEngine }, { PASSES }, { explainTiers }, { makeEvaluatingBackend }] = await Promise.all([
     import('../tiers/tiering.ts'),
     import('../tiers/opt/pipeline.ts'),
     import('../tiers/explain.ts'),
+    import('../tiers/runtime/evaluating.ts'),
   ]);
   // The suspect's own passes and backend, where they can be had: a build may have others.
   const engine = lockstep.runners.find(({ contestant }) => contestant.name === found.suspect)?.engine;
@@ -107,19 +108,24 @@ export async function explainSuspect(lockstep: Lockstep, found: FirstDifference)
   const makeBackend = engine instanceof CompilingEngine ? engine.makeBackend : await loadBackend();
   const policy = { ...usual, threshold: 1, delay: 0, ramp: 0, wait: 0, instructions: 300 };
   const lines: string[] = [];
-  const showsWith = (count: number): boolean =>
+  const showsWith = (count: number, backend = makeBackend): boolean =>
     showsDifference(lockstep, found, {
       name: base,
       policy: '',
-      makeEngine: (cpu) => new CompilingEngine(cpu, base, policy, makeBackend, passes.slice(0, count)),
+      makeEngine: (cpu) => new CompilingEngine(cpu, base, policy, backend, passes.slice(0, count)),
     });
-  if (showsWith(passes.length)) {
+  // What the IR means, before any pass: a pass that makes a wrong meaning show is not to blame, nor is an emitter.
+  if (showsWith(0, makeEvaluatingBackend)) {
+    lines.push('The IR as lifted is wrong already, as its evaluation shows: lifting, not a pass and not emitting.');
+  } else if (showsWith(passes.length)) {
     let count = 0;
     while (!showsWith(count)) count++;
+    const isEmitting = count === 0 || !showsWith(count, makeEvaluatingBackend);
     lines.push(
       count === 0
-        ? 'It shows without any pass: lifting or emitting.'
-        : `It shows once the pass ${passes[count - 1].name} has run (pass ${count} of ${passes.length}).`,
+        ? 'It shows without any pass, and the IR as lifted is right: emitting.'
+        : `It shows once the pass ${passes[count - 1].name} has run (pass ${count} of ${passes.length}).` +
+            (isEmitting ? ' The IR that it makes is right when it is evaluated: what is emitted for it is wrong.' : ''),
     );
   } else lines.push('It does not show in code that is compiled at first sight: the passes cannot be told apart.');
   const emitters = engine instanceof CompilingEngine ? [engine.backend] : undefined;

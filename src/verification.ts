@@ -3,13 +3,18 @@
 // between two intervals is the event loop's, so that signals and progress come through.
 
 import { narrow, type FirstDifference } from './core/verify/narrow.ts';
-import type { LogReader } from './core/log/log.ts';
+import { INTERVAL_TICKS_DEFAULT } from './core/base/defaults.ts';
+import { type LogReader, openLog } from './core/log/log.ts';
 import { reproductionLog } from './core/verify/reproduction.ts';
 import type { Images } from './core/session/session.ts';
 import { Lockstep, type LockstepStep, type LogDisagreement, type Contestant } from './core/verify/lockstep.ts';
 import { describeFirstDifference, type Disassemble } from './core/verify/verify-report.ts';
 import { CREATOR } from './version.ts';
 import { explainSuspect, scheduledContestant } from './contestants.ts';
+
+/** Other intervals at which a reproduction may show what it is about: engines begin anew at each comparison. */
+const INTERVALS_TRIED = [2 ** 20, 2 ** 12];
+const TRYING = 'the reproduction';
 
 export interface VerifyPhase {
   /** `interp, js` or `schedule 3 of 20`. */
@@ -26,6 +31,8 @@ export interface VerifyJob {
   /** Runs under random schedules after the lockstep. */
   readonly schedules?: number;
   readonly seed?: number;
+  /** After a difference: verify the reproduction too, to say how it shows the difference again. */
+  readonly triesReproduction?: boolean;
   /** Between two intervals; false ends the verification. It may wait, so that signals and messages come through. */
   readonly onProgress?: (phase: VerifyPhase) => boolean | Promise<boolean>;
   /** Another's words for guest instructions in the report, loaded when there is one to write. */
@@ -57,6 +64,15 @@ export interface Verified {
   readonly report: string;
   /** A log of its own that shows the difference. */
   readonly reproduction: Uint8Array | null;
+  /** How the reproduction was verified to show it again; null: alone it does not, or it was not tried. */
+  readonly again: Again | null;
+}
+
+/** What a verification depends on beside log and engines. */
+export interface Again {
+  readonly intervalTicks: number;
+  readonly schedules: number;
+  readonly seed: number;
 }
 
 export async function verifyLog(job: VerifyJob): Promise<Verified> {
@@ -97,6 +113,37 @@ class Verification {
     return this.ended(all, step);
   }
 
+  /** Whether there is a difference, and no more about it; null: it was given up. */
+  async shows(): Promise<boolean | null> {
+    const { contestants, schedules = 0, seed = 0 } = this.job;
+    const all = this.lockstep(contestants);
+    const step = await this.advance(all, TRYING, []);
+    if (step.kind !== 'end') return step.kind === 'different' ? true : null;
+    for (let index = 1; index <= schedules; index++) {
+      const plain = contestants[(index - 1) % contestants.length];
+      const one = this.lockstep([await scheduledContestant(plain, seed, index, all.endTick)]);
+      const result = await this.advance(one, TRYING, all.chain);
+      if (result.kind === 'equal') return null;
+      if (result.kind === 'different' || one.chain.length !== all.chain.length) return true;
+    }
+    return false;
+  }
+
+  /** The first way to verify the reproduction by which the difference shows again. */
+  private async again(reproduction: Uint8Array): Promise<Again | null> {
+    const { images, schedules = 0, seed = 0, intervalTicks = INTERVAL_TICKS_DEFAULT } = this.job;
+    const log = openLog(reproduction);
+    const intervals = [...new Set([intervalTicks, INTERVAL_TICKS_DEFAULT, ...INTERVALS_TRIED])];
+    const plain = intervals.map((each) => ({ intervalTicks: each, schedules: 0, seed: 0 }));
+    const ways = schedules === 0 ? plain : [plain[0], { intervalTicks, schedules, seed }, ...plain.slice(1)];
+    for (const way of ways) {
+      const isShown = await new Verification({ ...this.job, ...way, log, images }).shows();
+      if (isShown === null) return null;
+      if (isShown) return way;
+    }
+    return null;
+  }
+
   private lockstep(contestants: readonly Contestant[]): Lockstep {
     const { log, images, intervalTicks } = this.job;
     return new Lockstep({ log, images, contestants, ...(intervalTicks === undefined ? {} : { intervalTicks }) });
@@ -130,6 +177,7 @@ class Verification {
       difference: null,
       report: '',
       reproduction: null,
+      again: null,
     };
     if (step.kind === 'equal') return { ...common, tick: step.tick, reason: 'stopped', hash: '' };
     if (step.kind === 'end') {
@@ -140,6 +188,7 @@ class Verification {
     });
     const explanation = await explainSuspect(lockstep, narrowed);
     const found = explanation === '' ? narrowed : { ...narrowed, explanation };
+    const reproduction = reproductionLog(log, images, found, CREATOR);
     return {
       ...common,
       tick: step.agreedTick,
@@ -147,7 +196,8 @@ class Verification {
       hash: '',
       difference: found,
       report: describeFirstDifference(found, await loadDisassembler?.()),
-      reproduction: reproductionLog(log, images, found, CREATOR),
+      reproduction,
+      again: this.job.triesReproduction === true ? await this.again(reproduction) : null,
     };
   }
 }

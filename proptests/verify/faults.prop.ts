@@ -16,9 +16,11 @@ import { record, replay } from '../../src/library.ts';
 import { verifyLog } from '../../src/verification.ts';
 import { loadContestants } from '../../src/contestants.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
-import type { Block } from '../../tiers/ir/ir.ts';
-import { type Pass, PASSES } from '../../tiers/opt/pipeline.ts';
+import type { Block, IrFunction } from '../../tiers/ir/ir.ts';
+import { liftBlock } from '../../tiers/lift/lift.ts';
+import { optimise, type Pass, PASSES } from '../../tiers/opt/pipeline.ts';
 import { makeJsBackend } from '../../tiers/js/backend.ts';
+import type { BackendFactory, Region } from '../../tiers/runtime/backend.ts';
 import { JS_POLICY } from '../../tiers/policy.ts';
 import { CompilingEngine } from '../../tiers/tiering.ts';
 import { FaultyAtTick } from './faulty.ts';
@@ -65,6 +67,53 @@ test('a fault in a pass is pinned on the instruction and on the pass', async () 
     assert.match(verified.report, /-- IR as lifted/);
     assert.match(verified.report, /-- JavaScript/);
   }
+});
+
+/** Every XOR of two values becomes an OR. */
+function orForXor(block: Block): Block {
+  const ops = block.ops.map((op) => (op.op === 'binary' && op.how === 'xor' ? ({ ...op, how: 'or' } as const) : op));
+  return { ...block, ops };
+}
+
+async function reportOf(makeEngine: EngineFactory): Promise<string> {
+  const { log } = await record({ ...SETTINGS, maxTicks: 20_000 });
+  const contestants = [
+    ...(await loadContestants(['interp'])),
+    { name: 'js', policy: '', family: 'compiling', makeEngine },
+  ];
+  const images = new Map([['kernel', PROGRAM]]);
+  const verified = await verifyLog({ log: openLog(log), images, contestants, intervalTicks: 97 });
+  assert.ok(verified.difference !== null, 'the fault is found');
+  return verified.report;
+}
+
+test('a fault of lifting is no pass and no emitter, a fault of emitting no lifter', async () => {
+  const policy = { ...JS_POLICY, threshold: 1 };
+  interface Lifting {
+    lift(region: Region): IrFunction;
+  }
+  const lifting = CompilingEngine.prototype as unknown as Lifting;
+  const { lift } = lifting;
+  lifting.lift = function (this: CompilingEngine & { blocks: { code: Int32Array } }, { mode, blocks }) {
+    const { code } = this.blocks;
+    const lifted = blocks.map(({ first, count, delta }) => orForXor(liftBlock(code, first, count, delta, mode)));
+    const fn = { mode, blocks: lifted };
+    return this.policy.optimise !== 0 ? optimise(fn, this.passes) : fn;
+  };
+  try {
+    const report = await reportOf((cpu) => new CompilingEngine(cpu, 'js', policy, makeJsBackend, PASSES));
+    assert.match(report, /The IR as lifted is wrong already, as its evaluation shows: lifting, not a pass/);
+    assert.doesNotMatch(report, /once the pass/);
+  } finally {
+    lifting.lift = lift;
+  }
+  const faultyBackend: BackendFactory = (runtime, liftRegion) =>
+    makeJsBackend(runtime, (region) => {
+      const fn = liftRegion(region);
+      return { ...fn, blocks: fn.blocks.map(orForXor) };
+    });
+  const report = await reportOf((cpu) => new CompilingEngine(cpu, 'js', policy, faultyBackend, PASSES));
+  assert.match(report, /It shows without any pass, and the IR as lifted is right: emitting\./);
 });
 
 test('a fault in code that is compiled in batches is pinned on the instruction and on the pass', async () => {

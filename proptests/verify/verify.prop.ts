@@ -7,7 +7,12 @@ import { assemble } from '../../src/core/isa/assemble.ts';
 import { Random } from '../../src/core/base/random.ts';
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openLog } from '../../src/core/log/log.ts';
+import { INTERVAL_TICKS_DEFAULT } from '../../src/core/base/defaults.ts';
+import { type LogReader, openLog } from '../../src/core/log/log.ts';
+import type { Engine } from '../../src/core/machine/engine.ts';
+import type { Cpu } from '../../src/core/state/cpu.ts';
+import { commandOf, seeAgain } from '../../src/host/cli/verify-command.ts';
+import { Interpreter } from '../../tiers/interp/engine.ts';
 import { readImage } from '../../src/core/log/log-images.ts';
 import { reproductionTest } from '../../src/core/verify/reproduction.ts';
 import { scheduleOf, scheduleToText } from '../../src/core/verify/schedule.ts';
@@ -30,11 +35,12 @@ async function recordProgram(seed: number): Promise<Uint8Array> {
   return (await record({ images, memoryMegabytes: 2, reboot: false, embed: true, maxTicks: 200_000 })).log;
 }
 
+const embeddedImages = (reader: LogReader) =>
+  new Map(reader.header.machine.images.map(({ role }, index) => [role, readImage(reader, index)] as const));
+
 async function verifyAgainst(log: Uint8Array, faulty: Contestant, intervalTicks: number): Promise<Verified> {
   const reader = openLog(log);
-  const images = new Map(
-    reader.header.machine.images.map(({ role }, index) => [role, readImage(reader, index)] as const),
-  );
+  const images = embeddedImages(reader);
   const contestants = [...(await loadContestants(['interp'])), faulty];
   return verifyLog({ log: reader, images, contestants, intervalTicks });
 }
@@ -214,9 +220,62 @@ test('what is handed on shows the difference again', async () => {
   assert.equal(replayed.tick, 16_001);
   const again = await verifyAgainst(reproduction, faulty, 4096);
   assert.equal(again.difference?.instruction.tick, 16_000);
-  const text = reproductionTest(difference, ['interp', 'faulty'], './found.rlog');
+  const text = reproductionTest(difference, ['interp', 'faulty'], './found.rlog', {
+    intervalTicks: 4096,
+    schedules: 0,
+  });
   assert.match(text, /engines = \['interp', 'faulty'\]/);
   assert.ok(text.includes(difference.instruction.text));
+});
+
+/** Wrong only where a slice begins at a multiple of 97, from a tick on: a fault that depends on the interval. */
+class FaultyAtInterval implements Engine {
+  readonly name = 'faulty';
+  private readonly inner: Interpreter;
+  constructor(cpu: Cpu) {
+    this.inner = new Interpreter(cpu);
+  }
+  drop(): void {
+    this.inner.drop();
+  }
+  run(cpu: Cpu): void {
+    if (cpu.now() >= 9700 && cpu.now() % 97 === 0) DAMAGES['a register'](cpu);
+    this.inner.run(cpu);
+  }
+}
+
+test('seeing it again takes what was seen to show it: the interval is part of it', async () => {
+  const log = await recordProgram(6);
+  const verifyIt = async (makeEngine: Contestant['makeEngine']) => {
+    const reader = openLog(log);
+    return await verifyLog({
+      log: reader,
+      images: embeddedImages(reader),
+      contestants: [...(await loadContestants(['interp'])), { name: 'faulty', policy: '', makeEngine }],
+      intervalTicks: 97,
+      triesReproduction: true,
+    });
+  };
+  const verified = await verifyIt((cpu) => new FaultyAtInterval(cpu));
+  const { difference, again } = verified;
+  assert.ok(difference !== null);
+  assert.deepEqual(again, { intervalTicks: 97, schedules: 0, seed: 0 });
+  const given = { intervalTicks: 97, schedules: 0, seed: 0 };
+  assert.equal(
+    seeAgain('a.rlog', given, 'found.rlog', verified),
+    'See it again: reprise verify found.rlog --engines interp,faulty --interval 97',
+  );
+  assert.match(reproductionTest(difference, ['interp', 'faulty'], './found.rlog', { ...again }), /intervalTicks: 97, /);
+  // Needs what only a run of its own has: nothing is promised that was not seen.
+  let machines = 0;
+  const once = await verifyIt((cpu) => (machines++ < 2 ? new FaultyAtInterval(cpu) : new Interpreter(cpu)));
+  assert.equal(once.again, null);
+  assert.match(
+    seeAgain('a.rlog', given, 'found.rlog', once),
+    /^found\.rlog holds .* alone it does not show .* whole run: reprise verify a\.rlog .* --interval 97$/,
+  );
+  const scheduled = { intervalTicks: INTERVAL_TICKS_DEFAULT, schedules: 3, seed: 5 };
+  assert.equal(commandOf('a.rlog', ['js'], scheduled), 'reprise verify a.rlog --engines js --schedules 3 --seed 5');
 });
 
 test('a log of another run is found out, though the engines agree', async () => {

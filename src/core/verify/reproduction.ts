@@ -35,11 +35,19 @@ const hexBytes = (bytes: Uint8Array): string => [...bytes].map((byte) => byte.to
 
 /**
  * A test file that fails until the engines agree. `logPath` is where the reproduction will lie, relative to the test;
- * `names` are names of engines as the command line has them.
+ * `names` are names of engines as the command line has them, `settings` what else the verification depends on.
  */
-export function reproductionTest(found: FirstDifference, names: readonly string[], logPath: string): string {
+export function reproductionTest(
+  found: FirstDifference,
+  names: readonly string[],
+  logPath: string,
+  settings: Readonly<Record<string, number>>,
+): string {
   const { instruction, suspect, reference } = found;
   const registers = found.differences.registers.filter(({ differs }) => differs).map(({ name }) => name);
+  const more = Object.entries(settings)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join(', ');
   const where = registers.length === 0 ? 'memory or devices' : registers.join(', ');
   return `/**
  * ${suspect} and ${reference} must do ${instruction.text} (${hexBytes(instruction.bytes)}) alike.
@@ -53,7 +61,7 @@ import { verify } from '../../src/library.ts';
 test('${suspect} does ${instruction.text.replaceAll("'", '')} as ${reference} does', async () => {
   const log = readFileSync(new URL('${logPath}', import.meta.url));
   const engines = [${names.map((name) => `'${name}'`).join(', ')}];
-  const verified = await verify(log, { engines, intervalTicks: 65_536 });
+  const verified = await verify(log, { engines, ${more} });
   assert.equal(verified.difference, null, verified.report);
 });
 `;

@@ -4,6 +4,7 @@
 
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
+import { INTERVAL_TICKS_DEFAULT } from '../../core/base/defaults.ts';
 import { LogError } from '../../core/log/log-error.ts';
 import type { LogReader } from '../../core/log/log.ts';
 import { reproductionTest } from '../../core/verify/reproduction.ts';
@@ -20,7 +21,7 @@ import { count, Progress } from '../node/progress.ts';
 import { loadDisassembler } from '../node/disassembler.ts';
 import { givenImages } from './replay-command.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
-import { type Verified, verifyLog } from '../../verification.ts';
+import { type Again, type Verified, verifyLog } from '../../verification.ts';
 import { signalStatus, Work } from '../node/work.ts';
 import { loadContestants } from '../../contestants.ts';
 
@@ -93,6 +94,7 @@ async function verifyFile(args: Arguments, path: string, names: readonly string[
     contestants,
     schedules: args.number('schedules') ?? 0,
     seed: args.number('seed') ?? 0,
+    triesReproduction: true,
     ...(interval === undefined ? {} : { intervalTicks: interval }),
     loadDisassembler,
     onProgress: (phase) => {
@@ -145,15 +147,20 @@ async function finish(
       truncated,
       hostSeconds,
       logDisagreement: verified.log,
-      difference: difference === null ? null : { ...summaryOf(verified), written },
+      difference: difference === null ? null : { ...summaryOf(verified), written, again: verified.again },
     });
     return status;
   }
   const colors = await loadColors(args.has('no-color'), process.stderr);
   if (difference !== null) {
     say(`${colors.bold.red('verify: difference.')} ${verified.report.trimEnd()}`);
-    say(`\nSee it again: reprise verify ${written[0]} --engines ${engines.join(',')}`);
-    say(`A test that fails until it is mended: ${written[1]}`);
+    const given = {
+      intervalTicks: args.number('interval') ?? INTERVAL_TICKS_DEFAULT,
+      schedules: args.number('schedules') ?? 0,
+      seed: args.number('seed') ?? 0,
+    };
+    say(`\n${seeAgain(path, given, written[0], verified)}`);
+    if (verified.again !== null) say(`A test that fails until it is mended: ${written[1]}`);
   } else if (verified.log !== null) {
     const { expected, actual } = verified.log;
     say(
@@ -174,12 +181,30 @@ async function finish(
   return status;
 }
 
-/** The names of what was written. */
+export function commandOf(path: string, engines: readonly string[], { intervalTicks, schedules, seed }: Again): string {
+  const more = schedules === 0 ? '' : ` --schedules ${schedules} --seed ${seed}`;
+  const interval = intervalTicks === INTERVAL_TICKS_DEFAULT ? '' : ` --interval ${intervalTicks}`;
+  return `reprise verify ${path} --engines ${engines.join(',')}${interval}${more}`;
+}
+
+type Shown = Pick<Verified, 'again' | 'engines'>;
+
+/** Only what has been seen to show it is promised. */
+export function seeAgain(path: string, given: Again, written: string, { again, engines }: Shown): string {
+  if (again !== null) return `See it again: ${commandOf(written, engines, again)}`;
+  return (
+    `${written} holds the run up to there, but alone it does not show the difference, which needs what was compiled ` +
+    `before. See it again in the whole run: ${commandOf(path, engines, given)}`
+  );
+}
+
+/** The names of what was written: the log, and a test where the log alone shows it. */
 function write(out: string, verified: Verified): string[] {
-  const { difference, reproduction, engines } = verified;
+  const { difference, reproduction, engines, again } = verified;
   if (difference === null || reproduction === null) return [];
-  const names = [`${out}.rlog`, `${out}.prop.ts`];
-  const contents = [reproduction, reproductionTest(difference, engines, `./${basename(names[0])}`)];
+  const names = [`${out}.rlog`, ...(again === null ? [] : [`${out}.prop.ts`])];
+  const settings = again === null ? {} : { ...again };
+  const contents = [reproduction, reproductionTest(difference, engines, `./${basename(names[0])}`, settings)];
   names.forEach((name, i) => {
     const file = new NewFile(name, { what: 'reproduction' }).open();
     file.write(contents[i]);
