@@ -138,6 +138,12 @@ const CASES: readonly (readonly [words: string, says: RegExp])[] = [
   ['explain', /needs HEX/],
   ['explain xyz', /hexadecimal digits/],
   ['explain 8b4', /odd/],
+  ['explain 90 --file kernel.bin', /--file or HEX, not both/],
+  ['explain 90 --offset 3', /--offset is a place in a file/],
+  ['explain 90 --raw', /--raw is about standard input/],
+  ['explain --file nowhere', /nowhere cannot be used, there is no such file/],
+  ['explain --file kernel.bin --offset 99999999', /lies behind them/],
+  ['explain nowhere.rlog@5', /nowhere\.rlog cannot be used/],
   ['explain 90 --bits 64', /--bits is one of 16, 32/],
 ];
 

@@ -112,6 +112,47 @@ test('info, events and explain say what there is, for people and as JSON', async
   });
 });
 
+test('explain takes digits, standard input, a part of a file, a moment of a recording', async () => {
+  await withGuests(async (cwd) => {
+    const rows = async (words: string[], input?: string) => {
+      const ended = await reprise(['explain', ...words, '--rows', '--json'], {
+        cwd,
+        ...(input === undefined ? {} : { input }),
+      });
+      assert.equal(ended.status, 0, ended.stderr);
+      return JSON.parse(ended.stdout) as { bits: number; address?: number; instructions: Record<string, unknown>[] };
+    };
+    const [sub] = (await rows(['29d8'])).instructions;
+    assert.deepEqual(
+      [sub.row, sub.operands, sub.faults, sub.flags, sub.length, sub.bytes, sub.problem],
+      ['SUB', ['eax', 'ebx'], [], { read: '', written: 'OSZAPC', undefined: '', choice: '' }, 2, [0x29, 0xd8], null],
+    );
+    assert.match((await reprise(['explain', '29d8', '--rows'], { cwd })).stdout, /^faults {5}none$/m);
+    assert.deepEqual(
+      (await rows(['-'], '8b 45\n08 90')).instructions.map(({ row }) => row),
+      ['MOV', 'NOP'],
+    );
+    assert.deepEqual(
+      (await rows(['-', '--raw'], 'AB')).instructions.map(({ row }) => row),
+      ['INC', 'INC'],
+    );
+    writeFileSync(join(cwd, 'code'), Uint8Array.of(0, 0, 0xf4, 0x90, 0xc3, 0xcc));
+    const part = await rows(['--file', 'code', '--offset', '2', '--length', '3']);
+    assert.deepEqual(
+      part.instructions.map(({ row }) => row),
+      ['HLT', 'NOP', 'RET'],
+    );
+    assert.equal((await rows(['--file', 'code', '--count', '1'])).instructions.length, 1);
+    await reprise(['record', 'a.rlog', '--kernel', 'echo', '--memory', '4', '--max-ticks', '1000', '--embed'], { cwd });
+    const moment = await rows(['a.rlog@500', '--count', '2']);
+    const debugged = await reprise(['debug', 'a.rlog', '--exec', 'seek 500', '--json'], { cwd });
+    assert.equal(moment.address, JSON.parse(debugged.stdout).eip);
+    assert.deepEqual([moment.bits, moment.instructions.length], [32, 2]);
+    assert.equal(moment.instructions[0].address, moment.address);
+    assert.equal((await rows(['a.rlog@50%'])).instructions.length, 8);
+  });
+});
+
 test('a divergence is status 1, with the interval and the command to look closer', async () => {
   await withGuests(async (cwd) => {
     await reprise(['record', 'a.rlog', '--kernel', 'echo', '--memory', '4', '--input', 'script'], { cwd });

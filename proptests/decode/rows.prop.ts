@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RflagsBits } from 'iced-x86';
 import { decodeInstruction, formAt } from '../../src/core/isa/decode.ts';
-import { explainBytes, instructionText } from '../../src/core/isa/describe.ts';
+import { explainBytes, explainInstruction, instructionText } from '../../src/core/isa/describe.ts';
 import { type Form, FORMS } from '../../src/core/isa/encoding.ts';
 import { flagMask, OP, type OpName, ROWS, rowOf } from '../../src/core/isa/ops.ts';
 import { META_OP_MASK, R_META, RECORD_WORDS } from '../../src/core/isa/record.ts';
@@ -153,6 +153,33 @@ test('records print as one reads them in the manual', () => {
   assert.equal(text('a1 fe ff', 16), 'MOV ax, word [ds:0xfffe]');
   assert.equal(text('cd 80'), 'INT 0x80');
   assert.equal(text('0f 22 d8'), 'MOV_TO_CR cr3, eax');
+});
+
+test('explain names faults only where the form can have them', () => {
+  const faults = (text: string): string =>
+    explainInstruction(Uint8Array.from(Buffer.from(text, 'hex')), 0, text.length / 2, true).faults.join(' ');
+  const cases: readonly (readonly [code: string, faults: string])[] = [
+    ['29d8', ''], // sub eax, ebx
+    ['2918', 'GP PF AC'], // sub [eax], ebx
+    ['295d00', 'SS PF AC'], // sub [ebp], ebx
+    ['2818', 'GP PF'], // sub [eax], bl: a byte is always aligned
+    ['f7f3', 'DE'], // div ebx
+    ['f733', 'DE GP PF AC'], // div dword [ebx]
+    ['8ed8', 'NP GP'], // mov ds, ax
+    ['8ed0', 'SS GP'], // mov ss, ax
+    ['0f28c1', 'UD NM'], // movaps xmm0, xmm1
+    ['0f280424', 'UD NM SS GP PF AC'], // movaps xmm0, [esp]: misaligned
+    ['8d00', ''], // lea eax, [eax]
+    ['0f1f00', ''], // nop [eax]
+    ['50', 'SS PF AC'], // push eax
+    ['d9c0', 'NM MF'], // fld st0
+    ['d900', 'NM GP PF MF AC'], // fld dword [eax]
+    ['90', ''],
+  ];
+  for (const [code, wanted] of cases) {
+    const [actual, expected] = [faults(code), wanted].map((list) => list.split(' ').sort().join(' '));
+    assert.equal(actual, expected, code);
+  }
 });
 
 test('explain says what is wrong with bytes that are no instruction', () => {

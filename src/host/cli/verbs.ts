@@ -34,6 +34,7 @@ export interface Verb extends VerbSpec {
 }
 
 const CHECKPOINT_MEGABYTES_MAX = 1 << 16;
+const EXPLAIN_BYTES_MAX = 4096;
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
 const WINDOW_OPTIONS: readonly OptionSpec[] = [
@@ -579,7 +580,7 @@ export const VERBS: readonly Verb[] = [
   },
   {
     name: 'explain',
-    positionals: [{ name: 'HEX' }],
+    positionals: [{ name: 'HEX|-|LOG@POSITION', isOptional: true }],
     brief: 'bytes, their rows, IR and what compiled code they become',
     summary: 'Explains the instructions that bytes decode to: row, operands, flags, faults; IR, passes, compiled code.',
     options: [
@@ -588,9 +589,22 @@ export const VERBS: readonly Verb[] = [
         name: 'rows',
         help: 'the rows alone, without IR and compiled code (which 16-bit code has not: it is interpreted)',
       },
+      { name: 'count', value: 'N', range: [1, EXPLAIN_BYTES_MAX], help: 'so many instructions at most' },
+      ...grouped('Where the bytes come from', [
+        { name: 'file', value: 'FILE', kind: 'file', help: 'a file, as bytes' },
+        { name: 'offset', value: 'N', range: [0, TICK_MAX], help: 'from this byte of the file on (default 0)' },
+        { name: 'length', value: 'N', range: [1, EXPLAIN_BYTES_MAX], help: 'so many bytes of it (default 64)' },
+        { name: 'raw', help: 'standard input (-) is bytes, not digits' },
+      ]),
+      salvage('look at'),
+      ...IMAGE_OPTIONS,
     ],
     notes: [
-      'HEX is bytes as digits, such as 8b4508 or "8b 45 08"; several instructions are explained one after another.',
+      'HEX is bytes as digits, such as 8b4508 or "8b 45 08"; several instructions are explained one after another. - ' +
+        'reads the digits from standard input.',
+      'LOG@POSITION is the code that is about to run at a moment of a recording, such as boot.rlog@fault:14 or ' +
+        'boot.rlog@50%: eight instructions unless --count says otherwise, 16 or 32-bit ones as the code segment has ' +
+        'them there. Positions are those of reprise debug.',
     ],
     load: async () => (await import('./explain-command.ts')).explainCommand,
   },

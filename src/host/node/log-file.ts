@@ -15,9 +15,8 @@ import { signalStatus, Work } from './work.ts';
 const LOG_BYTES_MAX = 2 ** 32;
 const PIECE_BYTES = 1 << 24;
 
-/** The log in the first positional. Throws CommandError with one sentence for whatever is wrong with the file. */
-export async function openLogFile(args: Arguments): Promise<LogReader> {
-  const [path] = args.positionals;
+/** The log in the first positional, or another. Throws CommandError with one sentence for what is wrong with it. */
+export async function openLogFile(args: Arguments, path = args.positionals[0]): Promise<LogReader> {
   const sizeBytes = sizeOf(path);
   // Each byte is read once and looked at once.
   const progress = Progress.atTerminal({ label: `open ${path}`, unit: 'bytes', end: 2 * sizeBytes }, args.has('json'));
