@@ -1,8 +1,8 @@
 /**
  * Every option of every verb, from the table: numbers at and beyond the bounds that it declares, choices that are none,
- * and for verbs that can be run on a small recording also the run itself, with each bound and with nonsense in the place
- * of each value: one kind of nonsense an option, in turns, since all of it takes minutes (BOUNDS_ALL=1). Whatever comes,
- * it works or gets one sentence and status 2; no stack trace, no hang.
+ * and for verbs that can be run on a small recording also the run itself, with each bound and with nonsense in the
+ * place of each value: one kind of nonsense an option, in turns, since all of it takes minutes (BOUNDS_ALL=1). Whatever
+ * comes, it works or gets one sentence and status 2; no stack trace, no hang.
  */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';

@@ -113,7 +113,11 @@ test('a fault of lifting is no pass and no emitter, a fault of emitting no lifte
       return { ...fn, blocks: fn.blocks.map(orForXor) };
     });
   const report = await reportOf((cpu) => new CompilingEngine(cpu, 'js', policy, faultyBackend, PASSES));
-  assert.match(report, /It shows without any pass, and the IR as lifted is right: emitting\./);
+  // What a pass makes of flags may be the first XOR that is emitted: that pass is not to blame either.
+  assert.match(
+    report,
+    /the IR as lifted is right: emitting\.|is right when it is evaluated: what is emitted for it is wrong/,
+  );
 });
 
 test('a fault in code that is compiled in batches is pinned on the instruction and on the pass', async () => {
