@@ -2,6 +2,7 @@
 // programs, and the exit status that follows from how the run ended.
 
 import type { ChalkInstance } from 'chalk';
+import type { Plight } from '../../core/machine/plight.ts';
 import { describeReset, type ResetCause } from '../../core/machine/reset-cause.ts';
 import type { SessionEnd } from '../../core/session/session.ts';
 import type { DriveEnd } from '../node/drive.ts';
@@ -21,7 +22,7 @@ export function exitStatus(end: SessionEnd, drive: DriveEnd): number {
 
 const WHY: Readonly<Record<string, string>> = {
   'power-off': 'the guest powered off',
-  idle: 'the guest halted and nothing can wake it',
+  idle: 'nothing can wake the guest',
   'max-ticks': 'the ticks asked for are over',
   'log-end': 'the log ends here',
   divergence: 'the replay left the recorded run',
@@ -41,9 +42,17 @@ export interface RunNotes {
   readonly stopText: string | null;
   /** The reset that --no-reboot has ended the run at. */
   readonly shutdown: ResetCause | null;
+  /** What keeps the guest from going on. */
+  readonly plight: Plight | null;
 }
 
-export function endSentence(end: SessionEnd, drive: DriveEnd, { stopText, shutdown }: RunNotes): string {
+export function endSentence(end: SessionEnd, drive: DriveEnd, notes: RunNotes): string {
+  const { plight } = notes;
+  const isStuck = plight !== null && (plight.kind === 'dead' || plight.kind === 'frozen');
+  return `${whyEnded(end, drive, notes)}${isStuck ? `; the guest is ${plight.text}` : ''}`;
+}
+
+function whyEnded(end: SessionEnd, drive: DriveEnd, { stopText, shutdown }: RunNotes): string {
   if (end.reason === 'debug-exit') return `the guest wrote ${end.debugExit ?? 0} to the debug-exit port`;
   if (end.reason === 'shutdown' && shutdown !== null) return `${describeReset(shutdown)} ended the run (--no-reboot)`;
   if (end.reason === 'stopped') return stopText === null ? STOPPED_BY[drive.stoppedBy] : `stopped at ${stopText}`;

@@ -20,6 +20,7 @@ import { GuestOutput } from '../node/guest-output.ts';
 import { readGivenFile } from '../node/images.ts';
 import { buildMachine, type ReadMachine } from './machine-options.ts';
 import { count, Progress } from '../node/progress.ts';
+import { type Plight, plightOf } from '../../core/machine/plight.ts';
 import { endSentence, endToJson, exitStatus, loadColors, printJson, resetsText, runFigures, say } from './report.ts';
 import { Terminal } from '../node/terminal.ts';
 import { screenText } from '../../core/devices/display/screen.ts';
@@ -147,23 +148,25 @@ export async function driveLive(args: Arguments, live: Live, label: string, hook
   const { machine } = session;
   const resets: { readonly tick: number; readonly cause: ResetCause }[] = [];
   let resetCount = 0;
-  machine.onReset = (cause) => {
-    if (++resetCount > 1) return;
-    resets.push({ tick: machine.tick, cause });
+  const sayApart = (line: string): void => {
     if (isQuiet) return;
     progress?.clear();
     output.flush();
     const isInLine = output.usesStdout && process.stdout.isTTY && !output.isAtLineStart;
-    say(
-      `${isInLine ? '\n' : ''}${label}: reset at tick ${count(machine.tick)}: ${describeReset(cause)}; --no-reboot ` +
-        'stops here',
-    );
+    say(`${isInLine ? '\n' : ''}${label}: ${line}`);
   };
+  machine.onReset = (cause) => {
+    if (++resetCount > 1) return;
+    resets.push({ tick: machine.tick, cause });
+    sayApart(`reset at tick ${count(machine.tick)}: ${describeReset(cause)}; --no-reboot stops here`);
+  };
+  const onPlight = ({ text }: Plight): void => sayApart(`the guest is ${text}`);
   display?.start();
   const driving = drive({
     session,
     output,
     maxTick,
+    onPlight,
     stopOn,
     progress,
     terminal,
@@ -199,7 +202,11 @@ export async function driveLive(args: Arguments, live: Live, label: string, hook
     });
   } else if (!output.isClosed || log !== undefined) {
     const colors = await loadColors(args.has('no-color'), process.stderr);
-    const sentence = endSentence(end, driven, { stopText: stopOn?.cameText ?? null, shutdown });
+    const sentence = endSentence(end, driven, {
+      stopText: stopOn?.cameText ?? null,
+      shutdown,
+      plight: plightOf(machine),
+    });
     const figures = runFigures(end, driven, nsPerTick);
     say(`${colors.bold(`${label}:`)} ${sentence}; ${figures}${resetsText(resetCount)}`);
   }
