@@ -102,10 +102,10 @@ export class Session {
     return this.machine.run(untilTick);
   }
 
-  /** Halted with interrupts off: only a reset, an NMI or nothing at all can follow. */
+  /** Halted, or frozen at an x87 error, with interrupts off: only a reset, an NMI or nothing at all can follow. */
   get isDead(): boolean {
-    const { m32 } = this.machine.cpu;
-    return m32[HALTED] !== 0 && (m32[EFLAGS] & IF) === 0;
+    const { cpu, isFrozen } = this.machine;
+    return (cpu.m32[HALTED] !== 0 || isFrozen) && (cpu.m32[EFLAGS] & IF) === 0;
   }
 
   /** Ends the run here. A replay that came to the end of its log ends as the log says. */

@@ -20,7 +20,7 @@ import { GuestOutput } from '../node/guest-output.ts';
 import { readGivenFile } from '../node/images.ts';
 import { buildMachine, type ReadMachine } from './machine-options.ts';
 import { count, Progress } from '../node/progress.ts';
-import { type Plight, plightOf } from '../../core/machine/plight.ts';
+import { plightOf } from '../../core/machine/plight.ts';
 import { endSentence, endToJson, exitStatus, loadColors, printJson, resetsText, runFigures, say } from './report.ts';
 import { Terminal } from '../node/terminal.ts';
 import { screenText } from '../../core/devices/display/screen.ts';
@@ -160,13 +160,11 @@ export async function driveLive(args: Arguments, live: Live, label: string, hook
     resets.push({ tick: machine.tick, cause });
     sayApart(`reset at tick ${count(machine.tick)}: ${describeReset(cause)}; --no-reboot stops here`);
   };
-  const onPlight = ({ text }: Plight): void => sayApart(`the guest is ${text}`);
   display?.start();
   const driving = drive({
     session,
     output,
     maxTick,
-    onPlight,
     stopOn,
     progress,
     terminal,

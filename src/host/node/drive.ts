@@ -4,7 +4,6 @@
 
 import { performance } from 'node:perf_hooks';
 import type { Machine, StopReason } from '../../core/machine/machine.ts';
-import { type Plight, plightOf } from '../../core/machine/plight.ts';
 import { RunLoop } from '../../core/session/run-loop.ts';
 import type { EndReason, Session } from '../../core/session/session.ts';
 import type { GuestOutput } from './guest-output.ts';
@@ -16,7 +15,6 @@ import { ENDING_SIGNALS, TURN_MS } from './work.ts';
 /** Idle guest time that may run ahead of the host's clock before it is slept off. */
 const AHEAD_MS = 4;
 const SLEEP_MS_MAX = 100;
-const STUCK_NANOSECONDS = 1e9;
 
 /** A debugger that holds a live run and lets it go on. What it does between slices leaves no trace in a log. */
 export interface DriveControl {
@@ -61,11 +59,6 @@ export interface DriveOptions {
   readonly looks?: Looks | null;
   /** What ends the run by itself. */
   readonly stopOn?: { readonly tick: number | null } | null;
-  /**
-   * Of a live run: called once when the guest has been halted with interrupts off, or frozen, for a second of its time.
-   * Where nothing ends the run it goes on at the pace of the clock then, so that it costs the host nothing.
-   */
-  readonly onPlight?: (plight: Plight) => void;
   /** Called about once a second while a person may be typing. */
   readonly flushLog?: () => void;
 }
@@ -113,10 +106,6 @@ class Driver {
   private pacedMs = this.startMs;
   private pacedIdleTicks = 0;
   private flushedMs = this.startMs;
-  /** Tick at which the guest was first seen to be dead or frozen; −1: it is not. */
-  private stuckTick = -1;
-  private isStuck = false;
-  private hasTold = false;
 
   constructor(options: DriveOptions) {
     this.options = options;
@@ -169,10 +158,9 @@ class Driver {
       const end = this.loop.slice();
       if (end !== null && !(end === 'idle' && (await this.waitForInput()))) return this.over(end);
       if (this.loop.isInsideSlice) continue;
-      if (this.options.pace === 'real' || this.isStuck) await this.keepPace();
+      if (this.options.pace === 'real') await this.keepPace();
       if (performance.now() - turnMs >= TURN_MS) {
         await this.turn();
-        this.lookForPlight();
         turnMs = performance.now();
       }
       this.pushTyped(0);
@@ -196,26 +184,6 @@ class Driver {
     const other = control?.isKilled === true ? 'gdb' : output.isClosed ? 'output' : 'watch';
     const stoppedBy = isCondition ? 'condition' : this.isStopped ? 'user' : other;
     return { reason, stoppedBy, signal: this.signal, hostSeconds: (performance.now() - this.startMs) / 1000 };
-  }
-
-  private lookForPlight(): void {
-    const { session, onPlight, maxTick, pace } = this.options;
-    if (onPlight === undefined) return;
-    const plight = plightOf(session.machine);
-    if (plight === null || (plight.kind !== 'dead' && plight.kind !== 'frozen')) {
-      this.stuckTick = -1;
-      this.isStuck = false;
-      return;
-    }
-    if (this.stuckTick < 0) this.stuckTick = session.tick;
-    if (this.isStuck || (session.tick - this.stuckTick) * this.nsPerTick < STUCK_NANOSECONDS) return;
-    this.isStuck = true;
-    if (pace !== 'real') [this.pacedMs, this.pacedIdleTicks] = [performance.now(), session.machine.idleTicks];
-    // Somebody waits for the end that was asked for.
-    if (maxTick !== undefined && maxTick < Number.POSITIVE_INFINITY) this.isStuck = false;
-    if (this.hasTold) return;
-    this.hasTold = true;
-    onPlight(plight);
   }
 
   /** Output, progress, and everything that waits in the event loop. */
