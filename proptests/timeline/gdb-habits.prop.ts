@@ -238,6 +238,15 @@ test('a number that no checkpoint has is told, and restart alone goes to the sta
   assert.equal(debug.timeline.position.tick, 0);
 });
 
+test('a breakpoint of monitor stops gdb too', async () => {
+  const { stub, debug } = stubOf(sort);
+  await talk(stub, 'qSupported:swbreak+;hwbreak+', 's', 's', 's');
+  const there = debug.evaluate('eip');
+  const [, , stop] = await talk(stub, monitor(`break 0x${hex(there)}`), monitor('seek start'), 'c');
+  assert.equal(stop, 'T05thread:01;');
+  assert.equal(debug.evaluate('eip'), there);
+});
+
 test('a refused write of memory is told where gdb does not show the reason', async () => {
   const { stub, notes } = stubOf(sort);
   const [refused] = await talk(stub, 'M100000,1:00');

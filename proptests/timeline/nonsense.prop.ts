@@ -179,7 +179,10 @@ test('whatever stands in the line, completion gives candidates', () => {
   const lines = COMMANDS.flatMap(({ names }) => ARGUMENTS.map((argument) => `${names[0]} ${argument}`));
   for (const line of [...lines, '', ' ', ';', ';;', '; b', '/', 'x/', 'symbols /', 'symbols //', 'symbols ~']) {
     const [candidates, begun] = complete(debug, line);
-    assert.ok(candidates.every((each) => each.startsWith(begun)), line);
+    assert.ok(
+      candidates.every((each) => each.startsWith(begun)),
+      line,
+    );
     assert.ok(line.endsWith(begun), line);
   }
 });

@@ -120,6 +120,7 @@ export class Timeline {
   private breakpointList: Breakpoint[] = [];
   private watchpointList: Watchpoint[] = [];
   private nextId = 1;
+  private lastPassingId = 0;
   private readonly records = new PageRecords();
   /** Intervals run by searches backwards, for figures. */
   searchedIntervals = 0;
@@ -193,6 +194,13 @@ export class Timeline {
 
   addBreakpoint(address: number, condition: Evaluator | null = null): Breakpoint {
     const breakpoint = { id: this.nextId++, address: address >>> 0, condition };
+    this.breakpointList.push(breakpoint);
+    return breakpoint;
+  }
+
+  /** For one way only: its number, below 0, is none that people count. */
+  addPassingBreakpoint(address: number, condition: Evaluator | null = null): Breakpoint {
+    const breakpoint = { id: --this.lastPassingId, address: address >>> 0, condition };
     this.breakpointList.push(breakpoint);
     return breakpoint;
   }

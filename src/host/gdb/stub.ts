@@ -425,11 +425,13 @@ export class GdbStub {
         return `W${status.toString(16).padStart(2, '0')}`;
       case 'breakpoint':
         // gdb looks for its breakpoint at EIP, finds none where that is an offset, and would silently go on.
-        if (point !== undefined && point.address !== this.cpu.m32[EIP] >>> 0) {
+        // So it would for one of `monitor break`.
+        if (point === undefined) return head;
+        if (point.address !== this.cpu.m32[EIP] >>> 0) {
           this.hint();
           return head;
         }
-        if (point?.type === '1') return this.hasHwbreak ? `${head}hwbreak:;` : head;
+        if (point.type === '1') return this.hasHwbreak ? `${head}hwbreak:;` : head;
         return this.hasSwbreak ? `${head}swbreak:;` : head;
       case 'watchpoint':
         if (point === undefined || point.kind === null) return head;
