@@ -44,7 +44,7 @@ const cases: Record<string, KindCase> = {
     kind: kinds.bits(0xff000000),
     takes: [0, 0xff000000],
     refuses: [
-      [0x100000000, /bits of ff000000h/],
+      [0x100000000, /bits of 0xff000000/],
       [1, /bits/],
     ],
   },
@@ -168,7 +168,7 @@ test('a class of a table has its fields; loading keeps the identity of what has 
   );
   assert.equal(first.on, true);
   assert.deepEqual(chip.fields.show(), [
-    { field: 'low', text: '09h' },
+    { field: 'low', text: '0x09' },
     { field: 'memory', text: '[01 02 03 04]' },
     { field: 'chips', text: '[{on yes} {on no}]' },
   ]);

@@ -39,9 +39,9 @@ function diverge(actual: StateHash): string {
 
 test('a state that differs is named down to the register, the page or the device', () => {
   const root = 'bbbbbbbbbbbbbbbb';
-  assert.match(diverge(state({ root, registers: [['eax', 0x15]] })), /register eax is 15h, recorded 5h/);
+  assert.match(diverge(state({ root, registers: [['eax', 0x15]] })), /register eax is 0x15, recorded 0x5/);
   const pages = { numbers: Uint32Array.of(1, 7), digests: Uint32Array.of(10, 71) };
-  assert.match(diverge(state({ root, pages })), /page 7 \(physical address 7000h\)/);
+  assert.match(diverge(state({ root, pages })), /page 7 \(physical address 0x7000\)/);
   const more = { numbers: Uint32Array.of(1, 3, 7), digests: Uint32Array.of(10, 30, 70) };
   assert.match(diverge(state({ root, pages: more })), /page 3 .*not written while recording/);
   const fewer = { numbers: Uint32Array.of(1), digests: Uint32Array.of(10) };
@@ -68,11 +68,11 @@ test('a check that is missing, an input that is passed over and another end are 
   const hash = '0123456789abcdef';
   assert.match(
     cause((port) => port.timer(10, 3)),
-    /expected interrupt 20h at tick 10; got timer 3 at tick 10/,
+    /expected interrupt 0x20 at tick 10; got timer 3 at tick 10/,
   );
   assert.match(
     cause((port) => port.interrupt(11, 32)),
-    /expected interrupt 20h at tick 10; got interrupt 20h at tick 11/,
+    /expected interrupt 0x20 at tick 10; got interrupt 0x20 at tick 11/,
   );
   assert.match(
     cause((port) => {
@@ -90,7 +90,7 @@ test('a check that is missing, an input that is passed over and another end are 
   );
   assert.match(
     cause((port) => port.finish(endTick, 'power-off', hash)),
-    /expected interrupt 20h at tick 10; got nothing/,
+    /expected interrupt 0x20 at tick 10; got nothing/,
   );
   assert.match(
     cause((port) => {

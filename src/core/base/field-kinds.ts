@@ -30,7 +30,7 @@ function numberKind(
 
 function hexadecimal(max: number): (value: number) => string {
   const digits = max.toString(16).length;
-  return (value) => `${value.toString(16).padStart(digits, '0')}h`;
+  return (value) => `0x${value.toString(16).padStart(digits, '0')}`;
 }
 
 /** A register: 0 to `max`. */
@@ -51,7 +51,7 @@ export const word32 = (initial = 0): Kind<number> => unsigned(0xffff_ffff, initi
 export function bits(mask: number, initial = 0): Kind<number> {
   const max = mask >>> 0;
   return numberKind(
-    `bits of ${max.toString(16)}h`,
+    `bits of 0x${max.toString(16)}`,
     (value) => Number.isInteger(value) && value >= 0 && value <= max && (value & ~mask) === 0,
     hexadecimal(max),
     initial,
@@ -94,7 +94,7 @@ export function oneOf<const T extends number | string>(values: readonly T[], wha
     problem: (saved, path) =>
       known.has(saved) && !Object.is(saved, -0) ? null : `${path} is ${describe(saved)}, expected ${what}`,
     load: (saved) => saved as T,
-    show: (value) => (typeof value === 'number' ? `${value.toString(16)}h` : `"${value}"`),
+    show: (value) => (typeof value === 'number' ? `0x${value.toString(16)}` : `"${value}"`),
   };
 }
 
@@ -126,7 +126,7 @@ export function registers(masks: readonly number[]): Kind<Uint8Array> {
       const at = (saved as Uint8Array).findIndex((value, i) => (value & ~masks[i]) !== 0);
       return at < 0
         ? null
-        : `${path}[${at}] is ${(saved as Uint8Array)[at]}, expected bits of ${masks[at].toString(16)}h`;
+        : `${path}[${at}] is ${(saved as Uint8Array)[at]}, expected bits of 0x${masks[at].toString(16)}`;
     },
   };
 }
@@ -142,7 +142,7 @@ export function words(count: number, mask: number | readonly number[] = 0xffff_f
       before.set(saved as number[]);
       return before;
     },
-    show: (value) => showList(Array.from(value, (word) => `${word.toString(16).padStart(8, '0')}h`)),
+    show: (value) => showList(Array.from(value, (word) => `0x${word.toString(16).padStart(8, '0')}`)),
   };
 }
 

@@ -342,13 +342,13 @@ export function eventToText(event: InputEvent | CheckEvent): string {
     case 'hold-interrupts':
       return `hold-interrupts ${event.ticks} ticks`;
     case 'flip-bit':
-      return `flip-bit ${event.bit} at ${event.address.toString(16)}h`;
+      return `flip-bit ${event.bit} at 0x${event.address.toString(16)}`;
     case 'end-of-input':
       return `end-of-input serial${event.port}`;
     case 'edit-memory':
-      return `edit-memory ${event.address.toString(16)}h ${hex(event.bytes)}`;
+      return `edit-memory 0x${event.address.toString(16)} ${hex(event.bytes)}`;
     case 'edit-register':
-      return `edit-register ${event.register} = ${event.value.toString(16)}h`;
+      return `edit-register ${event.register} = 0x${event.value.toString(16)}`;
     case 'medium':
       return event.medium < 0 ? `medium ${event.drive} taken out` : `medium ${event.drive} ${event.medium} put in`;
     case 'disk-fault':
@@ -359,16 +359,16 @@ export function eventToText(event: InputEvent | CheckEvent): string {
     case 'guest-reset':
       return event.kind;
     case 'interrupt':
-      return `interrupt ${event.vector.toString(16)}h`;
+      return `interrupt 0x${event.vector.toString(16)}`;
     case 'port-read':
-      return `port-read ${event.port.toString(16)}h size ${event.size} = ${event.value.toString(16)}h`;
+      return `port-read 0x${event.port.toString(16)} size ${event.size} = 0x${event.value.toString(16)}`;
     case 'mmio-read':
-      return `mmio-read ${event.address.toString(16)}h size ${event.size} = ${event.value.toString(16)}h`;
+      return `mmio-read 0x${event.address.toString(16)} size ${event.size} = 0x${event.value.toString(16)}`;
     case 'timer':
       return `timer ${event.id}`;
     case 'port-block': {
       const { port, image, offset, length } = event;
-      const where = `port-block ${port.toString(16)}h`;
+      const where = `port-block 0x${port.toString(16)}`;
       return length === 0 ? `${where} no more` : `${where} ${length} bytes of image ${image} at ${offset}`;
     }
     case 'signal':
@@ -377,19 +377,19 @@ export function eventToText(event: InputEvent | CheckEvent): string {
       return `a20 ${event.enabled ? 'on' : 'off'}`;
     case 'dma-write': {
       const { content } = event;
-      const where = `dma-write ${event.address.toString(16)}h`;
+      const where = `dma-write 0x${event.address.toString(16)}`;
       return 'bytes' in content
         ? `${where} ${content.bytes.length} bytes`
         : `${where} ${content.length} bytes of image ${content.image} at ${content.offset}`;
     }
     case 'map': {
       const { page, count, to, memoryPage } = event;
-      const [first, last] = [page, page + count - 1].map((each) => each.toString(16).padStart(5, '0'));
-      const where = to === 'memory' || to === 'rom' ? ` from page ${memoryPage.toString(16)}h on` : '';
-      return `map pages ${first}h to ${last}h lead to ${to}${where}`;
+      const [first, last] = [page, page + count - 1].map((each) => `0x${each.toString(16).padStart(5, '0')}`);
+      const where = to === 'memory' || to === 'rom' ? ` from page 0x${memoryPage.toString(16)} on` : '';
+      return `map pages ${first} to ${last} lead to ${to}${where}`;
     }
     case 'reveal':
-      return `reveal page ${event.memoryPage.toString(16)}h of memory`;
+      return `reveal page 0x${event.memoryPage.toString(16)} of memory`;
     case 'state-hash':
       return `state-hash ${event.hash.root}`;
     case 'digest':

@@ -45,14 +45,14 @@ const NAMES = '#DE #DB NMI #BP #OF #BR #UD #NM #DF vector-9 #TS #NP #SS #GP #PF 
 
 /** `#GP`; vectors that have no name by their number. */
 export function vectorName(vector: number): string {
-  return NAMES[vector] ?? `vector ${vector.toString(16)}h`;
+  return NAMES[vector] ?? `vector 0x${vector.toString(16)}`;
 }
 
 /** `triple fault at eip 0x100018 after #UD, #GP, #DF`, `reset by port 92h at eip 0x100022` */
 export function describeReset({ kind, by, place, vectors, beganWithInterrupt }: ResetCause): string {
   if (kind === 'request') return `reset by ${by} at ${place}`;
   const names = vectors.map((vector, i) =>
-    i === 0 && beganWithInterrupt && vector !== VECTOR_NMI ? `interrupt ${vector.toString(16)}h` : vectorName(vector),
+    i === 0 && beganWithInterrupt && vector !== VECTOR_NMI ? `interrupt 0x${vector.toString(16)}` : vectorName(vector),
   );
   return `triple fault at ${place}${names.length === 0 ? '' : ` after ${names.join(', ')}`}`;
 }

@@ -160,13 +160,13 @@ function describeDifference(difference: StateDifference): string {
   switch (difference.part) {
     case 'register':
       return (
-        `register ${difference.name} is ${difference.actual.toString(16)}h, recorded ` +
-        `${difference.expected.toString(16)}h`
+        `register ${difference.name} is 0x${difference.actual.toString(16)}, recorded ` +
+        `0x${difference.expected.toString(16)}`
       );
     case 'device':
       return `device ${difference.name}`;
     case 'page': {
-      const address = `page ${difference.page} (physical address ${(difference.page * PAGE_BYTES).toString(16)}h)`;
+      const address = `page ${difference.page} (physical address 0x${(difference.page * PAGE_BYTES).toString(16)})`;
       if (difference.expected === null) return `${address}, not written while recording`;
       return difference.actual === null ? `${address}, not written by the replay` : address;
     }

@@ -166,7 +166,7 @@ export function* goTo(
       );
       if (stop.kind === 'delivery') return stop;
       yield* timeline.seek(here);
-      const name = vector === null ? what : `${what} ${vector} (${vector.toString(16)}h)`;
+      const name = vector === null ? what : `${what} ${vector} (0x${vector.toString(16)})`;
       throw new PositionError(`No ${name} comes after tick ${here.tick}: seek start first to search the whole run.`);
     }
     case 'mark': {

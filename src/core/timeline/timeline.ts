@@ -120,7 +120,7 @@ export class Timeline {
   private breakpointList: Breakpoint[] = [];
   private watchpointList: Watchpoint[] = [];
   private nextId = 1;
-  private lastPassingId = 0;
+  private passingId = 0;
   private readonly records = new PageRecords();
   /** Intervals run by searches backwards, for figures. */
   searchedIntervals = 0;
@@ -192,15 +192,9 @@ export class Timeline {
     return this.watchpointList;
   }
 
-  addBreakpoint(address: number, condition: Evaluator | null = null): Breakpoint {
-    const breakpoint = { id: this.nextId++, address: address >>> 0, condition };
-    this.breakpointList.push(breakpoint);
-    return breakpoint;
-  }
-
-  /** For one way only: its number, below 0, is none that people count. */
-  addPassingBreakpoint(address: number, condition: Evaluator | null = null): Breakpoint {
-    const breakpoint = { id: --this.lastPassingId, address: address >>> 0, condition };
+  /** `isPassing`: for one way only, without a number that people count. */
+  addBreakpoint(address: number, condition: Evaluator | null = null, isPassing = false): Breakpoint {
+    const breakpoint = { id: isPassing ? --this.passingId : this.nextId++, address: address >>> 0, condition };
     this.breakpointList.push(breakpoint);
     return breakpoint;
   }

@@ -118,7 +118,7 @@ async function main(): Promise<number> {
   say('back to', `${show(load)}: ${colors.yellow(`this instruction read the stale ${staleValue}`)}`);
   for (const between of interruptions) {
     const { vector } = between;
-    say('between', `${show(between)}: interrupt ${vector.toString(16)}h (${nameOf(vector)})`);
+    say('between', `${show(between)}: interrupt 0x${vector.toString(16)} (${nameOf(vector)})`);
   }
   say('again', `npx reprise debug ${path} --exec ${quoted(script.filter((line) => !line.startsWith('print')))}`);
   const isExplained = interruptions.length > 0 && load.tick < store.tick;

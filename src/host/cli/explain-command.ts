@@ -20,6 +20,9 @@ export async function explainCommand(args: Arguments): Promise<number> {
   const { bytes, bits, address, countMax } = await readSource(args);
   const { Decoder, DecoderOptions, Formatter, FormatterSyntax } = await import('iced-x86');
   const formatter = new Formatter(FormatterSyntax.Intel);
+  formatter.hexPrefix = '0x';
+  formatter.hexSuffix = '';
+  formatter.uppercaseHex = false;
   const explained: Explained[] = [];
   for (let offset = 0; offset < bytes.length && explained.length < countMax; ) {
     const decoder = new Decoder(bits, bytes.slice(offset), DecoderOptions.None);

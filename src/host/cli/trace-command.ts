@@ -245,7 +245,7 @@ async function traceEngine(
   engine.onUnit = (what, physical, blocks) => {
     const kind = `engine-${what}`;
     counts[kind] = (counts[kind] ?? 0) + 1;
-    trace.instant(ROWS.engine, machine.cpu.now(), `${what} ${physical.toString(16)}h`, kind, { physical, blocks });
+    trace.instant(ROWS.engine, machine.cpu.now(), `${what} 0x${physical.toString(16)}`, kind, { physical, blocks });
   };
   let exits = { request: 0, budget: 0, outside: 0 };
   let sampleTick = machine.cpu.now();

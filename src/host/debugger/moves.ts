@@ -33,7 +33,7 @@ interface Target {
 /** On to the first of these places, or to a breakpoint or watchpoint on the way. */
 function* onTo(debug: Debugger, targets: readonly Target[]): Way<Stop> {
   const { timeline } = debug;
-  const ids = targets.map(({ address, condition }) => timeline.addPassingBreakpoint(address, condition).id);
+  const ids = targets.map(({ address, condition }) => timeline.addBreakpoint(address, condition, true).id);
   try {
     const stop = yield* timeline.continueForward();
     const isOurs = stop.breakpoint !== null && ids.includes(stop.breakpoint.id);
