@@ -40,8 +40,10 @@ import { createReplay, Session } from './core/session/session.ts';
 import { StopOn } from './core/timeline/stop-on.ts';
 import type { EndReason, Images, SessionEnd } from './core/session/session.ts';
 import { CheckpointRecorder } from './core/timeline/stored-checkpoints.ts';
+import { Timeline } from './core/timeline/timeline.ts';
 import type { Disassemble } from './core/verify/verify-report.ts';
 import { DEFAULT_ENGINE, loadEngine } from './engines.ts';
+import { RecordedRun, type RecordedRunOptions } from './recorded.ts';
 import { type Verified, verifyLog } from './verification.ts';
 import { CREATOR } from './version.ts';
 import { loadContestants } from './contestants.ts';
@@ -56,6 +58,11 @@ export type { EventFilter, LogReader } from './core/log/log.ts';
 export { summarizeLog } from './core/log/log-summary.ts';
 export type { LogSummary } from './core/log/log-summary.ts';
 export type { LogProfile, MachineManifest } from './core/log/manifest.ts';
+export type { Breakpoint, Position, Watchpoint, WatchKind } from './core/timeline/lookout.ts';
+export { PositionError } from './core/timeline/positions.ts';
+export { ExpressionError } from './core/timeline/expression.ts';
+export { type Stop, Timeline } from './core/timeline/timeline.ts';
+export type { BreakOptions, FoundBytes, RecordedRun, RecordedRunOptions, WatchOptions } from './recorded.ts';
 export { SessionError } from './core/session/session.ts';
 export type { SessionEnd } from './core/session/session.ts';
 export type { Machine } from './core/machine/machine.ts';
@@ -255,6 +262,33 @@ export async function replay(log: Uint8Array | LogReader, settings: ReplaySettin
   const end = session.end(loop.run());
   const checks = session.port instanceof LogPort ? session.port.agreedChecks : 0;
   return { ...end, checks, serial: Uint8Array.from(serial) };
+}
+
+export interface WalkSettings extends HostSettings, RecordedRunOptions {
+  /** Not needed for what the log embeds. */
+  readonly images?: ImageBytes;
+  readonly engine?: string;
+  /** `log`: no device runs; what devices did comes from the log, which must be of profile `full`. */
+  readonly devices?: 'model' | 'log';
+  /** Memory for checkpoints, in bytes. */
+  readonly checkpointBytesMax?: number;
+}
+
+/** Opens a recorded run to walk in, forwards and backwards. It stands at its start. */
+export async function openRun(log: Uint8Array | LogReader, settings: WalkSettings = {}): Promise<RecordedRun> {
+  const reader = log instanceof Uint8Array ? openLog(log) : log;
+  const { images: _images, sha256: _sha256, engine = DEFAULT_ENGINE, pause, symbolOf, ...options } = settings;
+  const timeline = new Timeline({
+    log: reader,
+    images: imagesFor(reader, settings),
+    makeEngine: await loadEngine(engine),
+    makeStepper: await loadEngine(DEFAULT_ENGINE),
+    ...options,
+  });
+  return new RecordedRun(timeline, {
+    ...(pause === undefined ? {} : { pause }),
+    ...(symbolOf === undefined ? {} : { symbolOf }),
+  });
 }
 
 export interface VerifySettings extends HostSettings {

@@ -143,8 +143,8 @@ test('text is found where it was sent, whatever is kept of it', async () => {
   // Found again without running: it is known.
   const { tick } = large.position;
   assert.equal(
-    go(large.findText(0, Uint8Array.of(90), 1) as Way<never>),
-    go(small.findText(0, Uint8Array.of(90), 1) as Way<never>),
+    go(large.searchText(0, Uint8Array.of(90)).nth(1) as Way<never>),
+    go(small.searchText(0, Uint8Array.of(90)).nth(1) as Way<never>),
   );
   assert.equal(large.position.tick, tick);
 });

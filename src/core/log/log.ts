@@ -57,8 +57,9 @@ import type { Packed } from './payload.ts';
 export const FRAME_TICKS_DEFAULT = 2 ** 25;
 /** So many idle ticks count as one: they take no host time, and each frame learns anew what is regular. */
 const IDLE_TICKS_WEIGHT = 64;
-/** The part of its ticks that a guest has idled when it was quiet. */
+/** The part of its ticks that a guest has idled when it was quiet, and for how long: two seconds of guest time. */
 const QUIET_PART = 15 / 16;
+const QUIET_TICKS_MIN = 2 ** 28;
 /** Of so many short state hashes in a row the next one is whole. */
 const SHORT_HASHES_MAX = 63;
 const FRAME_INPUTS_MAX = 1 << 12;
@@ -96,6 +97,8 @@ export class LogWriter implements FrameTurner {
   /** Of the last state hash. */
   private hashTick = 0;
   private hashIdleTicks = 0;
+  /** Idle ticks since the last one of a guest that was not quiet. */
+  private quietTicks = 0;
   /** In a row, up to the last one. */
   private shortHashes = 0;
   private readonly encoder = createCheckEncoder();
@@ -155,13 +158,14 @@ export class LogWriter implements FrameTurner {
   }
 
   /**
-   * A state hash: with what it is made of where something has happened; of a guest that has idled since the last one
-   * with processor and memory alone, since most of a quiet log would be the digests of its devices and pages.
+   * A state hash: with what it is made of where something has happened; of a guest that has idled for a while with
+   * processor and memory alone, since most of a quiet log would be the digests of its devices and pages.
    */
   stateHash(tick: number, hash: StateHash): void {
     const idle = this.idleTicks - this.hashIdleTicks;
     const isIdle = tick > this.hashTick && idle >= (tick - this.hashTick) * QUIET_PART;
-    const isQuiet = isIdle && this.shortHashes < SHORT_HASHES_MAX;
+    this.quietTicks = isIdle ? this.quietTicks + idle : 0;
+    const isQuiet = this.quietTicks >= QUIET_TICKS_MIN && this.shortHashes < SHORT_HASHES_MAX;
     this.hashTick = tick;
     this.hashIdleTicks = this.idleTicks;
     this.shortHashes = isQuiet ? this.shortHashes + 1 : 0;

@@ -196,13 +196,18 @@ function eventTick(timeline: Timeline, number: number, isInput: boolean): number
   );
 }
 
+/** The bytes that a text in a position means: one a character. */
+export function bytesOfText(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
 function* goToText(
   timeline: Timeline,
   { line, text, occurrence }: Extract<PositionQuery, { kind: 'serial' }>,
 ): Way<Stop> {
-  const wanted = Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const wanted = bytesOfText(text);
   const here = timeline.position;
-  const tick = yield* timeline.findText(line, wanted, occurrence);
+  const tick = yield* timeline.searchText(line, wanted).nth(occurrence);
   // Sent by the instruction of that tick, or by a timer due at it.
   if (tick >= 0) return yield* timeline.seek({ tick: tick + 1, seq: 0 });
   yield* timeline.seek(here);

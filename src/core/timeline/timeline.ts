@@ -28,7 +28,7 @@ import type { Evaluator } from './expression.ts';
 import type { LogReader } from '../log/log.ts';
 import { comparePositions, Lookout, positionAtRest, positionInRun } from './lookout.ts';
 import type { Breakpoint, Hit, Position, Search, Watchpoint, WatchKind } from './lookout.ts';
-import { hearText } from './hear-text.ts';
+import { TextSearch } from './hear-text.ts';
 import { DEBUG_CONSOLE_LINE, SerialHistory } from './serial-history.ts';
 import { chooseInterval, PageRecords } from './page-records.ts';
 import { createReplay } from '../session/session.ts';
@@ -567,14 +567,9 @@ export class Timeline {
     yield* this.toward(this.lastTick, this.runTo(this.lastTick));
   }
 
-  /**
-   * The tick at which the last byte of the n-th occurrence (from 1) of a text on a serial line was sent, or −1 when the
-   * guest never sends it. What is known is looked through; where it is not known the run is heard. Leaves the machine
-   * somewhere.
-   */
-  *findText(line: number, text: Uint8Array, occurrence: number): Way<number> {
-    this.markReturn(this.lastTick - this.machine.tick);
-    return yield* this.toward(this.lastTick, hearText(this, line, text, occurrence));
+  /** Looks for a text on a serial line, from the start of the run on, one occurrence after the other. */
+  searchText(line: number, text: Uint8Array): TextSearch {
+    return new TextSearch(this, line, text);
   }
 
   /** Takes over what others know of text; false when that is nothing new. */
@@ -673,6 +668,7 @@ export class Timeline {
   /** On to `tick` without taking a shorter way through a checkpoint, for those who listen. */
   *runOn(tick: number): Way<Stop> {
     const wanted = Math.min(tick, this.lastTick);
+    this.markReturn(wanted - this.machine.tick);
     yield* this.toward(wanted, this.runTo(wanted));
     return this.stopped('position');
   }
