@@ -323,7 +323,8 @@ export function checkAlignment(cpu: Cpu, linear: number, size: number): void {
   if (alignmentFault(cpu, linear, size)) throw GUEST_FAULT;
 }
 
-// Implicit supervisor accesses (descriptor tables, TSS, inner stacks): CPL does not matter, no #AC.
+// Implicit supervisor accesses (descriptor tables, TSS, inner stacks): CPL does not matter, no #AC. Exceptions make
+// some twenty of them: aligned ones that the TLB allows are done at once.
 export function systemLoad8(cpu: Cpu, linear: number): number {
   const value = slowLoad(cpu, linear, 1, false);
   rethrow(cpu);
@@ -331,12 +332,16 @@ export function systemLoad8(cpu: Cpu, linear: number): number {
 }
 
 export function systemLoad16(cpu: Cpu, linear: number): number {
+  const entry = cpu.tlb[linear >>> 12];
+  if (((entry & TLB_NO_SUPER_READ) | (linear & 1)) === 0) return cpu.m16[((entry & -4096) + linear) >>> 1];
   const value = slowLoad(cpu, linear, 2, false);
   rethrow(cpu);
   return value;
 }
 
 export function systemLoad32(cpu: Cpu, linear: number): number {
+  const entry = cpu.tlb[linear >>> 12];
+  if (((entry & TLB_NO_SUPER_READ) | (linear & 3)) === 0) return cpu.m32[((entry & -4096) + linear) >>> 2];
   const value = slowLoad(cpu, linear, 4, false);
   rethrow(cpu);
   return value;
@@ -353,6 +358,11 @@ export function systemStore16(cpu: Cpu, linear: number, value: number): void {
 }
 
 export function systemStore32(cpu: Cpu, linear: number, value: number): void {
+  const entry = cpu.tlb[linear >>> 12];
+  if (((entry & TLB_NO_SUPER_WRITE) | (linear & 3)) === 0) {
+    cpu.m32[((entry & -4096) + linear) >>> 2] = value;
+    return;
+  }
   slowStore(cpu, linear, 4, value, false);
   rethrow(cpu);
 }
