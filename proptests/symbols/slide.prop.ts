@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { COMMANDS } from '../../src/host/debugger/commands.ts';
 import { Debugger } from '../../src/host/debugger/debugger.ts';
+import { LiveTarget } from '../../src/host/gdb/live-target.ts';
 import { RecordingTarget } from '../../src/host/gdb/recording-target.ts';
 import { serveGdb } from '../../src/host/gdb/server.ts';
 import { assembleGuest } from '../../src/host/node/guest-images.ts';
@@ -18,7 +19,7 @@ import { readSymbolFile, symbolsFromBytes } from '../../src/host/symbols/symbol-
 import { SymbolSource, symbolOf, SymbolTable } from '../../src/host/symbols/symbol-table.ts';
 import { openLog, record, type InputEvent } from '../../src/library.ts';
 import { inFolder, reprise } from '../cli/command.ts';
-import { makeEngine, timelineOf } from '../timeline/fixture.ts';
+import { go, makeEngine, recordGuest, timelineOf } from '../timeline/fixture.ts';
 import { runGdb, skipGdb } from '../timeline/gdb-client.ts';
 
 const SLIDE = 0x60_0000;
@@ -208,4 +209,16 @@ test("Debian's stub of a System.map, and listings without addresses, say what to
   assert.throws(of('hello'), /holds no symbols: give an ELF file/);
   assert.throws(of('\x7fELFxxx'), /no table of symbols/);
   assert.deepEqual(readElfSymbols(Buffer.from('\x7fELF')), []);
+});
+
+test('a live run under gdb names what it runs', async () => {
+  const guest = await recordGuest('sort', { append: '1', maxTicks: 80_000 });
+  const timeline = timelineOf(guest);
+  go(timeline.seek({ tick: 60_000, seq: 0 }));
+  const { machine } = timeline;
+  const target = new LiveTarget({ machine, isRecorded: false, makeStepper: makeEngine, images: guest.images });
+  assert.match((await target.monitor('symbols')).text, /symbols from guests\/sort/);
+  assert.match((await target.monitor('bt')).text, /^#0 .*\n(.*\n)*#\d+ .*start_flat\+0x/);
+  assert.match((await target.monitor('u quicksort 2')).text, /<quicksort>/);
+  assert.match((await target.monitor('help')).text, /backtrace .*\n.*symbols /);
 });

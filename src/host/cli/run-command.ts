@@ -76,7 +76,7 @@ export async function prepareLive(
   // A script is the whole input unless the terminal is asked for, so that it gives the same log every time.
   const usesStdin = isCurses || (serial[0] === 'stdio' && (steps === null || args.has('serial')));
   const isRecorded = port instanceof RecordingPort;
-  const gdb = await prepareLiveGdb(args, isRecorded ? 'record' : 'run', session, isRecorded);
+  const gdb = await prepareLiveGdb(args, isRecorded ? 'record' : 'run', session, isRecorded, setup.images);
   if (player?.waitingSteps.some(({ kind }) => kind === 'when-screen') === true) {
     const problem = whyNoScreen(setup.manifest, 'model');
     if (problem !== null) throw new CommandError(`The input script waits for the screen. ${problem}`);

@@ -183,6 +183,9 @@ async function traceLog(args: Arguments, path: string, log: LogReader, target: s
   return report(args, path, target, fromTick, toTick, counts, walk);
 }
 
+/** So often new names are looked for, where there is none. */
+const LOOK_AGAIN_TICKS = 1 << 20;
+
 /** Exceptions, and the function of every moment. */
 async function traceFunctions(
   timeline: Timeline,
@@ -198,6 +201,7 @@ async function traceFunctions(
   counts.exception = 0;
   let name = '';
   let since = fromTick;
+  let lookTick = fromTick;
   const end = (tick: number): void => {
     if (name !== '' && tick > since) {
       trace.span(ROWS.functions, since, tick, name);
@@ -219,7 +223,13 @@ async function traceFunctions(
     timeline.continueUntil((cpu) => {
       const tick = cpu.now();
       if (tick >= toTick) return 1;
-      const here = guest.table.functionAt(linearEip(cpu))?.symbol.name ?? '?';
+      let found = guest.table.functionAt(linearEip(cpu));
+      if (found === null && tick >= lookTick) {
+        // A module may have been loaded meanwhile.
+        lookTick = tick + LOOK_AGAIN_TICKS;
+        if (guest.refresh(cpu)) found = guest.table.functionAt(linearEip(cpu));
+      }
+      const here = found?.symbol.name ?? '?';
       if (here !== name) {
         end(tick);
         name = here;

@@ -3,6 +3,7 @@
 // the timeline's, and everything else is symbols/source-level.ts.
 
 import { basename } from 'node:path';
+import type { Evaluator } from '../../core/timeline/expression.ts';
 import { comparePositions, positionInRun } from '../../core/timeline/lookout.ts';
 import type { Breakpoint, Position } from '../../core/timeline/lookout.ts';
 import type { Stop, Way } from '../../core/timeline/timeline.ts';
@@ -45,10 +46,11 @@ function depthOf(debug: Debugger, cpu: Cpu): number {
 function frameRegisters(cpu: Cpu, eip: number) {
   const { m32 } = cpu;
   const others = [0, 1, 2, 3, 6, 7].map((register) => m32[register] >>> 0);
-  return { eip, esp: (m32[ESP] + m32[SEG_BASE + SS]) >>> 0, ebp: m32[5] >>> 0, others };
+  return { eip, esp: stackOf(cpu), ebp: m32[5] >>> 0, others };
 }
 
-const isSameLine = (a: SourcePlace, b: SourcePlace): boolean => a.line === b.line && a.file === b.file;
+type Line = Pick<SourcePlace, 'file' | 'line'>;
+const isSameLine = (a: Line, b: Line): boolean => a.line === b.line && a.file === b.file;
 
 /** Places are asked for at every instruction: they are remembered. */
 class Lines {
@@ -83,8 +85,38 @@ class Lines {
   }
 }
 
+/** On to the next line of this function, or back in its caller: calls run at full speed, and stop where one is told. */
+function* lineOver(debug: Debugger): Way<Stop> {
+  const { timeline, source } = debug;
+  const { cpu } = timeline.machine;
+  const here = placeHere(debug);
+  const owner = source.functionAt(linearEip(cpu));
+  const unit = source.unitPlaces(linearEip(cpu));
+  if (here === null || owner === null || unit === null) return yield* lineInto(debug, false);
+  const depth = depthOf(debug, cpu);
+  const isSameCall = (later: Cpu): number => (depthOf(debug, later) === depth ? 1 : 0);
+  const targets = unit.statements
+    .filter((each) => each.owner === owner.from && each.from !== owner.from && !isSameLine(each, here))
+    .map(({ from }) => ({ address: from, condition: isSameCall as Evaluator }));
+  const outer = backtrace(cpu, debug.symbols, source.frameStep(cpu), 2)[1];
+  if (outer !== undefined) {
+    const condition: Evaluator = (later) => (stackOf(later) >= depth ? 1 : 0);
+    targets.push({ address: outer.address, condition });
+  }
+  const ids = targets.map(({ address, condition }) => timeline.addBreakpoint(address, condition).id);
+  try {
+    const stop = yield* timeline.continueForward();
+    const isOurs = stop.breakpoint !== null && ids.includes(stop.breakpoint.id);
+    return isOurs ? { ...stop, kind: 'position', breakpoint: null } : stop;
+  } finally {
+    for (const id of ids) timeline.remove(id);
+  }
+}
+
+const stackOf = (cpu: Cpu): number => (cpu.m32[ESP] + cpu.m32[SEG_BASE + SS]) >>> 0;
+
 /** On to the next line: of this function or of one that it calls (`isInto`), or of the caller. */
-function* lineForward(debug: Debugger, isInto: boolean): Way<Stop> {
+function* lineInto(debug: Debugger, isInto: boolean): Way<Stop> {
   const { timeline } = debug;
   const here = placeHere(debug);
   if (here === null) return yield* timeline.step();
@@ -105,9 +137,8 @@ function* lineForward(debug: Debugger, isInto: boolean): Way<Stop> {
     isAfterCall = isInto && isCall(cpu, address);
     if (called !== null) entered = called;
     if (entered !== null && address === entered.body) return 1;
-    const esp = (cpu.m32[ESP] + cpu.m32[SEG_BASE + SS]) >>> 0;
     // Returned: what called it is in the middle of a line, and that is where one stands.
-    if (esp >= depth) return debug.source.placeAt(address) === null ? 0 : 1;
+    if (stackOf(cpu) >= depth) return debug.source.placeAt(address) === null ? 0 : 1;
     const statement = lines.statementAt(address);
     if (statement === null || isSameLine(statement, here)) return 0;
     return depthOf(debug, cpu) === depth && lines.functionFrom(address) === null ? 1 : 0;
@@ -221,9 +252,8 @@ function* several(debug: Debugger, rest: string, once: () => Way<Stop>): Way<Out
 }
 
 export const stepLine = (debug: Debugger, rest: string): Way<Output> =>
-  several(debug, rest, () => lineForward(debug, true));
-export const nextLine = (debug: Debugger, rest: string): Way<Output> =>
-  several(debug, rest, () => lineForward(debug, false));
+  several(debug, rest, () => lineInto(debug, true));
+export const nextLine = (debug: Debugger, rest: string): Way<Output> => several(debug, rest, () => lineOver(debug));
 export const stepLineBack = (debug: Debugger, rest: string): Way<Output> =>
   several(debug, rest, () => lineBackward(debug, true));
 export const nextLineBack = (debug: Debugger, rest: string): Way<Output> =>

@@ -46,7 +46,14 @@ export async function openBranch(debug: Debugger, path: string, recording: GdbTa
   };
   const makeStepper = await loadEngine(stepperName());
   const commands = { leave: { summary: 'end the branch, back to the recording', run: leave } };
-  const target = new LiveTarget({ machine, isRecorded: true, endsWithClient: true, makeStepper, commands });
+  const target = new LiveTarget({
+    machine,
+    isRecorded: true,
+    endsWithClient: true,
+    makeStepper,
+    commands,
+    images: debug.images,
+  });
   const output = new GuestOutput({ serial: ['none'], debugConsole: 'none' });
   const run = async (): Promise<string> => {
     try {

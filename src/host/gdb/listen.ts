@@ -2,7 +2,7 @@
 // that waits for its first client. Knows nothing of the protocol (stub.ts) or of what a target does (live-target.ts,
 // recording-target.ts).
 
-import type { Session } from '../../core/session/session.ts';
+import type { Images, Session } from '../../core/session/session.ts';
 import type { Arguments } from '../cli/args.ts';
 import { CommandError } from '../node/errors.ts';
 import { loadEngine, stepperName } from '../../engines.ts';
@@ -35,10 +35,12 @@ export async function prepareLiveGdb(
   label: string,
   session: Session,
   isRecorded: boolean,
+  images: Images,
 ): Promise<LiveGdb | null> {
   const port = args.number('gdb');
   if (port === undefined) return null;
-  const target = new LiveTarget({ machine: session.machine, isRecorded, makeStepper: await loadEngine(stepperName()) });
+  const makeStepper = await loadEngine(stepperName());
+  const target = new LiveTarget({ machine: session.machine, isRecorded, makeStepper, images });
   const server = await listenForGdb({ target, port, isUnreferenced: true, say });
   if (args.has('json')) printJson({ command: label, gdb: server.port });
   say(`${label}: waiting for gdb: target remote :${server.port}`);

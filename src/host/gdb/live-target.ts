@@ -8,7 +8,7 @@ import type { Machine, StopReason } from '../../core/machine/machine.ts';
 import type { InputEvent } from '../../core/log/events.ts';
 import { type Breakpoint, Lookout, type Watchpoint, type WatchKind } from '../../core/timeline/lookout.ts';
 import { positionAtRest } from '../../core/timeline/lookout.ts';
-import type { EngineFactory } from '../../core/session/session.ts';
+import type { EngineFactory, Images } from '../../core/session/session.ts';
 import { HALTED } from '../../core/state/layout.ts';
 import { compileExpression, ExpressionError } from '../../core/timeline/expression.ts';
 import { peekPhysical } from '../../core/memory/peek.ts';
@@ -20,7 +20,12 @@ import { loadListing } from '../debugger/disassemble.ts';
 import { gdtLines, idtLines, pageTableLines, tssLines } from '../debugger/tables.ts';
 import { fpuLines, xmmLines } from '../debugger/units.ts';
 import { instructionLines, instructions, linearEip } from '../debugger/views.ts';
-import { SymbolTable } from '../symbols/symbol-table.ts';
+import { frameLines } from '../debugger/backtrace.ts';
+import { symbolsText } from '../symbols/describe.ts';
+import { GuestSymbols } from '../symbols/guest-symbols.ts';
+import { SourceLevel } from '../symbols/source-level.ts';
+import { symbolsOfImages } from '../symbols/symbol-files.ts';
+import { backtrace } from '../symbols/unwind.ts';
 import type { DriveControl } from '../node/drive.ts';
 import { traitsOf } from '../../engines.ts';
 import { type GdbTarget, type MonitorAnswer, type Motion, stopOf, type TargetStop } from './target.ts';
@@ -33,6 +38,8 @@ export interface LiveTargetOptions {
   readonly endsWithClient?: boolean;
   /** An engine that asks at breakpoints, for the place of one that does not. */
   readonly makeStepper: EngineFactory;
+  /** Of the guest: its names come from what it carries itself. */
+  readonly images?: Images;
   /** Further monitor commands, by name. */
   readonly commands?: Readonly<Record<string, LiveCommand>>;
 }
@@ -43,9 +50,9 @@ export interface LiveCommand {
 }
 
 /** An expression over registers and memory; throws DebuggerError. */
-function evaluate(text: string, cpu: Cpu): number {
+function evaluate(text: string, cpu: Cpu, guest: GuestSymbols): number {
   try {
-    return compileExpression(text)(cpu) >>> 0;
+    return compileExpression(text, (name) => guest.table.address(name))(cpu) >>> 0;
   } catch (error) {
     if (error instanceof ExpressionError) throw new DebuggerError(`${error.message}: give an address such as 0x7c00.`);
     throw error;
@@ -60,6 +67,7 @@ export class LiveTarget implements GdbTarget, DriveControl {
   wake: () => void = () => {};
   private readonly options: LiveTargetOptions;
   private readonly lookout: Lookout;
+  private readonly guest: GuestSymbols;
   private breakpoints: readonly Breakpoint[] = [];
   private watchpoints: readonly Watchpoint[] = [];
   private nextId = 1;
@@ -73,6 +81,8 @@ export class LiveTarget implements GdbTarget, DriveControl {
     this.options = options;
     this.machine = options.machine;
     this.lookout = new Lookout(options.machine);
+    const images = options.images ?? new Map();
+    this.guest = new GuestSymbols(symbolsOfImages(images), images);
   }
 
   // --- For the driver ----------------------------------------------------------------------------------------------
@@ -206,6 +216,11 @@ export class LiveTarget implements GdbTarget, DriveControl {
     throw new DebuggerError('a live run cannot begin again: start the command anew');
   }
 
+  textSegment(): number | null {
+    this.guest.refresh(this.machine.cpu);
+    return this.guest.textSegment;
+  }
+
   async monitor(line: string): Promise<MonitorAnswer> {
     const [word = '', ...rest] = line.trim().split(/\s+/);
     const { machine, options } = this;
@@ -215,6 +230,16 @@ export class LiveTarget implements GdbTarget, DriveControl {
       case 'disassemble':
       case 'u':
         return { text: await this.disassembly(rest) };
+      case 'backtrace':
+      case 'bt': {
+        const { cpu } = machine;
+        this.guest.refresh(cpu);
+        const { table } = this.guest;
+        return { text: frameLines(backtrace(cpu, table, new SourceLevel(table).frameStep(cpu))).join('\n') };
+      }
+      case 'symbols':
+        this.guest.refresh(machine.cpu);
+        return { text: symbolsText(this.guest) };
       case 'info':
         return { text: this.lookAt(rest[0] ?? '') };
       case 'when': {
@@ -238,6 +263,8 @@ export class LiveTarget implements GdbTarget, DriveControl {
       ['when', 'the tick, and the engine'],
       ['hash', 'digest of the whole state here'],
       ['disassemble [ADDRESS] [N]', 'instructions at CS:EIP or a linear address, 16-bit ones too'],
+      ['backtrace', 'which calls led here, by the names that the guest carries itself'],
+      ['symbols', 'where names come from, and what to tell gdb of a kernel that has moved'],
       ['info fpu|xmm|idt|gdt|tss|pagetable|pic|pit|apic', 'in words'],
       ...Object.entries(this.options.commands ?? {}).map(([name, { summary }]) => [name, summary]),
       ['help', 'this list'],
@@ -247,12 +274,13 @@ export class LiveTarget implements GdbTarget, DriveControl {
 
   private async disassembly([place, count]: readonly string[]): Promise<string> {
     const { cpu } = this.machine;
+    this.guest.refresh(cpu);
     const here = linearEip(cpu);
     const isCount = place !== undefined && count === undefined && /^\d{1,3}$/.test(place);
-    const address = place === undefined || isCount ? here : evaluate(place, cpu);
+    const address = place === undefined || isCount ? here : evaluate(place, cpu, this.guest);
     const wanted = countOf((isCount ? place : count) ?? '', 10, 10_000);
     const list = instructions(cpu, await loadListing(), address, wanted);
-    return instructionLines(list, new SymbolTable(), here);
+    return instructionLines(list, this.guest.table, here);
   }
 
   private lookAt(topic: string): string {
@@ -264,7 +292,7 @@ export class LiveTarget implements GdbTarget, DriveControl {
       case 'xmm':
         return xmmLines(cpu);
       case 'idt':
-        return idtLines(cpu, new SymbolTable());
+        return idtLines(cpu, this.guest.table);
       case 'gdt':
         return gdtLines(cpu);
       case 'tss':
