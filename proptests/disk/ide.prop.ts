@@ -248,8 +248,13 @@ test('nIEN holds the interrupt, and lets it through afterwards', () => {
   driver.command(0xec);
   driver.wait();
   assert.ok(!driver.interruptLine);
+  assert.equal(driver.masterStatus & 4, 0);
   driver.harness.out8(0x3f6, 0);
   assert.ok(driver.interruptLine);
+  assert.equal(driver.masterStatus & 4, 4);
+  driver.stopMaster();
+  driver.harness.out8(0x3f6, 0);
+  assert.equal(driver.masterStatus & 4, 0, 'the line has not risen again');
 });
 
 test('master and slave on both channels are disks of their own; an image of an odd size ends in zeros', () => {

@@ -91,9 +91,7 @@ export class IdeChannel extends withFields(CHANNEL) {
       forget: () => this.#timer.disarm(),
       announce: (part) => context.portBlock(this.#ports[0], part),
       interrupt: () => {
-        if (place !== this.selected) return;
-        this.isInterrupting = true;
-        this.#drive();
+        if (place === this.selected) this.#interrupt();
       },
     };
   }
@@ -114,11 +112,20 @@ export class IdeChannel extends withFields(CHANNEL) {
     return !this.first.isPresent && !this.second.isPresent;
   }
 
+  get #isHeld(): boolean {
+    return (this.control & NO_INTERRUPT) !== 0;
+  }
+
   /** The line follows what the drive wants, unless the control register holds it. */
   #drive(): void {
-    const level = this.isInterrupting && (this.control & NO_INTERRUPT) === 0;
-    if (level) this.master.interrupt();
-    this.#irq.set(level);
+    this.#irq.set(this.isInterrupting && !this.#isHeld);
+  }
+
+  /** The bus master notes that the line rises, not that it is high. */
+  #interrupt(): void {
+    if (!this.isInterrupting && !this.#isHeld) this.master.interrupt();
+    this.isInterrupting = true;
+    this.#drive();
   }
 
   #acknowledge(): void {
@@ -236,12 +243,12 @@ export class IdeChannel extends withFields(CHANNEL) {
     this.#timer.disarm();
     for (const drive of this.#drives) drive.reset();
     this.selected = 0;
-    this.isInterrupting = true;
-    this.#drive();
+    this.#interrupt();
   }
 
   #writeControl(value: number): void {
     const isReset = (value & ~this.control & SOFT_RESET) !== 0;
+    const wasHeld = this.#isHeld;
     this.control = value & (HIGH_BYTES | SOFT_RESET | NO_INTERRUPT);
     if (isReset) {
       this.#timer.disarm();
@@ -249,6 +256,7 @@ export class IdeChannel extends withFields(CHANNEL) {
       for (const drive of this.#drives) drive.reset();
       this.selected = 0;
     }
+    if (wasHeld && !this.#isHeld && this.isInterrupting) this.master.interrupt();
     this.#drive();
   }
 
