@@ -7,7 +7,7 @@ import { AT, type Entry, numberOf, type Range, readUnits, TAG, textOf, type Unit
 import { evaluate, type Surroundings } from './expressions.ts';
 import type { DebugSections, FormContext } from './forms.ts';
 import { FrameTable } from './frames.ts';
-import { type LineRow, type LineTable, readLineTable } from './lines.ts';
+import { type LineRow, type LineTable, readLineFiles, readLineTable } from './lines.ts';
 import { Sections } from './sections.ts';
 import { bareType, follow, type Located, type Memory, read, sizeOf } from './values.ts';
 
@@ -121,6 +121,12 @@ export class DebugInfo {
     return found;
   }
 
+  private filesOf(unit: Unit): readonly string[] {
+    const at = unit.linesAt;
+    if (at === null) return [];
+    return this.guarded(() => readLineFiles(unit.context, at, unit.directory)) ?? [];
+  }
+
   lineAt(address: number): Segment | null {
     const unit = this.unitAt(address);
     return unit === null ? null : segmentAt(this.linesOf(unit).segments, address);
@@ -134,8 +140,9 @@ export class DebugInfo {
     const isNamed = (path: string): boolean => path === file || path.endsWith(`/${file.replace(/^\.\//, '')}`);
     const rows: Segment[] = [];
     for (const unit of this.units) {
-      const { table, segments } = this.linesOf(unit);
-      if (!table.files.some(isNamed)) continue;
+      // A kernel has thousands of units: only those that name the file are read.
+      if (!this.filesOf(unit).some(isNamed)) continue;
+      const { segments } = this.linesOf(unit);
       rows.push(...segments.filter((each) => each.isStatement && each.line >= line && isNamed(each.file)));
     }
     const nearest = rows.reduce((least, each) => Math.min(least, each.line), Number.MAX_SAFE_INTEGER);

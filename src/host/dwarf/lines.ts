@@ -53,6 +53,11 @@ export function readLineTable(context: FormContext, at: number, directory: strin
   };
 }
 
+/** The files alone, without running the program. */
+export function readLineFiles(context: FormContext, at: number, directory: string): readonly string[] {
+  return readHeader(new Cursor(context.sections.line, at), context, directory).files;
+}
+
 export const joinPath = (directory: string, name: string): string =>
   name.startsWith('/') || directory === '' ? name : `${directory.replace(/\/$/, '')}/${name}`;
 
