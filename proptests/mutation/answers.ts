@@ -11,7 +11,7 @@ export interface Mutation {
   readonly breaks: string;
   readonly right: Answer;
   /** What has to notice it, unless the folder of the file says so (run.ts). */
-  readonly on?: 'wasm' | 'log';
+  readonly on?: 'wasm';
 }
 
 /** What the report of a fault must say to have named the right instruction. Everything given must hold. */

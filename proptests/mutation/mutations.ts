@@ -7,6 +7,7 @@
  */
 import * as answers from './answers.ts';
 import { inFile, type Mutation } from './answers.ts';
+import { WASM_FAULTS } from './wasm-faults.ts';
 
 const { at, CHANGES_CODE, ENDS_BLOCK, flagsReadBy, LOADS_SIGNED, NARROW, SETS_FLAGS, SHIFTS_RIGHT, STORES } = answers;
 const { WRITES_REGISTER } = answers;
@@ -149,20 +150,20 @@ export const MUTATIONS: readonly Mutation[] = [
   ]),
   ...inFile('src/core/machine/machine.js', [
     [
-      'runSlice(',
+      'runSlice(tick, budget) {',
       'cpu.deadlineTick - cpu.left',
       'cpu.deadlineTick - cpu.left + 1',
       'a slice takes a tick more than it ran',
       { differs: /tick/ },
     ],
     [
-      'runSingle(',
+      'runSingle(tick, budget) {',
       'm32[INTERRUPT_SHADOW] = 0',
       'm32[INTERRUPT_SHADOW] = shadow',
       'the shadow of STI never ends',
       { says: /interrupt/ },
     ],
-    ['deliverPending(', '|| shadow !== 0', '', 'an interrupt comes in the shadow of STI', { says: /interrupt/ }],
+    ['deliverPending(tick) {', '|| shadow !== 0', '', 'an interrupt comes in the shadow of STI', { says: /interrupt/ }],
   ]),
   ...inFile('src/core/board/device-board.js', [
     ['runDue(', 'nextDue() > tick', 'nextDue() >= tick', 'timers fire a tick late', { says: /timer|interrupt/ }],
@@ -326,10 +327,11 @@ export const MUTATIONS: readonly Mutation[] = [
       'value: 1',
       'x & 0 folds to 1',
       // Where CF is known to be 0, what is added with carry has a carry-in of 0; where the count of LOOPE and LOOPNE is
-      // known to end, ZF is taken with a 0, from where ECX comes to be 1.
+      // known to end, ZF is taken with a 0; AND and TEST with a byte that is known to be 0 are the fault itself. The
+      // piece begins where a constant comes to be in the register.
       {
-        names: new RegExp(`${SETS_FLAGS.source}| 0x0$|^MOV ecx, 0x1$`),
-        shows: / 0x0$|^(ADC|SBB|LOOPN?E)\b/,
+        names: new RegExp(`${SETS_FLAGS.source}| 0x0$|^MOV \\w+, 0x`),
+        shows: / 0x0$|^(ADC|SBB|LOOPN?E)\b|^(AND|TEST) .*\b[abcd]h\b/,
       },
     ],
   ]),
@@ -498,4 +500,5 @@ export const MUTATIONS: readonly Mutation[] = [
       CHANGES_CODE,
     ],
   ]),
+  ...WASM_FAULTS,
 ];

@@ -43,6 +43,19 @@ const ENGINES_OF_TIERS = [
   'js:threshold=2,instructions=1',
 ];
 const ENGINES_OF_INTERPRETER = ['step', 'interp'];
+/** At once and one by one; in batches, with links inside a module; and as it is, with less patience. */
+const ENGINES_OF_WASM = [
+  'interp',
+  'wasm:threshold=1,ahead=1,wait=0,calls=1,overlap=1',
+  'wasm:threshold=1,region=1,optimise=0,wait=6',
+  'wasm:threshold=2,wait=2',
+];
+
+/** Words of the check: the root of the sound build, empty where engines are held against each other, and those. */
+function wordsOf(mutation: Mutation): string[] {
+  if (mutation.on === 'wasm') return ['', ...ENGINES_OF_WASM];
+  return isOfTiers(mutation) ? ['', ...ENGINES_OF_TIERS] : [projectRoot, ...ENGINES_OF_INTERPRETER];
+}
 
 interface Result {
   readonly mutation: Mutation;
@@ -112,9 +125,7 @@ function tryOne(root: string, logs: string, mutation: Mutation, secondsEach: num
     return { mutation, outcome, noticed, seconds: (performance.now() - startMs) / 1000 };
   };
   try {
-    const isTier = isOfTiers(mutation);
-    const words = isTier ? ['', ...ENGINES_OF_TIERS] : [projectRoot, ...ENGINES_OF_INTERPRETER];
-    const ended = runCheck(root, [logs, ...words], secondsEach);
+    const ended = runCheck(root, [logs, ...wordsOf(mutation)], secondsEach);
     if (ended.signal !== null) return result('endless');
     if (ended.status === 0) return result('survived');
     const line = ended.stdout.trim();
@@ -195,12 +206,7 @@ async function main(): Promise<number> {
     await recordLogs(logs, seed);
     // Only when all are meant: it takes as long as two survivors.
     const wordLists =
-      only === undefined
-        ? [
-            ['', ...ENGINES_OF_TIERS],
-            [projectRoot, ...ENGINES_OF_INTERPRETER],
-          ]
-        : [];
+      only === undefined ? [...new Map(chosen.map((one) => [wordsOf(one).join(), wordsOf(one)])).values()] : [];
     for (const words of wordLists) {
       const options = { encoding: 'utf8', cwd: root } as const;
       const sound = spawnSync(process.execPath, [join(root, CHECK), logs, ...words], options);

@@ -1,0 +1,294 @@
+/**
+ * Faults of what compiles to WebAssembly (tiers/wasm): the emitter, its values, the lazy flags, the parameters that
+ * functions hand on, the ways out and what goes on behind a handler. Written as in mutations.ts; noticed by the
+ * interpreter beside engines of WebAssembly alone (run.ts).
+ */
+import * as answers from './answers.ts';
+import { inFile, type Mutation, type Row } from './answers.ts';
+
+const { at, ENDS_BLOCK, flagsReadBy, LOADS_SIGNED, SETS_FLAGS, SHIFTS_RIGHT, STORES } = answers;
+const { WRITES_REGISTER } = answers;
+
+const onWasm = (file: string, rows: readonly Row[]): Mutation[] => inFile(`tiers/wasm/${file}`, rows, 'wasm');
+
+/** What is done by its handler in the middle of a block. */
+const HANDLED = new RegExp(
+  '^(LOOP|RCL|RCR|REP|MOVS|STOS|CMPS|SCAS|LODS|PUSHF|XADD|DIV|IDIV|SHLD|SHRD|RDTSC|BS[FR]|POP|CMPXCHG|' +
+    'MOV_FROM_CR|MOV_TO_CR|F|CPUID|STMXCSR|LDMXCSR)',
+);
+/** Goes the slow way where memory is not plain, or where a value is not. */
+const MAY_GO_SLOW =
+  /\[|^(PUSH|POP|CALL|RET|LEAVE|DIV|IDIV|REP|STOS|MOVS|F|LOOP|MOV_TO_CR|U?COMIS|CVT|ADD[PS]|MUL[PS]|SUB[PS]|DIV[PS])/;
+/** Ends a block by going somewhere. */
+const JUMPS = /^(JCC|JMP|LOOP|CALL|RET|JCXZ|JECXZ|IRET)/;
+const LOSES_TICKS: answers.Answer = { differs: /tick|eip/ };
+/** Where a function goes on in another one, or comes to be entered, the wrong one runs. */
+const RUNS_ANOTHER: answers.Answer = { differs: /tick|eip|memory|e(ax|cx|dx|bx|sp|bp|si|di)/ };
+const conditional = (codes: string): RegExp => new RegExp(`^(JCC|SETCC|CMOVCC|LOOPN?E)(\\.(${codes}))?\\b`);
+
+export const WASM_FAULTS: readonly Mutation[] = [
+  ...onWasm('emit.js', [
+    ['emit() {', 'W.i32_shr_s', 'W.i32_shr_u', 'a way out before the entry goes elsewhere', { differs: /eip/ }],
+    [
+      'slow() {',
+      'this.block.count - index',
+      'this.block.count - index - 1',
+      'a slow path of WebAssembly counts a tick twice',
+      { names: MAY_GO_SLOW, differs: /^(tick|eip)$/ },
+    ],
+    [
+      'emitBlock(index) {',
+      'body.i32(block.count)',
+      'body.i32(block.count - 1)',
+      'a block of WebAssembly costs a tick too few',
+      ENDS_BLOCK,
+    ],
+    ['emitBlock(index) {', 'body.i32(0)', 'body.i32(-1)', 'a block of WebAssembly overruns its budget', LOSES_TICKS],
+    [
+      'emitBlock(index) {',
+      'this.breakOut(block.delta, block.count)',
+      'this.breakOut(block.delta, block.count - 1)',
+      'a budget that is used up loses a tick',
+      LOSES_TICKS,
+    ],
+    [
+      'emitBlock(index) {',
+      'this.breakOut(block.delta, block.count)',
+      'this.breakOut(0, block.count)',
+      'a budget that is used up leaves at the entry',
+      { differs: /eip/ },
+    ],
+    ['handler(writes) {', 'k < 8', 'k < 7', 'EDI is not written back before a handler', { shows: HANDLED }],
+    [
+      'handler(writes) {',
+      'this.reload(P_CC_OP, 4 * CC_OP, 0)',
+      '',
+      'flags that a handler leaves are not read again',
+      { shows: HANDLED },
+    ],
+    [
+      'handler(writes) {',
+      'this.reload(P_LEFT, 4 * LEFT, rest)',
+      'this.reload(P_LEFT, 4 * LEFT, 0)',
+      'what follows a handler costs nothing',
+      LOSES_TICKS,
+    ],
+    [
+      'handler(writes) {',
+      'body.i32(rest + 1)',
+      'body.i32(rest)',
+      'a handler of WebAssembly sees a later tick',
+      { shows: HANDLED },
+    ],
+    [
+      'handler(writes) {',
+      '((writes >> register) & 1) !== 0',
+      '((writes >> register) & 1) === 0',
+      'WebAssembly does not read registers again after a handler',
+      { shows: HANDLED },
+    ],
+    [
+      'load(op) {',
+      'op.signed ? LOADS_SIGNED : LOADS',
+      'LOADS',
+      'signed loads of WebAssembly extend with zeros',
+      at(LOADS_SIGNED),
+    ],
+    [
+      'store(op) {',
+      'W.i32_store8, W.i32_store16',
+      'W.i32_store8, W.i32_store8',
+      'WebAssembly stores a byte of a word',
+      { names: /word \[|^(STOS|MOVS|PUSH)/, differs: /memory/ },
+    ],
+    [
+      'place32(op) {',
+      'deny |= this.deny[1]',
+      'deny |= this.deny[0]',
+      'stores of WebAssembly do not look at the right to write',
+      at(STORES),
+    ],
+    [
+      'transfer(op) {',
+      '[here, 4 * op.index, there, 0]',
+      '[here, 4 * op.index + 4, there, 0]',
+      'loads of 8 and 16 bytes go a word too far',
+      at(/^(MOV|F|LDDQU|P|ADD|SUB|MUL|DIV|U?COMI|CVT|SQRT|MIN|MAX|AND|OR|XOR|UNPCK|SHUF|CMP).*\[/),
+    ],
+    [
+      "case 'set'",
+      'this.values.release(parameter)',
+      'this.values.remaining',
+      'what a register was is read after it is written',
+      // From where the register is read on: what is read and written by one instruction, or moved.
+      { names: WRITES_REGISTER },
+    ],
+    ["case 'cc'", 'body.i32(3)', 'body.i32(0)', 'WebAssembly: CF wrong when the carry came in', at(/^(ADC|SBB) /)],
+    [
+      "case 'cc'",
+      'body.set(P_CC_SRC)',
+      'body.set(P_CC_DST)',
+      'WebAssembly loses the second operand of the flags',
+      { names: SETS_FLAGS },
+    ],
+    [
+      "case 'bits'",
+      'body.i32(~ARITHMETIC_FLAGS)',
+      'body.i32(~0)',
+      'flags that were set stay set',
+      { names: SETS_FLAGS },
+    ],
+    [
+      "case 'bits'",
+      'body.set(P_CC_OP)',
+      'body.op(W.drop)',
+      'WebAssembly takes folded flags for lazy ones',
+      { names: SETS_FLAGS },
+    ],
+    [
+      "case 'flags':",
+      '(op.code & 1) !== 0',
+      '(op.code & 1) === 0',
+      'conditions that WebAssembly asks for are inverted',
+      { shows: conditional('\\w+') },
+    ],
+    ['', "'ifS', 'ifP'", "'ifP', 'ifS'", 'SF is asked for and PF answers', { shows: conditional('n?s|n?p') }],
+    [
+      "case 'assist'",
+      'this.at(delta)',
+      'this.at(0)',
+      'the x87 of WebAssembly remembers a wrong instruction',
+      at(/^F\w/),
+    ],
+    [
+      "exit.exit === 'branch'",
+      'this.go(index, exit.taken)',
+      'this.go(index, exit.next)',
+      'WebAssembly never takes a branch',
+      at(JUMPS),
+    ],
+    [
+      'leaveTo(delta) {',
+      'this.at(delta)',
+      'this.at(0)',
+      'a jump out of a function goes to its entry',
+      { differs: /eip|tick/ },
+    ],
+    ['indirect(index, target) {', 'W.i32_eq', 'W.i32_ne', 'RET goes on behind another call', { shows: /^(RET|CALL)/ }],
+  ]),
+  ...onWasm('values.js', [
+    [
+      '',
+      'body.op(W.i32_extend8_s)',
+      'body.op(W.i32_extend16_s)',
+      'bytes are extended from bit 15',
+      at(/\b([abcd][lh])\b|byte \[|0x/),
+    ],
+    ["case 'unary'", 'body.i32(-1)', 'body.i32(0)', 'WebAssembly inverts PF', { shows: SETS_FLAGS }],
+    [
+      "case 'select'",
+      'this.value(op.b)',
+      'this.value(op.a)',
+      'the second of two values is never chosen',
+      // Counts of 0 in CL, conditional moves, the ends of ranges.
+      { shows: /^(CMOVCC|SH|SA|RO|RC|BS|CMPXCHG|BT|CWD|DIV|IDIV|LOOP|STOS|MOVS|CMPS|SCAS|LODS)/ },
+    ],
+    [
+      'const SIMPLE',
+      'sar: W.i32_shr_s',
+      'sar: W.i32_shr_u',
+      'SAR of WebAssembly shifts in zeros',
+      at(/^(SAR|CWD|IDIV|IMUL|IMUL1|IMUL3|SHL|SHR|SHLD|SHRD) ?/),
+    ],
+    [
+      'const SIMPLE',
+      'ltu: W.i32_lt_u',
+      'ltu: W.i32_lt_s',
+      'below of WebAssembly looks at signs',
+      { names: SETS_FLAGS },
+    ],
+    [
+      'const SIMPLE',
+      'shr: W.i32_shr_u',
+      'shr: W.i32_shr_s',
+      'SHR of WebAssembly shifts in the sign',
+      { shows: SHIFTS_RIGHT.shows ?? /./ },
+    ],
+    [
+      'const VECTORS',
+      'andnot: V.v128_andnot',
+      'andnot: V.v128_and',
+      'PANDN of WebAssembly does not complement',
+      at(/^(PANDN|ANDNP[SD]) /),
+    ],
+    [
+      "case 'shuffle'",
+      '4 * lane + k',
+      '4 * lane + (k ^ 1)',
+      'shuffled lanes have their bytes swapped',
+      at(/^(PSHUF|SHUFP|MOVHLPS|MOVLHPS|P?UNPCK|MOVS|MOVD|MOVQ|MOV[LH]P)/),
+    ],
+  ]),
+  ...onWasm('conditions.js', [
+    [
+      'function carry()',
+      'W.i32_lt_u',
+      'W.i32_le_u',
+      'CF of WebAssembly after CMP: equal counts as below',
+      flagsReadBy(/\.(b|nb|be|nbe)\b|^(ADC|SBB|RCL|RCR|INC|DEC|CMC|SALC)/),
+    ],
+    [
+      'function flags(',
+      'w.i32(shiftOf(ZF))',
+      'w.i32(shiftOf(ZF) + 1)',
+      'ZF of WebAssembly is given as SF',
+      flagsReadBy(/./),
+    ],
+    [
+      "'ifLe'",
+      'W.i32_le_s',
+      'W.i32_lt_s',
+      'JLE of WebAssembly does not jump when equal',
+      flagsReadBy(conditional('n?le')),
+    ],
+    ["'ifBe'", 'bit(CF)(w, bits)', 'bit(ZF)(w, bits)', 'JBE of WebAssembly forgets CF', { shows: conditional('n?be') }],
+    ['function less(', 'shiftOf(OF)', 'shiftOf(CF)', 'JL of WebAssembly looks at CF', { shows: conditional('n?le?') }],
+    [
+      "'ifS'",
+      '31, W.i32_shr_u',
+      '30, W.i32_shr_u',
+      'JS of WebAssembly looks at bit 30',
+      flagsReadBy(conditional('n?s')),
+    ],
+  ]),
+  ...onWasm('threads.js', [
+    [
+      'function homes()',
+      '4 * CC_SRC',
+      '4 * CC_DST',
+      'the second operand of the flags comes from the first',
+      { names: SETS_FLAGS },
+    ],
+    [
+      'function homes()',
+      'found[P_REGISTERS + k] = 4 * k',
+      'found[P_REGISTERS + k] = 4 * (k ^ 1)',
+      'registers are handed over in another order',
+      RUNS_ANOTHER,
+    ],
+    [
+      'function out(',
+      'body.set(P_EIP)',
+      'body.op(W.drop)',
+      'after a handler the function of the place before is run',
+      { differs: /eip|tick|memory|e(ax|cx|dx|bx|sp|bp|si|di)/ },
+    ],
+    [
+      'function miss(',
+      'body.i32(4096)',
+      'body.i32(4100)',
+      'an access across the end of a page is taken for plain',
+      at(/\[|^(PUSH|POP|CALL|RET|LEAVE)/),
+    ],
+  ]),
+];
