@@ -83,6 +83,10 @@ export class Arguments {
   list(name: string): readonly string[] {
     return this.values.get(name) ?? [];
   }
+  /** The same with more values of an option. */
+  and(name: string, more: readonly string[], positionals: readonly string[]): Arguments {
+    return new Arguments(positionals, new Map([...this.values, [name, [...this.list(name), ...more]]]));
+  }
   /** Of an option with a range. */
   number(name: string): number | undefined {
     const text = this.text(name);

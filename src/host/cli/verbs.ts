@@ -471,6 +471,35 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./index-command.ts')).indexCommand,
   },
   {
+    name: 'dap',
+    positionals: [{ ...LOG, isOptional: true }],
+    brief: 'a recorded run for editors, by the Debug Adapter Protocol',
+    summary:
+      'Serves a recorded run to an editor by the Debug Adapter Protocol, on standard input and output: forwards and ' +
+      'backwards, by source line where symbols tell them.',
+    options: [
+      ...grouped('Editor', [
+        {
+          name: 'listen',
+          value: 'PORT',
+          range: [0, 65535],
+          help: 'on this port of the loopback interface instead, one editor at a time (0: any free one)',
+        },
+        SYMBOLS_OPTION,
+        ...CHECKPOINT_OPTIONS.filter(({ name }) => name === 'checkpoint-cache'),
+        salvage('use'),
+        ENGINE_OPTION,
+      ]),
+      ...IMAGE_OPTIONS,
+    ],
+    notes: [
+      'A launch request may have "log", "symbols" and "images" (lists of files), "sourceMap" (beginnings of paths in ' +
+        'the debug information and what stands for them here) and "stopOnEntry". At the prompt of the editor every ' +
+        'command of reprise debug can be typed, such as seek serial:"panic".',
+    ],
+    load: async () => (await import('./dap-command.ts')).dapCommand,
+  },
+  {
     name: 'trace',
     positionals: [LOG, { name: 'FILE', kind: 'file' }],
     brief: 'a recorded run as Trace Event JSON, for Perfetto',

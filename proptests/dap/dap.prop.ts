@@ -1,0 +1,259 @@
+/**
+ * The debug adapter under the test client of its protocol: a kernel in C by source line, forwards and backwards; the
+ * race of the demo from its symptom to the stale load with requests alone; a client that sends nonsense, lies about
+ * lengths or floods gets sentences, and the process lives.
+ */
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import type { DebugProtocol } from '@vscode/debugprotocol';
+import { DebugClient } from '@vscode/debugadapter-testsupport';
+import { Random } from '../../src/core/base/random.ts';
+import { MESSAGE_BYTES_MAX } from '../../src/host/dap/guard.ts';
+import { buildGuest } from '../../src/host/node/guest-images.ts';
+import { record, serialText } from '../../src/library.ts';
+import { reprisePath } from '../cli/command.ts';
+import { buildKernel, lineOf, skipKernel } from '../symbols/kernel/kernel.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'reprise-dap-'));
+const children: ChildProcess[] = [];
+after(() => {
+  for (const child of children) child.kill();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function listening(...words: string[]): Promise<number> {
+  const env = { ...process.env, XDG_CACHE_HOME: folder, XDG_STATE_HOME: folder };
+  const child = spawn(process.execPath, [reprisePath, 'dap', '--listen', '0', '--json', ...words], {
+    cwd: folder,
+    env,
+  });
+  children.push(child);
+  const said = await new Promise<string>((resolve, reject) => {
+    let heard = '';
+    child.stdout.on('data', (data) => {
+      heard += String(data);
+      if (heard.includes('\n')) resolve(heard);
+    });
+    child.on('close', (code) => reject(new Error(`reprise dap ended with status ${code}`)));
+  });
+  return JSON.parse(said.split('\n')[0]).port;
+}
+
+/** A client, its recording open and everything set that `configure` sets; stopped at the entry. */
+async function opened(
+  port: number,
+  launch: Record<string, unknown>,
+  configure: (client: DebugClient) => Promise<unknown> = async () => {},
+): Promise<DebugClient> {
+  const client = new DebugClient('node', '', 'reprise');
+  await client.start(port);
+  await client.initializeRequest();
+  const initialized = client.waitForEvent('initialized');
+  const launched = client.launchRequest(launch as DebugProtocol.LaunchRequestArguments);
+  await launched;
+  await initialized;
+  await configure(client);
+  const stopped = client.waitForEvent('stopped');
+  await client.configurationDoneRequest();
+  assert.equal((await stopped).body.reason, 'entry');
+  return client;
+}
+
+async function moved(client: DebugClient, command: string, args: object = { threadId: 1 }): Promise<string> {
+  const stopped = client.waitForEvent('stopped');
+  await client.send(command, args);
+  return (await stopped).body.reason;
+}
+
+async function top(client: DebugClient): Promise<DebugProtocol.StackFrame> {
+  return (await client.stackTraceRequest({ threadId: 1 })).body.stackFrames[0];
+}
+
+async function evaluated(client: DebugClient, expression: string, context = 'watch'): Promise<string> {
+  return (await client.evaluateRequest({ expression, context, frameId: 1 })).body.result;
+}
+
+test('a kernel in C by its lines: breakpoints, steps, frames and variables, forwards and backwards', {
+  skip: skipKernel,
+}, async () => {
+  const elf = buildKernel(folder);
+  const kernel = new Uint8Array(readFileSync(elf));
+  const { log } = await record({ images: { kernel }, memoryMegabytes: 8, maxTicks: 100_000, embed: true });
+  writeFileSync(join(folder, 'kernel.rlog'), log);
+  const port = await listening();
+  const source = { path: join(folder, 'kernel.c') };
+  const client = await opened(port, { log: 'kernel.rlog', symbols: [elf] }, async (each) => {
+    const lines = [lineOf('call add'), 1_000_000].map((line) => ({ line }));
+    const { breakpoints } = (await each.setBreakpointsRequest({ source, breakpoints: lines })).body;
+    assert.deepEqual(
+      breakpoints.map(({ verified, line }) => [verified, line]),
+      [
+        [true, lineOf('call add')],
+        [false, 1_000_000],
+      ],
+    );
+  });
+  assert.equal(await moved(client, 'continue'), 'breakpoint');
+  const frame = await top(client);
+  assert.deepEqual([frame.name, frame.line, frame.source?.path], ['kernel_main', lineOf('call add'), source.path]);
+  await moved(client, 'stepIn');
+  const stack = (await client.stackTraceRequest({ threadId: 1 })).body.stackFrames;
+  assert.deepEqual(
+    stack.slice(0, 2).map(({ name, line }) => [name, line]),
+    [
+      ['add', lineOf('add')],
+      ['kernel_main', lineOf('call add')],
+    ],
+  );
+  await moved(client, 'next');
+  const { scopes } = (await client.scopesRequest({ frameId: 1 })).body;
+  const { variables } = (await client.variablesRequest({ variablesReference: scopes[0].variablesReference })).body;
+  assert.deepEqual(variables.map(({ name, value }) => `${name}=${value}`).sort(), ['a=0', 'b=30', 'sum=30']);
+  assert.equal(await evaluated(client, 'sum'), '30');
+  await moved(client, 'stepBack');
+  assert.equal((await top(client)).line, lineOf('add'));
+  await moved(client, 'stepOut');
+  assert.equal((await top(client)).name, 'kernel_main');
+  // The second round, by a hit condition that counts from here, and its data.
+  const breakpoints = [{ line: lineOf('counted'), hitCondition: '2' }];
+  await client.setBreakpointsRequest({ source, breakpoints });
+  assert.equal(await moved(client, 'continue'), 'breakpoint');
+  assert.equal(await evaluated(client, 'total'), '50');
+  const { dataId } = (await client.send('dataBreakpointInfo', { name: 'total', frameId: 1 })).body;
+  await client.setBreakpointsRequest({ source, breakpoints: [] });
+  await client.send('setDataBreakpoints', { breakpoints: [{ dataId, accessType: 'write' }] });
+  assert.equal(await moved(client, 'reverseContinue'), 'data breakpoint');
+  assert.equal((await top(client)).line, lineOf('call add'));
+  assert.equal(await evaluated(client, 'total'), '30');
+  const { instructionPointerReference = '' } = await top(client);
+  const listing = await client.send('disassemble', {
+    memoryReference: instructionPointerReference,
+    instructionOffset: -3,
+    instructionCount: 7,
+  });
+  const { instructions } = listing.body as { instructions: DebugProtocol.DisassembledInstruction[] };
+  assert.equal(instructions.length, 7);
+  assert.equal(instructions[3].address, instructionPointerReference);
+  const memory = await client.send('readMemory', { memoryReference: instructionPointerReference, count: 4 });
+  assert.equal(Buffer.from(memory.body.data, 'base64').length, 4);
+  assert.equal(await moved(client, 'restart'), 'entry');
+  // At random, the way back leads to where the way forwards began.
+  const random = new Random(7);
+  await client.send('setDataBreakpoints', { breakpoints: [] });
+  await client.setBreakpointsRequest({ source, breakpoints: [{ line: lineOf('begin') }] });
+  await moved(client, 'continue');
+  for (let i = 0; i < 20; i++) {
+    const before = await top(client);
+    const forward = random.pick(['next', 'stepIn']);
+    const granularity = random.oneIn(2) ? 'instruction' : 'statement';
+    await moved(client, forward, { threadId: 1, granularity });
+    await moved(client, 'stepBack', { threadId: 1, granularity: 'instruction' });
+    const step = { threadId: 1, granularity: 'instruction' };
+    await moved(client, 'stepIn', step);
+    assert.ok((await top(client)).instructionPointerReference !== undefined, before.name);
+  }
+  await client.stop();
+});
+
+test('the race from its symptom to the stale load, by requests alone', async () => {
+  const kernel = buildGuest('race');
+  const inputs = [100_000, 500_000, 899_957].map((tick, i) => ({ tick, event: serialText(String(i + 1)) }));
+  const { log } = await record({
+    images: { kernel },
+    memoryMegabytes: 4,
+    epochSeconds: 0,
+    inputs,
+    maxTicks: 4_000_000,
+    embed: true,
+  });
+  writeFileSync(join(folder, 'race.rlog'), log);
+  const client = await opened(await listening(), { log: 'race.rlog' }, (each) =>
+    each.setFunctionBreakpointsRequest({ breakpoints: [{ name: 'broken' }, { name: 'no_such_name' }] }),
+  );
+  assert.match(await evaluated(client, 'seek serial:"LOST UPDATE"', 'repl'), /tick \d+/);
+  const { dataId } = (await client.send('dataBreakpointInfo', { name: '0x00200000', bytes: 4 })).body;
+  assert.ok(typeof dataId === 'string');
+  await client.send('setDataBreakpoints', { breakpoints: [{ dataId, accessType: 'write' }] });
+  assert.equal(await moved(client, 'reverseContinue'), 'data breakpoint');
+  assert.match((await top(client)).name, /^deposit/);
+  // Loads of the balance before it: two in a row without a store between them are the race.
+  await client.send('setDataBreakpoints', { breakpoints: [{ dataId, accessType: 'readWrite' }] });
+  const names: string[] = [];
+  for (let i = 0; i < 3; i++) {
+    assert.equal(await moved(client, 'reverseContinue'), 'data breakpoint');
+    names.push((await top(client)).name);
+  }
+  assert.ok(
+    names.every((name) => /deposit|audit|clerk|teller/.test(name)),
+    names.join(' '),
+  );
+  // Exceptions: the guest has none, so a filter changes nothing.
+  await client.send('setDataBreakpoints', { breakpoints: [] });
+  await client.send('setExceptionBreakpoints', { filters: ['fault', 'reset'] });
+  assert.equal(await moved(client, 'continue'), 'pause');
+  await client.stop();
+});
+
+/** Sends bytes to a fresh session and hears what comes until it ends or answers. */
+function talk(port: number, bytes: Buffer | string, untilText: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(bytes));
+    let heard = '';
+    socket.on('data', (data) => {
+      heard += String(data);
+      if (untilText !== '' && heard.includes(untilText)) socket.destroy();
+    });
+    socket.on('close', () => resolve(heard));
+    socket.on('error', reject);
+    setTimeout(() => socket.destroy(), 20_000).unref();
+  });
+}
+
+const message = (body: unknown): string => {
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  return `Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
+};
+
+test('nonsense, lies and floods get a sentence or the end of the session, and the next client is served', async () => {
+  const port = await listening();
+  const initialize = { seq: 1, type: 'request', command: 'initialize', arguments: {} };
+  /** The session before may still be leaving: then the connection ends without a word. */
+  const served = async (bytes: string, untilText: string): Promise<string> => {
+    for (let tries = 0; tries < 100; tries++) {
+      const heard = await talk(port, bytes, untilText);
+      if (heard !== '') return heard;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    return assert.fail('nobody is served any more');
+  };
+  const well = async (): Promise<void> =>
+    assert.match(await served(message(initialize), 'supportsStepBack'), /supportsStepBack/);
+  await well();
+  for (const bytes of [
+    'GET / HTTP/1.1\r\nHost: x\r\n\r\n',
+    `Content-Length: ${MESSAGE_BYTES_MAX + 1}\r\n\r\n`,
+    'Content-Length: -5\r\n\r\n{}',
+    'x'.repeat(10_000),
+  ]) {
+    assert.equal(await talk(port, bytes, ''), '');
+    await well();
+  }
+  const odd = ['{', '[]', 'null', '{"type":"request"}', '{"seq":"x","type":"request","command":5}', '"x"'];
+  assert.match(
+    await served(odd.map(message).join('') + message(initialize), 'supportsStepBack'),
+    /supportsStepBack/,
+  );
+  const requests = ['stackTrace', 'launch', 'evaluate', 'no such thing', 'toString', 'constructor'];
+  const asked = requests.map((command, i) => message({ seq: i + 2, type: 'request', command, arguments: { log: 7 } }));
+  const answers = await served(asked.join(''), '"request_seq":7');
+  assert.equal(answers.match(/"success":false/g)?.length, requests.length, answers);
+  assert.match(answers, /Which recording\?/);
+  const flood = Array.from({ length: 5000 }, (_, i) => message({ ...initialize, seq: i + 1 })).join('');
+  assert.match(await served(flood, '"request_seq":5000'), /Too many requests are waiting/);
+  await well();
+});

@@ -1,0 +1,112 @@
+// `reprise dap [LOG]`: a recording for editors, by the Debug Adapter Protocol on standard input and output, or for one
+// client at a time on a port of the loopback interface. The launch request may name the recording.
+
+import { createServer, type Socket } from 'node:net';
+import type { Readable, Writable } from 'node:stream';
+import { LogError } from '../../core/log/log-error.ts';
+import type { LogReader } from '../../core/log/log.ts';
+import { SessionError } from '../../core/session/session.ts';
+import { Timeline } from '../../core/timeline/timeline.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
+import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
+import { Guard } from '../dap/guard.ts';
+import { type LaunchSettings, type OpenRecording, RecordingSession } from '../dap/session.ts';
+import { COMMANDS } from '../debugger/commands.ts';
+import { Debugger } from '../debugger/debugger.ts';
+import { loadListing } from '../debugger/disassemble.ts';
+import { findImages } from '../node/find-images.ts';
+import { logProblem, openLogFile, sessionProblem } from '../node/log-file.ts';
+import { symbolsFor } from '../symbols/symbol-files.ts';
+import type { Arguments } from './args.ts';
+import { keepAtEnd, openKept } from './keep.ts';
+import { givenImages } from './replay-command.ts';
+import { EXIT, printJson, say } from './report.ts';
+
+export async function dapCommand(args: Arguments): Promise<number> {
+  const open: OpenRecording = (settings) => openRecording(args, settings);
+  const port = args.number('listen');
+  if (port === undefined) {
+    await serve(open, process.stdin, process.stdout);
+    return EXIT.ok;
+  }
+  return await listen(args, open, port);
+}
+
+/** One client, until it leaves. */
+function serve(open: OpenRecording, input: Readable, output: Writable): Promise<void> {
+  return new Promise((resolve) => {
+    const session = new RecordingSession(open, resolve);
+    const guard = new Guard((problem) => {
+      say(`dap: ${problem}`);
+      session.shutdown();
+    });
+    input.on('end', () => session.shutdown());
+    input.on('error', () => session.shutdown());
+    output.on('error', () => session.shutdown());
+    session.start(input.pipe(guard), output);
+  });
+}
+
+async function listen(args: Arguments, open: OpenRecording, port: number): Promise<number> {
+  let isBusy = false;
+  const server = createServer((socket: Socket) => {
+    if (isBusy) {
+      socket.end();
+      return;
+    }
+    isBusy = true;
+    void serve(open, socket, socket).then(() => {
+      isBusy = false;
+      socket.end();
+    });
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => reject(new UsageError(`Port ${port} cannot be listened on (${error.message}).`)));
+    server.listen(port, '127.0.0.1', resolve);
+  });
+  const address = server.address();
+  const given = typeof address === 'object' && address !== null ? address.port : port;
+  if (args.has('json')) printJson({ command: 'dap', port: given });
+  say(`dap: editors can connect to port ${given} of this machine; Ctrl-C ends it`);
+  await new Promise<void>((resolve) => {
+    process.once('SIGINT', () => resolve());
+    process.once('SIGTERM', () => resolve());
+  });
+  server.close();
+  return EXIT.ok;
+}
+
+async function openRecording(args: Arguments, settings: LaunchSettings): ReturnType<OpenRecording> {
+  const path = settings.log ?? args.positionals[0];
+  if (path === undefined) throw new UsageError('Which recording? Give it as "log" in the launch configuration.');
+  const asked = args.and('image', settings.images, [path]);
+  const log = await openLogFile(asked);
+  try {
+    return await openLog(asked, path, log, [...args.list('symbols'), ...settings.symbols]);
+  } catch (error) {
+    if (error instanceof LogError) throw logProblem(path, error);
+    if (error instanceof SessionError) throw sessionProblem(path, error);
+    throw error;
+  }
+}
+
+async function openLog(args: Arguments, path: string, log: LogReader, symbolFiles: readonly string[]) {
+  const makeEngine = await loadEngine(args.text('engine') ?? DEFAULT_ENGINE);
+  const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`dap: ${text}`) });
+  const timeline = new Timeline({ log, images, makeEngine, makeStepper: await loadEngine(DEFAULT_ENGINE) });
+  const kept = openKept(args, 'dap', timeline);
+  const debug = new Debugger({
+    timeline,
+    commands: COMMANDS,
+    symbols: symbolsFor(images, symbolFiles),
+    disassemble: await loadListing(),
+    logName: path,
+    images,
+    makeEngine,
+    appendFrame: null,
+  });
+  const finish = async (): Promise<void> => {
+    if (kept !== null) await keepAtEnd(args, kept);
+  };
+  return { debug, finish };
+}

@@ -1,0 +1,56 @@
+// What a client of the Debug Adapter Protocol sends, looked at before it is parsed: headers that are none and messages
+// that claim to be huge end the session with a sentence, so that nobody can fill the memory. ("Base protocol" of the
+// specification.) Knows no request.
+
+import { Transform, type TransformCallback } from 'node:stream';
+
+const HEADER_BYTES_MAX = 1024;
+export const MESSAGE_BYTES_MAX = 8 << 20;
+
+/** Passes whole messages on; calls `refused` once for what is none, and passes nothing from then on. */
+export class Guard extends Transform {
+  private waiting: Buffer = Buffer.alloc(0);
+  private isClosed = false;
+  private readonly refused: (problem: string) => void;
+
+  constructor(refused: (problem: string) => void) {
+    super();
+    this.refused = refused;
+  }
+
+  override _transform(data: Buffer, _encoding: BufferEncoding, done: TransformCallback): void {
+    if (!this.isClosed) {
+      this.waiting = Buffer.concat([this.waiting, data]);
+      while (this.passOne()) {
+        // As many as are there.
+      }
+    }
+    done();
+  }
+
+  private passOne(): boolean {
+    const end = this.waiting.indexOf('\r\n\r\n');
+    if (end < 0) {
+      if (this.waiting.length > HEADER_BYTES_MAX) this.refuse('a header without end');
+      return false;
+    }
+    const header = this.waiting.toString('latin1', 0, Math.min(end, HEADER_BYTES_MAX));
+    const length = /^Content-Length: *(\d{1,9})$/im.exec(header);
+    const sizeBytes = length === null ? -1 : Number(length[1]);
+    if (sizeBytes < 0 || sizeBytes > MESSAGE_BYTES_MAX) {
+      this.refuse(sizeBytes < 0 ? 'a message without its length' : `a message of ${sizeBytes} bytes`);
+      return false;
+    }
+    const whole = end + 4 + sizeBytes;
+    if (this.waiting.length < whole) return false;
+    this.push(this.waiting.subarray(0, whole));
+    this.waiting = this.waiting.subarray(whole);
+    return true;
+  }
+
+  private refuse(what: string): void {
+    this.isClosed = true;
+    this.waiting = Buffer.alloc(0);
+    this.refused(`The client sent ${what}: the session is over.`);
+  }
+}
