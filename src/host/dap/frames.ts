@@ -96,7 +96,8 @@ export class Frames {
     });
     const { eip, esp, ebp, others } = frame.registers;
     if (frame.kind !== 'here') {
-      const names = ['eax', 'ecx', 'edx', 'ebx', 'esi', 'edi'];
+      // As the frame has them: all but the two that are apart.
+      const names = REGISTERS_32.filter((name) => name !== 'esp' && name !== 'ebp');
       return [
         ...names.map((name, i) => one(name, others[i] ?? null)),
         one('esp', esp),

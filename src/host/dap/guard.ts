@@ -7,6 +7,16 @@ import { Transform, type TransformCallback } from 'node:stream';
 const HEADER_BYTES_MAX = 1024;
 export const MESSAGE_BYTES_MAX = 8 << 20;
 
+function isObject(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  } catch (error) {
+    if (error instanceof SyntaxError) return false;
+    throw error;
+  }
+}
+
 /** Passes whole messages on; calls `refused` once for what is none, and passes nothing from then on. */
 export class Guard extends Transform {
   private waiting: Buffer = Buffer.alloc(0);
@@ -43,6 +53,10 @@ export class Guard extends Transform {
     }
     const whole = end + 4 + sizeBytes;
     if (this.waiting.length < whole) return false;
+    if (!isObject(this.waiting.toString('utf8', end + 4, whole))) {
+      this.refuse('a message that is no JSON object');
+      return false;
+    }
     this.push(this.waiting.subarray(0, whole));
     this.waiting = this.waiting.subarray(whole);
     return true;

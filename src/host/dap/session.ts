@@ -1,6 +1,6 @@
-// A recording as a debuggee of the Debug Adapter Protocol: moves go through the debugger's commands (debugger/), so that
-// an editor steps exactly as the terminal does, backwards too. Requests are done one after another; `pause` alone gets
-// in between. The client's words are looked at in arguments.ts; nothing that it sends ends the process.
+// A recording as a debuggee of the Debug Adapter Protocol: moves go through the debugger's commands (debugger/), so
+// that an editor steps exactly as the terminal does, backwards too. Requests are done one after another; `pause` alone
+// gets in between. The client's words are looked at in arguments.ts; nothing that it sends ends the process.
 
 import {
   DebugSession,
