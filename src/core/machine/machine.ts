@@ -107,6 +107,8 @@ const LOOP = fields({
   initRequested: flag(),
   /** No interrupt through INTR is taken before this tick. */
   holdTick: integer(0, Number.MAX_SAFE_INTEGER),
+  /** So that a run that goes on from here does not try the instruction once more. */
+  waitsForError: flag(),
   stalledFaults: integer(0, Number.MAX_SAFE_INTEGER),
   stallTick: integer(-1, Number.MAX_SAFE_INTEGER),
   intrLevel: flag(),
@@ -545,6 +547,8 @@ export class Machine {
       if (tick === this.stallTick && this.stalledFaults >= STALL_FAULTS - 1) return false;
       cpu.f64[TICK_F64] = tick;
       this.deliverFault();
+      // The frame may have been written to a device, or where somebody watches.
+      if (!isPassable(cpu)) return false;
     }
     if (isAnythingPending(cpu, this.board.intr) || this.port.divergence !== null) return false;
     if (!this.resumed.begin(cpu)) return false;
@@ -651,6 +655,7 @@ export class Machine {
       resetRequested: this.resetRequested,
       initRequested: this.initRequested,
       holdTick: this.holdTick,
+      waitsForError: this.cpu.waitsForError,
       stalledFaults: this.stalledFaults,
       stallTick: this.stallTick,
       intrLevel: this.board.intr, // a copy: the board keeps it
@@ -675,7 +680,7 @@ export class Machine {
     this.initRequested = state.initRequested === true;
     this.holdTick = (state.holdTick as number | undefined) ?? 0;
     this.requested = null;
-    this.cpu.waitsForError = false;
+    this.cpu.waitsForError = state.waitsForError === true;
     this.stalledFaults = Number(state.stalledFaults);
     this.stallTick = Number(state.stallTick);
     this.nextHashTick = state.nextHashTick === -1 ? Number.POSITIVE_INFINITY : Number(state.nextHashTick);
