@@ -85,6 +85,7 @@ const BASES: Readonly<Record<string, readonly string[]>> = {
 const PARSED_ONLY: Readonly<Record<string, string>> = {
   render: 'draws pictures, for seconds',
   chaos: 'runs a guest a thousand times',
+  dap: 'waits for an editor, and hears what it sends',
   shrink: 'wants a recording that fails',
   explore: 'wants a window and an event',
   bench: 'starts processes, and measures for seconds',
