@@ -519,7 +519,9 @@ function later(
     const to = end + more;
     if (!isEnd(to)) return null;
     const from = lastFailing(to, end - 1, first);
-    return from > first && lastFailing(to, to - 1, end - 1) === end - 1 ? [from, to] : null;
+    if (from === first) return null;
+    // A later start that does not fail tells the start that does from everything behind it.
+    return from < end - 1 || lastFailing(to, to - 1, end - 1) === end - 1 ? [from, to] : null;
   };
   const toNextEnd = (): [from: number, to: number] | null => {
     const to = moments.findIndex((_, i) => i > end && endsPiece(moments[i - 1].place));
