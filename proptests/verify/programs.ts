@@ -416,6 +416,12 @@ start:  mov esp, 0x170000
         mov eax, cr4
         or eax, 0x600
         mov cr4, eax
+        mov eax, 0x80000001
+        mov cr2, eax
+        mov ecx, cr2
+        xor eax, eax
+        mov cr2, eax
+        mov ecx, cr2
         fninit
         mov edi, ${DATA}
         mov ecx, 256
