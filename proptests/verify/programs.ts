@@ -401,6 +401,36 @@ export class Program implements Lines {
   }
 }
 
+/** Between two operands: equal, below, above. */
+const PAIRS = [
+  [7, 7],
+  [6, 7],
+  [7, 6],
+] as const;
+
+/**
+ * What no dice may leave out: every condition after a comparison of equal and of other operands, and the carry of
+ * each way to subtract and to add, counted in EDX and kept.
+ */
+function flagSetup(): string {
+  const jumps = CONDITIONS.flatMap((condition) =>
+    PAIRS.map(([a, b], i) => {
+      const label = `after_${condition}${i}`;
+      return `mov eax, ${a}\ncmp eax, ${b}\nj${condition} ${label}\ninc edx\n${label}: rol edx, 1`;
+    }),
+  );
+  const carries = PAIRS.flatMap(([a, b]) =>
+    ['sub', 'add'].map((name) => {
+      const [from, by] = name === 'sub' ? [a, b] : [-a, b];
+      return (
+        `mov eax, ${from}\nmov ecx, ${by}\n${name} eax, ecx\nadc edx, 3\n` +
+        `mov eax, ${from}\n${name} eax, ${by}\nadc edx, 5`
+      );
+    }),
+  );
+  return `xor edx, edx\n${jumps.join('\n')}\n${carries.join('\n')}\nmov [${TRACE - 4}], edx`;
+}
+
 /** Source of the program of a seed: `count` random lines, done `turns` times. */
 export function randomProgram(seed: number, count = 150, turns = 80): string {
   const dice = new Random(seed);
@@ -422,6 +452,7 @@ start:  mov esp, 0x170000
         xor eax, eax
         mov cr2, eax
         mov ecx, cr2
+${flagSetup()}
         fninit
         mov edi, ${DATA}
         mov ecx, 256
