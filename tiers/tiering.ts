@@ -302,6 +302,8 @@ export class CompilingEngine implements Engine {
     for (const block of dropped) {
       this.waiting.delete(block);
       for (const unit of this.units.containing(block)) {
+        // With the one before, which it relies on: a slot is given back once.
+        if (unit.isDropped) continue;
         const { host } = unit.region;
         this.losses.set(host, (this.losses.get(host) ?? 0) + 1);
         this.remove(unit, 'code');

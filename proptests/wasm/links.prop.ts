@@ -4,7 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { record, replay } from '../../src/library.ts';
 import { Links } from '../../tiers/wasm/links.ts';
+import { programOf } from '../mutation/programs.ts';
 
 /** A table as Links sees it. */
 const tableOf = (entries: string[]): WebAssembly.Table =>
@@ -33,4 +35,16 @@ test('an entry leads where there is a function', () => {
   assert.deepEqual(second, ['jump']);
   links.open(8, 'c');
   assert.deepEqual(first, ['jump', 'c']);
+});
+
+test('functions that go together because one relies on the other give their places back once', async () => {
+  // Copies over a page with code: what was compiled goes, comes back, and goes.
+  for (let index = 16; index < 24; index++) {
+    const images = { kernel: programOf(1, index) };
+    const { log, hash } = await record({ images, memoryMegabytes: 2, reboot: false, maxTicks: 100_000 });
+    for (const engine of ['wasm:threshold=2,wait=2', 'wasm:threshold=2,wait=1']) {
+      const again = await replay(log, { images, engine });
+      assert.deepEqual([again.divergence, again.hash], [null, hash], `program ${index}, ${engine}`);
+    }
+  }
 });
