@@ -50,7 +50,7 @@ async function lookByVerify(log: Uint8Array, name: string, schedules: number) {
   // Time itself goes wrong, say: from a snapshot it does not come again, and beside the sound build it does.
   if (difference.precision !== 'instruction' && sound !== '') await lookByReplay(log, name);
   const { registers, memoryBytes, devices } = difference.differences;
-  const { referenceOutcome, suspectOutcome } = difference;
+  const { referenceOutcome, suspectOutcome, noticedFailure } = difference;
   const differs = [
     ...registers.filter((row) => row.differs).map((row) => row.name),
     ...(memoryBytes > 0 ? ['memory'] : []),
@@ -64,7 +64,7 @@ async function lookByVerify(log: Uint8Array, name: string, schedules: number) {
     instruction: difference.precision === 'instruction' ? difference.instruction.text : '',
     piece: difference.piece.map(({ text }) => text),
     differs,
-    text: suspectOutcome.failure ?? '',
+    text: suspectOutcome.failure ?? noticedFailure ?? '',
   });
 }
 

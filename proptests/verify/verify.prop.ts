@@ -204,6 +204,33 @@ test('an engine that throws is a difference, not a crash', async () => {
   assert.match(verified.report, /a bug of the engine/);
 });
 
+test('what an engine threw is told though it is not thrown again', async () => {
+  const log = await recordProgram(3);
+  let isOver = false;
+  const makeEngine = (cpu: Cpu): Engine => {
+    const inner = new Interpreter(cpu);
+    return {
+      name: 'once',
+      drop: () => inner.drop(),
+      run: (each) => {
+        if (!isOver && each.now() > 3000) {
+          isOver = true;
+          throw new Error('a slot was given back twice');
+        }
+        inner.run(each);
+      },
+    };
+  };
+  const { difference, report } = await verifyAgainst(
+    log,
+    { name: 'once', policy: '', family: 'once', makeEngine },
+    997,
+  );
+  assert.equal(difference?.precision, 'interval');
+  assert.match(report, /once failed by tick \d+, a bug of Reprise: Error: a slot was given back twice/);
+  assert.ok(!report.includes('The states are equal'));
+});
+
 test('what is handed on shows the difference again', async () => {
   const log = await recordProgram(6);
   const makeEngine = (cpu: ConstructorParameters<typeof FaultyAtTick>[0]) =>

@@ -71,6 +71,8 @@ export interface FirstDifference {
   readonly tick: number;
   /** The interval by which it was noticed. */
   readonly noticedTick: number;
+  /** What the suspect threw when it was noticed; it may not be thrown again from a snapshot. */
+  readonly noticedFailure: string | null;
   /** What the suspect runs in one piece, from `instruction` on. */
   readonly piece: readonly InstructionAt[];
   /** Translations that the reference had used by then. */
@@ -111,6 +113,7 @@ export function narrow(
     referencePolicy: reference.contestant.policy,
     suspectPolicy: suspect.contestant.policy,
     noticedTick: step.tick,
+    noticedFailure: step.outcomes[suspectIndex].failure,
     ...found,
   };
 }
@@ -158,7 +161,7 @@ function choosePair(outcomes: readonly Outcome[], families: readonly string[]): 
 
 type Found = Omit<
   FirstDifference,
-  'reference' | 'suspect' | 'agreeing' | 'referencePolicy' | 'suspectPolicy' | 'noticedTick'
+  'reference' | 'suspect' | 'agreeing' | 'referencePolicy' | 'suspectPolicy' | 'noticedTick' | 'noticedFailure'
 >;
 
 /** How a run ended that should have ended otherwise; the machine is still there. */

@@ -40,6 +40,10 @@ export function describeFirstDifference(found: FirstDifference, disassemble: Dis
     else if (found.referenceOutcome.tick !== found.suspectOutcome.tick)
       lines.push(`  ${name} is at tick ${outcome.tick}`);
   }
+  const { noticedFailure } = found;
+  if (noticedFailure !== null && found.suspectOutcome.failure === null) {
+    lines.push('', `${suspect} failed by tick ${found.noticedTick}, a bug of Reprise: ${noticedFailure}`);
+  }
   if (found.referenceOutcome.reason !== found.suspectOutcome.reason) {
     lines.push(
       `  ended: ${reference} by ${found.referenceOutcome.reason}, ${suspect} by ${found.suspectOutcome.reason}`,
@@ -79,6 +83,9 @@ function hasEqualRows(found: FirstDifference): boolean {
   const { registers, memoryBytes, devices } = found.differences;
   const isEqual = !registers.some(({ differs }) => differs) && memoryBytes === 0 && devices.length === 0;
   return (
-    isEqual && found.suspectOutcome.failure === null && found.suspectOutcome.reason === found.referenceOutcome.reason
+    isEqual &&
+    found.noticedFailure === null &&
+    found.suspectOutcome.failure === null &&
+    found.suspectOutcome.reason === found.referenceOutcome.reason
   );
 }

@@ -231,7 +231,7 @@ function summaryOf(verified: Verified) {
     registers: differences.registers.filter(({ differs }) => differs),
     memoryBytes: differences.memoryBytes,
     devices: differences.devices,
-    failure: difference.suspectOutcome.failure,
+    failure: difference.suspectOutcome.failure ?? difference.noticedFailure,
     text: verified.report,
   };
 }
