@@ -19,7 +19,7 @@ import { vgaOf } from './core/devices/display/vga.ts';
 import { findImages } from './core/log/find-images.ts';
 import { LogWriter, openLog } from './core/log/log.ts';
 import type { LogReader } from './core/log/log.ts';
-import { embedImages } from './core/log/log-images.ts';
+import { embedAll } from './core/log/log-images.ts';
 import type { LogProfile, MachineManifest } from './core/log/manifest.ts';
 import type { Machine } from './core/machine/machine.ts';
 import {
@@ -186,10 +186,7 @@ export async function record(settings: RecordSettings): Promise<Recording> {
   const header = { creator: CREATOR, profile: settings.profile ?? 'full', machine: manifest };
   const writer = new LogWriter((frame) => frames.push(frame), header);
   if (settings.embed === true) {
-    embedImages(
-      writer,
-      manifest.images.map(({ role }) => images.get(role) ?? new Uint8Array(0)),
-    );
+    embedAll(writer, manifest, images);
   }
   const port = new RecordingPort(writer);
   const serial: number[] = [];

@@ -10,7 +10,6 @@ import { SILENT_OUTPUT } from '../board/silent.ts';
 import type { InputEvent } from '../log/events.ts';
 import type { LogSink } from '../log/log.ts';
 import { LogWriter } from '../log/log.ts';
-import { embedImages } from '../log/log-images.ts';
 import type { MachineManifest } from '../log/manifest.ts';
 import type { DeliveryWatcher } from '../machine/machine.ts';
 import { PageStore, type Snapshot } from '../machine/snapshot.ts';
@@ -183,7 +182,6 @@ export interface TrialLog {
   /** From tick 0 on. */
   readonly inputs: readonly PlannedInput[];
   readonly creator: string;
-  readonly embed: boolean;
   readonly sink: LogSink;
 }
 
@@ -191,12 +189,6 @@ export interface TrialLog {
 export function recordTrial(trial: TrialLog): boolean {
   const { manifest, images, makeEngine, failures, creator, sink } = trial;
   const writer = new LogWriter(sink, { creator, profile: 'full', machine: manifest });
-  if (trial.embed) {
-    embedImages(
-      writer,
-      manifest.images.map(({ role }) => images.get(role) ?? new Uint8Array(0)),
-    );
-  }
   const port = new RecordingPort(writer);
   for (const { tick, event } of trial.inputs) port.push(event, tick);
   const player = trial.script.length === 0 ? null : new ScriptPlayer(trial.script, port);

@@ -11,6 +11,7 @@ import { FRAME_KIND, readPayload } from './frames.ts';
 import { hashBytesHex } from '../base/hash.ts';
 import type { LogReader, LogWriter } from './log.ts';
 import { LogError, malformed } from './log-error.ts';
+import type { MachineManifest } from './manifest.ts';
 import type { Packed } from './payload.ts';
 
 /** One MiB: frames are the unit that is held in memory while compressing. */
@@ -42,6 +43,18 @@ export function embedImages(
     if (done === true) return value;
     writer.writeFrame(value.kind, 0, tick, value.payload);
   }
+}
+
+/** The same for all images of a machine that are at hand, by role; the others are looked for when the log is opened. */
+export function embedAll(
+  writer: LogWriter,
+  { images: records }: Pick<MachineManifest, 'images'>,
+  images: ReadonlyMap<string, ImageContent>,
+): void {
+  embedImages(
+    writer,
+    records.map(({ role }) => images.get(role) ?? null),
+  );
 }
 
 /** The frames of the images, in the order of the manifest; then how many pages the log has with those before. */

@@ -9,7 +9,7 @@ import { hashBytesHex } from '../base/hash.ts';
 import { RecordingPort } from '../session/recording-port.ts';
 import type { InputEvent } from '../log/events.ts';
 import { FRAME_FLAG, FRAME_HEADER_BYTES, FRAME_KIND, readPayload } from '../log/frames.ts';
-import { embedImages, hasImage } from '../log/log-images.ts';
+import { embedAll, hasImage } from '../log/log-images.ts';
 import { LogError } from '../log/log-error.ts';
 import { LogWriter } from '../log/log.ts';
 import type { LogReader, LogSink } from '../log/log.ts';
@@ -72,10 +72,7 @@ export function* beginBranch(settings: BranchStart): Way<Session> {
   const { machine: manifest, profile } = parent.header;
   const writer = new LogWriter(sink, { ...parent.header, creator: settings.creator, profile });
   if (hasImage(parent, 0)) {
-    embedImages(
-      writer,
-      manifest.images.map(({ role }) => images.get(role) ?? new Uint8Array(0)),
-    );
+    embedAll(writer, manifest, images);
   }
   const identity = [settings.parentName, logIdentity(parent)];
   writer.writeFrame(FRAME_KIND.branchParent, FRAME_FLAG.maySkip, tick, identity);

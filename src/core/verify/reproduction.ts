@@ -5,7 +5,7 @@
  */
 import { concatenate } from '../base/bytes.ts';
 import type { FirstDifference } from './narrow.ts';
-import { embedImages } from '../log/log-images.ts';
+import { embedAll } from '../log/log-images.ts';
 import { LogWriter, type LogReader } from '../log/log.ts';
 import type { Images } from '../session/session.ts';
 import { inputsOf } from './lockstep-port.ts';
@@ -16,10 +16,7 @@ export function reproductionLog(log: LogReader, images: Images, found: FirstDiff
   const { machine } = log.header;
   const manifest = { ...machine, options: { ...machine.options, 'hash-every': 0 } };
   const writer = new LogWriter((frame) => frames.push(frame), { creator, profile: 'inputs', machine: manifest });
-  embedImages(
-    writer,
-    machine.images.map(({ role }) => images.get(role) ?? new Uint8Array(0)),
-  );
+  embedAll(writer, machine, images);
   const { tick, reason, root } = found.referenceOutcome;
   for (const input of inputsOf(log)) {
     if (input.tick >= tick) break;

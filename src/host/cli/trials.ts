@@ -120,7 +120,7 @@ export function writeTrial(
   try {
     const { manifest, images, imagePaths, makeEngine, script } = guest;
     const trial = { manifest, images, makeEngine, script, failures, horizonTick, inputs, creator: CREATOR };
-    const fails = recordTrial({ ...trial, embed: false, sink: (frame) => file.write(frame) });
+    const fails = recordTrial({ ...trial, sink: (frame) => file.write(frame) });
     for (const { role, sha256 } of manifest.images) {
       const imagePath = imagePaths.get(role);
       if (imagePath !== undefined && imagePath !== '') noteImage(sha256, imagePath);
