@@ -20,6 +20,7 @@ import { findImages } from './core/log/find-images.ts';
 import { LogWriter, openLog } from './core/log/log.ts';
 import type { LogReader } from './core/log/log.ts';
 import { embedAll } from './core/log/log-images.ts';
+import type { TimedInput } from './core/log/timed-input.ts';
 import type { LogProfile, MachineManifest } from './core/log/manifest.ts';
 import type { Machine } from './core/machine/machine.ts';
 import {
@@ -54,6 +55,7 @@ export { eventToJson, eventToText } from './core/log/events.ts';
 export type { CheckEvent, InputEvent, LoggedEvent } from './core/log/events.ts';
 export { LogError } from './core/log/log-error.ts';
 export { logEvents, openLog } from './core/log/log.ts';
+export type { TimedInput } from './core/log/timed-input.ts';
 export type { EventFilter, LogReader } from './core/log/log.ts';
 export { summarizeLog } from './core/log/log-summary.ts';
 export type { LogSummary } from './core/log/log-summary.ts';
@@ -107,11 +109,6 @@ export interface MachineSettings extends GuestOptions, HostSettings, OutputSetti
   readonly images: ImageBytes;
   /** Name of the engine, with a tier policy behind a colon; default `tiered`. */
   readonly engine?: string;
-}
-
-export interface TimedInput {
-  readonly tick: number;
-  readonly event: InputEvent;
 }
 
 /** A machine that has booted and not yet run. */

@@ -6,7 +6,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { Experiment, type PlannedInput } from '../../src/core/chaos/experiment.ts';
+import { Experiment } from '../../src/core/chaos/experiment.ts';
+import type { TimedInput } from '../../src/core/log/timed-input.ts';
 import { parseFailure } from '../../src/core/chaos/predicate.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { openLog } from '../../src/core/log/log.ts';
@@ -67,8 +68,8 @@ idt: times 296 db 0
 
 const assembled = assemble(LISTENER);
 const images = { kernel: assembled.bytes };
-const at = (tick: number, event: PlannedInput['event']): PlannedInput => ({ tick, event });
-const pulse = (tick: number, line = 5): PlannedInput[] => [
+const at = (tick: number, event: TimedInput['event']): TimedInput => ({ tick, event });
+const pulse = (tick: number, line = 5): TimedInput[] => [
   at(tick, { kind: 'irq-line', line, level: true }),
   at(tick + 50, { kind: 'irq-line', line, level: false }),
 ];

@@ -7,7 +7,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openLog } from '../../src/core/log/log.ts';
 import { isSameOutcome, Runner } from '../../src/core/verify/lockstep.ts';
-import type { TickedInput } from '../../src/core/verify/lockstep-port.ts';
+import type { TimedInput } from '../../src/core/log/timed-input.ts';
 import { record, verify } from '../../src/library.ts';
 import { loadContestants } from '../../src/contestants.ts';
 import { randomWorld } from '../verify/worlds.ts';
@@ -47,7 +47,7 @@ const WINDOW_TICKS = 120;
 test('an interrupt at every tick of a window finds the same state on every engine', async () => {
   for (let world = seed; world < seed + 1; world++) {
     const { kernel, log } = await recordWorld(world);
-    const inputs: TickedInput[] = [];
+    const inputs: TimedInput[] = [];
     const reader = openLog(log);
     const images = new Map([['kernel', kernel]]);
     const contestants = await loadContestants(ENGINES);

@@ -81,21 +81,21 @@ interface Build {
   readonly narrow: typeof import('../../src/core/verify/narrow.ts');
   readonly log: typeof import('../../src/core/log/log.ts');
   readonly images: typeof import('../../src/core/log/log-images.ts');
-  readonly port: typeof import('../../src/core/verify/lockstep-port.ts');
+  readonly inputs: typeof import('../../src/core/log/timed-input.ts');
   readonly contestants: typeof import('../../src/contestants.ts');
 }
 
 async function loadBuild(root: string): Promise<Build> {
   const load = (path: string) => import(pathToFileURL(join(root, 'dist/src', path)).href);
-  const [verifying, narrow, log, images, port, contestants] = await Promise.all([
+  const [verifying, narrow, log, images, inputs, contestants] = await Promise.all([
     load('core/verify/lockstep.js'),
     load('core/verify/narrow.js'),
     load('core/log/log.js'),
     load('core/log/log-images.js'),
-    load('core/verify/lockstep-port.js'),
+    load('core/log/timed-input.js'),
     load('contestants.js'),
   ]);
-  return { verify: verifying, narrow, log, images, port, contestants };
+  return { verify: verifying, narrow, log, images, inputs, contestants };
 }
 
 /**
@@ -109,7 +109,7 @@ async function instructionBesideSound(log: Uint8Array): Promise<string> {
       reader.header.machine.images.map(({ role }, i) => [role, build.images.readImage(reader, i)] as const),
     );
     const [contestant] = await build.contestants.loadContestants(['interp']);
-    const inputs = build.port.inputsOf(reader);
+    const inputs = build.inputs.inputsOf(reader);
     const runner = new build.verify.Runner(contestant, reader, images, inputs, reader.lastTick);
     return { outcome: runner.runTo(tick), machine: runner.session.machine };
   };

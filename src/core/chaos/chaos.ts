@@ -5,7 +5,8 @@
  */
 import { Random } from '../base/random.ts';
 import type { Way } from '../timeline/timeline.ts';
-import type { Experiment, Outcome, PlannedInput } from './experiment.ts';
+import type { TimedInput } from '../log/timed-input.ts';
+import type { Experiment, Outcome } from './experiment.ts';
 import { makePlan, type PlanSettings, varyPlan } from './perturb.ts';
 
 export interface ChaosSettings {
@@ -22,7 +23,7 @@ export interface ChaosResult {
   readonly keptPlans: number;
   readonly failing: {
     readonly run: number;
-    readonly inputs: readonly PlannedInput[];
+    readonly inputs: readonly TimedInput[];
     readonly outcome: Outcome;
   } | null;
 }
@@ -33,7 +34,7 @@ const ROUND = 64;
 export function* chaos(experiment: Experiment, settings: ChaosSettings): Way<ChaosResult> {
   const { seed, runs, plan } = settings;
   const seen = new Set<number>();
-  const kept: (readonly PlannedInput[])[] = [];
+  const kept: (readonly TimedInput[])[] = [];
   let done = 0;
   while (done < runs) {
     // What is learnt in a round counts from the next one on.

@@ -7,7 +7,7 @@
 import { hashBytesHex } from '../base/hash.ts';
 import type { OutputPort } from '../board/device.ts';
 import { SILENT_OUTPUT } from '../board/silent.ts';
-import type { InputEvent } from '../log/events.ts';
+import type { TimedInput } from '../log/timed-input.ts';
 import type { LogSink } from '../log/log.ts';
 import { LogWriter } from '../log/log.ts';
 import type { MachineManifest } from '../log/manifest.ts';
@@ -21,17 +21,12 @@ import { EIP } from '../state/layout.ts';
 import { StopOn } from '../timeline/stop-on.ts';
 import { type Failure, failureEvents, isFailure } from './predicate.ts';
 
-export interface PlannedInput {
-  readonly tick: number;
-  readonly event: InputEvent;
-}
-
 export interface ExperimentSetup {
   readonly manifest: MachineManifest;
   readonly images: Images;
   readonly makeEngine: EngineFactory;
   /** Inputs before the moment from which every trial goes on: the beginning of a recording; none for a boot. */
-  readonly before: readonly PlannedInput[];
+  readonly before: readonly TimedInput[];
   /** The moment; 0: the guest has just been loaded. */
   readonly fromTick: number;
   /** No trial goes on beyond. */
@@ -107,7 +102,7 @@ export class Experiment {
    * `inputs` in the order of their ticks, none before the moment. With `merging` a run that comes to a state which is
    * known, with the same inputs still to come, ends as that one did; its places and interrupts then end there.
    */
-  run(inputs: readonly PlannedInput[], merging: Merging | null = null): Outcome {
+  run(inputs: readonly TimedInput[], merging: Merging | null = null): Outcome {
     const { session, port, setup } = this;
     const { machine } = session;
     if (this.count++ > 0) this.store.restore(this.start, true);
@@ -180,7 +175,7 @@ export interface TrialLog {
   readonly failures: readonly Failure[];
   readonly horizonTick: number;
   /** From tick 0 on. */
-  readonly inputs: readonly PlannedInput[];
+  readonly inputs: readonly TimedInput[];
   readonly creator: string;
   readonly sink: LogSink;
 }

@@ -4,7 +4,8 @@
  */
 import type { InputEvent } from '../log/events.ts';
 import type { Way } from '../timeline/timeline.ts';
-import type { Experiment, Merging, Outcome, PlannedInput } from './experiment.ts';
+import type { TimedInput } from '../log/timed-input.ts';
+import type { Experiment, Merging, Outcome } from './experiment.ts';
 
 const MERGES = 6;
 const MERGE_AFTER_TICKS = 1 << 10;
@@ -17,7 +18,7 @@ export interface ExploreSettings {
   readonly event: InputEvent;
   readonly releaseTicks: number;
   /** Inputs that the run has in any case. */
-  readonly inputs: readonly PlannedInput[];
+  readonly inputs: readonly TimedInput[];
 }
 
 export interface Stretch {
@@ -52,8 +53,8 @@ function mergeTicks({ toTick, releaseTicks }: ExploreSettings): number[] {
 }
 
 /** The inputs of one placement. */
-export function placed({ event, releaseTicks, inputs }: ExploreSettings, tick: number): PlannedInput[] {
-  const added: PlannedInput[] = [{ tick, event }];
+export function placed({ event, releaseTicks, inputs }: ExploreSettings, tick: number): TimedInput[] {
+  const added: TimedInput[] = [{ tick, event }];
   if (event.kind === 'irq-line') added.push({ tick: tick + releaseTicks, event: { ...event, level: !event.level } });
   return [...inputs, ...added].sort((a, b) => a.tick - b.tick);
 }

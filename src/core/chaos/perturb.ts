@@ -5,7 +5,7 @@
  * that was worth keeping.
  */
 import type { Random } from '../base/random.ts';
-import type { PlannedInput } from './experiment.ts';
+import type { TimedInput } from '../log/timed-input.ts';
 
 export const KNOBS = {
   hold: 'interrupts wait for 16 to 65536 ticks',
@@ -27,7 +27,7 @@ export const KNOBS_DEFAULT: readonly Knob[] = ['hold', 'input', 'spurious'];
 export interface PlanSettings {
   readonly knobs: readonly Knob[];
   /** Inputs that the run has in any case, from the moment on. */
-  readonly inputs: readonly PlannedInput[];
+  readonly inputs: readonly TimedInput[];
   readonly fromTick: number;
   /** Where the run without perturbations ended. */
   readonly endTick: number;
@@ -57,7 +57,7 @@ function someDelay(random: Random): number {
   return low + random.below(low);
 }
 
-function perturbation(random: Random, settings: PlanSettings, knob: Knob): PlannedInput[] {
+function perturbation(random: Random, settings: PlanSettings, knob: Knob): TimedInput[] {
   const tick = someTick(random, settings);
   switch (knob) {
     case 'hold':
@@ -78,14 +78,14 @@ function perturbation(random: Random, settings: PlanSettings, knob: Knob): Plann
   }
 }
 
-function moved(random: Random, input: PlannedInput, fromTick: number): PlannedInput {
+function moved(random: Random, input: TimedInput, fromTick: number): TimedInput {
   const delay = someDelay(random) * (random.oneIn(2) ? 1 : -1);
   return { tick: Math.max(fromTick, input.tick + delay), event: input.event };
 }
 
-const byTick = (a: PlannedInput, b: PlannedInput): number => a.tick - b.tick;
+const byTick = (a: TimedInput, b: TimedInput): number => a.tick - b.tick;
 
-function withOneMore(random: Random, settings: PlanSettings, plan: readonly PlannedInput[]): PlannedInput[] {
+function withOneMore(random: Random, settings: PlanSettings, plan: readonly TimedInput[]): TimedInput[] {
   const knob = random.pick(settings.knobs);
   if (knob !== 'input') return [...plan, ...perturbation(random, settings, knob)];
   if (plan.length === 0) return [];
@@ -94,14 +94,14 @@ function withOneMore(random: Random, settings: PlanSettings, plan: readonly Plan
 }
 
 /** The plan of a seed. */
-export function makePlan(random: Random, settings: PlanSettings): PlannedInput[] {
+export function makePlan(random: Random, settings: PlanSettings): TimedInput[] {
   let plan = [...settings.inputs];
   for (let count = 1 + random.below(PERTURBATIONS_MAX); count > 0; count--) plan = withOneMore(random, settings, plan);
   return plan.sort(byTick);
 }
 
 /** A plan near another one: something added, moved by a little, or, of what was added, left out. */
-export function varyPlan(random: Random, settings: PlanSettings, plan: readonly PlannedInput[]): PlannedInput[] {
+export function varyPlan(random: Random, settings: PlanSettings, plan: readonly TimedInput[]): TimedInput[] {
   const added = plan.flatMap((input, i) => (settings.inputs.includes(input) ? [] : [i]));
   const choice = random.below(added.length === 0 ? 1 : 3);
   if (choice === 0) return withOneMore(random, settings, plan).sort(byTick);

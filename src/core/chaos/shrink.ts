@@ -4,13 +4,14 @@
  * as one, then delays halved as long as that does. Anytime: every smaller set is handed out as soon as it is known.
  */
 import type { Way } from '../timeline/timeline.ts';
-import type { Experiment, PlannedInput } from './experiment.ts';
+import type { TimedInput } from '../log/timed-input.ts';
+import type { Experiment } from './experiment.ts';
 
 /** Inputs that make sense together alone. */
-type Unit = readonly PlannedInput[];
+type Unit = readonly TimedInput[];
 
 export interface ShrinkResult {
-  readonly inputs: readonly PlannedInput[];
+  readonly inputs: readonly TimedInput[];
   readonly runs: number;
   /** Inputs that were left out. */
   readonly removed: number;
@@ -18,9 +19,9 @@ export interface ShrinkResult {
   readonly failed: boolean;
 }
 
-function unitsOf(inputs: readonly PlannedInput[]): Unit[] {
-  const units: PlannedInput[][] = [];
-  const open = new Map<number, PlannedInput[]>();
+function unitsOf(inputs: readonly TimedInput[]): Unit[] {
+  const units: TimedInput[][] = [];
+  const open = new Map<number, TimedInput[]>();
   for (const input of inputs) {
     const { event } = input;
     if (event.kind === 'irq-line') {
@@ -38,13 +39,13 @@ function unitsOf(inputs: readonly PlannedInput[]): Unit[] {
   return units;
 }
 
-const inputsOf = (units: readonly Unit[]): PlannedInput[] => units.flat().sort((a, b) => a.tick - b.tick);
+const inputsOf = (units: readonly Unit[]): TimedInput[] => units.flat().sort((a, b) => a.tick - b.tick);
 
 /** Yields after every run; `onSmaller` gets each smaller set that still fails. */
 export function* shrink(
   experiment: Experiment,
-  inputs: readonly PlannedInput[],
-  onSmaller: (inputs: readonly PlannedInput[]) => void,
+  inputs: readonly TimedInput[],
+  onSmaller: (inputs: readonly TimedInput[]) => void,
 ): Way<ShrinkResult> {
   let runs = 0;
   function* fails(units: readonly Unit[]): Way<boolean> {

@@ -9,6 +9,7 @@ import type { CheckEncoder } from './check-columns.ts';
 import type { DmaContent, MapCheck, PortBlockCheck, RevealCheck, SignalCheck, StateHash } from './events.ts';
 import { CHECK_KIND } from './events.ts';
 import { hashBytes, hashToHex } from '../base/hash.ts';
+import { MixedChecks } from './mixed-checks.ts';
 
 /** Closes the frame that is being written. */
 export interface FrameTurner {
@@ -214,35 +215,16 @@ export class RunningDigest {
 const CHECKS_PER_DIGEST = 1024;
 
 /** Running digests in place of values; state hashes as they are. */
-export class DigestRecorder implements CheckRecorder {
+export class DigestRecorder extends MixedChecks implements CheckRecorder {
   private readonly encoder: CheckEncoder;
   private readonly frame: FrameTurner;
   private readonly running = new RunningDigest();
   private digestChecks = CHECKS_PER_DIGEST;
 
   constructor(encoder: CheckEncoder, frame: FrameTurner) {
+    super();
     this.encoder = encoder;
     this.frame = frame;
-  }
-
-  interrupt(tick: number, vector: number): void {
-    this.mix(tick, CHECK_KIND.interrupt, vector, 0);
-  }
-
-  portRead(tick: number, port: number, size: number, value: number): void {
-    this.mix(tick, CHECK_KIND['port-read'], accessOperand(port, size), value);
-  }
-
-  mmioRead(tick: number, address: number, size: number, value: number): void {
-    this.mix(tick, CHECK_KIND['mmio-read'], accessOperand(address, size), value);
-  }
-
-  timer(tick: number, id: number): void {
-    this.mix(tick, CHECK_KIND.timer, id, 0);
-  }
-
-  a20(tick: number, enabled: boolean): void {
-    this.mix(tick, CHECK_KIND.a20, 0, enabled ? 1 : 0);
   }
 
   dmaWrite(tick: number, address: number, content: DmaContent): void {
@@ -255,14 +237,6 @@ export class DigestRecorder implements CheckRecorder {
     this.makeRoom(tick);
     this.running.mixMemory(tick, event);
     if (this.running.count === this.digestChecks) this.settle();
-  }
-
-  signal(tick: number, { pin }: SignalCheck): void {
-    this.mix(tick, CHECK_KIND.signal, 0, pin.length);
-  }
-
-  guestReset(tick: number): void {
-    this.mix(tick, CHECK_KIND['guest-reset'], 0, 0);
   }
 
   stateHash(tick: number, hash: StateHash): void {
@@ -283,7 +257,7 @@ export class DigestRecorder implements CheckRecorder {
     this.digestChecks = CHECKS_PER_DIGEST;
   }
 
-  private mix(tick: number, kind: number, operand: number, value: number): void {
+  protected override mix(tick: number, kind: number, operand: number, value: number): void {
     this.makeRoom(tick);
     this.running.mix(tick, kind, operand, value);
     if (this.running.count === this.digestChecks) this.settle();

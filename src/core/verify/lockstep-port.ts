@@ -4,42 +4,19 @@
  * that two machines whose states have come together again are still told apart. The position in the inputs follows from
  * the tick alone: `seek` after a snapshot was restored is all that there is to do.
  */
-import { accessOperand } from '../log/access-operand.ts';
 import { SILENT_OUTPUT } from '../board/silent.ts';
 import type { OutputPort } from '../board/device.ts';
 import type { Checks, Inputs, Lifecycle } from '../machine/door.ts';
 import { hashBytes } from '../base/hash.ts';
-import type {
-  DmaContent,
-  InputEvent,
-  MapCheck,
-  PortBlockCheck,
-  RevealCheck,
-  SignalCheck,
-  StateHash,
-} from '../log/events.ts';
+import type { DmaContent, InputEvent, MapCheck, PortBlockCheck, RevealCheck, StateHash } from '../log/events.ts';
 import { CHECK_KIND } from '../log/events.ts';
-import type { LogReader } from '../log/log.ts';
-
-export interface TickedInput {
-  readonly tick: number;
-  readonly event: InputEvent;
-}
-
-/** Every input of a log, in order. */
-export function inputsOf(log: LogReader): TickedInput[] {
-  const cursor = log.inputs();
-  const inputs: TickedInput[] = [];
-  for (let input = cursor.next(); input !== null; input = cursor.next()) {
-    inputs.push({ tick: input.tick, event: input.event });
-  }
-  return inputs;
-}
+import { MixedChecks } from '../log/mixed-checks.ts';
+import type { TimedInput } from '../log/timed-input.ts';
 
 /** Mixed in for a byte on serial line n: SERIAL_MARK + n. No kind of check has these numbers. */
 const SERIAL_MARK = 1000;
 
-export class LockstepPort implements Inputs, Lifecycle, Checks {
+export class LockstepPort extends MixedChecks implements Inputs, Lifecycle, Checks {
   readonly checks: Checks = this;
   readonly deliveries = null;
   readonly divergence = null;
@@ -47,13 +24,14 @@ export class LockstepPort implements Inputs, Lifecycle, Checks {
   /** The machine's own report of its state, every `hash-every` ticks. */
   onStateHash: (tick: number, root: string) => void = () => {};
   /** May grow at its end while the machine runs (a live shadow). */
-  private readonly inputs: readonly TickedInput[];
+  private readonly inputs: readonly TimedInput[];
   private next = 0;
   private low = 0;
   private high = 0;
   private readonly words = new Int32Array(2);
 
-  constructor(inputs: readonly TickedInput[], endTick: number) {
+  constructor(inputs: readonly TimedInput[], endTick: number) {
+    super();
     this.inputs = inputs;
     this.endTick = endTick;
   }
@@ -91,28 +69,13 @@ export class LockstepPort implements Inputs, Lifecycle, Checks {
     throw new Error('a replay takes its inputs from the log alone');
   }
 
-  private mix(tick: number, what: number, operand: number, value: number): void {
+  protected override mix(tick: number, what: number, operand: number, value: number): void {
     const word = Math.imul(tick | 0, 0x9e3779b1) ^ Math.imul(operand | 0, 0x85ebca6b) ^ (value | 0);
     this.low = Math.imul(this.low ^ word ^ what, 0xc2b2ae35);
     this.low ^= this.low >>> 15;
     this.high = Math.imul((this.high + this.low) ^ Math.floor(tick / 0x1_0000_0000), 0x27d4eb2f) ^ (value >>> 3);
   }
 
-  interrupt(tick: number, vector: number): void {
-    this.mix(tick, CHECK_KIND.interrupt, vector, 0);
-  }
-  portRead(tick: number, port: number, size: number, value: number): void {
-    this.mix(tick, CHECK_KIND['port-read'], accessOperand(port, size), value);
-  }
-  mmioRead(tick: number, address: number, size: number, value: number): void {
-    this.mix(tick, CHECK_KIND['mmio-read'], accessOperand(address, size), value);
-  }
-  timer(tick: number, id: number): void {
-    this.mix(tick, CHECK_KIND.timer, id, 0);
-  }
-  a20(tick: number, enabled: boolean): void {
-    this.mix(tick, CHECK_KIND.a20, 0, enabled ? 1 : 0);
-  }
   dmaWrite(tick: number, address: number, content: DmaContent): void {
     if ('bytes' in content) {
       hashBytes(content.bytes, 0, content.bytes.length, this.words, 0);
@@ -135,12 +98,6 @@ export class LockstepPort implements Inputs, Lifecycle, Checks {
     }
     hashBytes(event.bytes, 0, event.bytes.length, this.words, 0);
     this.mix(tick, CHECK_KIND.reveal, event.memoryPage, this.words[0]);
-  }
-  signal(tick: number, { pin }: SignalCheck): void {
-    this.mix(tick, CHECK_KIND.signal, 0, pin.length);
-  }
-  guestReset(tick: number): void {
-    this.mix(tick, CHECK_KIND['guest-reset'], 0, 0);
   }
   stateHash(tick: number, hash: StateHash): void {
     this.onStateHash(tick, hash.root);

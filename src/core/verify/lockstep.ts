@@ -11,7 +11,8 @@ import { CHECK_KIND } from '../log/events.ts';
 import type { LogReader } from '../log/log.ts';
 import { INTERVAL_TICKS_DEFAULT } from '../base/defaults.ts';
 import { checkManifest, type EngineFactory, type Images, Session } from '../session/session.ts';
-import { inputsOf, type TickedInput, LockstepPort } from './lockstep-port.ts';
+import { LockstepPort } from './lockstep-port.ts';
+import { inputsOf, type TimedInput } from '../log/timed-input.ts';
 
 export interface Contestant {
   /** As people call the engine; unique among the contestants. */
@@ -53,7 +54,7 @@ export class Runner {
   readonly port: LockstepPort;
   readonly store: PageStore;
 
-  constructor(contestant: Contestant, log: LogReader, images: Images, inputs: readonly TickedInput[], endTick: number) {
+  constructor(contestant: Contestant, log: LogReader, images: Images, inputs: readonly TimedInput[], endTick: number) {
     this.contestant = contestant;
     this.port = new LockstepPort(inputs, endTick);
     const { port } = this;
@@ -128,7 +129,7 @@ export type LockstepStep =
 export class Lockstep {
   readonly log: LogReader;
   readonly images: Images;
-  readonly inputs: readonly TickedInput[];
+  readonly inputs: readonly TimedInput[];
   readonly intervalTicks: number;
   readonly runners: readonly Runner[];
   readonly endTick: number;

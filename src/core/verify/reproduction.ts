@@ -8,7 +8,7 @@ import type { FirstDifference } from './narrow.ts';
 import { embedAll } from '../log/log-images.ts';
 import { LogWriter, type LogReader } from '../log/log.ts';
 import type { Images } from '../session/session.ts';
-import { inputsOf } from './lockstep-port.ts';
+import { inputsOf } from '../log/timed-input.ts';
 
 /** The bytes of the log. `creator` as in any header. */
 export function reproductionLog(log: LogReader, images: Images, found: FirstDifference, creator: string): Uint8Array {

@@ -9,11 +9,12 @@ import type { InputEvent, StateHash } from '../log/events.ts';
 import type { LogWriter } from '../log/log.ts';
 import type { MachineManifest } from '../log/manifest.ts';
 import { type EngineFactory, type Images, Session } from '../session/session.ts';
-import { type TickedInput, LockstepPort } from './lockstep-port.ts';
+import { LockstepPort } from './lockstep-port.ts';
+import type { TimedInput } from '../log/timed-input.ts';
 
 /** A recording port that also keeps what a shadow needs. */
 export class ShadowedPort extends RecordingPort {
-  readonly inputs: TickedInput[] = [];
+  readonly inputs: TimedInput[] = [];
   /** State by tick, until the shadow has been there. */
   readonly reported = new Map<number, string>();
   private last = -1;

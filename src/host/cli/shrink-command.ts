@@ -2,7 +2,7 @@
 // valid log on disk: each smaller one takes the place of the one before, which this command itself has written.
 
 import { existsSync, renameSync, rmSync } from 'node:fs';
-import type { PlannedInput } from '../../core/chaos/experiment.ts';
+import type { TimedInput } from '../../core/log/timed-input.ts';
 import { shrink, type ShrinkResult } from '../../core/chaos/shrink.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { eventToText } from '../../core/log/events.ts';
@@ -23,8 +23,8 @@ export async function shrinkCommand(args: Arguments): Promise<number> {
   const work = new Work(
     Progress.atTerminal({ label: 'shrink', unit: 'runs', end: Number.POSITIVE_INFINITY }, args.has('json')),
   );
-  let best: readonly PlannedInput[] | null = null;
-  const keep = (inputs: readonly PlannedInput[]): void => {
+  let best: readonly TimedInput[] | null = null;
+  const keep = (inputs: readonly TimedInput[]): void => {
     const next = `${out}.part`;
     rmSync(next, { force: true });
     writeTrial(guest, failures, inputs, horizonTick, next);
@@ -53,7 +53,7 @@ export async function shrinkCommand(args: Arguments): Promise<number> {
   }
   // Nothing could be left out: the log is written all the same, so that the next step has its file.
   if (best === null && result !== null) keep(result.inputs);
-  const inputs: readonly PlannedInput[] = best ?? guest.inputs;
+  const inputs: readonly TimedInput[] = best ?? guest.inputs;
   const status = work.signal === null ? EXIT.ok : signalStatus(work.signal);
   const written = existsSync(out) ? out : null;
   if (args.has('json')) {

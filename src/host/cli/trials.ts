@@ -2,7 +2,8 @@
 // that are looked for, and the log of a run that fails.
 
 import { existsSync } from 'node:fs';
-import { Experiment, type PlannedInput, recordTrial } from '../../core/chaos/experiment.ts';
+import { Experiment, recordTrial } from '../../core/chaos/experiment.ts';
+import { inputsOf, type TimedInput } from '../../core/log/timed-input.ts';
 import { type Failure, parseFailure } from '../../core/chaos/predicate.ts';
 import type { LogReader } from '../../core/log/log.ts';
 import type { MachineManifest } from '../../core/log/manifest.ts';
@@ -33,7 +34,7 @@ export interface Guest {
   readonly makeEngine: EngineFactory;
   readonly script: readonly ScriptStep[];
   /** All inputs that have a tick: of the recorded run, or of the script. */
-  readonly inputs: readonly PlannedInput[];
+  readonly inputs: readonly TimedInput[];
   /** The recording, or null. */
   readonly log: LogReader | null;
   /** Where it ends, or null. */
@@ -77,15 +78,6 @@ export async function guestOfOptions(args: Arguments): Promise<Guest> {
   return { manifest, images, imagePaths, makeEngine, script, inputs, log: null, endTick: null };
 }
 
-function inputsOf(log: LogReader): PlannedInput[] {
-  const cursor = log.inputs();
-  const inputs: PlannedInput[] = [];
-  for (let input = cursor.next(); input !== null; input = cursor.next()) {
-    inputs.push({ tick: input.tick, event: input.event });
-  }
-  return inputs;
-}
-
 /** Trials that go on from `fromTick`. Throws CommandError when the run does not come so far. */
 export function experimentOf(
   guest: Guest,
@@ -112,7 +104,7 @@ export function checkFree(path: string): void {
 export function writeTrial(
   guest: Guest,
   failures: readonly Failure[],
-  inputs: readonly PlannedInput[],
+  inputs: readonly TimedInput[],
   horizonTick: number,
   path: string,
 ): boolean {
