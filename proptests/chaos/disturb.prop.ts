@@ -136,3 +136,30 @@ test('a trial gives the same outcome whatever was tried before it', async () => 
     { numRuns: 25 },
   );
 });
+
+test('runs that end while states are compared end as they do by themselves', async () => {
+  const kernel = buildGuest('race');
+  const { log } = await record({ images: { kernel }, memoryMegabytes: 4, epochSeconds: 0, maxTicks: 600_000 });
+  const { machine: manifest } = openLog(log).header;
+  const setup = {
+    manifest,
+    images: new Map([['kernel', kernel]]),
+    makeEngine: await loadEngine('tiered'),
+    before: [],
+    fromTick: 501_900,
+    horizonTick: 700_000,
+    script: [],
+    failures: ['hang', 'serial:"LOST"'].map(parseFailure),
+  };
+  const [merging, alone] = [new Experiment(setup), new Experiment(setup)];
+  const known = { ticks: [510_000, 600_000], known: new Map(), merged: 0 };
+  const reasons = new Set<string>();
+  for (let tick = 501_940; tick < 501_956; tick++) {
+    const inputs = [at(tick, { kind: 'serial', port: 0, bytes: Uint8Array.of(0x35) })];
+    const [a, b] = [merging.run(inputs, known), alone.run(inputs)];
+    assert.deepEqual([a.fails, a.reason, a.tick, a.debugExit], [b.fails, b.reason, b.tick, b.debugExit]);
+    reasons.add(a.reason);
+  }
+  assert.deepEqual([...reasons].sort(), ['event', 'tick']);
+  assert.ok(known.merged > 0);
+});

@@ -16,10 +16,10 @@ import { PageStore, type Snapshot } from '../machine/snapshot.ts';
 import { ScriptPlayer, type ScriptStep } from '../session/input-script.ts';
 import { LivePort } from '../session/live-port.ts';
 import { RecordingPort } from '../session/recording-port.ts';
-import { type EngineFactory, type Images, Session, SessionError } from '../session/session.ts';
+import { type EndReason, type EngineFactory, type Images, Session, SessionError } from '../session/session.ts';
 import { EIP } from '../state/layout.ts';
 import { StopOn } from '../timeline/stop-on.ts';
-import { type Failure, failureEvents, isFailure } from './predicate.ts';
+import { type Failure, failureEvents, isFailure, type RunEnd } from './predicate.ts';
 
 export interface ExperimentSetup {
   readonly manifest: MachineManifest;
@@ -125,46 +125,53 @@ export class Experiment {
     machine.debugExitValue = -1;
     stopOn.attach(machine);
     const keys: string[] = [];
-    const found = merging === null ? null : this.toKnown(stopOn, merging, keys);
-    const reason = found === null ? this.toEnd(stopOn) : found.reason;
-    machine.watcher = null;
-    if (found !== null && merging !== null) {
-      merging.merged++;
-      return { ...found, places, interruptTicks };
+    let ended: string | null = null;
+    for (const tick of merging?.ticks ?? []) {
+      if (tick <= session.tick) continue;
+      ended = goOn(session, stopOn, tick);
+      if (ended !== null) break;
+      const key = `${tick} ${machine.hash().root} ${this.sentDigest}`;
+      const known = merging?.known.get(key);
+      if (known !== undefined && merging !== null) {
+        machine.watcher = null;
+        merging.merged++;
+        return { ...known, places, interruptTicks };
+      }
+      keys.push(key);
     }
-    const debugExit = machine.debugExitValue < 0 ? null : machine.debugExitValue;
-    const { cameText } = stopOn;
-    const fails = isFailure(setup.failures, { reason, debugExit, cameText }, machine.cpu);
-    const sent = hashBytesHex(Uint8Array.from(this.sent, (each) => each & 0xff));
-    const ending = cameText === null ? reason : 'event';
-    const outcome = { fails, reason: ending, tick: machine.tick, debugExit, sent, places, interruptTicks };
+    ended ??= goOn(session, stopOn, setup.horizonTick) ?? 'tick';
+    machine.watcher = null;
+    const end = endOf(session, stopOn, ended);
+    const outcome = {
+      fails: isFailure(setup.failures, end, machine.cpu),
+      reason: end.cameText === null ? ended : 'event',
+      tick: machine.tick,
+      debugExit: end.debugExit,
+      sent: this.sentDigest,
+      places,
+      interruptTicks,
+    };
     for (const key of keys) merging?.known.set(key, outcome);
     return outcome;
   }
 
-  /** Goes from one of the ticks to the next until the state is known, or the run over. */
-  private toKnown(stopOn: StopOn, { ticks, known }: Merging, keys: string[]): Outcome | null {
-    const { session } = this;
-    for (const tick of ticks) {
-      if (tick <= session.tick) continue;
-      if (session.advance(tick) !== 'tick' || stopOn.tick !== null) return null;
-      const sent = hashBytesHex(Uint8Array.from(this.sent, (each) => each & 0xff));
-      const key = `${tick} ${session.machine.hash().root} ${sent}`;
-      const outcome = known.get(key);
-      if (outcome !== undefined) return outcome;
-      keys.push(key);
-    }
-    return null;
+  private get sentDigest(): string {
+    return hashBytesHex(Uint8Array.from(this.sent, (each) => each & 0xff));
   }
+}
 
-  /** As RunLoop ends a run: an event at the next tick at which nothing has happened yet. */
-  private toEnd(stopOn: StopOn): string {
-    const { session, setup } = this;
-    const reason = session.advance(setup.horizonTick);
-    if (stopOn.tick === null || (reason !== 'break' && reason !== 'tick')) return reason;
-    const end = session.advance(stopOn.tick);
-    return end === 'tick' || end === 'idle' ? 'stopped' : end;
-  }
+/**
+ * On to `untilTick`: null when the run came there, else why it ended. An event ends it as RunLoop does, at the next
+ * tick at which nothing has happened yet.
+ */
+function goOn(session: Session, stopOn: StopOn, untilTick: number): EndReason | null {
+  const reason = session.advance(untilTick);
+  if (stopOn.tick !== null && (reason === 'break' || reason === 'tick')) return session.advance(stopOn.tick);
+  return reason === 'tick' ? null : reason;
+}
+
+function endOf({ machine }: Session, { cameText }: StopOn, reason: string): RunEnd {
+  return { reason, debugExit: machine.debugExitValue < 0 ? null : machine.debugExitValue, cameText };
 }
 
 export interface TrialLog {
@@ -198,12 +205,9 @@ export function recordTrial(trial: TrialLog): boolean {
   };
   const session = new Session({ manifest, images, makeEngine, port, output });
   stopOn.attach(session.machine);
-  let reason = session.advance(trial.horizonTick);
-  if (stopOn.tick !== null && (reason === 'break' || reason === 'tick')) reason = session.advance(stopOn.tick);
-  const isEvent = stopOn.cameText !== null;
-  const { machine } = session;
-  const debugExit = machine.debugExitValue < 0 ? null : machine.debugExitValue;
-  const fails = isFailure(failures, { reason, debugExit, cameText: stopOn.cameText }, machine.cpu);
-  session.end(isEvent ? 'stopped' : reason === 'tick' ? 'max-ticks' : reason);
+  const reason = goOn(session, stopOn, trial.horizonTick);
+  const end = endOf(session, stopOn, reason ?? 'tick');
+  const fails = isFailure(failures, end, session.machine.cpu);
+  session.end(end.cameText === null ? (reason ?? 'max-ticks') : 'stopped');
   return fails;
 }
