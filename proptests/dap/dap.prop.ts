@@ -14,7 +14,7 @@ import type { DebugProtocol } from '@vscode/debugprotocol';
 import { DebugClient } from '@vscode/debugadapter-testsupport';
 import { Random } from '../../src/core/base/random.ts';
 import { MESSAGE_BYTES_MAX } from '../../src/host/dap/guard.ts';
-import { buildGuest } from '../../src/host/node/guest-images.ts';
+import { assembleGuest } from '../../src/host/node/guest-images.ts';
 import { record, serialText } from '../../src/library.ts';
 import { reprisePath } from '../cli/command.ts';
 import { buildKernel, lineOf, skipKernel } from '../symbols/kernel/kernel.ts';
@@ -147,21 +147,34 @@ test('a kernel in C by its lines: breakpoints, steps, frames and variables, forw
   await client.send('setDataBreakpoints', { breakpoints: [] });
   await client.setBreakpointsRequest({ source, breakpoints: [{ line: lineOf('begin') }] });
   await moved(client, 'continue');
-  for (let i = 0; i < 20; i++) {
-    const before = await top(client);
-    const forward = random.pick(['next', 'stepIn']);
-    const granularity = random.oneIn(2) ? 'instruction' : 'statement';
-    await moved(client, forward, { threadId: 1, granularity });
-    await moved(client, 'stepBack', { threadId: 1, granularity: 'instruction' });
-    const step = { threadId: 1, granularity: 'instruction' };
-    await moved(client, 'stepIn', step);
-    assert.ok((await top(client)).instructionPointerReference !== undefined, before.name);
+  for (let i = 0; i < 24; i++) {
+    const [before, tick] = [await top(client), await evaluated(client, 'tick')];
+    if (random.oneIn(2)) {
+      const step = { threadId: 1, granularity: 'instruction' };
+      await moved(client, 'stepIn', step);
+      await moved(client, 'stepBack', step);
+      const after = await top(client);
+      assert.equal(after.instructionPointerReference, before.instructionPointerReference);
+      assert.equal(await evaluated(client, 'tick'), tick);
+      for (let count = random.below(5); count > 0; count--) await moved(client, 'stepIn', step);
+    } else {
+      // From the beginning of a line, within one function: the way back is over calls as the way there was.
+      await moved(client, 'next');
+      const line = await top(client);
+      await moved(client, 'next');
+      if ((await top(client)).name !== line.name) continue;
+      await moved(client, 'stepBack');
+      const after = await top(client);
+      assert.deepEqual([after.name, after.line], [line.name, line.line]);
+    }
   }
   await client.stop();
 });
 
 test('the race from its symptom to the stale load, by requests alone', async () => {
-  const kernel = buildGuest('race');
+  const { bytes: kernel, symbols } = assembleGuest('race');
+  const deposit = symbols.get('deposit') ?? 0;
+  const hex = (address: number): string => `0x${address.toString(16).padStart(8, '0')}`;
   const inputs = [100_000, 500_000, 899_957].map((tick, i) => ({ tick, event: serialText(String(i + 1)) }));
   const { log } = await record({
     images: { kernel },
@@ -172,26 +185,40 @@ test('the race from its symptom to the stale load, by requests alone', async () 
     embed: true,
   });
   writeFileSync(join(folder, 'race.rlog'), log);
-  const client = await opened(await listening(), { log: 'race.rlog' }, (each) =>
-    each.setFunctionBreakpointsRequest({ breakpoints: [{ name: 'broken' }, { name: 'no_such_name' }] }),
-  );
+  const client = await opened(await listening(), { log: 'race.rlog' }, async (each) => {
+    const wanted = [{ name: 'audit_wrong' }, { name: 'no_such_name' }];
+    const { breakpoints } = (await each.setFunctionBreakpointsRequest({ breakpoints: wanted })).body;
+    assert.deepEqual(
+      breakpoints.map(({ verified }) => verified),
+      [true, false],
+    );
+  });
+  const at = async (): Promise<string> => (await top(client)).instructionPointerReference ?? '';
+  const number = async (expression: string): Promise<number> => Number(await evaluated(client, expression));
+  const arrived = client.waitForEvent('stopped');
   assert.match(await evaluated(client, 'seek serial:"LOST UPDATE"', 'repl'), /tick \d+/);
-  const { dataId } = (await client.send('dataBreakpointInfo', { name: '0x00200000', bytes: 4 })).body;
-  assert.ok(typeof dataId === 'string');
-  await client.send('setDataBreakpoints', { breakpoints: [{ dataId, accessType: 'write' }] });
+  assert.equal((await arrived).body.reason, 'goto');
+  assert.equal(await moved(client, 'reverseContinue'), 'breakpoint');
+  assert.equal((await top(client)).name, 'audit_wrong');
+  // Who stored a sum that was not made from what stood there?
+  const watch = async (accessType: string, condition: string): Promise<void> => {
+    const { dataId } = (await client.send('dataBreakpointInfo', { name: '0x00200000', bytes: 4 })).body;
+    const breakpoints = [{ dataId, accessType, condition }];
+    const set = (await client.send('setDataBreakpoints', { breakpoints })).body.breakpoints;
+    assert.equal(set[0].verified, true, set[0].message);
+  };
+  await client.setFunctionBreakpointsRequest({ breakpoints: [] });
+  await watch('write', '[0x200000] + ebx != eax');
   assert.equal(await moved(client, 'reverseContinue'), 'data breakpoint');
-  assert.match((await top(client)).name, /^deposit/);
-  // Loads of the balance before it: two in a row without a store between them are the race.
-  await client.send('setDataBreakpoints', { breakpoints: [{ dataId, accessType: 'readWrite' }] });
-  const names: string[] = [];
-  for (let i = 0; i < 3; i++) {
-    assert.equal(await moved(client, 'reverseContinue'), 'data breakpoint');
-    names.push((await top(client)).name);
-  }
-  assert.ok(
-    names.every((name) => /deposit|audit|clerk|teller/.test(name)),
-    names.join(' '),
-  );
+  assert.equal(await at(), hex(deposit + 0xe));
+  const [lost, stored, amount] = [await number('[0x200000]'), await number('eax'), await number('ebx')];
+  // The load of the same call read what stood there before.
+  await watch('read', `esp == ${await number('esp')}`);
+  assert.equal(await moved(client, 'reverseContinue'), 'data breakpoint');
+  assert.equal(await at(), hex(deposit));
+  const stale = await number('[0x200000]');
+  assert.equal(stored, stale + amount);
+  assert.notEqual(stale, lost, 'somebody has deposited in between');
   // Exceptions: the guest has none, so a filter changes nothing.
   await client.send('setDataBreakpoints', { breakpoints: [] });
   await client.send('setExceptionBreakpoints', { filters: ['fault', 'reset'] });
