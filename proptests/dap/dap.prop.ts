@@ -219,6 +219,13 @@ test('the race from its symptom to the stale load, by requests alone', async () 
   const stale = await number('[0x200000]');
   assert.equal(stored, stale + amount);
   assert.notEqual(stale, lost, 'somebody has deposited in between');
+  // The place is kept in the log, and offered.
+  await evaluated(client, 'bookmark stale', 'repl');
+  const { targets } = (await client.send('gotoTargets', { source: {}, line: 1 })).body;
+  assert.deepEqual(
+    targets.map(({ label }: { label: string }) => label),
+    ['bookmark stale'],
+  );
   // Exceptions: the guest has none, so a filter changes nothing.
   await client.send('setDataBreakpoints', { breakpoints: [] });
   await client.send('setExceptionBreakpoints', { filters: ['fault', 'reset'] });

@@ -5,6 +5,7 @@ import { chaos, type ChaosResult } from '../../core/chaos/chaos.ts';
 import { isKnob, type Knob, KNOBS, KNOBS_DEFAULT } from '../../core/chaos/perturb.ts';
 import { eventToText } from '../../core/log/events.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
+import { withLogProblems } from '../node/log-file.ts';
 import { count, Progress } from '../node/progress.ts';
 import { signalStatus, Work } from '../node/work.ts';
 import type { Arguments } from './args.ts';
@@ -32,6 +33,11 @@ function readKnobs(text: string | undefined): readonly Knob[] {
 }
 
 export async function chaosCommand(args: Arguments): Promise<number> {
+  const [path = ''] = args.positionals;
+  return await withLogProblems(path, () => chaosOf(args));
+}
+
+async function chaosOf(args: Arguments): Promise<number> {
   const failures = readFailures(args);
   const knobs = readKnobs(args.text('knobs'));
   const seed = args.number('seed') ?? 1;

@@ -3,24 +3,12 @@
 
 import { createServer, type Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
-import { LogError } from '../../core/log/log-error.ts';
-import type { LogReader } from '../../core/log/log.ts';
-import { SessionError } from '../../core/session/session.ts';
-import { Timeline } from '../../core/timeline/timeline.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
-import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
 import { Guard } from '../dap/guard.ts';
 import { type LaunchSettings, type OpenRecording, RecordingSession } from '../dap/session.ts';
-import { COMMANDS } from '../debugger/commands.ts';
-import { Debugger } from '../debugger/debugger.ts';
-import { loadListing } from '../debugger/disassemble.ts';
-import { findImages } from '../node/find-images.ts';
-import { logProblem, openLogFile, sessionProblem } from '../node/log-file.ts';
-import { symbolsFor } from '../symbols/symbol-files.ts';
 import type { Arguments } from './args.ts';
-import { keepAtEnd, openKept } from './keep.ts';
-import { givenImages } from './replay-command.ts';
 import { EXIT, printJson, say } from './report.ts';
+import { openDebugger } from './open-debugger.ts';
 
 export async function dapCommand(args: Arguments): Promise<number> {
   const open: OpenRecording = (settings) => openRecording(args, settings);
@@ -79,34 +67,6 @@ async function listen(args: Arguments, open: OpenRecording, port: number): Promi
 async function openRecording(args: Arguments, settings: LaunchSettings): ReturnType<OpenRecording> {
   const path = settings.log ?? args.positionals[0];
   if (path === undefined) throw new UsageError('Which recording? Give it as "log" in the launch configuration.');
-  const asked = args.and('image', settings.images, [path]);
-  const log = await openLogFile(asked);
-  try {
-    return await openLog(asked, path, log, [...args.list('symbols'), ...settings.symbols]);
-  } catch (error) {
-    if (error instanceof LogError) throw logProblem(path, error);
-    if (error instanceof SessionError) throw sessionProblem(path, error);
-    throw error;
-  }
-}
-
-async function openLog(args: Arguments, path: string, log: LogReader, symbolFiles: readonly string[]) {
-  const makeEngine = await loadEngine(args.text('engine') ?? DEFAULT_ENGINE);
-  const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`dap: ${text}`) });
-  const timeline = new Timeline({ log, images, makeEngine, makeStepper: await loadEngine(DEFAULT_ENGINE) });
-  const kept = openKept(args, 'dap', timeline);
-  const debug = new Debugger({
-    timeline,
-    commands: COMMANDS,
-    symbols: symbolsFor(images, symbolFiles),
-    disassemble: await loadListing(),
-    logName: path,
-    images,
-    makeEngine,
-    appendFrame: null,
-  });
-  const finish = async (): Promise<void> => {
-    if (kept !== null) await keepAtEnd(args, kept);
-  };
-  return { debug, finish };
+  const asked = args.and('image', settings.images, [path]).and('symbols', settings.symbols, [path]);
+  return await openDebugger(asked, 'dap');
 }

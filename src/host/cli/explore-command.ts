@@ -5,6 +5,7 @@ import { type ExploreResult, type ExploreSettings, explore, placed, type Stretch
 import type { Experiment } from '../../core/chaos/experiment.ts';
 import type { InputEvent } from '../../core/log/events.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
+import { withLogProblems } from '../node/log-file.ts';
 import { count, Progress } from '../node/progress.ts';
 import { NewFile } from '../node/new-file.ts';
 import { signalStatus, Work } from '../node/work.ts';
@@ -52,6 +53,10 @@ function readEvent(args: Arguments): InputEvent {
 }
 
 export async function exploreCommand(args: Arguments): Promise<number> {
+  return await withLogProblems(args.positionals[0], () => exploreLog(args));
+}
+
+async function exploreLog(args: Arguments): Promise<number> {
   const failures = readFailures(args);
   const [fromTick, toTick] = readWindow(args.text('window'));
   const event = readEvent(args);

@@ -1,15 +1,13 @@
 // `reprise index LOG`: one walk through a recorded run, and its checkpoints on disk, so that the first seek of reprise
 // debug need not be one. What is kept, and how, is node/kept-checkpoints.ts.
 
-import { LogError } from '../../core/log/log-error.ts';
 import type { LogReader } from '../../core/log/log.ts';
-import { SessionError } from '../../core/session/session.ts';
 import { Timeline } from '../../core/timeline/timeline.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { findImages } from '../node/find-images.ts';
 import type { KeptCheckpoints } from '../node/kept-checkpoints.ts';
-import { logProblem, openLogFile, sessionProblem } from '../node/log-file.ts';
+import { openLogFile, withLogProblems } from '../node/log-file.ts';
 import { PacedWay } from '../node/paced-way.ts';
 import { count } from '../node/progress.ts';
 import { signalStatus, Work } from '../node/work.ts';
@@ -21,13 +19,7 @@ import { EXIT, printJson, say } from './report.ts';
 export async function indexCommand(args: Arguments): Promise<number> {
   const [path] = args.positionals;
   const log = await openLogFile(args);
-  try {
-    return await indexLog(args, path, log);
-  } catch (error) {
-    if (error instanceof LogError) throw logProblem(path, error);
-    if (error instanceof SessionError) throw sessionProblem(path, error);
-    throw error;
-  }
+  return await withLogProblems(path, () => indexLog(args, path, log));
 }
 
 async function indexLog(args: Arguments, path: string, log: LogReader): Promise<number> {

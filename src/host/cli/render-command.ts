@@ -4,18 +4,17 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Screen } from '../../core/devices/display/screen.ts';
-import { LogError } from '../../core/log/log-error.ts';
 import type { LogReader } from '../../core/log/log.ts';
 import { describeDivergence } from '../../core/session/divergence.ts';
 import { RunLoop, SLICE_TICKS } from '../../core/session/run-loop.ts';
-import { createReplay, type Session, SessionError } from '../../core/session/session.ts';
+import { createReplay, type Session } from '../../core/session/session.ts';
 import { SILENT_OUTPUT } from '../../core/board/silent.ts';
 import { loadEngine } from '../../engines.ts';
 import type { Arguments } from './args.ts';
 import { chosenEngine } from './engine-options.ts';
 import { CommandError } from '../node/errors.ts';
 import { findImages } from '../node/find-images.ts';
-import { logProblem, openLogFile, sessionProblem } from '../node/log-file.ts';
+import { openLogFile, withLogProblems } from '../node/log-file.ts';
 import { NewFile, whyUnwritable } from '../node/new-file.ts';
 import { count, Progress } from '../node/progress.ts';
 import { signalStatus, Work } from '../node/work.ts';
@@ -74,13 +73,7 @@ class FolderSink implements Sink {
 export async function renderCommand(args: Arguments): Promise<number> {
   const [path] = args.positionals;
   const log = await openLogFile(args);
-  try {
-    return await renderLog(args, path, log);
-  } catch (error) {
-    if (error instanceof LogError) throw logProblem(path, error);
-    if (error instanceof SessionError) throw sessionProblem(path, error);
-    throw error;
-  }
+  return await withLogProblems(path, () => renderLog(args, path, log));
 }
 
 async function renderLog(args: Arguments, path: string, log: LogReader): Promise<number> {

@@ -1,11 +1,10 @@
 // `reprise replay LOG`: the recorded run again, exactly. Every check in the log is asserted; the first that fails ends
 // the replay with status 1 and a description of where and what. Serial output appears as it did while recording.
 
-import { LogError } from '../../core/log/log-error.ts';
 import type { LogReader } from '../../core/log/log.ts';
 import { LogPort } from '../../core/session/log-port.ts';
 import { describeDivergence } from '../../core/session/divergence.ts';
-import { createReplay, SessionError } from '../../core/session/session.ts';
+import { createReplay } from '../../core/session/session.ts';
 import type { Arguments } from './args.ts';
 import { KeptDisks } from './keep-disks.ts';
 import { drive } from '../node/drive.ts';
@@ -13,7 +12,7 @@ import { loadEngine } from '../../engines.ts';
 import { chosenEngine } from './engine-options.ts';
 import { GuestOutput } from '../node/guest-output.ts';
 import { findImages, type GivenImages } from '../node/find-images.ts';
-import { logProblem, openLogFile, sessionProblem } from '../node/log-file.ts';
+import { openLogFile, withLogProblems } from '../node/log-file.ts';
 import { CommandError } from '../node/errors.ts';
 import { Timeline } from '../../core/timeline/timeline.ts';
 import { whyNoScreen } from '../screen/screen-of.ts';
@@ -32,14 +31,7 @@ export async function replayCommand(args: Arguments): Promise<number> {
   const [path] = args.positionals;
   const makeEngine = await loadEngine(chosenEngine(args));
   const log = await openLogFile(args);
-  try {
-    return await replayLog(args, path, log, makeEngine);
-  } catch (error) {
-    // Payloads are decoded as the replay reaches them.
-    if (error instanceof LogError) throw logProblem(path, error);
-    if (error instanceof SessionError) throw sessionProblem(path, error);
-    throw error;
-  }
+  return await withLogProblems(path, () => replayLog(args, path, log, makeEngine));
 }
 
 /** Null unless there is something to see. */

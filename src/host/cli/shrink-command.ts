@@ -6,6 +6,7 @@ import type { TimedInput } from '../../core/log/timed-input.ts';
 import { shrink, type ShrinkResult } from '../../core/chaos/shrink.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { eventToText } from '../../core/log/events.ts';
+import { withLogProblems } from '../node/log-file.ts';
 import { count, Progress } from '../node/progress.ts';
 import { signalStatus, Work } from '../node/work.ts';
 import type { Arguments } from './args.ts';
@@ -13,6 +14,10 @@ import { EXIT, printJson, say } from './report.ts';
 import { checkFree, experimentOf, guestOfLog, readFailures, SLACK_TICKS, writeTrial } from './trials.ts';
 
 export async function shrinkCommand(args: Arguments): Promise<number> {
+  return await withLogProblems(args.positionals[0], () => shrinkLog(args));
+}
+
+async function shrinkLog(args: Arguments): Promise<number> {
   const failures = readFailures(args);
   const [path] = args.positionals;
   const out = args.text('out') ?? `${path.replace(/\.rlog$/, '')}.small.rlog`;

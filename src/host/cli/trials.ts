@@ -14,7 +14,7 @@ import { loadEngine } from '../../engines.ts';
 import { CREATOR } from '../../version.ts';
 import { CommandError } from '../node/errors.ts';
 import { findImages, noteImage } from '../node/find-images.ts';
-import { openLogFile, sessionProblem } from '../node/log-file.ts';
+import { openLogFile } from '../node/log-file.ts';
 import { NewFile } from '../node/new-file.ts';
 import type { Arguments } from './args.ts';
 import { chosenEngine } from './engine-options.ts';
@@ -53,12 +53,7 @@ export async function guestOfLog(args: Arguments, path: string, label: string): 
   const makeEngine = await loadEngine(chosenEngine(args));
   const log = await openLogFile(args);
   const { machine: manifest } = log.header;
-  try {
-    checkManifest(manifest);
-  } catch (error) {
-    if (error instanceof SessionError) throw sessionProblem(path, error);
-    throw error;
-  }
+  checkManifest(manifest);
   const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`${label}: ${text}`) });
   const imagePaths = new Map<string, string>();
   return { manifest, images, imagePaths, makeEngine, script: [], inputs: inputsOf(log), log, endTick: log.lastTick };

@@ -5,17 +5,15 @@
 import { existsSync } from 'node:fs';
 import { basename } from 'node:path';
 import { INTERVAL_TICKS_DEFAULT } from '../../core/base/defaults.ts';
-import { LogError } from '../../core/log/log-error.ts';
 import type { LogReader } from '../../core/log/log.ts';
 import { reproductionTest } from '../../core/verify/reproduction.ts';
-import { SessionError } from '../../core/session/session.ts';
 import type { Arguments } from './args.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { CommandError } from '../node/errors.ts';
 import { engineNames, traitsOf } from '../../engines.ts';
 import { withTierPolicy } from './engine-options.ts';
 import { findImages } from '../node/find-images.ts';
-import { logProblem, openLogFile, sessionProblem } from '../node/log-file.ts';
+import { openLogFile, withLogProblems } from '../node/log-file.ts';
 import { NewFile } from '../node/new-file.ts';
 import { count, Progress } from '../node/progress.ts';
 import { loadDisassembler } from '../node/disassembler.ts';
@@ -69,14 +67,7 @@ export async function verifyCommand(args: Arguments): Promise<number> {
   const [path] = args.positionals;
   const names = readEngineNames(args);
   const log = await openLogFile(args);
-  try {
-    return await verifyFile(args, path, names, log);
-  } catch (error) {
-    // Payloads are decoded as the run reaches them.
-    if (error instanceof LogError) throw logProblem(path, error);
-    if (error instanceof SessionError) throw sessionProblem(path, error);
-    throw error;
-  }
+  return await withLogProblems(path, () => verifyFile(args, path, names, log));
 }
 
 async function verifyFile(args: Arguments, path: string, names: readonly string[], log: LogReader): Promise<number> {

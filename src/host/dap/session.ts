@@ -12,6 +12,7 @@ import {
   Thread,
 } from '@vscode/debugadapter';
 import type { DebugProtocol } from '@vscode/debugprotocol';
+import { LogError } from '../../core/log/log-error.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { peekBytes } from '../../core/memory/peek.ts';
 import { MODE_CS32, MODE_KEY } from '../../core/state/layout.ts';
@@ -119,6 +120,7 @@ export class RecordingSession extends DebugSession {
         error instanceof PositionError ||
         error instanceof ExpressionError ||
         error instanceof DwarfError ||
+        error instanceof LogError ||
         error instanceof CommandError ||
         error instanceof UsageError;
       const message = isKnown ? error.message : `This is a bug of Reprise: ${String(error)}`;

@@ -4,7 +4,7 @@
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { LogError } from '../../core/log/log-error.ts';
 import { type LogReader, openLogSteps } from '../../core/log/log.ts';
-import type { SessionError } from '../../core/session/session.ts';
+import { SessionError } from '../../core/session/session.ts';
 import type { Arguments } from '../cli/args.ts';
 import { CommandError } from './errors.ts';
 import { whyUnreadable } from './images.ts';
@@ -34,6 +34,17 @@ export async function openLogFile(args: Arguments, path = args.positionals[0]): 
     throw error;
   } finally {
     work.release();
+  }
+}
+
+/** Payloads are decoded as one comes to them: what is wrong with them then is said of the file too. */
+export async function withLogProblems<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof LogError) throw logProblem(path, error);
+    if (error instanceof SessionError) throw sessionProblem(path, error);
+    throw error;
   }
 }
 
