@@ -110,20 +110,11 @@ export class AtaDrive extends Drive {
       case 0xc6:
         this.#setMultiple();
         return;
-      case 0xe5: // CHECK POWER MODE: active
-        this.count = 0xff;
-        this.work(COMMAND_NS);
-        return;
       case 0x94:
       case 0x95:
       case 0x96:
       case 0x97:
       case 0x99:
-      case 0xe0:
-      case 0xe1:
-      case 0xe2:
-      case 0xe3:
-      case 0xe6:
         this.work(COMMAND_NS);
         return;
       case 0x98:
@@ -141,7 +132,7 @@ export class AtaDrive extends Drive {
         this.#setFeatures();
         return;
       default:
-        this.fail(ABRT);
+        if (!this.manages(command)) this.fail(ABRT);
     }
   }
 

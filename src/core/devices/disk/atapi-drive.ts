@@ -114,19 +114,8 @@ export class AtapiDrive extends Drive {
         if ((this.features & 0xff) === 0x03) this.mode = this.count & 0xff;
         this.work(COMMAND_NS);
         return;
-      case 0xe0:
-      case 0xe1:
-      case 0xe2:
-      case 0xe3:
-      case 0xe6:
-        this.work(COMMAND_NS);
-        return;
-      case 0xe5:
-        this.count = 0xff;
-        this.work(COMMAND_NS);
-        return;
       default:
-        this.#abort();
+        if (!this.manages(command)) this.#abort();
     }
   }
 

@@ -199,6 +199,25 @@ export abstract class Drive extends withFields(DRIVE) {
     this.enter('working', nanoseconds);
   }
 
+  /** Power commands that every drive takes (ATA/ATAPI-6, 8.9 to 8.13, 8.40): nothing here ever sleeps. True: done. */
+  protected manages(command: number): boolean {
+    switch (command) {
+      case 0xe5: // CHECK POWER MODE: active
+        this.count = 0xff;
+        break;
+      case 0xe0:
+      case 0xe1:
+      case 0xe2:
+      case 0xe3:
+      case 0xe6:
+        break;
+      default:
+        return false;
+    }
+    this.work(COMMAND_NS);
+    return true;
+  }
+
   protected enter(phase: Phase, nanoseconds: number): void {
     this.phase = phase;
     this.status = (this.status & ~(DRQ | ERR | DF)) | BSY | DRDY;
