@@ -35,7 +35,7 @@ import { LogPort } from './core/session/log-port.ts';
 import { RecordingPort } from './core/session/recording-port.ts';
 import { checkDrives } from './core/session/media-script.ts';
 import { parseInputScript, ScriptPlayer } from './core/session/input-script.ts';
-import { RunLoop, SLICE_TICKS } from './core/session/run-loop.ts';
+import { RunLoop, LEG_TICKS } from './core/session/run-loop.ts';
 import { TICK_LIMIT } from './core/base/defaults.ts';
 import { createReplay, Session } from './core/session/session.ts';
 import { StopOn } from './core/timeline/stop-on.ts';
@@ -207,7 +207,7 @@ export async function record(settings: RecordSettings): Promise<Recording> {
   const loop = new RunLoop({
     session,
     maxTick: settings.maxTicks ?? MAX_TICKS_DEFAULT,
-    sliceTicks: Math.min(every ?? SLICE_TICKS, SLICE_TICKS),
+    legTicks: Math.min(every ?? LEG_TICKS, LEG_TICKS),
     passed: () => recorder?.passed(),
     look: (tick) => {
       const vga = player?.awaitsScreen === true ? vgaOf(machine.board) : null;
@@ -225,7 +225,7 @@ export interface ReplaySettings extends HostSettings, OutputSettings {
   readonly engine?: string;
   /** `log`: no device runs; what devices did comes from the log, which must be of profile `full`. */
   readonly devices?: 'model' | 'log';
-  /** Called between slices of about this many ticks with the machine, for those who look or meddle. */
+  /** Called between legs of about this many ticks with the machine, for those who look or meddle. */
   readonly inspect?: { readonly everyTicks: number; readonly look: (machine: Machine) => void };
 }
 
@@ -250,7 +250,7 @@ export async function replay(log: Uint8Array | LogReader, settings: ReplaySettin
   const { inspect } = settings;
   const loop = new RunLoop({
     session,
-    sliceTicks: inspect?.everyTicks ?? Number.POSITIVE_INFINITY,
+    legTicks: inspect?.everyTicks ?? Number.POSITIVE_INFINITY,
     passed: () => inspect?.look(session.machine),
   });
   const end = session.end(loop.run());

@@ -13,7 +13,7 @@
  *
  * The `when` lines fire in their order, each once; the next one looks only at what comes after the last fired. The
  * input of a serial text is due one tick after the write of its last byte, on every engine: same script, same log. The
- * screen is looked at between slices of the run, which lie at fixed ticks. What is typed comes key by key (US layout),
+ * screen is looked at between legs of the run, which lie at fixed ticks. What is typed comes key by key (US layout),
  * at a pace that a BIOS follows.
  */
 import type { Inputs } from '../machine/door.ts';
@@ -338,7 +338,7 @@ export class ScriptPlayer {
     if (this.matcher.feed(byte)) this.fire(tick);
   }
 
-  /** Lines of the screen at a moment between slices; null when it shows no text. */
+  /** Lines of the screen at a moment between legs; null when it shows no text. */
   screenShown(tick: number, lines: readonly string[] | null): void {
     const [step] = this.waiting;
     if (step === undefined || step.kind !== 'when-screen') return;

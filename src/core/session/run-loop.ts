@@ -1,14 +1,14 @@
 /**
- * The loop around a session, for everybody who runs one to its end: slices whose ends lie at multiples of a fixed
+ * The loop around a session, for everybody who runs one to its end: legs whose ends lie at multiples of a fixed
  * number of ticks, so that nothing a host's speed decides can reach a log, and between them whatever watches the run.
- * It never waits: the host does, between slices, for keys, for the clock or for a debugger.
+ * It never waits: the host does, between legs, for keys, for the clock or for a debugger.
  */
 import type { StopReason } from '../machine/machine.ts';
 import { TICK_LIMIT } from '../base/defaults.ts';
 import type { EndReason, Session } from './session.ts';
 
-/** A slice is 5 to 10 ms of the interpreter; longer ones would make keys wait. */
-export const SLICE_TICKS = 1 << 19;
+/** A leg is 5 to 10 ms of the interpreter; longer ones would make keys wait. */
+export const LEG_TICKS = 1 << 19;
 /** A guest that halted with interrupts off is over after this much guest time: bytes on the line have left by then. */
 const DEAD_NANOSECONDS = 1e9;
 
@@ -16,68 +16,67 @@ export interface RunLoopOptions {
   readonly session: Session;
   /** The run ends here at the latest. */
   readonly maxTick?: number;
-  /** Slices end at multiples of this; infinite: nobody looks before the end. */
-  readonly sliceTicks?: number;
+  /** Legs end at multiples of this; infinite: nobody looks before the end. */
+  readonly legTicks?: number;
   /** Runs the machine in the session's place, as a debugger does: may stop early with `break` or `tick`. */
   readonly advance?: (untilTick: number) => StopReason;
-  /** Called between slices; false ends the run. */
+  /** Called between legs; false ends the run. */
   readonly watch?: (tick: number) => boolean;
   /**
-   * Called at ticks that are the same whatever the slices: multiples of SLICE_TICKS, and where a guest idles with
+   * Called at ticks that are the same whatever the legs: multiples of LEG_TICKS, and where a guest idles with
    * nothing to wake it. It may have an input for it.
    */
   readonly look?: (tick: number) => void;
   /** What ends the run by itself: it breaks in, and then has the tick at which the run ends. */
   readonly stopOn?: { readonly tick: number | null };
-  /** Called between slices when the run just stopped at its tick, of which nothing has happened yet. */
+  /** Called between legs when the run just stopped at its tick, of which nothing has happened yet. */
   readonly passed?: () => void;
 }
 
 export class RunLoop {
   private readonly options: RunLoopOptions;
-  private readonly sliceTicks: number;
+  private readonly legTicks: number;
   private readonly maxTick: number;
   private readonly isLive: boolean;
   private deadTick = -1;
-  /** The last slice was stopped inside by who runs the machine: nothing that belongs between slices has been done. */
-  isInsideSlice = false;
+  /** The last leg was stopped inside by who runs the machine: nothing that belongs between legs has been done. */
+  isInsideLeg = false;
 
   constructor(options: RunLoopOptions) {
     this.options = options;
-    this.sliceTicks = options.sliceTicks ?? SLICE_TICKS;
+    this.legTicks = options.legTicks ?? LEG_TICKS;
     this.maxTick = Math.min(options.maxTick ?? TICK_LIMIT, TICK_LIMIT);
     this.isLive = options.session.port.endTick === Number.POSITIVE_INFINITY;
   }
 
-  /** One slice; why the run is over, or null. After `idle` it can go on, once there is an input. */
-  slice(): EndReason | null {
+  /** One leg; why the run is over, or null. After `idle` it can go on, once there is an input. */
+  leg(): EndReason | null {
     const { session, advance } = this.options;
     if (session.tick >= this.maxTick) return 'max-ticks';
     const end = (ticks: number): number => (Math.floor(session.tick / ticks) + 1) * ticks;
-    const lookTick = this.options.look === undefined ? Number.POSITIVE_INFINITY : end(SLICE_TICKS);
-    const untilTick = Math.min(this.maxTick, end(this.sliceTicks), lookTick);
+    const lookTick = this.options.look === undefined ? Number.POSITIVE_INFINITY : end(LEG_TICKS);
+    const untilTick = Math.min(this.maxTick, end(this.legTicks), lookTick);
     const reason = advance === undefined ? session.advance(untilTick) : advance(untilTick);
     const stopTick = this.options.stopOn?.tick ?? null;
     if (stopTick !== null && (reason === 'break' || reason === 'tick')) {
       const end = session.advance(stopTick);
       return end === 'tick' || end === 'idle' ? 'stopped' : end;
     }
-    // Stopped by the debugger: what is done between slices is done where it would be without one.
-    this.isInsideSlice =
-      advance !== undefined && (reason === 'break' || (reason === 'tick' && session.tick < untilTick));
-    if (this.isInsideSlice) return null;
+    // Stopped by the debugger: what is done between legs is done where it would be without one.
+    this.isInsideLeg = advance !== undefined && (reason === 'break' || (reason === 'tick' && session.tick < untilTick));
+    if (this.isInsideLeg) return null;
     if (this.options.watch?.(session.tick) === false) return 'stopped';
-    if (reason === 'idle' || session.tick % SLICE_TICKS === 0) this.options.look?.(session.tick);
+    if (reason === 'idle' || session.tick % LEG_TICKS === 0) this.options.look?.(session.tick);
     if (reason === 'idle' && this.isLive && session.port.nextTick() !== Number.POSITIVE_INFINITY) return null;
     if (reason !== 'tick') return reason;
     this.options.passed?.();
     return this.isLive && this.hasDied() ? 'idle' : null;
   }
 
-  /** Slices until the run is over. */
+  /** Legs until the run is over. */
   run(): EndReason {
     for (;;) {
-      const end = this.slice();
+      const end = this.leg();
       if (end !== null) return end;
     }
   }

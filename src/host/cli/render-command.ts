@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Screen } from '../../core/devices/display/screen.ts';
 import type { LogReader } from '../../core/log/log.ts';
 import { describeDivergence } from '../../core/session/divergence.ts';
-import { RunLoop, SLICE_TICKS } from '../../core/session/run-loop.ts';
+import { RunLoop, LEG_TICKS } from '../../core/session/run-loop.ts';
 import { createReplay, type Session } from '../../core/session/session.ts';
 import { SILENT_OUTPUT } from '../../core/board/silent.ts';
 import { loadEngine } from '../../engines.ts';
@@ -149,13 +149,13 @@ async function show({ session, sink, work, fromTick, toTick, everyTicks }: Show)
     }
     return reason;
   };
-  const loop = new RunLoop({ session, maxTick: toTick, sliceTicks: SLICE_TICKS, advance });
+  const loop = new RunLoop({ session, maxTick: toTick, legTicks: LEG_TICKS, advance });
   if (fromTick === 0) {
     look();
     nextTick += everyTicks;
   }
-  let end = loop.slice();
-  while (end === null && (await work.turn(session.tick))) end = loop.slice();
+  let end = loop.leg();
+  while (end === null && (await work.turn(session.tick))) end = loop.leg();
   // The last screen, if the run came so far.
   if (session.tick >= fromTick) look();
   return seen;

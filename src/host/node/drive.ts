@@ -1,4 +1,4 @@
-// Runs a session to its end on the host's event loop: the slices are those of core/session/run-loop.ts; between them
+// Runs a session to its end on the host's event loop: the legs are those of core/session/run-loop.ts; between them
 // come output, input, signals and, where idle time shall pass at its own pace, sleep. Of all that only what people type
 // reaches a log, and that is input.
 
@@ -16,7 +16,7 @@ import { ENDING_SIGNALS, TURN_MS } from './work.ts';
 const AHEAD_MS = 4;
 const SLEEP_MS_MAX = 100;
 
-/** A debugger that holds a live run and lets it go on. What it does between slices leaves no trace in a log. */
+/** A debugger that holds a live run and lets it go on. What it does between legs leaves no trace in a log. */
 export interface DriveControl {
   /** The run may not go on now. */
   readonly isHeld: boolean;
@@ -24,7 +24,7 @@ export interface DriveControl {
   readonly isKilled: boolean;
   /** Set by the driver: called when one of the two has changed, or `poll` is wanted. */
   wake: () => void;
-  /** Between slices: the moment at which a wish to stop is heard. */
+  /** Between legs: the moment at which a wish to stop is heard. */
   poll(): void;
   /** Runs to `untilTick` at most; stops earlier with `break`, or with `tick` after a step. */
   advance(untilTick: number): StopReason;
@@ -48,9 +48,9 @@ export interface DriveOptions {
   readonly show?: (isWaiting: boolean) => void;
   readonly pace?: 'real' | 'none';
   readonly progress?: Progress | null;
-  /** Called between slices; false ends the run. */
+  /** Called between legs; false ends the run. */
   readonly watch?: (tick: number) => boolean;
-  /** Called between slices when the run just stopped at its tick, of which nothing has happened yet. */
+  /** Called between legs when the run just stopped at its tick, of which nothing has happened yet. */
   readonly passed?: () => void;
   readonly control?: DriveControl | null;
   /** See RunLoopOptions. */
@@ -98,7 +98,7 @@ class Driver {
   private readonly nsPerTick: number;
   private signal: NodeJS.Signals | null = null;
   private isStopped = false;
-  /** Bytes typed since the last slice. */
+  /** Bytes typed since the last leg. */
   private typed: Uint8Array[] = [];
   /** Ends the sleep in hand. */
   private wake: () => void = () => {};
@@ -155,9 +155,9 @@ class Driver {
     for (;;) {
       if (control) await this.hold(control);
       if (this.isStopped || output.isClosed || control?.isKilled) return this.over('stopped');
-      const end = this.loop.slice();
+      const end = this.loop.leg();
       if (end !== null && !(end === 'idle' && (await this.waitForInput()))) return this.over(end);
-      if (this.loop.isInsideSlice) continue;
+      if (this.loop.isInsideLeg) continue;
       if (this.options.pace === 'real') await this.keepPace();
       if (performance.now() - turnMs >= TURN_MS) {
         await this.turn();
