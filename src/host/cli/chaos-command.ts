@@ -6,8 +6,8 @@ import { isKnob, type Knob, KNOBS, KNOBS_DEFAULT } from '../../core/chaos/pertur
 import { eventToText } from '../../core/log/events.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { withLogProblems } from '../node/log-file.ts';
-import { count, Progress } from '../node/progress.ts';
-import { signalStatus, Work } from '../node/work.ts';
+import { count } from '../node/progress.ts';
+import { signalStatus } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { printJson, say, EXIT } from './report.ts';
 import {
@@ -17,6 +17,7 @@ import {
   guestOfOptions,
   readFailures,
   SLACK_TICKS,
+  walkTrials,
   writeTrial,
 } from './trials.ts';
 
@@ -63,28 +64,13 @@ async function chaosOf(args: Arguments): Promise<number> {
   }
   const horizonTick = args.number('horizon') ?? Math.min(firstHorizon, 2 * plain.tick - fromTick + SLACK_TICKS);
   const experiment = experimentOf(guest, failures, fromTick, horizonTick);
-  const work = new Work(Progress.atTerminal({ label: 'chaos', unit: 'runs', end: runs }, args.has('json')));
   const ramBytes = guest.manifest.memoryMegabytes << 20;
   const { interruptTicks } = plain;
   const plan = { knobs, inputs, fromTick, endTick: plain.tick, interruptTicks, ramBytes };
   const way = chaos(experiment, { seed, runs, plan });
-  let result: ChaosResult | null = null;
-  let made = 0;
-  try {
-    for (;;) {
-      const step = way.next();
-      if (step.done === true) {
-        result = step.value;
-        break;
-      }
-      made++;
-      if (!(await work.turn(made))) break;
-    }
-  } finally {
-    work.release();
-  }
+  const { result, made, signal } = await walkTrials(way, { label: 'chaos', end: runs, isQuiet: args.has('json') });
   const failing = result?.failing ?? null;
-  if (failing === null) return withoutFailure(args, result, made, work.signal);
+  if (failing === null) return withoutFailure(args, result, made, signal);
   const all = [...guest.inputs.filter(({ tick }) => tick < fromTick), ...failing.inputs];
   const isSame = writeTrial(guest, failures, all, horizonTick, out);
   if (!isSame) throw new Error('the run that failed does not fail when it is recorded');

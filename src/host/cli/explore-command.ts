@@ -6,14 +6,23 @@ import type { Experiment } from '../../core/chaos/experiment.ts';
 import type { InputEvent } from '../../core/log/events.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { withLogProblems } from '../node/log-file.ts';
-import { count, Progress } from '../node/progress.ts';
+import { count } from '../node/progress.ts';
 import { NewFile } from '../node/new-file.ts';
-import { signalStatus, Work } from '../node/work.ts';
+import { signalStatus } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { failsWords } from './chaos-command.ts';
 import { windowPicture } from './explore-picture.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
-import { checkFree, experimentOf, type Guest, guestOfLog, readFailures, SLACK_TICKS, writeTrial } from './trials.ts';
+import {
+  checkFree,
+  experimentOf,
+  type Guest,
+  guestOfLog,
+  readFailures,
+  SLACK_TICKS,
+  walkTrials,
+  writeTrial,
+} from './trials.ts';
 
 const RELEASE_DEFAULT = 64;
 const CELLS = 64;
@@ -88,7 +97,13 @@ async function exploreLog(args: Arguments): Promise<number> {
   };
   const placement = args.number('placement');
   if (placement !== undefined) return onePlacement(args, experiment, settings, placement, out, write);
-  const { result, signal } = await all(args, experiment, settings);
+  let isStopped = false;
+  const way = explore(experiment, settings, () => isStopped);
+  const progress = { label: 'explore', end: toTick - fromTick, isQuiet: args.has('json') };
+  const { result, signal } = await walkTrials(way, progress, () => {
+    isStopped = true;
+  });
+  if (result === null) throw new Error('trials that were asked to stop have no result');
   const first = result.stretches.find(({ fails }) => fails)?.fromTick ?? null;
   const log = first === null ? null : (out ?? `explore-${first}.rlog`);
   if (first !== null && log !== null) {
@@ -115,26 +130,6 @@ async function exploreLog(args: Arguments): Promise<number> {
     process.stdout.write(`${log}\n`);
   }
   return status;
-}
-
-async function all(
-  args: Arguments,
-  experiment: Experiment,
-  settings: ExploreSettings,
-): Promise<{ result: ExploreResult; signal: NodeJS.Signals | null }> {
-  const end = settings.toTick - settings.fromTick;
-  const work = new Work(Progress.atTerminal({ label: 'explore', unit: 'runs', end }, args.has('json')));
-  let isStopped = false;
-  const way = explore(experiment, settings, () => isStopped);
-  try {
-    for (let made = 0; ; made++) {
-      const step = way.next();
-      if (step.done === true) return { result: step.value, signal: work.signal };
-      if (!(await work.turn(made))) isStopped = true;
-    }
-  } finally {
-    work.release();
-  }
 }
 
 function onePlacement(

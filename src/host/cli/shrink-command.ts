@@ -3,15 +3,15 @@
 
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import type { TimedInput } from '../../core/log/timed-input.ts';
-import { shrink, type ShrinkResult } from '../../core/chaos/shrink.ts';
+import { shrink } from '../../core/chaos/shrink.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { eventToText } from '../../core/log/events.ts';
 import { withLogProblems } from '../node/log-file.ts';
-import { count, Progress } from '../node/progress.ts';
-import { signalStatus, Work } from '../node/work.ts';
+import { count } from '../node/progress.ts';
+import { signalStatus } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { EXIT, printJson, say } from './report.ts';
-import { checkFree, experimentOf, guestOfLog, readFailures, SLACK_TICKS, writeTrial } from './trials.ts';
+import { checkFree, experimentOf, guestOfLog, readFailures, SLACK_TICKS, walkTrials, writeTrial } from './trials.ts';
 
 export async function shrinkCommand(args: Arguments): Promise<number> {
   return await withLogProblems(args.positionals[0], () => shrinkLog(args));
@@ -25,9 +25,6 @@ async function shrinkLog(args: Arguments): Promise<number> {
   const guest = await guestOfLog(args, path, 'shrink');
   const horizonTick = args.number('horizon') ?? (guest.endTick ?? 0) + SLACK_TICKS;
   const experiment = experimentOf(guest, failures, 0, horizonTick);
-  const work = new Work(
-    Progress.atTerminal({ label: 'shrink', unit: 'runs', end: Number.POSITIVE_INFINITY }, args.has('json')),
-  );
   let best: readonly TimedInput[] | null = null;
   const keep = (inputs: readonly TimedInput[]): void => {
     const next = `${out}.part`;
@@ -37,20 +34,8 @@ async function shrinkLog(args: Arguments): Promise<number> {
     best = inputs;
   };
   const way = shrink(experiment, guest.inputs, keep);
-  let result: ShrinkResult | null = null;
-  let made = 0;
-  try {
-    for (;;) {
-      const step = way.next();
-      if (step.done === true) {
-        result = step.value;
-        break;
-      }
-      if (!(await work.turn(++made))) break;
-    }
-  } finally {
-    work.release();
-  }
+  const progress = { label: 'shrink', end: Number.POSITIVE_INFINITY, isQuiet: args.has('json') };
+  const { result, made, signal } = await walkTrials(way, progress);
   if (result !== null && !result.failed) {
     throw new UsageError(
       `The run of ${path} does not fail so: give the --fails with which it was found, or a log that fails.`,
@@ -59,7 +44,7 @@ async function shrinkLog(args: Arguments): Promise<number> {
   // Nothing could be left out: the log is written all the same, so that the next step has its file.
   if (best === null && result !== null) keep(result.inputs);
   const inputs: readonly TimedInput[] = best ?? guest.inputs;
-  const status = work.signal === null ? EXIT.ok : signalStatus(work.signal);
+  const status = signal === null ? EXIT.ok : signalStatus(signal);
   const written = existsSync(out) ? out : null;
   if (args.has('json')) {
     const before = guest.inputs.length;

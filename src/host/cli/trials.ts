@@ -7,6 +7,7 @@ import { inputsOf, type TimedInput } from '../../core/log/timed-input.ts';
 import { type Failure, parseFailure } from '../../core/chaos/predicate.ts';
 import type { LogReader } from '../../core/log/log.ts';
 import type { MachineManifest } from '../../core/log/manifest.ts';
+import type { Way } from '../../core/timeline/timeline.ts';
 import type { ScriptStep } from '../../core/session/input-script.ts';
 import { checkManifest, type EngineFactory, type Images, SessionError } from '../../core/session/session.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
@@ -16,6 +17,8 @@ import { CommandError } from '../node/errors.ts';
 import { findImages, noteImage } from '../node/find-images.ts';
 import { openLogFile } from '../node/log-file.ts';
 import { NewFile } from '../node/new-file.ts';
+import { Progress } from '../node/progress.ts';
+import { Work } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { chosenEngine } from './engine-options.ts';
 import { buildMachine } from './machine-options.ts';
@@ -87,6 +90,35 @@ export function experimentOf(
   } catch (error) {
     if (error instanceof SessionError) throw new CommandError(error.message);
     throw error;
+  }
+}
+
+export interface Walked<T> {
+  /** Null: the user has ended it. */
+  readonly result: T | null;
+  /** Runs that were made. */
+  readonly made: number;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** Walks trials to their end, one run a step, with a progress line. At a signal `stop` ends them, or nobody does. */
+export async function walkTrials<T>(
+  way: Way<T>,
+  progress: { readonly label: string; readonly end: number; readonly isQuiet: boolean },
+  stop: (() => void) | null = null,
+): Promise<Walked<T>> {
+  const { label, end, isQuiet } = progress;
+  const work = new Work(Progress.atTerminal({ label, unit: 'runs', end }, isQuiet));
+  try {
+    for (let made = 0; ; ) {
+      const step = way.next();
+      if (step.done === true) return { result: step.value, made, signal: work.signal };
+      if (await work.turn(++made)) continue;
+      if (stop === null) return { result: null, made, signal: work.signal };
+      stop();
+    }
+  } finally {
+    work.release();
   }
 }
 
