@@ -14,21 +14,11 @@ import { openLog } from '../../src/core/log/log.ts';
 import { loadEngine } from '../../src/engines.ts';
 import { engineNames, logEvents, record, replay } from '../../src/library.ts';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
+import { flatGuest } from '../support/flat-guest.ts';
 
 /** Counts interrupts of line 5 and leaves with the count and a byte of its memory when nothing happens any more. */
-const LISTENER = `bits 32
-org 0x100000
-header: dd 0x1badb002, 0x00010003, 0xe4514ffb, header, 0x100000, 0, 0, start
-start:
-  mov esp, 0x90000
-  lgdt [gdtr]
-  jmp 8:inside
-inside:
-  mov ax, 16
-  mov ds, ax
-  mov ss, ax
-  lidt [idtr]
-  mov al, 0x11
+const LISTENER = flatGuest(
+  `  mov al, 0x11
   out 0x20, al
   mov al, 0x20
   out 0x21, al
@@ -55,16 +45,11 @@ five:
   out 0x20, al
   pop eax
   iret
-flag: db 0
-align 8
-gdt: dd 0, 0, 0x0000ffff, 0x00cf9b00, 0x0000ffff, 0x00cf9300
-gdtr: dw 23
-  dd gdt
-idtr: dw 0x12f
-  dd idt
-idt: times 296 db 0
-  dw five - 0x100000, 0x08, 0x8e00, 0x10
-`;
+flag: db 0`,
+  `idt: times 296 db 0
+  dw five - 0x100000, 0x08, 0x8e00, 0x10`,
+  304,
+);
 
 const assembled = assemble(LISTENER);
 const images = { kernel: assembled.bytes };

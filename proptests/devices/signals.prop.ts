@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { openLog } from '../../src/core/log/log.ts';
 import { engineNames, logEvents, record, replay } from '../../src/library.ts';
+import { flatGuest } from '../support/flat-guest.ts';
 
 /** 64 KiB at the end of the address space: the first time through it sends INIT, the second time it looks around. */
 const FIRMWARE = `bits 16
@@ -86,19 +87,8 @@ function firmware(): Uint8Array {
 }
 
 /** Sends itself three NMIs and exits with how often each handler saw the instruction behind the one that sent. */
-const NMI = `bits 32
-org 0x100000
-header: dd 0x1badb002, 0x00010003, 0xe4514ffb, header, 0x100000, 0, 0, start
-start:
-  mov esp, 0x90000
-  lgdt [gdtr]
-  jmp 8:inside
-inside:
-  mov ax, 16
-  mov ds, ax
-  mov ss, ax
-  lidt [idtr]
-  mov dword [0xfee000f0], 0x1ff
+const NMI = flatGuest(
+  `  mov dword [0xfee000f0], 0x1ff
   xor ecx, ecx
   xor ebx, ebx
   mov edx, 3
@@ -114,16 +104,11 @@ nmi:
   jne wrong
   inc ebx
 wrong:
-  iret
-align 8
-gdt: dd 0, 0, 0x0000ffff, 0x00cf9b00, 0x0000ffff, 0x00cf9300
-gdtr: dw 23
-  dd gdt
-idtr: dw 0x1f
-  dd idt
-idt: dd 0, 0, 0, 0
-  dd 0x00080000 + nmi - 0x100000, 0x00108e00
-`;
+  iret`,
+  `idt: dd 0, 0, 0, 0
+  dd 0x00080000 + nmi - 0x100000, 0x00108e00`,
+  32,
+);
 
 for (const [name, images, exit, pin, count] of [
   ['INIT', { bios: firmware() }, 7, 'init', 1],

@@ -7,32 +7,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { COMMANDS } from '../../src/host/debugger/commands.ts';
-import { Debugger } from '../../src/host/debugger/debugger.ts';
-import { loadListing } from '../../src/host/debugger/disassemble.ts';
-import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
+import type { Debugger } from '../../src/host/debugger/debugger.ts';
 import { RecordingTarget } from '../../src/host/gdb/recording-target.ts';
 import { serveGdb } from '../../src/host/gdb/server.ts';
 import { GdbStub } from '../../src/host/gdb/stub.ts';
 import { openLog, record } from '../../src/library.ts';
-import { makeEngine, recordGuest, type Recorded, timelineOf } from './fixture.ts';
+import { recordGuest, type Recorded, timelineOf } from './fixture.ts';
 import { runGdb, skipGdb } from './gdb-client.ts';
 import { liveRun } from './live-fixture.ts';
+import { debuggerOf } from './debugger-fixture.ts';
 
-const disassemble = await loadListing();
 const sort = await recordGuest('sort', { append: '1', maxTicks: 60_000 });
-
-function debuggerOf(recorded: Recorded): Debugger {
-  return new Debugger({
-    timeline: timelineOf(recorded),
-    commands: COMMANDS,
-    symbols: new SymbolTable(),
-    disassemble,
-    logName: 'test',
-    images: recorded.images,
-    makeEngine,
-    appendFrame: null,
-  });
-}
 
 /** Firmware at F000:0000, that calls. */
 const FIRMWARE = `bits 16

@@ -13,15 +13,13 @@ import { logEvents, openLog, replay } from '../../src/library.ts';
 import { loadEngine } from '../../src/engines.ts';
 import { assembleGuest } from '../../src/host/node/guest-images.ts';
 import { readBranchParent } from '../../src/core/timeline/branch.ts';
-import { COMMANDS } from '../../src/host/debugger/commands.ts';
-import { Debugger } from '../../src/host/debugger/debugger.ts';
-import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
 import { RecordingTarget } from '../../src/host/gdb/recording-target.ts';
 import { GdbStub } from '../../src/host/gdb/stub.ts';
 import { serveGdb } from '../../src/host/gdb/server.ts';
 import { go, recordGuest, timelineOf } from './fixture.ts';
 import { type Client, liveRun } from './live-fixture.ts';
 import { runGdb, skipGdb } from './gdb-client.ts';
+import { debuggerOf } from './debugger-fixture.ts';
 
 const sort = await recordGuest('sort', { append: '1', maxTicks: 60_000 });
 const interrupts = await recordGuest('interrupts', { maxTicks: 1_600_000, hashEveryTicks: 1 << 20 });
@@ -205,16 +203,7 @@ test('a run that is not recorded takes what is written at any moment', async () 
 });
 
 test('monitor branch leaves a recording for a live run that can be written, and comes back to it', async () => {
-  const debug = new Debugger({
-    timeline: timelineOf(sort),
-    commands: COMMANDS,
-    symbols: new SymbolTable(),
-    disassemble: () => ({ text: '?', length: 1 }),
-    logName: 'sort.rlog',
-    images: sort.images,
-    makeEngine: engines.interp,
-    appendFrame: null,
-  });
+  const debug = debuggerOf(sort, { makeEngine: engines.interp });
   go(debug.timeline.seek({ tick: 30_000, seq: 0 }));
   const before = debug.timeline.machine.hash().root;
   let text = '';

@@ -8,13 +8,12 @@ import { test } from 'node:test';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { compileExpression } from '../../src/core/timeline/expression.ts';
 import { parsePosition, PositionError } from '../../src/core/timeline/positions.ts';
-import { COMMANDS } from '../../src/host/debugger/commands.ts';
-import { Debugger } from '../../src/host/debugger/debugger.ts';
+import type { Debugger } from '../../src/host/debugger/debugger.ts';
 import { DebuggerError } from '../../src/host/debugger/debugger-error.ts';
-import { loadListing } from '../../src/host/debugger/disassemble.ts';
 import { symbolOf, SymbolSource, SymbolTable } from '../../src/host/symbols/symbol-table.ts';
 import { extendedText } from '../../src/host/debugger/units.ts';
-import { makeEngine, recordRun, type Recorded, timelineOf } from './fixture.ts';
+import { recordRun, type Recorded } from './fixture.ts';
+import { debuggerOf } from './debugger-fixture.ts';
 
 const HEADER = 'bits 32\norg 0x100000\nheader: dd 0x1badb002, 0x10003, 0xe4514ffb, header, 0x100000, 0, 0, start\n';
 const PROGRAM = `${HEADER}
@@ -64,16 +63,7 @@ async function sessionOf(source: string, settings = {}): Promise<Session> {
       places.map(([name, value]) => symbolOf(name, value)),
     ),
   );
-  const debug = new Debugger({
-    timeline: timelineOf(recorded),
-    commands: COMMANDS,
-    symbols: table,
-    disassemble: await loadListing(),
-    logName: 'program.rlog',
-    images: recorded.images,
-    makeEngine,
-    appendFrame: null,
-  });
+  const debug = debuggerOf(recorded, { symbols: table, logName: 'program.rlog' });
   return {
     debug,
     at: (name) => symbols.get(name) ?? assert.fail(name),

@@ -9,29 +9,13 @@ import { test } from 'node:test';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { COMMANDS } from '../../src/host/debugger/commands.ts';
 import { complete } from '../../src/host/debugger/complete.ts';
-import { Debugger } from '../../src/host/debugger/debugger.ts';
+import type { Debugger } from '../../src/host/debugger/debugger.ts';
 import { DebuggerError } from '../../src/host/debugger/debugger-error.ts';
-import { loadListing } from '../../src/host/debugger/disassemble.ts';
 import { TOPICS } from '../../src/host/debugger/info.ts';
 import { openLog, record } from '../../src/library.ts';
-import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
 import { inFolder } from '../cli/command.ts';
-import { makeEngine, recordGuest, type Recorded, timelineOf } from './fixture.ts';
-
-const disassemble = await loadListing();
-
-function debuggerOf(recorded: Recorded): Debugger {
-  return new Debugger({
-    timeline: timelineOf(recorded),
-    commands: COMMANDS,
-    symbols: new SymbolTable(),
-    disassemble,
-    logName: 'test',
-    images: recorded.images,
-    makeEngine,
-    appendFrame: () => {},
-  });
-}
+import { recordGuest, type Recorded } from './fixture.ts';
+import { debuggerOf } from './debugger-fixture.ts';
 
 async function firmware(): Promise<Recorded> {
   const bios = new Uint8Array(0x10000);
@@ -143,7 +127,7 @@ test('every command with every argument does something or says what it wants', a
     process.chdir(folder);
     try {
       for (const [i, run] of RUNS.entries()) {
-        const debug = debuggerOf(run);
+        const debug = debuggerOf(run, { appendFrame: () => {} });
         const complaints: string[] = [];
         for (const command of COMMANDS) {
           const [name] = command.names;

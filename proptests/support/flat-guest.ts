@@ -1,0 +1,27 @@
+/**
+ * Source of a small multiboot guest for tests: 32-bit code at 1 MiB with a flat descriptor table and stack, DS and SS
+ * loaded. What the guest does is its body; what it needs besides (handlers, tables) follows in `data`.
+ */
+
+/** Selectors 8 for code, 10h for data. `idt`: a table at that label of so many bytes is loaded. */
+export function flatGuest(body: string, data = '', idtBytes = 0): string {
+  const idt = idtBytes === 0 ? '' : `idtr: dw ${idtBytes - 1}\n  dd idt\n`;
+  return `bits 32
+org 0x100000
+header: dd 0x1badb002, 0x00010003, 0xe4514ffb, header, 0x100000, 0, 0, start
+start:
+  mov esp, 0x90000
+  lgdt [gdtr]
+  jmp 8:inside
+inside:
+  mov ax, 16
+  mov ds, ax
+  mov ss, ax
+${idtBytes === 0 ? '' : '  lidt [idtr]\n'}${body}
+align 8
+gdt: dd 0, 0, 0x0000ffff, 0x00cf9b00, 0x0000ffff, 0x00cf9300
+gdtr: dw 23
+  dd gdt
+${idt}${data}
+`;
+}
