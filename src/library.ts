@@ -272,14 +272,15 @@ export interface WalkSettings extends HostSettings, RecordedRunOptions {
 export async function openRun(log: Uint8Array | LogReader, settings: WalkSettings = {}): Promise<RecordedRun> {
   const reader = log instanceof Uint8Array ? openLog(log) : log;
   const { images: _images, sha256: _sha256, engine = DEFAULT_ENGINE, pause, symbolOf, ...options } = settings;
+  const images = imagesFor(reader, settings);
   const timeline = new Timeline({
     log: reader,
-    images: imagesFor(reader, settings),
+    images,
     makeEngine: await loadEngine(engine),
     makeStepper: await loadEngine(DEFAULT_ENGINE),
     ...options,
   });
-  return new RecordedRun(timeline, {
+  return new RecordedRun(timeline, images, {
     ...(pause === undefined ? {} : { pause }),
     ...(symbolOf === undefined ? {} : { symbolOf }),
   });

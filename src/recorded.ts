@@ -7,6 +7,7 @@
 import { PAGE_BYTES } from './core/base/pages.ts';
 import { UsageError } from './core/base/usage-error.ts';
 import { peekBytes, peekPhysical, peekPhysicalBytes } from './core/memory/peek.ts';
+import type { Images } from './core/session/session.ts';
 import { RAM_BASE } from './core/state/layout.ts';
 import { compileExpression, type Evaluator } from './core/timeline/expression.ts';
 import type { Breakpoint, Position, Watchpoint, WatchKind } from './core/timeline/lookout.ts';
@@ -43,11 +44,14 @@ export interface FoundBytes {
 export class RecordedRun {
   /** The core's own timeline, with its machine, checkpoints and serial history. */
   readonly timeline: Timeline;
+  /** What was booted and what is in the drives, by role. */
+  readonly images: Images;
   private readonly options: RecordedRunOptions;
   private isBusy = false;
 
-  constructor(timeline: Timeline, options: RecordedRunOptions = {}) {
+  constructor(timeline: Timeline, images: Images, options: RecordedRunOptions = {}) {
     this.timeline = timeline;
+    this.images = images;
     this.options = options;
   }
 

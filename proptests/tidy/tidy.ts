@@ -92,7 +92,17 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
 /** Packages each area may import; proptests and benchmarks may use whatever package.json names. */
 const mayUsePackages: Readonly<Record<string, readonly string[]>> = {
   core: ['msgpackr', 'fflate'],
-  host: ['msgpackr', 'fflate', 'chalk', 'fast-png', 'iced-x86', '@vscode/debugadapter', '@vscode/debugprotocol'],
+  host: [
+    'msgpackr',
+    'fflate',
+    'chalk',
+    'fast-png',
+    'iced-x86',
+    '@xterm/xterm',
+    'esbuild',
+    '@vscode/debugadapter',
+    '@vscode/debugprotocol',
+  ],
 };
 
 /** Folders of the core from the ground up: a file may import from its own floor and from those below, types apart. */

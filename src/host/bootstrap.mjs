@@ -57,7 +57,7 @@ function sourceDigest() {
     )) {
       const path = `${folder}/${entry.name}`;
       if (entry.isDirectory()) visit(path);
-      else if (/\.ts$|tsconfig.*\.json$/.test(entry.name)) {
+      else if (/\.ts$|tsconfig.*\.json$|^bundle\.mjs$|\.css$/.test(entry.name)) {
         const { size, mtimeMs } = statSync(join(root, path));
         hash.update(`${path} ${size} ${mtimeMs}\n`);
       }
@@ -104,7 +104,7 @@ export function bootstrap() {
   }
   const digest = sourceDigest();
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === digest) return;
-  say('building dist/ (tsc -b)');
+  say('building dist/ (tsc -b, and the page of reprise view)');
   const built = spawnSync(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
@@ -114,6 +114,14 @@ export function bootstrap() {
     fail('the build failed (see above).');
   }
   removeOrphans();
+  const bundled = spawnSync(process.execPath, [join(root, 'src/host/page/viewer/bundle.mjs')], {
+    cwd: root,
+    stdio: ['ignore', 2, 2],
+  });
+  if (bundled.status !== 0) {
+    rmSync(stampFile, { force: true });
+    fail('the page of reprise view could not be built (see above).');
+  }
   mkdirSync(dirname(stampFile), { recursive: true });
   writeFileSync(stampFile, digest);
 }

@@ -62,6 +62,14 @@ export interface Loop {
   goOn(): boolean;
 }
 
+/** Somebody outside who hears of what only handlers do; the guest never notices. */
+export interface SystemWatcher {
+  /** INT n has led to its handler; −1: SYSENTER has. */
+  called(vector: number): void;
+  /** CR3 has been loaded, by MOV or a task switch. */
+  spaceChanged(directory: number): void;
+}
+
 /** Every request leads out of the engine. */
 const NO_LOOP: Loop = { goOn: () => false };
 
@@ -94,7 +102,7 @@ export class Cpu {
   readonly m32: Int32Array;
   readonly f64: Float64Array;
   readonly view: DataView;
-  /** TLB: entry = (host address − linear address) with TLB_* deny bits in the low 12; −1 = invalid. memory/tlb.ts. */
+  /** TLB: entry = (host address − linear address), TLB_* deny bits in the low 12; −1 = invalid. memory/tlb.ts. */
   readonly tlb: Int32Array;
   /** Byte address of the TLB in the memory (for wasm code). */
   readonly tlbBase: number;
@@ -111,6 +119,7 @@ export class Cpu {
   ports!: PortBus;
   ferr: ErrorPins = NO_PINS;
   loop: Loop = NO_LOOP;
+  systemWatcher: SystemWatcher | null = null;
   /**
    * The last instruction was one that waits for the interrupt of FERR#: it is to be executed again, and will wait again
    * until something comes from outside. Derived.

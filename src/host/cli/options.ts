@@ -274,3 +274,13 @@ export const SYMBOLS_OPTION: OptionSpec = {
   repeat: true,
   help: 'an ELF file, System.map or listing of /proc/kallsyms; how far a kernel has moved is found, or +0x1000000',
 };
+
+export const FAILS_OPTION: OptionSpec = {
+  name: 'fails',
+  value: 'WHAT',
+  repeat: true,
+  suggestions: ['serial:', 'exit', 'exit:', 'fault:', 'triple-fault', 'hang', 'reset'],
+  help:
+    'what a failure is: serial:"TEXT", fault:N, irq:N, nmi, reset, exit:N (the value written to the debug-exit port; ' +
+    'exit: any but 0), triple-fault, hang, or an expression over the state at the end, such as [0x200000] != 5',
+};

@@ -33,6 +33,10 @@ import { EXIT, printJson, say } from './report.ts';
 
 export async function packCommand(args: Arguments): Promise<number> {
   const [path] = args.positionals;
+  if (args.has('html')) return await (await import('./pack-page.ts')).packPage(args);
+  for (const name of ['no-images', 'symbols']) {
+    if (args.has(name)) throw new UsageError(`--${name} is for a page: give --html FILE with it.`);
+  }
   if (args.has('sidecar') && args.has('out')) {
     throw new UsageError('--sidecar puts the images into the folder LOG.images: --out does not go with it.');
   }

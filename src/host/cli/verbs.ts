@@ -15,6 +15,7 @@ import {
   DEVICES_OPTION,
   ENGINE_OPTION,
   EVENT_KINDS,
+  FAILS_OPTION,
   GDB_OPTION,
   IMAGE_OPTIONS,
   MACHINE_OPTIONS,
@@ -69,16 +70,6 @@ const CHECKPOINT_OPTIONS: readonly OptionSpec[] = [
       `for one log (default ${CHECKPOINT_CACHE_BYTES_DEFAULT >> 20}; 0: none are read or written)`,
   },
 ];
-
-const FAILS_OPTION: OptionSpec = {
-  name: 'fails',
-  value: 'WHAT',
-  repeat: true,
-  suggestions: ['serial:', 'exit', 'exit:', 'fault:', 'triple-fault', 'hang', 'reset'],
-  help:
-    'what a failure is: serial:"TEXT", fault:N, irq:N, nmi, reset, exit:N (the value written to the debug-exit port; ' +
-    'exit: any but 0), triple-fault, hang, or an expression over the state at the end, such as [0x200000] != 5',
-};
 
 const HORIZON_OPTION: OptionSpec = {
   name: 'horizon',
@@ -386,6 +377,14 @@ export const VERBS: readonly Verb[] = [
         help: 'the packed log, which must not exist yet (default: LOG with .packed before .rlog)',
       },
       { name: 'sidecar', help: 'put the images as files into the folder LOG.images instead' },
+      {
+        name: 'html',
+        value: 'FILE',
+        kind: 'file',
+        help: 'write a page instead that holds the recording, its images and what reprise view shows of it',
+      },
+      { name: 'no-images', help: 'with --html: leave the images out; the page asks for them' },
+      SYMBOLS_OPTION,
       salvage('pack'),
       ...IMAGE_OPTIONS,
     ],
@@ -452,6 +451,30 @@ export const VERBS: readonly Verb[] = [
         'while another is connected may look, and goes on when that one has gone.',
     ],
     load: async () => (await import('./debug-command.ts')).debugCommand,
+  },
+  {
+    name: 'view',
+    positionals: [{ ...LOG, isOptional: true }],
+    brief: 'a recorded run as a page in the browser: screen, timeline, debugger',
+    summary:
+      'Serves a recorded run as a page on the loopback interface and opens it in the browser: the screen and the ' +
+      'serial line at any moment, a timeline of what happened, and a debugger that walks both ways.',
+    options: [
+      ...grouped('Page', [
+        { name: 'port', value: 'PORT', range: [0, 65535], help: 'the port to listen on (default: any free one)' },
+        { name: 'no-open', help: 'print the address only; away from a terminal no browser is opened anyway' },
+        SYMBOLS_OPTION,
+        salvage('show'),
+        ENGINE_OPTION,
+      ]),
+      ...IMAGE_OPTIONS,
+    ],
+    notes: [
+      'The page runs the recording itself, in the browser; the server only hands out the files and appends bookmarks ' +
+        'to the log. Without LOG the page waits for one to be dropped on it. Images that are not found are asked for ' +
+        'there. reprise pack LOG --html writes the same as one file.',
+    ],
+    load: async () => (await import('./view-command.ts')).viewCommand,
   },
   {
     name: 'index',

@@ -4,14 +4,11 @@
 
 import { performance } from 'node:perf_hooks';
 import { CHUNK_TICKS, type Timeline, type Way } from '../../core/timeline/timeline.ts';
+import { type Pace, pacedChunk } from '../pace.ts';
 import { Progress } from './progress.ts';
 
-/** Steps outside of these bounds are made shorter or longer: Ctrl-C is heard within a fraction of a second. */
-const STEP_MS_MIN = 15;
-const STEP_MS_MAX = 50;
-const CHUNK_TICKS_MIN = 1 << 12;
-/** Where compiled code runs at 200 M ticks a second; idle time passes much faster. */
-const CHUNK_TICKS_MAX = 1 << 26;
+/** Ctrl-C is heard within a fraction of a second. */
+const PACE: Pace = { msMin: 15, msMax: 50 };
 /** Shorter ways show nothing. */
 const SHOWN_AFTER_MS = 500;
 
@@ -51,8 +48,7 @@ export class PacedWay<T> {
       throw error;
     }
     const takenMs = performance.now() - startMs;
-    if (takenMs > STEP_MS_MAX) timeline.chunkTicks = Math.max(CHUNK_TICKS_MIN, timeline.chunkTicks / 2);
-    else if (takenMs < STEP_MS_MIN) timeline.chunkTicks = Math.min(CHUNK_TICKS_MAX, timeline.chunkTicks * 2);
+    timeline.chunkTicks = pacedChunk(timeline.chunkTicks, takenMs, PACE);
     if (result.done === true) this.progress?.clear();
     else {
       await new Promise((resolve) => setImmediate(resolve));

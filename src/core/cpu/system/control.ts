@@ -73,6 +73,7 @@ export function writeCr3(cpu: Cpu, value: number): void {
   cpu.m32[CR3] = value; // the low bits without a meaning are kept as written
   flushTlb(cpu, keepGlobal);
   cpu.exitRequest |= EXIT_MODE;
+  cpu.systemWatcher?.spaceChanged(value);
 }
 
 /** MOV CR4. #GP(0) for reserved bits. */

@@ -355,7 +355,7 @@ export function deliverDebugTrap(cpu: Cpu): void {
   deliverWithNesting(cpu, makeInterrupt(cpu, VECTOR_DB));
 }
 
-/** VME: INT n within the virtual-8086 program, through the vector table at linear 0. SDM 3 §20.3.3, methods 5 and 6. */
+/** VME: INT n within the virtual-8086 program, by the vector table at linear 0. SDM 3 §20.3.3, methods 5 and 6. */
 function redirectInterrupt(cpu: Cpu, vector: number, returnEip: number): void {
   const ip = systemLoad16(cpu, vector * 4);
   const cs = systemLoad16(cpu, vector * 4 + 2);
@@ -389,6 +389,7 @@ export function softwareInterrupt(cpu: Cpu, vector: number, returnEip: number, e
   }
   deliver(cpu, { vector, errorCode: undefined, returnEip, flagBits: 0, ext: 0, checkDpl: true });
   cpu.trapInhibit = true;
+  cpu.systemWatcher?.called(vector);
 }
 
 /** INT1 (F1): a #DB trap that sets no DR6 bit and asks no gate privilege. SDM 2, INT1. */

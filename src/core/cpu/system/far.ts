@@ -270,6 +270,7 @@ export function sysenter(cpu: Cpu): void {
   cpu.nextEip = cpu.m32[SYSENTER_EIP];
   updateMode(cpu);
   cpu.exitRequest |= EXIT_MODE | EXIT_WINDOW;
+  cpu.systemWatcher?.called(-1);
 }
 
 /** SDM 2, SYSEXIT: to EDX with the stack at ECX. */

@@ -1,0 +1,61 @@
+/**
+ * Chromium for the tests of the page: started once a file, with eyes on what a page must not do (errors, warnings, any
+ * request to a network). Needs Debian's chromium; without it tests that use this are skipped by name.
+ */
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { chromium, type Browser, type Page } from 'playwright-core';
+import { projectRoot } from '../support/poison.ts';
+
+const CHROMIUM = '/usr/bin/chromium';
+export const skip = existsSync(CHROMIUM) ? false : `no ${CHROMIUM}: apt-get install chromium`;
+
+export const launch = (): Promise<Browser> => chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
+
+/** The page as the sources are now. */
+export function buildPage(): void {
+  const script = join(projectRoot, 'src/host/page/viewer/bundle.mjs');
+  const built = spawnSync(process.execPath, [script, 'stale'], { encoding: 'utf8' });
+  if (built.status !== 0) throw new Error(`the page could not be built: ${built.stderr}`);
+}
+
+/** What a page does that it must not; `origin`: it may ask that server. */
+export function watch(page: Page, origin = ''): string[] {
+  const wrong: string[] = [];
+  page.on('pageerror', (error) => wrong.push(`error: ${error.message}`));
+  page.on('console', (message) => {
+    if (message.type() === 'error' || message.type() === 'warning') wrong.push(`console: ${message.text()}`);
+  });
+  page.on('request', (request) => {
+    const isOwn = origin !== '' && request.url().startsWith(origin);
+    if (!isOwn && !/^(file|data|blob):/.test(request.url())) wrong.push(`request: ${request.url()}`);
+  });
+  return wrong;
+}
+
+/** Until the run is open and has been passed once. */
+export async function untilPassed(page: Page): Promise<void> {
+  await page.waitForSelector('main:not([hidden])', { timeout: 60_000 });
+  await page.waitForFunction("document.documentElement.dataset.passed === 'yes'", null, { timeout: 60_000 });
+}
+
+/** Goes to a position as a person would, and waits until every view in front shows it. */
+export async function goTo(page: Page, position: string): Promise<void> {
+  await page.fill('[aria-label="Go to a position"]', position);
+  await page.press('[aria-label="Go to a position"]', 'Enter');
+  await settled(page);
+}
+
+/** Until nothing is asked of the worker any more. */
+export async function settled(page: Page): Promise<void> {
+  await page.waitForFunction("document.documentElement.dataset.busy === 'no'", null, { timeout: 60_000 });
+}
+
+/** Registers as the page shows them. */
+export async function shownRegisters(page: Page): Promise<Record<string, string>> {
+  const rows = await page
+    .locator('#view-registers .register')
+    .evaluateAll((cells) => cells.map((cell) => [...cell.children].map((part) => part.textContent ?? '')));
+  return Object.fromEntries(rows.map(([name, value]) => [name, value]));
+}

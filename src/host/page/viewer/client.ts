@@ -1,0 +1,105 @@
+// The page's end of the protocol: questions become promises, notices go to who listens. A worker that fails is
+// replaced: its open questions are rejected, the page lives and says what happened.
+
+import type { AnswerOf, AskOf, FromWorker, Notice, Problem, Question, Request } from './protocol.ts';
+
+export class ProblemError extends Error {
+  override readonly name = 'ProblemError';
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super(problem.text);
+    this.problem = problem;
+  }
+}
+
+interface Waiting {
+  readonly resolve: (answer: unknown) => void;
+  readonly reject: (error: ProblemError) => void;
+}
+
+export class Client {
+  onNotice: (notice: Notice) => void = () => {};
+  /** The worker is gone; its successor is there already, and knows nothing. */
+  onReplaced: (why: string) => void = () => {};
+  /** Whether anything is open, told when that changes. */
+  onBusy: (isBusy: boolean) => void = () => {};
+  private readonly startWorker: () => Worker;
+  private worker: Worker;
+  private readonly waiting = new Map<number, Waiting>();
+  private nextId = 1;
+
+  constructor(startWorker: () => Worker) {
+    this.startWorker = startWorker;
+    this.worker = this.start();
+  }
+
+  private start(): Worker {
+    const worker = this.startWorker();
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      if (worker === this.worker) this.take(data);
+    };
+    worker.onerror = (event) => {
+      event.preventDefault();
+      if (worker === this.worker) this.replace(event.message || 'the worker could not be started');
+    };
+    return worker;
+  }
+
+  /** Rejects with a ProblemError. `transfer`: buffers that are given away. */
+  ask<Q extends Question>(question: Q, ask: AskOf<Q>, transfer: readonly Transferable[] = []): Promise<AnswerOf<Q>> {
+    return this.send(question, ask, false, transfer);
+  }
+
+  /** The same for a way to somewhere, in whose favour others are given up. */
+  move<Q extends Question>(question: Q, ask: AskOf<Q>): Promise<AnswerOf<Q>> {
+    return this.send(question, ask, true, []);
+  }
+
+  private send<Q extends Question>(
+    question: Q,
+    ask: AskOf<Q>,
+    isMove: boolean,
+    transfer: readonly Transferable[],
+  ): Promise<AnswerOf<Q>> {
+    const id = this.nextId++;
+    const request: Request<Q> = { id, question, ask, isMove };
+    return new Promise<AnswerOf<Q>>((resolve, reject) => {
+      if (this.waiting.size === 0) this.onBusy(true);
+      this.waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });
+      this.worker.postMessage(request, [...transfer]);
+    });
+  }
+
+  giveUp(): void {
+    this.worker.postMessage({ giveUp: true });
+  }
+
+  private take(message: FromWorker): void {
+    if ('notice' in message) {
+      this.onNotice(message);
+      return;
+    }
+    const waiting = this.waiting.get(message.id);
+    this.waiting.delete(message.id);
+    // Who heard an answer may ask on at once.
+    setTimeout(() => {
+      if (this.waiting.size === 0) this.onBusy(false);
+    });
+    if ('answer' in message) waiting?.resolve(message.answer);
+    else {
+      waiting?.reject(new ProblemError(message.problem));
+      if (message.problem.kind === 'fault') this.replace(message.problem.text);
+    }
+  }
+
+  /** Another worker in the place of this one. */
+  replace(why: string): void {
+    this.worker.terminate();
+    this.worker = this.start();
+    const open = [...this.waiting.values()];
+    this.waiting.clear();
+    for (const { reject } of open) reject(new ProblemError({ kind: 'given-up', text: why }));
+    this.onReplaced(why);
+  }
+}

@@ -1,0 +1,127 @@
+// The page: makes the worker from the text that stands in the page, opens what the page was given or what is dropped on
+// it, and puts controls, timeline and panes together. Everything that goes wrong is told in a sentence, and the page
+// goes on.
+
+import { App } from './app.ts';
+import { ATTACHMENTS_ID, NO_SETTINGS, type PageSettings } from '../attachments.ts';
+import { Client } from './client.ts';
+import { makeControls } from './controls.ts';
+import { h } from './dom.ts';
+import { makeHelp } from './help.ts';
+import { readPlace, writePlace } from './link.ts';
+import { Opener } from './opener.ts';
+import { makePanes } from './panes.ts';
+import { makeStart } from './start.ts';
+import { makeTimeline } from './timeline/timeline.ts';
+import { VIEWS } from './views/views.ts';
+
+const LINK_MS = 250;
+
+function startWorker(): Worker {
+  const text = document.getElementById('worker')?.textContent ?? '';
+  const address = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
+  const worker = new Worker(address);
+  // The worker has read it by the time it answers anything.
+  worker.addEventListener('message', () => URL.revokeObjectURL(address), { once: true });
+  return worker;
+}
+
+function settings(): PageSettings {
+  const text = document.getElementById(ATTACHMENTS_ID)?.textContent ?? '';
+  try {
+    return text.trim() === '' ? NO_SETTINGS : (JSON.parse(text) as PageSettings);
+  } catch {
+    return NO_SETTINGS;
+  }
+}
+
+const client = new Client(startWorker);
+const app = new App(client);
+const given = settings();
+const opener = new Opener(app, given);
+
+const messages = h('div', { class: 'messages', role: 'alert' });
+app.say = (text, kind) => {
+  const line = h(
+    'p',
+    { class: kind },
+    text,
+    h('button', { type: 'button', class: 'small', 'aria-label': 'Dismiss', onclick: () => line.remove() }, '✕'),
+  );
+  messages.append(line);
+  while (messages.childElementCount > 3) messages.firstElementChild?.remove();
+};
+
+const help = makeHelp();
+const timeline = makeTimeline(app);
+const controls = makeControls(app, timeline.zoom, help.show);
+const panes = makePanes(app, VIEWS, () => writeLink());
+const start = makeStart(app, opener);
+const title = h('h1', {}, 'Reprise');
+const passed = h('span', { class: 'quiet', role: 'status' });
+const header = h(
+  'header',
+  {},
+  title,
+  passed,
+  h('span', { class: 'space' }),
+  h('button', { type: 'button', onclick: () => void opener.download() }, 'Download log'),
+  h('button', { type: 'button', onclick: () => start.choose() }, 'Open…'),
+  h('button', { type: 'button', onclick: controls.help, 'aria-label': 'Keys' }, '?'),
+);
+const main = h('main', { hidden: true }, controls.element, timeline.element, panes.element);
+document.body.append(header, messages, start.element, main, help.element);
+
+client.onBusy = (isBusy) => {
+  document.documentElement.dataset.busy = isBusy ? 'yes' : 'no';
+};
+client.onNotice = (notice) => {
+  if (notice.notice === 'pass') {
+    app.set({ pass: { tick: notice.tick, isDone: notice.isDone } });
+    if (notice.problem !== '') app.say(notice.problem, 'problem');
+  } else if (notice.notice === 'way') app.set({ way: { done: notice.done, total: notice.total } });
+  else app.say(notice.text, 'note');
+};
+client.onReplaced = (why) => {
+  app.set({ way: null, speed: null });
+  void opener.reopen(why);
+};
+
+let linkTimer: ReturnType<typeof setTimeout> | undefined;
+/** The address names the moment, once it has not changed for a while. */
+function writeLink(): void {
+  clearTimeout(linkTimer);
+  linkTimer = setTimeout(() => {
+    const { moment } = app.state;
+    if (moment === null) return;
+    history.replaceState(null, '', writePlace(moment.tick, moment.seq, panes.inFront()));
+  }, LINK_MS);
+}
+function followLink(): void {
+  const place = readPlace(location.hash);
+  panes.bringToFront(place.views);
+  const { moment } = app.state;
+  if (place.tick !== null && (place.tick !== moment?.tick || place.seq !== moment.seq))
+    void app.seek(place.tick, place.seq);
+}
+window.addEventListener('hashchange', followLink);
+
+app.subscribe((changed) => {
+  const { facts, logName, pass } = app.state;
+  if (changed.has('facts')) {
+    main.hidden = facts === null;
+    start.element.hidden = facts !== null;
+    document.title = facts === null ? 'Reprise' : `${logName} · Reprise`;
+    title.textContent = facts === null ? 'Reprise' : logName;
+    if (facts !== null) followLink();
+  }
+  if (changed.has('pass') || changed.has('facts')) {
+    document.documentElement.dataset.passed = pass.isDone ? 'yes' : 'no';
+    const share = facts === null || facts.endTick === 0 ? 100 : Math.floor((100 * pass.tick) / facts.endTick);
+    passed.textContent = facts === null || pass.isDone ? '' : `first pass ${share} %`;
+  }
+  if (changed.has('moment')) writeLink();
+});
+// The first picture stands before anything is opened.
+requestAnimationFrame(() => void opener.openGiven());
+document.documentElement.dataset.ready = 'yes';

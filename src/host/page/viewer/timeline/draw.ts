@@ -1,0 +1,185 @@
+// How the timeline looks: a ruler, then a row a lane, with bars as high as the logarithm of what happened; address
+// spaces as bands of colour; where the pass has not been is hatched. Colours are those of the style sheet; nothing
+// depends on colour alone, since lanes have names. Draws, and knows no events.
+
+import { count, duration } from '../dom.ts';
+import type { AnswerOf } from '../protocol.ts';
+
+type Lanes = AnswerOf<'lanes'>;
+
+export interface Row {
+  readonly key: string;
+  readonly name: string;
+  readonly group: string;
+  readonly top: number;
+  readonly height: number;
+  readonly total: number | null;
+}
+
+export interface Geometry {
+  readonly width: number;
+  readonly window: { readonly from: number; readonly to: number };
+  readonly rows: readonly Row[];
+}
+
+export interface Picture {
+  readonly lanes: Lanes | null;
+  readonly tick: number;
+  readonly endTick: number;
+  readonly nsPerTick: number;
+  readonly passedTick: number;
+  readonly bookmarks: readonly { readonly name: string; readonly position: { readonly tick: number } }[];
+  readonly hover: number | null;
+}
+
+/** Where lanes have their names, in pixels. */
+export const LEFT = 118;
+const RULER_HEIGHT = 34;
+const ROW_HEIGHT = 17;
+const GAP = 2;
+const MARK_STEP_PIXELS = 110;
+
+/** Rows from top to bottom: checkpoints last. */
+export function rowsOf(lanes: Lanes | null): Row[] {
+  const rows: Row[] = [];
+  let top = RULER_HEIGHT;
+  let group = '';
+  const add = (key: string, name: string, its: string, total: number | null): void => {
+    if (group !== '' && its !== group) top += GAP * 2;
+    group = its;
+    rows.push({ key, name, group: its, top, height: ROW_HEIGHT, total });
+    top += ROW_HEIGHT + GAP;
+  };
+  for (const lane of lanes?.lanes ?? []) add(lane.key, lane.name, lane.group, lane.total);
+  add('checkpoints', 'checkpoints', 'checkpoints', null);
+  return rows;
+}
+
+export function heightOf(rows: readonly Row[]): number {
+  const last = rows.at(-1);
+  return last === undefined ? RULER_HEIGHT : last.top + last.height + GAP;
+}
+
+function cssColor(name: string): string {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+/** A hue that an address space keeps. */
+const bandColor = (value: number): string => `hsl(${((value >>> 12) * 137) % 360} 60% 55%)`;
+
+export function drawLanes(context: CanvasRenderingContext2D, geometry: Geometry, picture: Picture): void {
+  const { width, window, rows } = geometry;
+  const height = heightOf(rows);
+  const plot = width - LEFT;
+  const xOf = (tick: number): number => LEFT + ((tick - window.from) / (window.to - window.from)) * plot;
+  const [paper, ink, quiet, grid, accent] = ['--paper', '--ink', '--quiet', '--grid', '--accent'].map(cssColor);
+  context.fillStyle = paper;
+  context.fillRect(0, 0, width, height);
+  context.font = '12px system-ui, sans-serif';
+  context.textBaseline = 'middle';
+  drawRuler(context, geometry, picture, { ink, quiet, grid });
+  for (const row of rows) {
+    context.fillStyle = quiet;
+    context.textAlign = 'left';
+    context.fillText(row.name, 6, row.top + row.height / 2, LEFT - 12);
+    context.fillStyle = grid;
+    context.fillRect(LEFT, row.top + row.height, plot, 1);
+    const lane = picture.lanes?.lanes.find(({ key }) => key === row.key);
+    if (lane !== undefined) drawLane(context, row, lane, plot);
+  }
+  const last = rows.at(-1);
+  if (last !== undefined) {
+    context.fillStyle = cssColor('--lane-checkpoints');
+    for (const tick of picture.lanes?.checkpoints ?? [])
+      context.fillRect(xOf(tick) - 1, last.top + 3, 2, last.height - 5);
+  }
+  // What has not been passed yet.
+  const passedX = Math.max(LEFT, xOf(picture.passedTick));
+  if (passedX < width && picture.passedTick < picture.endTick) {
+    context.fillStyle = cssColor('--unpassed');
+    context.fillRect(passedX, RULER_HEIGHT, width - passedX, height - RULER_HEIGHT);
+  }
+  context.fillStyle = cssColor('--bookmark');
+  for (const { name, position } of picture.bookmarks) {
+    const x = xOf(position.tick);
+    if (x < LEFT || x > width) continue;
+    context.fillRect(x, 18, 1, height - 18);
+    context.beginPath();
+    context.moveTo(x - 5, 17);
+    context.lineTo(x + 5, 17);
+    context.lineTo(x, 25);
+    context.fill();
+    context.textAlign = 'left';
+    context.fillText(name, x + 7, 23, 90);
+  }
+  if (picture.hover !== null && picture.hover > LEFT) {
+    context.fillStyle = quiet;
+    context.fillRect(Math.round(picture.hover), RULER_HEIGHT, 1, height);
+  }
+  const here = xOf(picture.tick);
+  if (here >= LEFT - 1 && here <= width) {
+    context.fillStyle = accent;
+    context.fillRect(here - 1, 0, 2, height);
+    context.beginPath();
+    context.arc(here, 6, 5, 0, 2 * Math.PI);
+    context.fill();
+  }
+}
+
+function drawLane(context: CanvasRenderingContext2D, row: Row, lane: Lanes['lanes'][number], plot: number): void {
+  const { counts, isLevel } = lane;
+  const step = plot / counts.length;
+  if (isLevel) {
+    for (let i = 0; i < counts.length; ) {
+      let end = i + 1;
+      while (end < counts.length && counts[end] === counts[i]) end++;
+      if (counts[i] !== 0) {
+        context.fillStyle = bandColor(counts[i] - 1);
+        context.fillRect(LEFT + i * step, row.top + 3, Math.max(1, (end - i) * step), row.height - 5);
+      }
+      i = end;
+    }
+    return;
+  }
+  let most = 1;
+  for (const each of counts) if (each > most) most = each;
+  const scale = (row.height - 2) / Math.log2(most + 1);
+  context.fillStyle = cssColor(`--lane-${lane.group}`);
+  for (let i = 0; i < counts.length; i++) {
+    if (counts[i] === 0) continue;
+    const high = Math.max(3, Math.log2(counts[i] + 1) * scale);
+    context.fillRect(LEFT + i * step, row.top + row.height - high, Math.max(1.5, step), high);
+  }
+}
+
+function drawRuler(
+  context: CanvasRenderingContext2D,
+  { width, window }: Geometry,
+  { nsPerTick }: Picture,
+  { ink, quiet, grid }: { ink: string; quiet: string; grid: string },
+): void {
+  const span = window.to - window.from;
+  const plot = width - LEFT;
+  const step = niceStep((span / plot) * MARK_STEP_PIXELS);
+  context.textAlign = 'left';
+  context.fillStyle = quiet;
+  context.fillText('ticks', 6, 10);
+  context.fillText('guest time', 6, 24);
+  for (let tick = Math.ceil(window.from / step) * step; tick <= window.to; tick += step) {
+    const x = LEFT + ((tick - window.from) / span) * plot;
+    context.fillStyle = grid;
+    context.fillRect(x, 0, 1, 4000);
+    context.fillStyle = ink;
+    context.fillText(count(tick), x + 4, 10);
+    context.fillStyle = quiet;
+    context.fillText(duration(tick * nsPerTick), x + 4, 24);
+  }
+}
+
+/** 1, 2 or 5 times a power of ten, at least 1. */
+function niceStep(least: number): number {
+  let power = 1;
+  while (power * 10 <= least) power *= 10;
+  for (const times of [1, 2, 5, 10]) if (power * times >= least) return power * times;
+  return power * 10;
+}

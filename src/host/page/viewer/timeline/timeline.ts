@@ -1,0 +1,183 @@
+// The timeline: lanes of what happened on a canvas, from the whole run down to single ticks. The pointer scrubs, the
+// wheel zooms, with Shift it pans; keys do the same. What is drawn comes from the worker, counted for the stretches
+// that the window has, and is asked for again when the window or the pass has moved.
+
+import type { App } from '../app.ts';
+import { count, duration, h } from '../dom.ts';
+import type { AnswerOf } from '../protocol.ts';
+import { drawLanes, type Geometry, heightOf, LEFT, rowsOf } from './draw.ts';
+
+type Lanes = AnswerOf<'lanes'>;
+
+const ZOOM_STEP = 1.25;
+/** A window is never narrower. */
+const WINDOW_TICKS_MIN = 32;
+const ASK_MS = 60;
+
+export interface TimelineShown {
+  readonly element: HTMLElement;
+  /** Zooms by a factor around the moment. */
+  readonly zoom: (factor: number) => void;
+}
+
+export function makeTimeline(app: App): TimelineShown {
+  const canvas = h('canvas', {
+    class: 'timeline',
+    tabindex: 0,
+    role: 'slider',
+    'aria-label': 'Timeline: moment of the run',
+    'aria-valuemin': 0,
+  });
+  const label = h('p', { class: 'quiet hint', 'aria-hidden': 'true' });
+  const scroll = h('div', { class: 'timeline-scroll' }, canvas);
+  const element = h('section', { class: 'timeline-box', 'aria-label': 'Timeline' }, scroll, label);
+  let lanes: Lanes | null = null;
+  let geometry: Geometry | null = null;
+  let isAsked = false;
+  let isStale = false;
+  let hover: number | null = null;
+
+  const draw = (): void => {
+    const { moment, window, facts, bookmarks, pass } = app.state;
+    if (facts === null) return;
+    const width = Math.max(200, scroll.clientWidth);
+    const rows = rowsOf(lanes);
+    geometry = { width, window, rows };
+    const height = heightOf(rows);
+    const ratio = devicePixelRatio || 1;
+    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+      canvas.width = Math.round(width * ratio);
+      canvas.height = Math.round(height * ratio);
+      canvas.style.width = `${width}px`;
+      canvas.style.height = `${height}px`;
+    }
+    const context = canvas.getContext('2d');
+    if (context === null) return;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    drawLanes(context, geometry, {
+      lanes,
+      tick: moment?.tick ?? 0,
+      endTick: facts.endTick,
+      nsPerTick: facts.nsPerTick,
+      passedTick: pass.tick,
+      bookmarks,
+      hover,
+    });
+    canvas.setAttribute('aria-valuemax', String(facts.endTick));
+    canvas.setAttribute('aria-valuenow', String(moment?.tick ?? 0));
+    canvas.setAttribute('aria-valuetext', `tick ${moment?.tick ?? 0} of ${facts.endTick}`);
+  };
+
+  const plotWidth = (): number => Math.max(1, (geometry?.width ?? 1) - LEFT);
+  const tickAt = (x: number): number => {
+    const { from, to } = app.state.window;
+    return from + (Math.max(0, x - LEFT) / plotWidth()) * (to - from);
+  };
+
+  /** Asks for what the window shows, one question at a time. */
+  const ask = async (): Promise<void> => {
+    if (isAsked) {
+      isStale = true;
+      return;
+    }
+    isAsked = true;
+    try {
+      do {
+        isStale = false;
+        const { from, to } = app.state.window;
+        if (app.state.facts === null) return;
+        const buckets = Math.max(50, Math.floor(scroll.clientWidth - LEFT));
+        lanes = await app.ask('lanes', { from, to, buckets });
+        draw();
+        await new Promise((resolve) => setTimeout(resolve, ASK_MS));
+      } while (isStale);
+    } finally {
+      isAsked = false;
+    }
+  };
+
+  const setWindow = (from: number, to: number): void => {
+    const end = Math.max(1, app.state.facts?.endTick ?? 1);
+    const width = Math.min(end, Math.max(WINDOW_TICKS_MIN, to - from));
+    const start = Math.max(0, Math.min(end - width, from));
+    app.set({ window: { from: start, to: start + width } });
+  };
+  const zoomAt = (tick: number, factor: number): void => {
+    const { from, to } = app.state.window;
+    setWindow(tick - (tick - from) / factor, tick + (to - tick) / factor);
+  };
+  const zoom = (factor: number): void => zoomAt(app.state.moment?.tick ?? 0, factor);
+
+  let scrubTick: number | null = null;
+  let isScrubbing = false;
+  /** One seek at a time; the newest wish is the next. */
+  const scrub = async (tick: number): Promise<void> => {
+    scrubTick = tick;
+    if (isScrubbing) return;
+    isScrubbing = true;
+    try {
+      while (scrubTick !== null) {
+        const wanted: number = scrubTick;
+        scrubTick = null;
+        await app.seek(wanted);
+      }
+    } finally {
+      isScrubbing = false;
+    }
+  };
+  canvas.addEventListener('pointerdown', (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    app.set({ speed: null });
+    void scrub(tickAt(event.offsetX));
+  });
+  canvas.addEventListener('pointermove', (event) => {
+    hover = event.offsetX;
+    if (event.buttons === 1) void scrub(tickAt(event.offsetX));
+    const tick = Math.round(tickAt(event.offsetX));
+    const row = geometry?.rows.find(({ top, height }) => event.offsetY >= top && event.offsetY < top + height);
+    const time = `tick ${count(tick)} · ${duration(tick * (app.state.facts?.nsPerTick ?? 1))}`;
+    const total = row?.total ?? null;
+    const lane = row === undefined ? '' : ` · ${row.name}${total === null ? '' : `: ${count(total)} in all`}`;
+    label.textContent = `${time}${lane}`;
+    draw();
+  });
+  canvas.addEventListener('pointerleave', () => {
+    hover = null;
+    label.textContent = '';
+    draw();
+  });
+  canvas.addEventListener(
+    'wheel',
+    (event) => {
+      const { from, to } = app.state.window;
+      if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
+        const shift = ((event.deltaX || event.deltaY) / plotWidth()) * (to - from);
+        setWindow(from + shift, to + shift);
+      } else if (event.ctrlKey || event.altKey || scroll.scrollHeight <= scroll.clientHeight) {
+        zoomAt(tickAt(event.offsetX), event.deltaY < 0 ? ZOOM_STEP : 1 / ZOOM_STEP);
+      } else return;
+      event.preventDefault();
+    },
+    { passive: false },
+  );
+  canvas.addEventListener('dblclick', (event) => zoomAt(tickAt(event.offsetX), 8));
+  new ResizeObserver(() => {
+    draw();
+    void ask();
+  }).observe(scroll);
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
+  app.subscribe((changed) => {
+    if (changed.has('facts')) lanes = null;
+    if (changed.has('moment')) followMoment();
+    if (['moment', 'window', 'facts', 'bookmarks', 'pass'].some((key) => changed.has(key as never))) draw();
+    if (changed.has('window') || changed.has('pass') || changed.has('facts')) void ask();
+  });
+  /** A moment outside the window takes the window with it. */
+  const followMoment = (): void => {
+    const { moment, window } = app.state;
+    if (moment === null || (moment.tick >= window.from && moment.tick <= window.to)) return;
+    const width = window.to - window.from;
+    setWindow(moment.tick - width / 2, moment.tick + width / 2);
+  };
+  return { element, zoom };
+}

@@ -1,0 +1,68 @@
+// Instructions around the next one, or around an address that was asked for, with their bytes and names. A click on a
+// target goes there to look; Run to here goes in time.
+
+import { h, hex, replace } from '../dom.ts';
+import type { View } from './view.ts';
+
+const LINES_BEFORE = 8;
+const LINES_AFTER = 40;
+
+export const CODE: View = {
+  id: 'code',
+  title: 'Code',
+  pane: 'code',
+  make: (app) => {
+    const field = h('input', {
+      type: 'text',
+      class: 'mono',
+      'aria-label': 'Address or symbol to show code at',
+      placeholder: 'address or symbol; empty: here',
+      size: 28,
+    });
+    const list = h('table', { class: 'mono code', 'aria-label': 'Instructions' });
+    const problem = h('p', { class: 'problem', role: 'status' });
+    const form = h('form', { class: 'bar' }, field, h('button', { type: 'submit' }, 'Show'));
+    form.addEventListener('submit', (event) => {
+      event.preventDefault();
+      void show();
+    });
+
+    const addressOf = async (): Promise<number | null | undefined> => {
+      problem.textContent = '';
+      if (field.value.trim() === '') return null;
+      try {
+        return (await app.client.ask('memory', { at: field.value, count: 1, isPhysical: false })).address;
+      } catch (error) {
+        problem.textContent = error instanceof Error ? error.message : String(error);
+        return undefined;
+      }
+    };
+
+    const show = async (): Promise<void> => {
+      const address = await addressOf();
+      if (address === undefined) return;
+      const answer = await app.ask('code', { address, before: LINES_BEFORE, after: LINES_AFTER });
+      if (answer === null) return;
+      const rows: HTMLElement[] = [];
+      let here: HTMLElement | null = null;
+      for (const line of answer.lines) {
+        if (line.label !== '') {
+          rows.push(h('tr', { class: 'label' }, h('td', { colspan: 4 }, `${line.label}:`)));
+        }
+        const row = h(
+          'tr',
+          line.isHere ? { class: 'here', 'aria-current': 'true' } : {},
+          h('td', { class: 'arrow' }, line.isHere ? '▶' : ''),
+          h('td', { class: 'address' }, hex(line.address)),
+          h('td', { class: 'bytes' }, line.bytes),
+          h('td', {}, line.text, line.target === '' ? null : h('span', { class: 'quiet' }, `  ; ${line.target}`)),
+        );
+        if (line.isHere) here = row;
+        rows.push(row);
+      }
+      replace(list, h('tbody', {}, ...rows));
+      here?.scrollIntoView({ block: 'nearest' });
+    };
+    return { element: h('div', {}, form, problem, list), show };
+  },
+};

@@ -1,0 +1,45 @@
+// The first pass: the run from its beginning to its end once, while nobody wants anything. It leaves checkpoints, so
+// that every later way is short, and fills the lanes of the timeline by listening to what goes past. Where it was
+// interrupted it goes on.
+
+import { describeDivergence } from '../../../../library.ts';
+import type { Timeline, Way } from '../../../../core/timeline/timeline.ts';
+import { Listener } from './listener.ts';
+import type { Lanes } from './lanes.ts';
+
+export class Pass {
+  /** The run has been listened to up to here. */
+  tick = 0;
+  isDone = false;
+  problem = '';
+  private readonly timeline: Timeline;
+  private readonly lanes: Lanes;
+
+  constructor(timeline: Timeline, lanes: Lanes) {
+    this.timeline = timeline;
+    this.lanes = lanes;
+  }
+
+  /** Ends when the pass is done; may be given up at each step. */
+  *steps(): Way<void> {
+    const { timeline, lanes } = this;
+    yield* timeline.seek({ tick: this.tick, seq: 0 });
+    const listener = new Listener(timeline.machine, lanes, this.tick);
+    timeline.serial.listener = (line, _index, byte, tick) => listener.heard(line, byte, tick);
+    try {
+      for (const way = timeline.runOn(timeline.endTick); ; ) {
+        const { done } = way.next();
+        this.tick = Math.max(this.tick, timeline.position.tick);
+        listener.look();
+        if (done === true) break;
+        yield undefined;
+      }
+      this.isDone = true;
+      const { divergence } = timeline;
+      this.problem = divergence === null ? '' : describeDivergence(divergence);
+    } finally {
+      timeline.serial.listener = null;
+      listener.leave();
+    }
+  }
+}
