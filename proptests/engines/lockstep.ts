@@ -193,7 +193,7 @@ export function prepare(runner: Runner, start: Start): void {
   setFlags(cpu, (start.flags & 0xcd5) | 2);
   prepareFloats(cpu, start);
   m32[EIP] = CODE;
-  flushTlb(cpu, false);
+  flushTlb(cpu);
   updateMode(cpu);
   // Otherwise the first block of each run would be stepped, and compiled code reached by loops alone.
   translateFetch(cpu, CODE, start.user);

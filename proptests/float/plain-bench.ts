@@ -55,7 +55,7 @@ function mapPages(cpu: Cpu): void {
   }
   cpu.m32[CR3] = DIRECTORY;
   cpu.m32[CR0] |= CR0_PG;
-  flushTlb(cpu, false);
+  flushTlb(cpu);
 }
 
 const hostOf = (linear: number): number =>

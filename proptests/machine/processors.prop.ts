@@ -151,7 +151,7 @@ function pageOn({ processors, memory }: { processors: Processor[]; memory: Memor
   for (const each of processors) {
     each.cpu.m32[CR3] = DIRECTORY;
     each.cpu.m32[CR0] |= CR0_PG;
-    flushTlb(each.cpu, false);
+    flushTlb(each.cpu);
   }
 }
 
@@ -275,7 +275,7 @@ flush_end: hlt
   for (const [forgetful, reader] of [processors, [...processors].reverse()]) {
     for (const page of [0x21, 0x20]) {
       run(reader, 'load');
-      flushTlb(forgetful.cpu, false);
+      flushTlb(forgetful.cpu);
       reader.cpu.space.write32(TABLE + 0x20 * 4, (page << 12) | 3);
       assert.equal(run(reader, 'load'), page);
     }
@@ -330,7 +330,7 @@ test('a page that a processor writes freely becomes a page table of another', ()
   map(0x21);
   reader.cpu.m32[CR3] = DIRECTORY;
   reader.cpu.m32[CR0] |= CR0_PG;
-  flushTlb(reader.cpu, false);
+  flushTlb(reader.cpu);
   for (const page of [0x21, 0x20, 0x21]) {
     map(page);
     assert.equal(call(reader, at('load'), at('load_end')), page);

@@ -187,8 +187,8 @@ test('random apertures lead where a fresh look says, and what is told is enough 
           } else if (each.do === 'a20') {
             isA20On = each.isOn;
             for (const one of [cpu, follower.cpu]) one.m32[A20] = isA20On ? 1 : 0;
-            space.flatten();
-            follower.space.flatten();
+            space.lookThroughLine();
+            follower.space.lookThroughLine();
           }
           if (each.do === 'write' || each.do === 'use') {
             const first = chosen?.content.kind === 'bulk' ? chosen.content.first : 0;
@@ -219,7 +219,7 @@ test('random apertures lead where a fresh look says, and what is told is enough 
         // What a log has said, as it is saved with a snapshot and loaded again.
         const other = makeSpace();
         other.cpu.m32[A20] = isA20On ? 1 : 0;
-        other.space.flatten();
+        other.space.lookThroughLine();
         for (const run of follower.space.followed()) other.space.follow(run, answering('followed'));
         assert.deepEqual(other.space.pageMap, follower.space.pageMap);
       },

@@ -134,11 +134,11 @@ export const MUTATIONS: readonly Mutation[] = [
   ]),
   ...inFile('src/core/memory/tlb.js', [
     [
-      'tlb.fill(TLB_INVALID, firstPage',
-      'firstPage + pageCount',
-      'firstPage + pageCount - 1',
-      'INVLPG leaves the translation',
-      { names: /^\w+ .*\[|^INVLPG/ },
+      'function dropPages',
+      'cpu.tlb[firstPage] = TLB_INVALID',
+      'cpu.tlb[firstPage] |= 0',
+      'a page table write leaves the translation',
+      { names: /^\w+ .*\[/ },
     ],
     [
       'function denyWrites',

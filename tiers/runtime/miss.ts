@@ -54,14 +54,14 @@ export function makeMiss(cpu: Cpu): Miss {
     const page = linear >>> 12;
     if ((tlb[page] & deny) !== 0) {
       if ((how & WALK) === 0) return 0;
-      const tables = cpu.tables.pages.length;
+      const tables = cpu.tables.marked;
       const host = locateExplicit(cpu, linear, write);
       if (cpu.exitRequest !== 0) {
         // The handler meets the same fault again.
         cpu.exitRequest &= ~EXIT_FAULT;
         return 0;
       }
-      if (host < CPU_BLOCK_SIZE || cpu.tables.pages.length !== tables || (tlb[page] & deny) !== 0) return 0;
+      if (host < CPU_BLOCK_SIZE || cpu.tables.marked !== tables || (tlb[page] & deny) !== 0) return 0;
     }
     return ((tlb[page] & -4096) + linear) | 0;
   };

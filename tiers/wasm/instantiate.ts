@@ -106,12 +106,12 @@ export function makeThreads(runtime: Runtime): Threads {
   const fill = (linear: number, how: number): number => {
     if (cpu.watchActive || (how & convention.MISS_WALK) === 0) return convention.MISS_NONE;
     const deny = how & convention.MISS_DENY_MASK;
-    const tables = cpu.tables.pages.length;
+    const tables = cpu.tables.marked;
     const isWrite = (deny & (TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE)) !== 0;
     const host = locateExplicit(cpu, linear, isWrite);
     // A fault is that of the instruction, which has changed nothing and accesses nothing else.
     if (m32[EXIT_REQUEST] !== 0) return convention.MISS_NONE;
-    if (host < CPU_BLOCK_SIZE || cpu.tables.pages.length !== tables) return convention.MISS_NONE;
+    if (host < CPU_BLOCK_SIZE || cpu.tables.marked !== tables) return convention.MISS_NONE;
     const entry = tlb[linear >>> 12];
     if ((entry & deny) === 0) return entry & -4096;
     const bytes = 1 << ((how >>> convention.MISS_SIZE_SHIFT) & 7);

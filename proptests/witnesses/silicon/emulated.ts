@@ -287,7 +287,7 @@ export class Emulated {
       setSegment(cpu, c, segment, c.selectors[name]);
     });
     writeFx(cpu, c.fx ?? initialFx());
-    flushTlb(cpu, false);
+    flushTlb(cpu);
     updateMode(cpu);
   }
 

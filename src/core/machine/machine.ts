@@ -300,7 +300,7 @@ export class Machine {
     const value = enabled ? 1 : 0;
     if (this.cpu.m32[A20] === value) return;
     this.cpu.m32[A20] = value;
-    this.space.flatten();
+    this.space.lookThroughLine();
     this.cpu.endSlice();
   }
 

@@ -13,7 +13,7 @@ import { walk } from '../cpu/system/paging.ts';
 import { matchDataBreakpoint } from '../cpu/system/debug.ts';
 import { noteGlobal } from './page-tables.ts';
 import * as tlbBits from './tlb.ts';
-import { fillTlb } from './tlb.ts';
+import { fillTlb, makeRoom } from './tlb.ts';
 
 // Constants of this module rather than imported ones: see tiers/interp/hot.ts.
 const { AC, CPU_BLOCK_SIZE, CR0, CR0_AM, CR0_PG, EFLAGS, MODE_CPL3, MODE_KEY } = layout;
@@ -54,17 +54,21 @@ function translate(cpu: Cpu, linear: number, write: boolean, user: boolean, fetc
   const page = linear >>> 12;
   let deny = 0;
   let global = false;
+  let isFleeting = false;
   if (fetch) cpu.fetchedPages?.add(page);
   if ((cpu.m32[CR0] & CR0_PG) !== 0) {
     const entry = cpu.tlb[page];
     if (write && entry !== TLB_INVALID && (entry & (user ? TLB_USER_WRITABLE : TLB_SUPER_WRITABLE)) !== 0) {
       return allowWrite(cpu, linear, entry);
     }
+    makeRoom(cpu);
     if (!walk(cpu, linear, write, user, fetch)) return FAULTED;
     deny = cpu.walkDeny;
     global = cpu.walkGlobal;
+    isFleeting = cpu.walkFleeting;
     if (global) noteGlobal(cpu);
   } else {
+    makeRoom(cpu);
     cpu.walkPhysical = (linear & -4096) >>> 0;
   }
   const physicalPage = cpu.walkPhysical;
@@ -89,7 +93,7 @@ function translate(cpu: Cpu, linear: number, write: boolean, user: boolean, fetc
   // The first fetch must come by here to be noted.
   if (cpu.fetchedPages !== null && !fetch) entry |= TLB_NO_USER_FETCH | TLB_NO_SUPER_FETCH;
   if (cpu.memory.isReadWatched(ramPage)) entry |= TLB_NO_USER_READ | TLB_NO_SUPER_READ;
-  fillTlb(cpu, page, entry);
+  if (!isFleeting) fillTlb(cpu, page, entry);
   if (write && rom) return DEVICE;
   return host + (linear & 0xfff);
 }
@@ -382,7 +386,7 @@ export function hostSpan(cpu: Cpu, linear: number, write: boolean): number {
  * Translate for an access of the running code without making it: the host address of `linear`, or a number below
  * CPU_BLOCK_SIZE when it is a device's or faults (EXIT_FAULT is set then). Fills the TLB and does to the page tables
  * what the access would do. Entries of other pages change when a page table is read for the first time
- * (cpu.tables.pages grows).
+ * (cpu.tables.marked grows).
  */
 export function locateExplicit(cpu: Cpu, linear: number, write: boolean): number {
   return locate(cpu, linear, write, isUser(cpu));

@@ -153,17 +153,25 @@ export class AddressSpace {
 
   /** A20 may have changed: look through the line again. Drops TLBs and code. */
   flatten(): void {
-    // The line is one for all; its state is kept with that of the first processor.
-    if (this.memory.processors[0]?.m32[A20] === 0) {
-      this.aliased ??= new Int32Array(PAGES_MAX);
-      this.pageMap = this.aliased;
-      this.alias(0, PAGES_MAX);
-    } else this.pageMap = this.base;
+    this.lookThroughLine();
     this.memory.dropCode();
+  }
+
+  /** The same where nothing else has changed: code belongs to the memory that it was made from. */
+  lookThroughLine(): void {
+    // The line is one for all; its state is kept with that of the first processor.
+    if (this.memory.processors[0]?.m32[A20] !== 0) this.pageMap = this.base;
+    else {
+      if (this.aliased === null) {
+        this.aliased = new Int32Array(PAGES_MAX);
+        this.alias(0, PAGES_MAX);
+      }
+      this.pageMap = this.aliased;
+    }
     this.memory.dropTranslations();
   }
 
-  /** Pages [first, end) as they are seen while the line is off, and those that show them. */
+  /** Pages [first, end) as they are seen while the line is off, and those that show them: kept up to date. */
   private alias(first: number, end: number): void {
     const { aliased, base } = this;
     if (aliased === null) return;
@@ -237,7 +245,7 @@ export class AddressSpace {
       page = next;
     }
     if (runs.length === 0) return;
-    if (this.pageMap !== base) this.alias(first, end);
+    this.alias(first, end);
     this.applyWatch();
     // Blocks of code belong to the memory that they were made from, wherever it is shown.
     this.memory.dropTranslations();
@@ -379,6 +387,11 @@ export class AddressSpace {
     const mapped = this.pageMap[physical >>> 12];
     if (mapped <= 0 || (mapped & ROM_BIT) !== 0) return false;
     return this.memory.isPlain((mapped - RAM_BASE) >>> 12);
+  }
+
+  /** Whether a device answers for the address. */
+  isDevice(physical: number): boolean {
+    return physical < 0x1_0000_0000 && this.pageMap[physical >>> 12] < 0;
   }
 
   isRom(physical: number): boolean {

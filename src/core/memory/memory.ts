@@ -221,7 +221,7 @@ export class Memory {
 
   /** Every processor finds out again where linear addresses lead: translations and page-table marks are derived. */
   dropTranslations(): void {
-    for (const cpu of this.processors) flushTlb(cpu, false);
+    for (const cpu of this.processors) flushTlb(cpu);
   }
 
   /** A debugger's: bytes of a watched page are about to be written, or are being read by an instruction. */

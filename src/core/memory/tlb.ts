@@ -5,9 +5,10 @@
 // It is coherent: pages that a walk read are tracked (memory/page-tables.ts), and a write to one drops
 // the entries that came from it, so dropping the TLB at any moment is invisible (law 4). SDM 3 §4.10.
 
+import { CR0, CR0_WP, UNPROTECTED } from '../state/layout.ts';
 import { EXIT_MODE, type Cpu } from '../state/cpu.ts';
 import { PAGE_TABLE, TABLE_NONE } from '../state/table-notes.ts';
-import { MAPPED_BY_SEVERAL, TLB_LIST_PAGES } from '../state/tlb-list.ts';
+import { MAPPED_BY_SEVERAL, REGION_SHIFT, TLB_LIST_PAGES } from '../state/tlb-list.ts';
 
 export const TLB_NO_USER_READ = 1;
 export const TLB_NO_USER_WRITE = 2;
@@ -19,6 +20,8 @@ export const TLB_NO_SUPER_FETCH = 32;
 export const TLB_USER_WRITABLE = 64;
 export const TLB_SUPER_WRITABLE = 128;
 export const TLB_GLOBAL = 256;
+/** A supervisor may write although the tables say read-only: only while CR0.WP is 0. */
+export const TLB_UNPROTECTED = 512;
 export const TLB_INVALID = -1;
 
 /** RAM page that an entry of linear page `page` maps; beyond the RAM for ROM. */
@@ -26,15 +29,21 @@ function ramPageOf(cpu: Cpu, entry: number, page: number): number {
   return (((entry & -4096) + (page << 12) - cpu.ramBase) | 0) >>> 12;
 }
 
-/** Enter a translation. `entry` as described above. */
+/** Before a walk whose translation is to be entered: the list may be full. */
+export function makeRoom(cpu: Cpu): void {
+  if (cpu.tlbList.count === TLB_LIST_PAGES) flushTlb(cpu);
+}
+
+/** Enter a translation, as described above. */
 export function fillTlb(cpu: Cpu, page: number, entry: number): void {
   const list = cpu.tlbList;
   list.fills++;
-  if (cpu.tlb[page] === TLB_INVALID) {
-    if (list.count === TLB_LIST_PAGES) flushTlb(cpu, false);
+  if (list.isListed[page] === 0) {
+    list.isListed[page] = 1;
     list.pages[list.count++] = page;
   }
   cpu.tlb[page] = entry;
+  if ((entry & (TLB_GLOBAL | TLB_UNPROTECTED)) !== 0) fillSpecial(cpu, page, entry);
   const ramPage = ramPageOf(cpu, entry, page);
   const mapper = list.mapper;
   if (ramPage >= mapper.length) return;
@@ -44,58 +53,98 @@ export function fillTlb(cpu: Cpu, page: number, entry: number): void {
   mapper[ramPage] = stale ? page : MAPPED_BY_SEVERAL;
 }
 
+function fillSpecial(cpu: Cpu, page: number, entry: number): void {
+  const list = cpu.tlbList;
+  if ((entry & TLB_UNPROTECTED) !== 0) cpu.m32[UNPROTECTED] = 1;
+  const region = page >>> REGION_SHIFT;
+  if ((entry & TLB_GLOBAL) === 0 || list.isGlobalRegion[region] !== 0) return;
+  list.isGlobalRegion[region] = 1;
+  list.globalRegions.push(region);
+}
+
 /**
- * Drop every entry, and leave the running block, whose own mapping may be gone. With keepGlobal those of global pages
- * survive (MOV CR3 with CR4.PGE).
+ * Drop every entry, those of saved spaces too, and leave the running block, whose own mapping may be gone.
  */
-export function flushTlb(cpu: Cpu, keepGlobal: boolean): void {
+export function flushTlb(cpu: Cpu): void {
   const list = cpu.tlbList;
   list.flushes++;
-  const tlb = cpu.tlb;
-  const pages = list.pages;
-  let kept = 0;
+  const { tlb } = cpu;
+  const { pages, isListed } = list;
   for (let i = 0; i < list.count; i++) {
-    const page = pages[i];
-    const entry = tlb[page];
-    if (keepGlobal && entry !== TLB_INVALID && (entry & TLB_GLOBAL) !== 0) pages[kept++] = page;
-    else tlb[page] = TLB_INVALID;
+    tlb[pages[i]] = TLB_INVALID;
+    isListed[pages[i]] = 0;
   }
-  list.count = kept;
-  forgetTables(cpu, keepGlobal);
+  list.count = 0;
+  for (const region of list.globalRegions) list.isGlobalRegion[region] = 0;
+  list.globalRegions.length = 0;
+  cpu.m32[UNPROTECTED] = 0;
+  for (const space of cpu.spaces.all) {
+    space.cr3 = -1;
+    space.stamp = 0;
+    space.count = 0;
+    space.tables.length = 0;
+  }
+  forgetTables(cpu);
   cpu.exitRequest |= EXIT_MODE;
 }
 
-/** Whether the page is a table to some processor. */
-function isNoted(processors: readonly Cpu[], page: number): boolean {
-  for (const cpu of processors) if (cpu.tables.linear[page] !== TABLE_NONE) return true;
-  return false;
+/** The space is nobody's any more, and what it alone needed is no table any more. */
+export function forgetSpace(cpu: Cpu, number: number): void {
+  const { spaces, tables } = cpu;
+  const space = spaces.all[number];
+  const bit = 1 << number;
+  for (const page of space.tables) {
+    if ((tables.users[page] & bit) === 0) continue;
+    tables.users[page] &= ~bit;
+    if (tables.users[page] === 0) forgetTable(cpu, page);
+  }
+  space.tables.length = 0;
+  space.cr3 = -1;
+  space.stamp = 0;
+  space.count = 0;
+  space.low = 0;
+  space.high = -1;
 }
 
-/** Nothing depends on the tables any more, but for those of global pages if keepGlobal. */
-function forgetTables(cpu: Cpu, keepGlobal: boolean): void {
+/** Nothing depends on the page any more: it is no table to this processor. */
+export function forgetTable(cpu: Cpu, page: number): void {
   const { tables, memory } = cpu;
-  let kept = 0;
-  for (const page of tables.pages) {
-    if (keepGlobal && tables.global[page] !== 0) tables.pages[kept++] = page;
-    else {
-      tables.linear[page] = TABLE_NONE;
-      tables.global[page] = 0;
-      if (!isNoted(memory.processors, page)) memory.pageFlags[page] &= ~PAGE_TABLE;
-    }
-  }
-  tables.pages.length = kept;
+  tables.linear[page] = TABLE_NONE;
+  tables.users[page] = 0;
+  tables.writes[page] = 0;
+  for (const each of memory.processors) if (each.tables.linear[page] !== TABLE_NONE) return;
+  memory.pageFlags[page] &= ~PAGE_TABLE;
+}
+
+function forgetTables(cpu: Cpu): void {
+  const { tables } = cpu;
+  for (const page of tables.pages) forgetTable(cpu, page);
+  tables.pages.length = 0;
   tables.noted.length = 0;
 }
 
-/** INVLPG: drop the entry of one linear address, global or not. */
-export function flushPage(cpu: Cpu, linear: number): void {
-  dropPages(cpu, linear >>> 12, 1);
+/** An unprotected entry, once CR0.WP is 1. */
+const withoutWrites = (entry: number): number => (entry & ~(TLB_UNPROTECTED | TLB_SUPER_WRITABLE)) | TLB_NO_SUPER_WRITE;
+
+/**
+ * CR0.WP has become 1: nobody writes to read-only pages any more. Entries that allow it are left for reading alone.
+ */
+export function protectReadOnly(cpu: Cpu): void {
+  const { tlb } = cpu;
+  const { pages, count } = cpu.tlbList;
+  for (let i = 0; i < count; i++) {
+    const entry = tlb[pages[i]];
+    if (entry === TLB_INVALID || (entry & TLB_UNPROTECTED) === 0) continue;
+    tlb[pages[i]] = withoutWrites(entry);
+  }
+  cpu.m32[UNPROTECTED] = 0;
 }
 
 /** Drop a run of linear pages (number of pages small or the span of one page table). */
 export function dropPages(cpu: Cpu, firstPage: number, pageCount: number): void {
-  // The list keeps a stale number for a dropped page; fillTlb may then list it twice, which is harmless.
-  cpu.tlb.fill(TLB_INVALID, firstPage, firstPage + pageCount);
+  // They stay in the list.
+  if (pageCount === 1) cpu.tlb[firstPage] = TLB_INVALID;
+  else cpu.tlb.fill(TLB_INVALID, firstPage, firstPage + pageCount);
   cpu.exitRequest |= EXIT_MODE;
 }
 
@@ -111,4 +160,12 @@ export function denyWrites(cpu: Cpu, ramPage: number): void {
   };
   if (mapper[ramPage] >= 0) deny(mapper[ramPage]);
   else if (mapper[ramPage] === MAPPED_BY_SEVERAL) for (let i = 0; i < cpu.tlbList.count; i++) deny(pages[i]);
+}
+
+/** The entry of a space that was away, for now: its page may hold code or a table since, or be clean. */
+export function enterSaved(cpu: Cpu, page: number, entry: number): void {
+  const ramPage = ramPageOf(cpu, entry, page);
+  if (ramPage >= cpu.memory.pageCount || !cpu.memory.isPlain(ramPage)) entry |= TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE;
+  if ((entry & TLB_UNPROTECTED) !== 0 && (cpu.m32[CR0] & CR0_WP) !== 0) entry = withoutWrites(entry);
+  fillTlb(cpu, page, entry);
 }

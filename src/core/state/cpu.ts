@@ -6,6 +6,7 @@
 import * as layout from './layout.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
 import type { Memory } from '../memory/memory.ts';
+import { SavedSpaces } from './saved-spaces.ts';
 import { TableNotes } from './table-notes.ts';
 import { TlbList } from './tlb-list.ts';
 
@@ -112,6 +113,8 @@ export class Cpu {
   readonly tlbList: TlbList;
   /** Pages of RAM that its translations came from. */
   readonly tables: TableNotes;
+  /** Its translations of address spaces that are not in use. */
+  readonly spaces = new SavedSpaces();
   /** Null: there is none, CPUID announces none and IA32_APIC_BASE does not exist. */
   apic: ApicPin | null = null;
   /** The quirk `exact-pi` of old logs: FSIN and its kin reduce by the true π, not by the processor's of 66 bits. */
@@ -169,6 +172,8 @@ export class Cpu {
   walkPhysical = DOUBLE;
   walkDeny = 0;
   walkGlobal = false;
+  /** A device answered for a table: the next walk may find something else. */
+  walkFleeting = false;
 
   /** One more processor on a memory that has room for it. */
   constructor(space: AddressSpace) {

@@ -106,6 +106,7 @@ export const FIELDS: readonly Field[] = [
   // ticks left in the slice; engines store it before anything that may look at the clock
   field('left', 'i32', 1, 'derived'),
   field('exitRequest', 'i32', 1, 'derived'), // EXIT_* of state/cpu.ts: why to leave after the current instruction
+  field('unprotected', 'i32', 1, 'derived'), // 1 = the TLB may let a supervisor write to read-only pages (CR0.WP is 0)
 ];
 
 const ELEMENT_BYTES: Record<FieldType, number> = { u8: 1, u16: 2, i32: 4, f64: 8 };
@@ -225,6 +226,7 @@ export const SCRATCH = word('scratch');
 export const TICK_F64 = byteOffset('tick') >> 3;
 export const LEFT = word('left');
 export const EXIT_REQUEST = word('exitRequest');
+export const UNPROTECTED = word('unprotected');
 
 // Segment register numbers.
 export const ES = 0;

@@ -1,6 +1,7 @@
 // System instructions: descriptor-table registers, control and debug registers, caches and TLB, HLT, MSRs, time-stamp
 // counter, CPUID, interrupt flag and PUSHF/POPF. SDM 2 under each name; the rules are in src/core/cpu (control.ts,
-// debug.ts, eflags.ts, msr.ts, cpuid.ts). INVD and WBINVD have no cache to empty.
+// debug.ts, eflags.ts, msr.ts, cpuid.ts). INVD and WBINVD have no cache to empty, and INVLPG nothing to drop: what is
+// translated is never older than the tables (core/memory/tlb.ts).
 
 import { VECTOR_GP, VECTOR_UD } from '../../../src/core/base/vectors.ts';
 import {
@@ -26,8 +27,7 @@ import { peekValue, pushValue, topAfter } from '../../../src/core/cpu/system/sta
 import type { OpName } from '../../../src/core/isa/ops.ts';
 import { META_OPSIZE_32, R_A, R_B, R_META } from '../../../src/core/isa/record.ts';
 import { checkWrite, load16, load32, store16, store32 } from '../../../src/core/memory/access.ts';
-import { flushPage } from '../../../src/core/memory/tlb.ts';
-import { type Cpu, EXIT_HALT, EXIT_MODE, raise } from '../../../src/core/state/cpu.ts';
+import { type Cpu, EXIT_HALT, raise } from '../../../src/core/state/cpu.ts';
 import {
   CR0,
   CR2,
@@ -39,10 +39,9 @@ import {
   HALTED,
   IDTR_BASE,
   IDTR_LIMIT,
-  SEG_BASE,
 } from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
-import { addressOf, addressPast, effectiveOffset, readA, segmentOf, writeA } from '../operands.ts';
+import { addressOf, addressPast, readA, writeA } from '../operands.ts';
 
 const operandBytes = (code: Int32Array, pc: number): number => ((code[pc + R_META] & META_OPSIZE_32) !== 0 ? 4 : 2);
 
@@ -116,12 +115,6 @@ function movFromDebug(cpu: Cpu, code: Int32Array, pc: number): void {
   cpu.m32[code[pc + R_A]] = readDebugRegister(cpu, code[pc + R_B]);
 }
 
-/** The operand is an address; nothing is accessed, no limit is checked. */
-function invalidatePage(cpu: Cpu, code: Int32Array, pc: number): void {
-  flushPage(cpu, (cpu.m32[SEG_BASE + segmentOf(code, pc)] + effectiveOffset(cpu, code, pc)) | 0);
-  cpu.exitRequest |= EXIT_MODE;
-}
-
 function halt(cpu: Cpu): void {
   cpu.m32[HALTED] = 1;
   cpu.exitRequest |= EXIT_HALT;
@@ -157,7 +150,7 @@ export const systemHandlers = {
   MOV_FROM_DR: privileged(movFromDebug),
   INVD: privileged(nothing),
   WBINVD: privileged(nothing),
-  INVLPG: privileged(invalidatePage),
+  INVLPG: privileged(nothing),
   HLT: privileged(halt),
   RDTSC: readTimeStamp,
   RDPMC: readPerformanceCounter,

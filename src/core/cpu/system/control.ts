@@ -23,12 +23,12 @@ import {
   CR4_PAE,
   CR4_PGE,
   CR4_PSE,
-  PDPTE,
+  UNPROTECTED,
 } from '../../state/layout.ts';
-import { EXIT_MODE, EXIT_WINDOW, raise, type Cpu } from '../../state/cpu.ts';
-import { flushTlb } from '../../memory/tlb.ts';
+import { EXIT_WINDOW, raise, type Cpu } from '../../state/cpu.ts';
+import { switchSpace } from '../../memory/spaces.ts';
+import { flushTlb, protectReadOnly } from '../../memory/tlb.ts';
 import { loadPdptes, readPdptes } from './paging.ts';
-import { dropDisagreeingGlobals } from './global-pages.ts';
 import { updateMode } from './segmentation.ts';
 import { updateWatch } from './debug.ts';
 
@@ -47,12 +47,11 @@ export function writeCr0(cpu: Cpu, value: number): void {
   const next = (value & CR0_WRITABLE) | CR0_ET;
   const changed = old ^ next;
   const pagingModeBits = CR0_PG | CR0_CD | CR0_NW;
-  if ((next & CR0_PG) !== 0 && isPae(cpu) && (changed & pagingModeBits) !== 0) loadPdptes(cpu, cpu.m32[CR3]);
+  const loadsPointers = (next & CR0_PG) !== 0 && isPae(cpu) && (changed & pagingModeBits) !== 0;
+  if (loadsPointers) loadPdptes(cpu, cpu.m32[CR3]);
   cpu.m32[CR0] = next;
-  if ((changed & (CR0_PG | CR0_WP | CR0_PE)) !== 0) {
-    flushTlb(cpu, false);
-    cpu.exitRequest |= EXIT_MODE;
-  }
+  if (loadsPointers || (changed & (CR0_PG | CR0_PE)) !== 0) flushTlb(cpu);
+  else if ((changed & next & CR0_WP) !== 0 && cpu.m32[UNPROTECTED] !== 0) protectReadOnly(cpu);
   updateMode(cpu);
   cpu.exitRequest |= EXIT_WINDOW;
 }
@@ -61,18 +60,10 @@ export function writeCr2(cpu: Cpu, value: number): void {
   cpu.m32[CR2] = value;
 }
 
-const NO_PDPTES = new Int32Array(8);
-
-/** MOV CR3 and task switches: everything but global translations is dropped. #GP(0) for a bad PDPTE. */
+/** MOV CR3 and task switches. #GP(0) for a bad PDPTE. The low bits without a meaning are kept as written. */
 export function writeCr3(cpu: Cpu, value: number): void {
-  const loadsPointers = isPae(cpu) && isPaging(cpu);
-  const pdptes = loadsPointers ? readPdptes(cpu, value) : NO_PDPTES;
-  const keepGlobal = isPaging(cpu) && (cpu.m32[CR4] & CR4_PGE) !== 0;
-  if (keepGlobal) dropDisagreeingGlobals(cpu, value, pdptes);
-  if (loadsPointers) cpu.m32.set(pdptes, PDPTE);
-  cpu.m32[CR3] = value; // the low bits without a meaning are kept as written
-  flushTlb(cpu, keepGlobal);
-  cpu.exitRequest |= EXIT_MODE;
+  if (!isPaging(cpu)) cpu.m32[CR3] = value;
+  else switchSpace(cpu, value, isPae(cpu) ? readPdptes(cpu, value) : null);
   cpu.systemWatcher?.spaceChanged(value);
 }
 
@@ -83,10 +74,9 @@ export function writeCr4(cpu: Cpu, value: number): void {
   const pagingBits = CR4_PAE | CR4_PGE | CR4_PSE;
   if (isPaging(cpu) && (value & CR4_PAE) !== 0 && (changed & pagingBits) !== 0) loadPdptes(cpu, cpu.m32[CR3]);
   cpu.m32[CR4] = value;
-  if ((changed & pagingBits) !== 0) {
-    flushTlb(cpu, false);
-    cpu.exitRequest |= EXIT_MODE;
-  }
+  // With PGE alone translations stay true, unless there are pointer entries to load again.
+  const isPgeAlone = (changed & pagingBits) === CR4_PGE && (value & CR4_PAE) === 0;
+  if ((changed & pagingBits) !== 0 && !isPgeAlone) flushTlb(cpu);
   updateWatch(cpu);
 }
 

@@ -48,7 +48,7 @@ export function updateWatch(cpu: Cpu): void {
   }
   if (watch !== cpu.watchActive) {
     cpu.watchActive = watch;
-    flushTlb(cpu, false);
+    flushTlb(cpu);
   }
   cpu.breakActive = instruction;
   cpu.exitRequest |= EXIT_WINDOW;
@@ -95,7 +95,7 @@ export function matchInstructionBreakpoint(cpu: Cpu, linear: number): number {
   return hits;
 }
 
-/** Record why a debug exception is raised: B0–B3 are those of this exception, the other bits stick. SDM 3 §17.2.3. */
+/** Why a debug exception is raised: B0–B3 are those of this exception, the other bits stick. SDM 3 §17.2.3. */
 export function recordDebugReason(cpu: Cpu, bits: number): void {
   cpu.m32[DR6] = (cpu.m32[DR6] & ~DR6_BREAKPOINTS) | bits | DR6_FIXED_ONES;
 }

@@ -217,7 +217,7 @@ function writeEfer(cpu: Cpu, low: number, high: number): void {
   if ((low & ~EFER_NXE) !== 0 || high !== 0) fail(cpu);
   if (cpu.m32[EFER] === low) return;
   cpu.m32[EFER] = low;
-  if ((cpu.m32[CR0] & CR0_PG) !== 0 && (cpu.m32[CR4] & CR4_PAE) !== 0) flushTlb(cpu, false);
+  if ((cpu.m32[CR0] & CR0_PG) !== 0 && (cpu.m32[CR4] & CR4_PAE) !== 0) flushTlb(cpu);
   cpu.exitRequest |= EXIT_MODE;
 }
 

@@ -7,13 +7,14 @@
 import { VECTOR_GP, VECTOR_PF } from '../../base/vectors.ts';
 import { CR0, CR0_WP, CR2, CR3, CR4, CR4_PAE, CR4_PGE, CR4_PSE, EFER, EFER_NXE, PDPTE } from '../../state/layout.ts';
 import { raise, setFault, type Cpu } from '../../state/cpu.ts';
-import { noteTable } from '../../memory/page-tables.ts';
+import { beginNotes, noteTable } from '../../memory/page-tables.ts';
 import {
   TLB_NO_SUPER_FETCH,
   TLB_NO_SUPER_WRITE,
   TLB_NO_USER_FETCH,
   TLB_NO_USER_READ,
   TLB_NO_USER_WRITE,
+  TLB_UNPROTECTED,
 } from '../../memory/tlb.ts';
 
 // Bits of paging-structure entries.
@@ -70,13 +71,15 @@ function permitted(
 }
 
 /**
- * Deny bits for the TLB. `leaf` is the entry that maps the page as memory now holds it: without D, writes walk again.
+ * Deny bits for the TLB, and TLB_UNPROTECTED. `leaf` is the entry that maps the page as memory now holds it: without D,
+ * writes walk again.
  */
 function setResult(cpu: Cpu, physical: number, leaf: number, rights: number, noExecute: boolean): void {
   let deny = 0;
   if ((rights & PTE_US) === 0) deny |= TLB_NO_USER_READ | TLB_NO_USER_WRITE | TLB_NO_USER_FETCH;
-  if ((rights & PTE_RW) === 0)
-    deny |= (cpu.m32[CR0] & CR0_WP) !== 0 ? TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE : TLB_NO_USER_WRITE;
+  if ((rights & PTE_RW) === 0) {
+    deny |= TLB_NO_USER_WRITE | ((cpu.m32[CR0] & CR0_WP) !== 0 ? TLB_NO_SUPER_WRITE : TLB_UNPROTECTED);
+  }
   if ((leaf & PTE_D) === 0) deny |= TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE;
   if (noExecute) deny |= TLB_NO_USER_FETCH | TLB_NO_SUPER_FETCH;
   cpu.walkPhysical = physical;
@@ -100,7 +103,7 @@ function walk32(cpu: Cpu, linear: number, write: boolean, user: boolean, fetch: 
     if ((pde & PSE36_RESERVED) !== 0) return fault(cpu, linear, write, user, fetch, PF_PRESENT | PF_RESERVED);
     if (!permitted(cpu, pde, false, write, user, fetch)) return fault(cpu, linear, write, user, fetch, PF_PRESENT);
     const leaf = mark(cpu, pdeAddress, pde, write ? PTE_A | PTE_D : PTE_A);
-    noteTable(cpu, directory, -1, 2);
+    noteTable(cpu, directory, 0, 2, 10);
     const base = ((pde >>> 13) & 0xff) * 0x1_0000_0000 + ((pde & 0xffc00000) >>> 0);
     setResult(cpu, base + (linear & 0x3ff000), leaf, pde, false);
     return true;
@@ -114,8 +117,8 @@ function walk32(cpu: Cpu, linear: number, write: boolean, user: boolean, fetch: 
   const rights = pde & pte;
   if (!permitted(cpu, rights, false, write, user, fetch)) return fault(cpu, linear, write, user, fetch, PF_PRESENT);
   const leaf = mark(cpu, pteAddress, pte, write ? PTE_A | PTE_D : PTE_A);
-  noteTable(cpu, directory, -1, 2);
-  noteTable(cpu, table, (linear >>> 22) << 10, 2);
+  noteTable(cpu, directory, 0, 2, 10);
+  noteTable(cpu, table, (linear >>> 22) << 10, 2, 0);
   setResult(cpu, (pte & -4096) >>> 0, leaf, rights, false);
   return true;
 }
@@ -140,7 +143,7 @@ function walkPae(cpu: Cpu, linear: number, write: boolean, user: boolean, fetch:
     const noExecute = pdeHigh < 0;
     if (!permitted(cpu, pde, noExecute, write, user, fetch)) return fault(cpu, linear, write, user, fetch, PF_PRESENT);
     const leaf = mark(cpu, pdeAddress, pde, write ? PTE_A | PTE_D : PTE_A);
-    noteTable(cpu, directory, -1, 3);
+    noteTable(cpu, directory, (linear >>> 30) << 18, 3, 9);
     const base = (pdeHigh & 0xf) * 0x1_0000_0000 + ((pde & 0xffe00000) >>> 0);
     setResult(cpu, base + (linear & 0x1ff000), leaf, pde, noExecute);
     return true;
@@ -156,8 +159,8 @@ function walkPae(cpu: Cpu, linear: number, write: boolean, user: boolean, fetch:
   const noExecute = (pdeHigh | pteHigh) < 0;
   if (!permitted(cpu, rights, noExecute, write, user, fetch)) return fault(cpu, linear, write, user, fetch, PF_PRESENT);
   const leaf = mark(cpu, pteAddress, pte, write ? PTE_A | PTE_D : PTE_A);
-  noteTable(cpu, directory, -1, 3);
-  noteTable(cpu, table, (linear >>> 21) << 9, 3);
+  noteTable(cpu, directory, (linear >>> 30) << 18, 3, 9);
+  noteTable(cpu, table, (linear >>> 21) << 9, 3, 0);
   setResult(cpu, (pteHigh & 0xf) * 0x1_0000_0000 + ((pte & -4096) >>> 0), leaf, rights, noExecute);
   return true;
 }
@@ -167,6 +170,7 @@ function walkPae(cpu: Cpu, linear: number, write: boolean, user: boolean, fetch:
  * A bits (and D for a write) are set in memory. False: #PF is in the fault fields and CR2 holds `linear`.
  */
 export function walk(cpu: Cpu, linear: number, write: boolean, user: boolean, fetch: boolean): boolean {
+  beginNotes(cpu);
   return (cpu.m32[CR4] & CR4_PAE) !== 0
     ? walkPae(cpu, linear, write, user, fetch)
     : walk32(cpu, linear, write, user, fetch);

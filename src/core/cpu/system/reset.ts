@@ -104,6 +104,6 @@ function startAnew({ m32 }: Cpu): void {
 function finish(cpu: Cpu): void {
   cpu.watchActive = false;
   cpu.breakActive = false;
-  flushTlb(cpu, false);
+  flushTlb(cpu);
   updateMode(cpu);
 }
