@@ -4,15 +4,16 @@
  * kept. Plans come in rounds that depend on the rounds before alone, so that it does not matter who runs them.
  */
 import { Random } from '../base/random.ts';
-import type { Way } from '../timeline/timeline.ts';
 import type { TimedInput } from '../log/timed-input.ts';
-import type { Experiment, Outcome } from './experiment.ts';
+import type { Campaign } from './campaign.ts';
+import type { Outcome } from './experiment.ts';
 import { makePlan, type PlanSettings, varyPlan } from './perturb.ts';
 
 export interface ChaosSettings {
   readonly seed: number;
   readonly runs: number;
   readonly plan: PlanSettings;
+  readonly horizonTick: number;
 }
 
 export interface ChaosResult {
@@ -29,31 +30,35 @@ export interface ChaosResult {
 }
 
 const ROUND = 64;
+const PIECE_TRIALS = 8;
 
-/** Yields after every run. */
-export function* chaos(experiment: Experiment, settings: ChaosSettings): Way<ChaosResult> {
-  const { seed, runs, plan } = settings;
+export function* chaos(settings: ChaosSettings): Campaign<ChaosResult> {
+  const { seed, runs, plan, horizonTick } = settings;
   const seen = new Set<number>();
   const kept: (readonly TimedInput[])[] = [];
   let done = 0;
+  const result = (failing: ChaosResult['failing']): ChaosResult => {
+    return { runs: done, places: seen.size, keptPlans: kept.length, failing };
+  };
   while (done < runs) {
     // What is learnt in a round counts from the next one on.
     const parents = kept.slice();
-    for (let i = 0; i < ROUND && done < runs; i++) {
-      const random = new Random(Math.imul(seed, 0x9e3779b1) + done);
+    const trials = Array.from({ length: Math.min(ROUND, runs - done) }, (_, i) => {
+      const random = new Random(Math.imul(seed, 0x9e3779b1) + done + i);
       const isVaried = parents.length > 0 && random.oneIn(2);
-      const inputs = isVaried ? varyPlan(random, plan, random.pick(parents)) : makePlan(random, plan);
-      const outcome = experiment.run(inputs);
+      return isVaried ? varyPlan(random, plan, random.pick(parents)) : makePlan(random, plan);
+    });
+    const { fromTick } = plan;
+    const batch = { fromTick, horizonTick, trials, mergeTicks: [], pieceTrials: PIECE_TRIALS, isUntilFailure: true };
+    const { outcomes, isStopped } = yield batch;
+    for (const [i, outcome] of outcomes.entries()) {
       done++;
       const before = seen.size;
       for (const place of outcome.places) seen.add(place);
-      if (outcome.fails) {
-        const failing = { run: done, inputs, outcome };
-        return { runs: done, places: seen.size, keptPlans: kept.length, failing };
-      }
-      if (seen.size > before) kept.push(inputs);
-      yield undefined;
+      if (outcome.fails) return result({ run: done, inputs: trials[i], outcome });
+      if (seen.size > before) kept.push(trials[i]);
     }
+    if (isStopped) break;
   }
-  return { runs: done, places: seen.size, keptPlans: kept.length, failing: null };
+  return result(null);
 }

@@ -1,6 +1,6 @@
 /**
- * One machine that is brought back to one moment again and again and goes on from there with other inputs: what
- * chaos, shrink and explore are made of. The moment is the end of booting, or a tick of a recording; to go back costs
+ * One machine that is brought back to a moment again and again and goes on from there with other inputs: what chaos,
+ * shrink, explore and doom are made of. The moment is the end of booting, or a tick of a recording; to go back costs
  * the pages that the run before has written, and compiled code stays. A run ends with its first failure, by itself, or
  * at the horizon. Trials are deterministic: the same inputs give the same outcome, whatever ran before.
  */
@@ -8,14 +8,11 @@ import { hashBytesHex } from '../base/hash.ts';
 import type { OutputPort } from '../board/device.ts';
 import { SILENT_OUTPUT } from '../board/silent.ts';
 import type { TimedInput } from '../log/timed-input.ts';
-import type { LogSink } from '../log/log.ts';
-import { LogWriter } from '../log/log.ts';
 import type { MachineManifest } from '../log/manifest.ts';
-import type { DeliveryWatcher } from '../machine/machine.ts';
+import type { DeliveryWatcher, Machine } from '../machine/machine.ts';
 import { PageStore, type Snapshot } from '../machine/snapshot.ts';
 import { ScriptPlayer, type ScriptStep } from '../session/input-script.ts';
 import { LivePort } from '../session/live-port.ts';
-import { RecordingPort } from '../session/recording-port.ts';
 import { type EndReason, type EngineFactory, type Images, Session, SessionError } from '../session/session.ts';
 import { EIP } from '../state/layout.ts';
 import { StopOn } from '../timeline/stop-on.ts';
@@ -25,15 +22,18 @@ export interface ExperimentSetup {
   readonly manifest: MachineManifest;
   readonly images: Images;
   readonly makeEngine: EngineFactory;
-  /** Inputs before the moment from which every trial goes on: the beginning of a recording; none for a boot. */
-  readonly before: readonly TimedInput[];
-  /** The moment; 0: the guest has just been loaded. */
-  readonly fromTick: number;
-  /** No trial goes on beyond. */
-  readonly horizonTick: number;
+  /** Inputs of the recorded run: those before a moment bring the machine there; none for a boot. */
+  readonly recorded: readonly TimedInput[];
   /** Plays in every trial; only from tick 0. */
   readonly script: readonly ScriptStep[];
   readonly failures: readonly Failure[];
+}
+
+/** An interrupt, and where it found the guest. */
+export interface Arrival {
+  readonly tick: number;
+  readonly vector: number;
+  readonly eip: number;
 }
 
 export interface Outcome {
@@ -48,6 +48,10 @@ export interface Outcome {
   readonly places: readonly number[];
   /** Ticks at which interrupts arrived, the first `INTERRUPTS_MAX` of them. */
   readonly interruptTicks: readonly number[];
+  /** The first `ARRIVALS_MAX` of them. */
+  readonly arrivals: readonly Arrival[];
+  /** It came to a state that is known, and was not run to its end. */
+  readonly isMerged: boolean;
 }
 
 /** Where runs that have come to the same state are taken for one: what is known of states at these ticks. */
@@ -55,28 +59,33 @@ export interface Merging {
   readonly ticks: readonly number[];
   /** By tick, state and what was sent so far. */
   readonly known: Map<string, Outcome>;
-  merged: number;
 }
 
 const INTERRUPTS_MAX = 1 << 14;
+const ARRIVALS_MAX = 4;
 /** What is remembered of what a trial sent. */
 const SENT_BYTES_MAX = 1 << 20;
+/** Moments that are remembered; they share the pages that have not changed between them. */
+const MOMENTS_MAX = 64;
 
 export class Experiment {
   private readonly setup: ExperimentSetup;
   private readonly session: Session;
   private readonly port = new LivePort();
   private readonly store: PageStore;
-  private readonly start: Snapshot;
+  /** In the order of their ticks; the first one is the end of booting. */
+  private readonly moments: Snapshot[];
+  private start: Snapshot;
   private heard: OutputPort = SILENT_OUTPUT;
   private player: ScriptPlayer | null = null;
   private sent: number[] = [];
-  count = 0;
+  /** The machine is as it was at the moment. */
+  private isFresh = true;
 
-  /** Boots and goes to the moment. Throws as Session does, SessionError when the run does not come so far. */
+  /** Boots: that is the first moment. Throws as Session does. */
   constructor(setup: ExperimentSetup) {
     this.setup = setup;
-    const { manifest, images, makeEngine, before, fromTick } = setup;
+    const { manifest, images, makeEngine } = setup;
     const { port } = this;
     const output: OutputPort = {
       serial: (line, byte) => {
@@ -88,24 +97,48 @@ export class Experiment {
       debugExit: (value) => this.heard.debugExit(value),
       powerOff: () => this.heard.powerOff(),
     };
-    for (const { tick, event } of before) port.push(event, tick);
     this.session = new Session({ manifest, images, makeEngine, port, output });
     this.store = new PageStore(this.session.machine);
-    if (fromTick > 0) {
-      const reason = this.session.advance(fromTick);
-      if (reason !== 'tick') throw new SessionError(`The run ends before tick ${fromTick}: begin earlier.`);
-    }
     this.start = this.store.take();
+    this.moments = [this.start];
+  }
+
+  /** Trials go on from this tick of the recorded run. Throws SessionError when it does not come so far. */
+  stand(tick: number): void {
+    const { session, port, moments } = this;
+    if (this.start.tick === tick) return;
+    let at = moments.length - 1;
+    while (moments[at].tick > tick) at--;
+    this.start = moments[at];
+    this.store.restore(this.start, true);
+    this.isFresh = true;
+    if (this.start.tick === tick) return;
+    port.clear();
+    for (const { tick: due, event } of this.setup.recorded) {
+      if (due >= this.start.tick && due < tick) port.push(event, due);
+    }
+    this.player = null;
+    this.heard = SILENT_OUTPUT;
+    session.machine.watcher = null;
+    const reason = session.advance(tick);
+    this.isFresh = false;
+    if (reason !== 'tick') throw new SessionError(`The run ends before tick ${tick}: begin earlier.`);
+    this.start = this.store.take();
+    this.isFresh = true;
+    if (moments.length < MOMENTS_MAX) moments.splice(at + 1, 0, this.start);
+    else moments.splice(1, moments.length - 1, this.start);
   }
 
   /**
-   * `inputs` in the order of their ticks, none before the moment. With `merging` a run that comes to a state which is
-   * known, with the same inputs still to come, ends as that one did; its places and interrupts then end there.
+   * From the moment on, to the horizon at most, with `inputs` in the order of their ticks, none before it. With
+   * `merging` a run that comes to a state which is known, with the same inputs still to come, ends as that one did; its
+   * places and interrupts then end there.
    */
-  run(inputs: readonly TimedInput[], merging: Merging | null = null): Outcome {
+  run(inputs: readonly TimedInput[], horizonTick: number, merging: Merging | null = null): Outcome {
     const { session, port, setup } = this;
     const { machine } = session;
-    if (this.count++ > 0) this.store.restore(this.start, true);
+    if (!this.isFresh) this.store.restore(this.start, true);
+    this.isFresh = false;
     port.clear();
     for (const { tick, event } of inputs) port.push(event, tick);
     this.sent = [];
@@ -114,11 +147,14 @@ export class Experiment {
     this.heard = stopOn.listen(SILENT_OUTPUT);
     const places: number[] = [];
     const interruptTicks: number[] = [];
+    const arrivals: Arrival[] = [];
     const watcher: DeliveryWatcher = {
       delivered: (kind, vector) => {
         if (kind !== 'interrupt' || interruptTicks.length >= INTERRUPTS_MAX) return;
         interruptTicks.push(machine.tick);
-        places.push((Math.imul(machine.cpu.m32[EIP], 0x9e3779b1) ^ Math.imul(vector, 0x85ebca6b)) >>> 0);
+        const eip = machine.cpu.m32[EIP];
+        if (arrivals.length < ARRIVALS_MAX) arrivals.push({ tick: machine.tick, vector, eip: eip >>> 0 });
+        places.push((Math.imul(eip, 0x9e3779b1) ^ Math.imul(vector, 0x85ebca6b)) >>> 0);
       },
     };
     machine.watcher = watcher;
@@ -134,12 +170,11 @@ export class Experiment {
       const known = merging?.known.get(key);
       if (known !== undefined && merging !== null) {
         machine.watcher = null;
-        merging.merged++;
-        return { ...known, places, interruptTicks };
+        return { ...known, places, interruptTicks, arrivals, isMerged: true };
       }
       keys.push(key);
     }
-    ended ??= goOn(session, stopOn, setup.horizonTick) ?? 'tick';
+    ended ??= goOn(session, stopOn, horizonTick) ?? 'tick';
     machine.watcher = null;
     const end = endOf(session, stopOn, ended);
     const outcome = {
@@ -150,9 +185,16 @@ export class Experiment {
       sent: this.sentDigest,
       places,
       interruptTicks,
+      arrivals,
+      isMerged: false,
     };
     for (const key of keys) merging?.known.set(key, outcome);
     return outcome;
+  }
+
+  /** For looking: as it is at the moment, or where the last run ended. */
+  get machine(): Machine {
+    return this.session.machine;
   }
 
   private get sentDigest(): string {
@@ -164,50 +206,12 @@ export class Experiment {
  * On to `untilTick`: null when the run came there, else why it ended. An event ends it as RunLoop does, at the next
  * tick at which nothing has happened yet.
  */
-function goOn(session: Session, stopOn: StopOn, untilTick: number): EndReason | null {
+export function goOn(session: Session, stopOn: StopOn, untilTick: number): EndReason | null {
   const reason = session.advance(untilTick);
   if (stopOn.tick !== null && (reason === 'break' || reason === 'tick')) return session.advance(stopOn.tick);
   return reason === 'tick' ? null : reason;
 }
 
-function endOf({ machine }: Session, { cameText }: StopOn, reason: string): RunEnd {
+export function endOf({ machine }: Session, { cameText }: StopOn, reason: string): RunEnd {
   return { reason, debugExit: machine.debugExitValue < 0 ? null : machine.debugExitValue, cameText };
-}
-
-export interface TrialLog {
-  readonly manifest: MachineManifest;
-  readonly images: Images;
-  readonly makeEngine: EngineFactory;
-  readonly script: readonly ScriptStep[];
-  readonly failures: readonly Failure[];
-  readonly horizonTick: number;
-  /** From tick 0 on. */
-  readonly inputs: readonly TimedInput[];
-  readonly creator: string;
-  readonly sink: LogSink;
-}
-
-/** The whole run of a trial once more, from its boot, as a log that ends where the trial ended. Whether it fails. */
-export function recordTrial(trial: TrialLog): boolean {
-  const { manifest, images, makeEngine, failures, creator, sink } = trial;
-  const writer = new LogWriter(sink, { creator, profile: 'full', machine: manifest });
-  const port = new RecordingPort(writer);
-  for (const { tick, event } of trial.inputs) port.push(event, tick);
-  const player = trial.script.length === 0 ? null : new ScriptPlayer(trial.script, port);
-  const stopOn = new StopOn(failureEvents(failures));
-  const heard = stopOn.listen(SILENT_OUTPUT);
-  const output: OutputPort = {
-    ...heard,
-    serial: (line, byte) => {
-      player?.serialOutput(session.machine.cpu.now(), line, byte);
-      heard.serial(line, byte);
-    },
-  };
-  const session = new Session({ manifest, images, makeEngine, port, output });
-  stopOn.attach(session.machine);
-  const reason = goOn(session, stopOn, trial.horizonTick);
-  const end = endOf(session, stopOn, reason ?? 'tick');
-  const fails = isFailure(failures, end, session.machine.cpu);
-  session.end(end.cameText === null ? (reason ?? 'max-ticks') : 'stopped');
-  return fails;
 }

@@ -3,12 +3,15 @@
  * which instructions. Runs of one outcome that lie side by side are one row of the result.
  */
 import type { InputEvent } from '../log/events.ts';
-import type { Way } from '../timeline/timeline.ts';
 import type { TimedInput } from '../log/timed-input.ts';
-import type { Experiment, Merging, Outcome } from './experiment.ts';
+import type { Campaign } from './campaign.ts';
+import type { Outcome } from './experiment.ts';
 
 const MERGES = 6;
 const MERGE_AFTER_TICKS = 1 << 10;
+/** Placements of a batch: what is lost of them when the user ends it is little. */
+const BATCH_TRIALS = 1 << 10;
+const PIECE_TRIALS = 1 << 8;
 
 export interface ExploreSettings {
   /** Boundaries [fromTick, toTick). */
@@ -19,6 +22,7 @@ export interface ExploreSettings {
   readonly releaseTicks: number;
   /** Inputs that the run has in any case. */
   readonly inputs: readonly TimedInput[];
+  readonly horizonTick: number;
 }
 
 export interface Stretch {
@@ -37,8 +41,6 @@ export interface ExploreResult {
   readonly failing: number;
   /** Placements that came to a state another one had come to, and were not run to their end. */
   readonly merged: number;
-  /** The run without the event. */
-  readonly plain: string;
   /** False when the user ended it. */
   readonly isComplete: boolean;
 }
@@ -47,9 +49,9 @@ export function outcomeName({ reason, debugExit, sent }: Outcome): string {
   return `${reason}${debugExit === null ? '' : ` ${debugExit}`} ${sent.slice(0, 8)}`;
 }
 
-/** Behind the window and everything that was added, further and further apart: a state needs time to settle. */
-function mergeTicks({ toTick, releaseTicks }: ExploreSettings): number[] {
-  return Array.from({ length: MERGES }, (_, i) => toTick + releaseTicks + (MERGE_AFTER_TICKS << (2 * i)));
+/** Behind the placements of a batch, further and further apart: a state needs time to settle. */
+function mergeTicksOf(lastTick: number): number[] {
+  return Array.from({ length: MERGES }, (_, i) => lastTick + (MERGE_AFTER_TICKS << (2 * i)));
 }
 
 /** The inputs of one placement. */
@@ -59,29 +61,33 @@ export function placed({ event, releaseTicks, inputs }: ExploreSettings, tick: n
   return [...inputs, ...added].sort((a, b) => a.tick - b.tick);
 }
 
-/** Yields after every placement; `isStopped` ends it early with what there is. */
-export function* explore(
-  experiment: Experiment,
-  settings: ExploreSettings,
-  isStopped: () => boolean,
-): Way<ExploreResult> {
-  const plain = experiment.run(settings.inputs);
-  const merging: Merging = { ticks: mergeTicks(settings), known: new Map(), merged: 0 };
-  yield undefined;
+export function* explore(settings: ExploreSettings): Campaign<ExploreResult> {
+  const { fromTick, toTick, horizonTick } = settings;
   const stretches: Stretch[] = [];
   let failing = 0;
-  let tick = settings.fromTick;
-  for (; tick < settings.toTick && !isStopped(); tick++) {
-    const outcome = experiment.run(placed(settings, tick), merging);
-    if (outcome.fails) failing++;
-    const name = outcomeName(outcome);
-    const last = stretches.at(-1);
-    if (last !== undefined && last.outcome === name && last.fails === outcome.fails) {
-      stretches[stretches.length - 1] = { ...last, toTick: tick + 1 };
-    } else stretches.push({ fromTick: tick, toTick: tick + 1, fails: outcome.fails, outcome: name });
-    yield undefined;
+  let merged = 0;
+  let tick = fromTick;
+  for (let isStopped = false; tick < toTick && !isStopped; ) {
+    const length = Math.min(BATCH_TRIALS, toTick - tick);
+    const inputs = settings.inputs.filter((input) => input.tick >= tick);
+    const trials = Array.from({ length }, (_, i) => placed({ ...settings, inputs }, tick + i));
+    const mergeTicks = mergeTicksOf(tick + length + settings.releaseTicks);
+    const batch = { fromTick: tick, horizonTick, trials, mergeTicks, pieceTrials: PIECE_TRIALS };
+    const answer = yield { ...batch, isUntilFailure: false };
+    for (const outcome of answer.outcomes) {
+      if (outcome.fails) failing++;
+      if (outcome.isMerged) merged++;
+      addPlacement(stretches, tick++, outcome);
+    }
+    ({ isStopped } = answer);
   }
-  const runs = tick - settings.fromTick;
-  const { merged } = merging;
-  return { runs, stretches, failing, merged, plain: outcomeName(plain), isComplete: tick >= settings.toTick };
+  return { runs: tick - fromTick, stretches, failing, merged, isComplete: tick >= toTick };
+}
+
+function addPlacement(stretches: Stretch[], tick: number, outcome: Outcome): void {
+  const name = outcomeName(outcome);
+  const last = stretches.at(-1);
+  if (last !== undefined && last.outcome === name && last.fails === outcome.fails) {
+    stretches[stretches.length - 1] = { ...last, toTick: tick + 1 };
+  } else stretches.push({ fromTick: tick, toTick: tick + 1, fails: outcome.fails, outcome: name });
 }

@@ -100,6 +100,48 @@ export function makePlan(random: Random, settings: PlanSettings): TimedInput[] {
   return plan.sort(byTick);
 }
 
+/** How many powers of two lie below, one at the least. */
+function powersBelow(value: number): number {
+  let count = 1;
+  for (let power = 4; power < value; power *= 2) count++;
+  return count;
+}
+
+/** Interrupts behind a moment that are held back one by one, and how many of those that come later. */
+const HELD_SOON = 64;
+const HELD_LATER = 64;
+
+/**
+ * A run that goes on from the moment in another way, at once and for long: what is to come from outside comes at other
+ * moments, interrupts are held back one by one. `settings.interruptTicks` are those of the recorded run behind the
+ * moment, in their order.
+ */
+export function makeContinuation(random: Random, settings: PlanSettings): TimedInput[] {
+  const { knobs, inputs, fromTick, endTick, interruptTicks } = settings;
+  const isMoving = knobs.includes('input');
+  const plan = inputs.map((input) => (isMoving && !random.oneIn(4) ? moved(random, input, fromTick) : input));
+  const hold = (tick: number): void => {
+    plan.push({ tick, event: { kind: 'hold-interrupts', ticks: someDelay(random) } });
+  };
+  for (const knob of knobs) {
+    if (knob === 'input') continue;
+    if (knob === 'hold') {
+      if (!random.oneIn(4)) hold(fromTick);
+      for (const tick of interruptTicks.slice(0, HELD_SOON)) if (random.oneIn(2)) hold(tick);
+      for (let i = 0; i < HELD_LATER && interruptTicks.length > HELD_SOON; i++) hold(random.pick(interruptTicks));
+      continue;
+    }
+    for (let count = random.below(PERTURBATIONS_MAX); count > 0; count--) {
+      // As many soon as late: each power of two of the distance is as likely as another.
+      let distance = 2;
+      for (let far = random.below(powersBelow(endTick - fromTick)); far > 0; far--) distance *= 2;
+      const near = fromTick + random.below(distance);
+      plan.push(...perturbation(random, { ...settings, fromTick: near, endTick: near + 1, interruptTicks: [] }, knob));
+    }
+  }
+  return plan.sort(byTick);
+}
+
 /** A plan near another one: something added, moved by a little, or, of what was added, left out. */
 export function varyPlan(random: Random, settings: PlanSettings, plan: readonly TimedInput[]): TimedInput[] {
   const added = plan.flatMap((input, i) => (settings.inputs.includes(input) ? [] : [i]));

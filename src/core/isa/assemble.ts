@@ -1,7 +1,7 @@
 // A small assembler for the built-in guests: Intel syntax in the manner of NASM, one flat binary, no sections, no
 // linker. Labels, .local labels, equ, db dw dd dq, times, align, resb resw resd, org, bits 16|32, %define, %macro,
-// %include. Instructions come from the rows (encode.ts); nothing about an opcode is known here. Sources are laid out
-// again until every label stays where it was; branches only ever grow, so that this ends.
+// %include, %ifdef. Instructions come from the rows (encode.ts); nothing about an opcode is known here. Sources are
+// laid out again until every label stays where it was; branches only ever grow, so that this ends.
 import {
   AssemblyError,
   type Cursor,
@@ -75,11 +75,17 @@ function preprocess(source: string, include: AssembleOptions['include']): Source
   };
   const expand = (lines: readonly SourceLine[], depth: number): void => {
     if (depth > MACRO_DEPTH_MAX) throw new AssemblyError(lines[0]?.line ?? 0, 'macros or includes nest too deeply');
+    /** Of the conditions that enclose the line: whether they hold. */
+    const conditions: boolean[] = [];
     for (let i = 0; i < lines.length; i++) {
       const { line } = lines[i];
       const text = lines[i].text;
       const directive = /^\s*%(\w+)\s*(.*)$/.exec(text);
-      if (directive?.[1] === 'define') {
+      if (isCondition(directive?.[1])) {
+        changeConditions(conditions, directive?.[1], stripComment(directive?.[2] ?? '').trim(), line);
+      } else if (conditions.includes(false)) {
+        // Left out.
+      } else if (directive?.[1] === 'define') {
         const match = /^([A-Za-z_.][\w.]*)\s*(.*)$/.exec(stripComment(directive[2]).trim());
         if (match === null) throw new AssemblyError(line, '%define wants a name and its text');
         defines.set(match[1], match[2]);
@@ -101,7 +107,7 @@ function preprocess(source: string, include: AssembleOptions['include']): Source
           depth + 1,
         );
       } else if (directive !== null) {
-        throw new AssemblyError(line, `%${directive[1]} is not known: %define, %macro, %endmacro, %include are`);
+        throw new AssemblyError(line, `%${directive[1]} is not known: %define, %macro, %endmacro, %include, %ifdef are`);
       } else {
         const replaced = replaceDefines(stripComment(text));
         const call = /^(\s*[\w.]+:)?\s*([A-Za-z_]\w*)\s*(.*)$/.exec(replaced);
@@ -125,12 +131,27 @@ function preprocess(source: string, include: AssembleOptions['include']): Source
         expand(body, depth + 1);
       }
     }
+    if (conditions.length > 0) throw new AssemblyError(lines.at(-1)?.line ?? 0, '%ifdef has no %endif');
+  };
+  const changeConditions = (conditions: boolean[], word: string | undefined, name: string, line: number): void => {
+    if (word === 'ifdef') {
+      if (!/^[A-Za-z_.][\w.]*$/.test(name)) throw new AssemblyError(line, '%ifdef wants a name');
+      conditions.push(defines.has(name));
+      return;
+    }
+    const last = conditions.pop();
+    if (last === undefined) throw new AssemblyError(line, `%${word} has no %ifdef`);
+    if (word === 'else') conditions.push(!last);
   };
   expand(
     source.split('\n').map((text, index) => ({ line: index + 1, text })),
     0,
   );
   return out;
+}
+
+function isCondition(word: string | undefined): boolean {
+  return word === 'ifdef' || word === 'else' || word === 'endif';
 }
 
 /** A quote that nothing closes stays, for the tokenizer to complain about. */

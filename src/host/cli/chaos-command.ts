@@ -17,14 +17,15 @@ import {
   guestOfOptions,
   readFailures,
   SLACK_TICKS,
-  walkTrials,
+  standAt,
+  walkCampaign,
   writeTrial,
 } from './trials.ts';
 
 /** Ticks that a guest may run which does not end by itself and has no --horizon. */
 const HORIZON_DEFAULT = 2 ** 28;
 
-function readKnobs(text: string | undefined): readonly Knob[] {
+export function readKnobs(text: string | undefined): readonly Knob[] {
   if (text === undefined) return KNOBS_DEFAULT;
   const names = text.split(',').map((name) => name.trim());
   return names.map((name) => {
@@ -54,8 +55,9 @@ async function chaosOf(args: Arguments): Promise<number> {
   const firstHorizon = args.number('horizon') ?? (guest.endTick ?? HORIZON_DEFAULT) + SLACK_TICKS;
   if (firstHorizon <= fromTick) throw new UsageError('The horizon is not behind --from: give a later one.');
   const inputs = guest.inputs.filter(({ tick }) => tick >= fromTick);
-  const probe = experimentOf(guest, failures, fromTick, firstHorizon);
-  const plain = probe.run(inputs);
+  const experiment = experimentOf(guest, failures);
+  standAt(experiment, fromTick);
+  const plain = experiment.run(inputs, firstHorizon);
   if (plain.fails) {
     throw new UsageError(
       `The run fails without any perturbation, at tick ${count(plain.tick)}: record it and look at it with ` +
@@ -63,14 +65,14 @@ async function chaosOf(args: Arguments): Promise<number> {
     );
   }
   const horizonTick = args.number('horizon') ?? Math.min(firstHorizon, 2 * plain.tick - fromTick + SLACK_TICKS);
-  const experiment = experimentOf(guest, failures, fromTick, horizonTick);
   const ramBytes = guest.manifest.memoryMegabytes << 20;
   const { interruptTicks } = plain;
   const plan = { knobs, inputs, fromTick, endTick: plain.tick, interruptTicks, ramBytes };
-  const way = chaos(experiment, { seed, runs, plan });
-  const { result, made, signal } = await walkTrials(way, { label: 'chaos', end: runs, isQuiet: args.has('json') });
-  const failing = result?.failing ?? null;
-  if (failing === null) return withoutFailure(args, result, made, signal);
+  const progress = { label: 'chaos', end: runs, isQuiet: args.has('json') };
+  const campaign = chaos({ seed, runs, plan, horizonTick });
+  const { result, signal } = await walkCampaign(experiment, campaign, progress);
+  const { failing } = result;
+  if (failing === null) return withoutFailure(args, result, signal);
   const all = [...guest.inputs.filter(({ tick }) => tick < fromTick), ...failing.inputs];
   const isSame = writeTrial(guest, failures, all, horizonTick, out);
   if (!isSame) throw new Error('the run that failed does not fail when it is recorded');
@@ -83,8 +85,8 @@ async function chaosOf(args: Arguments): Promise<number> {
       log: out,
       seed,
       run: failing.run,
-      runs: result?.runs ?? made,
-      places: result?.places ?? 0,
+      runs: result.runs,
+      places: result.places,
       tick: failing.outcome.tick,
       reason: failing.outcome.reason,
       debugExit: failing.outcome.debugExit,
@@ -107,18 +109,11 @@ export function failsWords(args: Arguments): string {
     .join(' ');
 }
 
-function withoutFailure(
-  args: Arguments,
-  result: ChaosResult | null,
-  made: number,
-  signal: NodeJS.Signals | null,
-): number {
+function withoutFailure(args: Arguments, { runs, places }: ChaosResult, signal: NodeJS.Signals | null): number {
   const status = signal === null ? EXIT.ok : signalStatus(signal);
-  const runs = result?.runs ?? made;
-  const places = result?.places ?? null;
   if (args.has('json')) printJson({ command: 'chaos', status, log: null, runs, places });
   else {
-    const where = places === null ? '' : `; interrupts arrived at ${count(places)} different places`;
+    const where = `; interrupts arrived at ${count(places)} different places`;
     say(`chaos: none of ${count(runs)} runs failed${signal === null ? '' : ', then it was stopped'}${where}`);
   }
   return status;

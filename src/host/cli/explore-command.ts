@@ -1,7 +1,14 @@
 // `reprise explore LOG --window A..B`: at which instructions of a window an event does harm. The picture is a line of
 // the terminal in which every cell is a stretch of places, and with --svg a file for a browser.
 
-import { type ExploreResult, type ExploreSettings, explore, placed, type Stretch } from '../../core/chaos/explore.ts';
+import {
+  type ExploreResult,
+  type ExploreSettings,
+  explore,
+  outcomeName,
+  placed,
+  type Stretch,
+} from '../../core/chaos/explore.ts';
 import type { Experiment } from '../../core/chaos/experiment.ts';
 import type { InputEvent } from '../../core/log/events.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
@@ -20,7 +27,8 @@ import {
   guestOfLog,
   readFailures,
   SLACK_TICKS,
-  walkTrials,
+  standAt,
+  walkCampaign,
   writeTrial,
 } from './trials.ts';
 
@@ -83,9 +91,17 @@ async function exploreLog(args: Arguments): Promise<number> {
   const horizonTick = args.number('horizon') ?? endTick + SLACK_TICKS;
   if (horizonTick <= toTick) throw new UsageError('The horizon is not behind the window: give a later one.');
   const inputs = guest.inputs.filter(({ tick }) => tick >= fromTick);
-  const settings = { fromTick, toTick, event, releaseTicks: args.number('release') ?? RELEASE_DEFAULT, inputs };
-  const experiment = experimentOf(guest, failures, fromTick, horizonTick);
-  const plain = experiment.run(inputs);
+  const settings = {
+    fromTick,
+    toTick,
+    event,
+    releaseTicks: args.number('release') ?? RELEASE_DEFAULT,
+    inputs,
+    horizonTick,
+  };
+  const experiment = experimentOf(guest, failures);
+  standAt(experiment, fromTick);
+  const plain = experiment.run(inputs, horizonTick);
   if (plain.fails) {
     throw new UsageError(
       `The run fails without the event, at tick ${count(plain.tick)}: name another failure, or an earlier window.`,
@@ -97,13 +113,8 @@ async function exploreLog(args: Arguments): Promise<number> {
   };
   const placement = args.number('placement');
   if (placement !== undefined) return onePlacement(args, experiment, settings, placement, out, write);
-  let isStopped = false;
-  const way = explore(experiment, settings, () => isStopped);
   const progress = { label: 'explore', end: toTick - fromTick, isQuiet: args.has('json') };
-  const { result, signal } = await walkTrials(way, progress, () => {
-    isStopped = true;
-  });
-  if (result === null) throw new Error('trials that were asked to stop have no result');
+  const { result, signal } = await walkCampaign(experiment, explore(settings), progress);
   const first = result.stretches.find(({ fails }) => fails)?.fromTick ?? null;
   const log = first === null ? null : (out ?? `explore-${first}.rlog`);
   if (first !== null && log !== null) {
@@ -119,7 +130,7 @@ async function exploreLog(args: Arguments): Promise<number> {
   const status = first !== null ? EXIT.divergence : signal === null ? EXIT.ok : signalStatus(signal);
   if (args.has('json')) {
     const stretches = result.stretches.map((stretch, i) => ({ ...stretch, place: places[i] }));
-    printJson({ command: 'explore', status, log, ...result, stretches });
+    printJson({ command: 'explore', status, log, ...result, plain: outcomeName(plain), stretches });
     return status;
   }
   await report(args, result, places, settings);
@@ -143,7 +154,7 @@ function onePlacement(
   if (tick < settings.fromTick || tick >= settings.toTick) {
     throw new UsageError(`--placement ${tick} lies outside of the window: give a tick inside.`);
   }
-  const outcome = experiment.run(placed(settings, tick));
+  const outcome = experiment.run(placed(settings, tick), settings.horizonTick);
   const log = out ?? `explore-${tick}.rlog`;
   checkFree(log);
   write(tick, log);

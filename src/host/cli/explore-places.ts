@@ -1,15 +1,40 @@
-// Which instruction stands at a tick of a recorded run, with its symbol: the run is made again up to each of the ticks,
-// in their order. Looks only; what a placement changes is not in it.
+// Which instruction stands at a place of a guest, with its symbol: at an address, where a machine stands, or at ticks
+// of a recorded run, which is made again up to each of them, in their order. Looks only; what a placement changes is
+// not in it.
 
 import { SILENT_OUTPUT } from '../../core/board/silent.ts';
 import { INSTRUCTION_BYTES_MAX } from '../../core/isa/record.ts';
 import type { LogReader } from '../../core/log/log.ts';
 import { createReplay, type EngineFactory, type Images } from '../../core/session/session.ts';
+import type { Cpu } from '../../core/state/cpu.ts';
 import { MODE_CS32, MODE_KEY } from '../../core/state/layout.ts';
 import { loadListing } from '../debugger/disassemble.ts';
 import { linearEip } from '../debugger/views.ts';
 import { guestBytes } from '../symbols/guest-memory.ts';
 import { symbolsFor } from '../symbols/symbol-files.ts';
+
+export interface InstructionNames {
+  /** Such as `0x00100e13 <deposit+0x7> mov eax,[0x200000]`, of the code at a linear address. */
+  at(cpu: Cpu, address: number): string;
+  /** Of the next instruction. */
+  here(cpu: Cpu): string;
+}
+
+/** Symbol files as --symbols. */
+export async function loadInstructionNames(images: Images, symbolFiles: readonly string[]): Promise<InstructionNames> {
+  const disassemble = await loadListing();
+  const symbols = symbolsFor(images, symbolFiles);
+  const at = (cpu: Cpu, address: number): string => {
+    const bytes = new Uint8Array(INSTRUCTION_BYTES_MAX);
+    const length = guestBytes(cpu, address, bytes);
+    const bits = (cpu.m32[MODE_KEY] & MODE_CS32) !== 0 ? 32 : 16;
+    const { text } = disassemble(bytes.subarray(0, length), address, bits);
+    const name = symbols.describe(address);
+    const where = `0x${(address >>> 0).toString(16).padStart(8, '0')}${name === '' ? '' : ` <${name}>`}`;
+    return `${where} ${length === 0 ? 'not mapped' : text}`;
+  };
+  return { at, here: (cpu) => at(cpu, linearEip(cpu)) };
+}
 
 export interface ReplayedRun {
   readonly log: LogReader;
@@ -17,27 +42,19 @@ export interface ReplayedRun {
   readonly makeEngine: EngineFactory;
 }
 
-/** By tick, such as `0x00100e13 <deposit+0x7> mov eax,[0x200000]`. `ticks` ascending; symbol files as --symbols. */
+/** By tick; `ticks` ascending. */
 export async function instructionsAt(
   { log, images, makeEngine }: ReplayedRun,
   ticks: readonly number[],
   symbolFiles: readonly string[],
 ): Promise<Map<number, string>> {
-  const disassemble = await loadListing();
-  const symbols = symbolsFor(images, symbolFiles);
+  const names = await loadInstructionNames(images, symbolFiles);
   const session = createReplay({ log, images, makeEngine, output: SILENT_OUTPUT });
   const { cpu } = session.machine;
   const found = new Map<number, string>();
   for (const tick of ticks) {
     if (session.tick < tick && session.advance(tick) !== 'tick') break;
-    const address = linearEip(cpu);
-    const bytes = new Uint8Array(INSTRUCTION_BYTES_MAX);
-    const length = guestBytes(cpu, address, bytes);
-    const bits = (cpu.m32[MODE_KEY] & MODE_CS32) !== 0 ? 32 : 16;
-    const { text } = disassemble(bytes.subarray(0, length), address, bits);
-    const name = symbols.describe(address);
-    const where = `0x${(address >>> 0).toString(16).padStart(8, '0')}${name === '' ? '' : ` <${name}>`}`;
-    found.set(tick, `${where} ${length === 0 ? 'not mapped' : text}`);
+    found.set(tick, names.here(cpu));
   }
   return found;
 }

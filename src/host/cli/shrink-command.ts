@@ -11,7 +11,7 @@ import { count } from '../node/progress.ts';
 import { signalStatus } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { EXIT, printJson, say } from './report.ts';
-import { checkFree, experimentOf, guestOfLog, readFailures, SLACK_TICKS, walkTrials, writeTrial } from './trials.ts';
+import { checkFree, experimentOf, guestOfLog, readFailures, SLACK_TICKS, walkCampaign, writeTrial } from './trials.ts';
 
 export async function shrinkCommand(args: Arguments): Promise<number> {
   return await withLogProblems(args.positionals[0], () => shrinkLog(args));
@@ -24,7 +24,7 @@ async function shrinkLog(args: Arguments): Promise<number> {
   checkFree(out);
   const guest = await guestOfLog(args, path, 'shrink');
   const horizonTick = args.number('horizon') ?? (guest.endTick ?? 0) + SLACK_TICKS;
-  const experiment = experimentOf(guest, failures, 0, horizonTick);
+  const experiment = experimentOf(guest, failures);
   let best: readonly TimedInput[] | null = null;
   const keep = (inputs: readonly TimedInput[]): void => {
     const next = `${out}.part`;
@@ -33,16 +33,16 @@ async function shrinkLog(args: Arguments): Promise<number> {
     renameSync(next, out);
     best = inputs;
   };
-  const way = shrink(experiment, guest.inputs, keep);
+  const campaign = shrink({ inputs: guest.inputs, horizonTick, onSmaller: keep });
   const progress = { label: 'shrink', end: Number.POSITIVE_INFINITY, isQuiet: args.has('json') };
-  const { result, made, signal } = await walkTrials(way, progress);
-  if (result !== null && !result.failed) {
+  const { result, made, signal } = await walkCampaign(experiment, campaign, progress);
+  if (!result.failed) {
     throw new UsageError(
       `The run of ${path} does not fail so: give the --fails with which it was found, or a log that fails.`,
     );
   }
   // Nothing could be left out: the log is written all the same, so that the next step has its file.
-  if (best === null && result !== null) keep(result.inputs);
+  if (best === null && result.isComplete) keep(result.inputs);
   const inputs: readonly TimedInput[] = best ?? guest.inputs;
   const status = signal === null ? EXIT.ok : signalStatus(signal);
   const written = existsSync(out) ? out : null;

@@ -2,12 +2,13 @@
 // that are looked for, and the log of a run that fails.
 
 import { existsSync } from 'node:fs';
-import { Experiment, recordTrial } from '../../core/chaos/experiment.ts';
+import { type Campaign, piecesOf, runPiece } from '../../core/chaos/campaign.ts';
+import { Experiment, type Outcome } from '../../core/chaos/experiment.ts';
+import { recordTrial } from '../../core/chaos/record-trial.ts';
 import { inputsOf, type TimedInput } from '../../core/log/timed-input.ts';
 import { type Failure, parseFailure } from '../../core/chaos/predicate.ts';
 import type { LogReader } from '../../core/log/log.ts';
 import type { MachineManifest } from '../../core/log/manifest.ts';
-import type { Way } from '../../core/timeline/timeline.ts';
 import type { ScriptStep } from '../../core/session/input-script.ts';
 import { checkManifest, type EngineFactory, type Images, SessionError } from '../../core/session/session.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
@@ -44,10 +45,11 @@ export interface Guest {
   readonly endTick: number | null;
 }
 
-export function readFailures(args: Arguments): Failure[] {
-  const texts = args.list('fails');
+export function readFailures(args: Arguments, option: 'fails' | 'symptom' = 'fails'): Failure[] {
+  const texts = args.list(option);
   if (texts.length === 0) {
-    throw new UsageError('What is a failure? Say it with --fails, such as --fails \'serial:"BUG"\' or --fails exit.');
+    const example = `--${option} 'serial:"BUG"' or --${option} exit`;
+    throw new UsageError(`What is a failure? Say it with --${option}, such as ${example}.`);
   }
   return texts.map(parseFailure);
 }
@@ -76,17 +78,16 @@ export async function guestOfOptions(args: Arguments): Promise<Guest> {
   return { manifest, images, imagePaths, makeEngine, script, inputs, log: null, endTick: null };
 }
 
-/** Trials that go on from `fromTick`. Throws CommandError when the run does not come so far. */
-export function experimentOf(
-  guest: Guest,
-  failures: readonly Failure[],
-  fromTick: number,
-  horizonTick: number,
-): Experiment {
+/** The guest, booted. Throws CommandError when it cannot be. */
+export function experimentOf(guest: Guest, failures: readonly Failure[]): Experiment {
   const { manifest, images, makeEngine, script, inputs } = guest;
-  const before = inputs.filter(({ tick }) => tick < fromTick);
+  return new Experiment({ manifest, images, makeEngine, recorded: inputs, script, failures });
+}
+
+/** Trials go on from this tick of the run. Throws CommandError when the run does not come so far. */
+export function standAt(experiment: Experiment, tick: number): void {
   try {
-    return new Experiment({ manifest, images, makeEngine, before, fromTick, horizonTick, script, failures });
+    experiment.stand(tick);
   } catch (error) {
     if (error instanceof SessionError) throw new CommandError(error.message);
     throw error;
@@ -94,28 +95,39 @@ export function experimentOf(
 }
 
 export interface Walked<T> {
-  /** Null: the user has ended it. */
-  readonly result: T | null;
+  readonly result: T;
   /** Runs that were made. */
   readonly made: number;
   readonly signal: NodeJS.Signals | null;
 }
 
-/** Walks trials to their end, one run a step, with a progress line. At a signal `stop` ends them, or nobody does. */
-export async function walkTrials<T>(
-  way: Way<T>,
-  progress: { readonly label: string; readonly end: number; readonly isQuiet: boolean },
-  stop: (() => void) | null = null,
+export interface WalkProgress {
+  readonly label: string;
+  readonly end: number;
+  readonly isQuiet: boolean;
+}
+
+/** A campaign to its end, or until the user ends it; with a progress line. */
+export async function walkCampaign<T>(
+  experiment: Experiment,
+  campaign: Campaign<T>,
+  { label, end, isQuiet }: WalkProgress,
 ): Promise<Walked<T>> {
-  const { label, end, isQuiet } = progress;
   const work = new Work(Progress.atTerminal({ label, unit: 'runs', end }, isQuiet));
+  let made = 0;
   try {
-    for (let made = 0; ; ) {
-      const step = way.next();
+    for (let step = campaign.next(); ; ) {
       if (step.done === true) return { result: step.value, made, signal: work.signal };
-      if (await work.turn(++made)) continue;
-      if (stop === null) return { result: null, made, signal: work.signal };
-      stop();
+      const outcomes: Outcome[] = [];
+      let isStopped = false;
+      pieces: for (const piece of piecesOf(step.value)) {
+        for (const outcome of runPiece(experiment, piece)) {
+          outcomes.push(outcome);
+          isStopped = !(await work.turn(++made));
+          if (isStopped || (piece.isUntilFailure && outcome.fails)) break pieces;
+        }
+      }
+      step = campaign.next({ outcomes, isStopped });
     }
   } finally {
     work.release();

@@ -71,6 +71,17 @@ const CHECKPOINT_OPTIONS: readonly OptionSpec[] = [
   },
 ];
 
+const KNOBS_OPTION: OptionSpec = {
+  name: 'knobs',
+  value: 'A,B,...',
+  suggestions: Object.keys(KNOBS),
+  help:
+    `what may happen (default ${KNOBS_DEFAULT.join(',')}): ` +
+    Object.entries(KNOBS)
+      .map(([name, text]) => `${name}: ${text}`)
+      .join('; '),
+};
+
 const HORIZON_OPTION: OptionSpec = {
   name: 'horizon',
   value: 'TICK',
@@ -274,16 +285,7 @@ export const VERBS: readonly Verb[] = [
       ...grouped('Chaos', [
         FAILS_OPTION,
         { name: 'runs', value: 'N', range: [1, TICK_MAX], help: 'runs at most (default 1000)' },
-        {
-          name: 'knobs',
-          value: 'A,B,...',
-          suggestions: Object.keys(KNOBS),
-          help:
-            `what may happen (default ${KNOBS_DEFAULT.join(',')}): ` +
-            Object.entries(KNOBS)
-              .map(([name, text]) => `${name}: ${text}`)
-              .join('; '),
-        },
+        KNOBS_OPTION,
         { name: 'from', value: 'TICK', range: [0, TICK_MAX], help: 'perturb LOG from this tick on (default 0)' },
         HORIZON_OPTION,
         OUT_LOG_OPTION,
@@ -362,6 +364,36 @@ export const VERBS: readonly Verb[] = [
         'first; 0 when none does; 2 for wrong usage, such as a run that fails without the event.',
     ],
     load: async () => (await import('./explore-command.ts')).exploreCommand,
+  },
+  {
+    name: 'doom',
+    positionals: [LOG],
+    brief: 'when the failure of a recording became inevitable, however long before its symptom',
+    summary:
+      'Goes on from many moments before the symptom under other perturbations, many times each. The share of runs that ' +
+      'still fail jumps where the bug happened; bisection narrows the jump to one instruction.',
+    options: [
+      ...grouped('Doom', [
+        { ...FAILS_OPTION, name: 'symptom', help: FAILS_OPTION.help.replace('a failure is', 'the symptom is') },
+        KNOBS_OPTION,
+        { name: 'from', value: 'TICK', range: [0, TICK_MAX], help: 'the first moment (default 0)' },
+        { name: 'moments', value: 'N', range: [2, 1000], help: 'moments of the first look (default 16)' },
+        { name: 'trials', value: 'K', range: [4, 10_000], help: 'runs from each of them (default 16)' },
+        { name: 'seed', value: 'S', range: [0, TICK_MAX], help: 'of the perturbations (default 1)' },
+        HORIZON_OPTION,
+        { name: 'svg', value: 'FILE', kind: 'file', help: 'the share over time with its band, for a browser' },
+        SYMBOLS_OPTION,
+        ENGINE_OPTION,
+        TIER_POLICY_OPTION,
+        salvage('use'),
+      ]),
+      ...IMAGE_OPTIONS,
+    ],
+    notes: [
+      'Exit status: 0 when the moment was found, and the last line of standard output is the command to stand there; ' +
+        '1 when the share does not jump; 2 for wrong usage, such as a recording that does not show the symptom.',
+    ],
+    load: async () => (await import('./doom-command.ts')).doomCommand,
   },
   {
     name: 'pack',

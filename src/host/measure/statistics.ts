@@ -164,3 +164,19 @@ export function warmUp(pieces: readonly { readonly ticks: number; readonly ms: n
   const extraMs = pieces.slice(0, piece).reduce((sum, one) => sum + one.ms - one.ticks * msPerTick, 0);
   return { piece, extraMs };
 }
+
+/** Two-sided 95 %. */
+const Z_95 = 1.96;
+
+/**
+ * Between which a share lies of which a few trials are a sample (Wilson, "Probable inference, the law of succession,
+ * and statistical inference", 1927); 0 to 1 without any.
+ */
+export function wilsonBand(hits: number, trials: number): { readonly low: number; readonly high: number } {
+  if (trials === 0) return { low: 0, high: 1 };
+  const share = hits / trials;
+  const weight = 1 + Z_95 ** 2 / trials;
+  const middle = (share + Z_95 ** 2 / (2 * trials)) / weight;
+  const half = (Z_95 / weight) * Math.sqrt((share * (1 - share)) / trials + (Z_95 / (2 * trials)) ** 2);
+  return { low: Math.max(0, middle - half), high: Math.min(1, middle + half) };
+}

@@ -2,7 +2,7 @@
 // with guests.json saying what each prints and how it ends. An image is a multiboot kernel for --kernel;
 // the same sources give the same bytes on every host.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assemble, type Assembly } from '../../core/isa/assemble.ts';
@@ -66,6 +66,18 @@ export function assembleSource(source: string): Assembly {
 /** Image, symbols and line addresses of a built-in guest. */
 export function assembleGuest(name: string): Assembly {
   return assembleSource(readFileSync(join(guestFolder(), findGuest(name).source), 'utf8'));
+}
+
+/** Guests with a race on purpose: names of the sources in guests/races. */
+export function listRaces(): string[] {
+  const sources = readdirSync(join(guestFolder(), 'races')).filter((name) => name.endsWith('.asm'));
+  return sources.map((name) => name.slice(0, -'.asm'.length)).sort();
+}
+
+/** A guest of guests/races with its bug, or its twin without. */
+export function assembleRace(name: string, isFixed = false): Assembly {
+  const source = readFileSync(join(guestFolder(), 'races', `${name}.asm`), 'utf8');
+  return assembleSource(isFixed ? `%define FIXED\n${source}` : source);
 }
 
 const built = new Map<string, Uint8Array>();

@@ -1,0 +1,180 @@
+// `reprise doom LOG --symptom P`: when the failure of a recording became inevitable, however long before the symptom
+// that was: the place, what arrived there, at which other places it would have done the same, and the command with
+// which to stand there.
+
+import { doom, type DoomResult, otherPlaces, type Placement, placeAgain } from '../../core/chaos/doom.ts';
+import type { Experiment, Outcome } from '../../core/chaos/experiment.ts';
+import { KNOBS_DEFAULT } from '../../core/chaos/perturb.ts';
+import { eventToText } from '../../core/log/events.ts';
+import type { TimedInput } from '../../core/log/timed-input.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
+import { withLogProblems } from '../node/log-file.ts';
+import { NewFile } from '../node/new-file.ts';
+import { count } from '../node/progress.ts';
+import { signalStatus } from '../node/work.ts';
+import type { Arguments } from './args.ts';
+import { readKnobs } from './chaos-command.ts';
+import { doomSvg, doomText } from './doom-picture.ts';
+import { type InstructionNames, loadInstructionNames } from './explore-places.ts';
+import { EXIT, printJson, say } from './report.ts';
+import { checkFree, experimentOf, type Guest, guestOfLog, readFailures, SLACK_TICKS, walkCampaign } from './trials.ts';
+
+const MOMENTS_DEFAULT = 16;
+const TRIALS_DEFAULT = 16;
+/** How far around the decisive event it is tried elsewhere. */
+const REACH_TICKS = 256;
+/** An interrupt belongs to the input that came so shortly before. */
+const CAUSE_TICKS = 64;
+const PLACES_SHOWN = 12;
+
+/** What happened in the window. */
+interface Decision {
+  readonly input: TimedInput | null;
+  /** The interrupt that arrived then, and the instruction that it found. */
+  readonly vector: number | null;
+  readonly place: string;
+}
+
+/** An instruction at which the decisive event was tried again. */
+interface Tried {
+  readonly eip: number;
+  readonly place: string;
+  readonly fails: boolean;
+}
+
+export async function doomCommand(args: Arguments): Promise<number> {
+  return await withLogProblems(args.positionals[0], () => doomOf(args));
+}
+
+async function doomOf(args: Arguments): Promise<number> {
+  const failures = readFailures(args, 'symptom');
+  const knobs = args.has('knobs') ? readKnobs(args.text('knobs')) : KNOBS_DEFAULT;
+  const svg = args.text('svg') ?? null;
+  if (svg !== null) checkFree(svg);
+  const [path] = args.positionals;
+  const guest = await guestOfLog(args, path, 'doom');
+  const endTick = guest.endTick ?? 0;
+  const fromTick = args.number('from') ?? 0;
+  const horizonTick = args.number('horizon') ?? endTick + Math.floor(endTick / 4) + SLACK_TICKS;
+  if (fromTick >= endTick) {
+    throw new UsageError(`--from is not before the end of the run, tick ${count(endTick)}: give an earlier one.`);
+  }
+  const experiment = experimentOf(guest, failures);
+  const plain = experiment.run(guest.inputs, horizonTick);
+  if (!plain.fails) {
+    throw new UsageError(
+      `The run of ${path} does not fail so: give the --symptom that it shows, or a log that fails ` +
+        '(reprise chaos finds one).',
+    );
+  }
+  const symptomTick = plain.tick;
+  if (symptomTick <= fromTick + 1) {
+    throw new UsageError(
+      `The symptom comes at tick ${count(symptomTick)}, before --from ${fromTick}: give an earlier one.`,
+    );
+  }
+  const settings = {
+    ...{ seed: args.number('seed') ?? 1, fromTick, symptomTick, horizonTick, knobs, inputs: guest.inputs },
+    moments: args.number('moments') ?? MOMENTS_DEFAULT,
+    trials: args.number('trials') ?? TRIALS_DEFAULT,
+    interruptTicks: plain.interruptTicks,
+    ramBytes: guest.manifest.memoryMegabytes << 20,
+  };
+  const progress = { label: 'doom', end: Number.POSITIVE_INFINITY, isQuiet: args.has('json') };
+  const { result, signal } = await walkCampaign(experiment, doom(settings), progress);
+  if (svg !== null) {
+    const file = new NewFile(svg, { what: 'picture' }).open();
+    file.write(doomSvg(result, symptomTick));
+    file.close();
+  }
+  const { window } = result;
+  const names = await loadInstructionNames(guest.images, args.list('symbols'));
+  const decision = window === null ? null : decide(experiment, guest, window, horizonTick, names);
+  const tried = decision === null || signal !== null ? [] : await tryElsewhere();
+  const status = signal !== null ? signalStatus(signal) : window === null ? EXIT.divergence : EXIT.ok;
+  const stand = window === null ? null : `reprise debug ${path} --exec 'seek ${window.fromTick}'`;
+  if (args.has('json')) {
+    const input = decision?.input ?? null;
+    const event = input === null ? null : eventToText(input.event);
+    const what = decision === null ? null : { event, vector: decision.vector, place: decision.place };
+    const json = { verdict: result.verdict, symptomTick, window, decision: what, elsewhere: tried, stand };
+    printJson({ command: 'doom', status, ...json, moments: result.moments, sides: result.sides, runs: result.runs });
+    return status;
+  }
+  report(result, symptomTick, decision, tried);
+  if (stand !== null) process.stdout.write(`${stand}\n`);
+  return status;
+
+  async function tryElsewhere(): Promise<Tried[]> {
+    if (decision === null || window === null || (decision.input === null && decision.vector === null)) return [];
+    const places = otherPlaces(guest.inputs, decision.input ?? window.fromTick, REACH_TICKS);
+    const again = placeAgain({ ...places, horizonTick });
+    const walked = await walkCampaign(experiment, again, { ...progress, end: places.placements.length });
+    experiment.stand(window.fromTick);
+    return triedPlaces(walked.result, decision.vector, (eip) => names.at(experiment.machine.cpu, eip));
+  }
+}
+
+/** What the recorded run does in the window. */
+function decide(
+  experiment: Experiment,
+  guest: Guest,
+  window: { readonly fromTick: number; readonly toTick: number },
+  horizonTick: number,
+  names: InstructionNames,
+): Decision {
+  const { fromTick, toTick } = window;
+  experiment.stand(fromTick);
+  const place = names.here(experiment.machine.cpu);
+  const behind = guest.inputs.filter(({ tick }) => tick >= fromTick);
+  const input = behind.find(({ tick }) => tick < toTick) ?? null;
+  const { arrivals }: Outcome = experiment.run(behind, Math.min(horizonTick, toTick + CAUSE_TICKS));
+  const lastTick = input === null ? toTick : toTick + CAUSE_TICKS;
+  const arrival = arrivals.find(({ tick }) => tick < lastTick) ?? null;
+  return { input, vector: arrival?.vector ?? null, place };
+}
+
+/** By instruction, in the order of addresses; fails: at some placement there. */
+function triedPlaces(
+  placements: readonly Placement[],
+  vector: number | null,
+  nameOf: (eip: number) => string,
+): Tried[] {
+  const byEip = new Map<number, boolean>();
+  for (const { arrival, fails } of placements) {
+    if (arrival === null || (vector !== null && arrival.vector !== vector)) continue;
+    byEip.set(arrival.eip, fails || byEip.get(arrival.eip) === true);
+  }
+  const sorted = [...byEip].sort(([a], [b]) => a - b);
+  return sorted.map(([eip, fails]) => ({ eip, place: nameOf(eip), fails }));
+}
+
+function report(result: DoomResult, symptomTick: number, decision: Decision | null, tried: readonly Tried[]): void {
+  const { verdict, window, runs, isComplete } = result;
+  const symptom = `the failure at tick ${count(symptomTick)}`;
+  say(`doom: runs that still fail, by the tick from which they were disturbed (${count(runs)} runs)`);
+  for (const line of doomText(result)) say(`  ${line}`);
+  if (!isComplete) say('doom: stopped by the user; this is what there was by then');
+  if (window === null || decision === null) {
+    const why =
+      verdict === 'from-the-start'
+        ? `${symptom} comes whatever is disturbed: begin earlier (--from), or try other knobs (--knobs)`
+        : `${symptom} does not become more likely at any moment: more --trials, more --moments or a later --from may tell`;
+    say(`doom: ${why}`);
+    return;
+  }
+  const { fromTick, toTick } = window;
+  const size = toTick - fromTick === 1 ? 'at' : `within ${count(toTick - fromTick)} ticks of`;
+  say(
+    `doom: ${symptom} became inevitable ${size} tick ${count(fromTick)}, ${count(symptomTick - fromTick)} ticks before`,
+  );
+  say(`  place   ${decision.place}`);
+  const { input, vector } = decision;
+  if (input !== null) say(`  arrives ${eventToText(input.event)}`);
+  if (vector !== null) say(`  arrives interrupt 0x${vector.toString(16)}`);
+  const guilty = tried.filter(({ fails }) => fails);
+  if (tried.length === 0) return;
+  say(`  elsewhere, at ${count(tried.length)} instructions nearby, it does the same harm at ${count(guilty.length)}:`);
+  for (const { place } of guilty.slice(0, PLACES_SHOWN)) say(`          ${place}`);
+  if (guilty.length > PLACES_SHOWN) say(`          and ${count(guilty.length - PLACES_SHOWN)} more (--json has all)`);
+}
