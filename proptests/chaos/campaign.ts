@@ -21,10 +21,14 @@ for (const name of positionals.length > 0 ? positionals : listRaces()) {
       const { foundAt, perturbations } = await proveBug(name, REPLAYS, seed);
       await proveTwin(name, Number(values.runs), seed);
       const found = `found by run ${foundAt} of ${RUNS_MAX} at most, ${perturbations.length} perturbations left`;
-      process.stdout.write(`${name}, seed ${seed}: ${found}, ${REPLAYS} replays agree, twin stands ${values.runs} runs\n`);
+      process.stdout.write(
+        `${name}, seed ${seed}: ${found}, ${REPLAYS} replays agree, twin stands ${values.runs} runs\n`,
+      );
     } catch (error) {
       failed++;
-      process.stdout.write(`${name}, seed ${seed}: FAILED, ${error instanceof Error ? error.message : String(error)}\n`);
+      process.stdout.write(
+        `${name}, seed ${seed}: FAILED, ${error instanceof Error ? error.message : String(error)}\n`,
+      );
     }
   }
 }

@@ -164,6 +164,7 @@ test('sources give the bytes of the manual', () => {
       '%define TWO 2\n%macro put 2\nmov %1, %2\n%%l: jmp %%l\n%endmacro\nput al, TWO\nput bl, 3',
       'b0 02 eb fe b3 03 eb fe',
     ],
+    ['%define A\n%ifdef A\nnop\n%ifdef B\nhlt\n%else\ncli\n%endif\n%else\nsti\n%endif', '90 fa'],
   ];
   for (const [source, wanted] of cases) {
     if (wanted !== '') assert.equal(hex(source), wanted, source);
@@ -211,6 +212,9 @@ test('mistakes are named with their line', () => {
     ['nop\norg 5', /^line 2: org comes before/],
     ['db 1 2', /^line 1: 2 is one word too many/],
     ['%macro m 1\nnop', /^line 1: %macro m has no %endmacro/],
+    ['%ifdef A\nnop', /^line 2: %ifdef has no %endif/],
+    ['nop\n%else', /^line 2: %else has no %ifdef/],
+    ['%ifdef 1\n%endif', /^line 1: %ifdef wants a name/],
     ['%macro m 0\nm\n%endmacro\nm', /nest too deeply/],
     ['times 1 << 30 nop', /16 MiB/],
     ['bits 64', /^line 1: bits is 16 or 32/],

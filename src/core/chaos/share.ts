@@ -15,7 +15,6 @@ export function clampLevel(level: number): number {
   return Math.min(1 - LEVEL_MIN, Math.max(LEVEL_MIN, level));
 }
 
-
 const SERIES_TERMS = 16;
 
 /** Of a number between 0 and 1, by additions, products and quotients alone: the same on every host. */

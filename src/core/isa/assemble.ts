@@ -107,7 +107,10 @@ function preprocess(source: string, include: AssembleOptions['include']): Source
           depth + 1,
         );
       } else if (directive !== null) {
-        throw new AssemblyError(line, `%${directive[1]} is not known: %define, %macro, %endmacro, %include, %ifdef are`);
+        throw new AssemblyError(
+          line,
+          `%${directive[1]} is not known: %define, %macro, %endmacro, %include, %ifdef are`,
+        );
       } else {
         const replaced = replaceDefines(stripComment(text));
         const call = /^(\s*[\w.]+:)?\s*([A-Za-z_]\w*)\s*(.*)$/.exec(replaced);

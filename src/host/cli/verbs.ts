@@ -287,6 +287,7 @@ export const VERBS: readonly Verb[] = [
         { name: 'runs', value: 'N', range: [1, TICK_MAX], help: 'runs at most (default 1000)' },
         KNOBS_OPTION,
         { name: 'from', value: 'TICK', range: [0, TICK_MAX], help: 'perturb LOG from this tick on (default 0)' },
+        { name: 'to', value: 'TICK', range: [1, TICK_MAX], help: 'perturb nothing behind (default: the end)' },
         HORIZON_OPTION,
         OUT_LOG_OPTION,
         ENGINE_OPTION,

@@ -4,7 +4,8 @@
 import { existsSync } from 'node:fs';
 import type { Images } from '../../core/session/session.ts';
 import { CommandError } from '../node/errors.ts';
-import { assembleGuest, buildGuest, listGuests } from '../node/guest-images.ts';
+import type { Assembly } from '../../core/isa/assemble.ts';
+import { assembleGuest, assembleRace, buildGuest, listGuests, listRaces } from '../node/guest-images.ts';
 import { readGivenFile } from '../node/images.ts';
 import { DebugInfo } from '../dwarf/debug-info.ts';
 import { slideOfFile } from './guest-symbols.ts';
@@ -77,6 +78,7 @@ export function symbolsOfImages(images: Images): SymbolTable {
 
 /** No built-in guest is larger; to assemble them all takes half a second. */
 const GUEST_BYTES_MAX = 1 << 20;
+const RACE_BYTES_MAX = 1 << 12;
 
 /** Symbols of the kernel among the images, when it carries any or is a built-in guest. */
 function sourcesOfImages(images: Images): SymbolSource[] {
@@ -89,14 +91,24 @@ function sourcesOfImages(images: Images): SymbolSource[] {
     return [source];
   }
   if (kernel.length > GUEST_BYTES_MAX) return [];
+  const isIt = ({ bytes }: { readonly bytes: Uint8Array }): boolean =>
+    bytes.length === kernel.length && bytes.every((byte, i) => byte === kernel[i]);
   for (const { name } of listGuests()) {
-    const image = buildGuest(name);
-    if (image.length !== kernel.length || !image.every((byte, i) => byte === kernel[i])) continue;
-    const { symbols, bytes, origin } = assembleGuest(name);
-    const isPlace = (address: number): boolean => address >= origin && address < origin + bytes.length;
-    // Data of the built-in guests has its names by equ: for expressions alone.
-    const all = [...symbols].map(([label, value]) => symbolOf(label, value, isPlace(value) ? 'code' : 'absolute'));
-    return [new SymbolSource(`guests/${name}`, all)];
+    if (isIt({ bytes: buildGuest(name) })) return [sourceOfGuest(`guests/${name}`, assembleGuest(name))];
+  }
+  if (kernel.length > RACE_BYTES_MAX) return [];
+  for (const name of listRaces()) {
+    for (const isFixed of [false, true]) {
+      const assembly = assembleRace(name, isFixed);
+      if (isIt(assembly)) return [sourceOfGuest(`guests/races/${name}`, assembly)];
+    }
   }
   return [];
+}
+
+function sourceOfGuest(path: string, { symbols, bytes, origin }: Assembly): SymbolSource {
+  const isPlace = (address: number): boolean => address >= origin && address < origin + bytes.length;
+  // Data of the built-in guests has its names by equ: for expressions alone.
+  const all = [...symbols].map(([label, value]) => symbolOf(label, value, isPlace(value) ? 'code' : 'absolute'));
+  return new SymbolSource(path, all);
 }

@@ -1,12 +1,13 @@
-// `npm run guests -- …`: obtains guests that are not built in: Debian's i386 kernel with busybox (debian.ts), and a
+// `npm run guests -- …`: obtains guests: Debian's i386 kernel with busybox (debian.ts), and a
 // disk with a whole Debian system (debian-disk.ts), kept in guests/cache, which git ignores. Results go to stdout,
 // progress to stderr and only on a terminal. Exit status: 0 done, 1 could not be done, 2 wrong usage.
 
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { UsageError } from '../../../core/base/usage-error.ts';
+import { assembleGuest, assembleRace, listGuests, listRaces } from '../guest-images.ts';
 import { guardStandardStreams } from '../standard-streams.ts';
 import { installDebianDisk } from './debian-disk.ts';
 import { FLAVOURS, installDebian, type DebianManifest } from './debian.ts';
@@ -17,6 +18,7 @@ const DISK_MEGABYTES_DEFAULT = 1536;
 
 const HELP = `usage: npm run guests -- debian [options]
        npm run guests -- debian-disk [options]
+       npm run guests -- build NAME... [--fixed] [--output DIR]
        npm run guests -- --list
 
 Installs guest systems into guests/cache.
@@ -25,7 +27,10 @@ Installs guest systems into guests/cache.
                       nothing is installed on this system)
   debian-disk         a disk that boots a Debian i386 system by GRUB (as root; needs debootstrap,
                       e2fsprogs and grub-pc-bin)
+  build NAME...       built-in guests, as kernels for --kernel: those of guests, and those of guests/races,
+                      which have a race on purpose
 
+  --fixed             build them without their race
   --flavour NAME      kernel flavour: ${FLAVOURS.join(' or ')} (default 686)
   --suite NAME        take packages from this Debian release, for example bookworm,
                       instead of this system's apt sources
@@ -96,6 +101,10 @@ async function main(argv: string[]): Promise<void> {
     makeDisk(values);
     return;
   }
+  if (positionals[0] === 'build') {
+    buildGuests(positionals.slice(1), values);
+    return;
+  }
   const cache = join(projectRoot(), 'guests/cache/debian');
   const output = values.output === undefined ? cache : resolve(values.output);
   if (values.list === true) {
@@ -115,7 +124,8 @@ async function main(argv: string[]): Promise<void> {
     throw new UsageError(
       positionals.length === 0
         ? 'name a guest: debian.'
-        : `there is no guest "${positionals.join(' ')}": debian and debian-disk are those that there are.`,
+        : `there is no guest "${positionals.join(' ')}": debian and debian-disk are those that there are, and build ` +
+            'NAME makes the built-in ones.',
     );
   }
   const flavour = values.flavour ?? FLAVOURS[0];
@@ -152,6 +162,27 @@ async function main(argv: string[]): Promise<void> {
   );
 }
 
+/** Built-in guests as files, in guests/cache unless --output says where. */
+function buildGuests(names: readonly string[], values: ReturnType<typeof parse>['values']): void {
+  const guests = listGuests().map(({ name }) => name);
+  const races = listRaces();
+  const isFixed = values.fixed === true;
+  const known = isFixed ? races : [...guests, ...races];
+  const wrong = names.find((name) => !known.includes(name));
+  if (names.length === 0 || wrong !== undefined) {
+    const what = wrong === undefined ? 'build wants the name of a guest' : `there is no guest "${wrong}" to build`;
+    throw new UsageError(`${what}: ${known.join(', ')}.`);
+  }
+  const output = values.output === undefined ? join(projectRoot(), 'guests/cache') : resolve(values.output);
+  mkdirSync(output, { recursive: true });
+  for (const name of names) {
+    const { bytes } = races.includes(name) ? assembleRace(name, isFixed) : assembleGuest(name);
+    const path = join(output, isFixed ? `${name}-fixed` : name);
+    writeFileSync(path, bytes);
+    process.stdout.write(`${relative(process.cwd(), path)}  ${bytes.length} bytes\n`);
+  }
+}
+
 /** The disk, in guests/cache/debian-disk unless --output says where. */
 function makeDisk(values: ReturnType<typeof parse>['values']): void {
   const megabytes = Number(values.megabytes ?? DISK_MEGABYTES_DEFAULT);
@@ -185,6 +216,7 @@ function parse(argv: string[]) {
       mirror: { type: 'string' },
       megabytes: { type: 'string' },
       update: { type: 'boolean' },
+      fixed: { type: 'boolean' },
       add: { type: 'string', multiple: true },
       output: { type: 'string' },
       list: { type: 'boolean' },
