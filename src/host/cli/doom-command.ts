@@ -159,7 +159,7 @@ function report(result: DoomResult, symptomTick: number, decision: Decision | nu
     const why =
       verdict === 'from-the-start'
         ? `${symptom} comes whatever is disturbed: begin earlier (--from), or try other knobs (--knobs)`
-        : `${symptom} does not become more likely at any moment: more --trials, more --moments or a later --from may tell`;
+        : `${symptom} becomes more likely at no moment: more --trials, more --moments or a later --from may tell`;
     say(`doom: ${why}`);
     return;
   }
