@@ -371,8 +371,8 @@ export const VERBS: readonly Verb[] = [
     positionals: [LOG],
     brief: 'when the failure of a recording became inevitable, however long before its symptom',
     summary:
-      'Goes on from many moments before the symptom under other perturbations, many times each. The share of runs that ' +
-      'still fail jumps where the bug happened; bisection narrows the jump to one instruction.',
+      'Goes on from many moments before the symptom under other perturbations, many times each. The share of runs ' +
+      'that still fail jumps where the bug happened; bisection narrows the jump to one instruction.',
     options: [
       ...grouped('Doom', [
         { ...FAILS_OPTION, name: 'symptom', help: FAILS_OPTION.help.replace('a failure is', 'the symptom is') },
