@@ -23,6 +23,12 @@ const steps = [
     run: 'node proptests/package-check.mjs $TMP',
   },
   {
+    name: 'races: each bug found, shrunk, replayed 100 times; fixed twins not accused',
+    packages: [],
+    probe: 'true',
+    run: 'node src/host/bootstrap.mjs && node dist/proptests/chaos/campaign.js',
+  },
+  {
     name: 'system: protection rules against QEMU',
     packages: ['gcc', 'qemu-system-x86'],
     probe: 'command -v gcc && command -v qemu-system-i386',

@@ -54,13 +54,13 @@ for (const [name, { distance, code }] of Object.entries(FAULTS)) {
     const recorded = shrunk(race, failing.inputs);
     const [result, symptomTick] = doomOf(race, recorded);
     assert.equal(result.verdict, 'found');
-    const { window } = result;
-    assert.ok(window !== null && window.toTick - window.fromTick <= 1000, JSON.stringify(window));
-    const before = symptomTick - window.fromTick;
+    const { interval } = result;
+    assert.ok(interval !== null && interval.toTick - interval.fromTick <= 1000, JSON.stringify(interval));
+    const before = symptomTick - interval.fromTick;
     assert.ok(before >= distance[0] && before <= distance[1], `${before} ticks before the symptom`);
     // There the guest is in the code that must not be interrupted.
     const looking = new Experiment({ ...race.setup, makeEngine: race.makeEngine, recorded, script: [], failures: [] });
-    looking.stand(window.fromTick);
+    looking.stand(interval.fromTick);
     const eip = looking.machine.cpu.m32[EIP] >>> 0;
     const { symbols } = assembleRace(name);
     const starts = code.map((label) => symbols.get(label) ?? 0);

@@ -6,6 +6,9 @@
 import type { TimedInput } from '../log/timed-input.ts';
 import type { Experiment, Merging, Outcome } from './experiment.ts';
 
+/** Of a piece, where nothing speaks for another number. */
+export const PIECE_TRIALS = 8;
+
 export interface Batch {
   /** The moment from which every trial goes on. */
   readonly fromTick: number;

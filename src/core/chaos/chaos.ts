@@ -5,7 +5,7 @@
  */
 import { Random } from '../base/random.ts';
 import type { TimedInput } from '../log/timed-input.ts';
-import type { Campaign } from './campaign.ts';
+import { type Campaign, PIECE_TRIALS } from './campaign.ts';
 import type { Outcome } from './experiment.ts';
 import { makePlan, type PlanSettings, varyPlan } from './perturb.ts';
 
@@ -30,7 +30,6 @@ export interface ChaosResult {
 }
 
 const ROUND = 64;
-const PIECE_TRIALS = 8;
 
 export function* chaos(settings: ChaosSettings): Campaign<ChaosResult> {
   const { seed, runs, plan, horizonTick } = settings;

@@ -6,7 +6,7 @@
  */
 import { Random } from '../base/random.ts';
 import type { TimedInput } from '../log/timed-input.ts';
-import type { Campaign } from './campaign.ts';
+import { type Campaign, PIECE_TRIALS } from './campaign.ts';
 import type { Arrival } from './experiment.ts';
 import { type Knob, makeContinuation } from './perturb.ts';
 import { evidence, lastJump, pool, type Share } from './share.ts';
@@ -46,15 +46,14 @@ export interface DoomResult {
   /** By tick: the row, and every moment of the bisection. */
   readonly moments: readonly Moment[];
   /** Up to `fromTick` the failure could be escaped, from `toTick` on not; null when nothing was found. */
-  readonly window: { readonly fromTick: number; readonly toTick: number } | null;
-  /** Both sides of the window once more, with seeds of their own. */
+  readonly interval: { readonly fromTick: number; readonly toTick: number } | null;
+  /** Both sides of it once more, with seeds of their own. */
   readonly sides: readonly [Moment, Moment] | null;
   readonly runs: number;
   /** False when the user ended it. */
   readonly isComplete: boolean;
 }
 
-const PIECE_TRIALS = 8;
 /** Runs between two looks at the test, and at most. */
 const LOOK_TRIALS = 8;
 const LOOKS_MAX = 12;
@@ -89,9 +88,9 @@ export function* doom(settings: DoomSettings): Campaign<DoomResult> {
     [...known].map(([tick, share]) => ({ tick, ...share })).sort((a, b) => a.tick - b.tick);
   const result = (
     verdict: DoomVerdict,
-    window: DoomResult['window'] = null,
+    interval: DoomResult['interval'] = null,
     sides: DoomResult['sides'] = null,
-  ): DoomResult => ({ verdict, moments: momentsSorted(), window, sides, runs, isComplete: !isStopped });
+  ): DoomResult => ({ verdict, moments: momentsSorted(), interval, sides, runs, isComplete: !isStopped });
 
   for (const tick of rowOf(settings)) {
     known.set(tick, yield* sample(tick, settings.trials, ROW_SALT));
@@ -117,11 +116,11 @@ export function* doom(settings: DoomSettings): Campaign<DoomResult> {
     if (evidence(share, jump.after, before) > 0) high = tick;
     else low = tick;
   }
-  const window = { fromTick: low, toTick: Math.min(high, symptomTick) };
-  if (isStopped) return result('found', window);
+  const interval = { fromTick: low, toTick: Math.min(high, symptomTick) };
+  if (isStopped) return result('found', interval);
   const sides: Moment[] = [];
   for (const tick of [low, high]) sides.push({ tick, ...(yield* sample(tick, SIDE_TRIALS, SIDE_SALT)) });
-  return result('found', window, [sides[0], sides[1]]);
+  return result('found', interval, [sides[0], sides[1]]);
 }
 
 /** Moments at equal distances, the last one a tick before the symptom. */

@@ -15,16 +15,22 @@ export function clampLevel(level: number): number {
   return Math.min(1 - LEVEL_MIN, Math.max(LEVEL_MIN, level));
 }
 
-const SERIES_TERMS = 16;
+const SERIES_TERMS = 20;
 
-/** Of a number between 0 and 1, by additions, products and quotients alone: the same on every host. */
-function naturalLog(value: number): number {
-  let [mantissa, exponent] = [value, 0];
-  for (; mantissa < 0.75; exponent--) mantissa *= 2;
-  const y = (mantissa - 1) / (mantissa + 1);
+/** Twice the inverse hyperbolic tangent of up to a third, by sums, products and quotients: the same on every host. */
+function twiceArtanh(y: number): number {
   let [sum, power] = [0, y];
   for (let i = 0; i < SERIES_TERMS; i++, power *= y * y) sum += power / (2 * i + 1);
-  return 2 * sum + exponent * Math.LN2;
+  return 2 * sum;
+}
+
+const LOG_OF_TWO = twiceArtanh(1 / 3);
+
+/** Of a number between 0 and 1. */
+function naturalLog(value: number): number {
+  let [mantissa, exponent] = [value, 0];
+  for (; mantissa < 0.5; exponent--) mantissa *= 2;
+  return twiceArtanh((mantissa - 1) / (mantissa + 1)) + exponent * LOG_OF_TWO;
 }
 
 function logLikelihood({ failing, trials }: Share, level: number): number {

@@ -87,17 +87,17 @@ async function doomOf(args: Arguments): Promise<number> {
     file.write(doomSvg(result, symptomTick));
     file.close();
   }
-  const { window } = result;
+  const { interval } = result;
   const names = await loadInstructionNames(guest.images, args.list('symbols'));
-  const decision = window === null ? null : decide(experiment, guest, window, horizonTick, names);
+  const decision = interval === null ? null : decide(experiment, guest, interval, horizonTick, names);
   const tried = decision === null || signal !== null ? [] : await tryElsewhere();
-  const status = signal !== null ? signalStatus(signal) : window === null ? EXIT.divergence : EXIT.ok;
-  const stand = window === null ? null : `reprise debug ${path} --exec 'seek ${window.fromTick}'`;
+  const status = signal !== null ? signalStatus(signal) : interval === null ? EXIT.divergence : EXIT.ok;
+  const stand = interval === null ? null : `reprise debug ${path} --exec 'seek ${interval.fromTick}'`;
   if (args.has('json')) {
     const input = decision?.input ?? null;
     const event = input === null ? null : eventToText(input.event);
     const what = decision === null ? null : { event, vector: decision.vector, place: decision.place };
-    const json = { verdict: result.verdict, symptomTick, window, decision: what, elsewhere: tried, stand };
+    const json = { verdict: result.verdict, symptomTick, interval, decision: what, elsewhere: tried, stand };
     printJson({ command: 'doom', status, ...json, moments: result.moments, sides: result.sides, runs: result.runs });
     return status;
   }
@@ -106,11 +106,11 @@ async function doomOf(args: Arguments): Promise<number> {
   return status;
 
   async function tryElsewhere(): Promise<Tried[]> {
-    if (decision === null || window === null || (decision.input === null && decision.vector === null)) return [];
-    const places = otherPlaces(guest.inputs, decision.input ?? window.fromTick, REACH_TICKS);
+    if (decision === null || interval === null || (decision.input === null && decision.vector === null)) return [];
+    const places = otherPlaces(guest.inputs, decision.input ?? interval.fromTick, REACH_TICKS);
     const again = placeAgain({ ...places, horizonTick });
     const walked = await walkCampaign(experiment, again, { ...progress, end: places.placements.length });
-    experiment.stand(window.fromTick);
+    experiment.stand(interval.fromTick);
     return triedPlaces(walked.result, decision.vector, (eip) => names.at(experiment.machine.cpu, eip));
   }
 }
@@ -119,11 +119,11 @@ async function doomOf(args: Arguments): Promise<number> {
 function decide(
   experiment: Experiment,
   guest: Guest,
-  window: { readonly fromTick: number; readonly toTick: number },
+  interval: { readonly fromTick: number; readonly toTick: number },
   horizonTick: number,
   names: InstructionNames,
 ): Decision {
-  const { fromTick, toTick } = window;
+  const { fromTick, toTick } = interval;
   experiment.stand(fromTick);
   const place = names.here(experiment.machine.cpu);
   const behind = guest.inputs.filter(({ tick }) => tick >= fromTick);
@@ -150,12 +150,12 @@ function triedPlaces(
 }
 
 function report(result: DoomResult, symptomTick: number, decision: Decision | null, tried: readonly Tried[]): void {
-  const { verdict, window, runs, isComplete } = result;
+  const { verdict, interval, runs, isComplete } = result;
   const symptom = `the failure at tick ${count(symptomTick)}`;
   say(`doom: runs that still fail, by the tick from which they were disturbed (${count(runs)} runs)`);
   for (const line of doomText(result)) say(`  ${line}`);
   if (!isComplete) say('doom: stopped by the user; this is what there was by then');
-  if (window === null || decision === null) {
+  if (interval === null || decision === null) {
     const why =
       verdict === 'from-the-start'
         ? `${symptom} comes whatever is disturbed: begin earlier (--from), or try other knobs (--knobs)`
@@ -163,7 +163,7 @@ function report(result: DoomResult, symptomTick: number, decision: Decision | nu
     say(`doom: ${why}`);
     return;
   }
-  const { fromTick, toTick } = window;
+  const { fromTick, toTick } = interval;
   const size = toTick - fromTick === 1 ? 'at' : `within ${count(toTick - fromTick)} ticks of`;
   say(
     `doom: ${symptom} became inevitable ${size} tick ${count(fromTick)}, ${count(symptomTick - fromTick)} ticks before`,

@@ -22,11 +22,11 @@ export function momentText({ tick, failing, trials }: Moment, width: number): st
 }
 
 /** Lines of the terminal's picture: moments far apart, and the nearest ones on both sides of the jump. */
-export function doomText({ moments, window, sides }: DoomResult): string[] {
+export function doomText({ moments, interval, sides }: DoomResult): string[] {
   const width = count(moments.at(-1)?.tick ?? 0).length;
-  if (window === null || sides === null) return moments.map((moment) => momentText(moment, width));
-  const before = moments.filter(({ tick }) => tick < window.fromTick);
-  const after = moments.filter(({ tick }) => tick > window.toTick);
+  if (interval === null || sides === null) return moments.map((moment) => momentText(moment, width));
+  const before = moments.filter(({ tick }) => tick < interval.fromTick);
+  const after = moments.filter(({ tick }) => tick > interval.toTick);
   const far = (side: readonly Moment[], near: readonly Moment[]): Moment[] => {
     const rest = side.filter((moment) => !near.includes(moment));
     const step = Math.max(1, Math.ceil(rest.length / 6));
@@ -86,10 +86,10 @@ function panel(title: string, moments: readonly Moment[], jumpTick: number | nul
   ].join('\n');
 }
 
-export function doomSvg({ moments, window }: DoomResult, symptomTick: number): string {
+export function doomSvg({ moments, interval }: DoomResult, symptomTick: number): string {
   const first = moments[0]?.tick ?? 0;
   const whole: Scale = (tick) => (tick - first) / Math.max(1, symptomTick - first);
-  const jumpTick = window?.toTick ?? null;
+  const jumpTick = interval?.toTick ?? null;
   const panelRoom = PANEL_WIDTH + MARGIN + 16;
   const panels = [
     panel(`runs that still fail, from tick ${count(first)} to ${count(symptomTick)}`, moments, jumpTick, whole, 0),

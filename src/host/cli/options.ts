@@ -284,3 +284,13 @@ export const FAILS_OPTION: OptionSpec = {
     'what a failure is: serial:"TEXT", fault:N, irq:N, nmi, reset, exit:N (the value written to the debug-exit port; ' +
     'exit: any but 0), triple-fault, hang, or an expression over the state at the end, such as [0x200000] != 5',
 };
+
+export const LOG = { name: 'LOG', kind: 'log' } as const;
+
+export function grouped(group: string, options: readonly OptionSpec[]): OptionSpec[] {
+  return options.map((option) => ({ ...option, group }));
+}
+
+export function salvage(what: string): OptionSpec {
+  return { name: 'salvage', help: `${what} what is before the damaged part of a damaged log` };
+}

@@ -1,0 +1,170 @@
+// The verbs that look for bugs which happen once in a thousand runs, as rows of the table of the command line
+// (verbs.ts): chaos, shrink, explore and doom, and the options that they share.
+
+import { KNOBS, KNOBS_DEFAULT } from '../../core/chaos/perturb.ts';
+import type { OptionSpec } from './args.ts';
+import {
+  ENGINE_OPTION,
+  FAILS_OPTION,
+  grouped,
+  IMAGE_OPTIONS,
+  LOG,
+  MACHINE_OPTIONS,
+  RUN_OPTIONS,
+  salvage,
+  SYMBOLS_OPTION,
+  TICK_MAX,
+  TIER_POLICY_OPTION,
+} from './options.ts';
+import type { Verb } from './verbs.ts';
+
+const KNOBS_OPTION: OptionSpec = {
+  name: 'knobs',
+  value: 'A,B,...',
+  suggestions: Object.keys(KNOBS),
+  help:
+    `what may happen (default ${KNOBS_DEFAULT.join(',')}): ` +
+    Object.entries(KNOBS)
+      .map(([name, text]) => `${name}: ${text}`)
+      .join('; '),
+};
+
+const HORIZON_OPTION: OptionSpec = {
+  name: 'horizon',
+  value: 'TICK',
+  range: [1, TICK_MAX],
+  help: 'no run goes on beyond this tick (default: some time after the end of the plain run)',
+};
+
+const OUT_LOG_OPTION: OptionSpec = {
+  name: 'out',
+  short: 'o',
+  value: 'FILE',
+  kind: 'file',
+  help: 'the log that is written, which must not exist yet',
+};
+
+export const CHAOS_VERBS: readonly Verb[] = [
+  {
+    name: 'chaos',
+    positionals: [{ ...LOG, isOptional: true }],
+    brief: 'run a guest with perturbed interrupts and inputs until it fails; exit 1 with the log',
+    summary:
+      'Runs a guest many times, its interrupts and inputs moved within what hardware allows, until a run fails, and ' +
+      'writes the log of that run. The guest is one to boot, or LOG: its machine and its inputs.',
+    options: [
+      ...grouped('Chaos', [
+        FAILS_OPTION,
+        { name: 'runs', value: 'N', range: [1, TICK_MAX], help: 'runs at most (default 1000)' },
+        KNOBS_OPTION,
+        { name: 'from', value: 'TICK', range: [0, TICK_MAX], help: 'perturb LOG from this tick on (default 0)' },
+        { name: 'to', value: 'TICK', range: [1, TICK_MAX], help: 'perturb nothing behind (default: the end)' },
+        HORIZON_OPTION,
+        OUT_LOG_OPTION,
+        ENGINE_OPTION,
+        TIER_POLICY_OPTION,
+        salvage('use'),
+      ]),
+      ...RUN_OPTIONS.filter(({ name }) => name === 'input'),
+      ...MACHINE_OPTIONS.filter(({ name }) => name !== 'seed'),
+      {
+        name: 'seed',
+        value: 'S',
+        range: [0, TICK_MAX],
+        group: 'Chaos',
+        help: 'of the perturbations: the same seed finds the same run (default 1)',
+      },
+      ...IMAGE_OPTIONS.filter(({ name }) => name === 'image'),
+    ],
+    notes: [
+      'Exit status: 1 when a run failed, and the last line of standard output is the path of its log; 0 when none ' +
+        'did; 2 for wrong usage, such as a run that fails without any perturbation.',
+    ],
+    load: async () => (await import('./chaos-command.ts')).chaosCommand,
+  },
+  {
+    name: 'shrink',
+    positionals: [LOG],
+    brief: 'leave out of a failing recording every input that it does not need',
+    summary: 'Finds a small set of the inputs of a failing recording with which it still fails, and writes its log.',
+    options: [
+      ...grouped('Shrink', [
+        FAILS_OPTION,
+        HORIZON_OPTION,
+        { ...OUT_LOG_OPTION, help: `${OUT_LOG_OPTION.help} (default: LOG with .small before .rlog)` },
+        ENGINE_OPTION,
+        TIER_POLICY_OPTION,
+        salvage('use'),
+      ]),
+      ...IMAGE_OPTIONS,
+    ],
+    notes: [
+      'Exit status: 0 when the log that was written still fails; 2 when the recording does not fail so. It can be ' +
+        'interrupted at any time: the smallest log so far is on disk.',
+    ],
+    load: async () => (await import('./shrink-command.ts')).shrinkCommand,
+  },
+  {
+    name: 'explore',
+    positionals: [LOG],
+    brief: 'deliver an event at every instruction of a window; exit 1 when some place fails',
+    summary:
+      'Goes on from one moment of a recording again and again, an interrupt or a byte arriving at every instruction ' +
+      'boundary of a window in turn, and shows at which of them the run fails.',
+    options: [
+      ...grouped('Explore', [
+        { name: 'window', value: 'A..B', help: 'the boundaries, as ticks, the last one not included' },
+        { name: 'irq', value: 'N', range: [0, 15], help: 'pull this interrupt line, for --release ticks' },
+        { name: 'serial', value: 'BYTE', help: 'a byte arrives at the first serial line: a character, or 0xNN' },
+        { name: 'nmi', help: 'a non-maskable interrupt' },
+        { name: 'hold', value: 'TICKS', range: [1, 0x7fffffff], help: 'interrupts wait for so many ticks' },
+        { name: 'release', value: 'TICKS', range: [1, TICK_MAX], help: 'how long the line is pulled (default 64)' },
+        FAILS_OPTION,
+        HORIZON_OPTION,
+        { name: 'placement', value: 'TICK', range: [0, TICK_MAX], help: 'run this place alone and write its log' },
+        { ...OUT_LOG_OPTION, help: `${OUT_LOG_OPTION.help}: of the first place that fails, or of --placement` },
+        { name: 'svg', value: 'FILE', kind: 'file', help: 'the picture of the window, for a browser' },
+        SYMBOLS_OPTION,
+        ENGINE_OPTION,
+        TIER_POLICY_OPTION,
+        salvage('use'),
+      ]),
+      ...IMAGE_OPTIONS,
+    ],
+    notes: [
+      'Exit status: 1 when some place fails, and the last line of standard output is the path of the log of the ' +
+        'first; 0 when none does; 2 for wrong usage, such as a run that fails without the event.',
+    ],
+    load: async () => (await import('./explore-command.ts')).exploreCommand,
+  },
+  {
+    name: 'doom',
+    positionals: [LOG],
+    brief: 'when the failure of a recording became inevitable, however long before its symptom',
+    summary:
+      'Goes on from many moments before the symptom under other perturbations, many times each. The share of runs ' +
+      'that still fail jumps where the bug happened; bisection narrows the jump to one instruction.',
+    options: [
+      ...grouped('Doom', [
+        { ...FAILS_OPTION, name: 'symptom', help: FAILS_OPTION.help.replace('a failure is', 'the symptom is') },
+        KNOBS_OPTION,
+        { name: 'from', value: 'TICK', range: [0, TICK_MAX], help: 'the first moment (default 0)' },
+        { name: 'moments', value: 'N', range: [2, 1000], help: 'moments of the first look (default 16)' },
+        { name: 'trials', value: 'K', range: [4, 10_000], help: 'runs from each of them (default 16)' },
+        { name: 'seed', value: 'S', range: [0, TICK_MAX], help: 'of the perturbations (default 1)' },
+        HORIZON_OPTION,
+        { name: 'svg', value: 'FILE', kind: 'file', help: 'the share over time with its band, for a browser' },
+        SYMBOLS_OPTION,
+        ENGINE_OPTION,
+        TIER_POLICY_OPTION,
+        salvage('use'),
+      ]),
+      ...IMAGE_OPTIONS,
+    ],
+    notes: [
+      'Exit status: 0 when the moment was found, and the last line of standard output is the command to stand there; ' +
+        '1 when the share does not jump; 2 for wrong usage, such as a recording that does not show the symptom.',
+    ],
+    load: async () => (await import('./doom-command.ts')).doomCommand,
+  },
+];
