@@ -38,6 +38,8 @@ import { parseInputScript, ScriptPlayer } from './core/session/input-script.ts';
 import { RunLoop, LEG_TICKS } from './core/session/run-loop.ts';
 import { TICK_LIMIT } from './core/base/defaults.ts';
 import { createReplay, Session } from './core/session/session.ts';
+import { describeFromSnapshot, mediaCountOf } from './core/session/describe-snapshot.ts';
+import { openSnapshot } from './core/session/snapshot-file.ts';
 import { StopOn } from './core/timeline/stop-on.ts';
 import type { EndReason, Images, SessionEnd } from './core/session/session.ts';
 import { CheckpointRecorder } from './core/timeline/stored-checkpoints.ts';
@@ -88,6 +90,8 @@ export interface ImageBytes {
   readonly vgaBios?: Uint8Array;
   /** What is in the drives, by role (hda to hdd): bytes, or a source that is asked for parts of them. Never written. */
   readonly drives?: Readonly<Record<string, ImageContent>>;
+  /** A snapshot to go on from, which has the machine and its options; the other images are those that it needs. */
+  readonly snapshot?: Uint8Array;
   /** What an input script puts into drives, by the names that it has there. */
   readonly media?: Readonly<Record<string, ImageContent>>;
 }
@@ -175,9 +179,11 @@ const MAX_TICKS_DEFAULT = 2 ** 32;
 /** Runs a guest until it ends, idles for ever or reaches `maxTicks`, and records the run. */
 export async function record(settings: RecordSettings): Promise<Recording> {
   const makeEngine = await loadEngine(settings.engine ?? DEFAULT_ENGINE);
-  const media: string[] = [];
+  const { snapshot } = settings.images;
+  const mediaCount = snapshot === undefined ? 0 : mediaCountOf(openSnapshot(snapshot));
+  const media = new Array<string>(mediaCount).fill('');
   const steps = settings.script === undefined ? null : parseInputScript(settings.script, media);
-  const { manifest, images } = setupOf(settings, media);
+  const { manifest, images } = setupOf(settings, media.slice(mediaCount));
   checkDrives(steps?.flatMap(({ inputs }) => inputs) ?? [], (role) => images.has(role));
   const frames: Uint8Array[] = [];
   const header = { creator: CREATOR, profile: settings.profile ?? 'full', machine: manifest };
@@ -312,6 +318,17 @@ export async function verify(log: Uint8Array | LogReader, settings: VerifySettin
 }
 
 function setupOf(settings: MachineSettings, media: readonly string[] = []): MachineSetup {
+  const { snapshot } = settings.images;
+  if (snapshot !== undefined) {
+    checkBytes('images.snapshot', snapshot);
+    const log = openSnapshot(snapshot);
+    const named = media.map((name) => ({ name, data: mediumOf(settings.images, name) }));
+    const digest = settings.sha256 ?? sha256;
+    return describeFromSnapshot({
+      ...{ log, name: 'snapshot', images: imagesFor(log, settings), media: named },
+      sha256: digest,
+    });
+  }
   const { kernel, initrd, modules = [], bios, vgaBios, drives = {} } = settings.images;
   for (const [name, data] of Object.entries({ kernel, initrd, bios, vgaBios })) checkBytes(`images.${name}`, data);
   modules.forEach(({ data }, i) => checkBytes(`images.modules[${i}].data`, data));
@@ -332,11 +349,13 @@ function named([role, data]: readonly [string, ImageContent]) {
 
 /** What a script names, under the roles of its numbers. */
 function mediaByRole(images: ImageBytes, names: readonly string[]): (readonly [string, ImageContent])[] {
-  return names.map((name, index) => {
-    const content = images.media?.[name];
-    if (content === undefined) throw new UsageError(`The script puts ${name} into a drive: give it in images.media.`);
-    return [mediumRole('', index + 1), content];
-  });
+  return names.map((name, index) => [mediumRole('', index + 1), mediumOf(images, name)]);
+}
+
+function mediumOf(images: ImageBytes, name: string): ImageContent {
+  const content = images.media?.[name];
+  if (content === undefined) throw new UsageError(`The script puts ${name} into a drive: give it in images.media.`);
+  return content;
 }
 
 function checkBytes(name: string, data: unknown): void {
@@ -345,8 +364,8 @@ function checkBytes(name: string, data: unknown): void {
 }
 
 function imagesFor(log: LogReader, settings: HostSettings & { readonly images?: ImageBytes }): Images {
-  const { kernel, initrd, bios, vgaBios, modules = [], drives = {} } = settings.images ?? {};
-  const all = [kernel, initrd, bios, vgaBios, ...modules.map(({ data }) => data), ...Object.values(drives)];
+  const { kernel, initrd, bios, vgaBios, snapshot, modules = [], drives = {} } = settings.images ?? {};
+  const all = [kernel, initrd, bios, vgaBios, snapshot, ...modules.map(({ data }) => data), ...Object.values(drives)];
   all.push(...Object.values(settings.images?.media ?? {}));
   const given = all.filter((bytes) => bytes !== undefined);
   return findImages(log, {

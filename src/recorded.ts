@@ -4,6 +4,7 @@
  * of it `pause` is awaited, where a host can look at the world, and rejects to give the way up. One way at a time.
  * Nothing that is done here changes the recording.
  */
+import { concatenate } from './core/base/bytes.ts';
 import { PAGE_BYTES } from './core/base/pages.ts';
 import { UsageError } from './core/base/usage-error.ts';
 import { peekBytes, peekPhysical, peekPhysicalBytes } from './core/memory/peek.ts';
@@ -12,7 +13,9 @@ import { RAM_BASE } from './core/state/layout.ts';
 import { compileExpression, type Evaluator } from './core/timeline/expression.ts';
 import type { Breakpoint, Position, Watchpoint, WatchKind } from './core/timeline/lookout.ts';
 import { bytesOfText, goTo, parsePosition, type PositionQuery } from './core/timeline/positions.ts';
+import { takeSnapshot } from './core/timeline/take-snapshot.ts';
 import type { Stop, Timeline, Way } from './core/timeline/timeline.ts';
+import { CREATOR } from './version.ts';
 
 export interface RecordedRunOptions {
   /** Awaited between two pieces of a long way, of some tens of milliseconds; a rejection gives the way up. */
@@ -67,6 +70,13 @@ export class RecordedRun {
   /** Digest of the whole guest-visible state here. */
   hash(): string {
     return this.timeline.machine.hash().root;
+  }
+
+  /** The machine as it is at this tick, as a snapshot file: `images.snapshot` of `record` goes on from it. */
+  async snapshot(): Promise<Uint8Array> {
+    const frames: Uint8Array[] = [];
+    await this.walk(takeSnapshot(this.timeline, CREATOR, (frame) => frames.push(frame)));
+    return concatenate(frames);
   }
 
   // --- Going -------------------------------------------------------------------------------------------------------

@@ -74,6 +74,7 @@ export class Harness {
           bulks: this.bulks,
           hostOf: (_memory, offset) => offset,
           openRange: () => {},
+          mapped: () => [],
           onMapped: () => {},
         },
         intr: (level) => {

@@ -13,7 +13,7 @@ import type { Ide } from '../../src/core/devices/disk/ide.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { openLog } from '../../src/core/log/log.ts';
 import { createReplay } from '../../src/core/session/session.ts';
-import { describeDivergence, record, replay, verify } from '../../src/library.ts';
+import { describeDivergence, openRun, record, replay, verify } from '../../src/library.ts';
 import { go, hashOf, makeEngine, plainHashes, timelineOf } from '../timeline/fixture.ts';
 
 const SEABIOS = '/usr/share/seabios/bios-256k.bin';
@@ -62,6 +62,21 @@ test('it is replayed with devices and without, and verified', { skip }, async ()
     assert.deepEqual(again.serial, recording.serial);
   }
   assert.equal((await verify(log, { images, engines: ['step', 'interp', 'js', 'tiered'] })).difference, null);
+});
+
+test('it goes on from snapshots that were taken while the firmware worked', { skip }, async () => {
+  const { recording, hda, bios, log } = await (shared as ReturnType<typeof run>);
+  const images = { bios, drives: { hda } };
+  const walk = await openRun(log, { images });
+  // Before and after the shadow is write-protected, and at the boot sector.
+  for (const part of ['0.1%', '3%', '40%', '99%']) {
+    await walk.seek(part);
+    const from = { ...images, snapshot: await walk.snapshot() };
+    const on = await record({ images: from, maxTicks: recording.tick });
+    assert.deepEqual([on.tick, on.hash, on.debugExit], [recording.tick, recording.hash, 1], part);
+    const again = await replay(on.log, { images: from, devices: 'log' });
+    assert.equal(again.divergence === null ? '' : describeDivergence(again.divergence), '', part);
+  }
 });
 
 test('what the guest wrote is in the overlay, and comes and goes with a seek', { skip }, async () => {

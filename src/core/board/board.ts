@@ -41,6 +41,8 @@ export interface BoardSpace {
   openRange(address: number, sizeBytes: number): void;
   /** Set by the board: told when addresses lead elsewhere. */
   onMapped: (run: MappedRun) => void;
+  /** What all addresses lead to, whatever the A20 line does. */
+  mapped(): MappedRun[];
 }
 
 /** The same for a board that does as a log says. */
@@ -130,6 +132,8 @@ export interface Board {
   hashParts(): BoardState | null;
   /** All there is to save. */
   save(): BoardState;
+  /** What a board of the log would save at this moment (log-board.ts). */
+  saveAsLogged(): BoardState;
   /** Why states that claim to be of that tick cannot be loaded, or null. */
   problem(states: SavedStates, tick: number): StateError | null;
   /** Inverse of save; the order does not matter. States without problem. */

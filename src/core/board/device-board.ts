@@ -27,6 +27,7 @@ import type {
 import type { Device, IrqLine, MmioHandler } from './device.ts';
 import { Interrupts, ISA_LINES } from './interrupts.ts';
 import { IoBus } from './io-bus.ts';
+import { loggedState } from './logged-state.ts';
 import { loadParts, type Part, partsProblem, saveParts } from './parts.ts';
 import { PciBus } from './pci-bus.ts';
 import { presentDevices } from './table.ts';
@@ -298,6 +299,10 @@ export class DeviceBoard implements Board {
 
   save(): BoardState {
     return saveParts(this.#parts);
+  }
+
+  saveAsLogged(): BoardState {
+    return loggedState(this.devices, this.#context.space.mapped());
   }
 
   problem(states: SavedStates, tick: number): StateError | null {

@@ -17,6 +17,25 @@ export interface Device {
   readonly fields: SavedFields;
   /** Power-on and reset line. */
   reset(): void;
+  /** What a board of the log has to know of it that begins in the middle of a run. */
+  known?(): KnownOfDevice;
+}
+
+/** What a run without devices follows by itself (log-board.ts), as far as it concerns one device. */
+export interface KnownOfDevice {
+  /** Registers of a serial line. */
+  readonly serial?: { readonly line: number; readonly lineControl: number; readonly modemControl: number };
+  readonly isNmiMasked?: boolean;
+  /** What data ports will give is in images. */
+  readonly blocks?: readonly KnownBlock[];
+}
+
+/** Bytes `offset` on of image `image` of the manifest are read from a data port. */
+export interface KnownBlock {
+  readonly port: number;
+  readonly image: number;
+  readonly offset: number;
+  readonly length: number;
 }
 
 /** size in bytes: 1, 2, 4; values zero-extended. Undecoded ports and sizes read as all ones. */

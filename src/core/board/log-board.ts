@@ -11,7 +11,7 @@ import type { MappedRun, Shown } from '../memory/address-space.ts';
 import type { BulkMemory } from '../memory/bulk.ts';
 import type { Board, BoardContext, BoardOptions, BoardState, FollowingSpace, SavedStates } from './board.ts';
 import { ERROR_PORT, ERROR_PORT_COUNT } from './board.ts';
-import type { IrqLine, MmioHandler } from './device.ts';
+import type { IrqLine, KnownBlock, MmioHandler } from './device.ts';
 import { flag, integer, list, oneOf, unsigned } from '../base/field-kinds.ts';
 import { fields, type StateError } from '../base/fields.ts';
 import { PAGES_MAX } from '../base/pages.ts';
@@ -24,13 +24,15 @@ const NMI_MASK = 0x80;
 
 const NMI = fields({ isNmiMasked: flag() });
 
-/** Part of an image that is read from a data port. */
+/** Parts of images that are read from data ports: one for each channel of a disk controller. */
+const PORT_BLOCKS_MAX = 4;
 const BLOCK = fields({
   port: unsigned(0xffff),
   image: unsigned(0xff),
   offset: integer(0, Number.MAX_SAFE_INTEGER),
   length: unsigned(0xffff_ffff),
 });
+const BLOCKS = fields({ blocks: list(BLOCK, PORT_BLOCKS_MAX) });
 
 const RUN = fields({
   page: unsigned(PAGES_MAX - 1),
@@ -63,8 +65,8 @@ export class LogBoard implements Board {
   private readonly options: LogBoardOptions;
   private readonly tap: SerialTap;
   private readonly nmiMask = NMI.initial();
-  /** What a data port gives next. */
-  private readonly block = BLOCK.initial();
+  /** What data ports give next. */
+  private readonly next = BLOCKS.initial();
   /** Answers for every device at once, by address. */
   private readonly everywhere: MmioHandler;
   private readonly parts: readonly Part[];
@@ -79,15 +81,14 @@ export class LogBoard implements Board {
     this.parts = [
       this.tap,
       { name: 'nmi-mask', fields: NMI.of(this.nmiMask) },
-      { name: 'port-block', fields: BLOCK.of(this.block) },
+      { name: 'port-blocks', fields: BLOCKS.of(this.next) },
       this.mapPart(),
     ];
     this.ports = {
       read: (port, size) => {
         this.takeAccessed();
-        const { block } = this;
-        if (block.length === 0 || port !== block.port || size < 2) return deliveries.portRead(clock.now(), port, size);
-        return this.readBlock(size);
+        const block = size < 2 ? undefined : this.next.blocks.find((each) => each.port === port);
+        return block === undefined ? deliveries.portRead(clock.now(), port, size) : this.readBlock(block, size);
       },
       write: (port, size, value) => this.write(port, size, value),
     };
@@ -208,7 +209,8 @@ export class LogBoard implements Board {
     } else if (event.kind === 'map') context.space.follow(event, this.everywhere);
     else if (event.kind === 'port-block') {
       const { port, image, offset, length } = event;
-      Object.assign(this.block, { port, image, offset, length });
+      const others = this.next.blocks.filter((each) => each.port !== port).slice(1 - PORT_BLOCKS_MAX);
+      this.next.blocks = length === 0 ? others : [...others, { port, image, offset, length }];
     } else if (event.kind === 'reveal') context.space.putBulkPage(event.memoryPage, event.bytes);
     else if (event.kind === 'dma-write') {
       const { content } = event;
@@ -217,12 +219,14 @@ export class LogBoard implements Board {
   }
 
   /** The next bytes of the block; behind its end there are zeros. */
-  private readBlock(size: number): number {
-    const { block } = this;
+  private readBlock(block: KnownBlock, size: number): number {
     const length = Math.min(size, block.length);
     const bytes = this.imagePart({ ...block, length });
-    block.offset += length;
-    block.length -= length;
+    this.next.blocks = this.next.blocks.flatMap((each) => {
+      if (each !== block) return [each];
+      const rest = { ...block, offset: block.offset + length, length: block.length - length };
+      return rest.length === 0 ? [] : [rest];
+    });
     return bytes.reduceRight((value, byte) => value * 256 + byte, 0);
   }
 
@@ -257,7 +261,7 @@ export class LogBoard implements Board {
   reset(): void {
     this.tap.reset();
     this.nmiMask.isNmiMasked = false;
-    this.block.length = 0;
+    this.next.blocks = [];
     // What the reset of the devices does to the address space, before the guest is started again.
     const now = this.context.clock.now();
     const isOfReset = (kind: Delivery['kind'] | undefined): boolean => kind === 'map' || kind === 'port-block';
@@ -280,6 +284,10 @@ export class LogBoard implements Board {
 
   save(): BoardState {
     return saveParts(this.parts);
+  }
+
+  saveAsLogged(): BoardState {
+    return this.save();
   }
 
   problem(states: SavedStates, tick: number): StateError | null {

@@ -13,15 +13,16 @@ const DIVISOR_LATCH = 0x80;
 const LOOPBACK = 0x10;
 const DEBUG_CONSOLE_PORT = 0xe9;
 
-const FIELDS = fields({
+/** What is remembered of the lines. */
+export const SERIAL_TAP = fields({
   /** By line. */
   lineControl: list(byte(), FIRST_PORTS.length, FIRST_PORTS.length),
   modemControl: list(byte(), FIRST_PORTS.length, FIRST_PORTS.length),
 });
 
-export class SerialTap extends withFields(FIELDS) {
+export class SerialTap extends withFields(SERIAL_TAP) {
   readonly name = 'serial-tap';
-  readonly fields = FIELDS.of(this);
+  readonly fields = SERIAL_TAP.of(this);
   private readonly output: OutputPort;
 
   constructor(output: OutputPort) {
@@ -36,7 +37,7 @@ export class SerialTap extends withFields(FIELDS) {
 
   /** The reset line of the chips. */
   reset(): void {
-    FIELDS.clear(this);
+    SERIAL_TAP.clear(this);
   }
 
   private writeByte(port: number, byte: number): void {

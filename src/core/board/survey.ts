@@ -59,6 +59,7 @@ export function surveyBoard(options: BoardOptions): BoardSurvey {
         hostOf: (memory, offset) => (memory === 'ram' ? RAM_BASE : romBase) + offset,
         openRange: nothing,
         onMapped: nothing,
+        mapped: () => [],
       },
       intr: nothing,
       nmi: nothing,

@@ -5,10 +5,10 @@
  */
 import { digestOf, type ImageContent, sizeOfContent } from '../board/image.ts';
 import type { Sha256 } from '../base/sha256.ts';
-import type { LogReader } from './log.ts';
+import { type LogReader, openLog } from './log.ts';
 import { LogError } from './log-error.ts';
 import { hasImage, imageInParts, isImageInParts, readImage } from './log-images.ts';
-import type { ImageRecord } from './manifest.ts';
+import { type ImageRecord, SNAPSHOT_ROLE } from './manifest.ts';
 
 /** Larger ones are no image that fits the memory of any machine here. */
 export const IMAGE_BYTES_MAX = 2 ** 31;
@@ -38,22 +38,48 @@ export function findImages(log: LogReader, source: ImageSource): Map<string, Ima
     digests.set(bytes, digest);
     return digest === record.sha256;
   };
-  records.forEach((record, index) => {
+  const places = [...records.keys()];
+  // A snapshot may have the others in it.
+  places.sort((a, b) => Number(records[b].role === SNAPSHOT_ROLE) - Number(records[a].role === SNAPSHOT_ROLE));
+  for (const index of places) {
+    const record = records[index];
     const isInLog = hasImage(log, index);
     const isInParts = isInLog && isImageInParts(log, index);
     const inside = isInLog && !isInParts ? readImage(log, index, IMAGE_BYTES_MAX) : null;
-    const whole = inside !== null && isImage(inside, record) ? inside : firstOf(source, record, isImage);
+    const whole =
+      inside !== null && isImage(inside, record)
+        ? inside
+        : (firstOf(source, record, isImage) ?? ofSnapshot(found.get(SNAPSHOT_ROLE), record, isImage));
     // The parts do for a replay; whoever leaves the recorded run wants the whole, where that is to be had.
     const bytes = whole ?? (isInParts ? imageInParts(log, index) : null);
     if (bytes !== null) {
       found.set(record.role, bytes);
-      return;
+      continue;
     }
     missing.push(record);
     descriptions.push(describe(record, isInLog));
-  });
+  }
   if (missing.length === 0) return found;
   throw new LogError('image', `The log needs ${descriptions.join(' and ')}; ${source.tried(missing)}.`);
+}
+
+/** The same image inside a snapshot (session/snapshot-file.ts) that the run begins at. */
+function ofSnapshot(
+  content: ImageContent | undefined,
+  record: ImageRecord,
+  isImage: (bytes: ImageContent, record: ImageRecord) => boolean,
+): ImageContent | null {
+  if (!(content instanceof Uint8Array)) return null;
+  try {
+    const snapshot = openLog(content);
+    const index = snapshot.header.machine.images.findIndex(({ sha256 }) => sha256 === record.sha256);
+    if (index < 0 || !hasImage(snapshot, index) || isImageInParts(snapshot, index)) return null;
+    const bytes = readImage(snapshot, index, IMAGE_BYTES_MAX);
+    return isImage(bytes, record) ? bytes : null;
+  } catch (error) {
+    if (error instanceof LogError) return null;
+    throw error;
+  }
 }
 
 function firstOf(

@@ -41,6 +41,8 @@ export const FRAME_KIND = {
   branchParent: 8,
   index: 9,
   end: 10,
+  /** The machine that a file holds instead of a run (session/snapshot-file.ts). */
+  snapshot: 11,
 } as const;
 export type FrameKindName = keyof typeof FRAME_KIND;
 

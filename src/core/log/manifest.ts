@@ -14,6 +14,9 @@ export type LogProfile =
   /** Inputs and state hashes only. */
   | 'inputs';
 
+/** The image of a recording that begins at a snapshot (session/snapshot-file.ts). */
+export const SNAPSHOT_ROLE = 'snapshot';
+
 export interface ImageRecord {
   /** What the image is for: kernel, initrd, bios, hda … */
   readonly role: string;

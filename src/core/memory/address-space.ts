@@ -350,6 +350,36 @@ export class AddressSpace {
     return runs;
   }
 
+  /** What all addresses lead to, whatever the A20 line does. */
+  mapped(): MappedRun[] {
+    const runs: MappedRun[] = [];
+    for (let page = 0; page < PAGES_MAX; ) {
+      let next = page + 1;
+      while (next < PAGES_MAX && this.continues(page, next)) next++;
+      runs.push({ page, count: next - page, ...this.targetOf(this.base[page]) });
+      page = next;
+    }
+    return runs;
+  }
+
+  /** The parts of the runs that say something else than `mapped`. */
+  unlike(runs: readonly MappedRun[]): MappedRun[] {
+    const found: MappedRun[] = [];
+    for (const { page, count, to, memoryPage } of runs) {
+      const isMemory = to === 'memory' || to === 'rom';
+      let first = -1;
+      for (let i = 0; i <= count; i++) {
+        const here = i < count ? this.targetOf(this.base[page + i]) : null;
+        const isSame = here === null || (here.to === to && (!isMemory || here.memoryPage === memoryPage + i));
+        if (!isSame && first < 0) first = i;
+        if (!isSame || first < 0) continue;
+        found.push({ page: page + first, count: i - first, to, memoryPage: isMemory ? memoryPage + first : 0 });
+        first = -1;
+      }
+    }
+    return found;
+  }
+
   /** Forget what a log has said. */
   unfollow(): void {
     this.logged.clear();

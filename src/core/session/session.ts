@@ -29,8 +29,9 @@ import {
   NS_PER_TICK_WANTED,
 } from '../base/defaults.ts';
 import type { Divergence } from './divergence.ts';
+import { beginsAtSnapshot, isSnapshotFile, loadSnapshot } from './snapshot-file.ts';
 import type { LogReader } from '../log/log.ts';
-import type { DeviceRecord, MachineManifest } from '../log/manifest.ts';
+import { type DeviceRecord, type MachineManifest, SNAPSHOT_ROLE } from '../log/manifest.ts';
 import { isQuirk, type QuirkName } from '../log/quirks.ts';
 
 /** The processor that the machine has; in the manifest, so that a log of another one is told apart. */
@@ -67,6 +68,8 @@ export type EndReason = StopReason | 'max-ticks' | 'stopped';
 
 export interface SessionEnd {
   readonly tick: number;
+  /** Where the session began. */
+  readonly startTick: number;
   readonly reason: string;
   /** Digest of the whole state at `tick`. */
   readonly hash: string;
@@ -80,6 +83,8 @@ export interface SessionEnd {
 export class Session {
   readonly machine: Machine;
   readonly port: InputPort;
+  /** Where it began: 0, or where its snapshot was taken. */
+  readonly startTick: number;
   /** Of a replay: how the recorded run ended, null when its log was cut off. */
   private readonly log: LogReader | null;
 
@@ -90,7 +95,18 @@ export class Session {
     this.log = log;
     this.machine = new Machine(machineOptions(manifest, images), port, setup.output, setup.makeEngine);
     this.machine.cpu.reducesByExactPi = hasQuirk(manifest, 'exact-pi');
-    bootImages(this.machine, manifest, images);
+    if (beginsAtSnapshot(manifest)) {
+      const snapshot = imageOf(images, SNAPSHOT_ROLE);
+      const isDeviceless = port.deliveries !== null;
+      // The boot that the snapshot had is no part of this run.
+      const { space } = this.machine;
+      const { onMapped } = space;
+      space.onMapped = () => {};
+      bootImages(this.machine, manifest, images);
+      space.onMapped = onMapped;
+      loadSnapshot(this.machine, snapshot, isDeviceless);
+    } else bootImages(this.machine, manifest, images);
+    this.startTick = this.machine.tick;
   }
 
   get tick(): number {
@@ -117,6 +133,7 @@ export class Session {
     const hash = machine.finish(ending);
     return {
       tick: machine.tick,
+      startTick: this.startTick,
       reason: ending,
       hash: hash.root,
       debugExit: machine.debugExitValue < 0 ? null : machine.debugExitValue,
@@ -147,6 +164,9 @@ export interface ReplaySetup {
 export function createReplay(setup: ReplaySetup): Session {
   const { log, images, makeEngine, output, devices = 'model' } = setup;
   const { machine: manifest, profile } = log.header;
+  if (isSnapshotFile(log)) {
+    throw new SessionError('This is a snapshot, which has no run of its own: go on from it with `reprise run --from`.');
+  }
   checkManifest(manifest, devices);
   if (devices === 'log' && profile !== 'full') {
     throw new SessionError(
@@ -159,30 +179,34 @@ export function createReplay(setup: ReplaySetup): Session {
 }
 
 /** Whether this version has the machine of the manifest. */
-export function checkManifest(manifest: MachineManifest, devices: 'model' | 'log' = 'model'): void {
+export function checkManifest(
+  manifest: MachineManifest,
+  devices: 'model' | 'log' = 'model',
+  what: 'log' | 'snapshot' = 'log',
+): void {
   if (manifest.cpu !== CPU_MODEL) {
     throw new SessionError(
-      `The log was recorded on a processor "${manifest.cpu}", this version of Reprise has "${CPU_MODEL}": ` +
+      `The ${what} was recorded on a processor "${manifest.cpu}", this version of Reprise has "${CPU_MODEL}": ` +
         'replay it with the version that recorded it.',
     );
   }
   if (manifest.memoryMegabytes > MEMORY_MEGABYTES_MAX) {
     throw new SessionError(
-      `The log wants a machine with ${manifest.memoryMegabytes} MB of memory, at most ` +
+      `The ${what} wants a machine with ${manifest.memoryMegabytes} MB of memory, at most ` +
         `${MEMORY_MEGABYTES_MAX} can be had: replay it with the version that recorded it.`,
     );
   }
   if (!isNsPerTick(manifest.nsPerTick)) {
     throw new SessionError(
-      `The log wants a machine with ${manifest.nsPerTick} ns per tick, ${NS_PER_TICK_WANTED} can be had: ` +
+      `The ${what} wants a machine with ${manifest.nsPerTick} ns per tick, ${NS_PER_TICK_WANTED} can be had: ` +
         'replay it with the version that recorded it.',
     );
   }
-  checkOptions(manifest.options);
+  checkOptions(manifest.options, what);
   const unknown = manifest.quirks.find((name) => !isQuirk(name));
   if (unknown !== undefined) {
     throw new SessionError(
-      `The log needs the behaviour "${unknown}", which this version of Reprise does not have: use a newer version.`,
+      `The ${what} needs the behaviour "${unknown}", which this version of Reprise does not have: use a newer version.`,
     );
   }
   if (devices === 'log') return;
@@ -193,7 +217,7 @@ export function checkManifest(manifest: MachineManifest, devices: 'model' | 'log
     if (recorded === version) continue;
     const had = recorded === undefined ? `no device ${name}` : `version ${recorded} of the device ${name}`;
     throw new SessionError(
-      `The log was recorded on a machine with ${had}, this one has version ${version}: try it without devices, ` +
+      `The ${what} was recorded on a machine with ${had}, this one has version ${version}: try it without devices, ` +
         'or replay it with the version that recorded it.',
       true,
     );
@@ -201,7 +225,7 @@ export function checkManifest(manifest: MachineManifest, devices: 'model' | 'log
   for (const name of theirs.keys()) {
     if (ours.some((device) => device.name === name)) continue;
     throw new SessionError(
-      `The log was recorded on a machine with a device ${name}, which this version of Reprise does not ` +
+      `The ${what} was recorded on a machine with a device ${name}, which this version of Reprise does not ` +
         'have: try it without devices, or replay it with the version that recorded it.',
       true,
     );
@@ -209,7 +233,7 @@ export function checkManifest(manifest: MachineManifest, devices: 'model' | 'log
 }
 
 /** Each of them changes what the guest sees: one that is not understood cannot be left out. */
-function checkOptions(options: MachineManifest['options']): void {
+function checkOptions(options: MachineManifest['options'], what: string): void {
   for (const [name, value] of Object.entries(options)) {
     const isFine =
       (name === 'disk-room' && Number.isSafeInteger(value) && Number(value) > 0) ||
@@ -222,7 +246,7 @@ function checkOptions(options: MachineManifest['options']): void {
       (/^module\d+$/.test(name) && typeof value === 'string');
     if (isFine) continue;
     throw new SessionError(
-      `The log wants a machine with the option ${JSON.stringify(name)} as ${JSON.stringify(value)}, which this ` +
+      `The ${what} wants a machine with the option ${JSON.stringify(name)} as ${JSON.stringify(value)}, which this ` +
         'version of Reprise does not have: use the version that recorded it.',
     );
   }
@@ -295,17 +319,18 @@ function machineOptions(manifest: MachineManifest, images: Images): MachineOptio
   };
 }
 
+function imageOf(images: Images, role: string): Uint8Array {
+  const content = images.get(role);
+  if (content === undefined) throw new SessionError(`The machine needs a ${role} image and none was given: give one.`);
+  return wholeImage(content);
+}
+
 function bootImages(machine: Machine, manifest: MachineManifest, images: Images): void {
   const { cpu, space } = machine;
   const { method, commandLine } = manifest.boot;
   // What the ACPI tables say is what CPUID and the board say.
   const platform = { hasApic: machine.board.hasApic, hasPci: true, hasVga: false };
-  const image = (role: string): Uint8Array => {
-    const content = images.get(role);
-    if (content === undefined)
-      throw new SessionError(`The machine needs a ${role} image and none was given: give one.`);
-    return wholeImage(content);
-  };
+  const image = (role: string): Uint8Array => imageOf(images, role);
   const { ports, hasApic } = machine.board;
   const leaveFirmware = (): void => {
     if (hasQuirk(manifest, 'bare-hand-over')) handOverBare(space, ports);

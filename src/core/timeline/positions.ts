@@ -130,6 +130,11 @@ function unescapeText(text: string): string {
   });
 }
 
+/** So many percent of a run. */
+export function tickOfPart(startTick: number, endTick: number, percent: number): number {
+  return startTick + Math.floor(((endTick - startTick) * percent) / 100);
+}
+
 /** Goes there. Throws PositionError when the run has no such position. */
 export function* goTo(
   timeline: Timeline,
@@ -140,6 +145,10 @@ export function* goTo(
   switch (query.kind) {
     case 'absolute': {
       const { tick } = query.position;
+      // `start` is tick 0, wherever the run begins.
+      if (tick > 0 && tick < timeline.startTick) {
+        throw new PositionError(`Tick ${tick} is before the snapshot that the run begins at, ${timeline.startTick}.`);
+      }
       if (tick > endTick)
         throw new PositionError(`Tick ${tick} is beyond the end of the run, which is at tick ${endTick}.`);
       return yield* timeline.seek(query.position);
@@ -151,7 +160,7 @@ export function* goTo(
       return yield* timeline.step(query.ticks);
     }
     case 'part':
-      return yield* timeline.seek({ tick: Math.floor((endTick * query.percent) / 100), seq: 0 });
+      return yield* timeline.seek({ tick: tickOfPart(timeline.startTick, endTick, query.percent), seq: 0 });
     case 'end':
       return yield* timeline.seek({ tick: endTick, seq: 0 });
     case 'event':

@@ -6,19 +6,10 @@
  * then starts further back. Nothing here is believed because it is in the log: the replay that goes on from a
  * checkpoint asserts every check behind it.
  */
-import { PAGE_BYTES } from '../base/pages.ts';
-import type { OutputPort } from '../board/device.ts';
-import type { DeviceState } from '../board/device.ts';
+import type { BoardState } from '../board/board.ts';
+import type { DeviceState, OutputPort } from '../board/device.ts';
 import type { Machine } from '../machine/machine.ts';
-import {
-  bulkPlaces,
-  GROUP_PAGES,
-  type PageGroup,
-  PageStore,
-  savedProblem,
-  type Snapshot,
-  snapshotPages,
-} from '../machine/snapshot.ts';
+import { bulkPlaces, type PageGroup, PageStore, savedProblem, type Snapshot } from '../machine/snapshot.ts';
 import type { CheckpointSource, FoundCheckpoint, KnownText } from './checkpoint-source.ts';
 import type { Checkpoint } from './checkpoints.ts';
 import { isBytes, isList, isSafe } from '../log/event-codec.ts';
@@ -26,10 +17,9 @@ import { FRAME_FLAG, FRAME_KIND, readPayload } from '../log/frames.ts';
 import { CheckCursor, type LogReader, type LogWriter } from '../log/log.ts';
 import { LogError } from '../log/log-error.ts';
 import type { Packed } from '../log/payload.ts';
+import { GatheredPages, pagePayloads, readStates, stepsOf } from '../log/saved-pages.ts';
 import { DEBUG_CONSOLE_LINE, SerialHistory, type SerialMark, type SerialPart } from './serial-history.ts';
 
-/** Pages of one frame: 4 MiB, a quarter of what a payload may hold. */
-const FRAME_PAGES_MAX = 1024;
 /** So many checkpoints share the fate of a damaged one at most. */
 const WHOLE_EVERY = 8;
 
@@ -38,11 +28,6 @@ const SERIAL_BYTES_MAX = 4 << 20;
 /** A state whose text of a line begins behind what came before it has another tag: older readers pass it over. */
 const STATE = 'state';
 const STATE_WITH_STARTS = 'state-with-starts';
-
-/** Steps between numbers that ascend: they pack into a byte or two. */
-function stepsOf(numbers: readonly number[]): number[] {
-  return numbers.map((number, i) => (i === 0 ? number : number - numbers[i - 1]));
-}
 
 /** Writes the checkpoints of a run that is being recorded. */
 export class CheckpointRecorder {
@@ -94,7 +79,11 @@ export class CheckpointRecorder {
     const snapshot = store.take();
     const clock = snapshot.board.find(([name]) => name === 'clock');
     const isWhole = this.count++ % WHOLE_EVERY === 0;
-    const frameCount = this.writePages(snapshot, isWhole ? null : this.before);
+    let frameCount = 0;
+    for (const payload of pagePayloads(snapshot, isWhole ? null : this.before)) {
+      this.writer.writeFrame(FRAME_KIND.checkpoint, FRAME_FLAG.maySkip, snapshot.tick, payload);
+      frameCount++;
+    }
     const from = isWhole ? [] : this.sentBefore;
     const parts = this.serial.partsSince(isWhole ? 0 : (this.before?.tick ?? 0));
     const isTold = parts.every(({ start }, line) => start <= (from[line] ?? 0));
@@ -111,25 +100,6 @@ export class CheckpointRecorder {
     ] as Packed;
     this.writer.writeFrame(FRAME_KIND.checkpoint, FRAME_FLAG.maySkip, snapshot.tick, state);
     this.before = snapshot;
-  }
-
-  /** Pages in which a snapshot differs from another, or from empty memory; the number of frames. */
-  private writePages(snapshot: Snapshot, before: Snapshot | null): number {
-    const pages = snapshotPages(snapshot);
-    const old = before === null ? [] : snapshotPages(before);
-    const changed = pages.flatMap((page, number) => (page === (old[number] ?? null) ? [] : [number]));
-    let frames = 0;
-    for (let at = 0; at < changed.length; at += FRAME_PAGES_MAX) {
-      const numbers = changed.slice(at, at + FRAME_PAGES_MAX);
-      const empty = numbers.map((number) => pages[number] === null);
-      const filled = numbers.filter((_, i) => !empty[i]);
-      const bytes = new Uint8Array(filled.length * PAGE_BYTES);
-      filled.forEach((number, i) => bytes.set(pages[number] ?? [], i * PAGE_BYTES));
-      const payload = ['pages', stepsOf(numbers), empty, bytes];
-      this.writer.writeFrame(FRAME_KIND.checkpoint, FRAME_FLAG.maySkip, snapshot.tick, payload);
-      frames++;
-    }
-    return frames;
   }
 }
 
@@ -207,12 +177,8 @@ export class StoredCheckpoints implements CheckpointSource {
     if (!isSafe(frameCount) || frameCount > frame) return fail('its frame is damaged');
     const { machine } = this;
     if (!isBytes(cpu) || !isList(devices) || !isList(serialParts)) return fail('its frame is damaged');
-    const board: (readonly [string, DeviceState])[] = [];
-    for (const pair of [...devices, ['clock', clock]]) {
-      const [name, saved] = isList(pair) ? pair : [];
-      if (typeof name !== 'string') return fail('its frame is damaged');
-      board.push([name, saved as DeviceState]);
-    }
+    const board = readStates([...devices, ['clock', clock]]);
+    if (board === null) return fail('its frame is damaged');
     const problem = savedProblem(machine, { tick, cpu, loop, board });
     if (problem !== null) return fail(`it is of another machine (${problem.message})`);
     const base = isWhole === true ? null : index > 0 ? this.load(index - 1) : null;
@@ -225,7 +191,7 @@ export class StoredCheckpoints implements CheckpointSource {
       tick,
       cpu: Uint8Array.from(cpu),
       loop: loop as DeviceState,
-      board,
+      board: board as BoardState,
       groups,
       bulks: bulkPlaces(machine),
     };
@@ -247,37 +213,13 @@ export class StoredCheckpoints implements CheckpointSource {
 
   private readPages(first: number, end: number, base: Snapshot | null): PageGroup[] | null {
     const { pageCount } = this.machine.memory;
-    const pages = base === null ? new Array<Uint8Array | null>(pageCount).fill(null) : snapshotPages(base);
-    const touched = new Set<number>();
+    const gathered = new GatheredPages(pageCount, base);
     for (let frame = first; frame < end; frame++) {
       if (this.log.frames[frame].kind !== FRAME_KIND.checkpoint) return null;
       const payload = this.payload(frame);
-      if (payload === null || payload[0] !== 'pages') return null;
-      const [, steps, empty, bytes] = payload;
-      if (!isList(steps) || !isList(empty) || !isBytes(bytes) || steps.length !== empty.length) return null;
-      const own = Uint8Array.from(bytes);
-      let page = 0;
-      let at = 0;
-      for (let i = 0; i < steps.length; i++) {
-        const step = steps[i];
-        if (!isSafe(step) || page + step >= pageCount) return null;
-        page += step;
-        touched.add(Math.floor(page / GROUP_PAGES));
-        if (empty[i] === true) pages[page] = null;
-        else {
-          if (at + PAGE_BYTES > own.length) return null;
-          pages[page] = own.subarray(at, at + PAGE_BYTES);
-          at += PAGE_BYTES;
-        }
-      }
+      if (payload === null || !gathered.add(payload)) return null;
     }
-    const groups: PageGroup[] = [];
-    for (let page = 0; page < pageCount; page += GROUP_PAGES) {
-      const group = page / GROUP_PAGES;
-      const same = base?.groups[group];
-      groups.push(same !== undefined && !touched.has(group) ? same : pages.slice(page, page + GROUP_PAGES));
-    }
-    return groups;
+    return gathered.groups();
   }
 
   /** Where a port stands that has replayed everything before `tick`; the frames up to `frame` hold nothing after it. */

@@ -18,7 +18,7 @@ import { DevicelessPort } from '../session/deviceless-port.ts';
 import { ReplayingPort } from '../session/replaying-port.ts';
 import type { DeliveryWatcher, Machine, StopReason } from '../machine/machine.ts';
 import { PageStore } from '../machine/snapshot.ts';
-import { DIRTY_INTERVAL, PAGE_WATCH_READ, PAGE_WATCH_WRITE } from '../memory/memory.ts';
+import { DIRTY_INTERVAL } from '../memory/memory.ts';
 import { HALTED } from '../state/layout.ts';
 import type { CheckpointSource, KnownText } from './checkpoint-source.ts';
 import { CheckpointStore } from './checkpoints.ts';
@@ -115,8 +115,10 @@ export class Timeline {
   private current: EngineFactory;
   /** Engines that rest, with what they want to hear of when they work. */
   private readonly resting = new Map<EngineFactory, { engine: Engine; invalidators: CodeInvalidator[] }>();
+  /** Where the run begins: 0, or where its snapshot was taken. */
+  readonly startTick: number;
   private lastTick: number;
-  private furthestTick = 0;
+  private furthestTick: number;
   private breakpointList: Breakpoint[] = [];
   private watchpointList: Watchpoint[] = [];
   private nextId = 1;
@@ -143,20 +145,24 @@ export class Timeline {
       serial: send,
       debugConsole: (byte: number) => send(DEBUG_CONSOLE_LINE, byte),
     };
-    this.machine = createReplay({ log, images, makeEngine, output, devices, port: this.port }).machine;
+    const session = createReplay({ log, images, makeEngine, output, devices, port: this.port });
+    this.machine = session.machine;
+    this.startTick = session.startTick;
+    this.furthestTick = session.startTick;
     this.lookout = new Lookout(this.machine);
     this.makeEngine = makeEngine;
     this.makeStepper = options.makeStepper ?? makeEngine;
     this.current = makeEngine;
-    this.lastTick = this.port.endTick;
-    this.intervalTicks = options.intervalTicks ?? chooseInterval(this.lastTick);
+    this.lastTick = Math.max(this.port.endTick, this.startTick);
+    const runTicks = this.lastTick - this.startTick;
+    this.intervalTicks = options.intervalTicks ?? chooseInterval(runTicks);
     // In the places of checks a log without devices has more than a stored checkpoint knows.
     if (devices === 'model') this.addSource(new StoredCheckpoints(log, this.machine, options.warn ?? (() => {})));
     this.holdTicks = options.holdTicks ?? HOLD_TICKS;
     this.store = new PageStore(this.machine);
-    this.checkpoints = new CheckpointStore(options.checkpointBytesMax ?? CHECKPOINT_BYTES_DEFAULT, this.lastTick);
+    this.checkpoints = new CheckpointStore(options.checkpointBytesMax ?? CHECKPOINT_BYTES_DEFAULT, runTicks);
     this.machine.memory.takeDirty(DIRTY_INTERVAL);
-    this.beginInterval(0);
+    this.beginInterval(this.startTick % this.intervalTicks === 0 ? this.firstInterval : -1);
     this.checkpoint();
   }
 
@@ -168,6 +174,10 @@ export class Timeline {
   /** The run is known up to this tick: it has been there. */
   get knownTick(): number {
     return Math.max(this.furthestTick, this.machine.tick);
+  }
+
+  private get firstInterval(): number {
+    return Math.floor(this.startTick / this.intervalTicks);
   }
 
   /** Where the run ends, as far as is known. */
@@ -265,7 +275,7 @@ export class Timeline {
 
   /** Goes to a position, or to the nearest that the run has. */
   *seek(target: Position): Way<Stop> {
-    const tick = Math.max(0, Math.min(target.tick, this.lastTick));
+    const tick = Math.max(this.startTick, Math.min(target.tick, this.lastTick));
     const wanted = { tick, seq: tick === target.tick ? target.seq : 0 };
     const here = this.position;
     const isAhead = comparePositions(here, wanted) <= 0;
@@ -324,14 +334,15 @@ export class Timeline {
   /** `count` ticks back. From within a tick the first step leads to its beginning. */
   *stepBack(count = 1): Way<Stop> {
     const { tick, seq } = this.position;
-    if (tick === 0 && seq === 0) return this.stopped('start');
+    const { startTick } = this;
+    if (tick === startTick && seq === 0) return this.stopped('start');
     const target = seq > 0 ? tick - count + 1 : tick - count;
     const stop = yield* this.seek({ tick: target, seq: 0 });
     // In the ticks of a reset there is no position: go to the one before it.
-    if (this.position.tick > Math.max(target, 0) && comparePositions(this.position, { tick, seq }) >= 0) {
+    if (this.position.tick > Math.max(target, startTick) && comparePositions(this.position, { tick, seq }) >= 0) {
       return yield* this.seekBefore(tick);
     }
-    return target < 0 ? this.stopped('start') : stop;
+    return target < startTick ? this.stopped('start') : stop;
   }
 
   private get isHalted(): boolean {
@@ -354,7 +365,7 @@ export class Timeline {
     const idle = this.position;
     const delivery = yield* this.lastDelivery(idle);
     // Between the last delivery and here the processor has been halted once, and not woken.
-    let low = delivery === null ? 0 : delivery.tick + 1;
+    let low = delivery === null ? this.startTick : delivery.tick + 1;
     let high = idle.tick;
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
@@ -369,16 +380,16 @@ export class Timeline {
   private *lastDelivery(before: Position): Way<Position | null> {
     this.searchedTicks = 0;
     try {
-      return yield* this.toward(0, this.searchDeliveries(before));
+      return yield* this.toward(this.startTick, this.searchDeliveries(before));
     } finally {
       this.searchedTicks = 0;
     }
   }
 
   private *searchDeliveries(before: Position): Way<Position | null> {
-    const { machine, intervalTicks } = this;
-    for (let interval = Math.floor(before.tick / intervalTicks); interval >= 0; interval--) {
-      const begin = interval * intervalTicks;
+    const { machine, intervalTicks, firstInterval } = this;
+    for (let interval = Math.floor(before.tick / intervalTicks); interval >= firstInterval; interval--) {
+      const begin = Math.max(interval * intervalTicks, this.startTick);
       yield* this.seek({ tick: begin, seq: 0 });
       let last: Position | null = null;
       machine.watcher = {
@@ -388,7 +399,7 @@ export class Timeline {
         },
       };
       try {
-        yield* this.runTo(Math.min(begin + intervalTicks, before.tick));
+        yield* this.runTo(Math.min((interval + 1) * intervalTicks, before.tick));
         this.searchedTicks += intervalTicks;
       } finally {
         machine.watcher = null;
@@ -404,8 +415,8 @@ export class Timeline {
     do {
       distance *= 2;
       yield* this.seek({ tick: tick - distance, seq: 0 });
-    } while (this.position.tick >= tick && distance < tick);
-    let low = Math.max(0, tick - distance);
+    } while (this.position.tick >= tick && distance < tick - this.startTick);
+    let low = Math.max(this.startTick, tick - distance);
     let high = tick - 1;
     // `low` is a position before the reset.
     while (low < high) {
@@ -606,7 +617,7 @@ export class Timeline {
   *continueBackward(): Way<Stop> {
     const hit = yield* this.searchBackward(this.breakpointList, this.watchpointList);
     if (hit === null) {
-      yield* this.seek({ tick: 0, seq: 0 });
+      yield* this.seek({ tick: this.startTick, seq: 0 });
       return this.stopped('start');
     }
     yield* this.seek(hit.position);
@@ -631,20 +642,20 @@ export class Timeline {
     this.markReturn(before.tick);
     this.searchedTicks = 0;
     try {
-      return yield* this.toward(0, this.searchIntervals(search, before));
+      return yield* this.toward(this.startTick, this.searchIntervals(search, before));
     } finally {
       this.searchedTicks = 0;
     }
   }
 
   private *searchIntervals(search: Search, before: Position): Way<Hit | null> {
-    const { intervalTicks } = this;
-    for (let interval = Math.floor(before.tick / intervalTicks); interval >= 0; interval--) {
+    const { intervalTicks, firstInterval } = this;
+    for (let interval = Math.floor(before.tick / intervalTicks); interval >= firstInterval; interval--) {
       if (this.records.canSkip(interval, search, this.machine.memory.ramPages)) continue;
-      const begin = interval * intervalTicks;
+      const begin = Math.max(interval * intervalTicks, this.startTick);
       this.searchedIntervals++;
       yield* this.seek({ tick: begin, seq: 0 });
-      const endTick = Math.min(begin + intervalTicks, before.tick);
+      const endTick = Math.min((interval + 1) * intervalTicks, before.tick);
       try {
         this.arm(search);
         yield* this.runTo(endTick);
@@ -671,22 +682,6 @@ export class Timeline {
     this.markReturn(wanted - this.machine.tick);
     yield* this.toward(wanted, this.runTo(wanted));
     return this.stopped('position');
-  }
-
-  /**
-   * Tells of every access to RAM pages from here on, until called with none (`last` below `first`); no search
-   * meanwhile.
-   */
-  listenToPages(
-    first: number,
-    last: number,
-    note: (physical: number, sizeBytes: number, isWrite: boolean) => void,
-  ): void {
-    const { space } = this.machine;
-    const pages = new Map<number, number>();
-    for (let page = first; page <= last; page++) pages.set(page, PAGE_WATCH_READ | PAGE_WATCH_WRITE);
-    space.onWatched = note;
-    space.watch(pages);
   }
 
   /** The engine in use. */

@@ -6,6 +6,7 @@ import { type LogSummary, summarySteps } from '../../core/log/log-summary.ts';
 import { isQuirk, QUIRKS } from '../../core/log/quirks.ts';
 import { LogError } from '../../core/log/log-error.ts';
 import { hasImage } from '../../core/log/log-images.ts';
+import { beginsAtSnapshot } from '../../core/session/snapshot-file.ts';
 import type { Arguments } from './args.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
 import { count, Progress, seconds } from '../node/progress.ts';
@@ -85,7 +86,9 @@ function infoRows(path: string, log: LogReader, summary: LogSummary): [string, s
   });
   const outside = machine.images.filter((_, index) => !hasImage(log, index)).length;
   if (machine.images.length > 0) rows.push(['images', imagesText(path, machine.images.length, outside)]);
-  rows.push(['run', `${count(summary.lastTick)} ticks, ${seconds(summary.guestSeconds * 1e9)} s of guest time`]);
+  const from = beginsAtSnapshot(machine) ? ', of which a snapshot has the first' : '';
+  const guestTime = `${seconds(summary.guestSeconds * 1e9)} s of guest time`;
+  rows.push(['run', `${count(summary.lastTick)} ticks, ${guestTime}${from}`]);
   const { end } = summary;
   const cutOff = `cut off while recording, ${summary.trailingBytes} bytes after the last whole frame`;
   rows.push([

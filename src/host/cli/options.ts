@@ -201,6 +201,27 @@ export const GDB_OPTION: OptionSpec = {
   help: 'serve gdb on this port of the loopback interface (0: any free one)',
 };
 
+const IMAGE_OPTION: OptionSpec = {
+  group: IMAGES,
+  name: 'image',
+  value: 'PATH',
+  kind: 'file',
+  repeat: true,
+  help: 'a file, or a directory with files, among which the images are found by their SHA-256',
+};
+
+/** To go on from a snapshot, whose images are found as those of a log are. */
+export const FROM_OPTIONS: readonly OptionSpec[] = [
+  {
+    group: MACHINE,
+    name: 'from',
+    value: 'FILE',
+    kind: 'file',
+    help: 'go on from a snapshot (reprise snapshot save), which has the whole machine, at its tick',
+  },
+  IMAGE_OPTION,
+];
+
 export const RUN_OPTIONS: readonly OptionSpec[] = [
   { group: RUNNING, ...ENGINE_OPTION },
   { group: RUNNING, ...TIER_POLICY_OPTION },
@@ -246,14 +267,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
 export const IMAGE_FILE_OPTIONS: readonly string[] = ['kernel', 'initrd', 'bios', 'vga-bios', ...DRIVE_ROLES];
 
 export const IMAGE_OPTIONS: readonly OptionSpec[] = [
-  {
-    group: IMAGES,
-    name: 'image',
-    value: 'PATH',
-    kind: 'file',
-    repeat: true,
-    help: 'a file, or a directory with files, among which the images are found by their SHA-256',
-  },
+  IMAGE_OPTION,
   { ...BACKING_OPTION, group: IMAGES },
   ...IMAGE_FILE_OPTIONS.map(
     (name): OptionSpec => ({ group: IMAGES, name, value: 'FILE', kind: 'file', help: 'the same, as given to record' }),

@@ -2,17 +2,7 @@
 // of the log, or with --sidecar as files into the folder LOG.images. Nothing is overwritten, and under its name a
 // packed log stands only when it is whole.
 
-import {
-  closeSync,
-  existsSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { LogReader } from '../../core/log/log.ts';
 import { LogError } from '../../core/log/log-error.ts';
@@ -24,7 +14,7 @@ import { CommandError } from '../node/errors.ts';
 import { findImages, sidecarOf } from '../node/find-images.ts';
 import { sha256 } from '../node/images.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
-import { NewFile, whyUnwritable } from '../node/new-file.ts';
+import { appear, NewFile, whyUnwritable } from '../node/new-file.ts';
 import { count, Progress } from '../node/progress.ts';
 import { signalStatus, Work } from '../node/work.ts';
 import type { Arguments } from './args.ts';
@@ -109,19 +99,6 @@ async function writePacked(
   if (args.has('json')) printJson({ command: 'pack', log: path, status: EXIT.ok, out, bytes });
   else say(`pack: ${out}, ${count(bytes)} bytes, holds ${path} and its images: reprise replay ${out}`);
   return EXIT.ok;
-}
-
-/** Under its name the file stands whole or not at all, and never in the place of another. */
-function appear(temporary: string, out: string): void {
-  try {
-    linkSync(temporary, out);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw error;
-    // A file system without links: take the name, then put the file there.
-    closeSync(openSync(out, 'wx'));
-    renameSync(temporary, out);
-  }
 }
 
 function cannotWrite(out: string, error: unknown): CommandError {

@@ -4,7 +4,8 @@
 import type { LogReader } from '../../core/log/log.ts';
 import { LogPort } from '../../core/session/log-port.ts';
 import { describeDivergence } from '../../core/session/divergence.ts';
-import { createReplay } from '../../core/session/session.ts';
+import { createReplay, type Images } from '../../core/session/session.ts';
+import { startTickOf } from '../../core/session/snapshot-file.ts';
 import type { Arguments } from './args.ts';
 import { KeptDisks } from './keep-disks.ts';
 import { drive } from '../node/drive.ts';
@@ -35,11 +36,16 @@ export async function replayCommand(args: Arguments): Promise<number> {
 }
 
 /** Null unless there is something to see. */
-function readScreenshots(args: Arguments, log: LogReader, devices: 'model' | 'log'): Screenshots | null {
+function readScreenshots(
+  args: Arguments,
+  log: LogReader,
+  images: Images,
+  devices: 'model' | 'log',
+): Screenshots | null {
   if (!args.has('screenshot')) return null;
   const problem = whyNoScreen(log.header.machine, devices);
   if (problem !== null) throw new CommandError(problem);
-  return new Screenshots(args.list('screenshot'), log);
+  return new Screenshots(args.list('screenshot'), { log, startTick: startTickOf(images) });
 }
 
 async function replayLog(
@@ -50,7 +56,7 @@ async function replayLog(
 ): Promise<number> {
   const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`replay: ${text}`) });
   const devices = args.text('devices') === 'log' ? 'log' : 'model';
-  const screenshots = readScreenshots(args, log, devices);
+  const screenshots = readScreenshots(args, log, images, devices);
   const serial = args.has('serial') ? args.list('serial') : [args.has('json') ? 'none' : 'stdio'];
   const output = new GuestOutput({ serial, debugConsole: args.text('debugcon') ?? 'none' });
   const kept = new KeptDisks(args, images);

@@ -65,16 +65,19 @@ export function resetsText(count: number): string {
 
 /** `12 345 ticks, 0.10 s of guest time, 61.2 M instr/s`. */
 export function runFigures(end: SessionEnd, drive: DriveEnd, nsPerTick: number): string {
-  const rate = (end.tick - end.idleTicks) / Math.max(drive.hostSeconds, 1e-3) / 1e6;
-  return `${count(end.tick)} ticks, ${seconds(end.tick * nsPerTick)} s of guest time, ${rate.toFixed(1)} M instr/s`;
+  const ticks = end.tick - end.startTick;
+  const rate = (ticks - end.idleTicks) / Math.max(drive.hostSeconds, 1e-3) / 1e6;
+  const from = end.startTick === 0 ? '' : `from tick ${count(end.startTick)} on `;
+  return `${from}${count(ticks)} ticks, ${seconds(ticks * nsPerTick)} s of guest time, ${rate.toFixed(1)} M instr/s`;
 }
 
 export function endToJson(end: SessionEnd, drive: DriveEnd, output: GuestOutput, nsPerTick: number) {
   return {
     reason: end.reason,
     tick: end.tick,
+    ...(end.startTick === 0 ? {} : { startTick: end.startTick }),
     idleTicks: end.idleTicks,
-    guestSeconds: (end.tick * nsPerTick) / 1e9,
+    guestSeconds: ((end.tick - end.startTick) * nsPerTick) / 1e9,
     hostSeconds: drive.hostSeconds,
     debugExit: end.debugExit,
     hash: end.hash,

@@ -21,6 +21,7 @@ import { readGivenFile } from '../node/images.ts';
 import { buildMachine, type ReadMachine } from './machine-options.ts';
 import { count, Progress } from '../node/progress.ts';
 import { plightOf } from '../../core/machine/plight.ts';
+import { buildFromSnapshot, checkScript, mediaOf, openFrom } from './snapshot-machine.ts';
 import { endSentence, endToJson, exitStatus, loadColors, printJson, resetsText, runFigures, say } from './report.ts';
 import { Terminal } from '../node/terminal.ts';
 import { screenText } from '../../core/devices/display/screen.ts';
@@ -50,8 +51,10 @@ export async function prepareLive(
   listen: (output: OutputPort) => OutputPort = (output) => output,
 ): Promise<Live> {
   const makeEngine = await loadEngine(chosenEngine(args));
-  const { steps, media } = readScript(args.text('input'));
-  const setup = buildMachine(args, media);
+  const from = await openFrom(args);
+  const { steps, media } = readScript(args.text('input'), mediaOf(from));
+  if (from !== null) checkScript(steps, from);
+  const setup = from === null ? buildMachine(args, media) : await buildFromSnapshot(args, from, media);
   checkDrives(steps?.flatMap(({ inputs }) => inputs) ?? [], (role) => setup.images.has(role));
   const kept = new KeptDisks(args, setup.images);
   const port = makePort(setup);
@@ -111,13 +114,19 @@ async function readStopOn(args: Arguments): Promise<StopOn | null> {
   return new module.StopOn(args.list('stop-on'));
 }
 
-/** Null: there is no script. `media`: the files that it puts into drives. */
-export function readScript(path: string | undefined): { steps: ScriptStep[] | null; media: readonly string[] } {
+/**
+ * Null: there is no script. `media`: the files that it puts into drives, behind `mediaCount` that the machine has
+ * already.
+ */
+export function readScript(
+  path: string | undefined,
+  mediaCount = 0,
+): { steps: ScriptStep[] | null; media: readonly string[] } {
   if (path === undefined) return { steps: null, media: [] };
-  const media: string[] = [];
+  const media: string[] = new Array<string>(mediaCount).fill('');
   const text = new TextDecoder().decode(readGivenFile(path, 'input script', 'give one with --input'));
   try {
-    return { steps: parseInputScript(text, media), media };
+    return { steps: parseInputScript(text, media), media: media.slice(mediaCount) };
   } catch (error) {
     if (error instanceof InputScriptError) throw new CommandError(`${error.message} (${path})`);
     throw error;
@@ -141,7 +150,7 @@ export interface LiveHooks {
 export async function driveLive(args: Arguments, live: Live, label: string, hooks: LiveHooks = {}): Promise<number> {
   const { setup, output, session, terminal, display, gdb, stopOn } = live;
   const { nsPerTick } = setup.manifest;
-  const maxTick = args.number('max-ticks') ?? Number.POSITIVE_INFINITY;
+  const maxTick = session.startTick + (args.number('max-ticks') ?? Number.POSITIVE_INFINITY);
   const pace = args.text('pace') ?? (terminal?.isTerminal === true ? 'real' : 'none');
   const isQuiet = args.has('json') || display !== null;
   const progress = Progress.atTerminal({ label, unit: 'ticks', nsPerTick, end: maxTick }, isQuiet);

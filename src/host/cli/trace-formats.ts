@@ -4,6 +4,7 @@
 
 import type { Machine } from '../../core/machine/machine.ts';
 import { peekPhysicalBytes } from '../../core/memory/peek.ts';
+import { listenToPages } from '../../core/timeline/listen.ts';
 import type { Timeline } from '../../core/timeline/timeline.ts';
 import type { GuestSymbols } from '../symbols/guest-symbols.ts';
 import { hex8, linearEip } from '../debugger/views.ts';
@@ -42,9 +43,9 @@ export async function writeMemoryAccesses(window: Window, from: number, to: numb
   };
   if (!(await walk.go(timeline, timeline.seek({ tick: fromTick, seq: 0 })))) return counts;
   if (!(await walk.place(guest, timeline))) return counts;
-  timeline.listenToPages(from >>> 12, (to - 1) >>> 12, note);
+  listenToPages(timeline, from >>> 12, (to - 1) >>> 12, note);
   await walk.go(timeline, timeline.runOn(toTick));
-  timeline.listenToPages(0, -1, () => {});
+  listenToPages(timeline, 0, -1, () => {});
   return counts;
 }
 

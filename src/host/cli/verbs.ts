@@ -15,6 +15,7 @@ import {
   DEVICES_OPTION,
   ENGINE_OPTION,
   EVENT_KINDS,
+  FROM_OPTIONS,
   GDB_OPTION,
   grouped,
   IMAGE_OPTIONS,
@@ -88,7 +89,7 @@ export const VERBS: readonly Verb[] = [
     positionals: [],
     brief: 'boot a guest, record nothing',
     summary: 'Boots a guest and records nothing.',
-    options: [...MACHINE_OPTIONS, ...RUN_OPTIONS],
+    options: [...MACHINE_OPTIONS, ...FROM_OPTIONS, ...RUN_OPTIONS],
     notes: LIVE_NOTES,
     load: async () => (await import('./run-command.ts')).runCommand,
   },
@@ -130,6 +131,7 @@ export const VERBS: readonly Verb[] = [
         { name: 'embed', help: 'store the images in the log, so that one file is the whole run' },
       ]),
       ...MACHINE_OPTIONS,
+      ...FROM_OPTIONS,
       ...RUN_OPTIONS,
     ],
     notes: LIVE_NOTES,
@@ -241,6 +243,32 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./verify-command.ts')).verifyCommand,
   },
   ...CHAOS_VERBS,
+  {
+    name: 'snapshot',
+    positionals: [
+      { name: 'save', choices: ['save'] },
+      { name: 'LOG@POSITION', kind: 'log' },
+      { name: 'FILE', kind: 'file' },
+    ],
+    brief: 'a moment of a recording as a file, from which run and record go on (--from)',
+    summary:
+      'Goes to a moment of a recording and saves the whole machine in FILE, which must not exist yet. reprise run ' +
+      '--from FILE and reprise record LOG --from FILE go on from there, with the same states as if nobody had stopped.',
+    options: [
+      ...grouped('Snapshot', [
+        salvage('replay'),
+        ENGINE_OPTION,
+        ...CHECKPOINT_OPTIONS.filter(({ name }) => name === 'checkpoint-cache'),
+      ]),
+      ...IMAGE_OPTIONS,
+    ],
+    notes: [
+      'POSITION is any that reprise debug takes: a tick, 50%, end, serial:"login:", irq:8. The images of the machine ' +
+        'are not in FILE, which knows them by their SHA-256; reprise pack FILE puts them in. reprise info shows what ' +
+        'a snapshot is of.',
+    ],
+    load: async () => (await import('./snapshot-command.ts')).snapshotCommand,
+  },
   {
     name: 'pack',
     positionals: [LOG],

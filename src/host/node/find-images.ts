@@ -42,11 +42,16 @@ export function sidecarOf(logPath: string): string {
 
 /** The bytes of every image in the manifest of the log, by role. Throws CommandError. */
 export function findImages(search: ImageSearch): Images {
+  return locateImages(search).images;
+}
+
+/** The same, and where those lie that are files. */
+export function locateImages(search: ImageSearch): { images: Images; paths: ReadonlyMap<string, string> } {
   const finder = new Finder(search);
   try {
     const images = findLogImages(search.log, finder);
     finder.found(images);
-    return images;
+    return { images, paths: finder.pathsOf(images) };
   } catch (error) {
     if (error instanceof LogError && error.kind === 'image') throw new CommandError(error.message);
     throw error;
@@ -150,6 +155,15 @@ class Finder {
       if (digest === null || log.header.machine.images.some((record) => record.sha256 === digest)) return;
       warn(`${option} ${path} is no image of this log (its SHA-256 is ${digest}), which has others of its own`);
     });
+  }
+
+  pathsOf(images: Images): Map<string, string> {
+    const paths = new Map<string, string>();
+    for (const [role, content] of images) {
+      const path = this.origins.get(content);
+      if (path !== undefined) paths.set(role, path);
+    }
+    return paths;
   }
 
   tried(missing: readonly ImageRecord[]): string {

@@ -1,7 +1,7 @@
 // A file that is written anew: it must not exist yet, and whatever keeps it from being created or written becomes one
 // sentence that names it. Nothing is ever overwritten.
 
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, linkSync, openSync, renameSync, writeSync } from 'node:fs';
 import { CommandError } from './errors.ts';
 
 const WHY: Readonly<Record<string, string>> = {
@@ -70,5 +70,18 @@ export class NewFile {
   close(): void {
     if (this.file >= 0) closeSync(this.file);
     this.file = -1;
+  }
+}
+
+/** Under its name the file stands whole or not at all, and never in the place of another. */
+export function appear(temporary: string, out: string): void {
+  try {
+    linkSync(temporary, out);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(code)) throw error;
+    // A file system without links: take the name, then put the file there.
+    closeSync(openSync(out, 'wx'));
+    renameSync(temporary, out);
   }
 }

@@ -5,7 +5,7 @@
 import { logEvents, type LogReader } from '../../core/log/log.ts';
 import type { Machine } from '../../core/machine/machine.ts';
 import { readBookmarks } from '../../core/timeline/bookmarks.ts';
-import { goTo, parsePosition, PositionError, type PositionQuery } from '../../core/timeline/positions.ts';
+import { goTo, parsePosition, PositionError, type PositionQuery, tickOfPart } from '../../core/timeline/positions.ts';
 import { finish, type Timeline } from '../../core/timeline/timeline.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { CommandError } from '../node/errors.ts';
@@ -29,12 +29,18 @@ export interface Screenshot {
   readonly height: number;
 }
 
-function tickOf(log: LogReader, query: PositionQuery): number | null {
+/** A recording, and where it begins. */
+interface Recorded {
+  readonly log: LogReader;
+  readonly startTick: number;
+}
+
+function tickOf({ log, startTick }: Recorded, query: PositionQuery): number | null {
   switch (query.kind) {
     case 'absolute':
       return query.position.seq === 0 ? query.position.tick : null;
     case 'part':
-      return Math.floor((log.lastTick * query.percent) / 100);
+      return tickOfPart(startTick, log.lastTick, query.percent);
     case 'end':
       return log.lastTick;
     case 'event': {
@@ -49,7 +55,7 @@ function tickOf(log: LogReader, query: PositionQuery): number | null {
   }
 }
 
-function readWanted(text: string, log: LogReader): Wanted {
+function readWanted(text: string, recorded: Recorded): Wanted {
   const at = text.lastIndexOf('=');
   const [position, path] = [text.slice(0, at).trim(), text.slice(at + 1)];
   if (at < 1 || path === '') {
@@ -59,9 +65,13 @@ function readWanted(text: string, log: LogReader): Wanted {
   }
   try {
     const query = parsePosition(position);
-    const tick = tickOf(log, query);
-    if (tick !== null && tick > log.lastTick) {
+    const tick = tickOf(recorded, query);
+    const { log, startTick } = recorded;
+    if (tick !== null && tick > Math.max(log.lastTick, startTick)) {
       throw new UsageError(`Tick ${tick} is beyond the end of the run, which is at tick ${log.lastTick}.`);
+    }
+    if (tick !== null && tick > 0 && tick < startTick) {
+      throw new UsageError(`Tick ${tick} is before the snapshot that the run begins at, ${startTick}.`);
     }
     return { position, path, query, tick };
   } catch (error) {
@@ -76,8 +86,8 @@ export class Screenshots {
   readonly #passing: Wanted[];
   readonly #searched: readonly Wanted[];
 
-  constructor(texts: readonly string[], log: LogReader) {
-    const wanted = texts.map((text) => readWanted(text, log));
+  constructor(texts: readonly string[], recorded: Recorded) {
+    const wanted = texts.map((text) => readWanted(text, recorded));
     this.#passing = wanted.filter(({ tick }) => tick !== null).sort((a, b) => Number(a.tick) - Number(b.tick));
     this.#searched = wanted.filter(({ tick }) => tick === null);
   }

@@ -286,6 +286,10 @@ export class AtaDrive extends Drive {
     if (others.length === 0 && 'offset' in first) this.announce(this.contents.image, offset);
   }
 
+  protected override get image(): DeviceImage {
+    return this.contents.image;
+  }
+
   blockMoved(): void {
     this.isAnnounced = false;
     const count = this.buffer.end;

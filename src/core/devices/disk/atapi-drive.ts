@@ -78,13 +78,13 @@ export class AtapiDrive extends Drive {
     this.additionalSense = 0;
   }
 
-  get #image(): DeviceImage | null {
+  protected override get image(): DeviceImage | null {
     return this.medium < 0 ? null : this.#mediumOf(this.medium);
   }
 
   get #disc(): DiscState {
     const { isTrayOpen, isTrayLocked } = this;
-    return { blocks: Math.floor((this.#image?.sizeBytes ?? 0) / BLOCK_BYTES), isTrayOpen, isTrayLocked };
+    return { blocks: Math.floor((this.image?.sizeBytes ?? 0) / BLOCK_BYTES), isTrayOpen, isTrayLocked };
   }
 
   /** Another medium, or −1 for none: somebody has opened the tray and closed it again. */
@@ -207,7 +207,7 @@ export class AtapiDrive extends Drive {
     const count = Math.min(this.left, this.command === 0xa0 ? this.limit : LIMIT_MAX);
     if (this.isReply) this.buffer.select(this.position, this.position + count);
     else {
-      this.#image?.read(this.position, this.buffer.data.subarray(0, count));
+      this.image?.read(this.position, this.buffer.data.subarray(0, count));
       this.buffer.start(count);
     }
     this.position += count;
@@ -218,7 +218,7 @@ export class AtapiDrive extends Drive {
     const count = this.buffer.end - this.buffer.begin;
     this.phase = 'pio-in';
     this.status = (this.status & ~BSY) | DRDY | DRQ;
-    const image = this.#image;
+    const image = this.image;
     const offset = this.position - count;
     if (!this.isReply && image !== null && offset >= 0 && this.position <= image.sizeBytes)
       this.announce(image, offset);
@@ -241,7 +241,7 @@ export class AtapiDrive extends Drive {
       return;
     }
     const count = Math.min(this.left, PIECE_BYTES);
-    const image = this.#image;
+    const image = this.image;
     const moved = master.take(count, dma, (address, done, run) => {
       const from = this.position + done;
       if (this.isReply) dma.write(address, this.buffer.data.slice(from, from + run));

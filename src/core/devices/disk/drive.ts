@@ -237,6 +237,19 @@ export abstract class Drive extends withFields(DRIVE) {
     this.link.announce({ image, offset, count: this.buffer.end - this.buffer.begin });
   }
 
+  /** The image that is in the drive. */
+  protected get image(): DeviceImage | null {
+    return null;
+  }
+
+  /** What of the block in the buffer has been announced and not been read. */
+  get announced(): ImagePart | null {
+    const { image, buffer } = this;
+    if (!this.isAnnounced || image === null || buffer.isDone) return null;
+    const count = buffer.end - buffer.at;
+    return { image, offset: this.position - count, count };
+  }
+
   /** What of it has not been read is read as any other register. */
   withdraw(): void {
     if (this.isAnnounced && !this.buffer.isDone) this.link.announce(null);

@@ -6,7 +6,7 @@
 import { bits, flag, unsigned } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
 import type { DeviceContext, DeviceDma, PortAperture } from '../../board/context.ts';
-import type { IrqLine, Timer } from '../../board/device.ts';
+import type { IrqLine, KnownBlock, Timer } from '../../board/device.ts';
 import { BUS_MASTER, BusMaster } from './bus-master.ts';
 import { BSY, type Drive, DRIVE, type DriveLink, DRQ, NoDrive, SLAVE } from './drive.ts';
 
@@ -106,6 +106,14 @@ export class IdeChannel extends withFields(CHANNEL) {
 
   get #current(): Drive {
     return this.#drives[this.selected];
+  }
+
+  /** What its data port gives next, where that lies in an image. */
+  get block(): KnownBlock | null {
+    const announced = this.first.announced ?? this.second.announced;
+    if (announced === null) return null;
+    const { image, offset, count } = announced;
+    return { port: this.#ports[0], image: image.index, offset, length: count };
   }
 
   get #isEmpty(): boolean {

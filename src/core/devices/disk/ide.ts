@@ -7,7 +7,7 @@
 import { fields, withFields } from '../../base/fields.ts';
 import type { BoardOptions } from '../../board/board.ts';
 import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
-import type { Device } from '../../board/device.ts';
+import type { Device, KnownOfDevice } from '../../board/device.ts';
 import { AtaDrive } from './ata-drive.ts';
 import { AtapiDrive } from './atapi-drive.ts';
 import { BUS_MASTER_PORTS } from './bus-master.ts';
@@ -109,6 +109,10 @@ export class Ide extends withFields(FIELDS) implements Device {
     const drive = new AtaDrive(link, role, image, context.bulk(bulkName(role)));
     this.disks.set(role, drive);
     return drive;
+  }
+
+  known(): KnownOfDevice {
+    return { blocks: this.#channels.flatMap((channel) => channel.block ?? []) };
   }
 
   reset(): void {

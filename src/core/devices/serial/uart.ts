@@ -8,7 +8,7 @@
  * and a guest that reads too late gets an overrun. No modem, no parity errors, no 5/6/7-bit truncation.
  */
 import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
-import type { Device, IrqLine, Timer } from '../../board/device.ts';
+import type { Device, IrqLine, KnownOfDevice, Timer } from '../../board/device.ts';
 import { bits, byte, byteList, byteQueue, flag, integer, list, unsigned, word16 } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
 
@@ -122,6 +122,11 @@ export class Uart extends withFields(FIELDS) implements Device {
         this.#settle();
       },
     });
+  }
+
+  known(): KnownOfDevice {
+    const { lineControl, modemControl } = this;
+    return { serial: { line: this.#line.index, lineControl, modemControl } };
   }
 
   /** Bytes from the other end of the line, all sent at this moment. */

@@ -8,7 +8,7 @@
  * Daylight saving (register B bit 0) has no effect; an update is instantaneous at the end of its 244 µs window.
  */
 import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
-import type { Device, IrqLine, Timer } from '../../board/device.ts';
+import type { Device, IrqLine, KnownOfDevice, Timer } from '../../board/device.ts';
 import { bytes, cycle, flag, unsigned } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
 import type { BoardImage, BoardOptions, FirmwareOptions } from '../../board/board.ts';
@@ -102,6 +102,10 @@ export class Rtc extends withFields(FIELDS) implements Device {
         }
       },
     });
+  }
+
+  known(): KnownOfDevice {
+    return { isNmiMasked: this.nmiMasked };
   }
 
   /** The wall clock, in seconds since 1970-01-01 UTC: written into the registers, whatever the SET bit says. */
