@@ -47,6 +47,14 @@ const steps = [
     run: 'node proptests/debian/session.mjs $TMP',
   },
   {
+    name: 'page: the recording in Chromium, a hundred mutated logs, a Debian boot',
+    packages: ['chromium', 'apt'],
+    probe: 'command -v chromium && command -v apt-get && command -v dpkg-deb',
+    run:
+      'node src/host/bootstrap.mjs && REPRISE_MUTANTS=100 node proptests/run.mjs page/ && ' +
+      'node dist/proptests/page/measure-debian.js $TMP',
+  },
+  {
     name: 'gdb: the reverse-debugging scenario at random places',
     packages: ['gdb'],
     probe: 'gdb --version',

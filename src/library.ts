@@ -225,6 +225,50 @@ export async function record(settings: RecordSettings): Promise<Recording> {
   return { ...end, log: concatenate(frames), manifest, serial: Uint8Array.from(serial) };
 }
 
+/** A recording in the making: a machine that somebody talks to. */
+export interface LiveRecording extends BootedMachine {
+  /** Ends the run here; its log is whole. */
+  finish(reason?: EndReason): Recording;
+}
+
+export interface LiveSettings extends MachineSettings {
+  /** Default `full`. */
+  readonly profile?: LogProfile;
+  /** Store the images in the log. */
+  readonly embed?: boolean;
+}
+
+/** Boots a guest and records it from now on, for as long as the caller drives it. */
+export async function startRecording(settings: LiveSettings): Promise<LiveRecording> {
+  const makeEngine = await loadEngine(settings.engine ?? DEFAULT_ENGINE);
+  const { manifest, images } = setupOf(settings);
+  const frames: Uint8Array[] = [];
+  const header = { creator: CREATOR, profile: settings.profile ?? 'full', machine: manifest };
+  const writer = new LogWriter((frame) => frames.push(frame), header);
+  if (settings.embed === true) embedAll(writer, manifest, images);
+  const port = new RecordingPort(writer);
+  const serial: number[] = [];
+  const onSerial = (line: number, byte: number): void => {
+    if (line === 0) serial.push(byte);
+    settings.onSerial?.(line, byte);
+  };
+  const session = new Session({ manifest, images, makeEngine, port, output: outputOf({ ...settings, onSerial }) });
+  return {
+    machine: session.machine,
+    manifest,
+    get tick() {
+      return session.tick;
+    },
+    run: (untilTick) => session.advance(Math.min(untilTick, TICK_LIMIT)),
+    push: (event, tick) => port.push(event, tick),
+    hash: () => session.machine.hash().root,
+    finish: (reason = 'stopped') => {
+      const end = session.end(reason);
+      return { ...end, log: concatenate(frames), manifest, serial: Uint8Array.from(serial) };
+    },
+  };
+}
+
 export interface ReplaySettings extends HostSettings, OutputSettings {
   /** Not needed for what the log embeds. */
   readonly images?: ImageBytes;

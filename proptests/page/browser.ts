@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
 import { projectRoot } from '../support/poison.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
@@ -59,3 +59,6 @@ export async function shownRegisters(page: Page): Promise<Record<string, string>
     .evaluateAll((cells) => cells.map((cell) => [...cell.children].map((part) => part.textContent ?? '')));
   return Object.fromEntries(rows.map(([name, value]) => [name, value]));
 }
+
+/** The text of what a locator finds, as it is seen. */
+export const textOf = async (locator: Locator): Promise<string> => (await locator.allInnerTexts()).join('\n');

@@ -13,7 +13,7 @@ import { findImages } from '../node/find-images.ts';
 import { openLogFile, withLogProblems } from '../node/log-file.ts';
 import { NewFile } from '../node/new-file.ts';
 import { count, Progress } from '../node/progress.ts';
-import { type Attached, attachedSymbols, packedPage } from '../node/viewer-page.ts';
+import { type Attached, attachedSources, attachedSymbols, packedPage } from '../node/viewer-page.ts';
 import { signalStatus, Work } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { givenImages } from './replay-command.ts';
@@ -65,7 +65,8 @@ async function writePage(args: Arguments, path: string, log: LogReader, out: str
 function attachedOf(args: Arguments, path: string, log: LogReader): Attached[] {
   const symbols = args.list('symbols');
   if (args.has('no-images')) {
-    return [{ role: 'log', name: basename(path), bytes: log.file }, ...attachedSymbols(symbols, null)];
+    const names = [...attachedSymbols(symbols, null), ...attachedSources(symbols, null)];
+    return [{ role: 'log', name: basename(path), bytes: log.file }, ...names];
   }
   const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`pack: ${text}`) });
   let { file } = log;
@@ -73,5 +74,6 @@ function attachedOf(args: Arguments, path: string, log: LogReader): Attached[] {
     const list = log.header.machine.images.map(({ role }) => wholeImage(images.get(role) ?? new Uint8Array(0)));
     file = concatenate([...packLog(log, list)].map(({ bytes }) => bytes));
   }
-  return [{ role: 'log', name: basename(path), bytes: file }, ...attachedSymbols(symbols, images)];
+  const names = [...attachedSymbols(symbols, images), ...attachedSources(symbols, images)];
+  return [{ role: 'log', name: basename(path), bytes: file }, ...names];
 }

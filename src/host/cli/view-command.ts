@@ -11,7 +11,7 @@ import { CommandError } from '../node/errors.ts';
 import { findImages } from '../node/find-images.ts';
 import { BookmarkedLog } from '../node/bookmarked-log.ts';
 import { openLogFile, withLogProblems } from '../node/log-file.ts';
-import { attachedSymbols } from '../node/viewer-page.ts';
+import { attachedSources, attachedSymbols } from '../node/viewer-page.ts';
 import { type Served, serveViewer } from '../node/viewer-server.ts';
 import type { Arguments } from './args.ts';
 import { givenImages } from './replay-command.ts';
@@ -58,8 +58,9 @@ async function attachmentsOf(args: Arguments, path: string, log: LogReader): Pro
       if (content !== undefined && !hasImage(log, index)) served.push({ role: 'image', name, content });
     });
   }
-  for (const { bytes, ...rest } of attachedSymbols(args.list('symbols'), images))
-    served.push({ ...rest, content: bytes });
+  const files = args.list('symbols');
+  const attached = [...attachedSymbols(files, images), ...attachedSources(files, images)];
+  for (const { bytes, ...rest } of attached) served.push({ ...rest, content: bytes });
   return served;
 }
 

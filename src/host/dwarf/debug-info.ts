@@ -127,6 +127,18 @@ export class DebugInfo {
     return this.guarded(() => readLineFiles(unit.context, at, unit.directory)) ?? [];
   }
 
+  /** Every file that the lines of some unit are in, each once. */
+  *sourceFiles(): Generator<string> {
+    const seen = new Set<string>();
+    for (const unit of this.units) {
+      for (const file of this.filesOf(unit)) {
+        if (seen.has(file)) continue;
+        seen.add(file);
+        yield file;
+      }
+    }
+  }
+
   lineAt(address: number): Segment | null {
     const unit = this.unitAt(address);
     return unit === null ? null : segmentAt(this.linesOf(unit).segments, address);

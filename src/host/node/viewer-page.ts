@@ -8,7 +8,8 @@ import { fileURLToPath } from 'node:url';
 import type { Images } from '../../core/session/session.ts';
 import { type Attachment, ATTACHMENTS_ID, type AttachmentRole, type GivenNames } from '../page/attachments.ts';
 import { readGivenFile } from './images.ts';
-import { splitOffset, symbolsOfImages } from '../symbols/symbol-files.ts';
+import { SourceFiles } from '../symbols/source-files.ts';
+import { splitOffset, symbolsFor, symbolsOfImages } from '../symbols/symbol-files.ts';
 import { CommandError } from './errors.ts';
 
 const PAGE = fileURLToPath(new URL('../page/viewer.html', import.meta.url));
@@ -67,6 +68,29 @@ export function* packedPage(attached: readonly Attached[]): Generator<string> {
     yield '</script>\n';
   }
   yield page.slice(at);
+}
+
+/** Texts that debug information names, as far as they are here: of files whose sources are many, the first of them. */
+const SOURCES_MAX = 400;
+const SOURCES_BYTES_MAX = 16 << 20;
+
+/** The sources of the program, for the page to show: found as reprise debug finds them. */
+export function attachedSources(files: readonly string[], images: Images | null): Attached[] {
+  const table = images === null ? symbolsFor(new Map(), files) : symbolsFor(images, files);
+  const texts = new SourceFiles(table.sources.map(({ label }) => label));
+  const attached: Attached[] = [];
+  let size = 0;
+  for (const { debug } of table.sources) {
+    for (const name of debug?.sourceFiles() ?? []) {
+      const lines = attached.length < SOURCES_MAX ? texts.lines(name) : null;
+      if (lines === null) continue;
+      const bytes = new TextEncoder().encode(lines.join('\n'));
+      size += bytes.length;
+      if (size > SOURCES_BYTES_MAX) return attached;
+      attached.push({ role: 'source', name, bytes });
+    }
+  }
+  return attached;
 }
 
 /** Files of symbols as the command line names them, and the names of a built-in guest among the images. */

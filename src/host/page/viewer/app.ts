@@ -24,6 +24,8 @@ export interface State {
   /** How far a long way is; null: none is walked. */
   readonly way: { readonly done: number; readonly total: number } | null;
   readonly speed: Speed | null;
+  /** A guest runs live, in the place of a recording. */
+  readonly isLive: boolean;
 }
 
 /** Guest seconds a second; `fast`: as fast as it goes. */
@@ -44,7 +46,11 @@ export class App {
     window: { from: 0, to: 1 },
     way: null,
     speed: null,
+    isLive: false,
   };
+  /** Another run beside this one, in a worker of its own: of the same recording unless a file is given. */
+  openBeside: (engine: string, file: File | null) => Promise<{ client: Client; facts: OpenedFacts }> = () =>
+    Promise.reject(new Error('nothing is open'));
   /** Tells a person a sentence. */
   say: (text: string, kind: 'note' | 'problem') => void = () => {};
   private readonly listeners = new Set<Listener>();

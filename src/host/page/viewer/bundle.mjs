@@ -70,13 +70,30 @@ export async function bundleViewer() {
   ]);
   const text = ({ outputFiles }) => outputFiles[0].text;
   mkdirSync(dirname(viewerPage), { recursive: true });
-  writeFileSync(viewerPage, pageOf(text(worker), text(page), text(style)));
+  writeFileSync(viewerPage, pageOf(text(worker), text(page), text(style), await builtInGuests()));
 }
 
 /** Text inside a script element: nothing in it may end the element. */
 const inScript = (text) => text.replaceAll('</script', '<\\/script').replaceAll('<!--', '<\\!--');
 
-function pageOf(worker, page, style) {
+/** The built-in guests, to be booted in the page: images and names. */
+async function builtInGuests() {
+  const { assembleGuest, listGuests } = await import(
+    pathToFileURL(join(root, 'dist/src/host/node/guest-images.js')).href
+  );
+  return listGuests().map(({ name, description }) => {
+    const { bytes, symbols, origin } = assembleGuest(name);
+    const isPlace = (address) => address >= origin && address < origin + bytes.length;
+    return {
+      name,
+      description,
+      image: Buffer.from(bytes).toString('base64'),
+      symbols: [...symbols].map(([label, value]) => [label, value, isPlace(value) ? 'code' : 'absolute']),
+    };
+  });
+}
+
+function pageOf(worker, page, style, guests) {
   const terminal = readFileSync(join(root, 'node_modules/@xterm/xterm/css/xterm.css'), 'utf8');
   const script = inScript(page);
   const digest = createHash('sha256').update(script).digest('base64');
@@ -105,6 +122,7 @@ function pageOf(worker, page, style) {
 </head>
 <body>
 <script type="application/json" id="attachments"></script>
+<script type="application/json" id="guests">${JSON.stringify(guests).replaceAll('<', '\\u003c')}</script>
 <script type="text/plain" id="worker">${inScript(worker)}</script>
 <script>${script}</script>
 </body>

@@ -93,6 +93,11 @@ export class Client {
     }
   }
 
+  /** Ends the worker, which nobody needs any more. */
+  close(): void {
+    this.worker.terminate();
+  }
+
   /** Another worker in the place of this one. */
   replace(why: string): void {
     this.worker.terminate();

@@ -8,6 +8,8 @@ import { Client } from './client.ts';
 import { makeControls } from './controls.ts';
 import { h } from './dom.ts';
 import { makeHelp } from './help.ts';
+import { makeBootForm } from './live/boot-form.ts';
+import { makeLive } from './live/live-page.ts';
 import { readPlace, writePlace } from './link.ts';
 import { Opener } from './opener.ts';
 import { makePanes } from './panes.ts';
@@ -38,7 +40,7 @@ function settings(): PageSettings {
 const client = new Client(startWorker);
 const app = new App(client);
 const given = settings();
-const opener = new Opener(app, given);
+const opener = new Opener(app, given, startWorker);
 
 const messages = h('div', { class: 'messages', role: 'alert' });
 app.say = (text, kind) => {
@@ -56,21 +58,26 @@ const help = makeHelp();
 const timeline = makeTimeline(app);
 const controls = makeControls(app, timeline.zoom, help.show);
 const panes = makePanes(app, VIEWS, () => writeLink());
-const start = makeStart(app, opener);
+const live = makeLive(app, opener);
+const start = makeStart(
+  opener,
+  makeBootForm(app, live, () => opener.engine),
+);
 const title = h('h1', {}, 'Reprise');
 const passed = h('span', { class: 'quiet', role: 'status' });
+const download = h('button', { type: 'button', hidden: true, onclick: () => void opener.download() }, 'Download log');
 const header = h(
   'header',
   {},
   title,
   passed,
   h('span', { class: 'space' }),
-  h('button', { type: 'button', onclick: () => void opener.download() }, 'Download log'),
+  download,
   h('button', { type: 'button', onclick: () => start.choose() }, 'Open…'),
   h('button', { type: 'button', onclick: controls.help, 'aria-label': 'Keys' }, '?'),
 );
 const main = h('main', { hidden: true }, controls.element, timeline.element, panes.element);
-document.body.append(header, messages, start.element, main, help.element);
+document.body.append(header, messages, start.element, live.element, main, help.element);
 
 client.onBusy = (isBusy) => {
   document.documentElement.dataset.busy = isBusy ? 'yes' : 'no';
@@ -108,9 +115,10 @@ window.addEventListener('hashchange', followLink);
 
 app.subscribe((changed) => {
   const { facts, logName, pass } = app.state;
+  start.element.hidden = facts !== null || app.state.isLive;
+  download.hidden = facts === null;
   if (changed.has('facts')) {
     main.hidden = facts === null;
-    start.element.hidden = facts !== null;
     document.title = facts === null ? 'Reprise' : `${logName} · Reprise`;
     title.textContent = facts === null ? 'Reprise' : logName;
     if (facts !== null) followLink();

@@ -5,6 +5,7 @@ import { startsWithMagic } from '../../../core/log/frames.ts';
 import type { App, Bookmark } from './app.ts';
 import type { Attachment, GivenNames, PageSettings } from '../attachments.ts';
 import { remembered, setKeeper } from './bookmark-keeper.ts';
+import { Client } from './client.ts';
 import { h } from './dom.ts';
 import type { MissingImage, OpenAsk } from './worker/opened.ts';
 import type { RemoteImage } from './worker/remote-image.ts';
@@ -46,8 +47,9 @@ export class Opener {
   onMissing: (missing: readonly MissingImage[]) => void = () => {};
   onBusy: (text: string) => void = () => {};
 
-  constructor(app: App, given: PageSettings) {
+  constructor(app: App, given: PageSettings, startWorker: () => Worker) {
     this.app = app;
+    this.app.openBeside = (engine, file) => this.openBeside(startWorker, engine, file);
     this.given = given;
     this.engine = given.engine ?? DEFAULT_ENGINE;
   }
@@ -169,6 +171,21 @@ export class Opener {
     const tick = app.state.moment?.tick ?? null;
     app.say(`Something went wrong (${why}); the recording was opened again.`, 'problem');
     await this.open(current, tick);
+  }
+
+  private async openBeside(startWorker: () => Worker, engine: string, file: File | null) {
+    const { current } = this;
+    if (current === null) throw new Error('No recording is open.');
+    const bytes = file === null ? current.bytes : new Uint8Array(await file.arrayBuffer());
+    const client = new Client(startWorker);
+    try {
+      const facts = await client.ask('open', { ...current, log: bytes, engine, salvage: true });
+      if ('missing' in facts) throw new Error(`It needs ${facts.missing.map(({ name }) => name).join(', ')} too.`);
+      return { client, facts };
+    } catch (error) {
+      client.close();
+      throw error;
+    }
   }
 
   /** The engine for what follows; the guest does not notice. */

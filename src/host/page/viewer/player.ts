@@ -4,7 +4,7 @@
 import type { App, Speed } from './app.ts';
 
 /** A frame that came later than this stands for this much: a tab that slept does not jump. */
-const FRAME_MS_MAX = 100;
+export const FRAME_MS_MAX = 100;
 const FAST_TICKS = 1 << 23;
 
 export class Player {

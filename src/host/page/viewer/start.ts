@@ -1,7 +1,6 @@
 // What the page shows while nothing is open: where to drop a recording, which images are missing, what is being
 // loaded. Opening itself is opener.ts.
 
-import type { App } from './app.ts';
 import { bytesText, h, replace } from './dom.ts';
 import type { Opener } from './opener.ts';
 
@@ -11,7 +10,7 @@ export interface Start {
   readonly choose: () => void;
 }
 
-export function makeStart(_app: App, opener: Opener): Start {
+export function makeStart(opener: Opener, bootForm: HTMLElement): Start {
   const input = h('input', { type: 'file', multiple: true, id: 'file', class: 'file', 'aria-label': 'Recording' });
   input.addEventListener('change', () => {
     const files = [...(input.files ?? [])];
@@ -29,6 +28,7 @@ export function makeStart(_app: App, opener: Opener): Start {
     input,
     busy,
     missing,
+    bootForm,
   );
   opener.onBusy = (text) => {
     busy.textContent = text;

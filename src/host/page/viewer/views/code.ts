@@ -7,6 +7,15 @@ import type { View } from './view.ts';
 const LINES_BEFORE = 8;
 const LINES_AFTER = 40;
 
+/** Scrolls the panel up or down until the row is in its upper half; never sideways. */
+export function keepInSight(row: HTMLElement): void {
+  const panel = row.closest('.panel');
+  if (panel === null) return;
+  const [box, place] = [panel.getBoundingClientRect(), row.getBoundingClientRect()];
+  const top = place.top - box.top;
+  if (top < 30 || top > box.height / 2) panel.scrollTop += top - box.height / 4;
+}
+
 export const CODE: View = {
   id: 'code',
   title: 'Code',
@@ -61,7 +70,7 @@ export const CODE: View = {
         rows.push(row);
       }
       replace(list, h('tbody', {}, ...rows));
-      here?.scrollIntoView({ block: 'nearest' });
+      if (here !== null) keepInSight(here);
     };
     return { element: h('div', {}, form, problem, list), show };
   },

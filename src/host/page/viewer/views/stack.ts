@@ -45,6 +45,9 @@ export const STACK: View = {
       );
       replace(slots, h('tbody', {}, ...rows));
     };
-    return { element: h('div', {}, h('h3', {}, 'Calls'), frames, h('h3', {}, 'Words'), slots), show };
+    return {
+      element: h('div', {}, h('h2', { class: 'minor' }, 'Calls'), frames, h('h2', { class: 'minor' }, 'Words'), slots),
+      show,
+    };
   },
 };

@@ -1,10 +1,16 @@
 // The table of what a page may ask: a question is added as a line here, with its answer in a file of its subject. Each
 // takes the session and what was asked, both plain, and gives plain data; what cannot be throws a sentence.
 
-import { open, pack } from './answers/opening.ts';
+import { digest, open, pack } from './answers/opening.ts';
+import { difference } from './answers/difference.ts';
+import { engine } from './answers/engine.ts';
+import { advance, boot, finishLive, type } from './answers/live.ts';
+import { devices, table } from './answers/tables.ts';
+import { source } from './answers/source.ts';
+import { watches } from './answers/watches.ts';
 import { goTo, nextEvent, play, seek, step, stepOver } from './answers/moves.ts';
 import { code } from './answers/code.ts';
-import { lanes, laneEvents } from './answers/timeline.ts';
+import { laneEvents, laneRank, lanes, laneTick } from './answers/timeline.ts';
 import { lastWrite, memory } from './answers/memory.ts';
 import { registers } from './answers/registers.ts';
 import { screen } from './answers/screen.ts';
@@ -35,6 +41,22 @@ export const ANSWERS = {
   stack,
   bookmarks,
   setBookmark,
+  digest,
+  difference,
+  engine,
+  source,
+  watches,
+  table,
+  devices,
+  laneRank,
+  laneTick,
+  boot,
+  advance,
+  type,
+  finishLive,
 } satisfies Readonly<Record<string, Answer>>;
 
 export type Answers = typeof ANSWERS;
+
+/** Questions that the machine is not asked for: they are answered at once, whatever is on its way. */
+export const ASIDE: ReadonlySet<keyof Answers> = new Set(['lanes', 'laneEvents', 'laneRank', 'laneTick']);

@@ -132,5 +132,5 @@ export class Listener {
   }
 }
 
-const SERIAL_NAMES = ['COM1', 'COM2', 'COM3', 'COM4', 'debug console'];
+const SERIAL_NAMES = ['COM1 text', 'COM2 text', 'COM3 text', 'COM4 text', 'console text'];
 const hexByte = (value: number): string => `${value.toString(16).toUpperCase().padStart(2, '0')}h`;

@@ -3,7 +3,7 @@
 // what is no sentence of ours is a fault, and the page replaces the worker.
 
 import type { FromWorker, Problem, Reply, Request, ToWorker } from '../protocol.ts';
-import { type Answer, ANSWERS } from './answers.ts';
+import { type Answer, ANSWERS, ASIDE } from './answers.ts';
 import { problemOf } from './problems.ts';
 import { GivenUp, WorkerSession } from './session.ts';
 
@@ -26,6 +26,10 @@ const session = new WorkerSession((notice) => scope.postMessage(notice));
 scope.onmessage = ({ data }) => {
   if ('giveUp' in data) {
     session.giveUp('return');
+    return;
+  }
+  if (ASIDE.has(data.question)) {
+    void serve(data);
     return;
   }
   if (data.isMove) {
@@ -74,7 +78,7 @@ async function serve(request: Request): Promise<void> {
   let reply: Reply;
   const buffers: ArrayBuffer[] = [];
   try {
-    session.isMoving = isMove;
+    if (isMove) session.isMoving = true;
     const answer = (Object.hasOwn(ANSWERS, question) ? ANSWERS[question] : undefined) as Answer | undefined;
     if (answer === undefined) throw new Error(`there is no question ${question}`);
     const found = await answer(session, ask as never);
@@ -83,7 +87,7 @@ async function serve(request: Request): Promise<void> {
   } catch (error) {
     reply = { id, problem: error instanceof GivenUp ? GIVEN_UP : problemOf(error) };
   } finally {
-    session.isMoving = false;
+    if (isMove) session.isMoving = false;
   }
   scope.postMessage(reply, buffers);
 }

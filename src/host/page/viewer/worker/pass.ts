@@ -2,7 +2,7 @@
 // that every later way is short, and fills the lanes of the timeline by listening to what goes past. Where it was
 // interrupted it goes on.
 
-import { describeDivergence } from '../../../../library.ts';
+import { describeDivergence, logEvents } from '../../../../library.ts';
 import type { Timeline, Way } from '../../../../core/timeline/timeline.ts';
 import { Listener } from './listener.ts';
 import type { Lanes } from './lanes.ts';
@@ -14,16 +14,27 @@ export class Pass {
   problem = '';
   private readonly timeline: Timeline;
   private readonly lanes: Lanes;
+  private hasInputs = false;
 
   constructor(timeline: Timeline, lanes: Lanes) {
     this.timeline = timeline;
     this.lanes = lanes;
   }
 
+  /** What the outside did stands in the log. */
+  private noteInputs(): void {
+    if (this.hasInputs) return;
+    this.hasInputs = true;
+    for (const { tick, event } of logEvents(this.timeline.log, { class: 'input' })) {
+      this.lanes.add('inputs', `input:${event.kind}`, `input ${event.kind}`, tick);
+    }
+  }
+
   /** Ends when the pass is done; may be given up at each step. */
   *steps(): Way<void> {
     const { timeline, lanes } = this;
     yield* timeline.seek({ tick: this.tick, seq: 0 });
+    if (this.tick === 0) this.noteInputs();
     const listener = new Listener(timeline.machine, lanes, this.tick);
     timeline.serial.listener = (line, _index, byte, tick) => listener.heard(line, byte, tick);
     try {

@@ -8,6 +8,7 @@ import { CHUNK_TICKS, type Way } from '../../../../core/timeline/timeline.ts';
 import { comparePositions } from '../../../../core/timeline/lookout.ts';
 import { type Pace, pacedChunk } from '../../../pace.ts';
 import type { Notice } from '../protocol.ts';
+import type { LiveGuest } from './live.ts';
 import type { Opened } from './opened.ts';
 
 /** The way in hand was given up. */
@@ -35,6 +36,8 @@ export class WorkerSession {
   readonly tell: (notice: Notice) => void;
   /** A request that is a move is being served. */
   isMoving = false;
+  /** A guest that runs live, in the place of a recording. */
+  live: LiveGuest | null = null;
   private opened: Opened | null = null;
   private wish: 'stay' | 'return' | null = null;
   private isPassing = false;

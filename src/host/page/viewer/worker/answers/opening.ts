@@ -2,7 +2,6 @@
 // Images that are missing are no error: they are asked for.
 
 import { concatenate } from '../../../../../core/base/bytes.ts';
-import { summarizeLog } from '../../../../../library.ts';
 import type { Bookmark } from '../../../../../core/timeline/bookmarks.ts';
 import { vgaOf } from '../../../../../core/devices/display/vga.ts';
 import type { Moment } from '../../protocol.ts';
@@ -67,8 +66,8 @@ export async function pack(session: WorkerSession, _ask: null): Promise<{ readon
   return { file: concatenate([log.file, ...added]) };
 }
 
-/** Counts of events by kind, from the log alone. */
-export async function summary(session: WorkerSession, _ask: null) {
-  const { log } = await session.recording();
-  return { events: summarizeLog(log).events };
+/** Digest of the whole state that the guest can see, here. */
+export async function digest(session: WorkerSession, _ask: null): Promise<{ tick: number; hash: string }> {
+  const { here, run } = await session.recording();
+  return { tick: here.tick, hash: run.hash() };
 }

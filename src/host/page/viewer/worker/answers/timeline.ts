@@ -32,6 +32,15 @@ export async function lanes(session: WorkerSession, ask: { from: number; to: num
   return { lanes: found, groups: LANE_GROUPS, checkpoints, passedTick: pass.tick, isDone: pass.isDone };
 }
 
+/** How many events of a lane lie before a tick, and the other way: for two runs that are aligned by an event. */
+export function laneRank(session: WorkerSession, ask: { key: string; tick: number }): number | null {
+  return session.present().lanes.byKey.get(ask.key)?.indexAt(ask.tick) ?? null;
+}
+
+export function laneTick(session: WorkerSession, ask: { key: string; index: number }): number | null {
+  return session.present().lanes.byKey.get(ask.key)?.tickAt(ask.index) ?? null;
+}
+
 /** The events of a lane from a tick on, or the last ones before it. */
 export async function laneEvents(session: WorkerSession, ask: { key: string; tick: number; count: number }) {
   const { lanes: all } = session.present();

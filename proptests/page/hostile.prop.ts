@@ -1,0 +1,99 @@
+// Mutated logs dropped on the page: each is opened, or refused in a sentence; no error of the page, no request,
+// and a good recording opens after them all. The mutations are those of a seed, of bytes with checksums made right too.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import type { Browser } from 'playwright-core';
+import { crc32c } from '../../src/core/log/crc32c.ts';
+import { FRAME_HEADER_BYTES } from '../../src/core/log/frames.ts';
+import { Random } from '../../src/core/base/random.ts';
+import { openLog } from '../../src/library.ts';
+import { projectRoot } from '../support/poison.ts';
+import { buildPage, launch, settled, skip, textOf, untilPassed, watch } from './browser.ts';
+
+/** The campaign of a hundred is a step of ci-extra. */
+const MUTANTS = Number(process.env.REPRISE_MUTANTS ?? 20);
+const SEED = Number(process.env.REPRISE_SEED ?? 16);
+let browser: Browser;
+before(async () => {
+  if (skip !== false) return;
+  buildPage();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+});
+
+function mutant(log: Uint8Array, below: (n: number) => number): Uint8Array {
+  const bytes = Uint8Array.from(log);
+  const { frames } = openLog(log);
+  switch (below(4)) {
+    case 0:
+      return bytes.subarray(0, below(bytes.length));
+    case 1:
+      for (let i = 1 + below(8); i > 0; i--) bytes[below(bytes.length)] = below(256);
+      return bytes;
+    default: {
+      // Another payload under checksums that agree.
+      const frame = frames[below(frames.length)];
+      const at = frame.offset + FRAME_HEADER_BYTES;
+      for (let i = 1 + below(4); i > 0 && frame.payloadBytes > 0; i--)
+        bytes[at + below(frame.payloadBytes)] = below(256);
+      const view = new DataView(bytes.buffer);
+      const head = crc32c(bytes, frame.offset, frame.offset + 32);
+      view.setUint32(frame.offset + 32, crc32c(bytes, at, at + frame.payloadBytes, head), true);
+      return bytes;
+    }
+  }
+}
+
+test(`${MUTANTS} mutated logs: a sentence each, nothing else (seed ${SEED})`, { skip }, async () => {
+  const names = ['echo', 'tasks', 'race-full'];
+  const logs = names.map((name) => readFileSync(join(projectRoot, `replay-logs/${name}.rlog`)));
+  const random = new Random(SEED);
+  const below = (limit: number): number => random.below(limit);
+  const page = await browser.newPage();
+  const wrong = watch(page);
+  await page.goto(pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href);
+  for (let i = 0; i < MUTANTS; i++) {
+    const which = below(logs.length);
+    const buffer = Buffer.from(mutant(logs[which], below));
+    await page.setInputFiles('#file', { name: `mutant${i}.rlog`, mimeType: '', buffer });
+    await settled(page);
+    const said = await page.locator('.messages p, .missing h3').allInnerTexts();
+    const isOpen = await page.locator('main:not([hidden])').count();
+    assert.ok(isOpen === 1 || said.length > 0, `mutant ${i} of ${names[which]}: neither opened nor refused`);
+    for (const text of said) {
+      assert.doesNotMatch(text, /undefined|\[object|TypeError|RangeError|Cannot read|at \w+ \(/, `mutant ${i}`);
+    }
+    await page.evaluate("document.querySelectorAll('.messages p').forEach((line) => line.remove())");
+  }
+  await page.setInputFiles('#file', join(projectRoot, 'replay-logs/tasks.rlog'));
+  await page.waitForFunction("document.querySelector('h1').textContent === 'tasks.rlog'");
+  await untilPassed(page);
+  assert.deepEqual(wrong, []);
+  await page.close();
+});
+
+test('images that are missing are asked for by name and digest', { skip }, async () => {
+  const page = await browser.newPage();
+  const wrong = watch(page);
+  const { buildGuest } = await import('../../src/host/node/guest-images.ts');
+  const { record } = await import('../../src/library.ts');
+  const kernel = buildGuest('echo');
+  const { log } = await record({ images: { kernel }, memoryMegabytes: 4, maxTicks: 100_000 });
+  await page.goto(pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href);
+  await page.setInputFiles('#file', { name: 'bare.rlog', mimeType: '', buffer: Buffer.from(log) });
+  await page.waitForSelector('.missing h3');
+  assert.match(await textOf(page.locator('.missing')), /kernel.*SHA-256 [0-9a-f]{64}/);
+  await page.setInputFiles('#file', { name: 'wrong', mimeType: '', buffer: Buffer.from(kernel.slice().reverse()) });
+  await settled(page);
+  assert.match(await textOf(page.locator('.missing')), /kernel/);
+  await page.setInputFiles('#file', { name: 'right', mimeType: '', buffer: Buffer.from(kernel) });
+  await untilPassed(page);
+  assert.deepEqual(wrong, []);
+  await page.close();
+});

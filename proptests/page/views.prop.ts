@@ -1,0 +1,180 @@
+// Every view of the page on recordings of ours: what it shows is what the library says, or the debugger; axe-core finds
+// nothing to complain of, light and dark; a recording is compared with itself on another engine.
+
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { pathToFileURL } from 'node:url';
+import type { Browser, Page } from 'playwright-core';
+import { explainTiers } from '../../tiers/explain.ts';
+import { gdtLines, idtLines } from '../../src/host/debugger/tables.ts';
+import { linearEip } from '../../src/host/debugger/views.ts';
+import { openRun, type RecordedRun } from '../../src/library.ts';
+import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
+import { projectRoot } from '../support/poison.ts';
+import { buildPage, goTo, launch, settled, skip, textOf, untilPassed, watch } from './browser.ts';
+
+const tasks = join(projectRoot, 'replay-logs/tasks.rlog');
+const viewer = join(projectRoot, 'dist/src/host/page/viewer.html');
+const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
+const VIEWS = [
+  'code',
+  'engine',
+  'devices',
+  'registers',
+  'events',
+  'bookmarks',
+  'difference',
+  'compare',
+  'facts',
+  'memory',
+];
+let browser: Browser;
+let run: RecordedRun;
+
+before(async () => {
+  if (skip !== false) return;
+  buildPage();
+  browser = await launch();
+  run = await openRun(readFileSync(tasks));
+});
+after(async () => {
+  await browser?.close();
+});
+
+async function withPage(work: (page: Page) => Promise<void>, colorScheme: 'light' | 'dark' = 'light'): Promise<void> {
+  const page = await browser.newPage({ colorScheme, viewport: { width: 1280, height: 800 } });
+  const wrong = watch(page);
+  await page.goto(pathToFileURL(viewer).href);
+  await page.setInputFiles('#file', tasks);
+  await untilPassed(page);
+  await work(page);
+  assert.deepEqual(wrong, []);
+  await page.close();
+}
+
+/** Brings a view to the front and waits until it shows the moment. */
+async function show(page: Page, id: string): Promise<string> {
+  await page.click(`#tab-${id}`);
+  await settled(page);
+  return String(await textOf(page.locator(`#view-${id}`)));
+}
+
+test('code, memory, stack, tables, engine and devices at a moment', { skip }, async () => {
+  await run.seek(5000);
+  const { cpu } = run.timeline.machine;
+  const bytes = (at: number, count: number): string =>
+    [...run.read(at, count)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  await withPage(async (page) => {
+    await goTo(page, '5000');
+    const row = page.locator('#view-code tr.here');
+    assert.equal(await textOf(row.locator('.address')), linearEip(cpu).toString(16).padStart(8, '0'));
+    await show(page, 'memory');
+    const shown = await page.locator('#view-memory .byte').allInnerTexts();
+    assert.equal(shown.join(''), bytes(run.evaluate('esp'), shown.length));
+    const slots = await show(page, 'stack');
+    assert.match(slots, new RegExp(bytesToWord(run.read(run.evaluate('esp'), 4))));
+    await page.click('#tab-tables');
+    for (const [name, text] of [
+      ['gdt', gdtLines(cpu)],
+      ['idt', idtLines(cpu, new SymbolTable()).split('\n')[0]],
+    ]) {
+      await page.selectOption('[aria-label="Table"]', name);
+      await settled(page);
+      const content = String(await page.locator('#view-tables pre').textContent());
+      assert.ok(content.startsWith(text.slice(0, 40)), `${name}: ${content.slice(0, 200)}`);
+    }
+    await show(page, 'engine');
+    await page.selectOption('[aria-label="Stage"]', 'IR as lifted');
+    const ir = String(await page.locator('#view-engine pre').textContent());
+    const block = explainTiers(run.read(linearEip(cpu), 96), 32);
+    assert.ok(block !== null && ir.length > 50 && block.lifted.includes(ir.split('\n')[2]), ir);
+    const devices = await show(page, 'devices');
+    for (const { name } of run.timeline.machine.board.devices) assert.ok(devices.includes(name), name);
+    await page.click('#view-devices summary:has-text("pic")');
+    assert.match(await textOf(page.locator('#view-devices')), /imr|mask/i);
+  });
+});
+
+function bytesToWord(bytes: Uint8Array): string {
+  return [...bytes]
+    .reverse()
+    .map((byte) => byte.toString(16).padStart(2, '0'))
+    .join('');
+}
+
+test('last writes, watches, differences and searches lead where the library leads', { skip }, async () => {
+  await run.seek(9000);
+  const written = await run.lastWrite(run.evaluate('esp'), { sizeBytes: 1 });
+  await withPage(async (page) => {
+    await goTo(page, '9000');
+    await page.locator('#view-memory .byte').first().click();
+    await page.waitForSelector('#view-memory .told button');
+    await page.click('#view-memory .told button');
+    await settled(page);
+    const tick = written?.position.tick ?? -1;
+    assert.equal(await page.getAttribute('canvas.timeline', 'aria-valuenow'), String(tick));
+    await goTo(page, 'last-write esp');
+    await show(page, 'watches');
+    await page.fill('[aria-label="Expression to watch"]', 'eax + 1');
+    await page.press('[aria-label="Expression to watch"]', 'Enter');
+    await settled(page);
+    await goTo(page, '5000');
+    await run.seek(5000);
+    const value = (run.evaluate('eax + 1') >>> 0).toString(16);
+    assert.match(await textOf(page.locator('#view-watches')), new RegExp(`0x${value}\\b`));
+    await show(page, 'difference');
+    await page.click('text=Mark this moment');
+    await goTo(page, '5003');
+    await page.click('text=Compare with the mark');
+    await page.waitForSelector('#view-difference tbody tr');
+    const told = await textOf(page.locator('#view-difference'));
+    assert.match(told, /eip\s+00100416/);
+    await goTo(page, 'fault:6');
+    await run.seek('fault:6');
+    assert.equal(await page.getAttribute('canvas.timeline', 'aria-valuenow'), String(run.position.tick));
+    await goTo(page, 'no such place');
+    assert.match(await textOf(page.locator('.messages')), /no such place/);
+  });
+});
+
+test('the other engine beside it is the same to the end, another recording is not', { skip }, async () => {
+  await withPage(async (page) => {
+    await show(page, 'compare');
+    await page.selectOption('[aria-label="Engine of the other run"]', 'js');
+    await page.click('text=Same recording');
+    await page.waitForSelector('#view-compare tbody tr');
+    assert.equal(await page.locator('#view-compare .changed').count(), 0);
+    await page.click('text=First difference');
+    await page.waitForFunction("document.querySelector('#view-compare .told').textContent.startsWith('No difference')");
+    await page.setInputFiles('#compare-file', join(projectRoot, 'replay-logs/echo.rlog'));
+    await page.waitForFunction("document.querySelector('#view-compare thead')?.textContent.includes('echo')");
+    await page.click('text=First difference');
+    await page.waitForFunction(
+      "document.querySelector('#view-compare .told').textContent.includes('first difference')",
+    );
+    assert.match(await textOf(page.locator('#view-compare .told')), /at tick 0\./);
+  });
+});
+
+for (const scheme of ['light', 'dark'] as const) {
+  test(`axe-core finds nothing, ${scheme}`, { skip }, async () => {
+    await withPage(async (page) => {
+      // The page's policy keeps scripts out: it is evaluated.
+      await page.evaluate(readFileSync(axe, 'utf8'));
+      // The whole page once, then each view that was behind another.
+      for (const id of scheme === 'light' ? ['', ...VIEWS] : ['']) {
+        if (id !== '') await show(page, id);
+        const place = id === '' ? 'html' : `#view-${id}`;
+        const found = (await page.evaluate(
+          `axe.run(${JSON.stringify(place)}, { resultTypes: ['violations'] })` +
+            '.then(({ violations }) => violations.map(' +
+            "({ id, nodes }) => `${id}: ${nodes.map((node) => node.target + ' ' + node.failureSummary).join('; ')}`))",
+        )) as string[];
+        assert.deepEqual(found, [], id);
+      }
+    }, scheme);
+  });
+}
