@@ -84,9 +84,9 @@ export class CompilingEngine implements Engine {
         this.arm(block);
         watch?.built(block);
       },
-      onDropped: (dropped) => {
+      onDropped: (dropped, isChanged) => {
         watch?.forgotten(dropped);
-        this.unlink(dropped);
+        this.unlink(dropped, isChanged);
       },
     });
     this.units = new Units(this.blocks.code);
@@ -292,7 +292,7 @@ export class CompilingEngine implements Engine {
     for (const relier of unit.reliers) if (!relier.isDropped) this.remove(relier, 'relied');
   }
 
-  private unlink(dropped: readonly number[] | null): void {
+  private unlink(dropped: readonly number[] | null, isChanged: boolean): void {
     if (dropped === null) {
       if (this.watch !== null) for (const { region } of this.units.linked.values()) this.watch.unlinked(region, 'all');
       this.units.removeAll();
@@ -305,7 +305,7 @@ export class CompilingEngine implements Engine {
         // With the one before, which it relies on: a slot is given back once.
         if (unit.isDropped) continue;
         const { host } = unit.region;
-        this.losses.set(host, (this.losses.get(host) ?? 0) + 1);
+        if (isChanged) this.losses.set(host, (this.losses.get(host) ?? 0) + 1);
         this.remove(unit, 'code');
         this.figures.invalidated++;
       }

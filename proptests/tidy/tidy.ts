@@ -117,6 +117,7 @@ export const coreFloors: readonly (readonly string[])[] = [
   ['log'],
   ['session'],
   ['timeline'],
+  ['query'],
   ['verify', 'chaos'],
 ];
 

@@ -4,7 +4,8 @@
  */
 import { SILENT_OUTPUT } from '../../src/core/board/silent.ts';
 import { createReplay } from '../../src/core/session/session.ts';
-import { type Stop, Timeline, type TimelineOptions, type Way } from '../../src/core/timeline/timeline.ts';
+import { type Stop, Timeline, type Way } from '../../src/core/timeline/timeline.ts';
+import type { TimelineOptions } from '../../src/core/timeline/timeline-options.ts';
 import { buildGuest, findGuest } from '../../src/host/node/guest-images.ts';
 import { openLog, record, type RecordSettings, serialText } from '../../src/library.ts';
 import type { LogReader } from '../../src/core/log/log.ts';

@@ -7,9 +7,9 @@
 import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { ENDS_BLOCK, OP } from '../../src/core/isa/ops.ts';
 import { decodeInstruction } from '../../src/core/isa/decode.ts';
-import { META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
+import { HOT_PROBED, META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
 import { MODE_CS32 } from '../../src/core/state/layout.ts';
-import type { Cpu } from '../../src/core/state/cpu.ts';
+import type { Cpu, Probes } from '../../src/core/state/cpu.ts';
 import type { CodeInvalidator } from '../../src/core/machine/engine.ts';
 import { HOT_END, specialise } from './specialise.ts';
 
@@ -44,11 +44,18 @@ export const NO_BLOCKS: PageTable = new Int32Array(PAGE_BYTES);
 export interface BlockListener {
   /** A block has been decoded: its header is complete. */
   onBuilt(block: number): void;
-  /** Blocks are about to be forgotten: those whose bytes change, or all of them (null). */
-  onDropped(blocks: readonly number[] | null): void;
+  /**
+   * Blocks are about to be forgotten: some, because the guest changes their bytes or not (`isChanged`), or all (null).
+   */
+  onDropped(blocks: readonly number[] | null, isChanged: boolean): void;
 }
 
 const NOBODY: BlockListener = { onBuilt: () => {}, onDropped: () => {} };
+
+/** Whether somebody asks for the instruction of this row at a host byte address. */
+function isProbed(probes: Probes | null, host: number, row: number): boolean {
+  return probes !== null && (probes.offsets[host & 0xfff] | probes.rows[row]) !== 0;
+}
 
 export class BlockCache implements CodeInvalidator {
   /** The arena. Position 0 is never a block. */
@@ -117,10 +124,10 @@ export class BlockCache implements CodeInvalidator {
       const length = decodeInstruction(this.cpu.m8, at, pageEnd - at, cs32, code, pc);
       if (length <= 0) break;
       code[pc + R_POSITION] = (at - host) | (length << 16);
+      const op = code[pc + R_META] & META_OP_MASK;
+      code[pc + R_HOT] = isProbed(this.cpu.probes, at, op) ? HOT_PROBED : specialise(code, pc, mode);
       at += length;
       count++;
-      const op = code[pc + R_META] & META_OP_MASK;
-      code[pc + R_HOT] = specialise(code, pc, mode);
       pc += RECORD_WORDS;
       if (ENDS_BLOCK[op]) break;
     }
@@ -152,18 +159,46 @@ export class BlockCache implements CodeInvalidator {
       this.dropAll();
       return;
     }
-    const { memory, ramBase } = this.cpu;
+    const { code } = this;
+    const { ramBase } = this.cpu;
     const start = ramBase + from;
     const end = ramBase + to;
-    const hostPage = start >>> 12;
-    const code = this.code;
+    this.drop(start >>> 12, true, (block) => {
+      const host = code[block + B_HOST];
+      return host < end && host + code[block + B_BYTES] > start;
+    });
+  }
+
+  /** CodeInvalidator. */
+  reprobe(): void {
+    for (let page = 0; page < this.pageBlocks.length; page++) {
+      if (this.pageBlocks[page] !== 0) this.drop(page, false, (block) => this.isMisprobed(block));
+    }
+  }
+
+  /** Whether an instruction of the block is marked that is not asked for, or the other way round. */
+  private isMisprobed(block: number): boolean {
+    const { code } = this;
+    const first = block + BLOCK_HEADER_WORDS;
+    for (let pc = first, end = first + code[block + B_COUNT] * RECORD_WORDS; pc < end; pc += RECORD_WORDS) {
+      const at = code[block + B_HOST] + (code[pc + R_POSITION] & 0xffff);
+      const isWanted = isProbed(this.cpu.probes, at, code[pc + R_META] & META_OP_MASK);
+      if (isWanted !== (code[pc + R_HOT] === HOT_PROBED)) return true;
+    }
+    return false;
+  }
+
+  /** Drops the blocks of a host page that are meant; `isChanged`: the guest has changed their bytes. */
+  private drop(hostPage: number, isChanged: boolean, isMeant: (block: number) => boolean): void {
+    const { code } = this;
+    const { memory, ramBase } = this.cpu;
     const dropped: number[] = [];
     let previous = 0;
     let block = this.pageBlocks[hostPage];
     while (block !== 0) {
       const next = code[block + B_NEXT];
-      const host = code[block + B_HOST];
-      if (host < end && host + code[block + B_BYTES] > start) {
+      if (isMeant(block)) {
+        const host = code[block + B_HOST];
         const table = this.tables[code[block + B_MODE]]?.[hostPage];
         if (table?.[host & 0xfff] === block) table[host & 0xfff] = 0;
         if (previous === 0) this.pageBlocks[hostPage] = next;
@@ -173,8 +208,9 @@ export class BlockCache implements CodeInvalidator {
       block = next;
     }
     this.drops += dropped.length;
-    if (dropped.length > 0) this.listener.onDropped(dropped);
-    if (this.pageBlocks[hostPage] === 0) memory.unmarkCode(from >>> 12);
+    if (dropped.length > 0) this.listener.onDropped(dropped, isChanged);
+    const ramPage = hostPage - (ramBase >>> 12);
+    if (this.pageBlocks[hostPage] === 0 && ramPage < memory.pageCount) memory.unmarkCode(ramPage);
   }
 
   /** CodeInvalidator. */
@@ -184,7 +220,7 @@ export class BlockCache implements CodeInvalidator {
 
   /** Forget every block. */
   dropAll(): void {
-    this.listener.onDropped(null);
+    this.listener.onDropped(null, false);
     for (const tables of this.tables) {
       if (tables !== undefined) for (const table of tables) if (table !== NO_BLOCKS) table.fill(0);
     }

@@ -10,6 +10,7 @@ import { CrossingCache } from './crossing.ts';
 import { LEFT_AT_END, LEFT_IN_OTHER_MODE, LEFT_ON_REQUEST, LEFT_TO_REST, runHot, type WhyLeft } from './hot.ts';
 import { NOBODY_ABOVE, type TierAbove } from './tier-above.ts';
 import { warmUp } from './warm-up.ts';
+import { runIfProbed } from '../../src/core/cpu/probed.ts';
 import { DECODE_GP, DECODE_UD, decodeInstruction } from '../../src/core/isa/decode.ts';
 import {
   INSTRUCTION_BYTES_MAX,
@@ -159,7 +160,8 @@ export class Interpreter implements Engine {
   protected execute(cpu: Cpu, code: Int32Array, pc: number, following: number): void {
     const { m32 } = cpu;
     cpu.nextEip = following;
-    HANDLER_TABLE[code[pc + R_META] & META_OP_MASK](cpu, code, pc);
+    if (cpu.probes === null) HANDLER_TABLE[code[pc + R_META] & META_OP_MASK](cpu, code, pc);
+    else runIfProbed(HANDLER_TABLE, cpu, code, pc);
     m32[EIP] = cpu.nextEip;
     m32[LEFT] -= 1 + cpu.extraTicks;
     cpu.extraTicks = 0;

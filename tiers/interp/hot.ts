@@ -8,6 +8,7 @@ import * as flags from '../../src/core/state/flags.ts';
 import * as record from '../../src/core/isa/record.ts';
 import * as layout from '../../src/core/state/layout.ts';
 import * as tlbBits from '../../src/core/memory/tlb.ts';
+import { runProbed } from '../../src/core/cpu/probed.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import * as header from './blocks.ts';
 import type { BlockCache } from './blocks.ts';
@@ -34,7 +35,7 @@ const {
   condition,
   setLazy,
 } = flags;
-const { META_OP_MASK, R_A, R_B, R_DISP, R_EA, R_HOT, R_IMM, R_META, R_POSITION, RECORD_WORDS } = record;
+const { HOT_PROBED, META_OP_MASK, R_A, R_B, R_DISP, R_EA, R_HOT, R_IMM, R_META, R_POSITION, RECORD_WORDS } = record;
 const {
   AF,
   CC_DST,
@@ -1318,7 +1319,8 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
       m32[EIP] = here;
       cpu.nextEip = following;
       m32[LEFT] = exactLeft;
-      handlers[code[pc + R_META] & META_OP_MASK](cpu, code, pc);
+      if (code[pc + R_HOT] === HOT_PROBED) runProbed(handlers, cpu, code, pc);
+      else handlers[code[pc + R_META] & META_OP_MASK](cpu, code, pc);
       if (cpu.nextEip !== following || (m32[EXIT_REQUEST] | cpu.extraTicks) !== 0 || m32[MODE_KEY] !== mode) {
         left = exactLeft - reserve - 1 - cpu.extraTicks;
         cpu.extraTicks = 0;

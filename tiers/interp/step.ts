@@ -19,6 +19,7 @@ import {
   SEG_LIMIT,
 } from '../../src/core/state/layout.ts';
 import { EXIT_FAULT, GUEST_FAULT, setFault, type Cpu } from '../../src/core/state/cpu.ts';
+import { runIfProbed } from '../../src/core/cpu/probed.ts';
 import type { Engine } from '../../src/core/machine/engine.ts';
 import { HANDLER_TABLE } from './handlers.ts';
 
@@ -46,7 +47,8 @@ export class StepInterpreter implements Engine {
     if (length === 0) return;
     record[R_POSITION] = length << 16;
     cpu.nextEip = (m32[EIP] + length) | 0;
-    HANDLER_TABLE[record[R_META] & META_OP_MASK](cpu, record, 0);
+    if (cpu.probes === null) HANDLER_TABLE[record[R_META] & META_OP_MASK](cpu, record, 0);
+    else runIfProbed(HANDLER_TABLE, cpu, record, 0);
     m32[EIP] = cpu.nextEip;
     cpu.left -= 1 + cpu.extraTicks;
     cpu.extraTicks = 0;

@@ -4,7 +4,7 @@
 
 import { registersWritten } from '../../src/core/isa/effects.ts';
 import { ENDS_BLOCK, type OpLiftedBy, type OpName, ROWS } from '../../src/core/isa/ops.ts';
-import { META_OP_MASK, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
+import { HOT_PROBED, META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
 import type { LiftedBy } from '../../src/core/isa/row.ts';
 import { MODE_CS32, MODE_FLAT_CODE } from '../../src/core/state/layout.ts';
 import { Builder } from '../ir/builder.ts';
@@ -63,7 +63,7 @@ export function liftBlock(code: Int32Array, first: number, count: number, delta:
     following = at + length;
     const op = code[pc + R_META] & META_OP_MASK;
     b.insn(index, op, at, length, pc);
-    const lifter = LIFTER_TABLE[op];
+    const lifter = code[pc + R_HOT] === HOT_PROBED ? undefined : LIFTER_TABLE[op];
     const mark = b.ops.length;
     if (lifter !== undefined) {
       try {

@@ -5,11 +5,12 @@
 import * as record from '../../src/core/isa/record.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import * as layout from '../../src/core/state/layout.ts';
+import { runProbed } from '../../src/core/cpu/probed.ts';
 import type { Wide } from '../ir/attempts.ts';
 import { makeMiss, type Miss } from './miss.ts';
 import { makeWide } from './wide.ts';
 
-const { META_OP_MASK, R_META, R_POSITION } = record;
+const { HOT_PROBED, META_OP_MASK, R_HOT, R_META, R_POSITION } = record;
 const { EIP, EXIT_REQUEST, LEFT, MODE_KEY } = layout;
 
 /** The interpreter's handlers by row number. */
@@ -50,7 +51,8 @@ export function makeRuntime(cpu: Cpu, code: Int32Array, handlers: HandlerTable):
     m32[EIP] = at;
     processor.nextEip = following;
     m32[LEFT] = left;
-    handlers[code[pc + R_META] & META_OP_MASK](processor, code, pc);
+    if (code[pc + R_HOT] === HOT_PROBED) runProbed(handlers, processor, code, pc);
+    else handlers[code[pc + R_META] & META_OP_MASK](processor, code, pc);
     const extra = processor.extraTicks;
     processor.extraTicks = 0;
     m32[EIP] = processor.nextEip;

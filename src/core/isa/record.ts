@@ -14,6 +14,8 @@ export const RECORD_WORDS = 8;
  * inlines (see there), whose only operand is their displacement in R_IMM: handlers, lifters and texts do not read them.
  */
 export const R_HOT = 0;
+/** In R_HOT: somebody asks for this instruction (Probes in state/cpu.ts), which its handler does on every engine. */
+export const HOT_PROBED = -1;
 /**
  * Operand 0 (the destination): register number, or the meaning its kind gives it; ZERO for an immediate, 0 for memory.
  * JCC, JMP and CALL with an inlined case: place of what follows, relative to the start of the block.

@@ -206,6 +206,12 @@ export class Memory {
     }
   }
 
+  /** Other instructions are asked for than before: what was decoded of them is made anew (Probes in state/cpu.ts). */
+  probesChanged(): void {
+    for (const each of this.invalidators) each.reprobe();
+    for (const cpu of this.processors) cpu.exitRequest |= EXIT_CODE;
+  }
+
   /** Forget all code marks and blocks. */
   dropCode(): void {
     for (const page of this.codeBytes.keys()) {

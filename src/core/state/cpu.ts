@@ -40,6 +40,23 @@ export interface FetchStops {
   reached(linear: number): boolean;
 }
 
+/**
+ * Who is told of instructions, by where they lie in their page or by their row; the guest never notices. Engines mark
+ * what is asked for when they decode it, and do it by its handler: all else is as fast as ever. More may be told than
+ * was asked for, since pages are many; of a REP each iteration. Whoever changes what is asked for says so by
+ * `Memory.probesChanged`.
+ */
+export interface Probes {
+  /** By byte offset in a page: not 0 where an instruction that begins there is asked for. */
+  readonly offsets: Uint8Array;
+  /** By row number. */
+  readonly rows: Uint8Array;
+  /** The instruction is about to begin: EIP, registers and ticks are exact. */
+  begins(cpu: Cpu, row: number): void;
+  /** It has retired, or it has not: it faulted. EIP is still its own, `nextEip` where it leads. */
+  ends(cpu: Cpu, hasRetired: boolean): void;
+}
+
 /** The FERR# and IGNNE# pins: how a board reports x87 errors while CR0.NE is 0 (SDM 1 §8.7.2). */
 export interface ErrorPins {
   /** An unmasked exception is pending at a waiting instruction. True: IGNNE# says to go on regardless. */
@@ -163,6 +180,8 @@ export class Cpu {
 
   /** Set by debuggers only, between slices; the TLB denies fetches from its pages, so that engines ask. */
   fetchStops: FetchStops | null = null;
+  /** Set between slices, with `Memory.probesChanged` behind it. */
+  probes: Probes | null = null;
   /**
    * Linear pages from which instructions are fetched are entered here, for a debugger: each at least once a TLB flush.
    */

@@ -28,21 +28,28 @@ export class PageRecords {
   }
 
   /**
+   * False: the interval executed none of these linear pages and wrote none of these pages of memory. Beyond RAM lies
+   * what devices show there, at one time or another.
+   */
+  mayTouch(interval: number, executed: Iterable<number>, written: Iterable<number>, ramPages: number): boolean {
+    const [ran, wrote] = [this.executed[interval], this.written[interval]];
+    if (ran === undefined || wrote === undefined) return true;
+    for (const page of executed) if (includesSorted(ran, page)) return true;
+    for (const page of written) if (page >= ramPages || includesSorted(wrote, page)) return true;
+    return false;
+  }
+
+  /**
    * Nothing that is wanted is in the interval: it wrote no page that is watched and executed none with a breakpoint.
    */
   canSkip(interval: number, { breakpoints, watchpoints }: Wanted, ramPages: number): boolean {
-    const written = this.written[interval];
-    const executed = this.executed[interval];
-    if (written === undefined || executed === undefined) return false;
-    if (breakpoints.some(({ address }) => includesSorted(executed, address >>> 12))) return false;
-    return watchpoints.every(({ kind, physical, sizeBytes }) => {
-      if (kind !== 'write') return false;
-      for (let page = physical >>> 12; page <= (physical + sizeBytes - 1) >>> 12; page++) {
-        // Beyond RAM lies what devices show there, at one time or another.
-        if (page >= ramPages || includesSorted(written, page)) return false;
-      }
-      return true;
+    if (watchpoints.some(({ kind }) => kind !== 'write')) return false;
+    const pages = watchpoints.flatMap(({ physical, sizeBytes }) => {
+      const first = physical >>> 12;
+      return Array.from({ length: ((physical + sizeBytes - 1) >>> 12) - first + 1 }, (_, i) => first + i);
     });
+    const breakPages = breakpoints.map(({ address }) => address >>> 12);
+    return !this.mayTouch(interval, breakPages, pages, ramPages);
   }
 }
 

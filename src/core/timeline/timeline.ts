@@ -33,7 +33,8 @@ import { DEBUG_CONSOLE_LINE, SerialHistory } from './serial-history.ts';
 import { chooseInterval, PageRecords } from './page-records.ts';
 import { createReplay } from '../session/session.ts';
 import { StoredCheckpoints } from './stored-checkpoints.ts';
-import type { EngineFactory, Images } from '../session/session.ts';
+import type { EngineFactory } from '../session/session.ts';
+import type { TimelineOptions } from './timeline-options.ts';
 
 export interface Stop {
   readonly kind: 'position' | 'breakpoint' | 'watchpoint' | 'condition' | 'delivery' | 'start' | 'end' | 'divergence';
@@ -53,25 +54,6 @@ export function finish<T>(way: Way<T>): T {
     const { done, value } = way.next();
     if (done === true) return value;
   }
-}
-
-export interface TimelineOptions {
-  readonly log: LogReader;
-  readonly images: Images;
-  readonly makeEngine: EngineFactory;
-  /** The engine that honours breakpoints (the interpreter); default `makeEngine`. */
-  readonly makeStepper?: EngineFactory;
-  readonly devices?: 'model' | 'log';
-  /** Memory for checkpoints, in bytes. */
-  readonly checkpointBytesMax?: number;
-  /** Memory for what the guest has sent; beyond it the run is heard again where that is asked for. */
-  readonly serialBytesMax?: number;
-  /** Ticks of an interval, which begins with a checkpoint while there is memory for it. */
-  readonly intervalTicks?: number;
-  /** What is wrong with checkpoints of the log, in sentences. */
-  readonly warn?: (text: string) => void;
-  /** On shorter ways than this nothing is compiled. */
-  readonly holdTicks?: number;
 }
 
 /** How far a way is, in ticks: of a search that could end anywhere, `total` is the most that there is to search. */
@@ -102,6 +84,8 @@ export class Timeline {
   readonly intervalTicks: number;
   /** Ticks between two yields: who looks at a clock may choose as many as a look at the keyboard can wait. */
   chunkTicks = CHUNK_TICKS;
+  /** Told of each byte that the guest sends on a line. */
+  onSent: ((line: number, byte: number) => void) | null = null;
   /** Why the run ended, once its end has been reached. */
   ending: StopReason | null = null;
   private readonly port: ReplayingPort | DevicelessPort;
@@ -123,7 +107,8 @@ export class Timeline {
   private watchpointList: Watchpoint[] = [];
   private nextId = 1;
   private passingId = 0;
-  private readonly records = new PageRecords();
+  /** What intervals did to pages. */
+  readonly records = new PageRecords();
   /** Intervals run by searches backwards, for figures. */
   searchedIntervals = 0;
   /** The interval that has been run from its beginning without a gap, or −1. */
@@ -139,7 +124,10 @@ export class Timeline {
     this.log = log;
     this.serial = new SerialHistory(options.serialBytesMax);
     this.port = devices === 'log' ? new DevicelessPort(log) : new ReplayingPort(log);
-    const send = (line: number, byte: number): void => this.serial.add(line, byte, this.machine.cpu.now());
+    const send = (line: number, byte: number): void => {
+      this.serial.add(line, byte, this.machine.cpu.now());
+      this.onSent?.(line, byte);
+    };
     const output = {
       ...SILENT_OUTPUT,
       serial: send,
@@ -676,11 +664,16 @@ export class Timeline {
     this.lookout.arm(search);
   }
 
-  /** On to `tick` without taking a shorter way through a checkpoint, for those who listen. */
-  *runOn(tick: number): Way<Stop> {
+  /** On to `tick`, past checkpoints, for those who listen; `isPiece` of a long way, for which it pays to compile. */
+  *runOn(tick: number, isPiece = false): Way<Stop> {
     const wanted = Math.min(tick, this.lastTick);
     this.markReturn(wanted - this.machine.tick);
-    yield* this.toward(wanted, this.runTo(wanted));
+    if (isPiece) this.searchedTicks = this.holdTicks;
+    try {
+      yield* this.toward(wanted, this.runTo(wanted));
+    } finally {
+      this.searchedTicks = 0;
+    }
     return this.stopped('position');
   }
 

@@ -400,6 +400,35 @@ export const VERBS: readonly Verb[] = [
     load: async () => (await import('./index-command.ts')).indexCommand,
   },
   {
+    name: 'query',
+    positionals: [
+      { ...LOG, isOptional: true },
+      { name: 'EXPRESSION', isOptional: true },
+    ],
+    brief: 'ask a recorded run as a database: calls, accesses, system calls, interrupts …',
+    summary:
+      'Answers a query over a recorded run: a table such as calls("vfs_read"), accesses(ADDRESS, BYTES, rwx), ' +
+      'syscalls(), faults(14), serial(), with where, select, group by, order by, limit.',
+    options: [
+      ...grouped('Query', [
+        { name: 'grammar', help: 'the language on one page: clauses, tables, columns, examples' },
+        { name: 'csv', help: 'rows as CSV, with the names of the columns first' },
+        { name: 'limit', value: 'N', range: [0, TICK_MAX], help: 'write at most so many rows' },
+        SYMBOLS_OPTION,
+        ...CHECKPOINT_OPTIONS.filter(({ name }) => name === 'checkpoint-cache'),
+        DEVICES_OPTION,
+        salvage('use'),
+        ENGINE_OPTION,
+      ]),
+      ...IMAGE_OPTIONS,
+    ],
+    notes: [
+      'With --json every row is one line of JSON. Rows come in the order of their positions, as they are found; ' +
+        'Ctrl-C ends the work, and what has been found is the answer. reprise debug seeks the positions.',
+    ],
+    load: async () => (await import('./query-command.ts')).queryCommand,
+  },
+  {
     name: 'dap',
     positionals: [{ ...LOG, isOptional: true }],
     brief: 'a recorded run for editors, by the Debug Adapter Protocol',

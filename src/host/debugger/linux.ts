@@ -97,6 +97,12 @@ function findOffsets(cpu: Cpu, init: number): Offsets | null {
   return { comm, pid: null };
 }
 
+/** Where a task has its name, from its beginning on; −1: not known. */
+export function taskNameOffset(cpu: Cpu, symbols: SymbolTable): number {
+  const init = symbols.address('init_task');
+  return (init === undefined ? null : findOffsets(cpu, init))?.comm ?? -1;
+}
+
 function currentTask(
   cpu: Cpu,
   at: (name: string) => number | null,

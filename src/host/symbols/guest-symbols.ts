@@ -18,6 +18,9 @@ export const MODULES_LABEL = "the guest's modules";
 /** So far from where a search of all memory found nothing it is not tried again. */
 const SEARCH_AGAIN_TICKS = 1 << 22;
 
+/** The further a search has come, the longer are its strides. */
+const LOOKS_PER_DOUBLING = 8;
+
 export interface MovedSource {
   readonly label: string;
   /** Null: not known yet. */
@@ -186,25 +189,32 @@ export class GuestSymbols {
 
   /** Goes on until every name has its address, and comes back; false when the run does not tell. */
   *locate(timeline: Timeline): Way<boolean> {
-    this.refresh(timeline.machine.cpu);
-    if (!this.isUnplaced) return true;
-    if (this.isHopeless) return false;
     const from = timeline.position;
-    const { intervalTicks } = timeline;
     try {
-      while (this.isUnplaced && timeline.position.tick < timeline.endTick) {
-        const next = (Math.floor(timeline.position.tick / intervalTicks) + 1) * intervalTicks;
-        const { position } = yield* timeline.seek({ tick: next, seq: 0 });
-        this.refresh(timeline.machine.cpu);
-        if (position.tick < Math.min(next, timeline.endTick)) break;
-        yield undefined;
-      }
-      this.isHopeless = this.isUnplaced;
+      return yield* this.find(timeline);
     } finally {
       for (const back = timeline.seek(from); back.next().done !== true; ) {
         // Always back, whatever happened.
       }
     }
+  }
+
+  /** The same without coming back: stands where the kernel has its names, or somewhere. */
+  *find(timeline: Timeline): Way<boolean> {
+    this.refresh(timeline.machine.cpu);
+    if (!this.isUnplaced) return true;
+    if (this.isHopeless) return false;
+    const { intervalTicks } = timeline;
+    while (this.isUnplaced && timeline.position.tick < timeline.endTick) {
+      // A look at all of memory costs as much as running for an interval or two.
+      const wantedTick = timeline.position.tick + Math.max(intervalTicks, timeline.position.tick / LOOKS_PER_DOUBLING);
+      const next = Math.floor(wantedTick / intervalTicks) * intervalTicks;
+      const { position } = yield* timeline.seek({ tick: next, seq: 0 });
+      this.refresh(timeline.machine.cpu);
+      if (position.tick < Math.min(next, timeline.endTick)) break;
+      yield undefined;
+    }
+    this.isHopeless = this.isUnplaced;
     return !this.isUnplaced;
   }
 }

@@ -1,0 +1,39 @@
+/**
+ * Queries of recordings of the tests: planned without a host, on names that the assembler knows, and run on one
+ * timeline to their end.
+ */
+import type { GuestView } from '../../src/core/query/arguments.ts';
+import { planQuery, type QueryPlan } from '../../src/core/query/plan.ts';
+import { findWindow, runQuery } from '../../src/core/query/run.ts';
+import { finish, type Timeline } from '../../src/core/timeline/timeline.ts';
+import type { Assembly } from '../../src/core/isa/assemble.ts';
+import type { Row } from './brute-force.ts';
+
+export function guestView(symbols: ReadonlyMap<string, number>): GuestView {
+  return {
+    symbolOf: (name) => symbols.get(name),
+    names: () => symbols.keys(),
+    physicalOf: (linear) => linear,
+    passesInRegisters: () => false,
+    tasks: null,
+  };
+}
+
+export const symbolsOf = ({ symbols }: Assembly): ReadonlyMap<string, number> => symbols;
+
+export function planOf(text: string, symbols: ReadonlyMap<string, number> = new Map()): QueryPlan {
+  return planQuery(text, { guest: guestView(symbols), describe: () => '', suggest: () => undefined });
+}
+
+/** Rows as records by the names of their columns. */
+export function ask(timeline: Timeline, text: string, symbols: ReadonlyMap<string, number> = new Map()): Row[] {
+  const plan = planOf(text, symbols);
+  const rows: Row[] = [];
+  const window = finish(findWindow(timeline, plan, (name) => symbols.get(name)));
+  finish(
+    runQuery(timeline, plan, window, (row) => {
+      rows.push(Object.fromEntries(plan.columns.map(({ name }, i) => [name, row[i]])) as Row);
+    }),
+  );
+  return rows;
+}

@@ -1,0 +1,229 @@
+/**
+ * Every table against what a single-step run sees: on the interpreter, on engines that compile at once, over whole runs
+ * and over windows, and again when pages rule intervals out.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { assembleGuest } from '../../src/host/node/guest-images.ts';
+import { assembleSource } from '../../src/host/node/guest-images.ts';
+import { logEvents, serialText } from '../../src/library.ts';
+import { loadEngine } from '../../src/engines.ts';
+import { flatGuest } from '../support/flat-guest.ts';
+import { recordGuest, recordRun, timelineOf } from '../timeline/fixture.ts';
+import {
+  AccessLooker,
+  CallLooker,
+  ExecutionLooker,
+  type Looker,
+  type Row,
+  stepWindow,
+  SyscallLooker,
+} from './brute-force.ts';
+import { ask, symbolsOf } from './fixture.ts';
+
+const ENGINES = await Promise.all(['interp', 'step', 'js:threshold=1', 'tiered'].map((name) => loadEngine(name)));
+
+/** In the columns that both have; the first row that differs is shown. */
+function assertAlike(rows: readonly Row[], expected: readonly Row[]): void {
+  const names = Object.keys(expected[0] ?? {}).filter((name) => name in (rows[0] ?? {}));
+  const only = (row: Row | undefined) => Object.fromEntries(names.map((name) => [name, row?.[name]]));
+  assert.ok(names.length >= 3);
+  expected.forEach((row, i) => assert.deepEqual(only(rows[i]), only(row), `row ${i}`));
+  assert.equal(rows.length, expected.length);
+}
+
+const race = await recordGuest('race', {
+  inputs: [300_000, 500_123, 650_321].map((tick) => ({ tick, event: serialText('3') })),
+});
+const raceSymbols = symbolsOf(assembleGuest('race'));
+const at = (name: string): number => raceSymbols.get(name) ?? -1;
+
+test('calls, executions and accesses of a guest that is interrupted', () => {
+  const window = { fromTick: 250_000, toTick: 700_000 };
+  let calls!: CallLooker;
+  let executions!: ExecutionLooker;
+  let accesses!: AccessLooker;
+  stepWindow(race, window, (machine): Looker[] => {
+    calls = new CallLooker([at('deposit'), at('audit')], 'cdecl');
+    executions = new ExecutionLooker(at('clerk_work'));
+    accesses = new AccessLooker(machine, at('balance'), 16, 'rw');
+    return [calls, executions, accesses];
+  });
+  assert.ok(calls.rows.length > 300 && accesses.rows.length > 1000 && executions.rows.length > 60_000);
+  for (const makeEngine of ENGINES) {
+    const timeline = timelineOf(race, { makeEngine, intervalTicks: 1 << 16, holdTicks: 1 });
+    const within = `from ${window.fromTick} to ${window.toTick}`;
+    for (let pass = 0; pass < 2; pass++) {
+      const found = ask(timeline, `calls("deposit", "audit") ${within}`, raceSymbols);
+      assertAlike(found, calls.rows);
+    }
+    const ran = ask(timeline, `executions(clerk_work) ${within}`, raceSymbols);
+    assertAlike(ran, executions.rows);
+    const touched = ask(timeline, `accesses(balance, 16) ${within}`, raceSymbols);
+    assertAlike(touched, accesses.rows);
+  }
+});
+
+/** Recursion, a callee that takes its arguments away, a call from many places, REP, and a page that is all of it. */
+const nested = assembleSource(
+  flatGuest(`
+  mov ecx, 200
+again:
+  push ecx
+  push ecx
+  call sum
+  add esp, 4
+  push eax
+  call taker
+  mov ebx, sum
+  push dword 3
+  call ebx
+  add esp, 4
+  mov esi, 0x200000
+  mov edi, 0x201ffc
+  mov ecx, 7
+copy:
+  rep movsd
+  pop ecx
+  dec ecx
+  jnz again
+  mov al, 0x10
+  out 0xf4, al
+  hlt
+sum:
+  mov eax, [esp + 4]
+  test eax, eax
+  jz sum_done
+  and eax, 7
+  dec eax
+  js sum_done
+  push eax
+  call sum
+  add esp, 4
+  inc eax
+sum_done:
+  ret
+taker:
+  mov eax, [esp + 4]
+  ret 4
+`),
+);
+const nestedSymbols = symbolsOf(nested);
+const nestedRun = await recordRun('nested', { images: { kernel: nested.bytes }, memoryMegabytes: 4 });
+
+test('recursion, indirect calls, iterations of a REP, and execution by physical page', () => {
+  const address = (name: string): number => nestedSymbols.get(name) ?? -1;
+  let sum!: CallLooker;
+  let copies!: ExecutionLooker;
+  let page!: AccessLooker;
+  let code!: AccessLooker;
+  stepWindow(nestedRun, { fromTick: 0, toTick: 40_000 }, (machine): Looker[] => {
+    sum = new CallLooker([address('sum')], 'cdecl');
+    copies = new ExecutionLooker(address('copy'));
+    page = new AccessLooker(machine, 0x202000, 4096, 'rw');
+    return [sum, copies, page];
+  });
+  stepWindow(nestedRun, { fromTick: 0, toTick: 40_000 }, (machine): Looker[] => {
+    code = new AccessLooker(machine, address('taker'), 8, 'rwx');
+    return [code];
+  });
+  assert.ok(sum.rows.length > 1000 && sum.rows.every(({ duration }) => duration !== null));
+  assert.equal(copies.rows.length, 200 * 7);
+  for (const makeEngine of ENGINES) {
+    const timeline = timelineOf(nestedRun, { makeEngine, holdTicks: 1 });
+    const calls = ask(timeline, 'calls(sum)', nestedSymbols);
+    assertAlike(calls, sum.rows);
+    const iterations = ask(timeline, 'executions(copy)', nestedSymbols);
+    assertAlike(iterations, copies.rows);
+    const written = ask(timeline, 'accesses(0x202000, 4096)', nestedSymbols);
+    assertAlike(written, page.rows);
+    const ran = ask(timeline, 'accesses(taker, 8, rwx) select position, kind, eip', nestedSymbols);
+    assertAlike(ran, code.rows);
+    const taken = ask(timeline, 'calls(taker, abi=stdcall, args=1)', nestedSymbols);
+    assert.equal(taken.length, 200);
+    assert.ok(taken.every(({ arg0, duration, result }) => arg0 === result && duration === 2));
+    assert.ok(ask(timeline, 'calls(taker)', nestedSymbols).every(({ result }) => result === null));
+  }
+});
+
+test('system calls by both ways, and those that never come back', async () => {
+  const ring3 = await recordGuest('ring3');
+  let looker!: SyscallLooker;
+  stepWindow(ring3, { fromTick: 0, toTick: 1_000_000 }, () => {
+    looker = new SyscallLooker(0x30);
+    return [looker];
+  });
+  assert.ok(looker.rows.length > 5 && looker.rows.some(({ result }) => result !== null));
+  for (const makeEngine of ENGINES) {
+    const rows = ask(
+      timelineOf(ring3, { makeEngine, holdTicks: 1 }),
+      'syscalls(vector=30h) select number, arg0, arg1, arg2, arg3, arg4, arg5, result, duration',
+    );
+    assertAlike(rows, looker.rows);
+  }
+});
+
+test('interrupts are those of the log; faults, serial lines, ports and switches those of the guest', async () => {
+  const timeline = timelineOf(race);
+  const logged = [...logEvents(race.log, { kinds: new Set(['interrupt']) })];
+  const interrupts = ask(timeline, 'interrupts()');
+  assert.deepEqual(
+    interrupts.map(({ position, vector }) => [Number(String(position).split('/')[0]), vector]),
+    logged.map(({ event, tick }) => [tick, 'vector' in event ? event.vector : -1]),
+  );
+  assert.ok(interrupts.some(({ vector }) => vector === 0x24));
+  const reads = [...logEvents(race.log, { kinds: new Set(['port-read']) })];
+  assert.deepEqual(
+    ask(timeline, 'io() where kind == "r"').map(({ position }) => Number(String(position).split('/')[0])),
+    reads.map(({ tick }) => tick),
+  );
+  const lines = ask(timeline, 'serial() where text ~ "round" select text');
+  assert.ok(lines.length >= 2);
+  assert.match(String(lines[0].text), /^round 256: balance 115\d$/);
+  const paging = timelineOf(await recordGuest('paging'));
+  const faults = ask(paging, 'faults(14) select vector, error, address, eip');
+  assert.deepEqual(
+    faults.map(({ vector, error }) => [vector, error]),
+    [0, 2, 3, 2].map((error) => [14, error]),
+  );
+  const tasks = timelineOf(await recordGuest('tasks'));
+  assert.ok(ask(tasks, 'switches() where kind == "tss"').length > 2);
+});
+
+test('allocations end with the call that frees them', async () => {
+  const source = assembleSource(
+    flatGuest(`
+  mov ecx, 5
+again:
+  push ecx
+  push dword [esp]
+  call alloc
+  add esp, 4
+  mov ebx, eax
+  cmp dword [esp], 3
+  je kept
+  push ebx
+  call free
+  add esp, 4
+kept:
+  pop ecx
+  dec ecx
+  jnz again
+  mov al, 0x10
+  out 0xf4, al
+  hlt
+alloc:
+  mov eax, [esp + 4]
+  shl eax, 4
+  ret
+free:
+  ret
+`),
+  );
+  const run = await recordRun('allocations', { images: { kernel: source.bytes }, memoryMegabytes: 4 });
+  const rows = ask(timelineOf(run), 'allocations(alloc, free)', symbolsOf(source));
+  assert.deepEqual(
+    rows.map(({ address, size, freed }) => [size, address, freed === null]),
+    [5, 4, 3, 2, 1].map((size) => [size, size * 16, size === 3]),
+  );
+});

@@ -1,0 +1,103 @@
+/**
+ * System calls of i386 Linux and of whoever does as it does: INT 80h and SYSENTER, and returns from them by IRET and
+ * SYSEXIT. Which return ends which call is found out by fold-calls.ts.
+ */
+import { OP } from '../isa/ops.ts';
+import { peekNumber } from '../memory/peek.ts';
+import type { Cpu, Probes } from '../state/cpu.ts';
+import { CR3, CS, EAX, EBP, EBX, ECX, EDI, EDX, ESI, ESP, SEG_BASE } from '../state/layout.ts';
+import { type Gatherer, type Gathering, privilegeOf, ProbePlaces, putProbes, record } from './gatherer.ts';
+
+/** Fields behind tick and seq. */
+export const SYSCALL = {
+  /** SYSCALL_*. */
+  kind: 2,
+  /** EAX: the number, or the result. */
+  eax: 3,
+  /** Of the caller: before the call, and behind it. */
+  esp: 4,
+  space: 5,
+  /** Where the call returns to, or has; of SYSENTER the kernel knows where. */
+  eip: 6,
+  args: 7,
+} as const;
+export const SYSCALL_ARGS = 6;
+export const SYSCALL_INT = 0;
+export const SYSCALL_SYSENTER = 1;
+export const SYSCALL_RETURN = 2;
+
+export interface SyscallsJob {
+  readonly table: 'syscalls';
+  readonly vector: number;
+  readonly wantsReturns: boolean;
+}
+
+export class SyscallsGatherer implements Gatherer, Probes {
+  readonly offsets: Uint8Array;
+  readonly rows: Uint8Array;
+  private readonly gathering: Gathering;
+  private readonly job: SyscallsJob;
+  private isOn = false;
+  private before = 0;
+  private row = 0;
+
+  constructor(gathering: Gathering, job: SyscallsJob) {
+    this.gathering = gathering;
+    this.job = job;
+    const places = new ProbePlaces();
+    ({ offsets: this.offsets, rows: this.rows } = places);
+    for (const row of [OP.INT, OP.SYSENTER, ...(job.wantsReturns ? [OP.IRET, OP.SYSEXIT] : [])]) places.rows[row] = 1;
+    putProbes(gathering.machine, this);
+  }
+
+  begin(): void {
+    this.isOn = true;
+  }
+
+  end(): void {
+    this.isOn = false;
+  }
+
+  release(): void {
+    putProbes(this.gathering.machine, null);
+  }
+
+  begins(cpu: Cpu, row: number): void {
+    const { batch } = this.gathering;
+    this.row = row;
+    this.before = batch.count;
+    if (!this.isOn || row === OP.IRET || row === OP.SYSEXIT) return;
+    const { m32 } = cpu;
+    const isInt = row === OP.INT;
+    const next = (cpu.nextEip + m32[SEG_BASE + CS]) >>> 0;
+    // The vector is the last byte of the instruction.
+    if (isInt && peekNumber(cpu, (next - 1) >>> 0, 1) !== this.job.vector) return;
+    const at = this.write(cpu, isInt ? SYSCALL_INT : SYSCALL_SYSENTER);
+    if (isInt) batch.set(at + SYSCALL.eip, next);
+    // Linux's vDSO leaves the stack pointer in EBP, and what was there on the stack.
+    else batch.set(at + SYSCALL.esp, m32[EBP] >>> 0);
+    const last = isInt ? m32[EBP] >>> 0 : (peekNumber(cpu, m32[EBP] >>> 0, 4) ?? Number.NaN);
+    const args = [m32[EBX] >>> 0, m32[ECX] >>> 0, m32[EDX] >>> 0, m32[ESI] >>> 0, m32[EDI] >>> 0, last];
+    args.forEach((value, i) => batch.set(at + SYSCALL.args + i, value));
+  }
+
+  ends(cpu: Cpu, hasRetired: boolean): void {
+    if (!this.isOn) return;
+    if (!hasRetired) this.gathering.batch.truncate(this.before);
+    else if (this.row === OP.IRET || this.row === OP.SYSEXIT) {
+      const at = this.write(cpu, SYSCALL_RETURN);
+      this.gathering.batch.set(at + SYSCALL.eip, (cpu.nextEip + cpu.m32[SEG_BASE + CS]) >>> 0);
+    }
+  }
+
+  private write(cpu: Cpu, kind: number): number {
+    const { batch } = this.gathering;
+    const { m32 } = cpu;
+    const at = record(this.gathering);
+    batch.set(at + SYSCALL.kind, kind);
+    batch.set(at + SYSCALL.eax, m32[EAX] >>> 0);
+    batch.set(at + SYSCALL.esp, m32[ESP] >>> 0);
+    batch.set(at + SYSCALL.space, privilegeOf(cpu) === 3 ? m32[CR3] >>> 0 : 0);
+    return at;
+  }
+}

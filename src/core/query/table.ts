@@ -1,0 +1,51 @@
+/**
+ * What a table is: how it is called and described, and what a query of it is planned to.
+ * Tables are rows of tables.ts; parser, help and completion know them by this alone.
+ */
+import type { ColumnType, Row } from './compile.ts';
+import { COLUMN_POSITION, type Fold } from './fold.ts';
+import type { Job } from './jobs.ts';
+import type { TableArguments } from './arguments.ts';
+
+/** Pages by which intervals are ruled out; null: any interval may have rows. */
+export interface Pages {
+  /** Linear pages of instructions. */
+  readonly executed: readonly number[];
+  /** Pages of physical memory. */
+  readonly written: readonly number[];
+}
+
+export interface TablePlan {
+  readonly columns: readonly ColumnType[];
+  /** Of a query without select. */
+  readonly shown: readonly number[];
+  /** Numbers of a record. */
+  readonly fields: number;
+  readonly pages: Pages | null;
+  /** `used`: the columns that are looked at. */
+  readonly job: (used: ReadonlySet<number>) => Job;
+  readonly fold: (used: ReadonlySet<number>, emit: (row: Row) => void) => Fold;
+}
+
+export interface Table {
+  readonly name: string;
+  /** What stands between the parentheses. */
+  readonly usage: string;
+  readonly summary: string;
+  /** Names of its columns, as far as they do not depend on the arguments. */
+  readonly columns: readonly string[];
+  readonly example: string;
+  readonly plan: (args: TableArguments) => TablePlan;
+}
+
+export const POSITION_COLUMNS: readonly ColumnType[] = [
+  { name: 'tick', type: 'number' },
+  { name: 'seq', type: 'number' },
+  { name: 'position', type: 'text' },
+];
+
+/** Position and these. */
+export const shownOf = (columns: readonly number[]): number[] => [COLUMN_POSITION, ...columns];
+
+/** All columns but tick and seq. */
+export const showAll = (columns: readonly ColumnType[]): number[] => columns.map((_, i) => i).slice(COLUMN_POSITION);

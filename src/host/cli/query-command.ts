@@ -1,0 +1,185 @@
+// `reprise query LOG 'EXPRESSION'`: a recorded run asked as a database is (core/query). Rows are written as they are
+// found; the first Ctrl-C ends the work with what there is.
+
+import { parseQuery } from '../../core/query/parse.ts';
+import { planQuery, type QueryPlan } from '../../core/query/plan.ts';
+import { UnknownNameError } from '../../core/query/query-error.ts';
+import { findWindow, type QueryProgress, runQuery } from '../../core/query/run.ts';
+import type { LogReader } from '../../core/log/log.ts';
+import { PositionError } from '../../core/timeline/positions.ts';
+import { Timeline, type Way } from '../../core/timeline/timeline.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
+import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
+import { findImages } from '../node/find-images.ts';
+import { openLogFile, withLogProblems } from '../node/log-file.ts';
+import { count, Progress } from '../node/progress.ts';
+import { signalStatus, Work } from '../node/work.ts';
+import { grammarText } from '../query/grammar.ts';
+import { planContext } from '../query/guest-view.ts';
+import { type RowFormat, RowsText } from '../query/rows-text.ts';
+import { GuestSymbols } from '../symbols/guest-symbols.ts';
+import { symbolsFor } from '../symbols/symbol-files.ts';
+import type { Arguments } from './args.ts';
+import { openKept } from './keep.ts';
+import { givenImages } from './replay-command.ts';
+import { EXIT, say } from './report.ts';
+
+/** Parts of a run at which a kernel is looked for. */
+const KERNEL_PARTS = [0.5, 0.75, 1];
+
+export async function queryCommand(args: Arguments): Promise<number> {
+  if (args.has('grammar')) {
+    process.stdout.write(`${grammarText()}\n`);
+    return EXIT.ok;
+  }
+  const [path, text] = args.positionals;
+  if (path === undefined || text === undefined) {
+    throw new UsageError(
+      `reprise query wants a LOG and a query, such as 'calls("main")': --grammar shows the language.`,
+    );
+  }
+  if (args.has('json') && args.has('csv')) throw new UsageError('--json and --csv are two forms: give one of them.');
+  const log = await openLogFile(args);
+  return await withLogProblems(path, () => answer(args, log, text));
+}
+
+async function answer(args: Arguments, log: LogReader, text: string): Promise<number> {
+  const [path] = args.positionals;
+  const warn = (problem: string): void => say(`query: ${problem}`);
+  const images = findImages({ log, path, given: givenImages(args), warn });
+  const timeline = new Timeline({
+    log,
+    images,
+    makeEngine: await loadEngine(args.text('engine') ?? DEFAULT_ENGINE),
+    devices: args.text('devices') === 'log' ? 'log' : 'model',
+    warn,
+  });
+  const kept = openKept(args, 'query', timeline);
+  const symbols = symbolsFor(images, args.list('symbols'));
+  const guest = new GuestSymbols(symbols, images);
+  const work = new Work(null);
+  try {
+    const planning = { text, timeline, guest, work, warn, knownTick: kept?.knownTick ?? 0 };
+    const plan = await planFor(planning);
+    if (plan === null) return signalStatus(work.signal ?? 'SIGINT');
+    const format: RowFormat = args.has('json') ? 'json' : args.has('csv') ? 'csv' : 'table';
+    const rows = new RowsText(plan.columns, format, (address) => symbols.describe(address));
+    const limit = args.number('limit') ?? Number.POSITIVE_INFINITY;
+    return await run({ timeline, plan, rows, work, guest, limit });
+  } finally {
+    work.release();
+  }
+}
+
+interface Planning {
+  readonly text: string;
+  readonly timeline: Timeline;
+  readonly guest: GuestSymbols;
+  readonly work: Work;
+  readonly warn: (problem: string) => void;
+  /** Up to there a seek is quick. */
+  readonly knownTick: number;
+}
+
+/**
+ * Names and addresses mean what they do where the window begins; those of a kernel that has not placed itself there,
+ * what they mean later. Null: given up.
+ */
+async function planFor(planning: Planning): Promise<QueryPlan | null> {
+  const { text, timeline, guest, work, warn } = planning;
+  const plan = (): QueryPlan => planQuery(text, planContext(timeline.machine, guest.table));
+  const first = readBound(text);
+  if (first > 0 && !(await walk(work, timeline, timeline.seek({ tick: first, seq: 0 })))) return null;
+  guest.refresh(timeline.machine.cpu);
+  try {
+    if (!guest.isUnplaced) return plan();
+    // What is wrong whatever the names are is said at once.
+    plan();
+  } catch (error) {
+    if (!(error instanceof UnknownNameError && guest.isUnplaced)) throw error;
+  }
+  if (!(await findKernel(planning))) return null;
+  if (guest.problem !== '') warn(guest.problem);
+  return plan();
+}
+
+/** Tick of the beginning of the window, where it is given as one. */
+function readBound(text: string): number {
+  const { from } = parseQuery(text);
+  return from?.kind === 'tick' ? from.tick : 0;
+}
+
+/** Where checkpoints are kept the middle of the run is near; otherwise the run is gone along. False: given up. */
+async function findKernel({ timeline, guest, work, knownTick }: Planning): Promise<boolean> {
+  for (const part of KERNEL_PARTS) {
+    const tick = Math.floor(timeline.endTick * part);
+    if (tick > knownTick || tick < timeline.position.tick || !guest.isUnplaced) continue;
+    if (!(await walk(work, timeline, timeline.seek({ tick, seq: 0 })))) return false;
+    guest.refresh(timeline.machine.cpu);
+  }
+  if (!(await walk(work, timeline, guest.find(timeline)))) return false;
+  // What has just been unpacked may be about to move.
+  const later = { tick: timeline.position.tick + timeline.intervalTicks, seq: 0 };
+  if (knownTick === 0 && !(await walk(work, timeline, timeline.seek(later)))) return false;
+  guest.refresh(timeline.machine.cpu);
+  return true;
+}
+
+async function walk(work: Work, timeline: Timeline, way: Way<unknown>): Promise<boolean> {
+  for (let step = way.next(); step.done !== true; step = way.next()) {
+    if (await work.turn(timeline.machine.tick)) continue;
+    way.return(undefined);
+    return false;
+  }
+  return true;
+}
+
+interface Running {
+  readonly timeline: Timeline;
+  readonly plan: QueryPlan;
+  readonly rows: RowsText;
+  readonly work: Work;
+  readonly guest: GuestSymbols;
+  readonly limit: number;
+}
+
+async function run({ timeline, plan, rows, work, guest, limit }: Running): Promise<number> {
+  let written = 0;
+  const write = async (isOver: boolean): Promise<void> => {
+    const text = rows.take(isOver, true);
+    if (text === '' || process.stdout.write(text)) return;
+    await new Promise<void>((resolve) => process.stdout.once('drain', resolve));
+  };
+  try {
+    const way = findWindow(timeline, plan, (name) => guest.table.address(name));
+    let step = way.next();
+    for (; step.done !== true; step = way.next()) if (!(await work.turn(0))) return signalStatus('SIGINT');
+    const window = step.value;
+    let progress: QueryProgress = { doneTicks: 0, totalTicks: window.toTick - window.fromTick, rows: 0 };
+    work.show(Progress.atTerminal({ label: 'query', unit: 'ticks', end: progress.totalTicks }));
+    const hear = (row: Parameters<RowsText['add']>[0]): void => {
+      if (written++ < limit) rows.add(row);
+    };
+    const gathering = runQuery(timeline, plan, window, hear, (told) => {
+      progress = told;
+      return work.signal === null && written < limit;
+    });
+    while (gathering.next().done !== true) {
+      if (process.stdout.isTTY !== true) await write(false);
+      await work.turn(progress.doneTicks);
+    }
+  } catch (error) {
+    if (error instanceof PositionError) throw new UsageError(error.message);
+    throw error;
+  } finally {
+    work.show(null);
+    await write(true);
+  }
+  if (timeline.divergence !== null) {
+    say('query: the replay left the recording here; what comes behind was not asked: reprise replay says where');
+    return EXIT.divergence;
+  }
+  if (work.signal === null) return EXIT.ok;
+  say(`query: stopped by the user at tick ${count(timeline.machine.tick)}; the rows are those up to there`);
+  return signalStatus(work.signal);
+}
