@@ -1,12 +1,12 @@
 // What the tiers make of a few bytes: the inner loop's cases, the IR as lifted, the IR after the passes, and what each
-// backend emits, as `reprise explain` shows them. Flat code and data, CPL 0; jumps lead out unless their target is
-// among the bytes.
+// backend emits, as `reprise explain` shows them. 32-bit code is flat and at CPL 0, 16-bit code in real mode; jumps
+// lead out unless their target is among the bytes.
 
 import { decodeInstruction } from '../src/core/isa/decode.ts';
 import { instructionText } from '../src/core/isa/describe.ts';
 import { ENDS_BLOCK } from '../src/core/isa/ops.ts';
 import { META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../src/core/isa/record.ts';
-import { MODE_CS32, MODE_FLAT_CODE, MODE_FLAT_DATA, MODE_SS32 } from '../src/core/state/layout.ts';
+import { MODE_CS32, MODE_FLAT_CODE, MODE_FLAT_DATA, MODE_REAL, MODE_SS32 } from '../src/core/state/layout.ts';
 import { hotText, specialise } from './interp/specialise.ts';
 import type { IrFunction } from './ir/ir.ts';
 import { print } from './ir/text.ts';
@@ -72,15 +72,15 @@ export function liftBytes(bytes: Uint8Array, mode = FLAT_MODE): IrFunction {
   return { mode, blocks: blocks.map(({ code, count, start }) => liftBlock(code, 0, count, start, mode)) };
 }
 
-/** `bits`: 16 gives null, since only 32-bit code is compiled; so do bytes that decode to nothing. */
+/** Null: the bytes decode to nothing. */
 export function explainTiers(
   bytes: Uint8Array,
   bits: 16 | 32,
   all = PASSES,
   emitters = EMITTERS,
 ): TierExplanation | null {
-  if (bits !== 32) return null;
-  let fn = liftBytes(bytes);
+  const mode = bits === 32 ? FLAT_MODE : MODE_REAL;
+  let fn = liftBytes(bytes, mode);
   if (fn.blocks.length === 0) return null;
   validate(fn);
   const lifted = print(fn);
@@ -92,7 +92,7 @@ export function explainTiers(
     if (text !== before) passes.push({ name: pass.name, text });
     before = text;
   }
-  const inlined = decodeBlocks(bytes, FLAT_MODE).flatMap(({ code, count }) =>
+  const inlined = decodeBlocks(bytes, mode).flatMap(({ code, count }) =>
     Array.from({ length: count }, (_, index) => {
       const pc = index * RECORD_WORDS;
       return `${instructionText(code, pc).padEnd(32)} ${hotText(code, pc)}`;

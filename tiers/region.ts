@@ -3,19 +3,10 @@
 // Only decoded blocks take part, unless the policy decodes ahead. Reads records alone: nothing is lifted for it.
 
 import { OP, ROWS } from '../src/core/isa/ops.ts';
-import {
-  META_ADDRSIZE_32,
-  META_OP_MASK,
-  META_OPSIZE_32,
-  R_IMM,
-  R_META,
-  R_POSITION,
-  RECORD_WORDS,
-} from '../src/core/isa/record.ts';
-import { MODE_FLAT_DATA, MODE_SS32 } from '../src/core/state/layout.ts';
+import { META_OP_MASK, META_OPSIZE_32, R_IMM, R_META, R_POSITION, RECORD_WORDS } from '../src/core/isa/record.ts';
+import { MODE_CS32 } from '../src/core/state/layout.ts';
 import { B_COUNT, B_HOST, B_MODE, BLOCK_HEADER_WORDS, type BlockCache } from './interp/blocks.ts';
 import { B_ARMED, B_COMPILED, B_HEAT } from './interp/tier-above.ts';
-import { canLiftMode } from './lift/lift.ts';
 import type { Region, RegionBlock } from './runtime/backend.ts';
 
 export interface RegionLimits {
@@ -36,7 +27,6 @@ export interface RegionLimits {
 const ENDS_BLOCK = ROWS.map((row) => row.endsBlock || row.kind === 'branch');
 /** Rows that go to a place known from the record, or on behind themselves. */
 const CONDITIONAL: ReadonlySet<number> = new Set([OP.JCC, OP.LOOP, OP.LOOPE, OP.LOOPNE, OP.JCXZ]);
-const COUNTS_IN_ECX: ReadonlySet<number> = new Set([OP.LOOP, OP.LOOPE, OP.LOOPNE, OP.JCXZ]);
 
 /**
  * Where control goes behind the last record of a block, relative to the block, as far as the record says: targets of
@@ -48,22 +38,18 @@ export function following(code: Int32Array, last: number, mode: number, calls = 
   const op = meta & META_OP_MASK;
   const after = (code[last + R_POSITION] & 0xffff) + (code[last + R_POSITION] >>> 16);
   if (!ENDS_BLOCK[op]) return [after];
-  if ((meta & META_OPSIZE_32) === 0) return [];
+  if ((meta & META_OPSIZE_32) === 0 && (mode & MODE_CS32) !== 0) return [];
   const target = (after + code[last + R_IMM]) | 0;
   if (op === OP.JMP) return [target];
-  if (CONDITIONAL.has(op)) {
-    return COUNTS_IN_ECX.has(op) && (meta & META_ADDRSIZE_32) === 0 ? [] : [target, after];
-  }
-  const flatStack = MODE_FLAT_DATA | MODE_SS32;
-  if (!calls || (mode & flatStack) !== flatStack) return [];
+  if (CONDITIONAL.has(op)) return [target, after];
+  if (!calls) return [];
   return op === OP.CALL ? [target, after] : op === OP.CALL_IND ? [after] : [];
 }
 
-/** The region entered at `entry`; null when its code is of a mode that is not compiled. */
+/** The region entered at `entry`; null when decoding ahead has dropped every block. */
 export function formRegion(blocks: BlockCache, entry: number, limits: RegionLimits): Region | null {
   const code = blocks.code;
   const mode = code[entry + B_MODE];
-  if (!canLiftMode(mode)) return null;
   const entryHost = code[entry + B_HOST];
   const drops = blocks.drops;
   const members: RegionBlock[] = [];

@@ -7,11 +7,11 @@ import { Random } from '../src/core/base/random.ts';
 import type { Engine, WhyDropped } from '../src/core/machine/engine.ts';
 import type { Cpu } from '../src/core/state/cpu.ts';
 import { Interpreter } from './interp/engine.ts';
-import { B_HOST, B_MODE, BlockCache } from './interp/blocks.ts';
+import { B_HOST, BlockCache } from './interp/blocks.ts';
 import { HANDLER_TABLE } from './interp/handlers.ts';
-import { B_ARMED, B_HEAT } from './interp/tier-above.ts';
+import { B_ARMED, B_COMPILED, B_HEAT } from './interp/tier-above.ts';
 import type { IrFunction } from './ir/ir.ts';
-import { canLiftMode, liftBlock } from './lift/lift.ts';
+import { liftBlock } from './lift/lift.ts';
 import { optimise, type Pass, PASSES } from './opt/pipeline.ts';
 import type { TierPolicy } from './policy.ts';
 import { formRegion } from './region.ts';
@@ -168,6 +168,8 @@ export class CompilingEngine implements Engine {
   private heated(block: number): void {
     const { blocks, policy } = this;
     this.watch?.heated(block);
+    // It has a function already, which declines: its code does not lie inside the segment.
+    if (blocks.code[block + B_COMPILED] !== 0) return;
     if (this.isHeld) {
       this.count(block, Math.max(HELD_EXECUTIONS, this.hotAfter));
       return;
@@ -180,10 +182,6 @@ export class CompilingEngine implements Engine {
     const runs = blocks.code[block + B_ARMED];
     if (runs < threshold) {
       this.count(block, threshold - runs);
-      return;
-    }
-    if (!canLiftMode(blocks.code[block + B_MODE])) {
-      this.watch?.refused('mode');
       return;
     }
     if ((this.losses.get(blocks.code[block + B_HOST]) ?? 0) >= policy.losses) {

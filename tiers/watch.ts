@@ -83,7 +83,7 @@ export class Watch {
   /** Entries of blocks found and not found in the block cache are those of blocks and loopExits. */
   readonly functions: FunctionCount[] = [];
   readonly dropped: Record<WhyDropped, number> = { full: 0, evicted: 0, code: 0, relied: 0, all: 0 };
-  readonly refusals: Record<'mode' | 'losses', number> = { mode: 0, losses: 0 };
+  readonly refusals: Record<'losses', number> = { losses: 0 };
   /** Guest accesses to ports, and slow accesses to device memory, by port or physical page. */
   readonly ports = new Map<number, { reads: number; writes: number }>();
   readonly devicePages = new Map<number, number>();
@@ -213,7 +213,7 @@ export class Watch {
     if (found !== null) found.interpreted--;
   }
 
-  refused(why: 'mode' | 'losses'): void {
+  refused(why: 'losses'): void {
     this.refusals[why]++;
   }
 

@@ -1,7 +1,8 @@
 /**
  * Runs the same code on several engines, each with a processor of its own, and compares everything: registers, all
- * flag bits, ticks, faults and RAM. The reference is the interpreter made to stop after every tick. Paging is on:
- * some pages are read-only or absent, FS and GS are small segments, the stack lies in data.
+ * flag bits, segments, ticks, faults and RAM. The reference is the interpreter made to stop after every tick. Paging is
+ * on: some pages are read-only or absent, FS and GS are small segments, the stack lies in data. A case may have other
+ * segments (segment-worlds.ts).
  */
 import { Random } from '../../src/core/base/random.ts';
 import { REGISTERS_32 } from '../../src/core/base/names.ts';
@@ -38,17 +39,22 @@ import {
   FP_TAG,
   FS,
   GS,
+  INTERRUPT_SHADOW,
+  MODE_CPL3,
+  MODE_KEY,
   MXCSR,
   PLACED,
   RAM_BASE,
   SEG_ATTRIBUTES,
   SEG_BASE,
   SEG_LIMIT,
+  SEG_SELECTOR,
   SS,
   XMM,
 } from '../../src/core/state/layout.ts';
 import { CORNERS_F32, CORNERS_F64, CORNERS_F80 } from '../support/float-corners.ts';
 import { ALIAS, CODE, DATA } from './random-code.ts';
+import { enterWorld, GDT, type SegmentWorld } from './segment-worlds.ts';
 
 export const RAM_BYTES = 0x40000;
 const DIRECTORY = 0x1000;
@@ -56,12 +62,14 @@ const TABLE = 0x2000;
 const TABLES_END = 0x3000;
 const STACK = DATA + 0x800;
 const REGISTERS = [...REGISTERS_32, 'eip', 'flags', 'fault', 'code', 'left'];
-/** Words of the x87's and of SSE's state, in the order of their fields. */
-const FLOATS = [...PLACED.values()]
-  .filter(({ group }) => group === 'fpu' || group === 'sse')
-  .flatMap(({ name, offset, size }) =>
-    Array.from({ length: Math.ceil(size / 4) }, (_, k) => ({ name: `${name}+${k}`, index: (offset >> 2) + k })),
-  );
+/** Words of the x87's and of SSE's state, and of segments, in the order of their fields. */
+const MORE = [...PLACED.values()]
+  .filter(({ group }) => group === 'fpu' || group === 'sse' || group === 'segment')
+  .flatMap(({ name, group, offset, size }) => {
+    const isFloat = group !== 'segment';
+    const words = Array.from({ length: Math.ceil(size / 4) }, (_, k) => k);
+    return words.map((k) => ({ name: `${name}+${k}`, index: (offset >> 2) + k, isFloat }));
+  });
 const XMM_VALUES = [0, 0x3ff00000, 0xbff80000, 0x40490fdb, 0x7f800000, 0x7ff80000, 1, 0x80000000, 0x41200000, -1];
 const MXCSR_VALUES = [0x1f80, 0x1fa0, 0x1fa0, 0x1fa0, 0x9fe0, 0x7fa0, 0x1f00, 0x3fbf];
 const CONTROL_VALUES = [0x37f, 0x37f, 0x27f, 0x37e, 0x0f7f, 0x340];
@@ -94,9 +102,12 @@ export interface Start {
   readonly flags: number;
   readonly seed: number;
   readonly user: boolean;
+  /** Instead of flat segments, and of `user`. */
+  readonly world?: SegmentWorld;
 }
 
 function setSegment(cpu: Cpu, segment: number, base: number, limit: number, attributes: number): void {
+  cpu.m32[SEG_SELECTOR + segment] = 0;
   cpu.m32[SEG_BASE + segment] = base;
   cpu.m32[SEG_LIMIT + segment] = limit;
   cpu.m32[SEG_ATTRIBUTES + segment] = attributes;
@@ -134,7 +145,7 @@ function prepareFloats(cpu: Cpu, { seed, flags }: Start): void {
   const { m32 } = cpu;
   const random = new Random(seed);
   const next = (): number => random.below(0x8000);
-  for (const { index } of FLOATS) m32[index] = 0;
+  for (const { index, isFloat } of MORE) if (isFloat) m32[index] = 0;
   for (let k = 0; k < 32; k++) m32[XMM + k] = next() % 3 === 0 ? next() * 0x10001 : XMM_VALUES[next() % 10];
   // Half of the registers are of one format throughout, so that conversions meet fractions, ties and ends.
   for (let k = 0; k < 32; k += 4) if (next() % 2 === 0) m32.set(floatWords(random), XMM + k);
@@ -170,6 +181,7 @@ export function prepare(runner: Runner, start: Start): void {
   setSegment(cpu, GS, DATA + 0x20, start.seed & 1 ? -1 : 0xfff, start.seed & 2 ? 0x4091 | dpl : 0x4093 | dpl);
   const all = new Uint8Array(RAM_BYTES);
   all.set(start.code, CODE);
+  all.set(start.world?.table ?? [], GDT);
   all.set(image(start.seed & 15), DATA);
   const view = new DataView(all.buffer);
   view.setUint32(DIRECTORY, (physical + TABLE) | 7, true);
@@ -193,10 +205,16 @@ export function prepare(runner: Runner, start: Start): void {
   setFlags(cpu, (start.flags & 0xcd5) | 2);
   prepareFloats(cpu, start);
   m32[EIP] = CODE;
+  m32[INTERRUPT_SHADOW] = 0;
+  if (start.world !== undefined) {
+    enterWorld(cpu, start.world);
+    m32[EIP] = start.world.eip;
+    m32[4] = start.world.esp;
+  }
   flushTlb(cpu);
   updateMode(cpu);
   // Otherwise the first block of each run would be stepped, and compiled code reached by loops alone.
-  translateFetch(cpu, CODE, start.user);
+  translateFetch(cpu, CODE, (cpu.m32[MODE_KEY] & MODE_CPL3) !== 0);
   cpu.exitRequest = 0;
 }
 
@@ -224,14 +242,14 @@ export function stateOf(runner: Runner): number[] {
     fault ? cpu.faultVector : -1,
     fault ? cpu.faultError : 0,
     cpu.extraTicks,
-    ...FLOATS.map(({ index }) => cpu.m32[index]),
+    ...MORE.map(({ index }) => cpu.m32[index]),
   ];
 }
 
 const hex = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
 
 export function report(names: [string, string], a: readonly number[], b: readonly number[]): string {
-  return [...REGISTERS, ...FLOATS.map(({ name }) => name)]
+  return [...REGISTERS, ...MORE.map(({ name }) => name)]
     .map(
       (name, i) => `${a[i] === b[i] ? ' ' : '*'} ${name.padEnd(6)} ${names[0]} ${hex(a[i])}  ${names[1]} ${hex(b[i])}`,
     )

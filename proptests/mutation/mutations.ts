@@ -230,20 +230,47 @@ export const MUTATIONS: readonly Mutation[] = [
     ['function movsx', 'readSignedB(l)', 'readB(l)', 'compiled MOVSX extends with zeros', at(/^MOVSX /)],
     ['function cmovcc', 'value, old', 'old, value', 'compiled CMOVcc inverted', at(/^CMOVCC/)],
     ['function cwd', '31', '30', 'compiled CDQ takes bit 30', at(/^CWD/)],
-    ['function leave', "'add', frame, 4", "'add', frame, 0", 'compiled LEAVE: ESP is off by 4', at(/^LEAVE/)],
     ['function xchg', 'target.value);', 'value);', 'XCHG loses a register', at(/^XCHG /)],
   ]),
   ...inFile('tiers/lift/flow.js', [
     [
       'function branch',
-      'taken: targetOf(l), next: l.following',
-      'taken: l.following, next: targetOf(l)',
+      'taken: delta, next: l.following',
+      'taken: l.following, next: delta',
       'compiled Jcc inverted',
       at(/^(JCC|LOOP|JCXZ)/),
     ],
-    ['function pushReturn', 'l.following', 'l.following - 1', 'compiled CALL pushes a wrong address', at(/^CALL/)],
-    ['function ret', '4 + immediate(l)', '4', 'compiled RET n leaves the parameters', at(/^RET 0x/)],
+    ['const pushReturn', 'l.following', 'l.following - 1', 'compiled CALL pushes a wrong address', at(/^CALL/)],
+    ['function ret', 'immediate(l)', '0', 'compiled RET n leaves the parameters', at(/^RET 0x/)],
     ['function loop', "'ne', count, 0", "'ne', count, 1", 'LOOP ends one turn early', at(/^LOOP/)],
+  ]),
+  ...inFile('tiers/lift/stack.js', [
+    ['function leave', '1 << size)', '0)', 'compiled LEAVE: ESP is off by 4', at(/^LEAVE/)],
+    [
+      'function pointerAt',
+      "b.binary('or', b.with('and', b.get(ESP), ~0xffff), offset)",
+      'offset',
+      'a stack pointer of 16 bits loses the high half of ESP',
+      at(/^(PUSH|POP|CALL|RET|LEAVE)/),
+    ],
+  ]),
+  ...inFile('tiers/lift/segments.js', [
+    [
+      'function linearIn',
+      "b.binary('add', b.word(SEG_BASE + segment), offset)",
+      'offset',
+      'compiled code forgets the base of a segment',
+      at(/\[|^(PUSH|POP|CALL|RET|LEAVE|LODS|STOS|MOVS|XLAT)/),
+    ],
+  ]),
+  ...inFile('tiers/lift/operands.js', [
+    [
+      'function wrapped',
+      "isAddress16(l) ? l.b.with('and', offset, 0xffff) : offset",
+      'offset',
+      'addresses of 16 bits do not wrap',
+      at(/\[|^LEA/),
+    ],
   ]),
   ...inFile('tiers/lift/multiply.js', [
     [

@@ -8,6 +8,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { record, verify } from '../../src/library.ts';
+import { MODE_REAL } from '../../src/core/state/layout.ts';
 import { FLAT_MODE, liftBytes } from '../../tiers/explain.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
 import { ATTEMPTS } from '../../tiers/ir/attempts.ts';
@@ -21,7 +22,17 @@ import { JS_POLICY } from '../../tiers/policy.ts';
 import { CompilingEngine } from '../../tiers/tiering.ts';
 import { makeEvaluator } from '../engines/scratch-backends.ts';
 import { compare, makeRunner } from '../engines/lockstep.ts';
-import { conditions, DATA, draft, encode, isInstruction } from '../engines/random-code.ts';
+import {
+  conditions,
+  DATA,
+  type Draft,
+  draft,
+  encode,
+  FLAT,
+  isInstruction,
+  segmentedDraft,
+  type Width,
+} from '../engines/random-code.ts';
 import { wordsFrom } from '../flags/harness.ts';
 import { ALL_FORMS, encodeForm } from '../support/forms.ts';
 import { assertEachJudged, Judged } from '../support/judged.ts';
@@ -55,6 +66,14 @@ test('lifting alone, each pass alone, and all of them mean what the interpreter 
 /**
  * How often each operation is reached at least by the programs of the property below: all of them, thin ones rarely.
  */
+/** Code of real mode. */
+const REAL: Width = {
+  isWide: false,
+  isSegmented: true,
+  selectors: [0x1000],
+  places: [{ selector: 0x1000, offset: 0 }],
+};
+
 const LEAST: Readonly<Record<Op['op'], number>> = {
   insn: 4000,
   const: 10_000,
@@ -92,10 +111,13 @@ test('IR is valid after every pass and equals itself after printing and parsing'
     functions.add();
     for (const { op } of fn.blocks.flatMap(({ ops }) => ops)) operations.set(op, (operations.get(op) ?? 0) + 1);
   };
-  const property = fc.property(fc.array(draft, { minLength: 1, maxLength: 30, size: 'max' }), (drafts) => {
+  const check = (drafts: readonly Draft[], width: Width, mode: number): void => {
     // The bytes behind what is no instruction are not lifted: programs are made of what decodes.
-    const code = encode(drafts.filter(isInstruction));
-    let fn = liftBytes(code, FLAT_MODE);
+    const code = encode(
+      drafts.filter((d) => isInstruction(d, width)),
+      width,
+    );
+    let fn = liftBytes(code, mode);
     const end = fn.blocks.at(-1);
     const last = end?.ops.filter((op) => op.op === 'insn').at(-1);
     assert.equal(last?.op === 'insn' ? last.delta + last.length : 0, code.length, 'the program is lifted to its end');
@@ -105,9 +127,14 @@ test('IR is valid after every pass and equals itself after printing and parsing'
       validate(fn);
       assert.deepEqual(parse(print(fn)), fn);
     }
+  };
+  const many = { minLength: 1, maxLength: 30, size: 'max' } as const;
+  const property = fc.property(fc.array(draft, many), fc.array(segmentedDraft, many), (drafts, narrow) => {
+    check(drafts, FLAT, FLAT_MODE);
+    check(narrow, REAL, MODE_REAL);
   });
   fc.assert(property, { seed, numRuns: NUM_RUNS, includeErrorInReport: true });
-  functions.atLeast(NUM_RUNS);
+  functions.atLeast(2 * NUM_RUNS);
   for (const [op, least] of Object.entries(LEAST)) assertEachJudged(operations, [op], least);
 });
 

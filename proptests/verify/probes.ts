@@ -92,6 +92,7 @@ const FORMS: readonly string[] = [
   ...forms('pause nop', ['', '', '']),
   ...forms('lfence mfence sfence', ['', '']),
   ...forms('movsb movsw movsd cmpsb cmpsw cmpsd scasb scasw scasd lodsb lodsw lodsd stosb stosw stosd', ['']),
+  ...forms('xlatb', ['', '', '']),
   ...forms('prefetch', ['m8', 'm8', 'm8']),
   ...forms('movnti', ['m32,r32', 'm32,r32']),
   ...forms('masked', ['m16', 'm8', 'r16', 'r8', 'shr', 'shr', 'shl', 'm16', 'm8']),
@@ -126,6 +127,7 @@ export class Probes {
     else if (name === 'push' || name === 'pop') this.stack(name, kinds[0]);
     else if (name === 'lea') this.lea();
     else if (name === 'masked') this.masked(operands);
+    else if (name === 'xlatb') this.translate();
     else if (/^(mov|cmp|sca|lod|sto)s[bwd]$/.test(name)) this.string(name);
     else this.compute(name, kinds);
   }
@@ -215,6 +217,14 @@ export class Probes {
   }
 
   /** One step of a string instruction, up or down; equal operands as often as not. */
+  /** AL into a table. */
+  private translate(): void {
+    const { lines } = this;
+    this.load('eax');
+    lines.push(`mov ebx, ${this.place(1)}\nand al, 0x7f\nxlatb\nmov [${lines.trace(1)}], eax`);
+    this.keep([]);
+  }
+
   private string(name: string): void {
     const { lines } = this;
     const { dice } = lines;

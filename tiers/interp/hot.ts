@@ -163,6 +163,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
   let why: WhyLeft = LEFT_ON_REQUEST;
   let pageLinear = 1; // never equal to a page's address
   let table = header.NO_BLOCKS;
+  let declined = 0;
 
   enter: for (;;) {
     const linear = (eip + csBase) | 0;
@@ -186,15 +187,23 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
       break;
     }
     const compiled = code[block + B_COMPILED];
-    if (compiled !== 0) {
+    if (compiled !== 0 && block !== declined) {
       m32[EIP] = eip;
       m32[LEFT] = left + reserve;
       functions[compiled](cpu);
+      // Nothing is what a function does when it declines, since its code does not lie inside the segment.
+      declined = m32[LEFT] === left + reserve && m32[EIP] === eip ? block : 0;
       left = m32[LEFT] - reserve;
       eip = m32[EIP];
       if (m32[EXIT_REQUEST] !== 0) break;
+      // What it did may have been passed on the way (goOn): a fault, or a return to another mode.
+      if (m32[MODE_KEY] !== mode || m32[SEG_BASE + CS] !== csBase || m32[SEG_LIMIT + CS] >>> 0 !== csLimit) {
+        why = LEFT_IN_OTHER_MODE;
+        break;
+      }
       continue;
     }
+    declined = 0;
     if (--code[block + B_HEAT] === 0) {
       m32[EIP] = eip;
       m32[LEFT] = left + reserve;

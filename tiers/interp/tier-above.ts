@@ -17,7 +17,8 @@ export const B_ARMED = B_ABOVE + 2;
 export interface TierAbove {
   /**
    * By B_COMPILED; index 0 is none. Each runs from EIP as an Engine does: EIP and cpu.left are exact on return and when
-   * it throws. What a block's function does when the budget does not cover the block is nothing at all.
+   * it throws. What a block's function does when the budget does not cover the block, or when its code does not lie
+   * inside CS, is nothing at all.
    */
   readonly functions: ((cpu: Cpu) => void)[];
   /** By row number, for what the inner loop does not do itself; others than the interpreter's when somebody counts. */

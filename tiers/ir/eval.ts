@@ -1,7 +1,17 @@
 // Runs an IR function on a CPU, deliberately simply: one array of values, one switch; an access is plain by the TLB's
 // word or goes the slow way. The referee between lifters, passes and emitters: what it gives is what the IR means.
 
-import { ARITHMETIC_FLAGS, CC_DST, CC_OP, CC_SRC, EFLAGS, EIP, MODE_CPL3 } from '../../src/core/state/layout.ts';
+import {
+  ARITHMETIC_FLAGS,
+  CC_DST,
+  CC_OP,
+  CC_SRC,
+  CS,
+  EFLAGS,
+  EIP,
+  MODE_CPL3,
+  SEG_LIMIT,
+} from '../../src/core/state/layout.ts';
 import {
   TLB_NO_SUPER_READ,
   TLB_NO_SUPER_WRITE,
@@ -13,6 +23,7 @@ import { binary, carryOf, conditionOf, flagsOf, unary } from './arithmetic.ts';
 import type { Wide } from './attempts.ts';
 import { BASE, type Block, type IrFunction, type Op, type Temp, type Type, unknown } from './ir.ts';
 import { mask, shuffle, vector, type Vector128 } from './lanes.ts';
+import { isWithin, reachOf } from './reach.ts';
 
 /** What evaluation calls: a part of the Runtime of compiled code (tiers/runtime/runtime.ts). */
 export interface EvaluationServices {
@@ -221,6 +232,8 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ser
 /** Execute from EIP, which is at the entry, as a compiled function does. Lets GUEST_FAULT of handlers through. */
 export function evaluate(cpu: Cpu, fn: IrFunction, services: EvaluationServices): void {
   const base = cpu.m32[EIP];
+  const reach = reachOf(fn);
+  if (reach !== null && !isWithin(reach, base >>> 0, cpu.m32[SEG_LIMIT + CS] >>> 0)) return;
   for (let delta = 0; ; ) {
     const block = fn.blocks.find((candidate) => candidate.delta === delta);
     if (block === undefined || cpu.left < block.count) {

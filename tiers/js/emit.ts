@@ -1,11 +1,13 @@
 // IR → JavaScript source of one function `(cpu) => void`. Guest registers and the lazy flags are locals, loaded at
 // the entry and written back (spilled) only where the function is left: at exits, before handlers, and on slow paths.
 // All ways out lead to one piece of code (label E) that writes everything back and leaves; a slow path says which
-// handler has to do the instruction then. Blocks (block.ts) are nested by structure.ts.
+// handler has to do the instruction then. Blocks (block.ts) are nested by structure.ts. Code with a limit asks first
+// whether it lies inside (ir/reach.ts).
 // The names the source uses freely are those that instantiate.ts binds, of the Runtime.
 
-import { CC_DST, CC_OP, CC_SRC, EIP, LEFT } from '../../src/core/state/layout.ts';
+import { CC_DST, CC_OP, CC_SRC, CS, EIP, LEFT, SEG_LIMIT } from '../../src/core/state/layout.ts';
 import { type IrFunction, REGISTER_NAMES } from '../ir/ir.ts';
+import { reachOf } from '../ir/reach.ts';
 import { returnPoints, structure } from '../ir/structure.ts';
 import { BlockEmitter, type FunctionFacts, spill } from './block.ts';
 import { NUMBERS, type Spelling } from './spelling.ts';
@@ -100,6 +102,12 @@ export function emitFunction(fn: IrFunction, spelling: Spelling = NUMBERS): stri
   const all = facts(fn, spelling);
   const word = (index: number): string => `m32[${spelling.word(index)}]`;
   const out: string[] = [`let left = ${word(LEFT)}, pc = 0, at = 0, back = 0; const base = ${word(EIP)};`];
+  const reach = reachOf(fn);
+  if (reach !== null) {
+    const { lowest, highest, latest } = reach;
+    const isBeyond = `base + ${highest} >>> 0 > ${word(SEG_LIMIT + CS)} >>> 0`;
+    out.push(`if (base + ${lowest} >>> 0 > ${latest} || ${isBeyond}) return;`);
+  }
   for (const register of all.used) out.push(`let ${REGISTER_NAMES[register]} = ${word(register)};`);
   out.push(`let co = ${word(CC_OP)}, cd = ${word(CC_DST)}, cs = ${word(CC_SRC)};`);
   out.push('E: {');

@@ -25,25 +25,27 @@ import {
   registerA,
   registerB,
   sizeA,
+  wrapped,
   writeBack,
   writeRegister,
 } from './operands.ts';
 
 /** The bit index, sign-extended, and where its word is when it is one of a bit string (else −1). */
-function locate(l: Lift): { index: Temp; at: Temp } {
+function locate(l: Lift, isWrite: boolean): { index: Temp; at: Temp } {
   const { b } = l;
   const size = sizeA(l);
   if (kindB(l) === KIND_IMMEDIATE) return { index: b.constant(immediate(l)), at: -1 };
   const index = readSignedRegister(l, registerB(l), size);
   if (kindA(l) !== KIND_MEMORY) return { index, at: -1 };
   const element = b.with('shl', b.with('sar', index, 3 + size), size);
-  return { index, at: linear(l, b.binary('add', effectiveOffset(l), element), 1 << size) };
+  const offset = wrapped(l, b.binary('add', effectiveOffset(l), element));
+  return { index, at: linear(l, offset, 1 << size, isWrite) };
 }
 
 function bt(l: Lift): void {
   const { b } = l;
   const size = sizeA(l);
-  const { index, at } = locate(l);
+  const { index, at } = locate(l, false);
   const value = at < 0 ? readA(l) : b.load(size, at);
   const position = b.with('and', index, bitsOf(size) - 1);
   changeFlags(l, CF, b.with('and', b.binary('shr', value, position), CF));
@@ -52,7 +54,7 @@ function bt(l: Lift): void {
 function change(how: (b: Builder, value: Temp, bit: Temp) => Temp): Lifter {
   return (l) => {
     const { b } = l;
-    const { index, at } = locate(l);
+    const { index, at } = locate(l, true);
     const target = at < 0 ? modifyA(l) : modifyA(l, at);
     const position = b.with('and', index, bitsOf(sizeA(l)) - 1);
     const bit = b.binary('shl', b.constant(1), position);

@@ -6,7 +6,6 @@ import { registersWritten } from '../../src/core/isa/effects.ts';
 import { ENDS_BLOCK, type OpLiftedBy, type OpName, ROWS } from '../../src/core/isa/ops.ts';
 import { HOT_PROBED, META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
 import type { LiftedBy } from '../../src/core/isa/row.ts';
-import { MODE_CS32, MODE_FLAT_CODE } from '../../src/core/state/layout.ts';
 import { Builder } from '../ir/builder.ts';
 import type { Block } from '../ir/ir.ts';
 import { aluLifters } from './alu.ts';
@@ -19,6 +18,7 @@ import { multiplyLifters } from './multiply.ts';
 import { type Lifter, NOT_LIFTED } from './operands.ts';
 import { shiftLifters } from './shift.ts';
 import { simdLifters } from './simd.ts';
+import { stackLifters } from './stack.ts';
 import { stringLifters } from './string.ts';
 import { systemLifters } from './system.ts';
 import { x87Lifters } from './x87.ts';
@@ -33,6 +33,7 @@ export const LIFTERS = {
   ...multiplyLifters,
   ...shiftLifters,
   ...simdLifters,
+  ...stackLifters,
   ...stringLifters,
   ...systemLifters,
   ...x87Lifters,
@@ -42,11 +43,6 @@ const LIFTER_TABLE: readonly (Lifter | undefined)[] = ROWS.map((row) => {
   const lifters: Partial<Record<OpName, Lifter>> = LIFTERS;
   return lifters[row.name] ?? (row.assists === '' ? undefined : assisted);
 });
-
-/** Whether code of this mode is compiled at all: flat and 32 bits wide. The rest is interpreted. */
-export function canLiftMode(mode: number): boolean {
-  return (mode & (MODE_FLAT_CODE | MODE_CS32)) === (MODE_FLAT_CODE | MODE_CS32);
-}
 
 /**
  * Lift `count` records from arena position `first`, the first at `delta` from the function's entry. R_POSITION of the

@@ -1,26 +1,23 @@
-// MOV MOVZX MOVSX LEA XCHG CMOVcc SETcc CBW/CWDE CWD/CDQ, what moves nothing (NOP PAUSE PREFETCH and
-// fences), and the stack's PUSH POP LEAVE of doublewords on a flat stack, SDM 2.
+// MOV MOVZX MOVSX LEA XCHG CMOVcc SETcc XLAT CBW/CWDE CWD/CDQ, and what moves nothing (NOP PAUSE PREFETCH and fences),
+// SDM 2.
 
 import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
-import { KIND_MEMORY, R_EA, SIZE_16, SIZE_32, SIZE_8 } from '../../src/core/isa/record.ts';
-import { EAX, EBP, EDX, ESP } from '../../src/core/state/layout.ts';
+import { META_ADDRSIZE_32, SIZE_16, SIZE_8 } from '../../src/core/isa/record.ts';
+import { EAX, EBX, EDX } from '../../src/core/state/layout.ts';
 import {
   effectiveOffset,
   immediate,
-  kindA,
   type Lift,
   type Lifter,
   linear,
+  metaOf,
   modifyA,
-  NOT_LIFTED,
   operandSize32,
-  readA,
   readB,
   readRegister,
   readSignedB,
   registerA,
   registerB,
-  requireFlatStack,
   sizeA,
   writeA,
   writeBack,
@@ -76,54 +73,17 @@ function cwd(l: Lift): void {
 
 function nop(): void {}
 
-function push(l: Lift): void {
+/** AL := [segment:eBX + AL]. The record's operand is AL; what it reads has no ModRM. */
+function xlat(l: Lift): void {
   const { b } = l;
-  requireFlatStack(l);
-  // PUSH's operand has the operand size; a narrower immediate was extended by the decoder.
-  const value = readA(l);
-  const top = b.with('sub', b.get(ESP), 4);
-  b.store(SIZE_32, top, value);
-  b.set(ESP, top);
-}
-
-/** An ESP base in the destination's address counts after the increment; POP ESP keeps the popped value. */
-function pop(l: Lift): void {
-  const { b } = l;
-  requireFlatStack(l);
-  const old = b.get(ESP);
-  const value = b.load(SIZE_32, old);
-  const top = b.with('add', old, 4);
-  if (kindA(l) === KIND_MEMORY) {
-    let offset = effectiveOffset(l);
-    if ((l.code[l.pc + R_EA] & 15) === ESP) offset = b.with('add', offset, 4);
-    b.store(SIZE_32, linear(l, offset, 4), value);
-    b.set(ESP, top);
-  } else {
-    b.set(ESP, top);
-    writeRegister(l, registerA(l), SIZE_32, value);
-  }
-}
-
-function leave(l: Lift): void {
-  const { b } = l;
-  requireFlatStack(l);
-  const frame = b.get(EBP);
-  const value = b.load(SIZE_32, frame);
-  b.set(ESP, b.with('add', frame, 4));
-  b.set(EBP, value);
+  const sum = b.binary('add', b.get(EBX), readRegister(l, EAX, SIZE_8));
+  const offset = (metaOf(l) & META_ADDRSIZE_32) !== 0 ? sum : b.with('and', sum, 0xffff);
+  writeRegister(l, EAX, SIZE_8, b.load(SIZE_8, linear(l, offset, 1, false)));
 }
 
 /** AL := CF ? FFh : 0. */
 function salc(l: Lift): void {
   writeRegister(l, EAX, SIZE_8, l.b.binary('sub', l.b.constant(0), l.b.carry()));
-}
-
-/** A far or 8-bit operand never gets here; checked so that a new form of PUSH cannot slip through. */
-function only32(lifter: Lifter): Lifter {
-  return (l) => {
-    if (sizeA(l) !== SIZE_32) throw NOT_LIFTED;
-    lifter(l);
-  };
 }
 
 export const moveLifters = {
@@ -134,6 +94,7 @@ export const moveLifters = {
   XCHG: xchg,
   CMOVCC: cmovcc,
   SETCC: setcc,
+  XLAT: xlat,
   SALC: salc,
   CBW: cbw,
   CWD: cwd,
@@ -143,7 +104,4 @@ export const moveLifters = {
   LFENCE: nop,
   MFENCE: nop,
   SFENCE: nop,
-  PUSH: only32(push),
-  POP: only32(pop),
-  LEAVE: leave,
 } satisfies Record<OpLiftedBy<'move'>, Lifter>;

@@ -1,6 +1,6 @@
-// Operands of decoded records as IR: registers by size, effective addresses (SDM 1 §3.7.5), memory. Only forms whose
-// address needs no segment arithmetic are lifted (flat ES, SS, DS; FS and GS with guards); others say NotLifted and
-// are done by their handler. Values that are read are zero-extended unless a name says otherwise.
+// Operands of decoded records as IR: registers by size, effective addresses (SDM 1 §3.7.5), memory. Forms that are
+// left to their handler say NotLifted; segments.ts says what a segment costs. Values that are read are zero-
+// extended unless a name says otherwise.
 
 import {
   EA_16,
@@ -21,24 +21,10 @@ import {
   SIZE_16,
   SIZE_32,
 } from '../../src/core/isa/record.ts';
-import {
-  ATTR_CODE,
-  ATTR_EXPAND_DOWN,
-  ATTR_PRESENT,
-  ATTR_S,
-  ATTR_WRITABLE,
-  CS,
-  FS,
-  GS,
-  MODE_FLAT_DATA,
-  MODE_SS32,
-  SEG_ATTRIBUTES,
-  SEG_BASE,
-  SEG_LIMIT,
-  ZERO,
-} from '../../src/core/state/layout.ts';
+import { ZERO } from '../../src/core/state/layout.ts';
 import type { Builder } from '../ir/builder.ts';
 import type { Size, Temp } from '../ir/ir.ts';
+import { linearIn } from './segments.ts';
 
 /** Thrown by a lifter before it changed anything: this form is left to the handler. */
 export class NotLifted {}
@@ -73,11 +59,6 @@ function integerSize(size: number): Size {
 export const sizeA = (l: Lift): Size => integerSize((metaOf(l) >> META_SIZE_A_SHIFT) & 7);
 export const sizeB = (l: Lift): Size => integerSize((metaOf(l) >> META_SIZE_B_SHIFT) & 7);
 export const bitsOf = (size: Size): number => 8 << size;
-
-export function requireFlatStack(l: Lift): void {
-  const flat = MODE_FLAT_DATA | MODE_SS32;
-  if ((l.mode & flat) !== flat || !operandSize32(l)) throw NOT_LIFTED;
-}
 
 /** Sign-extend to 32 bits. */
 export function extend(l: Lift, value: Temp, size: Size): Temp {
@@ -118,11 +99,22 @@ export function writeRegister(l: Lift, register: number, size: Size, value: Temp
   b.set(whole, b.binary('or', kept, b.with('and', moved, mask)));
 }
 
+const isAddress16 = (l: Lift): boolean => (l.code[l.pc + R_EA] & EA_16) !== 0;
+
+/** An offset that was computed, as wide as the memory operand's addresses are: 16 bits wrap. */
+export function wrapped(l: Lift, offset: Temp): Temp {
+  return isAddress16(l) ? l.b.with('and', offset, 0xffff) : offset;
+}
+
 /** Offset of the memory operand in its segment. */
 export function effectiveOffset(l: Lift): Temp {
+  return wrapped(l, sumOf(l));
+}
+
+/** Base, index and displacement. */
+function sumOf(l: Lift): Temp {
   const { b, code, pc } = l;
   const ea = code[pc + R_EA];
-  if ((ea & EA_16) !== 0) throw NOT_LIFTED;
   const base = ea & 15;
   const index = (ea >> 4) & 15;
   let sum = base === ZERO ? -1 : b.get(base);
@@ -136,28 +128,13 @@ export function effectiveOffset(l: Lift): Temp {
 }
 
 /** Linear address of an offset in the memory operand's segment for an access of `bytes`. */
-export function linear(l: Lift, offset: Temp, bytes: number): Temp {
-  const { b } = l;
-  const segment = (l.code[l.pc + R_EA] >> 12) & 7;
-  // A code segment is never writable and not always readable: its type is for the handler to check.
-  if (segment === CS) throw NOT_LIFTED;
-  if (segment !== FS && segment !== GS) {
-    if ((l.mode & MODE_FLAT_DATA) === 0) throw NOT_LIFTED;
-    return offset;
-  }
-  // A plain writable segment that the whole access lies in; everything else is for the handler.
-  const type = ATTR_PRESENT | ATTR_S | ATTR_CODE | ATTR_EXPAND_DOWN | ATTR_WRITABLE;
-  const plain = ATTR_PRESENT | ATTR_S | ATTR_WRITABLE;
-  b.guard(b.with('ne', b.with('and', b.word(SEG_ATTRIBUTES + segment), type), plain));
-  const limit = b.word(SEG_LIMIT + segment);
-  b.guard(b.binary('ltu', limit, offset));
-  if (bytes > 1) b.guard(b.binary('ltu', limit, b.with('add', offset, bytes - 1)));
-  return b.binary('add', b.word(SEG_BASE + segment), offset);
+export function linear(l: Lift, offset: Temp, bytes: number, isWrite: boolean): Temp {
+  return linearIn(l, (l.code[l.pc + R_EA] >> 12) & 7, offset, bytes, isWrite, isAddress16(l));
 }
 
 /** Linear address of the memory operand. */
-export function address(l: Lift, size: Size): Temp {
-  return linear(l, effectiveOffset(l), 1 << size);
+export function address(l: Lift, size: Size, isWrite: boolean): Temp {
+  return linear(l, effectiveOffset(l), 1 << size, isWrite);
 }
 
 export function readA(l: Lift): Temp {
@@ -165,7 +142,7 @@ export function readA(l: Lift): Temp {
   if (kindA(l) === KIND_REGISTER) return readRegister(l, registerA(l), size);
   if (kindA(l) === KIND_IMMEDIATE) return l.b.constant(immediate(l));
   if (kindA(l) !== KIND_MEMORY) throw NOT_LIFTED;
-  return l.b.load(size, address(l, size));
+  return l.b.load(size, address(l, size, false));
 }
 
 export function readB(l: Lift): Temp {
@@ -173,7 +150,7 @@ export function readB(l: Lift): Temp {
   const size = sizeB(l);
   if (kindB(l) === KIND_REGISTER) return readRegister(l, registerB(l), size);
   if (kindB(l) !== KIND_MEMORY) throw NOT_LIFTED;
-  return l.b.load(size, address(l, size));
+  return l.b.load(size, address(l, size, false));
 }
 
 /** As readA, sign-extended. */
@@ -181,7 +158,7 @@ export function readSignedA(l: Lift): Temp {
   const size = sizeA(l);
   if (kindA(l) === KIND_REGISTER) return readSignedRegister(l, registerA(l), size);
   if (kindA(l) !== KIND_MEMORY) throw NOT_LIFTED;
-  return l.b.load(size, address(l, size), { signed: true });
+  return l.b.load(size, address(l, size, false), { signed: true });
 }
 
 /** As readB, sign-extended: an immediate from the size of operand A. */
@@ -193,14 +170,14 @@ export function readSignedB(l: Lift): Temp {
   const size = sizeB(l);
   if (kindB(l) === KIND_REGISTER) return readSignedRegister(l, registerB(l), size);
   if (kindB(l) !== KIND_MEMORY) throw NOT_LIFTED;
-  return l.b.load(size, address(l, size), { signed: true });
+  return l.b.load(size, address(l, size, false), { signed: true });
 }
 
 /** Write A without having read it. */
 export function writeA(l: Lift, value: Temp): void {
   const size = sizeA(l);
   if (kindA(l) === KIND_REGISTER) writeRegister(l, registerA(l), size, value);
-  else if (kindA(l) === KIND_MEMORY) l.b.store(size, address(l, size), value);
+  else if (kindA(l) === KIND_MEMORY) l.b.store(size, address(l, size, true), value);
   else throw NOT_LIFTED;
 }
 
@@ -215,7 +192,7 @@ export function modifyA(l: Lift, at?: Temp): Modified {
   const size = sizeA(l);
   if (kindA(l) === KIND_REGISTER) return { value: readRegister(l, registerA(l), size), address: -1 };
   if (kindA(l) !== KIND_MEMORY) throw NOT_LIFTED;
-  const where = at ?? address(l, size);
+  const where = at ?? address(l, size, true);
   return { value: l.b.load(size, where, { write: true }), address: where };
 }
 
@@ -224,7 +201,7 @@ export function modifySignedA(l: Lift): Modified {
   const size = sizeA(l);
   if (kindA(l) === KIND_REGISTER) return { value: readSignedRegister(l, registerA(l), size), address: -1 };
   if (kindA(l) !== KIND_MEMORY) throw NOT_LIFTED;
-  const where = address(l, size);
+  const where = address(l, size, true);
   return { value: l.b.load(size, where, { signed: true, write: true }), address: where };
 }
 

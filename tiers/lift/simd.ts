@@ -1,4 +1,4 @@
-// SSE on 32-bit flat code, SDM 2 under each name: moves, logic, sums and comparisons of integers by lanes, permutations
+// SSE, SDM 2 under each name: moves, logic, sums and comparisons of integers by lanes, permutations
 // of doublewords and exact conversions as IR; arithmetic on floats by `attempt`. Rows that have no lifter here may
 // assist (assist.ts); forms with MMX registers are left to the handlers.
 
@@ -28,7 +28,7 @@ import {
 const xmmWord = (register: number): number => XMM + 4 * register;
 
 /** Linear address of the memory operand of `words`. */
-const addressOf = (l: Lift, words: number): Temp => linear(l, effectiveOffset(l), 4 * words);
+const addressOf = (l: Lift, words: number, isWrite = false): Temp => linear(l, effectiveOffset(l), 4 * words, isWrite);
 
 const destination = (l: Lift): number => {
   if (kindA(l) !== KIND_XMM) throw NOT_LIFTED;
@@ -71,7 +71,7 @@ function moveAll(aligned: boolean): Lifter {
     requireSse(l);
     if (kindA(l) === KIND_MEMORY) {
       if (kindB(l) !== KIND_XMM) throw NOT_LIFTED;
-      l.b.stash(4, xmmWord(registerB(l)), addressOf(l, 4), aligned);
+      l.b.stash(4, xmmWord(registerB(l)), addressOf(l, 4, true), aligned);
     } else if (kindB(l) === KIND_MEMORY) l.b.fetch(4, destination(l), addressOf(l, 4), aligned);
     else copy(l, destination(l), source(l), 'v128');
   };
@@ -83,7 +83,7 @@ function moveDouble(clears: boolean): Lifter {
     requireSse(l);
     if (kindA(l) === KIND_MEMORY) {
       if (kindB(l) !== KIND_XMM) throw NOT_LIFTED;
-      l.b.stash(2, xmmWord(registerB(l)), addressOf(l, 2));
+      l.b.stash(2, xmmWord(registerB(l)), addressOf(l, 2, true));
       return;
     }
     const to = destination(l);
@@ -99,7 +99,7 @@ function movss(l: Lift): void {
   const { b } = l;
   requireSse(l);
   if (kindA(l) === KIND_MEMORY) {
-    b.store(SIZE_32, addressOf(l, 1), b.peek(xmmWord(registerB(l))));
+    b.store(SIZE_32, addressOf(l, 1, true), b.peek(xmmWord(registerB(l))));
     return;
   }
   const to = destination(l);
@@ -125,7 +125,7 @@ function movd(l: Lift): void {
 function moveHalf(half: number): Lifter {
   return (l) => {
     requireSse(l);
-    if (kindA(l) === KIND_MEMORY) l.b.stash(2, xmmWord(registerB(l)) + 2 * half, addressOf(l, 2));
+    if (kindA(l) === KIND_MEMORY) l.b.stash(2, xmmWord(registerB(l)) + 2 * half, addressOf(l, 2, true));
     else l.b.fetch(2, destination(l) + 2 * half, addressOf(l, 2));
   };
 }

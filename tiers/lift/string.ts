@@ -3,15 +3,14 @@
 // fault the handler decides which does.
 
 import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
-import { META_ADDRSIZE_32, META_REP, META_REPNE } from '../../src/core/isa/record.ts';
+import { META_ADDRSIZE_32, META_REP, META_REPNE, R_EA, SIZE_16, SIZE_32 } from '../../src/core/isa/record.ts';
 import { CC_SUB } from '../../src/core/state/flags.ts';
-import { DF, EAX, EDI, EFLAGS, ESI, MODE_FLAT_DATA } from '../../src/core/state/layout.ts';
+import { DF, EAX, EDI, EFLAGS, ES, ESI } from '../../src/core/state/layout.ts';
 import type { Size, Temp } from '../ir/ir.ts';
 import {
   extend,
   type Lift,
   type Lifter,
-  linear,
   metaOf,
   NOT_LIFTED,
   readRegister,
@@ -19,21 +18,28 @@ import {
   sizeA,
   writeRegister,
 } from './operands.ts';
+import { linearIn } from './segments.ts';
 
 /** Number of the bit that DF is. */
 const DF_SHIFT = 31 - Math.clz32(DF);
 
 function requireSingle(l: Lift): void {
-  if ((metaOf(l) & (META_REP | META_REPNE)) !== 0 || (metaOf(l) & META_ADDRSIZE_32) === 0) throw NOT_LIFTED;
+  if ((metaOf(l) & (META_REP | META_REPNE)) !== 0) throw NOT_LIFTED;
 }
 
-/** Linear address of ES:EDI, which no prefix moves. */
-function destination(l: Lift): Temp {
-  if ((l.mode & MODE_FLAT_DATA) === 0) throw NOT_LIFTED;
-  return l.b.get(EDI);
+/** Index registers are as wide as addresses. */
+const indexSize = (l: Lift): Size => ((metaOf(l) & META_ADDRSIZE_32) !== 0 ? SIZE_32 : SIZE_16);
+
+/** Linear address of an element at segment:register. */
+function element(l: Lift, segment: number, register: number, size: Size, isWrite: boolean): Temp {
+  const width = indexSize(l);
+  return linearIn(l, segment, readRegister(l, register, width), 1 << size, isWrite, width === SIZE_16);
 }
 
-const source = (l: Lift, size: Size): Temp => linear(l, l.b.get(ESI), 1 << size);
+/** Linear address of ES:eDI, which no prefix moves. */
+const destination = (l: Lift, size: Size, isWrite: boolean): Temp => element(l, ES, EDI, size, isWrite);
+
+const source = (l: Lift, size: Size): Temp => element(l, (l.code[l.pc + R_EA] >> 12) & 7, ESI, size, false);
 
 /** The size of an element, negative while DF is set. */
 function stride(l: Lift, size: Size): Temp {
@@ -43,7 +49,8 @@ function stride(l: Lift, size: Size): Temp {
 }
 
 function advance(l: Lift, register: number, by: Temp): void {
-  l.b.set(register, l.b.binary('add', l.b.get(register), by));
+  const width = indexSize(l);
+  writeRegister(l, register, width, l.b.binary('add', l.b.get(register), by));
 }
 
 function movs(l: Lift): void {
@@ -51,7 +58,8 @@ function movs(l: Lift): void {
   requireSingle(l);
   const size = sizeA(l);
   const by = stride(l, size);
-  b.store(size, destination(l), b.load(size, source(l, size)));
+  const value = b.load(size, source(l, size));
+  b.store(size, destination(l, size, true), value);
   advance(l, ESI, by);
   advance(l, EDI, by);
 }
@@ -61,7 +69,7 @@ function stos(l: Lift): void {
   requireSingle(l);
   const size = sizeA(l);
   const by = stride(l, size);
-  b.store(size, destination(l), readRegister(l, EAX, size));
+  b.store(size, destination(l, size, true), readRegister(l, EAX, size));
   advance(l, EDI, by);
 }
 
@@ -84,7 +92,7 @@ function scas(l: Lift): void {
   requireSingle(l);
   const size = sizeA(l);
   const by = stride(l, size);
-  const second = b.load(size, destination(l), { signed: true });
+  const second = b.load(size, destination(l, size, false), { signed: true });
   const first = readSignedRegister(l, EAX, size);
   advance(l, EDI, by);
   compare(l, size, first, second);
@@ -95,7 +103,7 @@ function cmps(l: Lift): void {
   requireSingle(l);
   const size = sizeA(l);
   const by = stride(l, size);
-  const second = b.load(size, destination(l), { signed: true });
+  const second = b.load(size, destination(l, size, false), { signed: true });
   const first = b.load(size, source(l, size), { signed: true });
   advance(l, ESI, by);
   advance(l, EDI, by);

@@ -1,8 +1,7 @@
 // What kernels read in the middle of their code: PUSHF and control registers. SDM 2 under each name, SDM 1 §3.4.3.
-// Control registers at CPL 0; virtual-8086 mode, where PUSHF asks for more, is never flat and 32 bits wide.
+// Control registers at CPL 0; PUSHF in virtual-8086 mode, which asks for more, is left to its handler.
 
 import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
-import { SIZE_32 } from '../../src/core/isa/record.ts';
 import {
   ARITHMETIC_FLAGS,
   ATTR_DPL_SHIFT,
@@ -11,24 +10,23 @@ import {
   CR3,
   CR4,
   EFLAGS,
-  ESP,
   MODE_CPL3,
+  MODE_VM86,
   RF,
   SEG_ATTRIBUTES,
   SS,
   VM,
 } from '../../src/core/state/layout.ts';
-import { type Lift, type Lifter, NOT_LIFTED, registerA, registerB, requireFlatStack } from './operands.ts';
+import { type Lift, type Lifter, NOT_LIFTED, registerA, registerB } from './operands.ts';
+import { pushValue } from './stack.ts';
 
 const CONTROL_WORDS: Readonly<Record<number, number | undefined>> = { 0: CR0, 2: CR2, 3: CR3, 4: CR4 };
 
 function pushFlags(l: Lift): void {
   const { b } = l;
-  requireFlatStack(l);
+  if ((l.mode & MODE_VM86) !== 0) throw NOT_LIFTED;
   const others = b.with('and', b.word(EFLAGS), ~(ARITHMETIC_FLAGS | VM | RF));
-  const top = b.with('sub', b.get(ESP), 4);
-  b.store(SIZE_32, top, b.binary('or', others, b.flags()));
-  b.set(ESP, top);
+  pushValue(l, b.binary('or', others, b.flags()));
 }
 
 function movFromControl(l: Lift): void {

@@ -1,4 +1,4 @@
-// The x87 on 32-bit flat code. Loads, stores, arithmetic and comparisons with a single, double or integer in memory by
+// The x87. Loads, stores, arithmetic and comparisons with a single, double or integer in memory by
 // `attempt`; what has stack registers alone for operands by its handler in place (`assist`); FNSTSW and FNSTCW as IR.
 // Ten-byte operands and images are left to the handlers. Checked first, as by every waiting instruction (SDM 1 §8.7,
 // SDM 3 §2.5): CR0.EM, CR0.TS, and that no exception is pending.
@@ -59,13 +59,13 @@ function operand(l: Lift, size: number, isInteger: boolean): Temp {
   const { b } = l;
   const offset = effectiveOffset(l);
   if (size === SIZE_64) {
-    b.fetch(2, WIDE, linear(l, offset, 8));
+    b.fetch(2, WIDE, linear(l, offset, 8, false));
     b.attempt(isInteger ? 'operandInt64' : 'operandF64', OPERAND, WIDE);
   } else if (size === SIZE_32) {
-    b.poke(WIDE, b.load(SIZE_32, linear(l, offset, 4)));
+    b.poke(WIDE, b.load(SIZE_32, linear(l, offset, 4, false)));
     b.attempt(isInteger ? 'operandInt32' : 'operandF32', OPERAND, WIDE);
   } else if (size === SIZE_16 && isInteger) {
-    b.poke(WIDE, b.load(SIZE_16, linear(l, offset, 2), { signed: true }));
+    b.poke(WIDE, b.load(SIZE_16, linear(l, offset, 2, false), { signed: true }));
     b.attempt('operandInt32', OPERAND, WIDE);
   } else throw NOT_LIFTED;
   return offset;
@@ -101,15 +101,15 @@ function store(isInteger: boolean, a: number): Lifter {
     const size = (metaOf(l) >> META_SIZE_A_SHIFT) & 7;
     const offset = effectiveOffset(l);
     if (size === SIZE_64) {
-      const address = linear(l, offset, 8);
+      const address = linear(l, offset, 8, true);
       b.attempt(isInteger ? 'storeInt64' : 'storeF64', a, WIDE);
       b.stash(2, WIDE, address);
     } else if (size === SIZE_32) {
-      const address = linear(l, offset, 4);
+      const address = linear(l, offset, 4, true);
       b.attempt(isInteger ? 'storeInt32' : 'storeF32', a, WIDE);
       b.store(SIZE_32, address, b.peek(WIDE));
     } else if (size === SIZE_16) {
-      const address = linear(l, offset, 2);
+      const address = linear(l, offset, 2, true);
       b.attempt('storeInt16', a, WIDE);
       b.store(SIZE_16, address, b.peek(WIDE));
     } else throw NOT_LIFTED;
@@ -128,14 +128,14 @@ function statusToAx(l: Lift): void {
 function storeWord(index: number): Lifter {
   return (l) => {
     requireX87(l);
-    l.b.store(SIZE_16, linear(l, effectiveOffset(l), 2), l.b.peek(index));
+    l.b.store(SIZE_16, linear(l, effectiveOffset(l), 2, true), l.b.peek(index));
   };
 }
 
 function fldcw(l: Lift): void {
   requireX87(l);
   requireNothingPending(l);
-  l.b.poke(WIDE, l.b.load(SIZE_16, linear(l, effectiveOffset(l), 2)));
+  l.b.poke(WIDE, l.b.load(SIZE_16, linear(l, effectiveOffset(l), 2, false)));
   l.b.attempt('loadControl', 0, WIDE);
 }
 

@@ -103,7 +103,7 @@ export function encodeModule(parts: readonly Part[], places: Threads['places']):
     if (name !== undefined) module.nameFunction(index, name);
     return { size: body.code.length, relies: [...relies], entry, jumps };
   });
-  if (entries > 0) module.element(0, new Array<number>(entries).fill(helper('jump')));
+  if (entries > 0) module.element(0, new Array<number>(entries).fill(helper('jumpInSegment')));
   return { bytes: module.finish(), functions, entries };
 }
 

@@ -27,6 +27,8 @@ const FLAGS: FunctionType = { parameters: [I32, I32, I32], results: [I32] };
 export const HELPERS: Readonly<Record<string, FunctionType>> = {
   out: CODE_TYPE,
   jump: CODE_TYPE,
+  /** The same where CS may have a base. */
+  jumpInSegment: CODE_TYPE,
   /** (linear, how): MISS_*. */
   miss: PAIR,
   /** (pc, EIP, ticks left before it, instructions that follow it in its block): 1 when the function must be left. */
@@ -73,7 +75,7 @@ export const MISS_WALK = 0x80;
 /** An address that is not aligned is the handler's. */
 export const MISS_ALIGNED = 0x100;
 /**
- * What a miss answers when the access is the handler's; otherwise host address − linear address, which is page aligned.
+ * What a miss answers when the access is the handler's; otherwise host address − linear address: page aligned.
  */
 export const MISS_NONE = 1;
 

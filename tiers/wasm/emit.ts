@@ -1,9 +1,21 @@
-// IR → the body of a WebAssembly function. Guest registers, the budget and the lazy flags are its parameters; whatever
-// leaves the function is a tail call that hands them on (convention.ts). Slow paths and budget exits set two locals and
-// break to one piece of code at the end of the function, which hands over to the runtime's `out`.
-// values.ts says where temps are.
+// IR → the body of a WebAssembly function. Guest registers, the budget and the lazy flags are its parameters;
+// whatever leaves the function is a tail call that hands them on (convention.ts). Slow paths and budget exits set
+// two locals and break to one piece of code at the end of the function, which hands over to the runtime's `out`.
+// Code with a limit asks first whether it lies inside (ir/reach.ts). values.ts says where temps are.
 
-import { ARITHMETIC_FLAGS, CC_DST, CC_OP, CC_SRC, EFLAGS, EIP, LEFT, MODE_CPL3 } from '../../src/core/state/layout.ts';
+import {
+  ARITHMETIC_FLAGS,
+  CC_DST,
+  CC_OP,
+  CC_SRC,
+  CS,
+  EFLAGS,
+  EIP,
+  LEFT,
+  MODE_CPL3,
+  MODE_FLAT_CODE,
+  SEG_LIMIT,
+} from '../../src/core/state/layout.ts';
 import {
   TLB_NO_SUPER_READ,
   TLB_NO_SUPER_WRITE,
@@ -11,6 +23,7 @@ import {
   TLB_NO_USER_WRITE,
 } from '../../src/core/memory/tlb.ts';
 import { BASE, type Block, type IrFunction, type Op, type Temp } from '../ir/ir.ts';
+import { reachOf } from '../ir/reach.ts';
 import { type Structure, structure } from '../ir/structure.ts';
 import * as convention from './convention.ts';
 import { Body, V, W } from './encode.ts';
@@ -101,6 +114,7 @@ class Emitter {
   emit(): Body {
     const { body, context } = this;
     this.exitDepth = body.open(W.block);
+    this.requireReach();
     this.tree(0);
     body.end();
     // The way out: what the handler has to do, if anything, then EIP and ticks as they are there.
@@ -120,6 +134,29 @@ class Emitter {
     this.pushState();
     body.call(W.return_call, context.helper('out'));
     return body;
+  }
+
+  private requireReach(): void {
+    const { body } = this;
+    const reach = reachOf(this.fn);
+    if (reach === null) return;
+    this.at(reach.lowest);
+    body.i32(reach.latest | 0);
+    body.op(W.i32_gt_u);
+    this.at(reach.highest);
+    body.i32(0);
+    body.memory(W.i32_load, 2, 4 * (SEG_LIMIT + CS));
+    body.op(W.i32_gt_u);
+    body.op(W.i32_or);
+    body.hintUnlikely();
+    body.open(W.if);
+    this.breakOut(0, 0);
+    body.end();
+  }
+
+  /** What looks up EIP when it is taken. */
+  private lookUp(): number {
+    return this.context.helper((this.fn.mode & MODE_FLAT_CODE) !== 0 ? 'jump' : 'jumpInSegment');
   }
 
   private pushState(): void {
@@ -185,7 +222,7 @@ class Emitter {
     if (link.to === 'entry') {
       body.i32(link.entry);
       body.callIndirect(W.return_call_indirect, context.codeType);
-    } else body.call(W.return_call, link.to === 'function' ? link.index : context.helper('jump'));
+    } else body.call(W.return_call, link.to === 'function' ? link.index : this.lookUp());
   }
 
   // Memory
@@ -571,7 +608,7 @@ class Emitter {
   }
 
   private indirect(index: number, target: Temp): void {
-    const { body, shape, context } = this;
+    const { body, shape } = this;
     const held = this.values.localOf(target);
     this.giveBack();
     for (const delta of this.returns) {
@@ -588,7 +625,7 @@ class Emitter {
     body.get(held.local);
     body.get(P_LEFT);
     this.pushState();
-    body.call(W.return_call, context.helper('jump'));
+    body.call(W.return_call, this.lookUp());
     // Blocks emitted in between have their own temps: the local alone is left of this one.
     if (held.local >= PARAMETERS) this.values.giveLocal(held.local);
   }

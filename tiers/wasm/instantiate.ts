@@ -137,7 +137,7 @@ export function makeThreads(runtime: Runtime): Threads {
   return {
     places,
     enter: threads.enter as (entry: number) => void,
-    jump: threads.jump,
+    jump: threads.jumpInSegment,
     instantiate: (bytes, count, own) => {
       // No other module has the shared table: V8 keeps a copy of it for each that does.
       const entriesOf = new WebAssembly.Table({ element: 'anyfunc', initial: own });

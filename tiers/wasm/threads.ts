@@ -1,10 +1,22 @@
 // The module that stands between JavaScript and guest code, one a processor: `enter` starts a function of guest code,
-// `out`, `leave` and `jump` end one. What the handler has done is gone on from here, without JavaScript's or the
-// interpreter's loop, when the jump cache knows the place. `miss` makes an access plain. Conditions are in
-// conditions.ts.
+// `out`, `leave`, `jump` and `jumpInSegment` end one. What the handler has done is gone on from here, without
+// JavaScript's or the interpreter's loop, when the jump cache knows the place. `miss` makes an access plain. Conditions
+// are in conditions.ts.
 
 import { TLB_NO_SUPER_FETCH, TLB_NO_USER_FETCH } from '../../src/core/memory/tlb.ts';
-import { AC, CC_DST, CC_OP, CC_SRC, EFLAGS, EIP, LEFT, MODE_CPL3, MODE_KEY } from '../../src/core/state/layout.ts';
+import {
+  AC,
+  CC_DST,
+  CC_OP,
+  CC_SRC,
+  CS,
+  EFLAGS,
+  EIP,
+  LEFT,
+  MODE_CPL3,
+  MODE_KEY,
+  SEG_BASE,
+} from '../../src/core/state/layout.ts';
 import { ATTEMPTS } from '../ir/attempts.ts';
 import { defineConditions } from './conditions.ts';
 import * as convention from './convention.ts';
@@ -74,9 +86,10 @@ function countUp(body: Body, places: Places, offset: number): void {
 
 /**
  * When code for the EIP in a local is known, push the parameters by `push` and go on there; falls through otherwise.
- * The page is looked up in the TLB first, so the cache need not know of mappings.
+ * The page is looked up in the TLB first, so the cache need not know of mappings. `hasBase`: CS may have one.
  */
-function lookUp(body: Body, eip: number, places: Places, codeType: number, push: () => void): void {
+function lookUp(body: Body, eip: number, hasBase: boolean, places: Places, codeType: number, push: () => void): void {
+  const linear = hasBase ? body.local() : eip;
   const mode = body.local();
   const entry = body.local();
   const host = body.local();
@@ -86,7 +99,14 @@ function lookUp(body: Body, eip: number, places: Places, codeType: number, push:
   body.i32(0);
   body.memory(W.i32_load, 2, 4 * MODE_KEY);
   body.set(mode);
-  pushEntry(body, eip, places);
+  if (hasBase) {
+    body.get(eip);
+    body.i32(0);
+    body.memory(W.i32_load, 2, 4 * (SEG_BASE + CS));
+    body.op(W.i32_add);
+    body.set(linear);
+  }
+  pushEntry(body, linear, places);
   body.tee(entry);
   body.i32(TLB_NO_USER_FETCH);
   body.i32(TLB_NO_SUPER_FETCH);
@@ -99,7 +119,7 @@ function lookUp(body: Body, eip: number, places: Places, codeType: number, push:
   body.get(entry);
   body.i32(-4096);
   body.op(W.i32_and);
-  body.get(eip);
+  body.get(linear);
   body.op(W.i32_add);
   body.tee(host);
   body.get(host);
@@ -149,14 +169,14 @@ function out(places: Places, codeType: number, goOn: number): Body {
   body.i32(0);
   body.memory(W.i32_load, 2, 4 * EIP);
   body.set(P_EIP);
-  lookUp(body, P_EIP, places, codeType, () => pushAll(body));
+  lookUp(body, P_EIP, true, places, codeType, () => pushAll(body));
   return body;
 }
 
 /** A jump to another page or to a computed place. */
-function jump(places: Places, codeType: number): Body {
+function jump(hasBase: boolean, places: Places, codeType: number): Body {
   const body = new Body(PARAMETERS);
-  lookUp(body, P_EIP, places, codeType, () => {
+  lookUp(body, P_EIP, hasBase, places, codeType, () => {
     for (let k = 0; k < PARAMETERS; k++) body.get(k);
   });
   spill(body);
@@ -272,7 +292,8 @@ export function encodeThreads(places: Places): Uint8Array {
   );
   const found = defineConditions(module);
   found.set('out', module.define(codeType, out(places, codeType, goOn)));
-  found.set('jump', module.define(codeType, jump(places, codeType)));
+  found.set('jump', module.define(codeType, jump(false, places, codeType)));
+  found.set('jumpInSegment', module.define(codeType, jump(true, places, codeType)));
   found.set('miss', module.define(pair, miss(places, fill)));
   FORWARDED.forEach((name, k) => {
     const type = convention.helperType(name);

@@ -78,6 +78,7 @@ export type LiftedBy =
   | 'multiply'
   | 'shift'
   | 'simd'
+  | 'stack'
   | 'string'
   | 'system'
   | 'x87';

@@ -167,15 +167,15 @@ export const INTEGER_ROWS = [
   row('BSWAP', '0F C8+r Zv', { writes: 'A', lifted: 'bits' }),
   row('SETCC', '0F 90+cc /r Eb', { ...move, read: 'OSZPC' }),
   row('CMOVCC', '0F 40+cc /r Gv,Ev', { ...move, read: 'OSZPC' }),
-  row('XLAT', 'D7', { kind: 'memory', faults: 'GP SS PF', writes: 'EAX' }),
+  row('XLAT', 'D7', { kind: 'memory', faults: 'GP SS PF', writes: 'EAX', lifted: 'move' }),
   row('SALC', 'D6', { ...move, writes: 'EAX', read: 'C' }),
   row('CBW', '98', { ...move, writes: 'EAX' }),
   row('CWD', '99', { ...move, writes: 'EDX' }),
 
   // Stack
-  row('PUSH', '50+r Zv | 68 Iz | 6A sIb | FF /6 Ev', { ...push, lifted: 'move' }),
+  row('PUSH', '50+r Zv | 68 Iz | 6A sIb | FF /6 Ev', { ...push, lifted: 'stack' }),
   row('PUSH_SREG', '06 ES | 0E CS | 16 SS | 1E DS | 0F A0 FS | 0F A8 GS', push),
-  row('POP', '58+r Zv | 8F /0 Ev', { ...pop, lifted: 'move' }),
+  row('POP', '58+r Zv | 8F /0 Ev', { ...pop, lifted: 'stack' }),
   row('POP_SREG', '07 ES | 17 SS | 1F DS | 0F A1 FS | 0F A9 GS', {
     ...segmentLoad,
     writes: 'A ESP',
@@ -195,7 +195,7 @@ export const INTEGER_ROWS = [
   row('LAHF', '9F', { read: 'SZAPC', writes: 'EAX' }),
   row('SAHF', '9E', { written: 'SZAPC', writes: '' }),
   row('ENTER', 'C8 Iw,Ib', { ...push, writes: 'ESP EBP MEM' }),
-  row('LEAVE', 'C9', { ...pop, writes: 'ESP EBP', lifted: 'move' }),
+  row('LEAVE', 'C9', { ...pop, writes: 'ESP EBP', lifted: 'stack' }),
 
   // Decimal
   row('DAA', '27', decimal),

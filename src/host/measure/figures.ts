@@ -65,7 +65,6 @@ const DROPPED: Readonly<Record<keyof Watch['dropped'], string>> = {
   all: 'everything was dropped',
 };
 const REFUSED: Readonly<Record<keyof Watch['refusals'], string>> = {
-  mode: 'code that is not flat and 32 bits wide',
   losses: 'code that keeps changing',
 };
 const EXITS: Readonly<Record<keyof Watch['functionExits'], string>> = {
