@@ -526,7 +526,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ]),
   ...inFile('tiers/tiering.js', [
     [
-      'unlink(dropped) {',
+      'unlink(dropped, isChanged) {',
       "this.remove(unit, 'code')",
       'unit.slot',
       'functions of overwritten code are kept',
