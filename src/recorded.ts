@@ -16,6 +16,13 @@ import { bytesOfText, goTo, parsePosition, type PositionQuery } from './core/tim
 import { takeSnapshot } from './core/timeline/take-snapshot.ts';
 import type { Stop, Timeline, Way } from './core/timeline/timeline.ts';
 import { CREATOR } from './version.ts';
+import { type Chain, type ChainOptions, follow } from './core/timeline/provenance/chain.ts';
+import { type Change, changesOf, valuesAt } from './core/timeline/provenance/changes.ts';
+import { CodeMap } from './core/timeline/provenance/code-map.ts';
+import { type OriginGraph, originGraph } from './core/timeline/provenance/graph.ts';
+import { Origins, type Question } from './core/timeline/provenance/origin.ts';
+import { questionOf } from './core/timeline/provenance/what.ts';
+import { type WhyNot, whyNot } from './core/timeline/provenance/why-not.ts';
 
 export interface RecordedRunOptions {
   /** Awaited between two pieces of a long way, of some tens of milliseconds; a rejection gives the way up. */
@@ -44,6 +51,15 @@ export interface FoundBytes {
   readonly since: Position | null;
 }
 
+const START: Position = { tick: 0, seq: 0 };
+
+/** One step of a way as a way of its own; whether that was the last. */
+function* once(way: Way<unknown>): Way<boolean> {
+  const { done } = way.next();
+  yield undefined;
+  return done === true;
+}
+
 export class RecordedRun {
   /** The core's own timeline, with its machine, checkpoints and serial history. */
   readonly timeline: Timeline;
@@ -51,11 +67,13 @@ export class RecordedRun {
   readonly images: Images;
   private readonly options: RecordedRunOptions;
   private isBusy = false;
+  private readonly origins: Origins;
 
   constructor(timeline: Timeline, images: Images, options: RecordedRunOptions = {}) {
     this.timeline = timeline;
     this.images = images;
     this.options = options;
+    this.origins = new Origins(timeline);
   }
 
   get position(): Position {
@@ -202,6 +220,82 @@ export class RecordedRun {
     for (const physical of places) {
       const stop = await this.walk(this.timeline.lastWrite(physical, wanted.length));
       yield { physical, since: stop?.position ?? null };
+    }
+  }
+
+  /**
+   * Where the value of a register or of memory came from: `eax`, `byte [esi + 4]`, `0x200000 4`
+   * (core/timeline/provenance/what.ts). At forks `via` says which input is followed, from 1. Does not move.
+   */
+  async origin(what: string, options: ChainOptions = {}): Promise<Chain> {
+    return await this.stay(follow(this.origins, this.question(what), options));
+  }
+
+  /** Everything that it depends on, the nearest first, up to so many nodes. Does not move. */
+  async originGraph(what: string, nodesMax?: number): Promise<OriginGraph> {
+    return await this.stay(originGraph(this.origins, this.question(what), nodesMax));
+  }
+
+  /**
+   * The last branches before here that could have led to an address and did not. `starts`: addresses at which
+   * instructions are known to begin, such as functions; code is looked through from the first of them to the page
+   * behind the last. Does not move.
+   */
+  async whyNot(address: number, starts: readonly number[] = []): Promise<WhyNot> {
+    const map = new CodeMap();
+    const known = [...new Set([...starts, address])].sort((a, b) => a - b);
+    map.sweep(this.timeline.machine.cpu, known[0], (known.at(-1) ?? address) + PAGE_BYTES, known);
+    return await this.stay(whyNot(this.origins, map, address, this.position));
+  }
+
+  /**
+   * Every value that up to 4 bytes of memory had in the whole run, and who wrote it, in order. The run stands somewhere
+   * while the loop looks; afterwards where it stood before.
+   */
+  async *changes(what: string): AsyncGenerator<Change, void> {
+    const [place, more] = this.question(what).places;
+    if (place.space !== 'memory' || more !== undefined || place.size > 4) {
+      throw new UsageError(`${what} is not up to 4 bytes of one stretch of memory: ask about a part of it.`);
+    }
+    yield* this.told((note) => changesOf(this.timeline, place, START, this.end, note));
+  }
+
+  /** The value of an expression each time that the instruction at an address is about to run; as `changes`. */
+  async *valuesAt(expression: string, address: number): AsyncGenerator<Change, void> {
+    const evaluate = compileExpression(expression, this.options.symbolOf);
+    yield* this.told((note) => valuesAt(this.timeline, evaluate, address >>> 0, START, this.end, note));
+  }
+
+  private get end(): Position {
+    return { tick: this.endTick, seq: 0 };
+  }
+
+  private question(what: string): Question {
+    return questionOf(what, this.timeline.machine.cpu, this.position, this.options.symbolOf);
+  }
+
+  /** A way that leads back to where it began. */
+  private async stay<T>(way: Way<T>): Promise<T> {
+    const { position } = this;
+    try {
+      return await this.walk(way);
+    } finally {
+      await this.seek(position);
+    }
+  }
+
+  private async *told(begin: (note: (change: Change) => boolean) => Way<unknown>): AsyncGenerator<Change, void> {
+    const { position } = this;
+    const waiting: Change[] = [];
+    const way = begin((change) => waiting.push(change) > 0);
+    try {
+      for (let isDone = false; !isDone; ) {
+        isDone = await this.walk(once(way));
+        yield* waiting.splice(0);
+      }
+    } finally {
+      way.return(undefined);
+      await this.seek(position);
     }
   }
 

@@ -71,6 +71,7 @@ export class DevicelessPort extends LogPort implements Deliveries {
     }
     const event = logged.event as Delivery;
     this.checkPart(event, logged.frame);
+    if (event.kind === 'dma-write' || event.kind === 'port-block') this.heard?.(event);
     this.cursor.step();
     this.ahead.step();
     this.seekDelivery();

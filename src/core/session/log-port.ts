@@ -3,7 +3,7 @@
  * come from the log at their ticks, a cursor stands at the check that must come next, and the first thing that goes
  * another way than in the log is the divergence. After it nothing more is asserted.
  */
-import type { CheckEvent, InputEvent, LoggedCheck, StateHash } from '../log/events.ts';
+import type { CheckEvent, DmaWriteCheck, InputEvent, LoggedCheck, PortBlockCheck, StateHash } from '../log/events.ts';
 import type { InputCursor, InputMark } from '../log/input-cursor.ts';
 import type { CheckCursor, CheckMark, LogReader } from '../log/log.ts';
 import type { RunningDigest } from '../log/check-recorder.ts';
@@ -23,6 +23,8 @@ export interface PortMark {
 export abstract class LogPort implements Inputs, Lifecycle {
   readonly endTick: number;
   divergence: Divergence | null = null;
+  /** For somebody who asks where bytes came from: what bus masters write and data ports give, as it happens. */
+  heard: ((event: DmaWriteCheck | PortBlockCheck) => void) | null = null;
   protected readonly log: LogReader;
   protected readonly cursor: CheckCursor;
   /** Tick of the last check that agreed. */

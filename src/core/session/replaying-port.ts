@@ -108,6 +108,7 @@ export class ReplayingPort extends LogPort implements Checks {
   }
 
   dmaWrite(tick: number, address: number, content: DmaContent): void {
+    this.heard?.({ kind: 'dma-write', address, content });
     if (this.assertion === 'digests') {
       this.running.mixDma(tick, address, content);
       this.compareDigest(() => ({ kind: 'dma-write', address, content }));
@@ -117,6 +118,7 @@ export class ReplayingPort extends LogPort implements Checks {
   }
 
   memory(tick: number, event: MapCheck | RevealCheck | PortBlockCheck): void {
+    if (event.kind === 'port-block') this.heard?.(event);
     if (this.assertion === 'digests') {
       this.running.mixMemory(tick, event);
       this.compareDigest(() => event);

@@ -16,7 +16,8 @@ import type { LogReader, LogSink } from '../log/log.ts';
 import { Session, SessionError } from '../session/session.ts';
 import type { EndReason, EngineFactory, Images, SessionEnd } from '../session/session.ts';
 import type { Packed } from '../log/payload.ts';
-import { CHUNK_TICKS, type Way } from './timeline.ts';
+import { CHUNK_TICKS } from './distances.ts';
+import type { Way } from './timeline.ts';
 
 export interface BranchStart {
   readonly parent: LogReader;

@@ -13,6 +13,11 @@ export interface Position {
   readonly seq: number;
 }
 
+/** A watchpoint for one search. */
+export function writeTo(physical: number, sizeBytes: number): Watchpoint {
+  return { id: 0, physical, sizeBytes, kind: 'write', condition: null };
+}
+
 /** Below 0 when `a` is earlier. */
 export function comparePositions(a: Position, b: Position): number {
   return a.tick === b.tick ? a.seq - b.seq : a.tick - b.tick;

@@ -3,7 +3,7 @@
  * instructions were fetched. A search backwards asks here which intervals it need not run. An interval without a
  * record is one where the run has not been from its beginning to its end.
  */
-import type { Breakpoint, Watchpoint } from './lookout.ts';
+import type { Breakpoint, Position, Watchpoint } from './lookout.ts';
 
 /** An interval is run again in some 0.2 s by the interpreter. */
 const INTERVAL_TICKS_MAX = 1 << 24;
@@ -11,7 +11,8 @@ const INTERVAL_TICKS_MIN = 1 << 13;
 /** Short runs are cut into so many. */
 const INTERVAL_COUNT = 64;
 
-interface Wanted {
+/** What somebody looks for. */
+export interface Wanted {
   readonly breakpoints: readonly Breakpoint[];
   readonly watchpoints: readonly Watchpoint[];
 }
@@ -50,6 +51,23 @@ export class PageRecords {
     });
     const breakPages = breakpoints.map(({ address }) => address >>> 12);
     return !this.mayTouch(interval, breakPages, pages, ramPages);
+  }
+
+  /** The parts of a run from one position to another that are not ruled out. */
+  *stretches(
+    from: Position,
+    to: Position,
+    wanted: Wanted,
+    intervalTicks: number,
+    ramPages: number,
+  ): Generator<{ from: Position; to: Position }, void> {
+    for (let begin = from; begin.tick < to.tick; ) {
+      const interval = Math.floor(begin.tick / intervalTicks);
+      const endTick = Math.min((interval + 1) * intervalTicks, to.tick);
+      const end = { tick: endTick, seq: endTick === to.tick ? to.seq : 0 };
+      if (!this.canSkip(interval, wanted, ramPages)) yield { from: begin, to: end };
+      begin = { tick: endTick, seq: 0 };
+    }
   }
 }
 

@@ -12,7 +12,7 @@
  * the linear pages executed in it, so that a search backwards runs only the intervals that matter.
  */
 import { SILENT_OUTPUT } from '../board/silent.ts';
-import type { CodeInvalidator, Engine } from '../machine/engine.ts';
+import type { Engine } from '../machine/engine.ts';
 import { CHECKPOINT_BYTES_DEFAULT } from '../base/defaults.ts';
 import { DevicelessPort } from '../session/deviceless-port.ts';
 import { ReplayingPort } from '../session/replaying-port.ts';
@@ -21,20 +21,23 @@ import { PageStore } from '../machine/snapshot.ts';
 import { DIRTY_INTERVAL } from '../memory/memory.ts';
 import { HALTED } from '../state/layout.ts';
 import type { CheckpointSource, KnownText } from './checkpoint-source.ts';
+import { CHUNK_TICKS, HOLD_TICKS, NEAR_TICKS, RETURN_TICKS, SAVED_PARTS } from './distances.ts';
+import { EngineSwitch } from './engine-switch.ts';
 import { CheckpointStore } from './checkpoints.ts';
 import type { Checkpoint } from './checkpoints.ts';
 import type { Divergence } from '../session/divergence.ts';
 import type { Evaluator } from './expression.ts';
 import type { LogReader } from '../log/log.ts';
-import { comparePositions, Lookout, positionAtRest, positionInRun } from './lookout.ts';
+import { type Listener, startListening } from './listener.ts';
+import { comparePositions, Lookout, positionAtRest, positionInRun, writeTo } from './lookout.ts';
 import type { Breakpoint, Hit, Position, Search, Watchpoint, WatchKind } from './lookout.ts';
 import { TextSearch } from './hear-text.ts';
 import { DEBUG_CONSOLE_LINE, SerialHistory } from './serial-history.ts';
-import { chooseInterval, PageRecords } from './page-records.ts';
+import { chooseInterval, PageRecords, type Wanted } from './page-records.ts';
 import { createReplay } from '../session/session.ts';
+import type { TimelineOptions } from './timeline-options.ts';
 import { StoredCheckpoints } from './stored-checkpoints.ts';
 import type { EngineFactory } from '../session/session.ts';
-import type { TimelineOptions } from './timeline-options.ts';
 
 export interface Stop {
   readonly kind: 'position' | 'breakpoint' | 'watchpoint' | 'condition' | 'delivery' | 'start' | 'end' | 'divergence';
@@ -62,20 +65,6 @@ export interface WayProgress {
   readonly total: number;
 }
 
-/** Ticks between two yields: some 40 ms of compiled code. */
-export const CHUNK_TICKS = 1 << 22;
-/**
- * Compiling what becomes hot pays only for longer ways: on the Debian boot 10 M ticks from a checkpoint took 2 to 3 s
- * with compiling, 0.3 s without.
- */
-const HOLD_TICKS = 1 << 26;
-/** On the way to a target, checkpoints are left so far before it: the next steps back begin there. */
-const NEAR_TICKS = [1 << 20, 1 << 16, 1 << 12];
-/** What others keep is asked for when it saves such a part of an interval: it has to be read. */
-const SAVED_PARTS = 4;
-/** A long way leaves a checkpoint where it begins, when none is as near: who gives it up is back at once. */
-const RETURN_TICKS = 1 << 20;
-
 export class Timeline {
   readonly machine: Machine;
   readonly log: LogReader;
@@ -95,10 +84,7 @@ export class Timeline {
   private readonly sources: CheckpointSource[] = [];
   private makeEngine: EngineFactory;
   private readonly makeStepper: EngineFactory;
-  /** The factory of the engine in use. */
-  private current: EngineFactory;
-  /** Engines that rest, with what they want to hear of when they work. */
-  private readonly resting = new Map<EngineFactory, { engine: Engine; invalidators: CodeInvalidator[] }>();
+  private readonly engines: EngineSwitch;
   /** Where the run begins: 0, or where its snapshot was taken. */
   readonly startTick: number;
   private lastTick: number;
@@ -140,7 +126,7 @@ export class Timeline {
     this.lookout = new Lookout(this.machine);
     this.makeEngine = makeEngine;
     this.makeStepper = options.makeStepper ?? makeEngine;
-    this.current = makeEngine;
+    this.engines = new EngineSwitch(this.machine, makeEngine);
     this.lastTick = Math.max(this.port.endTick, this.startTick);
     const runTicks = this.lastTick - this.startTick;
     this.intervalTicks = options.intervalTicks ?? chooseInterval(runTicks);
@@ -219,21 +205,7 @@ export class Timeline {
   /** Another engine for what follows; the guest does not notice. */
   useEngine(make: EngineFactory): void {
     this.makeEngine = make;
-    this.setEngine(make);
-  }
-
-  private setEngine(make: EngineFactory): void {
-    if (make === this.current) return;
-    const { machine } = this;
-    const { memory } = machine;
-    machine.engine.drop();
-    memory.dropCode();
-    const rested = this.resting.get(make);
-    this.resting.delete(make);
-    const invalidators = memory.exchangeInvalidators(rested?.invalidators ?? []);
-    this.resting.set(this.current, { engine: machine.engine, invalidators });
-    machine.engine = rested?.engine ?? make(machine.cpu);
-    this.current = make;
+    this.engines.use(make);
   }
 
   /** How far the way in hand is; null when none is. */
@@ -430,12 +402,10 @@ export class Timeline {
     };
   }
 
-  /**
-   * Runs on to `tick`, with checkpoints and records of what is passed; stops early at the end of the run or a break.
-   */
+  /** On to `tick`, with checkpoints and records of what is passed; stops at the end of the run or a break. */
   private *runTo(tick: number): Way<void> {
     const { machine, intervalTicks } = this;
-    if (tick - machine.tick > CHUNK_TICKS && machine.cpu.fetchStops === null) this.setEngine(this.makeEngine);
+    if (tick - machine.tick > CHUNK_TICKS && machine.cpu.fetchStops === null) this.engines.use(this.makeEngine);
     machine.engine.isHeld = this.searchedTicks + tick - machine.tick < this.holdTicks;
     while (machine.tick < tick) {
       const mark = (Math.floor(machine.tick / intervalTicks) + 1) * intervalTicks;
@@ -455,7 +425,7 @@ export class Timeline {
     this.lastTick = this.machine.tick;
   }
 
-  /** Between runs: the beginning of an interval gets its checkpoint, the one before it its record. */
+  /** The beginning of an interval gets its checkpoint, the one before it its record. */
   private notePassed(): void {
     const { machine, intervalTicks } = this;
     const interval = Math.floor(machine.tick / intervalTicks);
@@ -615,11 +585,21 @@ export class Timeline {
   /** The instruction that last wrote one of these RAM bytes before here; null: only the loader did. Does not move. */
   *lastWrite(physical: number, sizeBytes: number): Way<Stop | null> {
     const here = this.position;
-    const watchpoint: Watchpoint = { id: 0, physical, sizeBytes, kind: 'write', condition: null };
-    const hit = yield* this.searchBackward([], [watchpoint]);
+    const hit = yield* this.searchBackward([], [writeTo(physical, sizeBytes)]);
     const stop = hit === null ? null : { ...this.stopped('watchpoint', hit), position: hit.position };
     yield* this.seek(here);
     return stop;
+  }
+
+  /** The same before any position, and only where; leaves the machine somewhere. */
+  *writeBefore(physical: number, sizeBytes: number, before: Position): Way<Position | null> {
+    yield* this.seek(before);
+    return (yield* this.searchBackward([], [writeTo(physical, sizeBytes)]))?.position ?? null;
+  }
+
+  /** The last time before here that an instruction at one of these places began; leaves the machine somewhere. */
+  *executionBefore(breakpoints: readonly Breakpoint[]): Way<Hit | null> {
+    return yield* this.searchBackward(breakpoints, []);
   }
 
   /** The last hit before here; leaves the machine somewhere. */
@@ -638,29 +618,39 @@ export class Timeline {
 
   private *searchIntervals(search: Search, before: Position): Way<Hit | null> {
     const { intervalTicks, firstInterval } = this;
-    for (let interval = Math.floor(before.tick / intervalTicks); interval >= firstInterval; interval--) {
+    const last = Math.floor(before.tick / intervalTicks);
+    for (let interval = last; interval >= firstInterval; interval--) {
       if (this.records.canSkip(interval, search, this.machine.memory.ramPages)) continue;
       const begin = Math.max(interval * intervalTicks, this.startTick);
       this.searchedIntervals++;
-      yield* this.seek({ tick: begin, seq: 0 });
-      const endTick = Math.min((interval + 1) * intervalTicks, before.tick);
-      try {
-        this.arm(search);
-        yield* this.runTo(endTick);
-        this.searchedTicks += endTick - begin;
-        if (endTick === before.tick && before.seq > 0) this.passDeliveries(endTick, before.seq);
-      } finally {
-        this.lookout.disarm();
+      let endTick = Math.min((interval + 1) * intervalTicks, before.tick);
+      // What is near is found near: most of what is asked for has just been.
+      const near = interval === last ? [...NEAR_TICKS].reverse().map((distance) => before.tick - distance) : [];
+      for (const from of [...near.filter((tick) => tick > begin), begin]) {
+        const hit = yield* this.searchStretch(search, from, endTick, before);
+        if (hit !== null) return hit;
+        endTick = from;
       }
-      const hit = this.lookout.take();
-      if (hit !== null) return hit;
-      yield undefined;
     }
     return null;
   }
 
+  private *searchStretch(search: Search, begin: number, endTick: number, before: Position): Way<Hit | null> {
+    yield* this.seek({ tick: begin, seq: 0 });
+    try {
+      this.arm(search);
+      yield* this.runTo(endTick);
+      this.searchedTicks += endTick - begin;
+      if (endTick === before.tick && before.seq > 0) this.passDeliveries(endTick, before.seq);
+    } finally {
+      this.lookout.disarm();
+    }
+    yield undefined;
+    return this.lookout.take();
+  }
+
   private arm(search: Search): void {
-    if (search.breakpoints.length > 0 || search.condition !== null) this.setEngine(this.makeStepper);
+    if (search.breakpoints.length > 0 || search.condition !== null) this.engines.use(this.makeStepper);
     this.lookout.arm(search);
   }
 
@@ -675,6 +665,25 @@ export class Timeline {
       this.searchedTicks = 0;
     }
     return this.stopped('position');
+  }
+
+  /** Stretches of the run in which something wanted may be; asked one by one, while others learn of pages. */
+  stretches(from: Position, to: Position, wanted: Wanted): Generator<{ from: Position; to: Position }, void> {
+    const begin = from.tick < this.startTick ? { tick: this.startTick, seq: 0 } : from;
+    const end = to.tick > this.lastTick ? { tick: this.lastTick, seq: 0 } : to;
+    return this.records.stretches(begin, end, wanted, this.intervalTicks, this.machine.memory.ramPages);
+  }
+
+  /** On to `end`, or to the end of the run, and tells of what happens on the way; no search meanwhile. */
+  *listen(end: Position, listener: Listener): Way<void> {
+    if (listener.step !== undefined) this.engines.use(this.makeStepper);
+    const stop = startListening(this.machine, this.port, listener);
+    try {
+      yield* this.runTo(Math.min(end.tick, this.lastTick));
+      if (end.seq > 0 && this.machine.tick === end.tick) this.passDeliveries(end.tick, end.seq);
+    } finally {
+      stop();
+    }
   }
 
   /** The engine in use. */

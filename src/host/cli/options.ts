@@ -3,6 +3,8 @@
 
 import { CHECK_KIND, INPUT_KIND } from '../../core/log/events.ts';
 import {
+  CHECKPOINT_BYTES_DEFAULT,
+  CHECKPOINT_CACHE_BYTES_DEFAULT,
   BOOT_ORDER_DEFAULT,
   BOOT_ORDER_WANTED,
   DISK_ROOM_MEGABYTES_DEFAULT,
@@ -300,6 +302,25 @@ export const FAILS_OPTION: OptionSpec = {
 };
 
 export const LOG = { name: 'LOG', kind: 'log' } as const;
+
+const CHECKPOINT_MEGABYTES_MAX = 1 << 16;
+
+export const CHECKPOINT_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: 'checkpoint-memory',
+    value: 'MB',
+    range: [1, CHECKPOINT_MEGABYTES_MAX],
+    help: `memory for checkpoints (default ${CHECKPOINT_BYTES_DEFAULT >> 20})`,
+  },
+  {
+    name: 'checkpoint-cache',
+    value: 'MB',
+    range: [0, CHECKPOINT_MEGABYTES_MAX],
+    help:
+      'disk for checkpoints of all logs that later sessions begin with, in the cache folder of this user; half of it ' +
+      `for one log (default ${CHECKPOINT_CACHE_BYTES_DEFAULT >> 20}; 0: none are read or written)`,
+  },
+];
 
 export function grouped(group: string, options: readonly OptionSpec[]): OptionSpec[] {
   return options.map((option) => ({ ...option, group }));

@@ -2,16 +2,13 @@
 // is wanted. Parser, help, completions and man page are made from these rows and from nothing else; a verb is added
 // here.
 
-import {
-  CHECKPOINT_BYTES_DEFAULT,
-  CHECKPOINT_CACHE_BYTES_DEFAULT,
-  INTERVAL_TICKS_DEFAULT,
-} from '../../core/base/defaults.ts';
+import { INTERVAL_TICKS_DEFAULT } from '../../core/base/defaults.ts';
 import { HOT_BY } from '../measure/hot-by.ts';
 import { ESCAPE_HELP } from '../node/terminal.ts';
 import type { Arguments, OptionSpec, VerbSpec } from './args.ts';
 import { CHAOS_VERBS } from './chaos-verbs.ts';
 import {
+  CHECKPOINT_OPTIONS,
   DEVICES_OPTION,
   ENGINE_OPTION,
   EVENT_KINDS,
@@ -29,6 +26,7 @@ import {
   TICK_MAX,
   TIER_POLICY_OPTION,
 } from './options.ts';
+import { ASK_VERBS } from './ask-verbs.ts';
 
 /** Gets the table too: help, completions and the man page speak of all verbs. */
 export type VerbCommand = (args: Arguments, verbs: readonly VerbSpec[]) => Promise<number>;
@@ -37,7 +35,6 @@ export interface Verb extends VerbSpec {
   readonly load: () => Promise<VerbCommand>;
 }
 
-const CHECKPOINT_MEGABYTES_MAX = 1 << 16;
 const EXPLAIN_BYTES_MAX = 4096;
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
@@ -55,23 +52,6 @@ const HOT_OPTIONS: readonly OptionSpec[] = [
   },
   { name: 'top', value: 'N', range: [1, 100_000], help: 'list so many of them (default 10)' },
   SYMBOLS_OPTION,
-];
-
-const CHECKPOINT_OPTIONS: readonly OptionSpec[] = [
-  {
-    name: 'checkpoint-memory',
-    value: 'MB',
-    range: [1, CHECKPOINT_MEGABYTES_MAX],
-    help: `memory for checkpoints (default ${CHECKPOINT_BYTES_DEFAULT >> 20})`,
-  },
-  {
-    name: 'checkpoint-cache',
-    value: 'MB',
-    range: [0, CHECKPOINT_MEGABYTES_MAX],
-    help:
-      'disk for checkpoints of all logs that later sessions begin with, in the cache folder of this user; half of it ' +
-      `for one log (default ${CHECKPOINT_CACHE_BYTES_DEFAULT >> 20}; 0: none are read or written)`,
-  },
 ];
 
 const LIVE_NOTES: readonly string[] = [
@@ -358,6 +338,7 @@ export const VERBS: readonly Verb[] = [
     ],
     load: async () => (await import('./debug-command.ts')).debugCommand,
   },
+  ...ASK_VERBS,
   {
     name: 'view',
     positionals: [{ ...LOG, isOptional: true }],

@@ -8,6 +8,9 @@ import { DEVICES, INFO } from './info.ts';
 import { LINUX } from './linux.ts';
 import { LOOKS } from './looks.ts';
 import { MOVES } from './moves.ts';
+import { CHANGES } from './changes.ts';
+import { WHY_NOT } from './why-not.ts';
+import { ORIGIN } from './origin.ts';
 import { QUESTIONS } from './questions.ts';
 import { SCREEN } from './screen-command.ts';
 import { SETTINGS } from './settings.ts';
@@ -19,6 +22,9 @@ export const COMMANDS: readonly Command[] = [
   ...MOVES,
   ...STOPS,
   ...QUESTIONS,
+  ORIGIN,
+  WHY_NOT,
+  CHANGES,
   BRANCH,
   ...LOOKS,
   SCREEN,

@@ -5,3 +5,6 @@
 export class DebuggerError extends Error {
   override readonly name = 'DebuggerError';
 }
+
+/** The user has given a way up; the sentence says where that leaves the run. */
+export class Interrupted extends DebuggerError {}

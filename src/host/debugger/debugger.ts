@@ -19,7 +19,7 @@ import { GuestSymbols } from '../symbols/guest-symbols.ts';
 import { SourceFiles } from '../symbols/source-files.ts';
 import { SourceLevel } from '../symbols/source-level.ts';
 import type { SymbolTable } from '../symbols/symbol-table.ts';
-import { DebuggerError } from './debugger-error.ts';
+import { DebuggerError, Interrupted } from './debugger-error.ts';
 import { sourceLine } from './source.ts';
 import type { Form } from './examine.ts';
 import { type Disassembler, hex, hexValue, instructionLines, instructions, linearEip } from './views.ts';
@@ -171,11 +171,11 @@ export class Debugger {
       this.isInterrupted = false;
       steps.giveUp();
       if (whenInterrupted === 'stay')
-        throw new DebuggerError(`Interrupted at ${this.describe(this.timeline.position)}.\n${this.here()}`);
+        throw new Interrupted(`Interrupted at ${this.describe(this.timeline.position)}.\n${this.here()}`);
       for (const back = this.timeline.seek(from); back.next().done !== true; ) {
         // The way back is not given up.
       }
-      throw new DebuggerError('Interrupted: back where it began.');
+      throw new Interrupted('Interrupted: back where it began.');
     }
   }
 

@@ -3,7 +3,8 @@
 // What is done when it shall be given up is the caller's affair.
 
 import { performance } from 'node:perf_hooks';
-import { CHUNK_TICKS, type Timeline, type Way } from '../../core/timeline/timeline.ts';
+import { CHUNK_TICKS } from '../../core/timeline/distances.ts';
+import type { Timeline, Way } from '../../core/timeline/timeline.ts';
 import { type Pace, pacedChunk } from '../pace.ts';
 import { Progress } from './progress.ts';
 

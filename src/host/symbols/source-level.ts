@@ -53,6 +53,9 @@ interface Placed {
   readonly slide: number;
 }
 
+/** A variable as C names it. */
+const VARIABLE = /^\s*([*&]*)\s*([A-Za-z_]\w*)((?:\s*(?:\.|->)\s*[A-Za-z_]\w*|\s*\[\s*\d+\s*\])*)\s*$/;
+
 export class SourceLevel {
   private readonly table: SymbolTable;
 
@@ -206,9 +209,22 @@ export class SourceLevel {
    * is meant. Throws DwarfError when one is, and it cannot be had.
    */
   print(cpu: Cpu, frame: Frame, text: string): Printed | null {
-    const match = /^\s*([*&]*)\s*([A-Za-z_]\w*)((?:\s*(?:\.|->)\s*[A-Za-z_]\w*|\s*\[\s*\d+\s*\])*)\s*$/.exec(text);
-    if (match === null) return null;
-    const [, prefixes, name, path] = match;
+    const [, prefixes, name, path] = VARIABLE.exec(text) ?? [];
+    const located = name === undefined ? null : this.locate(cpu, frame, name, path);
+    return located === null ? null : this.prefixed(cpu, located, prefixes);
+  }
+
+  /** Where a variable lies in memory; null: no variable is meant. Throws DwarfError when it cannot be had. */
+  extent(cpu: Cpu, frame: Frame, text: string): { address: number; size: number } | null {
+    const [, prefixes, name, path] = VARIABLE.exec(text) ?? [];
+    const located = name === undefined || prefixes !== '' ? null : this.locate(cpu, frame, name, path);
+    if (located === null) return null;
+    const { address, type } = located;
+    if (address === null) throw new DwarfError(`${text} is in a register here: ask about the register`);
+    return { address, size: sizeOf(type) };
+  }
+
+  private locate(cpu: Cpu, frame: Frame, name: string, path: string): Located | null {
     const address = pcOf(frame);
     for (const { debug, slide } of this.all) {
       const entry = debug.variable(name, (address - slide) >>> 0);
@@ -219,7 +235,7 @@ export class SourceLevel {
         if (index !== undefined) located = element(located, Number(index), memory);
         else located = fieldOf(sign === '->' ? element(located, 0, memory) : located, field);
       }
-      return this.prefixed(cpu, located, prefixes);
+      return located;
     }
     return null;
   }

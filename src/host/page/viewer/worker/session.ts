@@ -4,7 +4,8 @@
 
 import type { Position } from '../../../../library.ts';
 import { UsageError } from '../../../../library.ts';
-import { CHUNK_TICKS, type Way } from '../../../../core/timeline/timeline.ts';
+import { CHUNK_TICKS } from '../../../../core/timeline/distances.ts';
+import type { Way } from '../../../../core/timeline/timeline.ts';
 import { comparePositions } from '../../../../core/timeline/lookout.ts';
 import { type Pace, pacedChunk } from '../../../pace.ts';
 import type { Notice } from '../protocol.ts';
