@@ -91,9 +91,28 @@ test('what qemu-img makes is read: both versions, large and small clusters, comp
     ['large.qcow2', ['-o', 'cluster_size=2M']],
     ['packed.qcow2', ['-c']],
     ['packed4k.qcow2', ['-c', '-o', 'cluster_size=4096']],
+    ['zstd.qcow2', ['-c', '-o', 'compression_type=zstd']],
+    ['zstd4k.qcow2', ['-c', '-o', 'compression_type=zstd,cluster_size=4096']],
+    ['zstd2m.qcow2', ['-c', '-o', 'compression_type=zstd,cluster_size=2M']],
   ] as const) {
     qemu('convert', '-O', 'qcow2', ...options, 'mixed.img', name);
     assert.deepEqual(whole(openDisk(at(name), 'image', 'x')), mixed, name);
+  }
+  for (const name of ['packed.qcow2', 'zstd.qcow2']) {
+    const sound = new Uint8Array(readFileSync(at(name)));
+    for (let round = 0; round < 200; round++) {
+      const bytes = sound.slice();
+      // Beyond the tables, among the clusters.
+      bytes[0x50000 + ((round * 7919) % (bytes.length - 0x50000))] ^= 1 << (round & 7);
+      try {
+        new Qcow2(bytesSource(bytes), 'it').read(0, new Uint8Array(mixed.length));
+      } catch (error) {
+        assert.ok(
+          error instanceof CommandError && /compressed cluster at \d+ cannot be/.test(error.message),
+          `${error}`,
+        );
+      }
+    }
   }
   qemu('create', '-f', 'qcow2', '-b', 'packed.qcow2', '-F', 'qcow2', 'top.qcow2');
   assert.throws(() => openDisk(at('top.qcow2'), 'image', 'x'), /lies over another, "packed.qcow2".*--backing/);

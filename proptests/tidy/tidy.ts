@@ -98,6 +98,8 @@ const mayUsePackages: Readonly<Record<string, readonly string[]>> = {
     'chalk',
     'fast-png',
     'iced-x86',
+    '@cfworker/json-schema',
+    'fzstd',
     '@xterm/xterm',
     'esbuild',
     '@vscode/debugadapter',

@@ -87,6 +87,8 @@ export interface BoardOptions {
   readonly testDevice?: boolean;
   /** A screen; none unless given. */
   readonly vga?: 'std';
+  /** High precision event timers; none unless given. */
+  readonly hpet?: true;
   /** Behaviours of earlier versions (log/quirks.ts). */
   readonly quirks?: readonly string[];
   /** None unless given. */

@@ -169,6 +169,15 @@ export interface Services {
   /** Opened and closed by port 92h and the keyboard controller alike. */
   a20Gate?: A20Gate;
   isaDma?: IsaDma;
+  hpet?: LegacyReplacement;
+  /** Called when that changes, by whoever is replaced. */
+  legacyLines?: (() => void)[];
+}
+
+/** The high precision event timers, as the 8254 and the CMOS clock see them. */
+export interface LegacyReplacement {
+  /** They take the lines 0 and 8. */
+  readonly replacesLegacy: boolean;
 }
 
 export type InputKind = InputEvent['kind'];

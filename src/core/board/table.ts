@@ -20,6 +20,7 @@ import { ioApic } from '../devices/interrupts/ioapic.ts';
 import { pic } from '../devices/interrupts/pic.ts';
 import { uarts } from '../devices/serial/uart.ts';
 import { acpiPm } from '../devices/timers/acpi-pm.ts';
+import { hpet } from '../devices/timers/hpet.ts';
 import { pit } from '../devices/timers/pit.ts';
 import { rtc } from '../devices/timers/rtc.ts';
 import { PAGE_BYTES } from '../base/pages.ts';
@@ -47,6 +48,7 @@ export const DEVICES: readonly DeviceEntry[] = [
   postCode,
   testDevice,
   vga,
+  hpet,
 ];
 
 /** The lines that a machine of these options has. */

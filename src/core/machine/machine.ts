@@ -41,7 +41,7 @@ import {
 } from '../state/layout.ts';
 import { flag, integer } from '../base/field-kinds.ts';
 import { fields } from '../base/fields.ts';
-import type { Board, BoardContext, BoardImage, BoardOptions, FirmwareOptions } from '../board/board.ts';
+import type { Board, BoardContext, BoardOptions } from '../board/board.ts';
 import { DeviceBoard } from '../board/device-board.ts';
 import { LogBoard } from '../board/log-board.ts';
 import { planBulk } from '../board/table.ts';
@@ -68,7 +68,9 @@ export type StopReason =
   /** A debugger's hook called breakIn(). */
   | 'break';
 
-export interface MachineOptions {
+/** Beside what the board has of them (board/board.ts). */
+export interface MachineOptions
+  extends Pick<BoardOptions, 'vga' | 'hpet' | 'quirks' | 'images' | 'firmware' | 'diskRoomMegabytes'> {
   readonly memoryMegabytes: number;
   readonly nsPerTick: number;
   /** Seconds since 1970 at tick 0. */
@@ -76,18 +78,8 @@ export interface MachineOptions {
   /** False: a triple fault or reset request ends the run instead of restarting the guest. */
   readonly reboot: boolean;
   readonly serialTiming: 'instant' | 'baud';
-  /** A screen; none unless given. */
-  readonly vga?: 'std';
-  /** Behaviours of earlier versions that devices keep (log/quirks.ts). */
-  readonly quirks?: readonly string[];
   /** Ticks between state hashes reported to the port; 0 = none. */
   readonly hashEveryTicks: number;
-  /** Bytes by their place in the manifest; none unless given. */
-  readonly images?: readonly BoardImage[];
-  /** Of a machine that firmware starts. */
-  readonly firmware?: FirmwareOptions;
-  /** Room for what the guest writes to its disks. */
-  readonly diskRoomMegabytes?: number;
 }
 
 /** Longest slice: keeps the engines' counters far inside 32 bits. */
@@ -213,11 +205,12 @@ export class Machine {
   }
 
   private boardOptions(): BoardOptions {
-    const { memoryMegabytes, serialTiming, vga, quirks = [], images = [] } = this.options;
+    const { memoryMegabytes, serialTiming, vga, hpet, quirks = [], images = [] } = this.options;
     const { firmware, diskRoomMegabytes } = this.options;
     return {
       ...{ memoryBytes: memoryMegabytes << 20, serialTiming, quirks, images },
       ...(vga === undefined ? {} : { vga }),
+      ...(hpet === undefined ? {} : { hpet }),
       ...(firmware === undefined ? {} : { firmware }),
       ...(diskRoomMegabytes === undefined ? {} : { diskRoomMegabytes }),
     };

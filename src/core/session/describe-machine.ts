@@ -8,6 +8,7 @@ import { FLOPPY_BYTES_MAX } from '../devices/disk/floppy-formats.ts';
 import { CDROM_ROLE, DISK_ROLES, DRIVE_ROLES, FLOPPY_ROLES, isDriveImage } from '../devices/disk/roles.ts';
 import type { Sha256 } from '../base/sha256.ts';
 import type { ImageRecord, MachineManifest } from '../log/manifest.ts';
+import type { QuirkName } from '../log/quirks.ts';
 import { UsageError } from '../base/usage-error.ts';
 import { BootError, tooLarge } from '../machine/boot/boot-error.ts';
 import { isElf } from '../machine/boot/elf.ts';
@@ -75,6 +76,8 @@ export interface GuestOptions {
   readonly serialTiming?: 'instant' | 'baud';
   /** A screen; there when firmware starts the machine, unless `none`. */
   readonly vga?: 'std' | 'none';
+  /** High precision event timers. */
+  readonly hpet?: boolean;
   /** Ticks between state hashes in a log; 0 for none. */
   readonly hashEveryTicks?: number;
   /** What firmware boots from: up to three of c (disk), d (CD-ROM), a (diskette), n (network), in their order. */
@@ -83,6 +86,8 @@ export interface GuestOptions {
   readonly bootMenu?: boolean;
   /** Room for what the guest writes to its disks, all together. */
   readonly diskRoomMegabytes?: number;
+  /** Behaviours of earlier versions. */
+  readonly quirks?: readonly QuirkName[];
 }
 
 export interface MachineSetup {
@@ -101,6 +106,7 @@ export function describeMachine(boot: BootImages, options: GuestOptions, sha256:
   const nsPerTick = options.nsPerTick ?? NS_PER_TICK_DEFAULT;
   checkNsPerTick(nsPerTick);
   const { method, commandLine, images, moduleOptions } = arrange(boot, options.append ?? '');
+  const { quirks = [] } = options;
   const vga = screenOf(options.vga ?? (method === 'bios' ? 'std' : 'none'));
   if (boot.vgaBios !== undefined) {
     if (vga === 'none') throw new UsageError('A BIOS of the screen wants a screen: give vga as std, or leave it out.');
@@ -117,9 +123,10 @@ export function describeMachine(boot: BootImages, options: GuestOptions, sha256:
       'serial-timing': serialTimingOf(options.serialTiming ?? 'instant'),
       'hash-every': whole('hashEveryTicks', options.hashEveryTicks ?? HASH_EVERY_TICKS_DEFAULT),
       ...(vga === 'none' ? {} : { vga }),
+      ...(options.hpet === true ? { hpet: true } : {}),
       ...moduleOptions,
       ...(roomMegabytes === null ? {} : { 'disk-room': roomMegabytes }),
-      ...(method === 'bios' ? firmwareSettings(options) : {}),
+      ...(method === 'bios' && !quirks.includes('plain-firmware') ? firmwareSettings(options) : {}),
     },
   };
   const records: ImageRecord[] = [...images].map(([role, { name, data }]) => ({
@@ -131,11 +138,11 @@ export function describeMachine(boot: BootImages, options: GuestOptions, sha256:
   const manifest: MachineManifest = {
     cpu: CPU_MODEL,
     ...machine,
-    devices: deviceRecords({ ...machine, images: records, quirks: [] }),
+    devices: deviceRecords({ ...machine, images: records, quirks }),
     seed: whole('seed', options.seed ?? 0),
     boot: { method, commandLine },
     images: records,
-    quirks: [],
+    quirks,
   };
   return { manifest, images: new Map([...images].map(([role, { data }]) => [role, data])) };
 }

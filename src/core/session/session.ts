@@ -242,6 +242,7 @@ function checkOptions(options: MachineManifest['options'], what: string): void {
       (name === 'reboot' && typeof value === 'boolean') ||
       (name === 'serial-timing' && (value === 'instant' || value === 'baud')) ||
       (name === 'vga' && value === 'std') ||
+      (name === 'hpet' && value === true) ||
       (name === 'hash-every' && Number.isSafeInteger(value) && Number(value) >= 0) ||
       (/^module\d+$/.test(name) && typeof value === 'string');
     if (isFine) continue;
@@ -261,7 +262,7 @@ export function deviceRecords(settings: Settings): DeviceRecord[] {
     memoryBytes: memoryMegabytes << 20,
     serialTiming: serialTimingOf(options),
     quirks: settings.quirks,
-    ...screenOf(options),
+    ...extrasOf(options),
   };
   return [...surveyBoard({ ...machine, ...imageOptions(settings, NO_IMAGES) }).devices];
 }
@@ -283,6 +284,7 @@ function imageOptions(settings: Settings, images: Images): DrivesAndFirmware {
     ramSize: memoryMegabytes << 20,
     romBytes: bios.sizeBytes,
     hasApic: true,
+    hasHpet: options.hpet === true,
     hasScreen: options.vga === 'std' && settings.images.some(({ role }) => role === 'vgabios'),
     hasBootMenu: options['boot-menu'] === true,
     bootOrder: typeof options['boot-order'] === 'string' ? options['boot-order'] : BOOT_ORDER_DEFAULT,
@@ -298,9 +300,9 @@ function serialTimingOf(options: MachineManifest['options']): 'instant' | 'baud'
   return options['serial-timing'] === 'baud' ? 'baud' : 'instant';
 }
 
-/** The screen that the manifest says there is; those of old logs say nothing. */
-function screenOf(options: MachineManifest['options']): { readonly vga?: 'std' } {
-  return options.vga === 'std' ? { vga: 'std' } : {};
+/** What a machine has only where its manifest says so: those of old logs say nothing. */
+function extrasOf({ vga, hpet }: MachineManifest['options']): { readonly vga?: 'std'; readonly hpet?: true } {
+  return { ...(vga === 'std' ? { vga } : {}), ...(hpet === true ? { hpet } : {}) };
 }
 
 function machineOptions(manifest: MachineManifest, images: Images): MachineOptions {
@@ -312,7 +314,7 @@ function machineOptions(manifest: MachineManifest, images: Images): MachineOptio
     epochSeconds,
     reboot: options.reboot !== false,
     serialTiming: serialTimingOf(options),
-    ...screenOf(options),
+    ...extrasOf(options),
     quirks: manifest.quirks,
     ...imageOptions(manifest, images),
     hashEveryTicks: typeof hashEvery === 'number' ? hashEvery : HASH_EVERY_TICKS_DEFAULT,
@@ -329,7 +331,8 @@ function bootImages(machine: Machine, manifest: MachineManifest, images: Images)
   const { cpu, space } = machine;
   const { method, commandLine } = manifest.boot;
   // What the ACPI tables say is what CPUID and the board say.
-  const platform = { hasApic: machine.board.hasApic, hasPci: true, hasVga: false };
+  const hasHpet = manifest.options.hpet === true;
+  const platform = { hasApic: machine.board.hasApic, hasPci: true, hasVga: false, hasHpet };
   const image = (role: string): Uint8Array => imageOf(images, role);
   const { ports, hasApic } = machine.board;
   const leaveFirmware = (): void => {

@@ -16,6 +16,11 @@ import { EXIT, loadColors, printJson, say } from './report.ts';
 export async function infoCommand(args: Arguments): Promise<number> {
   const [path] = args.positionals;
   const log = await openLogFile(args);
+  if (args.has('machine')) {
+    const { machineFileOf } = await import('./machine-file.ts');
+    process.stdout.write(`${JSON.stringify(machineFileOf(log.header.machine, path), null, 2)}\n`);
+    return EXIT.ok;
+  }
   const end = log.end === null ? Number.POSITIVE_INFINITY : log.end.inputCount + log.end.checkCount;
   const work = new Work(Progress.atTerminal({ label: 'info', unit: 'events', end }, args.has('json')));
   let summary: LogSummary;

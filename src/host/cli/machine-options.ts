@@ -2,7 +2,7 @@
 // core/session/describe-machine.ts makes a manifest of it all. The options themselves are rows in options.ts.
 
 import { existsSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { ImageContent } from '../../core/board/image.ts';
 import { isLinuxImage } from '../../core/machine/boot/linux.ts';
 import { splitModuleList } from '../../core/machine/boot/multiboot.ts';
@@ -26,6 +26,9 @@ import {
 import type { Arguments } from './args.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { DRIVE_ROLES, mediumRole } from '../../core/devices/disk/roles.ts';
+import { checkDigests, type MergedMachine } from './machine-file.ts';
+import { isQuirk } from '../../core/log/quirks.ts';
+import { guestFolder } from '../node/guest-images.ts';
 import { openDisk } from '../node/disks.ts';
 import { readGivenFile, sha256 } from '../node/images.ts';
 
@@ -35,7 +38,8 @@ export interface ReadMachine extends MachineSetup {
 }
 
 /** What the options ask for. Throws UsageError, CommandError or BootError. */
-export function buildMachine(args: Arguments, media: readonly string[] = []): ReadMachine {
+export function buildMachine(merged: MergedMachine, media: readonly string[] = []): ReadMachine {
+  const { args, names } = merged;
   const options: GuestOptions = {
     append: args.text('append') ?? '',
     memoryMegabytes: args.number('memory') ?? MEMORY_MEGABYTES_DEFAULT,
@@ -48,17 +52,20 @@ export function buildMachine(args: Arguments, media: readonly string[] = []): Re
     ...(args.has('vga') ? { vga: args.text('vga') === 'std' ? 'std' : 'none' } : {}),
     ...(args.has('disk-room') ? { diskRoomMegabytes: args.number('disk-room') ?? 1 } : {}),
     hashEveryTicks: args.number('hash-every') ?? HASH_EVERY_TICKS_DEFAULT,
+    ...(args.has('hpet') ? { hpet: true } : {}),
+    quirks: args.list('quirk').filter(isQuirk),
   };
   const paths = new Map<ImageContent, string>();
   const read: ReadImage = (path, what, how) => {
     const data = readGivenFile(path, what, how);
     paths.set(data, path);
-    return { name: basename(path), data };
+    return { name: names.get(path) ?? basename(path), data };
   };
-  const drives = readDrives(args, paths, media);
+  const drives = readDrives(merged, paths, media);
   const images = readBootImages(args, read, drives !== null);
   const boot = { ...images, ...readVgaBios(args, read, images.bios !== undefined), ...drives };
   const setup = describeMachine(boot, options, sha256);
+  checkDigests(merged, setup.manifest.images);
   const imagePaths = [...setup.images].map(([role, data]) => [role, paths.get(data) ?? ''] as const);
   return { ...setup, imagePaths: new Map(imagePaths) };
 }
@@ -73,9 +80,13 @@ function readNsPerTick(text: string | undefined): number {
 
 function readEpoch(text: string | undefined): number {
   if (text === undefined) return Math.floor(Date.now() / 1000);
+  const seconds = /^@(-?\d{1,12})$/.exec(text);
+  if (seconds !== null) return Number(seconds[1]);
   const milliseconds = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(withZone(text)) : Number.NaN;
   if (Number.isNaN(milliseconds)) {
-    throw new UsageError(`--epoch wants a date and time such as 2026-01-31T12:00:00Z, not "${text}".`);
+    throw new UsageError(
+      `--epoch wants a date and time such as 2026-01-31T12:00:00Z, or @ and seconds since 1970, not "${text}".`,
+    );
   }
   return Math.floor(milliseconds / 1000);
 }
@@ -103,7 +114,7 @@ type ReadImage = (path: string, what: string, how: string) => NamedImage;
 
 /** What is in the drives; null where there are none. */
 function readDrives(
-  args: Arguments,
+  { args, names }: MergedMachine,
   paths: Map<ImageContent, string>,
   media: readonly string[],
 ): Pick<BootImages, 'drives'> | null {
@@ -111,7 +122,7 @@ function readDrives(
   const read = (role: string, path: string, how: string): void => {
     const data = openDisk(path, `${role} image`, how, args.list('backing'));
     paths.set(data, path);
-    drives[role] = { name: basename(path), data };
+    drives[role] = { name: names.get(path) ?? basename(path), data };
   };
   for (const role of DRIVE_ROLES) {
     const path = args.text(role);
@@ -126,12 +137,19 @@ function readDrives(
 /** Where Debian's package seabios has it. */
 const SEABIOS = '/usr/share/seabios/bios-256k.bin';
 
+/** A file of SeaBIOS: of the package where it is installed, else as `npm run guests -- firmware` fetched it. */
+function firmwareFile(installed: string): string | null {
+  const fetched = join(dirname(guestFolder()), 'guests/cache/firmware', basename(installed));
+  return [installed, fetched].find((path) => existsSync(path)) ?? null;
+}
+
 /** The firmware of a machine that is given drives alone. */
 function findFirmware(): string {
-  if (existsSync(SEABIOS)) return SEABIOS;
+  const found = firmwareFile(SEABIOS);
+  if (found !== null) return found;
   throw new UsageError(
-    'To boot from a drive takes firmware, and none is installed: name one with --bios FILE, or install SeaBIOS ' +
-      `(${SEABIOS}, from Debian's package seabios).`,
+    'To boot from a drive takes firmware, and none is installed: name one with --bios FILE, or fetch SeaBIOS with ' +
+      `npm run guests -- firmware (or install ${SEABIOS}, Debian's package seabios).`,
   );
 }
 
@@ -140,9 +158,9 @@ const VGA_BIOS = '/usr/share/seabios/vgabios-stdvga.bin';
 
 /** Firmware finds the BIOS of the screen that is installed unless another one is named, or there is no screen. */
 function readVgaBios(args: Arguments, readImage: ReadImage, hasFirmware: boolean): Pick<BootImages, 'vgaBios'> {
-  const isWanted = hasFirmware && args.text('vga') !== 'none' && existsSync(VGA_BIOS);
-  const path = args.text('vga-bios') ?? (isWanted ? VGA_BIOS : undefined);
-  return path === undefined ? {} : { vgaBios: readImage(path, 'BIOS of the screen', 'give one with --vga-bios') };
+  const isWanted = hasFirmware && args.text('vga') !== 'none';
+  const path = args.text('vga-bios') ?? (isWanted ? (firmwareFile(VGA_BIOS) ?? '') : '');
+  return path === '' ? {} : { vgaBios: readImage(path, 'BIOS of the screen', 'give one with --vga-bios') };
 }
 
 /** The files that the options name. */

@@ -56,6 +56,13 @@ const DRIVE_HELP: Readonly<Record<DriveRole, string>> = {
 };
 
 export const MACHINE_OPTIONS: readonly OptionSpec[] = [
+  {
+    group: MACHINE,
+    name: 'machine',
+    value: 'FILE',
+    kind: 'file',
+    help: 'all of these from a JSON file, as reprise info --machine LOG prints one; options beside it go before it',
+  },
   { group: MACHINE, name: 'kernel', value: 'FILE', kind: 'file', help: 'a Linux bzImage or a multiboot kernel' },
   {
     group: MACHINE,
@@ -136,6 +143,7 @@ export const MACHINE_OPTIONS: readonly OptionSpec[] = [
     range: [0, TICK_MAX],
     help: 'seed of the entropy that the guest can ask for (default 0)',
   },
+  { group: MACHINE, name: 'hpet', help: 'high precision event timers, which ACPI tells the guest of' },
   { group: MACHINE, name: 'no-reboot', help: 'a reset or triple fault ends the run, with status 3' },
   {
     group: MACHINE,

@@ -18,6 +18,7 @@ import { chosenEngine } from './engine-options.ts';
 import { type LiveGdb, prepareLiveGdb } from '../gdb/listen.ts';
 import { GuestOutput } from '../node/guest-output.ts';
 import { readGivenFile } from '../node/images.ts';
+import { withMachineFile } from './machine-file.ts';
 import { buildMachine, type ReadMachine } from './machine-options.ts';
 import { count, Progress } from '../node/progress.ts';
 import { plightOf } from '../../core/machine/plight.ts';
@@ -46,15 +47,17 @@ export interface Live {
 
 /** Everything of a live run but its log: `makePort` is where run and record differ. */
 export async function prepareLive(
-  args: Arguments,
+  given: Arguments,
   makePort: (setup: ReadMachine) => LivePort,
   listen: (output: OutputPort) => OutputPort = (output) => output,
 ): Promise<Live> {
-  const makeEngine = await loadEngine(chosenEngine(args));
-  const from = await openFrom(args);
+  const makeEngine = await loadEngine(chosenEngine(given));
+  const from = await openFrom(given);
+  const merged = await withMachineFile(given);
+  const { args } = merged;
   const { steps, media } = readScript(args.text('input'), mediaOf(from));
   if (from !== null) checkScript(steps, from);
-  const setup = from === null ? buildMachine(args, media) : await buildFromSnapshot(args, from, media);
+  const setup = from === null ? buildMachine(merged, media) : await buildFromSnapshot(args, from, media);
   checkDrives(steps?.flatMap(({ inputs }) => inputs) ?? [], (role) => setup.images.has(role));
   const kept = new KeptDisks(args, setup.images);
   const port = makePort(setup);

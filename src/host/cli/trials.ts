@@ -22,6 +22,7 @@ import { Progress } from '../node/progress.ts';
 import { Work } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { chosenEngine } from './engine-options.ts';
+import { withMachineFile } from './machine-file.ts';
 import { buildMachine } from './machine-options.ts';
 import { givenImages } from './replay-command.ts';
 import { say } from './report.ts';
@@ -74,7 +75,7 @@ export async function guestOfOptions(args: Arguments): Promise<Guest> {
     step.kind === 'at' ? step.inputs.map((event) => ({ tick: step.tick, event })) : [],
   );
   inputs.sort((a, b) => a.tick - b.tick);
-  const { manifest, images, imagePaths } = buildMachine(args, media);
+  const { manifest, images, imagePaths } = buildMachine(await withMachineFile(args), media);
   return { manifest, images, imagePaths, makeEngine, script, inputs, log: null, endTick: null };
 }
 

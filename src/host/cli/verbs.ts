@@ -281,7 +281,10 @@ export const VERBS: readonly Verb[] = [
     positionals: [LOG],
     brief: 'manifest, size, events by kind',
     summary: 'Says what a log holds: the machine, its images, how the run ended, events by kind.',
-    options: [salvage('look at')],
+    options: [
+      salvage('look at'),
+      { name: 'machine', help: 'the machine alone, as a file that run and record take with --machine' },
+    ],
     load: async () => (await import('./info-command.ts')).infoCommand,
   },
   {

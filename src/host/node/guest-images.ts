@@ -31,7 +31,7 @@ export interface GuestDescription {
 }
 
 /** guests/ beside package.json, both in a checkout and in an installed package. */
-function guestFolder(): string {
+export function guestFolder(): string {
   let at = dirname(fileURLToPath(import.meta.url));
   for (;;) {
     try {

@@ -1,9 +1,10 @@
 // Disk images of the format qcow2, versions 2 and 3 (QEMU's docs/interop/qcow2): read here, clusters that are
-// compressed by zlib included, and written as an overlay of whole pages (overlay-file.ts). Such a file is untrusted:
-// every offset is held against the file before anything is read there, and a backing file is not opened here: the
-// name that stands in the image is for whoever may say where to look (disks.ts). Errors say what is wrong with it.
+// compressed by zlib or zstd included, and written as an overlay of whole pages (overlay-file.ts). Such a file is
+// untrusted: every offset is held against the file before anything is read there, and a backing file is not opened
+// here: the name that stands in the image is for whoever may say where to look (disks.ts). Errors say what is wrong.
 
 import { inflateRawSync } from 'node:zlib';
+import { Decompress } from 'fzstd';
 import type { ImageSource } from '../../core/board/context.ts';
 import { CommandError } from './errors.ts';
 
@@ -22,6 +23,8 @@ const READS_AS_ZERO = 1;
 /** Features without which the image cannot be understood: bit 0, refcounts to be mended, does not concern a reader. */
 const FEATURE_DIRTY = 1;
 const FEATURE_COMPRESSION = 8;
+/** Types of compression: 0 is zlib. */
+const ZSTD = 1;
 export const BACKING_FORMAT = 0xe2792aca;
 const L2_CACHED_MAX = 64;
 const CLUSTERS_CACHED_MAX = 16;
@@ -52,6 +55,7 @@ export class Qcow2 implements ImageSource {
   readonly #path: string;
   readonly #header: Header;
   readonly #l1: DataView;
+  #isZstd = false;
   readonly #l2 = new Map<number, DataView>();
   readonly #clusters = new Map<string, Uint8Array>();
 
@@ -102,9 +106,11 @@ export class Qcow2 implements ImageSource {
         what === '' ? `needs features (${high.toString(16)}:${low.toString(16)}) unknown here` : what,
       );
     }
-    if ((low & FEATURE_COMPRESSION) !== 0 && this.#view(HEADER_BYTES_3, 1, 'header').getUint8(0) !== 0) {
-      throw this.#refused('is compressed by zstd, and only zlib can be read');
-    }
+    if ((low & FEATURE_COMPRESSION) === 0) return;
+    const compression = this.#view(HEADER_BYTES_3, 1, 'header').getUint8(0);
+    if (compression > ZSTD)
+      throw this.#refused(`is compressed by method ${compression}, and zlib and zstd can be read`);
+    this.#isZstd = compression === ZSTD;
   }
 
   /** The text of a header extension, null where there is none. */
@@ -193,7 +199,8 @@ export class Qcow2 implements ImageSource {
     this.#file.read(offset, packed);
     const bytes = new Uint8Array(2 ** clusterBits);
     try {
-      bytes.set(inflateRawSync(packed, { maxOutputLength: bytes.length }));
+      if (this.#isZstd) unpackZstd(packed, bytes);
+      else bytes.set(inflateRawSync(packed, { maxOutputLength: bytes.length }));
     } catch {
       throw this.#damaged(`the compressed cluster at ${offset} cannot be decompressed`);
     }
@@ -232,6 +239,23 @@ export class Qcow2 implements ImageSource {
       `The qcow2 image ${this.#path} ${what}: convert it, qemu-img convert -O qcow2 ${this.#path} OTHER.`,
     );
   }
+}
+
+/** Fills `target` from the frame that `packed` begins with; anything may lie behind it. Throws where it cannot. */
+function unpackZstd(packed: Uint8Array, target: Uint8Array): void {
+  let filled = 0;
+  const stream = new Decompress((part) => {
+    const rest = target.subarray(filled);
+    target.set(part.length > rest.length ? part.subarray(0, rest.length) : part, filled);
+    filled = Math.min(target.length, filled + part.length);
+  });
+  try {
+    stream.push(packed, true);
+  } catch (error) {
+    // What comes after the cluster is no frame.
+    if (filled < target.length) throw error;
+  }
+  if (filled < target.length) throw new Error(`${filled} bytes`);
 }
 
 function offsetOf(high: number, low: number): number {

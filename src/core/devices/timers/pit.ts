@@ -314,6 +314,7 @@ export class Pit extends withFields(FIELDS) implements Device {
     super();
     this.#context = context;
     this.#irq = context.irq(0);
+    context.services.legacyLines = [...(context.services.legacyLines ?? []), () => this.#driveLine()];
     this.#timer = context.clock.timer('pit', () => this.#drive());
     this.#createdCycle = this.#cycle();
     context.ports(0x40, 4, {
@@ -358,10 +359,14 @@ export class Pit extends withFields(FIELDS) implements Device {
     counter.sync(cycle);
   }
 
+  #driveLine(): void {
+    this.#irq.set(this.outDriven && this.#context.services.hpet?.replacesLegacy !== true);
+  }
+
   #setOut(level: boolean): void {
     if (level === this.outDriven) return;
     this.outDriven = level;
-    this.#irq.set(level);
+    this.#driveLine();
   }
 
   #drive(): void {

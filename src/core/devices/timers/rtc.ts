@@ -79,6 +79,7 @@ export class Rtc extends withFields(FIELDS) implements Device {
     this.#context = context;
     this.#createdCycle = this.#cycle();
     this.#irq = context.irq(8);
+    context.services.legacyLines = [...(context.services.legacyLines ?? []), () => this.#settle()];
     this.#timer = context.clock.timer('rtc', () => {
       this.#advance();
       this.#settle();
@@ -273,7 +274,7 @@ export class Rtc extends withFields(FIELDS) implements Device {
   #settle(): void {
     const flags = this.ram[REGISTER_C];
     const enabled = this.ram[REGISTER_B] & 0x70;
-    this.#irq.set((flags & enabled) !== 0);
+    this.#irq.set((flags & enabled) !== 0 && this.#context.services.hpet?.replacesLegacy !== true);
     const missing = enabled & ~flags;
     let next = Infinity;
     if (this.#running) {

@@ -4,6 +4,7 @@
 // in memory; firmware gets them as files, with the script that puts them in place (acpi-loader.ts).
 
 import type { AddressSpace } from '../../memory/address-space.ts';
+import { HPET_ADDRESS, HPET_CAPABILITIES } from '../../devices/timers/hpet.ts';
 import * as aml from './aml.ts';
 import { write16, write32 } from './bytes.ts';
 
@@ -29,6 +30,8 @@ export interface AcpiPlatform {
   readonly hasApic: boolean;
   readonly hasPci: boolean;
   readonly hasVga: boolean;
+  /** High precision event timers. */
+  readonly hasHpet?: boolean;
   /** The lines of PCI interrupts, by PIRQ, where the tables shall say them. */
   readonly pirqLines?: readonly number[];
 }
@@ -220,6 +223,14 @@ function buildMadt(pirqLines: readonly number[]): Uint8Array {
   ]);
 }
 
+/** IA-PC HPET specification 1.0a, 3.2.4: where the timers lie, in memory. */
+function buildHpet(): Uint8Array {
+  const body = new Uint8Array(20);
+  write32(body, 0, HPET_CAPABILITIES);
+  write32(body, 8, HPET_ADDRESS);
+  return table('HPET', 1, body);
+}
+
 const alignUp = (value: number, unit: number): number => Math.ceil(value / unit) * unit;
 
 /** All tables as one block of memory, starting with the RSDP. */
@@ -236,6 +247,7 @@ export function buildAcpi(options: AcpiOptions): AcpiTables {
   const dsdt = place(buildDsdt(options));
   const described = [place(buildFadt(options, facs, dsdt))];
   if (options.hasApic) described.push(place(buildMadt(options.pirqLines ?? [])));
+  if (options.hasHpet === true) described.push(place(buildHpet()));
   const pointers = (size: number): Uint8Array => {
     const body = new Uint8Array(described.length * size);
     described.forEach((address, index) => {

@@ -15,6 +15,7 @@ export interface FirmwareFacts {
   readonly ramSize: number;
   readonly romBytes: number;
   readonly hasApic: boolean;
+  readonly hasHpet: boolean;
   readonly hasScreen: boolean;
   readonly hasBootMenu: boolean;
   readonly bootOrder: string;
@@ -29,8 +30,8 @@ function memoryMapFile(ramSize: number): Uint8Array {
 }
 
 export function firmwareOptions(facts: FirmwareFacts): FirmwareOptions {
-  const { ramSize, romBytes, hasApic, hasScreen, hasBootMenu, bootOrder } = facts;
-  const platform = { hasApic, hasPci: true, hasVga: hasScreen, pirqLines: PIRQ_LINES };
+  const { ramSize, romBytes, hasApic, hasHpet, hasScreen, hasBootMenu, bootOrder } = facts;
+  const platform = { hasApic, hasHpet, hasPci: true, hasVga: hasScreen, pirqLines: PIRQ_LINES };
   return {
     romBytes,
     hasScreen,

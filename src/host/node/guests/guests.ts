@@ -11,6 +11,7 @@ import { assembleGuest, assembleRace, listGuests, listRaces } from '../guest-ima
 import { guardStandardStreams } from '../standard-streams.ts';
 import { installDebianDisk } from './debian-disk.ts';
 import { FLAVOURS, installDebian, type DebianManifest } from './debian.ts';
+import { installFirmware } from './firmware.ts';
 import type { AddedFile } from './initramfs.ts';
 import { GuestSetupError } from './packages.ts';
 
@@ -18,6 +19,7 @@ const DISK_MEGABYTES_DEFAULT = 1536;
 
 const HELP = `usage: npm run guests -- debian [options]
        npm run guests -- debian-disk [options]
+       npm run guests -- firmware [options]
        npm run guests -- build NAME... [--fixed] [--output DIR]
        npm run guests -- --list
 
@@ -27,6 +29,8 @@ Installs guest systems into guests/cache.
                       nothing is installed on this system)
   debian-disk         a disk that boots a Debian i386 system by GRUB (as root; needs debootstrap,
                       e2fsprogs and grub-pc-bin)
+  firmware            SeaBIOS and its BIOS of the screen from Debian's package seabios, which machines that
+                      boot from drives then find (needs apt and dpkg; nothing is installed on this system)
   build NAME...       built-in guests, as kernels for --kernel: those of guests, and those of guests/races,
                       which have a race on purpose
 
@@ -101,6 +105,10 @@ async function main(argv: string[]): Promise<void> {
     makeDisk(values);
     return;
   }
+  if (positionals.length === 1 && positionals[0] === 'firmware') {
+    await fetchFirmware(values);
+    return;
+  }
   if (positionals[0] === 'build') {
     buildGuests(positionals.slice(1), values);
     return;
@@ -124,8 +132,8 @@ async function main(argv: string[]): Promise<void> {
     throw new UsageError(
       positionals.length === 0
         ? 'name a guest: debian.'
-        : `there is no guest "${positionals.join(' ')}": debian and debian-disk are those that there are, and build ` +
-            'NAME makes the built-in ones.',
+        : `there is no guest "${positionals.join(' ')}": debian, debian-disk and firmware are those that there are, ` +
+            'and build NAME makes the built-in ones.',
     );
   }
   const flavour = values.flavour ?? FLAVOURS[0];
@@ -160,6 +168,23 @@ async function main(argv: string[]): Promise<void> {
       ? `${JSON.stringify({ directory: output, ...manifest })}\n`
       : `${describe(output, manifest)}\n`,
   );
+}
+
+/** SeaBIOS, in guests/cache/firmware unless --output says where. */
+async function fetchFirmware(values: ReturnType<typeof parse>['values']): Promise<void> {
+  const output = values.output === undefined ? join(projectRoot(), 'guests/cache/firmware') : resolve(values.output);
+  const manifest = await installFirmware({
+    ...{ output, suite: values.suite, mirror: values.mirror, update: values.update === true },
+    progress: (step) => {
+      if (process.stderr.isTTY) process.stderr.write(`guests: ${step}\n`);
+    },
+  });
+  const shown = relative(process.cwd(), output) || '.';
+  const lines = Object.entries(manifest.files).map(
+    ([name, file]) => `  ${join(shown, name)}  ${file.size} bytes  sha256 ${file.sha256.slice(0, 16)}…`,
+  );
+  const text = [`firmware (seabios ${manifest.version}) in ${shown}`, ...lines].join('\n');
+  process.stdout.write(`${values.json === true ? JSON.stringify({ directory: output, ...manifest }) : text}\n`);
 }
 
 /** Built-in guests as files, in guests/cache unless --output says where. */
