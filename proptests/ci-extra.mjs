@@ -52,7 +52,7 @@ const steps = [
     probe: 'command -v chromium && command -v apt-get && command -v dpkg-deb',
     run:
       'node src/host/bootstrap.mjs && REPRISE_MUTANTS=100 node proptests/run.mjs page/ && ' +
-      'node dist/proptests/page/measure-debian.js $TMP',
+      'node dist/proptests/page/pictures.js $TMP/pictures && node dist/proptests/page/measure-debian.js $TMP',
   },
   {
     name: 'gdb: the reverse-debugging scenario at random places',

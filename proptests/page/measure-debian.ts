@@ -26,11 +26,23 @@ const log = join(folder, 'boot.rlog');
 const html = join(folder, 'boot.html');
 const images = ['--kernel', join(guest, 'vmlinuz'), '--initrd', join(guest, 'initrd.gz')];
 
-function node(...words: string[]): { seconds: number; text: string } {
-  const startMs = performance.now();
-  const ended = spawnSync(process.execPath, words, { cwd: projectRoot, encoding: 'utf8', maxBuffer: 1 << 28 });
+/** Processor time of it, in seconds: other work on the machine disturbs that little. */
+function node(...words: string[]): number {
+  const script = '"$@" >/dev/null && times';
+  const shell = ['-c', script, 'bash', process.execPath, ...words];
+  const ended = spawnSync('bash', shell, { cwd: projectRoot, encoding: 'utf8' });
   if (ended.status !== 0) throw new Error(`${words.join(' ')}: ${ended.stderr}`);
-  return { seconds: (performance.now() - startMs) / 1000, text: ended.stdout + ended.stderr };
+  const [, children] = ended.stdout.trim().split('\n');
+  return children
+    .split(' ')
+    .map((text) => /(\d+)m([\d.]+)s/.exec(text) ?? ['', '0', '0'])
+    .reduce((sum, [, minutes, seconds]) => sum + Number(minutes) * 60 + Number(seconds), 0);
+}
+
+/** Processor time of all processes of the browser. */
+function browserSeconds(): number {
+  const { stdout } = spawnSync('ps', ['-C', 'chromium', '-o', 'cputimes='], { encoding: 'utf8' });
+  return stdout.split('\n').reduce((sum, line) => sum + Number(line), 0);
 }
 
 const cli = join(projectRoot, 'dist/src/host/cli/cli.js');
@@ -48,7 +60,7 @@ buildPage();
 if (!existsSync(html)) node(cli, 'pack', log, '--html', html, ...images);
 console.log(`page: ${(statSync(html).size / 2 ** 20).toFixed(1)} MiB`);
 const replayed = node(cli, 'replay', log, ...images, '--serial', 'none');
-console.log(`Node: replay in ${replayed.seconds.toFixed(1)} s`);
+console.log(`Node: replay in ${replayed.toFixed(1)} s of processor time`);
 
 const browser = await launch();
 const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
@@ -56,15 +68,17 @@ const wrong = watch(page);
 const startMs = performance.now();
 await page.goto(pathToFileURL(html).href, { waitUntil: 'commit' });
 await page.waitForFunction("document.documentElement.dataset.ready === 'yes'");
-const paint = await page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1");
-console.log(`first contentful paint: ${Number(paint).toFixed(0)} ms`);
 await page.waitForSelector('main:not([hidden])', { timeout: 120_000 });
 const openMs = performance.now();
+const openSeconds = browserSeconds();
+const paint = await page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? -1");
+console.log(`first contentful paint: ${Number(paint).toFixed(0)} ms`);
 console.log(`open: ${((openMs - startMs) / 1000).toFixed(1)} s`);
 await page.waitForFunction("document.documentElement.dataset.passed === 'yes'", null, { timeout: 900_000 });
-const passSeconds = (performance.now() - openMs) / 1000;
-const share = (replayed.seconds / passSeconds).toFixed(2);
-console.log(`first pass: ${passSeconds.toFixed(1)} s, ${share} of Node's replay speed`);
+const passSeconds = browserSeconds() - openSeconds;
+const share = (replayed / passSeconds).toFixed(2);
+const wall = ((performance.now() - openMs) / 1000).toFixed(1);
+console.log(`first pass: ${passSeconds} s of processor time (${wall} s), ${share} of Node's replay speed`);
 await untilPassed(page);
 
 const endTick = Number(await page.getAttribute('canvas.timeline', 'aria-valuemax'));

@@ -9,6 +9,7 @@ import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { Browser, Page } from 'playwright-core';
 import { explainTiers } from '../../tiers/explain.ts';
+import { finish } from '../../src/core/timeline/timeline.ts';
 import { gdtLines, idtLines } from '../../src/host/debugger/tables.ts';
 import { linearEip } from '../../src/host/debugger/views.ts';
 import { openRun, type RecordedRun } from '../../src/library.ts';
@@ -71,6 +72,20 @@ test('code, memory, stack, tables, engine and devices at a moment', { skip }, as
     await goTo(page, '5000');
     const row = page.locator('#view-code tr.here');
     assert.equal(await textOf(row.locator('.address')), linearEip(cpu).toString(16).padStart(8, '0'));
+    await page.click('text=Count executions');
+    await page.waitForFunction("document.querySelector('#view-code .here .executed') !== null");
+    let times = 0;
+    const here = linearEip(cpu);
+    await run.seek(0);
+    finish(
+      run.timeline.continueUntil((processor) => {
+        if (linearEip(processor) === here) times++;
+        return processor.now() >= run.endTick ? 1 : 0;
+      }),
+    );
+    assert.equal(await textOf(page.locator('#view-code .here .executed')), `${times}×`);
+    await run.seek(5000);
+    await settled(page);
     await show(page, 'memory');
     const shown = await page.locator('#view-memory .byte').allInnerTexts();
     assert.equal(shown.join(''), bytes(run.evaluate('esp'), shown.length));

@@ -24,6 +24,7 @@ export interface State {
   /** How far a long way is; null: none is walked. */
   readonly way: { readonly done: number; readonly total: number } | null;
   readonly speed: Speed | null;
+  readonly engines: readonly string[];
   /** A guest runs live, in the place of a recording. */
   readonly isLive: boolean;
 }
@@ -46,6 +47,7 @@ export class App {
     window: { from: 0, to: 1 },
     way: null,
     speed: null,
+    engines: [],
     isLive: false,
   };
   /** Another run beside this one, in a worker of its own: of the same recording unless a file is given. */

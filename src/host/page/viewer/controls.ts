@@ -7,6 +7,8 @@ import { Player } from './player.ts';
 
 export interface Controls {
   readonly element: HTMLElement;
+  /** How far a long way is, and the way out of it. */
+  readonly way: HTMLElement;
   /** Shows which keys there are. */
   readonly help: () => void;
 }
@@ -104,9 +106,8 @@ export function makeControls(
     form,
     where,
     why,
-    progress,
-    stopButton,
   );
+  const way = h('span', { class: 'way' }, progress, stopButton);
 
   document.addEventListener('keydown', (event) => {
     const target = event.target as HTMLElement;
@@ -121,7 +122,7 @@ export function makeControls(
   });
 
   app.subscribe((changed) => {
-    const { moment, facts, way, speed } = app.state;
+    const { moment, facts, speed } = app.state;
     if (moment !== null && facts !== null) {
       const share = facts.endTick === 0 ? 100 : (100 * moment.tick) / facts.endTick;
       where.textContent =
@@ -130,17 +131,18 @@ export function makeControls(
       why.textContent = moment.why;
     }
     if (changed.has('way')) {
-      progress.hidden = way === null;
-      stopButton.hidden = way === null;
-      if (way !== null) {
-        progress.max = Math.max(1, way.total);
-        progress.value = way.done;
+      const far = app.state.way;
+      progress.hidden = far === null;
+      stopButton.hidden = far === null;
+      if (far !== null) {
+        progress.max = Math.max(1, far.total);
+        progress.value = far.done;
       }
     }
     playButton.setAttribute('aria-pressed', String(speed === 'guest'));
     fastButton.setAttribute('aria-pressed', String(speed === 'fast'));
   });
-  return { element, help: () => showHelp(keys) };
+  return { element, way, help: () => showHelp(keys) };
 }
 
 /** A position as people write it; `last-write ADDRESS` goes to the instruction that wrote there last. */

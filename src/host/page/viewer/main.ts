@@ -6,7 +6,7 @@ import { App } from './app.ts';
 import { ATTACHMENTS_ID, NO_SETTINGS, type PageSettings } from '../attachments.ts';
 import { Client } from './client.ts';
 import { makeControls } from './controls.ts';
-import { h } from './dom.ts';
+import { h, replace } from './dom.ts';
 import { makeHelp } from './help.ts';
 import { makeBootForm } from './live/boot-form.ts';
 import { makeLive } from './live/live-page.ts';
@@ -65,6 +65,18 @@ const start = makeStart(
 );
 const title = h('h1', {}, 'Reprise');
 const passed = h('span', { class: 'quiet', role: 'status' });
+const engines = h('select', {
+  'aria-label': 'Engine',
+  title: 'The engine that runs the recording; the guest does not notice',
+});
+void app.ask('host', null).then((answer) => {
+  if (answer === null) return;
+  app.set({ engines: answer.engines });
+  replace(engines, ...answer.engines.map((name) => h('option', { value: name }, name)));
+  engines.value = opener.engine;
+  if (answer.warning !== '') app.say(answer.warning, 'note');
+});
+engines.addEventListener('change', () => void opener.useEngine(engines.value));
 const download = h('button', { type: 'button', hidden: true, onclick: () => void opener.download() }, 'Download log');
 const header = h(
   'header',
@@ -72,6 +84,8 @@ const header = h(
   title,
   passed,
   h('span', { class: 'space' }),
+  controls.way,
+  engines,
   download,
   h('button', { type: 'button', onclick: () => start.choose() }, 'Open…'),
   h('button', { type: 'button', onclick: controls.help, 'aria-label': 'Keys' }, '?'),
@@ -81,6 +95,7 @@ document.body.append(header, messages, start.element, live.element, main, help.e
 
 client.onBusy = (isBusy) => {
   document.documentElement.dataset.busy = isBusy ? 'yes' : 'no';
+  if (!isBusy) app.set({ way: null });
 };
 client.onNotice = (notice) => {
   if (notice.notice === 'pass') {

@@ -28,7 +28,7 @@ export function makeLive(app: App, opener: Opener): LivePage {
     'aria-label': 'Screen of the running guest: keys go to its keyboard',
   });
   const place = h('div', { class: 'terminal', 'aria-label': 'Serial line of the running guest' });
-  const status = h('output', { class: 'where', 'aria-label': 'The running guest' });
+  const status = h('output', { class: 'live-status', 'aria-label': 'The running guest' });
   const look = h('button', { type: 'button' }, 'Stop and look');
   const save = h('button', { type: 'button' }, 'Stop and download log');
   const element = h(

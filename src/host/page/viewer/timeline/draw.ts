@@ -65,7 +65,7 @@ function cssColor(name: string): string {
 }
 
 /** A hue that an address space keeps. */
-const bandColor = (value: number): string => `hsl(${((value >>> 12) * 137) % 360} 60% 55%)`;
+const bandColor = (value: number): string => `hsl(${((value >>> 12) * 137 + 215) % 360} 55% 58%)`;
 
 export function drawLanes(context: CanvasRenderingContext2D, geometry: Geometry, picture: Picture): void {
   const { width, window, rows } = geometry;
@@ -99,7 +99,8 @@ export function drawLanes(context: CanvasRenderingContext2D, geometry: Geometry,
     context.fillStyle = cssColor('--unpassed');
     context.fillRect(passedX, RULER_HEIGHT, width - passedX, height - RULER_HEIGHT);
   }
-  context.fillStyle = cssColor('--bookmark');
+  const bookmark = cssColor('--bookmark');
+  context.fillStyle = bookmark;
   for (const { name, position } of picture.bookmarks) {
     const x = xOf(position.tick);
     if (x < LEFT || x > width) continue;
@@ -110,6 +111,9 @@ export function drawLanes(context: CanvasRenderingContext2D, geometry: Geometry,
     context.lineTo(x, 25);
     context.fill();
     context.textAlign = 'left';
+    context.fillStyle = paper;
+    context.fillRect(x + 6, 16, Math.min(92, context.measureText(name).width + 2), 14);
+    context.fillStyle = bookmark;
     context.fillText(name, x + 7, 23, 90);
   }
   if (picture.hover !== null && picture.hover > LEFT) {

@@ -6,7 +6,6 @@ import type { Client } from '../client.ts';
 import { count, h, hex, replace } from '../dom.ts';
 import type { View } from './view.ts';
 
-const ENGINES = ['interp', 'js', 'wasm', 'tiered', 'step'];
 const BY_TICK = 'tick';
 
 export const COMPARE: View = {
@@ -17,7 +16,7 @@ export const COMPARE: View = {
     const engine = h(
       'select',
       { 'aria-label': 'Engine of the other run' },
-      ...ENGINES.map((name) => h('option', { value: name }, name)),
+      ...app.state.engines.map((name) => h('option', { value: name }, name)),
     );
     const file = h('input', { type: 'file', id: 'compare-file', class: 'file', 'aria-label': 'Another recording' });
     const align = h('select', { 'aria-label': 'Aligned by' }, h('option', { value: BY_TICK }, 'by tick'));

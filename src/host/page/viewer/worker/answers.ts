@@ -2,6 +2,7 @@
 // takes the session and what was asked, both plain, and gives plain data; what cannot be throws a sentence.
 
 import { digest, open, pack } from './answers/opening.ts';
+import { counts } from './answers/counts.ts';
 import { difference } from './answers/difference.ts';
 import { engine } from './answers/engine.ts';
 import { advance, boot, finishLive, type } from './answers/live.ts';
@@ -10,6 +11,7 @@ import { source } from './answers/source.ts';
 import { watches } from './answers/watches.ts';
 import { goTo, nextEvent, play, seek, step, stepOver } from './answers/moves.ts';
 import { code } from './answers/code.ts';
+import { host } from './answers/host.ts';
 import { laneEvents, laneRank, lanes, laneTick } from './answers/timeline.ts';
 import { lastWrite, memory } from './answers/memory.ts';
 import { registers } from './answers/registers.ts';
@@ -41,7 +43,9 @@ export const ANSWERS = {
   stack,
   bookmarks,
   setBookmark,
+  host,
   digest,
+  counts,
   difference,
   engine,
   source,

@@ -2,24 +2,20 @@
 // bundled (bundle.mjs). Little-endian hosts only, as the core.
 
 class Bytes extends Uint8Array {
-  private get view(): DataView {
-    return new DataView(this.buffer, this.byteOffset, this.byteLength);
-  }
-
   readUInt8(at: number): number {
     return this[at];
   }
 
   readUInt16LE(at: number): number {
-    return this.view.getUint16(at, true);
+    return this[at] | (this[at + 1] << 8);
   }
 
   readUInt32LE(at: number): number {
-    return this.view.getUint32(at, true);
+    return this.readInt32LE(at) >>> 0;
   }
 
   readInt32LE(at: number): number {
-    return this.view.getInt32(at, true);
+    return this[at] | (this[at + 1] << 8) | (this[at + 2] << 16) | (this[at + 3] << 24);
   }
 
   override indexOf(wanted: number | Uint8Array, from = 0): number {
@@ -37,9 +33,8 @@ class Bytes extends Uint8Array {
     return new Bytes(part.buffer as ArrayBuffer, part.byteOffset, part.byteLength);
   }
 
-  override toString(encoding = 'utf8'): string {
-    if (encoding === 'hex') return [...this].map((byte) => byte.toString(16).padStart(2, '0')).join('');
-    return new TextDecoder(encoding === 'latin1' ? 'latin1' : 'utf-8').decode(this);
+  override toString(encoding = 'utf8', start = 0, end = this.length): string {
+    return new TextDecoder(encoding === 'latin1' ? 'latin1' : 'utf-8').decode(super.subarray(start, end));
   }
 }
 

@@ -1,0 +1,60 @@
+/**
+ * Pictures of the page to be looked at: every view on a recording of ours, light and dark, at two widths. Those of the
+ * README are two of them. Compares nothing: eyes do.
+ *
+ *   node dist/proptests/page/pictures.js FOLDER [LOG POSITION]     default: race-full
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { reprise } from '../cli/command.ts';
+import { projectRoot } from '../support/poison.ts';
+import { buildPage, goTo, launch, settled, untilPassed } from './browser.ts';
+
+const [folder, log = join(projectRoot, 'replay-logs/race-full.rlog'), position = '60%'] = process.argv.slice(2);
+if (folder === undefined) {
+  console.error('usage: node dist/proptests/page/pictures.js FOLDER [LOG POSITION]');
+  process.exit(2);
+}
+mkdirSync(folder, { recursive: true });
+buildPage();
+const html = join(folder, 'page.html');
+const packed = await reprise(['pack', log, '--html', html]);
+if (packed.status !== 0) throw new Error(packed.stderr);
+const browser = await launch();
+for (const colorScheme of ['light', 'dark'] as const) {
+  for (const [width, height] of [
+    [1280, 800],
+    [1920, 1080],
+  ]) {
+    const page = await browser.newPage({ colorScheme, viewport: { width, height } });
+    await page.goto(pathToFileURL(html).href);
+    await untilPassed(page);
+    await goTo(page, position);
+    const end = Number(await page.getAttribute('canvas.timeline', 'aria-valuemax'));
+    const tick = Number(await page.getAttribute('canvas.timeline', 'aria-valuenow'));
+    await page.click('#tab-bookmarks');
+    await page.fill('[aria-label="Name of the bookmark"]', 'balance');
+    await page.fill('[aria-label="Note"]', 'look at the balance');
+    await page.click('text=Bookmark this moment');
+    await goTo(page, String(Math.max(0, tick - Math.floor(end / 50))));
+    await page.click('text=Count executions');
+    await settled(page);
+    const tabs = await page
+      .locator('[role=tab]')
+      .evaluateAll((buttons) =>
+        buttons.filter((button) => !(button as unknown as { hidden: boolean }).hidden).map(({ id }) => id),
+      );
+    for (const id of tabs) {
+      await page.click(`#${id}`);
+      if (id === 'tab-compare') {
+        await page.click('text=Same recording');
+        await page.waitForSelector('#view-compare tbody tr');
+      }
+      await settled(page);
+      await page.screenshot({ path: join(folder, `${id.slice('tab-'.length)}-${colorScheme}-${width}.png`) });
+    }
+    await page.close();
+  }
+}
+await browser.close();
