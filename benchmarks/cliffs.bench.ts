@@ -150,6 +150,89 @@ in_16:`,
   },
 ];
 
+const MIXED_16 = 'mov ax, [si]\n add [di], ax\n push ax\n pop bx\n inc ax\n xor dx, bx';
+/** Segments of real mode: the code in the high memory area, where the image begins, data and stack below. */
+const REAL_CODE = 'in_real - LOAD_ADDRESS + 0x10';
+
+const NARROW: readonly Cliff[] = [
+  {
+    name: 'gs with a base',
+    body: 'mov eax, [gs:0x14]\n add ebx, eax\n inc dword [gs:0x20]',
+    before: `mov dword [gdt + 0x18], 0x0000ffff
+        mov dword [gdt + 0x1c], 0x00cf9238
+        mov eax, 0x18
+        mov gs, ax`,
+    instructions: 5,
+  },
+  {
+    name: '16 bits, memory and stack',
+    body: MIXED_16,
+    before: `mov dword [gdt + 0x18], 0x0000ffff
+        mov dword [gdt + 0x1c], 0x00009a10
+        mov dword [gdt + 0x20], 0x0000ffff
+        mov dword [gdt + 0x24], 0x00009238
+        mov eax, 0x20
+        mov ds, ax
+        mov ss, ax
+        mov esp, 0x8000
+        mov esi, 0x100
+        mov edi, 0x200
+        jmp 0x18:in_16 - LOAD_ADDRESS
+bits 16
+in_16:`,
+    instructions: 8,
+  },
+  {
+    name: 'real mode',
+    body: MIXED_16,
+    before: `mov eax, cr0
+        and eax, 0x7fffffff
+        mov cr0, eax
+        mov dword [gdt + 0x18], 0x0000ffff
+        mov dword [gdt + 0x1c], 0x00009a10
+        mov dword [gdt + 0x20], 0x0000ffff
+        mov dword [gdt + 0x24], 0x00009200
+        jmp 0x18:in_16 - LOAD_ADDRESS
+bits 16
+in_16:
+        mov ax, 0x20
+        mov ds, ax
+        mov ss, ax
+        mov eax, cr0
+        and al, 0xfe
+        mov cr0, eax
+        jmp 0xffff:${REAL_CODE}
+in_real:
+        mov ax, 0x3000
+        mov ds, ax
+        mov ax, 0x2000
+        mov ss, ax
+        mov sp, 0x8000
+        mov si, 0x100
+        mov di, 0x200`,
+    instructions: 8,
+  },
+  {
+    name: 'virtual-8086 mode',
+    body: MIXED_16,
+    before: `push dword 0x3000
+        push dword 0x3000
+        push dword 0x3000
+        push dword 0x3000
+        push dword 0x2000
+        push dword 0x8000
+        push dword 0x20002
+        push dword 0xffff
+        push dword ${REAL_CODE}
+        mov esi, 0x100
+        mov edi, 0x200
+        iretd
+bits 16
+in_real:`,
+    instructions: 8,
+  },
+];
+
 const source = ({ body, before = '', behind = '' }: Cliff): string => `
 %include "common.inc"
 DIRECTORY       equ 0x300000
@@ -211,7 +294,7 @@ const TARGET_MS = 300;
 
 console.log(`${'loop'.padEnd(26)}${engines.map((name) => name.padStart(30)).join('')}`);
 const plain = engines.map(() => 0);
-for (const cliff of CLIFFS) {
+for (const cliff of [...CLIFFS, ...NARROW]) {
   if (names.length > 0 && cliff.name !== 'plain' && !names.some((name) => cliff.name.includes(name))) continue;
   const kernel = assembleSource(source(cliff)).bytes;
   const cells: string[] = [];

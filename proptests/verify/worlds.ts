@@ -34,6 +34,9 @@ const ALIAS_PAGES = 8;
 /** 16-bit code is copied here: the base of selector 38h, and segment 800h of real mode. */
 const LOW_CODE = 0x8000;
 
+/** Words that 16-bit code uses, in segments that begin at 0. */
+const NARROW_DATA = 0x6000;
+
 /** Base of selector 48h. */
 const SHIFT = 0x800;
 
@@ -171,6 +174,12 @@ ${back}:`;
       `movzx e${a}, ${b}`,
       `imul ${a}, ${b}`,
       `setb al`,
+      // 16-bit addresses, some of which wrap; the stack; a string.
+      `mov si, ${0xfff0 + 2 * dice.below(8)}\nmov ${a}, [si + ${NARROW_DATA + 0x10 + dice.below(0x40)}]`,
+      `mov bx, ${dice.below(0x40)}\n${dice.pick(['add', 'sub', 'xor'])} [bx + ${NARROW_DATA}], ${a}`,
+      `mov di, ${2 * dice.below(0x20)}\nmov [di + ${NARROW_DATA}], e${b}`,
+      `push word [${NARROW_DATA + dice.below(0x40)}]\npop word [${NARROW_DATA + dice.below(0x40)}]`,
+      `mov si, ${NARROW_DATA}\nlodsw\nlea ${b}, [bx + si + ${dice.below(0x10000)}]`,
     ]);
   }
 
