@@ -55,6 +55,18 @@ const steps = [
       'node dist/proptests/page/pictures.js $TMP/pictures && node dist/proptests/page/measure-debian.js $TMP',
   },
   {
+    name: 'Debian idle: an hour of it is small, replays on every engine, is walked within its memory',
+    packages: ['apt'],
+    probe: 'command -v apt-get && command -v dpkg-deb',
+    run: 'node src/host/bootstrap.mjs && node proptests/debian/idle.mjs $TMP',
+  },
+  {
+    name: 'Debian debugged: no image and no symbol file named, from another folder',
+    packages: ['apt'],
+    probe: 'command -v apt-get && command -v dpkg-deb',
+    run: 'node src/host/bootstrap.mjs && node proptests/debian/debug.mjs $TMP',
+  },
+  {
     name: 'gdb: the reverse-debugging scenario at random places',
     packages: ['gdb'],
     probe: 'gdb --version',

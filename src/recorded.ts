@@ -187,7 +187,7 @@ export class RecordedRun {
         return () => timeline.continueToDelivery((kind, its) => kind === what && (vector === null || vector === its));
       }
       case 'condition':
-        return () => timeline.continueUntil(query.evaluate);
+        return () => timeline.continueToCondition(query.condition);
       default:
         throw new UsageError(
           `${text} is one place, which seek finds: find wants serial:"text", fault, irq:N, nmi, reset or a condition.`,

@@ -61,7 +61,7 @@ export function formRegion(blocks: BlockCache, entry: number, limits: RegionLimi
     const host = entryHost + delta;
     if (host >>> 12 !== entryHost >>> 12) continue;
     let block = delta === 0 ? entry : blocks.find(host, mode);
-    if (block === 0 && limits.ahead) {
+    if (block === 0 && limits.ahead && !blocks.isStop(host, mode)) {
       block = blocks.build(host, mode);
       // The arena was full and everything is gone.
       if (blocks.drops !== drops) return null;

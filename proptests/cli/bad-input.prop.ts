@@ -122,6 +122,9 @@ const CASES: readonly (readonly [words: string, says: RegExp])[] = [
   ['replay cut.rlog', /cut off/],
   ['replay flipped.rlog', /Frame 0.*damaged/],
   ['replay late.rlog', /damaged.*--salvage/],
+  ['run --kernel kernel.bin --symbols kernel.bin', /--symbols names places for gdb: give --gdb PORT too/],
+  ['run --kernel kernel.bin --memory 2032 --vga std', /2032 MB of memory, and beside its screen.* 2027 MB can be had/],
+  ['record a.rlog --kernel kernel.bin --memory 2031 --vga std --hda large.bin', / 2026 MB can be had/],
   ['replay newer.rlog', /format 99.*newer version|damaged/],
   ['replay apart/good.rlog', /needs the kernel image "kernel" \(960 bytes, SHA-256 [0-9a-f]{64}\).*apart.*--image/],
   ['replay apart/good.rlog --image directory', /no file that was given is it/],
@@ -147,7 +150,21 @@ const CASES: readonly (readonly [words: string, says: RegExp])[] = [
   ['explain 90 --bits 64', /--bits is one of 16, 32/],
 ];
 
+/** Two of the machines that the advice above leads to. */
+const ADVISED = ['--memory 2027 --vga std', '--memory 2026 --vga std --hda large.bin'];
+
 const AT_ONCE = 2;
+
+test('what the advice for a machine that is too large says is possible is possible', async () => {
+  await inFolder(async (folder) => {
+    await makeFiles(folder);
+    for (const line of ADVISED) {
+      const words = `run --kernel kernel.bin --serial none --max-ticks 1000 ${line}`.split(' ');
+      const { status, stderr } = await reprise(words, { cwd: folder, timeoutMs: 60_000 });
+      assert.equal(status, 0, `${line}: ${stderr}`);
+    }
+  });
+});
 
 test(`${CASES.length} mistakes get one sentence each, status 2, and change nothing`, async () => {
   await inFolder(async (folder) => {

@@ -17,6 +17,7 @@ import { assembleGuest } from '../../src/host/node/guest-images.ts';
 import { readElfSymbols, readSystemMap } from '../../src/host/symbols/read-symbols.ts';
 import { readSymbolFile, symbolsFromBytes } from '../../src/host/symbols/symbol-files.ts';
 import { SymbolSource, symbolOf, SymbolTable } from '../../src/host/symbols/symbol-table.ts';
+import { EIP } from '../../src/core/state/layout.ts';
 import { openLog, record, type InputEvent } from '../../src/library.ts';
 import { inFolder, reprise } from '../cli/command.ts';
 import { go, makeEngine, recordGuest, timelineOf } from '../timeline/fixture.ts';
@@ -216,9 +217,20 @@ test('a live run under gdb names what it runs', async () => {
   const timeline = timelineOf(guest);
   go(timeline.seek({ tick: 60_000, seq: 0 }));
   const { machine } = timeline;
-  const target = new LiveTarget({ machine, isRecorded: false, makeStepper: makeEngine, images: guest.images });
+  const own = { machine, isRecorded: false, makeStepper: makeEngine, images: guest.images };
+  const target = new LiveTarget(own);
   assert.match((await target.monitor('symbols')).text, /symbols from guests\/sort/);
   assert.match((await target.monitor('bt')).text, /^#0 .*\n(.*\n)*#\d+ .*start_flat\+0x/);
   assert.match((await target.monitor('u quicksort 2')).text, /<quicksort>/);
   assert.match((await target.monitor('help')).text, /backtrace .*\n.*symbols /);
+  // What somebody names by hand comes first.
+  const symbols = new SymbolTable();
+  symbols.add(
+    symbolsFromBytes(
+      'mine',
+      new TextEncoder().encode(`${machine.cpu.m32[EIP].toString(16).padStart(8, '0')} T here_it_is\n`),
+    ),
+  );
+  const named = new LiveTarget({ ...own, symbols });
+  assert.match((await named.monitor('u here_it_is 1')).text, /<here_it_is>/);
 });

@@ -4,6 +4,9 @@
  * refused. With the real gdb where it is installed, and by packets.
  */
 import assert from 'node:assert/strict';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { COMMANDS } from '../../src/host/debugger/commands.ts';
@@ -209,6 +212,33 @@ test('run, checkpoint and restart, over target extended-remote', { skip: skipGdb
     'extended-remote',
   );
   assert.deepEqual(lines, ['@ 30', '@ 10', '@ 0', '@ 3', '@ 3']);
+});
+
+test("gdb's own words checkpoint and restart, as README defines them", { skip: skipGdb }, async () => {
+  const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8');
+  const words = /```gdb\n([^`]*)```/.exec(readme)?.[1] ?? '';
+  assert.match(words, /define checkpoint\n(.*\n)*define restart\n/);
+  const folder = mkdtempSync(join(tmpdir(), 'reprise-gdb-'));
+  try {
+    writeFileSync(join(folder, 'words'), words);
+    const server = await serveGdb({ target: new RecordingTarget(debuggerOf(sort)), port: 0, isOnce: true });
+    const lines = await runGdb(
+      server,
+      [
+        `source ${join(folder, 'words')}`,
+        ...['stepi 10', 'checkpoint', 'stepi 20', 'checkpoint', 'stepi 5', 'printf "@ %lu\\n", $tick'],
+        ...['restart 1', 'printf "@ %lu %lu\\n", $tick, $eip', 'reverse-stepi', 'printf "@ %lu\\n", $tick'],
+        ...['restart 2', 'printf "@ %lu\\n", $tick', 'starti', 'printf "@ %lu\\n", $tick', 'kill'],
+      ],
+      undefined,
+      'extended-remote',
+    );
+    const debug = debuggerOf(sort);
+    await debug.execute('seek 10');
+    assert.deepEqual(lines, ['@ 35', `@ 10 ${debug.evaluate('eip')}`, '@ 9', '@ 30', '@ 0']);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test('a number that no checkpoint has is told, and restart alone goes to the start', async () => {

@@ -18,6 +18,7 @@ import {
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { after, test } from 'node:test';
+import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { Random } from '../../src/core/base/random.ts';
 import { encodeBookmark } from '../../src/core/timeline/bookmarks.ts';
 import { goTo, parsePosition } from '../../src/core/timeline/positions.ts';
@@ -122,6 +123,29 @@ test('a second session begins with what the first has left, and comes to the sam
   }
 });
 
+test('a second session knows what each interval did to pages, and searches backwards where that matters', async () => {
+  for (const run of runs) {
+    await session(run, run.log.lastTick);
+    const first = timelineOf(run, { intervalTicks: INTERVAL });
+    go(first.seek({ tick: run.log.lastTick, seq: 0 }));
+    const second = open(run);
+    const [address, physical] = [0xfee1_d000, 0x3f_f000];
+    for (const timeline of [first, second.timeline]) {
+      go(timeline.seek({ tick: run.log.lastTick, seq: 0 }));
+      timeline.searchedIntervals = 0;
+      timeline.addBreakpoint(address);
+      timeline.addWatchpoint(physical, 4);
+      assert.equal(go(timeline.continueBackward()).kind, 'start', run.name);
+    }
+    // The last interval is not over: nobody knows all of it. Above what RAM the machine has, nobody knows who writes.
+    const most = run.name.startsWith('wild') ? first.searchedIntervals + 1 : 1;
+    assert.ok(second.timeline.searchedIntervals <= most, `${run.name}: ${second.timeline.searchedIntervals} intervals`);
+    assert.deepEqual(second.timeline.records.all(), first.records.all(), run.name);
+    assert.deepEqual(second.remarks, []);
+    second.kept.close();
+  }
+});
+
 test('text is found without running to it, and shown', async () => {
   const [, echo] = runs;
   await session(echo, echo.log.lastTick);
@@ -147,10 +171,15 @@ test('each session adds what is missing, and equal pages are kept once', async (
   assert.equal(kept.count, Math.floor((log.lastTick - 1) / INTERVAL));
   assert.ok(half > 2 && half <= kept.count / 2 + 1);
   assert.ok(second > first);
-  assert.ok(second < kept.count * 12_000, `${second} bytes for ${kept.count} checkpoints`);
   // Nothing is missing then.
   go(timeline.seek({ tick: log.lastTick, seq: 0 }));
   assert.deepEqual(kept.unkept(), []);
+  const whole = timelineOf(sorting, { intervalTicks: INTERVAL });
+  go(whole.seek({ tick: log.lastTick, seq: 0 }));
+  const pages = whole.checkpoints.all().flatMap(({ snapshot }) => snapshot.groups.flat());
+  const distinct = new Set(pages.map((page) => (page === null ? '' : Buffer.from(page).toString('latin1')))).size;
+  const most = distinct * PAGE_BYTES + kept.count * 3000;
+  assert.ok(second < most, `${second} bytes for ${kept.count} checkpoints with ${distinct} pages: ${most}`);
   assert.deepEqual(
     readdirSync(dirname(kept.path)).filter((name) => !name.endsWith('.checkpoints')),
     [],

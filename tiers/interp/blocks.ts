@@ -2,13 +2,14 @@
 // A block is a straight run of at most BLOCK_INSTRUCTIONS_MAX instructions that starts and ends inside one
 // physical page. Blocks hold nothing that depends on the linear address, so aliases share them.
 // It invalidates by byte ranges (AddressSpace marks which bytes blocks came from), and drops everything
-// when the arena is full; neither is visible to the guest.
+// when the arena is full; neither is visible to the guest. Where a debugger stops, blocks end, and the one
+// that begins there has a single instruction and is not entered: who arrives has to ask for it each time.
 
 import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { ENDS_BLOCK, OP } from '../../src/core/isa/ops.ts';
 import { decodeInstruction } from '../../src/core/isa/decode.ts';
 import { HOT_PROBED, META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
-import { MODE_CS32 } from '../../src/core/state/layout.ts';
+import { MODE_CS32, MODE_FLAT_CODE } from '../../src/core/state/layout.ts';
 import type { Cpu, Probes } from '../../src/core/state/cpu.ts';
 import type { CodeInvalidator } from '../../src/core/machine/engine.ts';
 import { HOT_END, specialise } from './specialise.ts';
@@ -30,6 +31,9 @@ export const BLOCK_HEADER_WORDS = 8;
 const BLOCK_INSTRUCTIONS_MAX = 64;
 /** 1 M instructions: a Debian boot decodes some 400 k. */
 const ARENA_WORDS = 8 << 20;
+
+/** Mode keys are below. */
+const MODES = 128;
 
 /** What build() can answer besides an arena position. */
 export const BLOCK_UNCACHEABLE = 0;
@@ -57,16 +61,22 @@ function isProbed(probes: Probes | null, host: number, row: number): boolean {
   return probes !== null && (probes.offsets[host & 0xfff] | probes.rows[row]) !== 0;
 }
 
+const stopKey = (host: number, mode: number): number => host * MODES + mode;
+
 export class BlockCache implements CodeInvalidator {
   /** The arena. Position 0 is never a block. */
   readonly code = new Int32Array(ARENA_WORDS);
   private used = RECORD_WORDS;
   /** By mode key, by host page number: whole from the start and without holes, which V8 would have to look for. */
-  private readonly tables: (PageTable[] | undefined)[] = Array.from({ length: 128 }, () => undefined);
+  private readonly tables: (PageTable[] | undefined)[] = Array.from({ length: MODES }, () => undefined);
   /** By host page number: first block of the page's list, 0 = none. */
   private readonly pageBlocks: Int32Array;
   private readonly cpu: Cpu;
   private readonly listener: BlockListener;
+  /** Host addresses of instructions that a debugger looks at, and their blocks by host address and mode key. */
+  private readonly stops = new Set<number>();
+  private readonly stopBlocks = new Map<number, number>();
+  private outsideFlat = false;
   /** Blocks built since creation: derived, for reports only. */
   built = 0;
   drops = 0;
@@ -97,6 +107,11 @@ export class BlockCache implements CodeInvalidator {
     return this.tablesFor(mode)[host >>> 12][host & 0xfff];
   }
 
+  /** Whether a debugger looks at the instruction there. */
+  isStop(host: number, mode: number): boolean {
+    return this.stops.has(host) || (this.outsideFlat && (mode & MODE_FLAT_CODE) === 0);
+  }
+
   private enter(block: number, host: number, mode: number): void {
     const tables = this.tablesFor(mode);
     if (tables[host >>> 12] === NO_BLOCKS) tables[host >>> 12] = new Int32Array(PAGE_BYTES);
@@ -109,9 +124,12 @@ export class BlockCache implements CodeInvalidator {
 
   /**
    * Decode the block that starts at a host byte address and enter it. Returns its arena position, or
-   * BLOCK_UNCACHEABLE when the first instruction crosses the page or does not decode.
+   * BLOCK_UNCACHEABLE when the first instruction crosses the page or does not decode. At a stop the same block again.
    */
   build(host: number, mode: number): number {
+    const isStop = this.isStop(host, mode);
+    const known = isStop ? this.stopBlocks.get(stopKey(host, mode)) : undefined;
+    if (known !== undefined) return known;
     if (this.used + BLOCK_HEADER_WORDS + (BLOCK_INSTRUCTIONS_MAX + 1) * RECORD_WORDS > ARENA_WORDS) this.dropAll();
     const code = this.code;
     const block = this.used;
@@ -129,7 +147,7 @@ export class BlockCache implements CodeInvalidator {
       at += length;
       count++;
       pc += RECORD_WORDS;
-      if (ENDS_BLOCK[op]) break;
+      if (ENDS_BLOCK[op] || isStop || this.stops.has(at)) break;
     }
     if (count === 0) return BLOCK_UNCACHEABLE;
     code[pc + R_HOT] = HOT_END;
@@ -144,7 +162,8 @@ export class BlockCache implements CodeInvalidator {
     code[block + B_NEXT] = this.pageBlocks[hostPage];
     code.fill(0, block + B_ABOVE, block + BLOCK_HEADER_WORDS);
     this.pageBlocks[hostPage] = block;
-    this.enter(block, host, mode);
+    if (isStop) this.stopBlocks.set(stopKey(host, mode), block);
+    else this.enter(block, host, mode);
     const { memory, ramBase } = this.cpu;
     const ramPage = (host - ramBase) >>> 12;
     if (ramPage < memory.pageCount) memory.markCode(ramPage, host & 0xfff, at - host);
@@ -201,6 +220,7 @@ export class BlockCache implements CodeInvalidator {
         const host = code[block + B_HOST];
         const table = this.tables[code[block + B_MODE]]?.[hostPage];
         if (table?.[host & 0xfff] === block) table[host & 0xfff] = 0;
+        if (this.stopBlocks.size > 0) this.stopBlocks.delete(stopKey(host, code[block + B_MODE]));
         if (previous === 0) this.pageBlocks[hostPage] = next;
         else code[previous + B_NEXT] = next;
         dropped.push(block);
@@ -218,6 +238,24 @@ export class BlockCache implements CodeInvalidator {
     return this.pageBlocks[(this.cpu.ramBase >>> 12) + page] !== 0;
   }
 
+  /** CodeInvalidator. */
+  stopAt(at: number): boolean {
+    const host = this.cpu.ramBase + at;
+    if (this.stops.has(host)) return false;
+    this.stops.add(host);
+    const { drops } = this;
+    this.invalidate(at, at + 1);
+    return this.drops !== drops;
+  }
+
+  /** CodeInvalidator. */
+  setStops(outsideFlat: boolean): void {
+    if (outsideFlat) this.dropAll();
+    this.stops.clear();
+    this.stopBlocks.clear();
+    this.outsideFlat = outsideFlat;
+  }
+
   /** Forget every block. */
   dropAll(): void {
     this.listener.onDropped(null, false);
@@ -225,6 +263,7 @@ export class BlockCache implements CodeInvalidator {
       if (tables !== undefined) for (const table of tables) if (table !== NO_BLOCKS) table.fill(0);
     }
     this.pageBlocks.fill(0);
+    this.stopBlocks.clear();
     this.used = RECORD_WORDS;
     this.drops++;
   }

@@ -36,7 +36,7 @@ import {
   SEG_BASE,
   SEG_LIMIT,
 } from '../../src/core/state/layout.ts';
-import { EXIT_FAULT, EXIT_STOP, GUEST_FAULT, setFault, type Cpu } from '../../src/core/state/cpu.ts';
+import { EXIT_FAULT, EXIT_STOP, type FetchStops, GUEST_FAULT, setFault, type Cpu } from '../../src/core/state/cpu.ts';
 import type { Engine } from '../../src/core/machine/engine.ts';
 
 const META_REPEATS = META_REP | META_REPNE;
@@ -73,6 +73,10 @@ export class Interpreter implements Engine {
     const code = this.blocks.code;
     let isStuck = false;
     try {
+      if (cpu.fetchStops?.isEverywhere === true) {
+        this.runLooking(cpu, cpu.fetchStops);
+        return;
+      }
       while (m32[LEFT] > 0 && m32[EXIT_REQUEST] === 0) {
         const before = m32[LEFT];
         const why = this.runInner(cpu);
@@ -83,7 +87,7 @@ export class Interpreter implements Engine {
         let isLookedAt = false;
         if (stops !== null) {
           const linear = (m32[EIP] + m32[SEG_BASE + CS]) | 0;
-          isLookedAt = stops.hasPage(linear >>> 12);
+          isLookedAt = stops.looksAt(linear, m32[MODE_KEY]);
           if (isLookedAt && stops.reached(linear)) {
             m32[EXIT_REQUEST] |= EXIT_STOP;
             return;
@@ -92,9 +96,7 @@ export class Interpreter implements Engine {
         const block = this.lookup(cpu);
         if ((m32[EXIT_REQUEST] & EXIT_FAULT) !== 0) return;
         if (isLookedAt && (block === 0 || (code[block + BLOCK_HEADER_WORDS + R_META] & META_REPEATS) !== 0)) {
-          // Each iteration of a REP is looked at, so that it does not matter where slices end.
-          cpu.deadlineTick -= m32[LEFT] - 1;
-          m32[LEFT] = 1;
+          this.shortenSlice(cpu);
         }
         if (block === 0) this.stepAlone(cpu);
         else if (isLookedAt) this.stepBlock(cpu, code, block + BLOCK_HEADER_WORDS, 1);
@@ -113,6 +115,46 @@ export class Interpreter implements Engine {
       m32[LEFT] -= cpu.extraTicks;
       cpu.extraTicks = 0;
     }
+  }
+
+  /** The same where a debugger looks before every instruction: along blocks, by handlers, without the inner loop. */
+  private runLooking(cpu: Cpu, stops: FetchStops): void {
+    const { m32 } = cpu;
+    const code = this.blocks.code;
+    while (m32[LEFT] > 0 && m32[EXIT_REQUEST] === 0) {
+      const mode = m32[MODE_KEY];
+      const base = m32[SEG_BASE + CS];
+      if (stops.reached((m32[EIP] + base) | 0)) {
+        m32[EXIT_REQUEST] |= EXIT_STOP;
+        return;
+      }
+      const block = this.lookup(cpu);
+      if ((m32[EXIT_REQUEST] & EXIT_FAULT) !== 0) return;
+      if (block === 0) {
+        this.shortenSlice(cpu);
+        this.stepAlone(cpu);
+        continue;
+      }
+      const end = block + BLOCK_HEADER_WORDS + code[block + B_COUNT] * RECORD_WORDS;
+      for (let pc = block + BLOCK_HEADER_WORDS; ; ) {
+        if ((code[pc + R_META] & META_REPEATS) !== 0) this.shortenSlice(cpu);
+        const following = (m32[EIP] + (code[pc + R_POSITION] >>> 16)) | 0;
+        this.execute(cpu, code, pc, following);
+        pc += RECORD_WORDS;
+        if (m32[LEFT] <= 0 || m32[EXIT_REQUEST] !== 0 || pc === end) break;
+        if (m32[EIP] !== following || m32[MODE_KEY] !== mode || m32[SEG_BASE + CS] !== base) break;
+        if (stops.reached((following + base) | 0)) {
+          m32[EXIT_REQUEST] |= EXIT_STOP;
+          return;
+        }
+      }
+    }
+  }
+
+  /** Each iteration of a REP is looked at, so that it does not matter where slices end. */
+  private shortenSlice(cpu: Cpu): void {
+    cpu.deadlineTick -= cpu.left - 1;
+    cpu.left = 1;
   }
 
   /** The inner loop. Here and in `execute` whoever counts listens (tiers/watch.ts). */

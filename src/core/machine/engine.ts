@@ -43,4 +43,11 @@ export interface CodeInvalidator {
   reprobe(): void;
   /** Whether there are still blocks made from bytes of this RAM page. */
   holdsCode(page: number): boolean;
+  /**
+   * For a debugger: the instruction at this byte behind the start of RAM is entered by nothing but the engine's own
+   * look at `cpu.fetchStops`. True: something that was made before has gone, also what may be running.
+   */
+  stopAt(at: number): boolean;
+  /** There are no such places any more, but every instruction that is not flat is one when `outsideFlat`. */
+  setStops(outsideFlat: boolean): void;
 }

@@ -29,7 +29,12 @@ const PREFIXES: ReadonlySet<number> = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x6
 
 /** Nothing else is requested, and no instruction has to be looked at. */
 export function isPassable(cpu: Cpu): boolean {
-  return (cpu.exitRequest & ~PASSABLE) === 0 && !cpu.breakActive && cpu.fetchStops === null;
+  return (cpu.exitRequest & ~PASSABLE) === 0 && !cpu.breakActive && !isLookedAt(cpu);
+}
+
+/** A debugger that stops before the next instruction must find RF and shadow as they are. */
+function isLookedAt({ fetchStops, m32 }: Cpu): boolean {
+  return fetchStops !== null && fetchStops.looksAt((m32[EIP] + m32[SEG_BASE + CS]) | 0, m32[MODE_KEY]);
 }
 
 /**

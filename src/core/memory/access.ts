@@ -8,7 +8,7 @@ import * as pages from '../base/pages.ts';
 import { VECTOR_AC } from '../base/vectors.ts';
 import * as layout from '../state/layout.ts';
 import * as cpuState from '../state/cpu.ts';
-import { GUEST_FAULT, setFault, type Cpu } from '../state/cpu.ts';
+import { type FetchStops, GUEST_FAULT, setFault, type Cpu } from '../state/cpu.ts';
 import { walk } from '../cpu/system/paging.ts';
 import { matchDataBreakpoint } from '../cpu/system/debug.ts';
 import { noteGlobal } from './page-tables.ts';
@@ -89,13 +89,24 @@ function translate(cpu: Cpu, linear: number, write: boolean, user: boolean, fetc
   if (cpu.watchActive) {
     entry |= TLB_NO_USER_READ | TLB_NO_SUPER_READ | TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE;
   }
-  if (cpu.fetchStops !== null && cpu.fetchStops.hasPage(page)) entry |= TLB_NO_USER_FETCH | TLB_NO_SUPER_FETCH;
+  if (cpu.fetchStops !== null && !placeStops(cpu, cpu.fetchStops, page, host, fetch)) {
+    entry |= TLB_NO_USER_FETCH | TLB_NO_SUPER_FETCH;
+  }
   // The first fetch must come by here to be noted.
   if (cpu.fetchedPages !== null && !fetch) entry |= TLB_NO_USER_FETCH | TLB_NO_SUPER_FETCH;
   if (cpu.memory.isReadWatched(ramPage)) entry |= TLB_NO_USER_READ | TLB_NO_SUPER_READ;
   if (!isFleeting) fillTlb(cpu, page, entry);
   if (write && rom) return DEVICE;
   return host + (linear & 0xfff);
+}
+
+/** A debugger's stops in a page get their doors before anything is fetched from it; false: fetches stay slow. */
+function placeStops(cpu: Cpu, stops: FetchStops, page: number, host: number, fetch: boolean): boolean {
+  if (stops.isEverywhere) return true;
+  const offsets = stops.offsetsIn(page);
+  if (offsets.length > 0 && !fetch) return false;
+  for (const offset of offsets) cpu.memory.stopAt(host - cpu.ramBase + offset);
+  return true;
 }
 
 /** The tables allow this write but the entry is slow: make it fast again if nothing else stands against it. */

@@ -28,8 +28,18 @@ const DIRTY_ALL = 7;
 
 /** Bytes of a TLB: one word for each of the 2^20 linear pages. */
 const TLB_BYTES = 4 << 20;
+const HOST_PAGE_BYTES = 0x10000;
+/** Host addresses are positive numbers of 31 bits. */
+export const HOST_BYTES_MAX = 2 ** 31 - HOST_PAGE_BYTES;
 /** Bytes that a processor's compiled code has for itself (tiers/wasm/convention.ts): whole pages of 64 KiB. */
 export const COMPILED_BYTES = 0x30000;
+
+const roundUp = (bytes: number): number => Math.ceil(bytes / HOST_PAGE_BYTES) * HOST_PAGE_BYTES;
+
+/** All that a machine's memory takes of the space of host addresses; more than HOST_BYTES_MAX cannot be had. */
+export function hostBytesOf(ramBytes: number, romBytes: number, bulkBytes: number, processors: number): number {
+  return roundUp(RAM_BASE + ramBytes + bulkBytes + romBytes) + processors * (TLB_BYTES + COMPILED_BYTES);
+}
 
 export class Memory {
   readonly wasm: WebAssembly.Memory;
@@ -65,7 +75,7 @@ export class Memory {
     this.romBase = RAM_BASE + ramBytes + bulkBytes;
     this.romBytes = romBytes;
     this.processorsMax = processorsMax;
-    const pages = this.tlbPlace(processorsMax) >>> 16;
+    const pages = hostBytesOf(ramBytes, romBytes, bulkBytes, processorsMax) / HOST_PAGE_BYTES;
     this.wasm = new WebAssembly.Memory({ initial: pages, maximum: pages });
     const buffer = this.wasm.buffer as ArrayBuffer;
     if (new Uint8Array(new Uint16Array([1]).buffer)[0] !== 1) throw new Error('the host must be little-endian');
@@ -85,7 +95,7 @@ export class Memory {
   /** Byte address of a processor's TLB. */
   tlbPlace(processor: number): number {
     const end = this.romBase + this.romBytes;
-    return ((end + 0xffff) & ~0xffff) + processor * (TLB_BYTES + COMPILED_BYTES);
+    return roundUp(end) + processor * (TLB_BYTES + COMPILED_BYTES);
   }
 
   /** Byte address of what a processor's compiled code keeps for itself. */
@@ -210,6 +220,18 @@ export class Memory {
   probesChanged(): void {
     for (const each of this.invalidators) each.reprobe();
     for (const cpu of this.processors) cpu.exitRequest |= EXIT_CODE;
+  }
+
+  /** A debugger stops at the instruction at byte `at` of RAM, or of what lies behind it. */
+  stopAt(at: number): void {
+    let isGone = false;
+    for (const each of this.invalidators) if (each.stopAt(at)) isGone = true;
+    if (isGone) for (const cpu of this.processors) cpu.exitRequest |= EXIT_CODE;
+  }
+
+  /** From here on no such places, but for every instruction outside flat code if that is wanted. */
+  setStops(outsideFlat: boolean): void {
+    for (const each of this.invalidators) each.setStops(outsideFlat);
   }
 
   /** Forget all code marks and blocks. */

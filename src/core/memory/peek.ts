@@ -5,6 +5,7 @@
 import { PTE_P, PTE_PS } from '../cpu/system/paging.ts';
 import { PAGE_BYTES } from '../base/pages.ts';
 import type { Cpu } from '../state/cpu.ts';
+import { TLB_NO_SUPER_READ } from './tlb.ts';
 import { CR0, CR0_PG, CR3, CR4, CR4_PAE, CR4_PSE, PDPTE } from '../state/layout.ts';
 
 /** A table entry; 0 (not present) where there is no memory. */
@@ -71,6 +72,13 @@ export function peekPhysicalBytes(cpu: Cpu, physical: number, target: Uint8Array
 
 /** A little-endian number of 1, 2 or 4 bytes, unsigned; null when not all of it is mapped. */
 export function peekNumber(cpu: Cpu, linear: number, size: number): number | null {
+  // What the TLB has is what the tables say: it is coherent.
+  const entry = cpu.tlb[linear >>> 12];
+  if ((entry & TLB_NO_SUPER_READ) === 0 && (linear & 0xfff) + size <= PAGE_BYTES) {
+    const host = ((entry & -4096) + linear) | 0;
+    if (size === 4) return cpu.view.getUint32(host, true);
+    return size === 2 ? cpu.view.getUint16(host, true) : cpu.m8[host];
+  }
   const bytes = new Uint8Array(size);
   if (peekBytes(cpu, linear, bytes) < size) return null;
   let value = 0;

@@ -26,7 +26,7 @@ import {
   NS_PER_TICK_DEFAULT,
   NS_PER_TICK_WANTED,
 } from '../base/defaults.ts';
-import { CPU_MODEL, deviceRecords, type Images } from './session.ts';
+import { CPU_MODEL, deviceRecords, excessMegabytes, type Images, memoryProblem } from './session.ts';
 
 export interface NamedImage {
   /** File name without its directory, for people; multiboot guests see the kernel's. */
@@ -113,8 +113,13 @@ export function describeMachine(boot: BootImages, options: GuestOptions, sha256:
     images.set('vgabios', boot.vgaBios);
   }
   checkFits(method, images, memoryMegabytes);
-  const roomMegabytes = diskRoom(images, options, memoryMegabytes);
-  const machine = {
+  const records: ImageRecord[] = [...images].map(([role, { name, data }]) => ({
+    role,
+    name,
+    sha256: digestOf(data, sha256),
+    sizeBytes: sizeOfContent(data),
+  }));
+  const machineWith = (roomMegabytes: number | null) => ({
     memoryMegabytes,
     nsPerTick,
     epochSeconds: whole('epochSeconds', options.epochSeconds ?? 0, Number.MIN_SAFE_INTEGER),
@@ -128,13 +133,11 @@ export function describeMachine(boot: BootImages, options: GuestOptions, sha256:
       ...(roomMegabytes === null ? {} : { 'disk-room': roomMegabytes }),
       ...(method === 'bios' && !quirks.includes('plain-firmware') ? firmwareSettings(options) : {}),
     },
-  };
-  const records: ImageRecord[] = [...images].map(([role, { name, data }]) => ({
-    role,
-    name,
-    sha256: digestOf(data, sha256),
-    sizeBytes: sizeOfContent(data),
-  }));
+  });
+  const excessOf = (room: number): number => excessMegabytes({ ...machineWith(room), images: records, quirks: [] });
+  const machine = machineWith(diskRoom(images, options, memoryMegabytes, excessOf));
+  const problem = memoryProblem({ ...machine, images: records, quirks: [] });
+  if (problem !== null) throw new UsageError(`This would be ${problem}: give it so much or less.`);
   const manifest: MachineManifest = {
     cpu: CPU_MODEL,
     ...machine,
@@ -185,16 +188,25 @@ function arrange(boot: BootImages, append: string): Arrangement {
   return { ...arranged, images };
 }
 
-/** Memory and what guests write to their disks share the machine's memory. */
-function diskRoom(images: ReadonlyMap<string, unknown>, options: GuestOptions, memoryMegabytes: number): number | null {
+/**
+ * Memory and what guests write to their disks share the machine's memory; `excessOf` says by how many MB that is
+ * exceeded with a room. Unless a room is asked for, it is what there is.
+ */
+function diskRoom(
+  images: ReadonlyMap<string, unknown>,
+  options: GuestOptions,
+  memoryMegabytes: number,
+  excessOf: (room: number) => number,
+): number | null {
   const { diskRoomMegabytes } = options;
   if (!DISK_ROLES.some((role) => images.has(role))) return null;
   const most = MEMORY_MEGABYTES_MAX - memoryMegabytes;
-  const wanted = diskRoomMegabytes ?? Math.min(DISK_ROOM_MEGABYTES_DEFAULT, most);
   if (most < 1) {
     throw new UsageError(`A machine with disks has at most ${MEMORY_MEGABYTES_MAX - 1} MB of memory: give it less.`);
   }
-  return whole('diskRoomMegabytes', wanted, 1, most);
+  if (diskRoomMegabytes !== undefined) return whole('diskRoomMegabytes', diskRoomMegabytes, 1, most);
+  const wanted = Math.min(DISK_ROOM_MEGABYTES_DEFAULT, most);
+  return Math.max(1, wanted - excessOf(wanted));
 }
 
 function arrangeBoot({ kernel, initrd, modules = [], bios }: BootImages, append: string): Arrangement {

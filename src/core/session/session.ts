@@ -11,7 +11,10 @@ import { bootLinux } from '../machine/boot/linux.ts';
 import { bootMultiboot } from '../machine/boot/multiboot.ts';
 import { blankSource, type ImageContent, sourceOf, wholeImage } from '../board/image.ts';
 import { firmwareOptions } from '../machine/boot/firmware.ts';
+import type { BoardOptions } from '../board/board.ts';
 import { surveyBoard } from '../board/survey.ts';
+import { planBulk } from '../board/table.ts';
+import { HOST_BYTES_MAX, hostBytesOf } from '../memory/memory.ts';
 import type { Engine } from '../machine/engine.ts';
 import { DevicelessPort } from './deviceless-port.ts';
 import { ReplayingPort } from './replaying-port.ts';
@@ -196,6 +199,8 @@ export function checkManifest(
         `${MEMORY_MEGABYTES_MAX} can be had: replay it with the version that recorded it.`,
     );
   }
+  const problem = memoryProblem(manifest);
+  if (problem !== null) throw new SessionError(`The log wants ${problem}.`);
   if (!isNsPerTick(manifest.nsPerTick)) {
     throw new SessionError(
       `The ${what} wants a machine with ${manifest.nsPerTick} ns per tick, ${NS_PER_TICK_WANTED} can be had: ` +
@@ -253,18 +258,44 @@ function checkOptions(options: MachineManifest['options'], what: string): void {
   }
 }
 
+/** RAM, screen, firmware and the room of drives share one space: how many MB it lacks for such a machine, or 0. */
+export function excessMegabytes(settings: Settings): number {
+  const { memoryMegabytes } = settings;
+  const bulks = planBulk(boardOptions(settings));
+  const bulkBytes = bulks.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  const romBytes = settings.images.find(({ role }) => role === 'bios')?.sizeBytes ?? 0;
+  const excessBytes = hostBytesOf(memoryMegabytes * 2 ** 20, romBytes, bulkBytes, 1) - HOST_BYTES_MAX;
+  return Math.max(0, Math.ceil(excessBytes / 2 ** 20));
+}
+
+/** Why there is no such machine; null: there is. */
+export function memoryProblem(settings: Settings): string | null {
+  const { memoryMegabytes } = settings;
+  const excess = excessMegabytes(settings);
+  if (excess === 0) return null;
+  const most = memoryMegabytes - excess;
+  return (
+    `a machine with ${memoryMegabytes} MB of memory, and beside its screen, firmware and room for disks ${most} MB ` +
+    'can be had'
+  );
+}
+
 type Settings = Pick<MachineManifest, 'memoryMegabytes' | 'options' | 'images' | 'quirks'>;
 
 /** Names and versions of the devices that a machine of this manifest has. */
 export function deviceRecords(settings: Settings): DeviceRecord[] {
+  return [...surveyBoard(boardOptions(settings)).devices];
+}
+
+function boardOptions(settings: Settings): BoardOptions {
   const { memoryMegabytes, options } = settings;
-  const machine = {
+  return {
     memoryBytes: memoryMegabytes << 20,
     serialTiming: serialTimingOf(options),
     quirks: settings.quirks,
     ...extrasOf(options),
+    ...imageOptions(settings, NO_IMAGES),
   };
-  return [...surveyBoard({ ...machine, ...imageOptions(settings, NO_IMAGES) }).devices];
 }
 
 type DrivesAndFirmware = Pick<MachineOptions, 'images' | 'firmware' | 'diskRoomMegabytes'>;

@@ -34,8 +34,14 @@ export interface PortBus {
 
 /** A debugger's breakpoints, as engines see them; the guest never does. */
 export interface FetchStops {
-  /** Whether instructions of this linear page (address >>> 12) must be looked at one by one. */
-  hasPage(page: number): boolean;
+  /** Every instruction is looked at: engines run nothing but single instructions. */
+  readonly isEverywhere: boolean;
+  /** Every instruction of code that is not flat is looked at, since its EIP is no linear address. */
+  readonly isOutsideFlat: boolean;
+  /** Offsets in a linear page (address >>> 12) of instructions that are looked at. */
+  offsetsIn(page: number): readonly number[];
+  /** Whether the instruction at this linear address is looked at; `mode` is its mode key. */
+  looksAt(linear: number, mode: number): boolean;
   /** The instruction at this linear address is about to begin; true: leave before it with EXIT_STOP. */
   reached(linear: number): boolean;
 }
@@ -178,7 +184,7 @@ export class Cpu {
   /** DR7 has enabled instruction breakpoints: the loop checks before each instruction. */
   breakActive = false;
 
-  /** Set by debuggers only, between slices; the TLB denies fetches from its pages, so that engines ask. */
+  /** Set by debuggers only, between slices, with no translations left: each first fetch from a page asks it. */
   fetchStops: FetchStops | null = null;
   /** Set between slices, with `Memory.probesChanged` behind it. */
   probes: Probes | null = null;

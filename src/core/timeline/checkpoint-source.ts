@@ -13,6 +13,7 @@ import type { CheckMark, LogReader } from '../log/log.ts';
 import type { Packed } from '../log/payload.ts';
 import type { PortMark } from '../session/log-port.ts';
 import type { Checkpoint } from './checkpoints.ts';
+import type { PageRecord } from './page-records.ts';
 import { SERIAL_LINES, type SerialPart } from './serial-history.ts';
 
 /** What the guest sent in a run up to a tick. */
@@ -30,6 +31,8 @@ export interface FoundCheckpoint {
 export interface CheckpointSource {
   /** The last usable one at or before `tick` and after `afterTick`, or null. */
   before(tick: number, afterTick: number): FoundCheckpoint | null;
+  /** What intervals of the timeline's length did to pages. */
+  pageRecords(): readonly PageRecord[];
   /** What is known of text beyond what is known up to `tick`, or null. */
   textAfter(tick: number): KnownText | null;
 }

@@ -38,10 +38,17 @@ const GDB_NAMES: Readonly<Record<string, string>> = {
   $ps: 'eflags',
 };
 
+/** A register's own name for the one that gdb or a person gives it. */
+function plainName(name: string): string {
+  const given = name.toLowerCase();
+  return Object.hasOwn(GDB_NAMES, given) ? GDB_NAMES[given] : given.replace(/^\$/, '');
+}
+
+const isEip = (name: string): boolean => plainName(name) === 'eip';
+
 /** How to read a register, or null when there is none of that name. */
 export function registerReader(name: string): Evaluator | null {
-  const given = name.toLowerCase();
-  const lower = Object.hasOwn(GDB_NAMES, given) ? GDB_NAMES[given] : given.replace(/^\$/, '');
+  const lower = plainName(name);
   const general = numberOf(REGISTERS_32, lower);
   if (general >= 0) return (cpu) => cpu.m32[general] >>> 0;
   const word = numberOf(REGISTERS_16, lower);
@@ -106,6 +113,22 @@ const SIGN = /(\|\||&&|==|!=|<=|>=|<<|>>|[-+*/%&|^~!<>()[\]])/;
 const TOKEN = new RegExp(`\\s*(?:${NUMBER.source}|${NAME.source}|${SIGN.source})`, 'iy');
 const DEPTH_MAX = 64;
 
+/** What is known of a part of an expression without a machine. */
+interface Part {
+  readonly evaluate: Evaluator;
+  /** Its value, when it has the same everywhere. */
+  readonly constant?: number;
+  readonly isEip?: boolean;
+  /** It is not 0 only where EIP is one of these. */
+  readonly eips?: readonly number[];
+}
+
+/** A condition, and the values of EIP outside of which it never holds; null: it may hold anywhere. */
+export interface Condition {
+  readonly evaluate: Evaluator;
+  readonly eips: readonly number[] | null;
+}
+
 interface Parser {
   readonly tokens: readonly string[];
   readonly symbols: SymbolLookup;
@@ -114,11 +137,21 @@ interface Parser {
 }
 
 /** Compiles an expression; throws ExpressionError with what was expected. */
-export function compileExpression(text: string, symbols: SymbolLookup = () => undefined): Evaluator {
+export function compileExpression(text: string, symbols?: SymbolLookup): Evaluator {
+  return parseWhole(text, symbols).evaluate;
+}
+
+/** The same of a condition, with the places where it can hold. */
+export function compileCondition(text: string, symbols?: SymbolLookup): Condition {
+  const { evaluate, eips = null } = parseWhole(text, symbols);
+  return { evaluate, eips };
+}
+
+function parseWhole(text: string, symbols: SymbolLookup = () => undefined): Part {
   const parser: Parser = { tokens: tokenize(text), symbols, at: 0, depth: 0 };
-  const evaluate = parseLevel(parser, 0);
+  const whole = parseLevel(parser, 0);
   if (parser.at < parser.tokens.length) throw new ExpressionError(`"${parser.tokens[parser.at]}" is one too many`);
-  return evaluate;
+  return whole;
 }
 
 /** Whether the value depends on the machine: one that does not says nothing about a moment. */
@@ -151,33 +184,47 @@ function tokenize(text: string): string[] {
   return tokens;
 }
 
-function parseLevel(parser: Parser, level: number): Evaluator {
+function parseLevel(parser: Parser, level: number): Part {
   if (level === LEVELS.length) return parseUnary(parser);
   let left = parseLevel(parser, level + 1);
   for (;;) {
     const operator = parser.tokens[parser.at];
     if (operator === undefined || !LEVELS[level].includes(operator)) return left;
     parser.at++;
-    const a = left;
-    const b = parseLevel(parser, level + 1);
-    if (operator === '||') left = (cpu) => (a(cpu) !== 0 || b(cpu) !== 0 ? 1 : 0);
-    else if (operator === '&&') left = (cpu) => (a(cpu) !== 0 && b(cpu) !== 0 ? 1 : 0);
-    else {
-      const apply = APPLY[operator];
-      left = (cpu) => apply(a(cpu), b(cpu));
-    }
+    left = combine(operator, left, parseLevel(parser, level + 1));
   }
 }
 
-function parseUnary(parser: Parser): Evaluator {
+function combine(operator: string, left: Part, right: Part): Part {
+  const [a, b] = [left.evaluate, right.evaluate];
+  if (operator === '||') {
+    const evaluate: Evaluator = (cpu) => (a(cpu) !== 0 || b(cpu) !== 0 ? 1 : 0);
+    if (left.eips === undefined || right.eips === undefined) return { evaluate };
+    return { evaluate, eips: [...left.eips, ...right.eips] };
+  }
+  if (operator === '&&') {
+    const eips = left.eips ?? right.eips;
+    const evaluate: Evaluator = (cpu) => (a(cpu) !== 0 && b(cpu) !== 0 ? 1 : 0);
+    return eips === undefined ? { evaluate } : { evaluate, eips };
+  }
+  const apply = APPLY[operator];
+  const evaluate: Evaluator = (cpu) => apply(a(cpu), b(cpu));
+  if (left.constant !== undefined && right.constant !== undefined) {
+    return { evaluate, constant: apply(left.constant, right.constant) };
+  }
+  const place = left.isEip === true ? right.constant : right.isEip === true ? left.constant : undefined;
+  return operator === '==' && place !== undefined ? { evaluate, eips: [place] } : { evaluate };
+}
+
+function parseUnary(parser: Parser): Part {
   if (++parser.depth > DEPTH_MAX) throw new ExpressionError('the expression is nested too deeply');
   try {
     const token = parser.tokens[parser.at++];
     if (token === undefined) throw new ExpressionError('a value is missing at the end');
     if (token === '-' || token === '~' || token === '!') {
-      const value = parseUnary(parser);
-      if (token === '!') return (cpu) => (value(cpu) === 0 ? 1 : 0);
-      return token === '-' ? (cpu) => -value(cpu) >>> 0 : (cpu) => ~value(cpu) >>> 0;
+      const value = parseUnary(parser).evaluate;
+      if (token === '!') return { evaluate: (cpu) => (value(cpu) === 0 ? 1 : 0) };
+      return { evaluate: token === '-' ? (cpu) => -value(cpu) >>> 0 : (cpu) => ~value(cpu) >>> 0 };
     }
     if (token === '*') return memory(parseUnary(parser), 4);
     if (token === '(') return closing(parser, ')');
@@ -193,31 +240,34 @@ function parseUnary(parser: Parser): Evaluator {
   }
 }
 
-function closing(parser: Parser, bracket: string): Evaluator {
+function closing(parser: Parser, bracket: string): Part {
   const inner = parseLevel(parser, 0);
   if (parser.tokens[parser.at++] !== bracket) throw new ExpressionError(`a "${bracket}" is missing`);
   return inner;
 }
 
-function memory(address: Evaluator, size: number): Evaluator {
-  return (cpu) => peekNumber(cpu, address(cpu), size) ?? 0;
+function memory({ evaluate: address }: Part, size: number): Part {
+  return { evaluate: (cpu) => peekNumber(cpu, address(cpu), size) ?? 0 };
 }
 
-function value(parser: Parser, token: string): Evaluator {
+function constantPart(constant: number): Part {
+  return { evaluate: () => constant, constant };
+}
+
+function value(parser: Parser, token: string): Part {
   if (/^[0-9]/.test(token)) {
     const digits = token.replaceAll('_', '');
     const isHex = /h$/i.test(digits) || BARE_ADDRESS.test(token);
     const number = isHex ? Number.parseInt(digits, 16) : Number(digits);
     if (!Number.isSafeInteger(number)) throw new ExpressionError(`"${token}" is no number; hexadecimal is 0x1f or 1fh`);
-    return () => number;
+    return constantPart(number);
   }
   const symbol = parser.symbols(token);
   const register = registerReader(token);
-  if (register !== null) return register;
-  if (symbol !== undefined) return () => symbol >>> 0;
+  if (register !== null) return { evaluate: register, isEip: isEip(token) };
+  if (symbol !== undefined) return constantPart(symbol >>> 0);
   if (BARE_ADDRESS.test(token)) {
-    const address = Number.parseInt(token, 16);
-    return () => address;
+    return constantPart(Number.parseInt(token, 16));
   }
   throw new ExpressionError(`"${token}" is no register, number or symbol`, true);
 }

@@ -2,6 +2,7 @@
  * Listening to a stretch of a run: each instruction before it begins, what goes past the instruction stream, writes to
  * memory, reads of ports, what bus masters bring. Nothing that the guest can see depends on it.
  */
+import { PAGE_BYTES } from '../base/pages.ts';
 import type { DmaWriteCheck, PortBlockCheck } from '../log/events.ts';
 import type { DeliveryWatcher, Machine } from '../machine/machine.ts';
 import { PAGE_WATCH_WRITE } from '../memory/memory.ts';
@@ -23,6 +24,10 @@ export interface Listener {
   outside?(position: Position, event: DmaWriteCheck | PortBlockCheck): void;
 }
 
+/** Every byte of a page may begin an instruction. */
+const ALL_OFFSETS: readonly number[] = Array.from({ length: PAGE_BYTES }, (_, offset) => offset);
+const NO_OFFSETS: readonly number[] = [];
+
 /** Gives back what ends it. One at a time, and no Lookout meanwhile. */
 export function startListening(machine: Machine, port: LogPort, listener: Listener): () => void {
   const { cpu, space } = machine;
@@ -39,7 +44,14 @@ export function startListening(machine: Machine, port: LogPort, listener: Listen
       return false;
     };
     const pages = listener.stepPages === undefined ? null : new Set(listener.stepPages);
-    cpu.fetchStops = { hasPage: (page) => pages === null || pages.has(page), reached };
+    cpu.fetchStops = {
+      isEverywhere: pages === null,
+      isOutsideFlat: false,
+      offsetsIn: (page) => (pages?.has(page) === true ? ALL_OFFSETS : NO_OFFSETS),
+      looksAt: (linear) => pages === null || pages.has(linear >>> 12),
+      reached,
+    };
+    machine.memory.setStops(false);
   }
   if (delivered !== undefined) machine.watcher = { delivered };
   if (written !== undefined) {
@@ -60,6 +72,7 @@ export function startListening(machine: Machine, port: LogPort, listener: Listen
   if (outside !== undefined) port.heard = (event) => outside(here(), event);
   space.watch(new Map((listener.pages ?? []).map((page) => [page, PAGE_WATCH_WRITE])));
   return () => {
+    if (cpu.fetchStops !== null) machine.memory.setStops(false);
     cpu.fetchStops = null;
     machine.watcher = null;
     cpu.ports = ports;

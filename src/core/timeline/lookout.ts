@@ -1,11 +1,15 @@
 /**
  * Looking out for breakpoints, watchpoints and conditions while a machine runs: what the timeline of a recording and a
  * live run under gdb have in common. Nothing that the guest can see depends on it. Breakpoints need an engine that asks
- * `fetchStops` (the interpreter, and those that begin with it); watchpoints work with every engine.
+ * `fetchStops` (the interpreter, and those that begin with it); watchpoints work with every engine. Where a condition
+ * can hold at some values of EIP only, it costs no more than breakpoints there.
  */
 import type { Machine } from '../machine/machine.ts';
 import { PAGE_WATCH_READ, PAGE_WATCH_WRITE } from '../memory/memory.ts';
-import type { Evaluator } from './expression.ts';
+import { PAGE_BYTES } from '../base/pages.ts';
+import type { FetchStops } from '../state/cpu.ts';
+import { MODE_FLAT_CODE } from '../state/layout.ts';
+import type { Condition, Evaluator } from './expression.ts';
 
 export interface Position {
   readonly tick: number;
@@ -58,12 +62,14 @@ export interface Hit {
 export interface Search {
   readonly breakpoints: readonly Breakpoint[];
   readonly watchpoints: readonly Watchpoint[];
-  /** Looked at before every instruction. */
-  readonly condition: Evaluator | null;
+  /** Looked at before every instruction, or before those where it can hold. */
+  readonly condition: Condition | null;
   /** Stop at the first hit after `from`, or go on and remember the last one before `before`. */
   readonly from: Position | null;
   readonly before: Position | null;
 }
+
+const NO_OFFSETS: readonly number[] = [];
 
 /** Between runs. */
 export function positionAtRest({ tick, deliveryTick, deliveryCount }: Machine): Position {
@@ -99,6 +105,7 @@ export class Lookout {
     const { breakpoints, condition, watchpoints } = search;
     if (breakpoints.length > 0 || condition !== null) {
       cpu.fetchStops = this.fetchStops(search);
+      machine.memory.setStops(cpu.fetchStops.isOutsideFlat);
     }
     const pages = new Map<number, number>();
     for (const { kind, physical, sizeBytes } of watchpoints) {
@@ -113,29 +120,34 @@ export class Lookout {
   }
 
   disarm(): void {
-    const { cpu, space } = this.machine;
+    const { cpu, memory, space } = this.machine;
+    if (cpu.fetchStops !== null) memory.setStops(false);
     cpu.fetchStops = null;
     space.onWatched = () => {};
     space.watch(new Map());
   }
 
-  private fetchStops(search: Search) {
-    const { breakpoints, condition, from, before } = search;
+  private fetchStops({ breakpoints, condition, from, before }: Search): FetchStops {
     const { machine } = this;
     const { cpu } = machine;
     const byAddress = new Map<number, Breakpoint[]>();
-    const pages = new Set<number>();
+    // In flat code EIP is the linear address.
+    for (const eip of condition?.eips ?? []) byAddress.set(eip >>> 0, []);
     for (const breakpoint of breakpoints) {
       byAddress.set(breakpoint.address, [...(byAddress.get(breakpoint.address) ?? []), breakpoint]);
-      pages.add(breakpoint.address >>> 12);
+    }
+    const offsets = new Map<number, number[]>();
+    for (const address of byAddress.keys()) {
+      const page = address >>> 12;
+      offsets.set(page, [...(offsets.get(page) ?? []), address % PAGE_BYTES]);
     }
     const reached = (linear: number): boolean => {
       const candidates = byAddress.get(linear >>> 0);
-      if (candidates === undefined && condition === null) return false;
+      const isConditionMet = condition !== null && condition.evaluate(cpu) !== 0;
+      if (candidates === undefined && !isConditionMet) return false;
       const position = positionInRun(this.machine);
       if (from !== null && comparePositions(position, from) <= 0) return false;
       if (before !== null && comparePositions(position, before) >= 0) return false;
-      const isConditionMet = condition !== null && condition(cpu) !== 0;
       const breakpoint = candidates?.find((each) => each.condition === null || each.condition(cpu) !== 0) ?? null;
       if (!isConditionMet && breakpoint === null) return false;
       this.hit = { position, breakpoint, watchpoint: null, access: null };
@@ -143,7 +155,16 @@ export class Lookout {
       machine.breakIn();
       return true;
     };
-    return { hasPage: condition === null ? (page: number) => pages.has(page) : () => true, reached };
+    const isEverywhere = condition !== null && condition.eips === null;
+    const isOutsideFlat = condition !== null && !isEverywhere;
+    return {
+      isEverywhere,
+      isOutsideFlat,
+      offsetsIn: (page) => offsets.get(page) ?? NO_OFFSETS,
+      looksAt: (linear, mode) =>
+        isEverywhere || byAddress.has(linear >>> 0) || (isOutsideFlat && (mode & MODE_FLAT_CODE) === 0),
+      reached,
+    };
   }
 
   private accessed(search: Search, physical: number, sizeBytes: number, isWrite: boolean): void {

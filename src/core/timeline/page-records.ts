@@ -17,6 +17,15 @@ export interface Wanted {
   readonly watchpoints: readonly Watchpoint[];
 }
 
+/** Of one interval; both lists ascend. */
+export interface PageRecord {
+  readonly interval: number;
+  /** Pages of RAM. */
+  readonly written: Uint32Array;
+  /** Linear pages. */
+  readonly executed: Uint32Array;
+}
+
 export class PageRecords {
   /** By interval, ascending page numbers. */
   private readonly written: (Uint32Array | undefined)[] = [];
@@ -26,6 +35,24 @@ export class PageRecords {
   note(interval: number, written: Uint32Array, executed: Uint32Array): void {
     this.written[interval] = once(this.written[interval - 1], written);
     this.executed[interval] = once(this.executed[interval - 1], executed);
+  }
+
+  /** Ascending. */
+  all(): PageRecord[] {
+    const found: PageRecord[] = [];
+    for (let interval = 0; interval < this.written.length; interval++) {
+      const [written, executed] = [this.written[interval], this.executed[interval]];
+      if (written !== undefined && executed !== undefined) found.push({ interval, written, executed });
+    }
+    return found;
+  }
+
+  /** Takes over what is not known of another session's. */
+  learn(records: readonly PageRecord[]): void {
+    for (const { interval, written, executed } of records) {
+      this.written[interval] ??= written;
+      this.executed[interval] ??= executed;
+    }
   }
 
   /**

@@ -15,8 +15,8 @@
  * What cannot be reached is a PositionError that says what there is instead; nothing has moved then, but for the
  * searches, which end where they end.
  */
-import { compileExpression, dependsOnState, ExpressionError } from './expression.ts';
-import type { Evaluator, SymbolLookup } from './expression.ts';
+import { compileCondition, type Condition, dependsOnState, ExpressionError } from './expression.ts';
+import type { SymbolLookup } from './expression.ts';
 import { logEvents } from '../log/log.ts';
 import type { Position } from './lookout.ts';
 import type { Stop, Timeline, Way } from './timeline.ts';
@@ -40,7 +40,7 @@ export type PositionQuery =
   | { readonly kind: 'serial'; readonly line: number; readonly text: string; readonly occurrence: number }
   | { readonly kind: 'delivery'; readonly what: string; readonly vector: number | null }
   | { readonly kind: 'mark'; readonly name: string }
-  | { readonly kind: 'condition'; readonly text: string; readonly evaluate: Evaluator };
+  | { readonly kind: 'condition'; readonly text: string; readonly condition: Condition };
 
 const EXAMPLES =
   'a position is a tick (1234567), a percentage (50%), start, end, +N, -N, event:N, serial:"text", reset, ' +
@@ -82,8 +82,8 @@ export function parsePosition(text: string, symbols?: SymbolLookup): PositionQue
   if (named !== null) return parseNamed(named[1].toLowerCase(), named[2], named[3].trim());
   if (trimmed === '') throw new PositionError(`The position is empty: ${EXAMPLES}.`);
   try {
-    const evaluate = compileExpression(trimmed, symbols);
-    if (dependsOnState(trimmed)) return { kind: 'condition', text: trimmed, evaluate };
+    const condition = compileCondition(trimmed, symbols);
+    if (dependsOnState(trimmed)) return { kind: 'condition', text: trimmed, condition };
     const advice = `seek eip == ${trimmed} goes to where it runs next`;
     throw new PositionError(`"${trimmed}" is a number or an address, no moment: ${advice}, and ${EXAMPLES}.`);
   } catch (error) {
@@ -185,7 +185,7 @@ export function* goTo(
     }
     case 'condition': {
       const here = timeline.position;
-      const stop = yield* timeline.continueUntil(query.evaluate);
+      const stop = yield* timeline.continueToCondition(query.condition);
       if (stop.kind === 'condition') return stop;
       yield* timeline.seek(here);
       throw new PositionError(

@@ -18,6 +18,7 @@ import { CheckCursor, type LogReader, type LogWriter } from '../log/log.ts';
 import { LogError } from '../log/log-error.ts';
 import type { Packed } from '../log/payload.ts';
 import { GatheredPages, pagePayloads, readStates, stepsOf } from '../log/saved-pages.ts';
+import type { PageRecord } from './page-records.ts';
 import { DEBUG_CONSOLE_LINE, SerialHistory, type SerialMark, type SerialPart } from './serial-history.ts';
 
 /** So many checkpoints share the fate of a damaged one at most. */
@@ -119,6 +120,8 @@ export class StoredCheckpoints implements CheckpointSource {
   /** The last one that was loaded, to build the next one on. */
   private last: { readonly index: number; readonly loaded: Loaded } | null = null;
   private readonly unusable = new Set<number>();
+  /** Once is enough: what is wrong with one is often wrong with all. */
+  private hasWarned = false;
 
   constructor(log: LogReader, machine: Machine, warn: (text: string) => void) {
     this.log = log;
@@ -151,6 +154,11 @@ export class StoredCheckpoints implements CheckpointSource {
     return null;
   }
 
+  /** A log has none. */
+  pageRecords(): readonly PageRecord[] {
+    return [];
+  }
+
   textAfter(tick: number): KnownText | null {
     return this.before(Number.POSITIVE_INFINITY, tick)?.text ?? null;
   }
@@ -167,7 +175,13 @@ export class StoredCheckpoints implements CheckpointSource {
   private read(index: number): Loaded | null {
     const { frame, tick } = this.list[index];
     const fail = (what: string): null => {
-      this.warn(`The checkpoint at tick ${tick} is not used, ${what}: the replay begins further back.`);
+      if (!this.hasWarned) {
+        this.warn(
+          `The checkpoint of the log at tick ${tick} is not used, ${what}: the replay begins further back; ` +
+            'others that cannot be used are passed over too.',
+        );
+      }
+      this.hasWarned = true;
       return null;
     };
     const state = this.payload(frame);

@@ -6,7 +6,7 @@
  *
  * Ways that may take long are generators: each `yield` is a moment at which the host may look at its keyboard and
  * give up; `finish` runs one to its end. Breakpoints are linear addresses and stop before the instruction; engines
- * look at instructions one by one only in pages that hold one. Watchpoints are RAM bytes (the memory, not the address
+ * run at full speed and look only there. Watchpoints are RAM bytes (the memory, not the address
  * that a page table gives it) and see whoever writes them, DMA too. Forwards they stop after the access, backwards
  * before it, as debuggers expect. The run is cut into intervals, each with a list of the RAM pages written in it and of
  * the linear pages executed in it, so that a search backwards runs only the intervals that matter.
@@ -26,7 +26,7 @@ import { EngineSwitch } from './engine-switch.ts';
 import { CheckpointStore } from './checkpoints.ts';
 import type { Checkpoint } from './checkpoints.ts';
 import type { Divergence } from '../session/divergence.ts';
-import type { Evaluator } from './expression.ts';
+import type { Condition, Evaluator } from './expression.ts';
 import type { LogReader } from '../log/log.ts';
 import { type Listener, startListening } from './listener.ts';
 import { comparePositions, Lookout, positionAtRest, positionInRun, writeTo } from './lookout.ts';
@@ -95,6 +95,8 @@ export class Timeline {
   private passingId = 0;
   /** What intervals did to pages. */
   readonly records = new PageRecords();
+  /** What others know of pages has been taken over. */
+  private hasAskedForRecords = false;
   /** Intervals run by searches backwards, for figures. */
   searchedIntervals = 0;
   /** The interval that has been run from its beginning without a gap, or −1. */
@@ -482,24 +484,17 @@ export class Timeline {
 
   /** On to the next hit of a breakpoint or watchpoint, or to the end. */
   *continueForward(): Way<Stop> {
-    return yield* this.searchForward({
-      breakpoints: this.breakpointList,
-      watchpoints: this.watchpointList,
-      condition: null,
-      from: this.position,
-      before: null,
-    });
+    return yield* this.searchForward(this.breakpointList, this.watchpointList, null);
   }
 
-  /** On until a condition holds before an instruction. */
-  *continueUntil(condition: Evaluator): Way<Stop> {
-    return yield* this.searchForward({
-      breakpoints: [],
-      watchpoints: [],
-      condition,
-      from: this.position,
-      before: null,
-    });
+  /** On until a function says so before an instruction; each is run by itself. */
+  *continueUntil(evaluate: Evaluator): Way<Stop> {
+    return yield* this.continueToCondition({ evaluate, eips: null });
+  }
+
+  /** On until a condition holds before an instruction: at full speed but for the places where it can. */
+  *continueToCondition(condition: Condition): Way<Stop> {
+    return yield* this.searchForward([], [], condition);
   }
 
   /** On to the next interrupt, exception or reset that `isWanted`: to just before it, but after a reset. */
@@ -552,10 +547,14 @@ export class Timeline {
     return false;
   }
 
-  private *searchForward(search: Search): Way<Stop> {
+  private *searchForward(
+    breakpoints: readonly Breakpoint[],
+    watchpoints: readonly Watchpoint[],
+    condition: Condition | null,
+  ): Way<Stop> {
     if (this.isAtEnd) return this.stopped('end');
     try {
-      this.arm(search);
+      this.arm({ breakpoints, watchpoints, condition, from: this.position, before: null });
       yield* this.runToEnd();
     } finally {
       this.lookout.disarm();
@@ -618,6 +617,8 @@ export class Timeline {
 
   private *searchIntervals(search: Search, before: Position): Way<Hit | null> {
     const { intervalTicks, firstInterval } = this;
+    if (!this.hasAskedForRecords) for (const source of this.sources) this.records.learn(source.pageRecords());
+    this.hasAskedForRecords = true;
     const last = Math.floor(before.tick / intervalTicks);
     for (let interval = last; interval >= firstInterval; interval--) {
       if (this.records.canSkip(interval, search, this.machine.memory.ramPages)) continue;

@@ -232,10 +232,19 @@ export const FROM_OPTIONS: readonly OptionSpec[] = [
   IMAGE_OPTION,
 ];
 
+export const SYMBOLS_OPTION: OptionSpec = {
+  name: 'symbols',
+  value: 'FILE[+OFFSET]',
+  kind: 'file',
+  repeat: true,
+  help: 'an ELF file, System.map or listing of /proc/kallsyms; how far a kernel has moved is found, or +0x1000000',
+};
+
 export const RUN_OPTIONS: readonly OptionSpec[] = [
   { group: RUNNING, ...ENGINE_OPTION },
   { group: RUNNING, ...TIER_POLICY_OPTION },
   { group: RUNNING, ...GDB_OPTION },
+  { group: RUNNING, ...SYMBOLS_OPTION, help: `${SYMBOLS_OPTION.help}; for monitor, with --gdb` },
   {
     group: RUNNING,
     name: 'max-ticks',
@@ -289,14 +298,6 @@ export const DEVICES_OPTION: OptionSpec = {
   value: 'WHICH',
   choices: ['model', 'log'],
   help: 'model (default): devices run and are checked; log: no device runs, all they did comes from the log',
-};
-
-export const SYMBOLS_OPTION: OptionSpec = {
-  name: 'symbols',
-  value: 'FILE[+OFFSET]',
-  kind: 'file',
-  repeat: true,
-  help: 'an ELF file, System.map or listing of /proc/kallsyms; how far a kernel has moved is found, or +0x1000000',
 };
 
 export const FAILS_OPTION: OptionSpec = {

@@ -1,6 +1,6 @@
 // `monitor branch FILE` under gdb: the recording is left at its present tick, and from there the guest is live, with
 // registers and memory to write, recorded in a log of its own. `monitor leave`, or a client that goes, ends the branch
-// and leads back to the recording, which stands where it stood. The debugger's own `branch FILE TICKS …` needs no gdb.
+// and leads back to the recording, which stands where it stood. The debugger's own `branch FILE TICKS` needs no gdb.
 
 import { closeSync, rmSync, writeSync } from 'node:fs';
 import { beginBranch } from '../../core/timeline/branch.ts';
@@ -53,6 +53,7 @@ export async function openBranch(debug: Debugger, path: string, recording: GdbTa
     makeStepper,
     commands,
     images: debug.images,
+    symbols: debug.guest.table,
   });
   const output = new GuestOutput({ serial: ['none'], debugConsole: 'none' });
   const run = async (): Promise<string> => {

@@ -4,7 +4,9 @@
 
 import type { Images, Session } from '../../core/session/session.ts';
 import type { Arguments } from '../cli/args.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
 import { CommandError } from '../node/errors.ts';
+import { symbolsFor } from '../symbols/symbol-files.ts';
 import { loadEngine, stepperName } from '../../engines.ts';
 import { LiveTarget } from './live-target.ts';
 import { type GdbServer, type GdbServerOptions, serveGdb } from './server.ts';
@@ -38,9 +40,13 @@ export async function prepareLiveGdb(
   images: Images,
 ): Promise<LiveGdb | null> {
   const port = args.number('gdb');
-  if (port === undefined) return null;
+  if (port === undefined) {
+    if (args.has('symbols')) throw new UsageError('--symbols names places for gdb: give --gdb PORT too.');
+    return null;
+  }
+  const symbols = symbolsFor(images, args.list('symbols'));
   const makeStepper = await loadEngine(stepperName());
-  const target = new LiveTarget({ machine: session.machine, isRecorded, makeStepper, images });
+  const target = new LiveTarget({ machine: session.machine, isRecorded, makeStepper, images, symbols });
   const server = await listenForGdb({ target, port, isUnreferenced: true, say });
   if (args.has('json')) printJson({ command: label, gdb: server.port });
   say(`${label}: waiting for gdb: target remote :${server.port}`);

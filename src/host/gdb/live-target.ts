@@ -25,6 +25,7 @@ import { symbolsText } from '../symbols/describe.ts';
 import { GuestSymbols } from '../symbols/guest-symbols.ts';
 import { SourceLevel } from '../symbols/source-level.ts';
 import { symbolsOfImages } from '../symbols/symbol-files.ts';
+import type { SymbolTable } from '../symbols/symbol-table.ts';
 import { backtrace } from '../symbols/unwind.ts';
 import type { DriveControl } from '../node/drive.ts';
 import { traitsOf } from '../../engines.ts';
@@ -38,8 +39,10 @@ export interface LiveTargetOptions {
   readonly endsWithClient?: boolean;
   /** An engine that asks at breakpoints, for the place of one that does not. */
   readonly makeStepper: EngineFactory;
-  /** Of the guest: its names come from what it carries itself. */
+  /** Of the guest: names come from what it carries itself. */
   readonly images?: Images;
+  /** Names of the images and of files; those of the images alone unless given. */
+  readonly symbols?: SymbolTable;
   /** Further monitor commands, by name. */
   readonly commands?: Readonly<Record<string, LiveCommand>>;
 }
@@ -82,7 +85,7 @@ export class LiveTarget implements GdbTarget, DriveControl {
     this.machine = options.machine;
     this.lookout = new Lookout(options.machine);
     const images = options.images ?? new Map();
-    this.guest = new GuestSymbols(symbolsOfImages(images), images);
+    this.guest = new GuestSymbols(options.symbols ?? symbolsOfImages(images), images);
   }
 
   // --- For the driver ----------------------------------------------------------------------------------------------

@@ -19,7 +19,8 @@ const HELP = `Under gdb:
   leave                                        and come back (in the live run)
   checkpoint                                   number this moment
   restart [N]                                  go back to it; without a number to the start, as run does
-Moves of gdb itself: stepi, continue, reverse-stepi, reverse-continue, run (with target extended-remote).`;
+Moves of gdb itself: stepi, continue, reverse-stepi, reverse-continue; with target extended-remote run, and starti c2
+to go back to checkpoint 2.`;
 
 export class RecordingTarget implements GdbTarget {
   readonly name = 'recording';
@@ -82,8 +83,13 @@ export class RecordingTarget implements GdbTarget {
     throw new DebuggerError(READ_ONLY);
   }
 
-  async restart(): Promise<void> {
-    await this.debug.walk(this.debug.timeline.seek({ tick: 0, seq: 0 }));
+  async restart(checkpoint?: number): Promise<void> {
+    const position = checkpoint === undefined ? { tick: 0, seq: 0 } : this.numbered[checkpoint - 1];
+    if (position === undefined) {
+      const known = this.numbered.length === 0 ? 'none is set' : `there are 1 to ${this.numbered.length}`;
+      throw new DebuggerError(`There is no checkpoint ${checkpoint}: ${known}, monitor checkpoint sets one.`);
+    }
+    await this.debug.walk(this.debug.timeline.seek(position));
     this.debug.visit();
   }
 
@@ -106,14 +112,7 @@ export class RecordingTarget implements GdbTarget {
   }
 
   private async goBack(number: string): Promise<string> {
-    const position = this.numbered[Number(number) - 1];
-    if (number === '') {
-      await this.restart();
-    } else if (position === undefined) {
-      const known = this.numbered.length === 0 ? 'none is set' : `there are 1 to ${this.numbered.length}`;
-      throw new DebuggerError(`There is no checkpoint ${number}: ${known}, monitor checkpoint sets one.`);
-    } else await this.debug.walk(this.debug.timeline.seek(position));
-    this.debug.visit();
+    await this.restart(number === '' ? undefined : Number(number));
     return `${this.debug.describe(this.debug.timeline.position)}\n${this.debug.here()}`;
   }
 

@@ -394,9 +394,16 @@ export class GdbStub {
     this.isKilling = true;
   }
 
-  private async restart(): Promise<string> {
+  /** `run`, or with c2 as its argument, which goes back to a numbered checkpoint. */
+  private async restart(packet = ''): Promise<string> {
+    const [word = ''] = packet.split(';').slice(2);
+    const given = Buffer.from(word, 'hex').toString('latin1');
+    const number = /^c(\d{1,9})$/.exec(given)?.[1];
+    if (given !== '' && number === undefined) {
+      throw new DebuggerError(`run takes no arguments but c1, c2, …: numbers of monitor checkpoint, not "${given}"`);
+    }
     await this.awaitTurn();
-    await this.target.restart();
+    await this.target.restart(number === undefined ? undefined : Number(number));
     return this.arrive();
   }
 
@@ -459,7 +466,7 @@ export class GdbStub {
       this.kill();
       return 'OK';
     }
-    if (this.isExtended && packet.startsWith('vRun')) return await this.restart();
+    if (this.isExtended && packet.startsWith('vRun')) return await this.restart(packet);
     if (packet.startsWith('vAttach')) return this.lastStop;
     return '';
   }

@@ -33,8 +33,8 @@ export interface GdbTarget {
   monitor(line: string): Promise<MonitorAnswer>;
   /** Where the first segment of the program lies that the client has a file of; null: where its file says. */
   textSegment?(): number | null;
-  /** From the beginning again. Throws DebuggerError. */
-  restart(): Promise<void>;
+  /** From the beginning again, or from a numbered checkpoint (1, 2, …). Throws DebuggerError. */
+  restart(checkpoint?: number): Promise<void>;
   /** Ctrl-C. */
   interrupt(): void;
   /** Nothing is under way: a Ctrl-C that came too late is forgotten. */

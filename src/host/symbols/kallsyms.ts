@@ -20,6 +20,8 @@ const TOKEN_COUNT = 256;
 const DIGIT = 0x30;
 /** The tokens of the ten digits. */
 const DIGITS = Buffer.from(Array.from({ length: 10 }, (_, i) => [DIGIT + i, 0]).flat());
+/** Of words at such distances one is whole in that text, wherever it lies. */
+const STRIDE_BYTES = 16;
 const TOKENS_BYTES_MAX = 8192;
 const NAMES_A_MARKER = 256;
 const MARKERS_MIN = 2;
@@ -36,12 +38,37 @@ const CANDIDATES_MAX = 4096;
 /** Null: there is none. */
 export function findKallsyms(ram: Uint8Array): Kallsyms | null {
   const bytes = Buffer.from(ram.buffer, ram.byteOffset, ram.byteLength);
-  let at = bytes.indexOf(DIGITS);
-  for (let i = 0; at >= 0 && i < CANDIDATES_MAX; at = bytes.indexOf(DIGITS, at + 1), i++) {
+  let candidates = 0;
+  for (const at of digitsIn(bytes)) {
     const found = readAround(bytes, at);
-    if (found !== null) return found;
+    if (found !== null || ++candidates === CANDIDATES_MAX) return found;
   }
   return null;
+}
+
+/**
+ * Where the tokens of the digits stand, ascending. By words, since a search for bytes takes ten times as long where
+ * memory is empty: two digits that follow each other are in one, at its even bytes or at its odd ones.
+ */
+function* digitsIn(bytes: Buffer): Iterable<number> {
+  const isAligned = bytes.byteOffset % 4 === 0;
+  const { buffer, byteOffset } = isAligned ? bytes : Uint8Array.from(bytes);
+  const words = new Int32Array(buffer, byteOffset, bytes.length >>> 2);
+  let before = -1;
+  for (let i = 0; i < words.length; i += STRIDE_BYTES / 4) {
+    const word = words[i];
+    if (word === 0) continue;
+    const odd = (word & 0x00ff00ff) === 0 ? 1 : 0;
+    if (odd === 0 && (word & 0xff00ff00) !== 0) continue;
+    const pair = odd === 0 ? word : word >>> 8;
+    const digit = (pair & 0xff) - DIGIT;
+    if (digit < 0 || digit > 8 || pair >>> 16 !== digit + DIGIT + 1) continue;
+    const at = i * 4 + odd - 2 * digit;
+    if (at === before || at < 0 || at + DIGITS.length > bytes.length) continue;
+    if (bytes.compare(DIGITS, 0, DIGITS.length, at, at + DIGITS.length) !== 0) continue;
+    before = at;
+    yield at;
+  }
 }
 
 /** Whether what was found there still is. */
