@@ -73,6 +73,18 @@ const steps = [
     run: 'node src/host/bootstrap.mjs && node dist/proptests/timeline/gdb-scenario.js --repeat 8',
   },
   {
+    name: 'editors: 200 random sessions of the debug adapter',
+    packages: ['gcc-multilib'],
+    probe: 'echo "int x;" | gcc -m32 -x c -c -o /dev/null -',
+    run: 'node src/host/bootstrap.mjs && node dist/proptests/dap/scenarios.js --count 200 --seed 1',
+  },
+  {
+    name: 'Neovim: a session of the debug adapter by a real editor',
+    packages: ['neovim', 'gcc-multilib'],
+    probe: 'nvim --version && echo "int x;" | gcc -m32 -x c -c -o /dev/null -',
+    run: 'node src/host/bootstrap.mjs && node dist/proptests/dap/neovim.js $TMP',
+  },
+  {
     name: 'silicon witness: the host processor against the engines',
     packages: ['gcc'],
     probe: 'command -v gcc && npm run --silent witness -- --cases 0',

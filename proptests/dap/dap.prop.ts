@@ -4,79 +4,29 @@
  * lengths or floods gets sentences, and the process lives.
  */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { DebugProtocol } from '@vscode/debugprotocol';
-import { DebugClient } from '@vscode/debugadapter-testsupport';
 import { Random } from '../../src/core/base/random.ts';
 import { MESSAGE_BYTES_MAX } from '../../src/host/dap/guard.ts';
+import { assemble } from '../../src/core/isa/assemble.ts';
+import { flatGuest } from '../support/flat-guest.ts';
 import { assembleGuest } from '../../src/host/node/guest-images.ts';
 import { record, serialText } from '../../src/library.ts';
-import { reprisePath } from '../cli/command.ts';
-import { buildKernel, lineOf, skipKernel } from '../symbols/kernel/kernel.ts';
+import { Adapters, evaluated, moved, opened, top } from './client.ts';
+import { scenarios } from './scenarios.ts';
+import { buildKernel, KERNEL_SOURCE, lineOf, skipKernel } from '../symbols/kernel/kernel.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'reprise-dap-'));
-const children: ChildProcess[] = [];
+const adapters = new Adapters(folder);
+const listening = (): Promise<number> => adapters.listening();
 after(() => {
-  for (const child of children) child.kill();
+  adapters.close();
   rmSync(folder, { recursive: true, force: true });
 });
-
-async function listening(...words: string[]): Promise<number> {
-  const env = { ...process.env, XDG_CACHE_HOME: folder, XDG_STATE_HOME: folder };
-  const child = spawn(process.execPath, [reprisePath, 'dap', '--listen', '0', '--json', ...words], {
-    cwd: folder,
-    env,
-  });
-  children.push(child);
-  const said = await new Promise<string>((resolve, reject) => {
-    let heard = '';
-    child.stdout.on('data', (data) => {
-      heard += String(data);
-      if (heard.includes('\n')) resolve(heard);
-    });
-    child.on('close', (code) => reject(new Error(`reprise dap ended with status ${code}`)));
-  });
-  return JSON.parse(said.split('\n')[0]).port;
-}
-
-/** A client, its recording open and everything set that `configure` sets; stopped at the entry. */
-async function opened(
-  port: number,
-  launch: Record<string, unknown>,
-  configure: (client: DebugClient) => Promise<unknown> = async () => {},
-): Promise<DebugClient> {
-  const client = new DebugClient('node', '', 'reprise');
-  await client.start(port);
-  await client.initializeRequest();
-  const initialized = client.waitForEvent('initialized');
-  const launched = client.launchRequest(launch as DebugProtocol.LaunchRequestArguments);
-  await launched;
-  await initialized;
-  await configure(client);
-  const stopped = client.waitForEvent('stopped');
-  await client.configurationDoneRequest();
-  assert.equal((await stopped).body.reason, 'entry');
-  return client;
-}
-
-async function moved(client: DebugClient, command: string, args: object = { threadId: 1 }): Promise<string> {
-  const stopped = client.waitForEvent('stopped');
-  await client.send(command, args);
-  return (await stopped).body.reason;
-}
-
-async function top(client: DebugClient): Promise<DebugProtocol.StackFrame> {
-  return (await client.stackTraceRequest({ threadId: 1 })).body.stackFrames[0];
-}
-
-async function evaluated(client: DebugClient, expression: string, context = 'watch'): Promise<string> {
-  return (await client.evaluateRequest({ expression, context, frameId: 1 })).body.result;
-}
 
 test('a kernel in C by its lines: breakpoints, steps, frames and variables, forwards and backwards', {
   skip: skipKernel,
@@ -185,7 +135,8 @@ test('the race from its symptom to the stale load, by requests alone', async () 
     embed: true,
   });
   writeFileSync(join(folder, 'race.rlog'), log);
-  const client = await opened(await listening(), { log: 'race.rlog' }, async (each) => {
+  const gotoTargets = ['serial:"LOST UPDATE"', 7];
+  const client = await opened(await listening(), { log: 'race.rlog', gotoTargets }, async (each) => {
     const wanted = [{ name: 'audit_wrong' }, { name: 'no_such_name' }];
     const { breakpoints } = (await each.setFunctionBreakpointsRequest({ breakpoints: wanted })).body;
     assert.deepEqual(
@@ -195,9 +146,9 @@ test('the race from its symptom to the stale load, by requests alone', async () 
   });
   const at = async (): Promise<string> => (await top(client)).instructionPointerReference ?? '';
   const number = async (expression: string): Promise<number> => Number(await evaluated(client, expression));
-  const arrived = client.waitForEvent('stopped');
-  assert.match(await evaluated(client, 'seek serial:"LOST UPDATE"', 'repl'), /tick \d+/);
-  assert.equal((await arrived).body.reason, 'goto');
+  const offered = (await client.send('gotoTargets', { source: {}, line: 1 })).body.targets;
+  assert.equal(offered[0].label, gotoTargets[0]);
+  assert.equal(await moved(client, 'goto', { threadId: 1, targetId: offered[0].id }), 'goto');
   assert.equal(await moved(client, 'reverseContinue'), 'breakpoint');
   assert.equal((await top(client)).name, 'audit_wrong');
   // Who stored a sum that was not made from what stood there?
@@ -224,13 +175,91 @@ test('the race from its symptom to the stale load, by requests alone', async () 
   const { targets } = (await client.send('gotoTargets', { source: {}, line: 1 })).body;
   assert.deepEqual(
     targets.map(({ label }: { label: string }) => label),
-    ['bookmark stale'],
+    ['bookmark stale', gotoTargets[0], 'the start of the recording', 'the end of the recording'],
   );
+  await assert.rejects(client.send('goto', { threadId: 1, targetId: 99 }), /no target 99/);
   // Exceptions: the guest has none, so a filter changes nothing.
   await client.send('setDataBreakpoints', { breakpoints: [] });
   await client.send('setExceptionBreakpoints', { filters: ['fault', 'reset'] });
   assert.equal(await moved(client, 'continue'), 'pause');
   await client.stop();
+});
+
+test('a function that the compiler has put into its caller has a frame, forwards and backwards', {
+  skip: skipKernel,
+}, async () => {
+  const inner = join(folder, 'inlined');
+  mkdirSync(inner);
+  const elf = buildKernel(inner, ['-O2']);
+  const kernel = new Uint8Array(readFileSync(elf));
+  const { log } = await record({ images: { kernel }, memoryMegabytes: 8, maxTicks: 100_000, embed: true });
+  writeFileSync(join(folder, 'inlined.rlog'), log);
+  const client = await opened(await listening(), { log: 'inlined.rlog', symbols: [elf] });
+  const { modules } = (await client.send('modules')).body as DebugProtocol.ModulesResponse['body'];
+  assert.ok(modules.some(({ path }: DebugProtocol.Module) => path === elf));
+  assert.equal((await client.threadsRequest()).body.threads[0].name, 'processor');
+  const source = { path: join(inner, 'kernel.c') };
+  const lineWith = (text: string): number => KERNEL_SOURCE.findIndex((each) => each.includes(text)) + 1;
+  const [inside, call] = [lineWith(': : "a"(c)'), lineWith('put(line[0]);')];
+  const breakpoints = [{ line: inside }];
+  const set = (await client.setBreakpointsRequest({ source, breakpoints })).body.breakpoints;
+  assert.equal(set[0].verified, true);
+  assert.equal(await moved(client, 'continue'), 'breakpoint');
+  const check = async (): Promise<void> => {
+    const { stackFrames, totalFrames } = (await client.stackTraceRequest({ threadId: 1 })).body;
+    assert.equal(stackFrames.length, totalFrames);
+    assert.deepEqual(
+      stackFrames.slice(0, 2).map(({ name, line }) => [name, line]),
+      [
+        ['put (inlined)', inside],
+        ['kernel_main', call],
+      ],
+    );
+    // Both have registers, and the last frame is the last.
+    for (const { id } of stackFrames) assert.equal((await client.scopesRequest({ frameId: id })).body.scopes.length, 3);
+    await assert.rejects(client.scopesRequest({ frameId: stackFrames.length + 1 }), /no frame/);
+  };
+  await check();
+  await moved(client, 'stepIn', { threadId: 1, granularity: 'instruction' });
+  assert.equal(await moved(client, 'reverseContinue'), 'breakpoint');
+  await check();
+  await client.stop();
+});
+
+const CRASH = flatGuest(`  mov ecx, 1000
+count:
+  dec ecx
+  jnz count
+  int3
+  mov ebx, 5
+`);
+
+test('exceptions by kind, moments by line, and requests that are given up', async () => {
+  const { bytes: kernel } = assemble(CRASH);
+  const { log } = await record({ images: { kernel }, memoryMegabytes: 4, maxTicks: 400_000, embed: true });
+  writeFileSync(join(folder, 'crash.rlog'), log);
+  const client = await opened(await listening(), { log: 'crash.rlog' });
+  await assert.rejects(client.send('exceptionInfo', { threadId: 1 }), /does not stand at an exception/);
+  const filtered = async (filters: string[], condition?: string): Promise<string> => {
+    const filterOptions = condition === undefined ? [] : [{ filterId: 'fault', condition }];
+    await client.send('setExceptionBreakpoints', { filters, filterOptions });
+    await moved(client, 'restart');
+    const reason = await moved(client, 'continue');
+    return reason === 'exception' ? (await client.send('exceptionInfo', { threadId: 1 })).body.exceptionId : reason;
+  };
+  assert.equal(await filtered(['triple-fault']), 'triple-fault');
+  assert.equal(await filtered(['reset']), 'triple-fault', 'a triple fault makes a reset');
+  assert.match(await filtered(['fault']), /^fault /);
+  assert.equal(await filtered([], '99'), 'pause', 'there is no such exception');
+  // What waits is not begun, and says so; what is unknown is nobody's.
+  const waiting = [client.send('stackTrace', { threadId: 1 }), client.send('threads'), client.send('threads')];
+  await client.send('cancel', { requestId: 1_000_000 });
+  await Promise.all(waiting);
+  await client.stop();
+});
+
+test('random sessions: what the client sees is what is there', async () => {
+  await scenarios(4, 3);
 });
 
 /** Sends bytes to a fresh session and hears what comes until it ends or answers. */

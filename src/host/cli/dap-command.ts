@@ -15,6 +15,8 @@ export async function dapCommand(args: Arguments): Promise<number> {
   const port = args.number('listen');
   if (port === undefined) {
     await serve(open, process.stdin, process.stdout);
+    // The client may hold its end open: the session is over all the same.
+    process.stdin.destroy();
     return EXIT.ok;
   }
   return await listen(args, open, port);

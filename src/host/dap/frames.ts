@@ -16,10 +16,19 @@ import { reference } from './stopping.ts';
 const FRAMES_MAX = 200;
 const SCOPES = ['locals', 'registers', 'system'] as const;
 
+interface Shown {
+  readonly frame: Frame;
+  readonly name: string;
+  /** '' and 0 where no line is known. */
+  readonly file: string;
+  readonly line: number;
+}
+
 export class Frames {
   private readonly debug: Debugger;
   private readonly paths: SourcePaths;
   private frames: readonly Frame[] | null = null;
+  private shownFrames: readonly Shown[] | null = null;
 
   constructor(debug: Debugger, paths: SourcePaths) {
     this.debug = debug;
@@ -29,6 +38,7 @@ export class Frames {
   /** Another moment: what was given out holds no more. */
   forget(): void {
     this.frames = null;
+    this.shownFrames = null;
   }
 
   private get all(): readonly Frame[] {
@@ -39,29 +49,50 @@ export class Frames {
   }
 
   frame(id: number): Frame {
-    const found = this.all[id - 1];
+    const found = this.shown[id - 1];
     if (found === undefined) throw new RequestError(`There is no frame ${id} at this moment: ask for the stack again.`);
-    return found;
+    return found.frame;
+  }
+
+  /** What a client sees: functions that are inlined have frames too, which share the registers of the one around. */
+  private get shown(): readonly Shown[] {
+    this.shownFrames ??= this.all.flatMap((frame) => this.shownOf(frame));
+    return this.shownFrames;
+  }
+
+  private shownOf(frame: Frame): Shown[] {
+    const { source } = this.debug;
+    const { address, symbol, kind } = frame;
+    const isReturn = kind === 'caller' || kind === 'guess';
+    const at = isReturn ? address - 1 : address;
+    const place = source.placeAt(at);
+    const name = symbol === '' ? reference(address) : symbol.replace(/\+0x[0-9a-f]+/, '');
+    let file = place?.file ?? '';
+    let line = place?.line ?? 0;
+    const found: Shown[] = [];
+    for (const call of source.inlinedAt(at)) {
+      found.push({ frame, name: `${call.name} (inlined)`, file, line });
+      ({ file, line } = call);
+    }
+    const how = kind === 'guess' ? ' (a guess)' : kind === 'interrupted' ? ' (interrupted here)' : '';
+    return [...found, { frame, name: `${name}${how}`, file, line }];
   }
 
   stack(start: number, levels: number): { stackFrames: DebugProtocol.StackFrame[]; totalFrames: number } {
-    const stackFrames = this.all.slice(start, levels === 0 ? undefined : start + levels).map((frame, i) => {
-      const { address, symbol, kind } = frame;
-      const isReturn = kind === 'caller' || kind === 'guess';
-      const place = this.debug.source.placeAt(isReturn ? address - 1 : address);
-      const name = symbol === '' ? reference(address) : symbol.replace(/\+0x[0-9a-f]+/, '');
+    const part = this.shown.slice(start, levels === 0 ? undefined : start + levels);
+    const stackFrames = part.map(({ frame, name, file, line }, i) => {
       const shown: DebugProtocol.StackFrame = {
         id: start + i + 1,
-        name: kind === 'guess' ? `${name} (a guess)` : kind === 'interrupted' ? `${name} (interrupted here)` : name,
-        line: place?.line ?? 0,
-        column: place === null ? 0 : 1,
-        instructionPointerReference: reference(address),
-        presentationHint: kind === 'guess' ? 'subtle' : 'normal',
+        name,
+        line,
+        column: file === '' ? 0 : 1,
+        instructionPointerReference: reference(frame.address),
+        presentationHint: frame.kind === 'guess' ? 'subtle' : 'normal',
       };
-      if (place !== null) shown.source = { name: basename(place.file), path: this.paths.toClient(place.file) };
+      if (file !== '') shown.source = { name: basename(file), path: this.paths.toClient(file) };
       return shown;
     });
-    return { stackFrames, totalFrames: this.all.length };
+    return { stackFrames, totalFrames: this.shown.length };
   }
 
   scopes(frameId: number): DebugProtocol.Scope[] {

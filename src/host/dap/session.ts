@@ -14,8 +14,9 @@ import {
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { LogError } from '../../core/log/log-error.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
+import * as vectors from '../../core/base/vectors.ts';
 import { peekBytes } from '../../core/memory/peek.ts';
-import { MODE_CS32, MODE_KEY } from '../../core/state/layout.ts';
+import { CR0, CR0_PG, CR3, MODE_CS32, MODE_KEY, SHUTDOWN } from '../../core/state/layout.ts';
 import { ExpressionError } from '../../core/timeline/expression.ts';
 import { comparePositions } from '../../core/timeline/lookout.ts';
 import { PositionError } from '../../core/timeline/positions.ts';
@@ -26,8 +27,10 @@ import { DwarfError } from '../dwarf/cursor.ts';
 import { CommandError } from '../node/errors.ts';
 import { address, integer, list, optionalText, record, RequestError, text } from './arguments.ts';
 import { Frames } from './frames.ts';
+import { modulesOf } from './modules.ts';
 import { SourcePaths } from './source-paths.ts';
-import { EXCEPTION_FILTERS, reference, Stopping, wantedDeliveries } from './stopping.ts';
+import { EXCEPTION_FILTERS, isFilterSet, reference, Stopping, wantedDeliveries } from './stopping.ts';
+import { Targets } from './targets.ts';
 
 /** What a launch request asks for, beside the recording. */
 export interface LaunchSettings {
@@ -57,8 +60,15 @@ export class RecordingSession extends DebugSession {
   private frames: Frames | null = null;
   private stopping: Stopping | null = null;
   private paths = new SourcePaths({}, []);
+  private targets = new Targets([]);
+  /** What the last stop on an exception was. */
+  private exception: { kind: string; vector: number } | null = null;
+  /** Requests that the client does not want any more. */
+  private readonly cancelled = new Set<number>();
+  private showsProgress = false;
   private deliveries: ReturnType<typeof wantedDeliveries> = null;
   private stopsOnEntry = true;
+  private stopsAtDivergence = true;
   private waiting: Promise<void> = Promise.resolve();
   private waitingCount = 0;
   private isOver = false;
@@ -90,7 +100,8 @@ export class RecordingSession extends DebugSession {
       success: true,
     };
     if (command === 'pause' || command === 'cancel') {
-      if (this.debug !== null && this.isMoving) this.debug.isInterrupted = true;
+      if (command === 'cancel') this.cancel(request.arguments);
+      else if (this.debug !== null && this.isMoving) this.debug.isInterrupted = true;
       this.sendResponse(response);
       return;
     }
@@ -102,9 +113,28 @@ export class RecordingSession extends DebugSession {
     this.waiting = this.waiting.then(async () => {
       this.waitingCount--;
       if (this.isOver) return;
+      if (this.cancelled.delete(request.seq)) {
+        this.refuse(response, 'cancelled');
+        return;
+      }
+      this.answering = request.seq;
       await this.answer(String(command), request.arguments, response);
+      this.answering = -1;
     });
   }
+
+  /** A request that waits is not begun, one that is being answered and every long move are given up. */
+  private cancel(args: unknown): void {
+    const { requestId, progressId } = record(args);
+    const isInHand = requestId === this.answering || typeof progressId === 'string';
+    if (isInHand && this.debug !== null && this.isMoving) this.debug.isInterrupted = true;
+    else if (typeof requestId === 'number' && requestId > this.answering && this.cancelled.size < WAITING_MAX) {
+      this.cancelled.add(requestId);
+    }
+  }
+
+  /** Number of the request in hand. */
+  private answering = -1;
 
   private isMoving = false;
 
@@ -146,6 +176,7 @@ export class RecordingSession extends DebugSession {
     switch (command) {
       case 'initialize':
         response.body = CAPABILITIES;
+        this.showsProgress = record(args).supportsProgressReporting === true;
         return undefined;
       case 'launch':
       case 'attach':
@@ -158,11 +189,18 @@ export class RecordingSession extends DebugSession {
           this.shutdown();
         };
       case 'threads':
-        response.body = { threads: [new Thread(THREAD, 'processor')] };
+        response.body = { threads: [new Thread(THREAD, this.processorName())] };
         return undefined;
       default:
         return await this.handleOpen(command, args, response, this.opened());
     }
+  }
+
+  /** With the address space that it is in, where there is more than one. */
+  private processorName(): string {
+    const { m32 } = this.debug?.timeline.machine.cpu ?? { m32: null };
+    const isPaging = m32 !== null && (m32[CR0] & CR0_PG) !== 0;
+    return isPaging ? `processor, address space ${reference(m32[CR3])}` : 'processor';
   }
 
   private opened(): Debugger {
@@ -203,6 +241,7 @@ export class RecordingSession extends DebugSession {
         return undefined;
       case 'setExceptionBreakpoints':
         this.deliveries = wantedDeliveries(args);
+        this.stopsAtDivergence = isFilterSet(args, 'divergence');
         response.body = { breakpoints: [] };
         return undefined;
       case 'stackTrace':
@@ -225,8 +264,21 @@ export class RecordingSession extends DebugSession {
       case 'disassemble':
         response.body = { instructions: this.disassembled(debug, args) };
         return undefined;
-      case 'gotoTargets':
-        response.body = { targets: this.gotoTargets(debug, args) };
+      case 'gotoTargets': {
+        const path = optionalText(record(args).source, 'path') ?? optionalText(record(args).source, 'name') ?? '';
+        const line = integer(args, 'line', 0, 10_000_000, 1);
+        response.body = { targets: this.targets.of(debug, this.paths.toGuest(path), line) };
+        return undefined;
+      }
+      case 'modules':
+        response.body = modulesOf(
+          debug,
+          integer(args, 'startModule', 0, 1_000_000, 0),
+          integer(args, 'moduleCount', 0, 1_000_000, 0),
+        );
+        return undefined;
+      case 'exceptionInfo':
+        response.body = this.exceptionInfo();
         return undefined;
       default:
         return await this.handleMove(command, args, response, debug);
@@ -259,8 +311,8 @@ export class RecordingSession extends DebugSession {
       case 'restart':
         return () => this.move(debug, () => this.walked(debug, 'seek start', 'entry'));
       case 'goto': {
-        const tick = integer(args, 'targetId', 0, Number.MAX_SAFE_INTEGER);
-        return () => this.move(debug, () => this.walked(debug, `seek ${tick}`, 'goto'));
+        const command = this.targets.command(integer(args, 'targetId', 0, Number.MAX_SAFE_INTEGER));
+        return () => this.move(debug, () => this.walked(debug, command, 'goto'));
       }
       default:
         throw new RequestError(`This adapter does not know the request "${command}".`);
@@ -276,6 +328,7 @@ export class RecordingSession extends DebugSession {
     this.finishOpened = finish;
     this.stopsOnEntry = wanted.stopOnEntry !== false;
     this.paths = new SourcePaths(record(wanted.sourceMap), settings.symbols);
+    this.targets = new Targets(wanted.gotoTargets);
     this.frames = new Frames(debug, this.paths);
     this.stopping = new Stopping(debug);
     for (const problem of debug.source.problems) this.sendEvent(new OutputEvent(`${problem}\n`, 'important'));
@@ -325,10 +378,35 @@ export class RecordingSession extends DebugSession {
     if (this.deliveries === null) return stop;
     const { position } = stop;
     yield* timeline.seek(from);
-    const delivery = yield* timeline.continueToDelivery(this.deliveries);
+    const { deliveries } = this;
+    const { cpu } = timeline.machine;
+    const delivery = yield* timeline.continueToDelivery((kind, vector) => {
+      const isTriple = kind === 'reset' && cpu.m32[SHUTDOWN] !== 0;
+      if (!deliveries(isTriple ? 'triple-fault' : kind, vector)) return false;
+      this.exception = { kind: isTriple ? 'triple-fault' : kind, vector };
+      return true;
+    });
     if (delivery.kind === 'delivery' && comparePositions(delivery.position, position) < 0) return delivery;
     yield* timeline.seek(position);
     return stop;
+  }
+
+  private exceptionInfo(): DebugProtocol.ExceptionInfoResponse['body'] {
+    if (this.exception === null) throw new RequestError('The run does not stand at an exception.');
+    const { kind, vector } = this.exception;
+    const known = Object.entries(vectors).find(([, number]) => number === vector);
+    const name = kind !== 'fault' || known === undefined ? '' : known[0].replace('VECTOR_', '');
+    const texts: Readonly<Record<string, string>> = {
+      fault: `exception ${vector}${name === '' ? '' : `, #${name}`}, before it is delivered`,
+      'triple-fault': 'a triple fault: an exception came while a double fault was delivered',
+      reset: 'a reset',
+      divergence: 'the replay leaves the recorded run here',
+    };
+    return {
+      exceptionId: kind === 'fault' ? `fault ${vector}` : kind,
+      description: texts[kind] ?? kind,
+      breakMode: 'always',
+    };
   }
 
   private reasonOf(debug: Debugger, kind: string, otherwise: string): string {
@@ -337,8 +415,10 @@ export class RecordingSession extends DebugSession {
         return 'breakpoint';
       case 'watchpoint':
         return 'data breakpoint';
-      case 'delivery':
       case 'divergence':
+        this.exception = { kind: 'divergence', vector: -1 };
+        return this.stopsAtDivergence ? 'exception' : 'pause';
+      case 'delivery':
         return 'exception';
       case 'start':
         return 'entry';
@@ -354,6 +434,7 @@ export class RecordingSession extends DebugSession {
 
   private stopped(reason: string, debug: Debugger): void {
     this.frames?.forget();
+    if (reason !== 'exception') this.exception = null;
     const event = new StoppedEvent(reason, THREAD);
     const where = debug.describe(debug.timeline.position);
     const body = event.body as DebugProtocol.StoppedEvent['body'];
@@ -369,7 +450,7 @@ export class RecordingSession extends DebugSession {
     let isShown = false;
     const timer = setInterval(() => {
       const { progress } = debug.timeline;
-      if (progress === null || progress.total <= 0) return;
+      if (progress === null || progress.total <= 0 || !this.showsProgress) return;
       const percentage = Math.min(100, Math.floor((progress.done * 100) / progress.total));
       const body = isShown
         ? { progressId: id, percentage }
@@ -500,12 +581,6 @@ export class RecordingSession extends DebugSession {
     };
     return { length, shown };
   }
-
-  /** Bookmarks, as places that a client can offer; a position as `serial:"…"` is typed at the prompt: seek. */
-  private gotoTargets(debug: Debugger, args: unknown): DebugProtocol.GotoTarget[] {
-    const line = integer(args, 'line', 0, 10_000_000, 1);
-    return debug.bookmarks.map(({ name, position }) => ({ id: position.tick, label: `bookmark ${name}`, line }));
-  }
 }
 
 function withBody(name: string, body: unknown): Event {
@@ -527,6 +602,8 @@ const CAPABILITIES: DebugProtocol.Capabilities = {
   supportsSteppingGranularity: true,
   supportsRestartRequest: true,
   supportsGotoTargetsRequest: true,
+  supportsExceptionInfoRequest: true,
+  supportsModulesRequest: true,
   supportsReadMemoryRequest: true,
   supportsDisassembleRequest: true,
   supportsTerminateRequest: true,

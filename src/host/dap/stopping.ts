@@ -172,7 +172,14 @@ export const EXCEPTION_FILTERS: readonly DebugProtocol.ExceptionBreakpointsFilte
     supportsCondition: true,
     conditionDescription: 'vectors, such as 6, 13',
   },
-  { filter: 'reset', label: 'Resets and triple faults', description: 'Stops after a reset, whatever caused it.' },
+  { filter: 'triple-fault', label: 'Triple faults', description: 'Stops after the reset that a triple fault makes.' },
+  { filter: 'reset', label: 'Resets', description: 'Stops after a reset, whatever else caused it.' },
+  {
+    filter: 'divergence',
+    label: 'Divergences',
+    description: 'Where the replay leaves the recorded run.',
+    default: true,
+  },
 ];
 
 /** Which deliveries are wanted; null: none. */
@@ -186,10 +193,17 @@ export function wantedDeliveries(args: unknown): ((kind: string, vector: number)
     const vectors = [...String(option.condition ?? '').matchAll(/0x[0-9a-f]+|\d+/gi)].map(([word]) => Number(word));
     faults = vectors.length === 0 ? 'all' : new Set(vectors);
   }
-  const hasReset = filters.includes('reset') || options.some(({ filterId }) => filterId === 'reset');
-  if (faults === null && !hasReset) return null;
+  const hasReset = isFilterSet(args, 'reset');
+  const hasTriple = isFilterSet(args, 'triple-fault');
+  if (faults === null && !hasReset && !hasTriple) return null;
   return (kind, vector) => {
     if (kind === 'reset') return hasReset;
+    if (kind === 'triple-fault') return hasTriple || hasReset;
     return kind === 'fault' && faults !== null && (faults === 'all' || faults.has(vector));
   };
+}
+
+export function isFilterSet(args: unknown, name: string): boolean {
+  const { filters, filterOptions } = record(args);
+  return list(filters).includes(name) || list(filterOptions).some((option) => record(option).filterId === name);
 }

@@ -35,6 +35,14 @@ export interface FunctionInfo {
   readonly line: number;
 }
 
+/** A function that the compiler has put into its caller. */
+export interface InlinedCall {
+  readonly name: string;
+  /** Of the call. */
+  readonly file: string;
+  readonly line: number;
+}
+
 interface UnitLines {
   readonly table: LineTable;
   /** Ascending. */
@@ -197,6 +205,28 @@ export class DebugInfo {
       found.push({ name, entry, ranges, from: first.from, line: numberOf(originOf(entry), AT.decl_line) ?? 0 });
     }
     this.functions.set(unit, found);
+    return found;
+  }
+
+  /** Functions that are inlined at an address, innermost first, with the lines that call them. */
+  inlinedAt(address: number): InlinedCall[] {
+    const found: InlinedCall[] = [];
+    const isHere = (entry: Entry): boolean =>
+      (this.guarded(() => entry.unit.rangesOf(entry)) ?? []).some(({ from, to }) => address >= from && address < to);
+    const visit = (entry: Entry): void => {
+      for (const child of entry.children) {
+        if (child.tag !== TAG.lexical_block && child.tag !== TAG.inlined_subroutine) continue;
+        if (!isHere(child)) continue;
+        if (child.tag === TAG.inlined_subroutine) {
+          const files = this.filesOf(child.unit);
+          const file = files[numberOf(child, AT.call_file) ?? 0] ?? '';
+          found.unshift({ name: nameOf(child) ?? '', file, line: numberOf(child, AT.call_line) ?? 0 });
+        }
+        visit(child);
+      }
+    };
+    const owner = this.functionAt(address);
+    if (owner !== null) visit(owner.entry);
     return found;
   }
 

@@ -23,6 +23,8 @@ export const AT = {
   const_value: 0x1c,
   upper_bound: 0x2f,
   abstract_origin: 0x31,
+  call_file: 0x58,
+  call_line: 0x59,
   count: 0x37,
   data_member_location: 0x38,
   declaration: 0x3c,

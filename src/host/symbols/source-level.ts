@@ -4,7 +4,7 @@
 import { peekBytes, peekNumber } from '../../core/memory/peek.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
 import { DwarfError } from '../dwarf/cursor.ts';
-import { type DebugInfo, nameOf, segmentAt } from '../dwarf/debug-info.ts';
+import { type DebugInfo, type InlinedCall, nameOf, segmentAt } from '../dwarf/debug-info.ts';
 import type { Surroundings } from '../dwarf/expressions.ts';
 import { DWARF_EBP, DWARF_EIP, DWARF_ESP } from '../dwarf/frames.ts';
 import {
@@ -97,6 +97,15 @@ export class SourceLevel {
       return { name, from: (from + slide) >>> 0, to: ranges[0].to + slide, body: (body + slide) >>> 0 };
     }
     return null;
+  }
+
+  /** Functions that are inlined at an address, innermost first, with the lines that call them. */
+  inlinedAt(address: number): readonly InlinedCall[] {
+    for (const { debug, slide } of this.all) {
+      const found = debug.inlinedAt((address - slide) >>> 0);
+      if (found.length > 0) return found;
+    }
+    return [];
   }
 
   /** Where the code of a line begins. */
