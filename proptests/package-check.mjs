@@ -5,7 +5,7 @@
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -40,6 +40,9 @@ run('npm', ['install', '--omit=dev', '--no-fund', '--no-audit', `./${filename}`]
 const reprise = join(folder, 'node_modules', '.bin', 'reprise');
 assert.match(run(reprise, ['--help'], folder).stdout, /record/);
 assert.match(run(reprise, ['no-such-verb'], folder, 2).stderr, /no-such-verb/);
+const page = join(folder, 'page.html');
+run(reprise, ['pack', join(root, 'replay-logs/echo.rlog'), '--html', page], folder);
+assert.match(readFileSync(page, 'utf8'), /Content-Security-Policy/, 'the page of a recording is packed');
 const exported = run(
   'node',
   ['-e', "import('reprise').then((m) => console.log(Object.keys(m).join(' ')))"],

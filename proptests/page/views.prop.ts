@@ -12,7 +12,9 @@ import { explainTiers } from '../../tiers/explain.ts';
 import { finish } from '../../src/core/timeline/timeline.ts';
 import { gdtLines, idtLines } from '../../src/host/debugger/tables.ts';
 import { linearEip } from '../../src/host/debugger/views.ts';
-import { openRun, type RecordedRun } from '../../src/library.ts';
+import { assembleGuest, buildGuest } from '../../src/host/node/guest-images.ts';
+import { EIP } from '../../src/core/state/layout.ts';
+import { createMachine, openRun, record, type RecordedRun, serialText } from '../../src/library.ts';
 import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
 import { projectRoot } from '../support/poison.ts';
 import { buildPage, goTo, launch, settled, skip, textOf, untilPassed, watch } from './browser.ts';
@@ -193,3 +195,33 @@ for (const scheme of ['light', 'dark'] as const) {
     }, scheme);
   });
 }
+
+test('a heisenbug: from what the guest said to who wrote the number', { skip }, async () => {
+  const base = { images: { kernel: buildGuest('race') }, memoryMegabytes: 4, engine: 'interp', embed: true };
+  // A byte at the wrong moment: while the teller holds the old balance.
+  const { symbols } = assembleGuest('race');
+  const [first, last] = [symbols.get('deposit') ?? 0, (symbols.get('deposit') ?? 0) + 0xe];
+  const walk = await createMachine(base);
+  let tick = 300_000;
+  for (walk.run(tick); ; walk.run(++tick)) {
+    const eip = walk.machine.cpu.m32[EIP];
+    if (eip > first && eip < last) break;
+  }
+  const { log } = await record({ ...base, inputs: [{ tick, event: serialText('7') }], maxTicks: 400_000 });
+  const lost = await openRun(log);
+  await lost.seek('serial:"LOST UPDATE"');
+  const said = lost.position.tick;
+  const written = await lost.lastWrite(0x200010);
+  const page = await browser.newPage();
+  const wrong = watch(page);
+  await page.goto(pathToFileURL(viewer).href);
+  await page.setInputFiles('#file', { name: 'lost.rlog', mimeType: '', buffer: Buffer.from(log) });
+  await untilPassed(page);
+  await goTo(page, 'serial:"LOST UPDATE"');
+  assert.equal(await page.getAttribute('canvas.timeline', 'aria-valuenow'), String(said));
+  await goTo(page, 'last-write 0x200010');
+  assert.equal(await page.getAttribute('canvas.timeline', 'aria-valuenow'), String(written?.position.tick));
+  assert.match(await textOf(page.locator('#view-code .here')), /\[0x200010\]/);
+  assert.deepEqual(wrong, []);
+  await page.close();
+});

@@ -13,6 +13,9 @@ export class ProblemError extends Error {
   }
 }
 
+/** Ways look at messages many times a second. */
+const DEAF_MS = 5000;
+
 interface Waiting {
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: ProblemError) => void;
@@ -28,6 +31,8 @@ export class Client {
   private worker: Worker;
   private readonly waiting = new Map<number, Waiting>();
   private nextId = 1;
+  /** Messages that have come from workers. */
+  private heard = 0;
 
   constructor(startWorker: () => Worker) {
     this.startWorker = startWorker;
@@ -71,11 +76,18 @@ export class Client {
     });
   }
 
+  /** The way in hand is given up; a worker that does not hear of it in time is replaced. */
   giveUp(): void {
-    this.worker.postMessage({ giveUp: true });
+    const { worker, heard } = this;
+    worker.postMessage({ giveUp: true });
+    setTimeout(() => {
+      const isDeaf = worker === this.worker && heard === this.heard && this.waiting.size > 0;
+      if (isDeaf) this.replace('it did not answer any more');
+    }, DEAF_MS);
   }
 
   private take(message: FromWorker): void {
+    this.heard++;
     if ('notice' in message) {
       this.onNotice(message);
       return;

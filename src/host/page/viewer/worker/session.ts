@@ -21,6 +21,8 @@ export class GivenUp extends Error {
 const PACE: Pace = { msMin: 8, msMax: 24 };
 /** Between two notices of progress. */
 const NOTICE_MS = 100;
+/** Each makes the page draw its timeline anew. */
+const PASS_NOTICE_MS = 500;
 
 /** A turn of the worker's own event loop, without the pause that timers make. */
 const channel = new MessageChannel();
@@ -133,7 +135,7 @@ export class WorkerSession {
         if (way.next().done === true) break;
         this.pace(timeline, performance.now() - startMs);
         await turn();
-        if (performance.now() - noticeMs >= NOTICE_MS) {
+        if (performance.now() - noticeMs >= PASS_NOTICE_MS) {
           noticeMs = performance.now();
           this.tellPass(opened, '');
         }
