@@ -105,7 +105,7 @@ function placeStops(cpu: Cpu, stops: FetchStops, page: number, host: number, fet
   if (stops.isEverywhere) return true;
   const offsets = stops.offsetsIn(page);
   if (offsets.length > 0 && !fetch) return false;
-  for (const offset of offsets) cpu.memory.stopAt(host - cpu.ramBase + offset);
+  if (offsets.length > 0) cpu.memory.stopIn(host - cpu.ramBase, offsets);
   return true;
 }
 

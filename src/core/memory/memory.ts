@@ -63,6 +63,8 @@ export class Memory {
   /** By page number: one bit a byte that some decoded block was made from. */
   readonly codeBytes: (Uint32Array | undefined)[] = [];
   private invalidators: CodeInvalidator[] = [];
+  /** What has been asked for by stopIn, by the address of the page. */
+  private readonly stopsIn = new Map<number, readonly number[]>();
 
   /** Bytes in whole pages. `processorsMax`: how many processors there is room for, 16 at most. */
   constructor(ramBytes: number, romBytes = 0, processorsMax = 1, bulkBytes = 0) {
@@ -222,15 +224,23 @@ export class Memory {
     for (const cpu of this.processors) cpu.exitRequest |= EXIT_CODE;
   }
 
-  /** A debugger stops at the instruction at byte `at` of RAM, or of what lies behind it. */
-  stopAt(at: number): void {
+  /**
+   * A debugger stops at the instructions at these offsets of the page at byte `at` of RAM, or of what lies behind it:
+   * the same list again is known.
+   */
+  stopIn(at: number, offsets: readonly number[]): void {
+    if (this.stopsIn.get(at) === offsets) return;
+    this.stopsIn.set(at, offsets);
     let isGone = false;
-    for (const each of this.invalidators) if (each.stopAt(at)) isGone = true;
+    for (const offset of offsets) {
+      for (const each of this.invalidators) if (each.stopAt(at + offset)) isGone = true;
+    }
     if (isGone) for (const cpu of this.processors) cpu.exitRequest |= EXIT_CODE;
   }
 
   /** From here on no such places, but for every instruction outside flat code if that is wanted. */
   setStops(outsideFlat: boolean): void {
+    this.stopsIn.clear();
     for (const each of this.invalidators) each.setStops(outsideFlat);
   }
 
