@@ -29,6 +29,12 @@ const steps = [
     run: 'node src/host/bootstrap.mjs && node dist/proptests/chaos/campaign.js',
   },
   {
+    name: 'queue: a campaign over redis-server, workers killed',
+    packages: ['redis-server'],
+    probe: 'command -v redis-server && command -v redis-cli',
+    run: 'node src/host/bootstrap.mjs && node proptests/chaos/queue.mjs $TMP',
+  },
+  {
     name: 'system: protection rules against QEMU',
     packages: ['gcc', 'qemu-system-x86'],
     probe: 'command -v gcc && command -v qemu-system-i386',

@@ -4,6 +4,7 @@
 import { chaos, type ChaosResult } from '../../core/chaos/chaos.ts';
 import { isKnob, type Knob, KNOBS, KNOBS_DEFAULT } from '../../core/chaos/perturb.ts';
 import { eventToText } from '../../core/log/events.ts';
+import type { TimedInput } from '../../core/log/timed-input.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { withLogProblems } from '../node/log-file.ts';
 import { count } from '../node/progress.ts';
@@ -16,6 +17,7 @@ import {
   guestOfLog,
   guestOfOptions,
   readFailures,
+  runnerOf,
   SLACK_TICKS,
   standAt,
   walkCampaign,
@@ -73,14 +75,16 @@ async function chaosOf(args: Arguments): Promise<number> {
   const plan = { knobs, inputs, fromTick, endTick: toTick, interruptTicks, ramBytes };
   const progress = { label: 'chaos', end: runs, isQuiet: args.has('json') };
   const campaign = chaos({ seed, runs, plan, horizonTick });
-  const { result, signal } = await walkCampaign(experiment, campaign, progress);
+  const runner = await runnerOf(args, 'chaos', guest, experiment);
+  const { result, signal } = await walkCampaign(runner, campaign, progress).finally(() => runner.close());
   const { failing } = result;
   if (failing === null) return withoutFailure(args, result, signal);
+  const { tick: failingTick } = failing.outcome;
+  const added = failing.inputs.filter((input) => !inputs.includes(input) && input.tick < failingTick);
+  if (!args.has('json')) tell(failing.run, failing.outcome.tick, added);
   const all = [...guest.inputs.filter(({ tick }) => tick < fromTick), ...failing.inputs];
   const isSame = writeTrial(guest, failures, all, horizonTick, out);
   if (!isSame) throw new Error('the run that failed does not fail when it is recorded');
-  const { tick: failingTick } = failing.outcome;
-  const added = failing.inputs.filter((input) => !inputs.includes(input) && input.tick < failingTick);
   if (args.has('json')) {
     printJson({
       command: 'chaos',
@@ -97,11 +101,15 @@ async function chaosOf(args: Arguments): Promise<number> {
     });
     return EXIT.divergence;
   }
-  say(`chaos: run ${count(failing.run)} fails at tick ${count(failing.outcome.tick)}, with`);
-  for (const { tick, event } of added) say(`  at tick ${count(tick)}: ${eventToText(event)}`);
   say(`Make it smaller: reprise shrink ${out} ${failsWords(args)}`);
   process.stdout.write(`${out}\n`);
   return EXIT.divergence;
+}
+
+/** Before the log is written: on a full disk it is all that remains. */
+function tell(run: number, failingTick: number, added: readonly TimedInput[]): void {
+  say(`chaos: run ${count(run)} fails at tick ${count(failingTick)}, with`);
+  for (const { tick, event } of added) say(`  at tick ${count(tick)}: ${eventToText(event)}`);
 }
 
 /** The option as it was given, to be typed again. */

@@ -1,5 +1,5 @@
 // The verbs that look for bugs which happen once in a thousand runs, as rows of the table of the command line
-// (verbs.ts): chaos, shrink, explore and doom, and the options that they share.
+// (verbs.ts): chaos, shrink, explore, doom and worker, and the options that they share.
 
 import { KNOBS, KNOBS_DEFAULT } from '../../core/chaos/perturb.ts';
 import type { OptionSpec } from './args.ts';
@@ -44,6 +44,20 @@ const OUT_LOG_OPTION: OptionSpec = {
   help: 'the log that is written, which must not exist yet',
 };
 
+const TIMEOUT_OPTION: OptionSpec = {
+  name: 'timeout',
+  value: 'SECONDS',
+  range: [1, 1_000_000],
+  help: 'give up when the queue, or every worker, is away for so long (default: wait)',
+};
+
+/** Who runs the trials; the results are the same. */
+const JOB_OPTIONS: readonly OptionSpec[] = [
+  { name: 'jobs', value: 'N', range: [1, 1024], help: 'so many runs at once, in threads (default 1)' },
+  { name: 'queue', value: 'URL', help: 'let reprise worker do the runs, on any machines: redis://HOST:PORT' },
+  TIMEOUT_OPTION,
+];
+
 export const CHAOS_VERBS: readonly Verb[] = [
   {
     name: 'chaos',
@@ -60,6 +74,7 @@ export const CHAOS_VERBS: readonly Verb[] = [
         { name: 'from', value: 'TICK', range: [0, TICK_MAX], help: 'perturb LOG from this tick on (default 0)' },
         { name: 'to', value: 'TICK', range: [1, TICK_MAX], help: 'perturb nothing behind (default: the end)' },
         HORIZON_OPTION,
+        ...JOB_OPTIONS,
         OUT_LOG_OPTION,
         ENGINE_OPTION,
         TIER_POLICY_OPTION,
@@ -91,6 +106,7 @@ export const CHAOS_VERBS: readonly Verb[] = [
       ...grouped('Shrink', [
         FAILS_OPTION,
         HORIZON_OPTION,
+        ...JOB_OPTIONS,
         { ...OUT_LOG_OPTION, help: `${OUT_LOG_OPTION.help} (default: LOG with .small before .rlog)` },
         ENGINE_OPTION,
         TIER_POLICY_OPTION,
@@ -121,6 +137,7 @@ export const CHAOS_VERBS: readonly Verb[] = [
         { name: 'release', value: 'TICKS', range: [1, TICK_MAX], help: 'how long the line is pulled (default 64)' },
         FAILS_OPTION,
         HORIZON_OPTION,
+        ...JOB_OPTIONS,
         { name: 'placement', value: 'TICK', range: [0, TICK_MAX], help: 'run this place alone and write its log' },
         { ...OUT_LOG_OPTION, help: `${OUT_LOG_OPTION.help}: of the first place that fails, or of --placement` },
         { name: 'svg', value: 'FILE', kind: 'file', help: 'the picture of the window, for a browser' },
@@ -153,6 +170,7 @@ export const CHAOS_VERBS: readonly Verb[] = [
         { name: 'trials', value: 'K', range: [4, 10_000], help: 'runs from each of them (default 16)' },
         { name: 'seed', value: 'S', range: [0, TICK_MAX], help: 'of the perturbations (default 1)' },
         HORIZON_OPTION,
+        ...JOB_OPTIONS,
         { name: 'svg', value: 'FILE', kind: 'file', help: 'the share over time with its band, for a browser' },
         SYMBOLS_OPTION,
         ENGINE_OPTION,
@@ -166,5 +184,21 @@ export const CHAOS_VERBS: readonly Verb[] = [
         '1 when the share does not jump; 2 for wrong usage, such as a recording that does not show the symptom.',
     ],
     load: async () => (await import('./doom-command.ts')).doomCommand,
+  },
+  {
+    name: 'worker',
+    positionals: [],
+    brief: 'run pieces of campaigns that chaos, explore, shrink or doom have put into a queue',
+    summary:
+      'Runs pieces of campaigns from a queue in Redis, for chaos, explore, shrink and doom with the same --queue, on ' +
+      'this machine or on others. Results do not depend on how many workers there are; the pieces of one that dies ' +
+      'are done again.',
+    options: [
+      { name: 'queue', value: 'URL', help: 'where the work is: redis://HOST:PORT' },
+      { name: 'jobs', value: 'N', range: [1, 1024], help: 'so many runs at once (default: as many as processors)' },
+      TIMEOUT_OPTION,
+    ],
+    notes: ['It works until a signal ends it. A worker and a campaign must be of the same version and build.'],
+    load: async () => (await import('./worker-command.ts')).workerCommand,
   },
 ];

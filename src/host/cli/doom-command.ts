@@ -11,13 +11,23 @@ import { UsageError } from '../../core/base/usage-error.ts';
 import { withLogProblems } from '../node/log-file.ts';
 import { NewFile } from '../node/new-file.ts';
 import { count } from '../node/progress.ts';
+import { LocalTrials } from '../node/trial-runners.ts';
 import { signalStatus } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { readKnobs } from './chaos-command.ts';
 import { doomSvg, doomText } from './doom-picture.ts';
 import { type InstructionNames, loadInstructionNames } from './explore-places.ts';
 import { EXIT, printJson, say } from './report.ts';
-import { checkFree, experimentOf, type Guest, guestOfLog, readFailures, SLACK_TICKS, walkCampaign } from './trials.ts';
+import {
+  checkFree,
+  experimentOf,
+  type Guest,
+  guestOfLog,
+  readFailures,
+  runnerOf,
+  SLACK_TICKS,
+  walkCampaign,
+} from './trials.ts';
 
 const MOMENTS_DEFAULT = 16;
 const TRIALS_DEFAULT = 16;
@@ -81,7 +91,8 @@ async function doomOf(args: Arguments): Promise<number> {
     ramBytes: guest.manifest.memoryMegabytes << 20,
   };
   const progress = { label: 'doom', end: Number.POSITIVE_INFINITY, isQuiet: args.has('json') };
-  const { result, signal } = await walkCampaign(experiment, doom(settings), progress);
+  const runner = await runnerOf(args, 'doom', guest, experiment, 'symptom');
+  const { result, signal } = await walkCampaign(runner, doom(settings), progress).finally(() => runner.close());
   if (svg !== null) {
     const file = new NewFile(svg, { what: 'picture' }).open();
     file.write(doomSvg(result, symptomTick));
@@ -109,7 +120,10 @@ async function doomOf(args: Arguments): Promise<number> {
     if (decision === null || interval === null || (decision.input === null && decision.vector === null)) return [];
     const places = otherPlaces(guest.inputs, decision.input ?? interval.fromTick, REACH_TICKS);
     const again = placeAgain({ ...places, horizonTick });
-    const walked = await walkCampaign(experiment, again, { ...progress, end: places.placements.length });
+    const walked = await walkCampaign(new LocalTrials(experiment), again, {
+      ...progress,
+      end: places.placements.length,
+    });
     experiment.stand(interval.fromTick);
     return triedPlaces(walked.result, decision.vector, (eip) => names.at(experiment.machine.cpu, eip));
   }

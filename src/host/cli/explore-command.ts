@@ -26,6 +26,7 @@ import {
   type Guest,
   guestOfLog,
   readFailures,
+  runnerOf,
   SLACK_TICKS,
   standAt,
   walkCampaign,
@@ -100,6 +101,12 @@ async function exploreLog(args: Arguments): Promise<number> {
     horizonTick,
   };
   const experiment = experimentOf(guest, failures);
+  const before = experiment.run(guest.inputs, fromTick);
+  if (before.reason === 'event') {
+    throw new UsageError(
+      `The failure comes before the window, at tick ${count(before.tick)}: name another, or an earlier window.`,
+    );
+  }
   standAt(experiment, fromTick);
   const plain = experiment.run(inputs, horizonTick);
   if (plain.fails) {
@@ -114,7 +121,8 @@ async function exploreLog(args: Arguments): Promise<number> {
   const placement = args.number('placement');
   if (placement !== undefined) return onePlacement(args, experiment, settings, placement, out, write);
   const progress = { label: 'explore', end: toTick - fromTick, isQuiet: args.has('json') };
-  const { result, signal } = await walkCampaign(experiment, explore(settings), progress);
+  const runner = await runnerOf(args, 'explore', guest, experiment);
+  const { result, signal } = await walkCampaign(runner, explore(settings), progress).finally(() => runner.close());
   const first = result.stretches.find(({ fails }) => fails)?.fromTick ?? null;
   const log = first === null ? null : (out ?? `explore-${first}.rlog`);
   if (first !== null && log !== null) {

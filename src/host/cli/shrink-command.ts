@@ -11,7 +11,16 @@ import { count } from '../node/progress.ts';
 import { signalStatus } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { EXIT, printJson, say } from './report.ts';
-import { checkFree, experimentOf, guestOfLog, readFailures, SLACK_TICKS, walkCampaign, writeTrial } from './trials.ts';
+import {
+  checkFree,
+  experimentOf,
+  guestOfLog,
+  readFailures,
+  runnerOf,
+  SLACK_TICKS,
+  walkCampaign,
+  writeTrial,
+} from './trials.ts';
 
 export async function shrinkCommand(args: Arguments): Promise<number> {
   return await withLogProblems(args.positionals[0], () => shrinkLog(args));
@@ -34,8 +43,9 @@ async function shrinkLog(args: Arguments): Promise<number> {
     best = inputs;
   };
   const campaign = shrink({ inputs: guest.inputs, horizonTick, onSmaller: keep });
+  const runner = await runnerOf(args, 'shrink', guest, experiment);
   const progress = { label: 'shrink', end: Number.POSITIVE_INFINITY, isQuiet: args.has('json') };
-  const { result, made, signal } = await walkCampaign(experiment, campaign, progress);
+  const { result, made, signal } = await walkCampaign(runner, campaign, progress).finally(() => runner.close());
   if (!result.failed) {
     throw new UsageError(
       `The run of ${path} does not fail so: give the --fails with which it was found, or a log that fails.`,

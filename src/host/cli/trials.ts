@@ -2,8 +2,9 @@
 // that are looked for, and the log of a run that fails.
 
 import { existsSync } from 'node:fs';
-import { type Campaign, piecesOf, runPiece } from '../../core/chaos/campaign.ts';
-import { Experiment, type Outcome } from '../../core/chaos/experiment.ts';
+import { sizeOfContent, wholeImage } from '../../core/board/image.ts';
+import type { Campaign } from '../../core/chaos/campaign.ts';
+import { Experiment } from '../../core/chaos/experiment.ts';
 import { recordTrial } from '../../core/chaos/record-trial.ts';
 import { inputsOf, type TimedInput } from '../../core/log/timed-input.ts';
 import { type Failure, parseFailure } from '../../core/chaos/predicate.ts';
@@ -19,6 +20,7 @@ import { findImages, noteImage } from '../node/find-images.ts';
 import { openLogFile } from '../node/log-file.ts';
 import { NewFile } from '../node/new-file.ts';
 import { Progress } from '../node/progress.ts';
+import { LocalTrials, PooledTrials, type TrialRunner } from '../node/trial-runners.ts';
 import { Work } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { chosenEngine } from './engine-options.ts';
@@ -37,6 +39,8 @@ export interface Guest {
   /** The files that images came from, by role; empty for those of a log. */
   readonly imagePaths: ReadonlyMap<string, string>;
   readonly makeEngine: EngineFactory;
+  /** Its name, as loadEngine takes it. */
+  readonly engine: string;
   readonly script: readonly ScriptStep[];
   /** All inputs that have a tick: of the recorded run, or of the script. */
   readonly inputs: readonly TimedInput[];
@@ -56,17 +60,20 @@ export function readFailures(args: Arguments, option: 'fails' | 'symptom' = 'fai
 }
 
 export async function guestOfLog(args: Arguments, path: string, label: string): Promise<Guest> {
-  const makeEngine = await loadEngine(chosenEngine(args));
+  const engine = chosenEngine(args);
+  const makeEngine = await loadEngine(engine);
   const log = await openLogFile(args);
   const { machine: manifest } = log.header;
   checkManifest(manifest);
   const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`${label}: ${text}`) });
   const imagePaths = new Map<string, string>();
-  return { manifest, images, imagePaths, makeEngine, script: [], inputs: inputsOf(log), log, endTick: log.lastTick };
+  const found = { manifest, images, imagePaths, engine, makeEngine };
+  return { ...found, script: [], inputs: inputsOf(log), log, endTick: log.lastTick };
 }
 
 export async function guestOfOptions(args: Arguments): Promise<Guest> {
-  const makeEngine = await loadEngine(chosenEngine(args));
+  const engine = chosenEngine(args);
+  const makeEngine = await loadEngine(engine);
   const { steps: read, media } = readScript(args.text('input'));
   const steps = read ?? [];
   // What has a tick can be moved; what waits for the guest goes with it.
@@ -76,7 +83,7 @@ export async function guestOfOptions(args: Arguments): Promise<Guest> {
   );
   inputs.sort((a, b) => a.tick - b.tick);
   const { manifest, images, imagePaths } = buildMachine(await withMachineFile(args), media);
-  return { manifest, images, imagePaths, makeEngine, script, inputs, log: null, endTick: null };
+  return { manifest, images, imagePaths, engine, makeEngine, script, inputs, log: null, endTick: null };
 }
 
 /** The guest, booted. Throws CommandError when it cannot be. */
@@ -108,27 +115,56 @@ export interface WalkProgress {
   readonly isQuiet: boolean;
 }
 
-/** A campaign to its end, or until the user ends it; with a progress line. */
-export async function walkCampaign<T>(
+/** Images that are copied to other threads and processes are no larger, all together. */
+const COPIED_BYTES_MAX = 1 << 29;
+
+/** Who runs the trials: --jobs and --queue. `option` is the one that said what a failure is. */
+export async function runnerOf(
+  args: Arguments,
+  label: string,
+  guest: Guest,
   experiment: Experiment,
+  option: 'fails' | 'symptom' = 'fails',
+): Promise<TrialRunner> {
+  const jobs = args.number('jobs') ?? 1;
+  const url = args.text('queue');
+  if (url !== undefined && args.has('jobs')) {
+    throw new UsageError('--jobs is for this process and --queue for others: give one of them.');
+  }
+  if (args.has('timeout') && url === undefined) throw new UsageError('--timeout goes with --queue: name the queue.');
+  if (url === undefined && jobs === 1) return new LocalTrials(experiment);
+  const { manifest, engine, inputs: recorded, script } = guest;
+  const sizeBytes = [...guest.images.values()].reduce((sum, image) => sum + sizeOfContent(image), 0);
+  if (sizeBytes > COPIED_BYTES_MAX) {
+    const sizes = `the images have ${sizeBytes >> 20} MB, and up to ${COPIED_BYTES_MAX >> 20} MB are handed on`;
+    throw new CommandError(`--jobs and --queue copy the guest; ${sizes}: leave the option out.`);
+  }
+  const images = [...guest.images].map(([role, content]) => [role, wholeImage(content)] as const);
+  const plain = { manifest, images, engine, recorded, script, failures: args.list(option) };
+  if (url === undefined) return new PooledTrials(plain, jobs);
+  const { QueuedTrials } = await import('../node/queued-trials.ts');
+  const { readQueueUrl } = await import('../node/trial-queue.ts');
+  const timeoutSeconds = args.number('timeout') ?? null;
+  const options = { url: readQueueUrl(url), guest: plain, timeoutSeconds };
+  return new QueuedTrials({ ...options, say: (text) => say(`${label}: ${text}`) });
+}
+
+/** A campaign to its end, or until the user ends it; with a progress line. The runner is closed by who made it. */
+export async function walkCampaign<T>(
+  runner: TrialRunner,
   campaign: Campaign<T>,
   { label, end, isQuiet }: WalkProgress,
 ): Promise<Walked<T>> {
   const work = new Work(Progress.atTerminal({ label, unit: 'runs', end }, isQuiet));
   let made = 0;
+  const turn = async (trials: number): Promise<boolean> => {
+    made += trials;
+    return await work.turn(made);
+  };
   try {
     for (let step = campaign.next(); ; ) {
       if (step.done === true) return { result: step.value, made, signal: work.signal };
-      const outcomes: Outcome[] = [];
-      let isStopped = false;
-      pieces: for (const piece of piecesOf(step.value)) {
-        for (const outcome of runPiece(experiment, piece)) {
-          outcomes.push(outcome);
-          isStopped = !(await work.turn(++made));
-          if (isStopped || (piece.isUntilFailure && outcome.fails)) break pieces;
-        }
-      }
-      step = campaign.next({ outcomes, isStopped });
+      step = campaign.next(await runner.run(step.value, turn));
     }
   } finally {
     work.release();

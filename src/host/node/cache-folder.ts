@@ -22,7 +22,7 @@ function cacheFolder(): string {
 }
 
 /** In a checkout the version says too little: states may have changed since. */
-function buildStamp(): string {
+export function buildStamp(): string {
   try {
     return readFileSync(new URL('../../../.built', import.meta.url), 'latin1');
   } catch {

@@ -1,0 +1,84 @@
+/**
+ * Who runs the trials does not matter: threads give the answers that one thread gives, with outcomes behind a failure
+ * left out and with a user who ends it; and what is wrong with --jobs and --queue is said. (Over a real server:
+ * proptests/chaos/queue.mjs, a step of the continuous integration.)
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import type { Batch } from '../../src/core/chaos/campaign.ts';
+import type { Outcome } from '../../src/core/chaos/experiment.ts';
+import type { TimedInput } from '../../src/core/log/timed-input.ts';
+import { assembleRace } from '../../src/host/node/guest-images.ts';
+import type { TrialGuest } from '../../src/host/node/trial-guest.ts';
+import { packBlob, unpackBlob } from '../../src/host/node/trial-queue.ts';
+import { LocalTrials, PooledTrials, runPieces } from '../../src/host/node/trial-runners.ts';
+import { inFolder, reprise } from '../cli/command.ts';
+import { openRace } from './races.ts';
+
+const always = async (): Promise<boolean> => true;
+
+test('threads give the outcomes that one thread gives', async () => {
+  const race = await openRace('lost-update', false);
+  const { setup, experiment, horizonTick } = race;
+  const images = [['kernel', assembleRace('lost-update').bytes]] as const;
+  const failures = ['exit:0x11', 'exit:0x12', 'hang'];
+  const guest: TrialGuest = { manifest: setup.manifest, images, engine: 'tiered', recorded: [], script: [], failures };
+  assert.deepEqual(unpackBlob(packBlob(guest)), guest, 'as it goes through a queue');
+  const trials = Array.from({ length: 40 }, (_, i): TimedInput[] => [
+    { tick: 30_000 + 7 * i, event: { kind: 'hold-interrupts', ticks: 20_000 } },
+  ]);
+  const batch = { fromTick: 0, horizonTick, trials, mergeTicks: [60_000], pieceTrials: 6 };
+  const [one, two] = [new LocalTrials(experiment), new PooledTrials(guest, 2)];
+  try {
+    for (const isUntilFailure of [false, true]) {
+      const alone = await one.run({ ...batch, isUntilFailure }, always);
+      assert.deepEqual(await two.run({ ...batch, isUntilFailure }, always), alone);
+      assert.equal(alone.outcomes.at(-1)?.fails === true && alone.outcomes.length < 40, isUntilFailure);
+    }
+  } finally {
+    await two.close();
+  }
+});
+
+test('pieces that end in any order give the answer of pieces in their order', async () => {
+  const outcome = (tick: number, fails: boolean): Outcome => {
+    const rest = { reason: 'tick', debugExit: null, sent: '', places: [], interruptTicks: [], arrivals: [] };
+    return { fails, tick, ...rest, isMerged: false };
+  };
+  const trial = (tick: number): TimedInput[] => [{ tick, event: { kind: 'nmi' } }];
+  const delays = fc.array(fc.nat(3), { minLength: 12, maxLength: 12 });
+  await fc.assert(
+    fc.asyncProperty(delays, fc.nat(40), fc.integer({ min: 1, max: 5 }), async (waits, failing, width) => {
+      const trials = Array.from({ length: 36 }, (_, i) => trial(i));
+      const shape = { fromTick: 0, horizonTick: 1, mergeTicks: [], pieceTrials: 3, isUntilFailure: true };
+      const runOne = async (piece: Batch): Promise<Outcome[]> => {
+        for (let i = waits[piece.trials[0][0].tick / 3]; i > 0; i--) await new Promise(setImmediate);
+        const outcomes = piece.trials.map(([{ tick }]) => outcome(tick, tick === failing));
+        const at = outcomes.findIndex(({ fails }) => fails);
+        return at < 0 ? outcomes : outcomes.slice(0, at + 1);
+      };
+      const { outcomes } = await runPieces({ ...shape, trials }, width, runOne, always);
+      const expected = Math.min(36, failing + 1);
+      assert.deepEqual(
+        outcomes.map(({ tick }) => tick),
+        Array.from({ length: expected }, (_, i) => i),
+      );
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('what is wrong with --jobs and --queue is said', async () => {
+  await inFolder(async (cwd) => {
+    const cases: [string[], RegExp][] = [
+      [['worker'], /Where is the work\? Name the queue with --queue redis:/],
+      [['worker', '--queue', 'http://x'], /--queue wants redis:\/\/HOST:PORT, not "http:\/\/x"/],
+    ];
+    for (const [words, message] of cases) {
+      const { status, stderr } = await reprise(words, { cwd });
+      assert.equal(status, 2, stderr);
+      assert.match(stderr, message);
+    }
+  });
+});
