@@ -88,6 +88,8 @@ const PARSED_ONLY: Readonly<Record<string, string>> = {
   dap: 'waits for an editor, and hears what it sends',
   shrink: 'wants a recording that fails',
   explore: 'wants a window and an event',
+  doom: 'wants a recording that fails',
+  worker: 'waits for work',
   bench: 'starts processes, and measures for seconds',
 };
 /** Bounds that are only parsed here, and why. */
