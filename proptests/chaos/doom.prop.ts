@@ -41,8 +41,8 @@ function doomOf({ setup, makeEngine, horizonTick }: Race, recorded: readonly Tim
   const plain = experiment.run(recorded, horizonTick);
   assert.ok(plain.fails);
   const settings = { seed: 1, fromTick: 0, symptomTick: plain.tick, horizonTick, moments: 10, trials: 16 };
-  const ramBytes = setup.manifest.memoryMegabytes << 20;
-  const more = { knobs: KNOBS_DEFAULT, inputs: recorded, interruptTicks: plain.interruptTicks, ramBytes };
+  const guest = { ramBytes: setup.manifest.memoryMegabytes << 20, epochSeconds: 0, drives: [] };
+  const more = { knobs: KNOBS_DEFAULT, inputs: recorded, interruptTicks: plain.interruptTicks, guest };
   return [finishCampaign(experiment, doom({ ...settings, ...more })), plain.tick];
 }
 

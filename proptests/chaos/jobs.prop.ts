@@ -43,7 +43,15 @@ test('threads give the outcomes that one thread gives', async () => {
 
 test('pieces that end in any order give the answer of pieces in their order', async () => {
   const outcome = (tick: number, fails: boolean): Outcome => {
-    const rest = { reason: 'tick', debugExit: null, sent: '', places: [], interruptTicks: [], arrivals: [] };
+    const rest = {
+      reason: 'tick',
+      debugExit: null,
+      sent: '',
+      places: [],
+      novelties: [],
+      interruptTicks: [],
+      arrivals: [],
+    };
     return { fails, tick, ...rest, isMerged: false };
   };
   const trial = (tick: number): TimedInput[] => [{ tick, event: { kind: 'nmi' } }];

@@ -55,7 +55,8 @@ export function disturb(race: Race, runs: number, seed: number, toTick = race.en
   const { experiment, horizonTick } = race;
   const ramBytes = race.setup.manifest.memoryMegabytes << 20;
   const interruptTicks = race.interruptTicks.filter((tick) => tick < toTick);
-  const plan = { knobs: KNOBS_DEFAULT, inputs: [], fromTick: 0, endTick: toTick, interruptTicks, ramBytes };
+  const machine = { ramBytes, epochSeconds: 0, drives: [] };
+  const plan = { knobs: KNOBS_DEFAULT, inputs: [], fromTick: 0, endTick: toTick, interruptTicks, ...machine };
   return finishCampaign(experiment, chaos({ seed, runs, plan, horizonTick }));
 }
 

@@ -1,7 +1,8 @@
 /**
- * Runs of one guest under perturbations of a seed, until one fails. Guided by coverage: a plan whose run had an
- * interrupt at a place where none had arrived before is kept, and half of the later plans are made from those that are
- * kept. Plans come in rounds that depend on the rounds before alone, so that it does not matter who runs them.
+ * Runs of one guest under perturbations of a seed, until one fails. Guided by coverage: a plan is kept when its run had
+ * interrupts where none had arrived before, or at two such places in turn, a new fault or a new line of output, and
+ * half of the later plans are made from those that are kept. Plans come in rounds that depend on the rounds before
+ * alone, so that it does not matter who runs them.
  */
 import { Random } from '../base/random.ts';
 import type { TimedInput } from '../log/timed-input.ts';
@@ -34,6 +35,7 @@ const ROUND = 64;
 export function* chaos(settings: ChaosSettings): Campaign<ChaosResult> {
   const { seed, runs, plan, horizonTick } = settings;
   const seen = new Set<number>();
+  const novelties = new Set<number>();
   const kept: (readonly TimedInput[])[] = [];
   let done = 0;
   const result = (failing: ChaosResult['failing']): ChaosResult => {
@@ -52,10 +54,11 @@ export function* chaos(settings: ChaosSettings): Campaign<ChaosResult> {
     const { outcomes, isStopped } = yield batch;
     for (const [i, outcome] of outcomes.entries()) {
       done++;
-      const before = seen.size;
+      const before = seen.size + novelties.size;
       for (const place of outcome.places) seen.add(place);
+      for (const word of outcome.novelties) novelties.add(word);
       if (outcome.fails) return result({ run: done, inputs: trials[i], outcome });
-      if (seen.size > before) kept.push(trials[i]);
+      if (seen.size + novelties.size > before) kept.push(trials[i]);
     }
     if (isStopped) break;
   }

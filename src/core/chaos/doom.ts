@@ -8,7 +8,7 @@ import { Random } from '../base/random.ts';
 import type { TimedInput } from '../log/timed-input.ts';
 import { type Campaign, PIECE_TRIALS } from './campaign.ts';
 import type { Arrival } from './experiment.ts';
-import { type Knob, makeContinuation } from './perturb.ts';
+import { type Knob, makeContinuation, type PlanSettings } from './perturb.ts';
 import { evidence, lastJump, pool, type Share } from './share.ts';
 
 export interface DoomSettings {
@@ -26,7 +26,7 @@ export interface DoomSettings {
   readonly inputs: readonly TimedInput[];
   /** Of the recorded run, in order. */
   readonly interruptTicks: readonly number[];
-  readonly ramBytes: number;
+  readonly guest: Pick<PlanSettings, 'ramBytes' | 'epochSeconds' | 'drives'>;
 }
 
 /** From there so many of so many runs still failed. */
@@ -131,13 +131,13 @@ function rowOf({ fromTick, symptomTick, moments }: DoomSettings): number[] {
 }
 
 function continuation(settings: DoomSettings, fromTick: number, number: number): TimedInput[] {
-  const { seed, knobs, ramBytes, symptomTick } = settings;
+  const { seed, knobs, guest, symptomTick } = settings;
   const random = new Random(
     Math.imul(seed, 0x9e3779b1) ^ Math.imul(fromTick % 2 ** 32, 0x85ebca6b) ^ (number * 0x61c9),
   );
   const inputs = settings.inputs.filter(({ tick }) => tick >= fromTick);
   const interruptTicks = settings.interruptTicks.filter((tick) => tick >= fromTick);
-  return makeContinuation(random, { knobs, inputs, fromTick, endTick: symptomTick, interruptTicks, ramBytes });
+  return makeContinuation(random, { knobs, inputs, fromTick, endTick: symptomTick, interruptTicks, ...guest });
 }
 
 /** The event that decided the run, at other places. */

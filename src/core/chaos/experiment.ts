@@ -16,6 +16,7 @@ import { LivePort } from '../session/live-port.ts';
 import { type EndReason, type EngineFactory, type Images, Session, SessionError } from '../session/session.ts';
 import { EIP } from '../state/layout.ts';
 import { StopOn } from '../timeline/stop-on.ts';
+import { Novelties } from './novelties.ts';
 import { type Failure, failureEvents, isFailure, type RunEnd } from './predicate.ts';
 
 export interface ExperimentSetup {
@@ -46,6 +47,8 @@ export interface Outcome {
   readonly sent: string;
   /** Places at which interrupts arrived: vector and EIP, mixed to one word each. */
   readonly places: readonly number[];
+  /** What else a run may show that no run has shown: pairs of such places in turn, faults, lines that were sent. */
+  readonly novelties: readonly number[];
   /** Ticks at which interrupts arrived, the first `INTERRUPTS_MAX` of them. */
   readonly interruptTicks: readonly number[];
   /** The first `ARRIVALS_MAX` of them. */
@@ -79,6 +82,7 @@ export class Experiment {
   private heard: OutputPort = SILENT_OUTPUT;
   private player: ScriptPlayer | null = null;
   private sent: number[] = [];
+  private novelties = new Novelties();
   /** The machine is as it was at the moment. */
   private isFresh = true;
 
@@ -90,6 +94,7 @@ export class Experiment {
     const output: OutputPort = {
       serial: (line, byte) => {
         if (this.sent.length < SENT_BYTES_MAX) this.sent.push(line * 256 + byte);
+        this.novelties.sent(byte);
         this.player?.serialOutput(this.session.machine.cpu.now(), line, byte);
         this.heard.serial(line, byte);
       },
@@ -146,15 +151,20 @@ export class Experiment {
     const stopOn = new StopOn(failureEvents(setup.failures));
     this.heard = stopOn.listen(SILENT_OUTPUT);
     const places: number[] = [];
+    const novelties = new Novelties();
+    this.novelties = novelties;
     const interruptTicks: number[] = [];
     const arrivals: Arrival[] = [];
     const watcher: DeliveryWatcher = {
       delivered: (kind, vector) => {
+        if (kind === 'fault') novelties.fault(vector, machine.cpu.m32[EIP]);
         if (kind !== 'interrupt' || interruptTicks.length >= INTERRUPTS_MAX) return;
         interruptTicks.push(machine.tick);
         const eip = machine.cpu.m32[EIP];
         if (arrivals.length < ARRIVALS_MAX) arrivals.push({ tick: machine.tick, vector, eip: eip >>> 0 });
-        places.push((Math.imul(eip, 0x9e3779b1) ^ Math.imul(vector, 0x85ebca6b)) >>> 0);
+        const place = (Math.imul(eip, 0x9e3779b1) ^ Math.imul(vector, 0x85ebca6b)) >>> 0;
+        novelties.pair(places.at(-1) ?? 0, place);
+        places.push(place);
       },
     };
     machine.watcher = watcher;
@@ -170,7 +180,7 @@ export class Experiment {
       const known = merging?.known.get(key);
       if (known !== undefined && merging !== null) {
         machine.watcher = null;
-        return { ...known, places, interruptTicks, arrivals, isMerged: true };
+        return { ...known, places, novelties: novelties.words, interruptTicks, arrivals, isMerged: true };
       }
       keys.push(key);
     }
@@ -184,6 +194,7 @@ export class Experiment {
       debugExit: end.debugExit,
       sent: this.sentDigest,
       places,
+      novelties: novelties.words,
       interruptTicks,
       arrivals,
       isMerged: false,

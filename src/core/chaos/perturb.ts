@@ -1,8 +1,9 @@
 /**
  * What may happen to a run that did not happen to it, all within what hardware does, each kind a knob with a name:
  * interrupts that come later, inputs that come at other moments, an interrupt line that somebody pulls for nothing,
- * non-maskable interrupts, bits of RAM that flip. A plan is the inputs of one run; from a seed, or a change of a plan
- * that was worth keeping.
+ * non-maskable interrupts, resets, sectors that cannot be read or written, a wall clock that is set, bits of RAM that
+ * flip. Each is an input of the log, which so says what was done to the run. A plan is the inputs of one run; from a
+ * seed, or a change of a plan that was worth keeping.
  */
 import type { Random } from '../base/random.ts';
 import type { TimedInput } from '../log/timed-input.ts';
@@ -12,6 +13,9 @@ export const KNOBS = {
   input: 'inputs come up to 65536 ticks earlier or later',
   spurious: 'an interrupt line is pulled that no device drives',
   nmi: 'non-maskable interrupts',
+  reset: 'somebody presses the reset button',
+  disk: 'some sectors of a disk cannot be read, or cannot be written',
+  epoch: 'the wall clock is set up to a year forwards or backwards',
   flip: 'bits of memory flip by themselves',
 } as const;
 
@@ -34,6 +38,16 @@ export interface PlanSettings {
   /** When interrupts arrived in it: most bugs lie near. */
   readonly interruptTicks: readonly number[];
   readonly ramBytes: number;
+  /** Of the guest at tick 0, in seconds since 1970. */
+  readonly epochSeconds: number;
+  /** Disks that may fail. */
+  readonly drives: readonly DriveSize[];
+}
+
+export interface DriveSize {
+  /** As inputs name it: hda. */
+  readonly drive: string;
+  readonly sectors: number;
 }
 
 const PERTURBATIONS_MAX = 6;
@@ -44,6 +58,8 @@ const DELAY_LOG_RANGE = 13;
 /** Lines of a PC that are free unless something is plugged in. */
 const FREE_LINES = [5, 7, 9, 10, 11] as const;
 const PULSE_TICKS = 64;
+const BAD_SECTORS_MAX = 64;
+const YEAR_SECONDS = 365 * 86_400;
 
 function someTick(random: Random, { fromTick, endTick, interruptTicks }: PlanSettings): number {
   const uniform = fromTick + random.below(Math.max(1, endTick - fromTick));
@@ -71,6 +87,19 @@ function perturbation(random: Random, settings: PlanSettings, knob: Knob): Timed
     }
     case 'nmi':
       return [{ tick, event: { kind: 'nmi' } }];
+    case 'reset':
+      return [{ tick, event: { kind: 'reset' } }];
+    case 'disk': {
+      if (settings.drives.length === 0) return [];
+      const { drive, sectors } = random.pick(settings.drives);
+      const from = random.below(sectors);
+      const to = Math.min(sectors, from + 1 + random.below(BAD_SECTORS_MAX));
+      return [{ tick, event: { kind: 'disk-fault', drive, isWrite: random.oneIn(2), from, to } }];
+    }
+    case 'epoch': {
+      const seconds = settings.epochSeconds + random.below(2 * YEAR_SECONDS) - YEAR_SECONDS;
+      return [{ tick, event: { kind: 'epoch', seconds: Math.max(0, seconds) } }];
+    }
     case 'flip':
       return [{ tick, event: { kind: 'flip-bit', address: random.below(settings.ramBytes), bit: random.below(8) } }];
     case 'input':

@@ -16,6 +16,7 @@ import {
   experimentOf,
   guestOfLog,
   guestOfOptions,
+  planGuest,
   readFailures,
   runnerOf,
   SLACK_TICKS,
@@ -67,12 +68,11 @@ async function chaosOf(args: Arguments): Promise<number> {
     );
   }
   const horizonTick = args.number('horizon') ?? Math.min(firstHorizon, 2 * plain.tick - fromTick + SLACK_TICKS);
-  const ramBytes = guest.manifest.memoryMegabytes << 20;
   const toTick = args.number('to') ?? plain.tick;
   if (toTick <= fromTick)
     throw new UsageError('--to is not behind the first tick that is perturbed: give a later one.');
   const interruptTicks = plain.interruptTicks.filter((tick) => tick < toTick);
-  const plan = { knobs, inputs, fromTick, endTick: toTick, interruptTicks, ramBytes };
+  const plan = { knobs, inputs, fromTick, endTick: toTick, interruptTicks, ...planGuest(guest.manifest) };
   const progress = { label: 'chaos', end: runs, isQuiet: args.has('json') };
   const campaign = chaos({ seed, runs, plan, horizonTick });
   const runner = await runnerOf(args, 'chaos', guest, experiment);

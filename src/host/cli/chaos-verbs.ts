@@ -138,6 +138,13 @@ export const CHAOS_VERBS: readonly Verb[] = [
         FAILS_OPTION,
         HORIZON_OPTION,
         ...JOB_OPTIONS,
+        {
+          name: 'pairs',
+          value: 'N',
+          range: [1, TICK_MAX],
+          help: 'then two events at pairs of boundaries, so many runs',
+        },
+        { name: 'seed', value: 'S', range: [0, TICK_MAX], help: 'of the pairs, when there are more (default 1)' },
         { name: 'placement', value: 'TICK', range: [0, TICK_MAX], help: 'run this place alone and write its log' },
         { ...OUT_LOG_OPTION, help: `${OUT_LOG_OPTION.help}: of the first place that fails, or of --placement` },
         { name: 'svg', value: 'FILE', kind: 'file', help: 'the picture of the window, for a browser' },

@@ -1,59 +1,87 @@
-// `npm start`: a bug that shows once in a while, caught for good. The race guest (guests/race.asm) is run with
-// customers arriving at other moments for every seed until a deposit is lost; that run is recorded, replayed on every
-// engine and without any device, and the debugger then walks from the symptom back to the instruction that read the
-// stale value.
+// `npm start`: a bug that shows once in a while, caught for good. The race guest (guests/race.asm) is disturbed, as
+// reprise chaos does it, until a deposit is lost; shrink leaves out what the failure does not need, and that run is
+// recorded, replayed on every engine and without any device. doom says when the loss became inevitable, and the
+// debugger walks from the symptom back to the instruction that read the stale value.
 
-import { Random } from '../../core/base/random.ts';
+import { finishCampaign } from '../../core/chaos/campaign.ts';
+import { chaos } from '../../core/chaos/chaos.ts';
+import { doom, type DoomResult } from '../../core/chaos/doom.ts';
+import { Experiment } from '../../core/chaos/experiment.ts';
+import { KNOBS_DEFAULT } from '../../core/chaos/perturb.ts';
+import { parseFailure } from '../../core/chaos/predicate.ts';
+import { shrink } from '../../core/chaos/shrink.ts';
+import { eventToText } from '../../core/log/events.ts';
+import { describeMachine } from '../../core/session/describe-machine.ts';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { engineNames } from '../../engines.ts';
+import { DEFAULT_ENGINE, engineNames, loadEngine } from '../../engines.ts';
 import { assembleGuest } from '../node/guest-images.ts';
-import {
-  createMachine,
-  type MachineSettings,
-  openLog,
-  record,
-  replay,
-  serialText,
-  type TimedInput,
-} from '../../library.ts';
+import { sha256 } from '../node/images.ts';
+import { type MachineSettings, openLog, record, replay, serialText, type TimedInput } from '../../library.ts';
 import { guardStandardStreams } from '../node/standard-streams.ts';
 import { count } from '../node/progress.ts';
+import { doomText } from './doom-picture.ts';
 import { loadColors } from './report.ts';
+import { planGuest } from './trials.ts';
 import { type Moment, walkBack } from './walk-back.ts';
 
-const SEEDS_MAX = 500;
-const CUSTOMERS = 12;
+const RUNS_MAX = 2000;
+const CUSTOMERS = 6;
 const EXIT_FAIL = 0x11;
 /** No run of the guest is longer. */
 const TICKS_MAX = 8_000_000;
 const TIMER_VECTOR = 0x20;
 const SERIAL_VECTOR = 0x24;
 
-/** Arrivals of a seed. */
-function customersOf(seed: number): TimedInput[] {
-  const random = new Random(seed);
-  const inputs = Array.from({ length: CUSTOMERS }, () => ({
-    tick: 20_000 + random.below(2_400_000),
-    event: serialText(String(1 + random.below(9))),
+/** Customers at regular moments: nothing goes wrong until they are moved. */
+function customers(): TimedInput[] {
+  return Array.from({ length: CUSTOMERS }, (_, i) => ({
+    tick: 200_000 + i * 400_000,
+    event: serialText(String(1 + i)),
   }));
-  return inputs.sort((a, b) => a.tick - b.tick);
 }
 
 const source = assembleGuest('race');
 const base: MachineSettings = { images: { kernel: source.bytes }, memoryMegabytes: 4, epochSeconds: 0 };
 
-/** The first seed with which the guest finds its books wrong, or null. */
-async function findSeed(): Promise<number | null> {
-  for (let seed = 1; seed <= SEEDS_MAX; seed++) {
-    const guest = await createMachine({ ...base, hashEveryTicks: 0 });
-    for (const { tick, event } of customersOf(seed)) guest.push(event, tick);
-    const reason = guest.run(TICKS_MAX);
-    if (reason === 'debug-exit' && guest.machine.debugExitValue === EXIT_FAIL) return seed;
-  }
-  return null;
+interface Found {
+  readonly run: number;
+  /** All that the failing run needs. */
+  readonly inputs: readonly TimedInput[];
+  readonly doomed: DoomResult;
+}
+
+/** As chaos, shrink and doom do it; null: no run failed. */
+async function findLoss(): Promise<Found | null> {
+  const kernel = { name: 'race', data: source.bytes };
+  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
+  const makeEngine = await loadEngine(DEFAULT_ENGINE);
+  const failures = [parseFailure(`exit:${EXIT_FAIL}`)];
+  const experimentWith = (recorded: readonly TimedInput[]): Experiment =>
+    new Experiment({ ...setup, makeEngine, recorded, script: [], failures });
+  const experiment = experimentWith([]);
+  const inputs = customers();
+  const plain = experiment.run(inputs, TICKS_MAX);
+  const horizonTick = TICKS_MAX;
+  const guest = planGuest(setup.manifest);
+  const shared = { knobs: KNOBS_DEFAULT, inputs, fromTick: 0, ...guest };
+  const plan = { ...shared, endTick: plain.tick, interruptTicks: plain.interruptTicks };
+  const { failing } = finishCampaign(experiment, chaos({ seed: 1, runs: RUNS_MAX, plan, horizonTick }));
+  if (failing === null) return null;
+  const small = finishCampaign(experiment, shrink({ inputs: failing.inputs, horizonTick, onSmaller: () => {} }));
+  const dated = experimentWith(small.inputs);
+  const outcome = dated.run(small.inputs, horizonTick);
+  const times = { fromTick: 0, symptomTick: outcome.tick, horizonTick, moments: 8, trials: 12 };
+  const doomed = finishCampaign(
+    dated,
+    doom({
+      ...{ seed: 1, ...times, knobs: KNOBS_DEFAULT, inputs: small.inputs },
+      ...{ interruptTicks: outcome.interruptTicks, guest },
+    }),
+  );
+  return { run: failing.run, inputs: small.inputs, doomed };
 }
 
 /** `guests/race.asm:128` */
@@ -79,15 +107,21 @@ async function main(): Promise<number> {
   };
   const startMs = performance.now();
   say('guest', 'guests/race.asm: two tasks share one balance, and nothing protects it');
-  const seed = await findSeed();
-  if (seed === null) {
-    say('search', `no deposit was lost with ${SEEDS_MAX} seeds`);
+  const found = await findLoss();
+  if (found === null) {
+    say('chaos', `no deposit was lost in ${RUNS_MAX} runs`);
     return 1;
   }
+  const { run, inputs, doomed } = found;
   const searchSeconds = ((performance.now() - startMs) / 1000).toFixed(1);
-  say('search', `${seed - 1} runs went well; with seed ${seed} a deposit is lost (${searchSeconds} s)`);
+  say('chaos', `${run - 1} runs went well under late interrupts and moved customers; in run ${run} a deposit is lost`);
+  const needed = inputs.map(({ tick, event }) => `${eventToText(event)} at ${count(tick)}`);
+  say('shrink', `what is left of it still fails: ${needed.join(', ')}`);
+  for (const [i, line] of doomText(doomed).entries()) say(i === 0 ? 'doom' : '', line);
+  const inevitable = doomed.interval;
+  if (inevitable !== null) say('', `inevitable at tick ${count(inevitable.fromTick)} (found in ${searchSeconds} s)`);
 
-  const settings = { ...base, hashEveryTicks: 1 << 16, inputs: customersOf(seed), maxTicks: TICKS_MAX };
+  const settings = { ...base, hashEveryTicks: 1 << 16, inputs, maxTicks: TICKS_MAX };
   const recorded = await record({ ...settings, embed: true });
   const path = join(mkdtempSync(join(tmpdir(), 'reprise-demo-')), 'race.rlog');
   writeFileSync(path, recorded.log);

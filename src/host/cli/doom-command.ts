@@ -23,6 +23,7 @@ import {
   experimentOf,
   type Guest,
   guestOfLog,
+  planGuest,
   readFailures,
   runnerOf,
   SLACK_TICKS,
@@ -88,7 +89,7 @@ async function doomOf(args: Arguments): Promise<number> {
     moments: args.number('moments') ?? MOMENTS_DEFAULT,
     trials: args.number('trials') ?? TRIALS_DEFAULT,
     interruptTicks: plain.interruptTicks,
-    ramBytes: guest.manifest.memoryMegabytes << 20,
+    guest: planGuest(guest.manifest),
   };
   const progress = { label: 'doom', end: Number.POSITIVE_INFINITY, isQuiet: args.has('json') };
   const runner = await runnerOf(args, 'doom', guest, experiment, 'symptom');

@@ -10,6 +10,8 @@ import {
   type Stretch,
 } from '../../core/chaos/explore.ts';
 import type { Experiment } from '../../core/chaos/experiment.ts';
+import { explorePairs, type PairsResult } from '../../core/chaos/explore-pairs.ts';
+import type { Campaign } from '../../core/chaos/campaign.ts';
 import type { InputEvent } from '../../core/log/events.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { withLogProblems } from '../node/log-file.ts';
@@ -118,16 +120,29 @@ async function exploreLog(args: Arguments): Promise<number> {
     const before = guest.inputs.filter((input) => input.tick < fromTick);
     writeTrial(guest, failures, [...before, ...placed(settings, tick)], horizonTick, target);
   };
+  const writePair = ([one, other]: readonly [number, number], target: string): void => {
+    const before = guest.inputs.filter((input) => input.tick < fromTick);
+    const both = placed({ ...settings, inputs: placed(settings, one) }, other);
+    writeTrial(guest, failures, [...before, ...both], horizonTick, target);
+  };
   const placement = args.number('placement');
   if (placement !== undefined) return onePlacement(args, experiment, settings, placement, out, write);
-  const progress = { label: 'explore', end: toTick - fromTick, isQuiet: args.has('json') };
+  const progress = {
+    label: 'explore',
+    end: toTick - fromTick + (args.number('pairs') ?? 0),
+    isQuiet: args.has('json'),
+  };
   const runner = await runnerOf(args, 'explore', guest, experiment);
-  const { result, signal } = await walkCampaign(runner, explore(settings), progress).finally(() => runner.close());
-  const first = result.stretches.find(({ fails }) => fails)?.fromTick ?? null;
+  const campaign = exploreAll(settings, args.number('pairs') ?? 0, args.number('seed') ?? 1);
+  const { result: found, signal } = await walkCampaign(runner, campaign, progress).finally(() => runner.close());
+  const { singles: result, pairs } = found;
+  const pair = pairs?.failing[0] ?? null;
+  const first = result.stretches.find(({ fails }) => fails)?.fromTick ?? pair?.[0] ?? null;
   const log = first === null ? null : (out ?? `explore-${first}.rlog`);
   if (first !== null && log !== null) {
     checkFree(log);
-    write(first, log);
+    if (result.failing > 0 || pair === null) write(first, log);
+    else writePair(pair, log);
   }
   const places = await placesOf(args, guest, result.stretches);
   if (svg !== null) {
@@ -138,10 +153,11 @@ async function exploreLog(args: Arguments): Promise<number> {
   const status = first !== null ? EXIT.divergence : signal === null ? EXIT.ok : signalStatus(signal);
   if (args.has('json')) {
     const stretches = result.stretches.map((stretch, i) => ({ ...stretch, place: places[i] }));
-    printJson({ command: 'explore', status, log, ...result, plain: outcomeName(plain), stretches });
+    printJson({ command: 'explore', status, log, ...result, plain: outcomeName(plain), stretches, pairs });
     return status;
   }
   await report(args, result, places, settings);
+  if (pairs !== null) await reportPairs(args, guest, pairs);
   if (log !== null) {
     say(`Look at it: reprise debug ${log}`);
     const again = `reprise explore ${path} --window ${fromTick}..${toTick} … ${failsWords(args)}`;
@@ -149,6 +165,35 @@ async function exploreLog(args: Arguments): Promise<number> {
     process.stdout.write(`${log}\n`);
   }
   return status;
+}
+
+/** Every place alone, then pairs of those that do no harm alone. */
+function* exploreAll(
+  settings: ExploreSettings,
+  budget: number,
+  seed: number,
+): Campaign<{ readonly singles: ExploreResult; readonly pairs: PairsResult | null }> {
+  const singles = yield* explore(settings);
+  if (budget === 0 || !singles.isComplete) return { singles, pairs: null };
+  const failingAlone = new Set<number>();
+  for (const { fromTick, toTick, fails } of singles.stretches) {
+    for (let tick = fromTick; fails && tick < toTick; tick++) failingAlone.add(tick);
+  }
+  return { singles, pairs: yield* explorePairs({ ...settings, budget, seed, failingAlone }) };
+}
+
+async function reportPairs(args: Arguments, guest: Guest, { runs, all, failing }: PairsResult): Promise<void> {
+  say(`explore: ${count(failing.length)} of ${count(runs)} pairs fail, none of which fails alone (of ${count(all)})`);
+  const shown = failing.slice(0, STRETCHES_SHOWN);
+  if (shown.length === 0 || guest.log === null) return;
+  const { instructionsAt } = await import('./explore-places.ts');
+  const ticks = [...new Set(shown.flat())].sort((a, b) => a - b);
+  const { log, images, makeEngine } = guest;
+  const names = await instructionsAt({ log, images, makeEngine }, ticks, args.list('symbols'));
+  for (const [one, other] of shown) {
+    say(`  ${count(one)}: ${names.get(one) ?? ''}`);
+    say(`    and ${count(other)}: ${names.get(other) ?? ''}`);
+  }
 }
 
 function onePlacement(

@@ -7,6 +7,8 @@ import type { Campaign } from '../../core/chaos/campaign.ts';
 import { Experiment } from '../../core/chaos/experiment.ts';
 import { recordTrial } from '../../core/chaos/record-trial.ts';
 import { inputsOf, type TimedInput } from '../../core/log/timed-input.ts';
+import type { PlanSettings } from '../../core/chaos/perturb.ts';
+import { DISK_ROLES } from '../../core/devices/disk/roles.ts';
 import { type Failure, parseFailure } from '../../core/chaos/predicate.ts';
 import type { LogReader } from '../../core/log/log.ts';
 import type { MachineManifest } from '../../core/log/manifest.ts';
@@ -90,6 +92,16 @@ export async function guestOfOptions(args: Arguments): Promise<Guest> {
 export function experimentOf(guest: Guest, failures: readonly Failure[]): Experiment {
   const { manifest, images, makeEngine, script, inputs } = guest;
   return new Experiment({ manifest, images, makeEngine, recorded: inputs, script, failures });
+}
+
+const SECTOR_BYTES = 512;
+
+/** What perturbations must know of the machine. */
+export function planGuest(manifest: MachineManifest): Pick<PlanSettings, 'ramBytes' | 'epochSeconds' | 'drives'> {
+  const { memoryMegabytes, epochSeconds, images } = manifest;
+  const disks = images.filter(({ role }) => (DISK_ROLES as readonly string[]).includes(role));
+  const drives = disks.map(({ role, sizeBytes }) => ({ drive: role, sectors: Math.floor(sizeBytes / SECTOR_BYTES) }));
+  return { ramBytes: memoryMegabytes << 20, epochSeconds, drives };
 }
 
 /** Trials go on from this tick of the run. Throws CommandError when the run does not come so far. */

@@ -1,4 +1,4 @@
-// `reprise worker --queue redis://HOST`: runs pieces of campaigns that others have put into a queue, until it is ended. A
+// `reprise worker --queue URL`: runs pieces of campaigns that others have put into a queue, until it is ended. A
 // campaign does not notice how many workers there are, nor when one of them dies.
 
 import { availableParallelism } from 'node:os';

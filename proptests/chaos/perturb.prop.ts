@@ -1,0 +1,143 @@
+/**
+ * Perturbations are what their knobs say, within the run and within what the machine has, in the order of their ticks;
+ * a seed gives the same plan again. What tells runs apart is collected without being counted twice. Pairs of
+ * placements: all of them within the budget, else different ones, and each that fails is found.
+ */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { Random } from '../../src/core/base/random.ts';
+import { finishCampaign } from '../../src/core/chaos/campaign.ts';
+import { Experiment } from '../../src/core/chaos/experiment.ts';
+import { explorePairs } from '../../src/core/chaos/explore-pairs.ts';
+import { Novelties } from '../../src/core/chaos/novelties.ts';
+import { type Knob, KNOBS, makeContinuation, makePlan, varyPlan } from '../../src/core/chaos/perturb.ts';
+import { parseFailure } from '../../src/core/chaos/predicate.ts';
+import { assemble } from '../../src/core/isa/assemble.ts';
+import type { InputEvent } from '../../src/core/log/events.ts';
+import type { TimedInput } from '../../src/core/log/timed-input.ts';
+import { describeMachine } from '../../src/core/session/describe-machine.ts';
+import { loadEngine } from '../../src/engines.ts';
+import { sha256 } from '../../src/host/node/images.ts';
+import { flatGuest } from '../support/flat-guest.ts';
+
+const KIND: Readonly<Record<Knob, InputEvent['kind']>> = {
+  hold: 'hold-interrupts',
+  input: 'serial',
+  spurious: 'irq-line',
+  nmi: 'nmi',
+  reset: 'reset',
+  disk: 'disk-fault',
+  epoch: 'epoch',
+  flip: 'flip-bit',
+};
+const key: TimedInput = { tick: 60_000, event: { kind: 'serial', port: 0, bytes: Uint8Array.of(0x31) } };
+
+test('each knob makes what it says, inside the machine, behind the moment, in order', () => {
+  const knob = fc.constantFrom(...(Object.keys(KNOBS) as Knob[]));
+  fc.assert(
+    fc.property(knob, fc.integer(), (name, seed) => {
+      const settings = {
+        ...{ knobs: [name], inputs: [key], fromTick: 50_000, endTick: 900_000, interruptTicks: [70_000, 400_000] },
+        ...{ ramBytes: 1 << 22, epochSeconds: 1e9, drives: [{ drive: 'hda', sectors: 2048 }] },
+      };
+      const plan = makePlan(new Random(seed), settings);
+      assert.deepEqual(makePlan(new Random(seed), settings), plan);
+      const others = [makeContinuation(new Random(seed), settings), varyPlan(new Random(seed), settings, plan)];
+      for (const inputs of [plan, ...others]) {
+        let before = settings.fromTick;
+        for (const { tick, event } of inputs) {
+          assert.ok(tick >= before, `${tick} behind ${before}`);
+          before = tick;
+          assert.ok(event.kind === KIND[name] || event.kind === 'serial');
+          if (event.kind === 'flip-bit') assert.ok(event.address < settings.ramBytes);
+          if (event.kind === 'disk-fault') assert.ok(event.from < event.to && event.to <= 2048);
+          if (event.kind === 'epoch') assert.ok(Math.abs(event.seconds - settings.epochSeconds) <= 366 * 86_400);
+        }
+        assert.ok(name === 'input' || name === 'hold' || inputs.includes(key), 'what was there stays');
+      }
+      if (name === 'disk') assert.deepEqual(makePlan(new Random(seed), { ...settings, drives: [] }), [key]);
+    }),
+  );
+});
+
+test('lines, faults and pairs of places are each one word, however often they come', () => {
+  const wordsOf = (build: (novelties: Novelties) => void): number => {
+    const novelties = new Novelties();
+    build(novelties);
+    return novelties.words.length;
+  };
+  const line = (text: string) => (novelties: Novelties) => {
+    for (const character of text) novelties.sent(character.charCodeAt(0));
+  };
+  assert.equal(wordsOf(line('one\ntwo\none\n')), 2);
+  assert.equal(wordsOf(line('one\ntw')), 1, 'a line that has not ended is none');
+  assert.equal(
+    wordsOf((novelties) => {
+      for (const vector of [14, 13, 14]) novelties.fault(vector, 0x1000);
+      for (const place of [5, 6, 5]) novelties.pair(7, place);
+    }),
+    4,
+  );
+});
+
+/** Counts what arrives at line 5 and leaves with the count. */
+const COUNTER = flatGuest(
+  `  mov al, 0x11
+  out 0x20, al
+  mov al, 0x20
+  out 0x21, al
+  mov al, 4
+  out 0x21, al
+  mov al, 1
+  out 0x21, al
+  mov al, 0xdf
+  out 0x21, al
+  xor ebx, ebx
+  sti
+  mov ecx, 400
+again:
+  dec ecx
+  jnz again
+  cli
+  mov al, bl
+  out 0xf4, al
+five:
+  inc ebx
+  push eax
+  mov al, 0x20
+  out 0x20, al
+  pop eax
+  iret`,
+  `idt: times 296 db 0
+  dw five - 0x100000, 0x08, 0x8e00, 0x10`,
+  304,
+);
+
+test('pairs: all of them, or different ones, and those that fail together', async () => {
+  const kernel = { name: 'counter', data: assemble(COUNTER).bytes };
+  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
+  const failures = [parseFailure('exit:2')];
+  const makeEngine = await loadEngine('interp');
+  const experiment = new Experiment({ ...setup, makeEngine, recorded: [], script: [], failures });
+  const event = { kind: 'irq-line', line: 5, level: true } as const;
+  const settings = {
+    ...{ fromTick: 200, toTick: 212, event, releaseTicks: 3, inputs: [], horizonTick: 10_000 },
+    ...{ seed: 1, failingAlone: new Set<number>() },
+  };
+  const all = finishCampaign(experiment, explorePairs({ ...settings, budget: 1000 }));
+  assert.deepEqual([all.runs, all.all], [66, 66]);
+  // Pulses that overlap are one; others interrupt twice.
+  const expected: [number, number][] = [];
+  for (let second = 200; second < 212; second++) {
+    for (let first = 200; first < second; first++) if (second - first > 3) expected.push([first, second]);
+  }
+  assert.deepEqual(all.failing, expected);
+  const some = finishCampaign(experiment, explorePairs({ ...settings, budget: 20 }));
+  assert.equal(some.runs, 20);
+  assert.ok(
+    some.failing.length > 0 && some.failing.every((pair) => expected.some((each) => each.join() === pair.join())),
+  );
+  const less = finishCampaign(experiment, explorePairs({ ...settings, budget: 1000, failingAlone: new Set([200]) }));
+  assert.equal(less.all, 55);
+});
