@@ -6,22 +6,30 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { concatenate } from '../../src/core/base/bytes.ts';
 import { Random } from '../../src/core/base/random.ts';
 import { finishCampaign } from '../../src/core/chaos/campaign.ts';
+import { chaos } from '../../src/core/chaos/chaos.ts';
 import { Experiment } from '../../src/core/chaos/experiment.ts';
 import { explorePairs } from '../../src/core/chaos/explore-pairs.ts';
+import { someVariant, variantHorizon, variantManifest } from '../../src/core/chaos/machine-variant.ts';
 import { Novelties } from '../../src/core/chaos/novelties.ts';
 import { type Knob, KNOBS, makeContinuation, makePlan, varyPlan } from '../../src/core/chaos/perturb.ts';
 import { parseFailure } from '../../src/core/chaos/predicate.ts';
+import { recordTrial } from '../../src/core/chaos/record-trial.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import type { InputEvent } from '../../src/core/log/events.ts';
 import type { TimedInput } from '../../src/core/log/timed-input.ts';
+import { openLog } from '../../src/core/log/log.ts';
 import { describeMachine } from '../../src/core/session/describe-machine.ts';
 import { loadEngine } from '../../src/engines.ts';
+import { replay } from '../../src/library.ts';
+import { assembleRace } from '../../src/host/node/guest-images.ts';
 import { sha256 } from '../../src/host/node/images.ts';
 import { flatGuest } from '../support/flat-guest.ts';
 
-const KIND: Readonly<Record<Knob, InputEvent['kind']>> = {
+/** Null: it changes the machine, and no input. */
+const KIND: Readonly<Record<Knob, InputEvent['kind'] | null>> = {
   hold: 'hold-interrupts',
   input: 'serial',
   spurious: 'irq-line',
@@ -29,6 +37,8 @@ const KIND: Readonly<Record<Knob, InputEvent['kind']>> = {
   reset: 'reset',
   disk: 'disk-fault',
   epoch: 'epoch',
+  memory: null,
+  ratio: null,
   flip: 'flip-bit',
 };
 const key: TimedInput = { tick: 60_000, event: { kind: 'serial', port: 0, bytes: Uint8Array.of(0x31) } };
@@ -56,9 +66,59 @@ test('each knob makes what it says, inside the machine, behind the moment, in or
         }
         assert.ok(name === 'input' || name === 'hold' || inputs.includes(key), 'what was there stays');
       }
+      if (KIND[name] === null) assert.deepEqual(plan, [key]);
       if (name === 'disk') assert.deepEqual(makePlan(new Random(seed), { ...settings, drives: [] }), [key]);
     }),
   );
+});
+
+test('other machines: more memory, another time of a tick, each in the manifest of the failing run', async () => {
+  const base = { memoryMegabytes: 4, nsPerTick: 8 };
+  const seen = new Set<string>();
+  for (let seed = 0; seed < 200; seed++) {
+    assert.equal(someVariant(new Random(seed), ['hold'], base), null);
+    const variant = someVariant(new Random(seed), ['memory', 'ratio'], base) ?? base;
+    assert.ok(variant.memoryMegabytes >= 4 && variant.memoryMegabytes <= 8);
+    assert.ok([2, 4, 8, 16, 32].includes(variant.nsPerTick));
+    seen.add(JSON.stringify(variant));
+    assert.equal(variantHorizon(1000, base, variant), 1000 * Math.max(1, 8 / variant.nsPerTick));
+  }
+  assert.equal(seen.size, 20, 'every memory with every ratio');
+  // A guest that asks how much it runs in a millisecond: it fails where a tick takes long.
+  const kernel = { name: 'slow', data: assembleRace('lost-update').bytes };
+  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
+  const makeEngine = await loadEngine('interp');
+  const failures = [parseFailure('exit:0x11')];
+  const experiment = new Experiment({ ...setup, makeEngine, recorded: [], script: [], failures });
+  const plain = experiment.run([], 1 << 22);
+  const guest = { ramBytes: 1 << 22, epochSeconds: 0, drives: [] };
+  const plan = {
+    knobs: ['ratio' as const],
+    inputs: [],
+    fromTick: 0,
+    endTick: plain.tick,
+    interruptTicks: [],
+    ...guest,
+  };
+  const settings = { seed: 1, runs: 640, plan, horizonTick: 1 << 22, machine: setup.manifest };
+  const { failing } = finishCampaign(experiment, chaos(settings));
+  assert.ok(failing !== null && failing.machine !== null, 'the timer comes at other instructions');
+  const manifest = variantManifest(setup.manifest, failing.machine);
+  const frames: Uint8Array[] = [];
+  const recorded = {
+    ...setup,
+    manifest,
+    makeEngine,
+    script: [],
+    failures,
+    horizonTick: 1 << 24,
+    inputs: failing.inputs,
+  };
+  assert.ok(recordTrial({ ...recorded, creator: 'test', sink: (frame) => frames.push(frame) }));
+  const log = concatenate(frames);
+  assert.equal(openLog(log).header.machine.nsPerTick, failing.machine.nsPerTick);
+  const again = await replay(log, { images: { kernel: kernel.data } });
+  assert.equal(again.divergence, null);
 });
 
 test('lines, faults and pairs of places are each one word, however often they come', () => {

@@ -57,7 +57,7 @@ export function disturb(race: Race, runs: number, seed: number, toTick = race.en
   const interruptTicks = race.interruptTicks.filter((tick) => tick < toTick);
   const machine = { ramBytes, epochSeconds: 0, drives: [] };
   const plan = { knobs: KNOBS_DEFAULT, inputs: [], fromTick: 0, endTick: toTick, interruptTicks, ...machine };
-  return finishCampaign(experiment, chaos({ seed, runs, plan, horizonTick }));
+  return finishCampaign(experiment, chaos({ seed, runs, plan, horizonTick, machine: race.setup.manifest }));
 }
 
 /** What of the inputs is needed. */

@@ -4,6 +4,7 @@
  * on that. A batch is cut into pieces of a fixed number of trials, and an outcome depends on its piece alone.
  */
 import type { TimedInput } from '../log/timed-input.ts';
+import type { MachineVariant } from './machine-variant.ts';
 import type { Experiment, Merging, Outcome } from './experiment.ts';
 
 /** Of a piece, where nothing speaks for another number. */
@@ -21,6 +22,8 @@ export interface Batch {
   readonly pieceTrials: number;
   /** Outcomes behind the first one that fails are not asked for. */
   readonly isUntilFailure: boolean;
+  /** Another machine for all of its trials; absent or null: that of the guest. */
+  readonly machine?: MachineVariant | null;
 }
 
 export interface Answer {
@@ -46,9 +49,11 @@ export function piecesOf(batch: Batch): Batch[] {
 export function* runPiece(experiment: Experiment, piece: Batch): Generator<Outcome, void> {
   const { fromTick, horizonTick, mergeTicks, isUntilFailure } = piece;
   const merging: Merging | null = mergeTicks.length === 0 ? null : { ticks: mergeTicks, known: new Map() };
-  experiment.stand(fromTick);
+  const { machine = null } = piece;
+  const chosen = machine === null ? experiment : experiment.onMachine(machine);
+  chosen.stand(fromTick);
   for (const inputs of piece.trials) {
-    const outcome = experiment.run(inputs, horizonTick, merging);
+    const outcome = chosen.run(inputs, horizonTick, merging);
     yield outcome;
     if (isUntilFailure && outcome.fails) return;
   }

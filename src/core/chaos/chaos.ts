@@ -8,6 +8,7 @@ import { Random } from '../base/random.ts';
 import type { TimedInput } from '../log/timed-input.ts';
 import { type Campaign, PIECE_TRIALS } from './campaign.ts';
 import type { Outcome } from './experiment.ts';
+import { type MachineVariant, someVariant, variantHorizon } from './machine-variant.ts';
 import { makePlan, type PlanSettings, varyPlan } from './perturb.ts';
 
 export interface ChaosSettings {
@@ -15,6 +16,8 @@ export interface ChaosSettings {
   readonly runs: number;
   readonly plan: PlanSettings;
   readonly horizonTick: number;
+  /** Of the guest: what knobs that change the machine begin with. */
+  readonly machine: MachineVariant;
 }
 
 export interface ChaosResult {
@@ -27,6 +30,8 @@ export interface ChaosResult {
     readonly run: number;
     readonly inputs: readonly TimedInput[];
     readonly outcome: Outcome;
+    /** Null: that of the guest. */
+    readonly machine: MachineVariant | null;
   } | null;
 }
 
@@ -49,15 +54,18 @@ export function* chaos(settings: ChaosSettings): Campaign<ChaosResult> {
       const isVaried = parents.length > 0 && random.oneIn(2);
       return isVaried ? varyPlan(random, plan, random.pick(parents)) : makePlan(random, plan);
     });
+    // Every round has a machine of its own.
+    const machine = someVariant(new Random(Math.imul(seed, 0x85ebca6b) ^ done), plan.knobs, settings.machine);
+    const shape = { mergeTicks: [], pieceTrials: PIECE_TRIALS, isUntilFailure: true, machine };
     const { fromTick } = plan;
-    const batch = { fromTick, horizonTick, trials, mergeTicks: [], pieceTrials: PIECE_TRIALS, isUntilFailure: true };
-    const { outcomes, isStopped } = yield batch;
+    const untilTick = variantHorizon(horizonTick, settings.machine, machine);
+    const { outcomes, isStopped } = yield { ...shape, fromTick, horizonTick: untilTick, trials };
     for (const [i, outcome] of outcomes.entries()) {
       done++;
       const before = seen.size + novelties.size;
       for (const place of outcome.places) seen.add(place);
       for (const word of outcome.novelties) novelties.add(word);
-      if (outcome.fails) return result({ run: done, inputs: trials[i], outcome });
+      if (outcome.fails) return result({ run: done, inputs: trials[i], outcome, machine });
       if (seen.size + novelties.size > before) kept.push(trials[i]);
     }
     if (isStopped) break;

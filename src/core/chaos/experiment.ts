@@ -16,6 +16,7 @@ import { LivePort } from '../session/live-port.ts';
 import { type EndReason, type EngineFactory, type Images, Session, SessionError } from '../session/session.ts';
 import { EIP } from '../state/layout.ts';
 import { StopOn } from '../timeline/stop-on.ts';
+import { type MachineVariant, variantManifest } from './machine-variant.ts';
 import { Novelties } from './novelties.ts';
 import { type Failure, failureEvents, isFailure, type RunEnd } from './predicate.ts';
 
@@ -83,6 +84,7 @@ export class Experiment {
   private player: ScriptPlayer | null = null;
   private sent: number[] = [];
   private novelties = new Novelties();
+  private other: { readonly name: string; readonly experiment: Experiment } | null = null;
   /** The machine is as it was at the moment. */
   private isFresh = true;
 
@@ -201,6 +203,16 @@ export class Experiment {
     };
     for (const key of keys) merging?.known.set(key, outcome);
     return outcome;
+  }
+
+  /** The same guest on another machine; the last one asked for is kept. */
+  onMachine(variant: MachineVariant): Experiment {
+    const name = JSON.stringify(variant);
+    if (this.other?.name === name) return this.other.experiment;
+    const manifest = variantManifest(this.setup.manifest, variant);
+    const experiment = new Experiment({ ...this.setup, manifest });
+    this.other = { name, experiment };
+    return experiment;
   }
 
   /** For looking: as it is at the moment, or where the last run ended. */

@@ -16,6 +16,8 @@ export const KNOBS = {
   reset: 'somebody presses the reset button',
   disk: 'some sectors of a disk cannot be read, or cannot be written',
   epoch: 'the wall clock is set up to a year forwards or backwards',
+  memory: 'the machine has up to twice the memory',
+  ratio: 'a tick takes a quarter to four times the time',
   flip: 'bits of memory flip by themselves',
 } as const;
 
@@ -103,6 +105,8 @@ function perturbation(random: Random, settings: PlanSettings, knob: Knob): Timed
     case 'flip':
       return [{ tick, event: { kind: 'flip-bit', address: random.below(settings.ramBytes), bit: random.below(8) } }];
     case 'input':
+    case 'memory':
+    case 'ratio':
       return [];
   }
 }

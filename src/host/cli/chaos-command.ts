@@ -2,6 +2,7 @@
 // path is the last line of standard output, and the exit status says whether one was found.
 
 import { chaos, type ChaosResult } from '../../core/chaos/chaos.ts';
+import { variantHorizon, variantManifest } from '../../core/chaos/machine-variant.ts';
 import { isKnob, type Knob, KNOBS, KNOBS_DEFAULT } from '../../core/chaos/perturb.ts';
 import { eventToText } from '../../core/log/events.ts';
 import type { TimedInput } from '../../core/log/timed-input.ts';
@@ -57,6 +58,9 @@ async function chaosOf(args: Arguments): Promise<number> {
   const guest = path === undefined ? await guestOfOptions(args) : await guestOfLog(args, path, 'chaos');
   const firstHorizon = args.number('horizon') ?? (guest.endTick ?? HORIZON_DEFAULT) + SLACK_TICKS;
   if (firstHorizon <= fromTick) throw new UsageError('The horizon is not behind --from: give a later one.');
+  if (fromTick > 0 && (knobs.includes('memory') || knobs.includes('ratio'))) {
+    throw new UsageError('The knobs memory and ratio change the machine, from tick 0 on: leave --from out.');
+  }
   const inputs = guest.inputs.filter(({ tick }) => tick >= fromTick);
   const experiment = experimentOf(guest, failures);
   standAt(experiment, fromTick);
@@ -74,16 +78,20 @@ async function chaosOf(args: Arguments): Promise<number> {
   const interruptTicks = plain.interruptTicks.filter((tick) => tick < toTick);
   const plan = { knobs, inputs, fromTick, endTick: toTick, interruptTicks, ...planGuest(guest.manifest) };
   const progress = { label: 'chaos', end: runs, isQuiet: args.has('json') };
-  const campaign = chaos({ seed, runs, plan, horizonTick });
+  const { memoryMegabytes, nsPerTick } = guest.manifest;
+  const machine = { memoryMegabytes, nsPerTick };
+  const campaign = chaos({ seed, runs, plan, horizonTick, machine });
   const runner = await runnerOf(args, 'chaos', guest, experiment);
   const { result, signal } = await walkCampaign(runner, campaign, progress).finally(() => runner.close());
   const { failing } = result;
   if (failing === null) return withoutFailure(args, result, signal);
   const { tick: failingTick } = failing.outcome;
   const added = failing.inputs.filter((input) => !inputs.includes(input) && input.tick < failingTick);
-  if (!args.has('json')) tell(failing.run, failing.outcome.tick, added);
+  if (!args.has('json')) tell(failing, added);
   const all = [...guest.inputs.filter(({ tick }) => tick < fromTick), ...failing.inputs];
-  const isSame = writeTrial(guest, failures, all, horizonTick, out);
+  const { machine: other } = failing;
+  const failingGuest = other === null ? guest : { ...guest, manifest: variantManifest(guest.manifest, other) };
+  const isSame = writeTrial(failingGuest, failures, all, variantHorizon(horizonTick, machine, other), out);
   if (!isSame) throw new Error('the run that failed does not fail when it is recorded');
   if (args.has('json')) {
     printJson({
@@ -97,6 +105,7 @@ async function chaosOf(args: Arguments): Promise<number> {
       tick: failing.outcome.tick,
       reason: failing.outcome.reason,
       debugExit: failing.outcome.debugExit,
+      machine: failing.machine,
       perturbations: added.map(({ tick, event }) => ({ tick, event: eventToText(event) })),
     });
     return EXIT.divergence;
@@ -106,9 +115,12 @@ async function chaosOf(args: Arguments): Promise<number> {
   return EXIT.divergence;
 }
 
+type FailingRun = NonNullable<ChaosResult['failing']>;
+
 /** Before the log is written: on a full disk it is all that remains. */
-function tell(run: number, failingTick: number, added: readonly TimedInput[]): void {
-  say(`chaos: run ${count(run)} fails at tick ${count(failingTick)}, with`);
+function tell({ run, outcome, machine }: FailingRun, added: readonly TimedInput[]): void {
+  say(`chaos: run ${count(run)} fails at tick ${count(outcome.tick)}, with`);
+  if (machine !== null) say(`  ${machine.memoryMegabytes} MB of memory, ${machine.nsPerTick} ns per tick`);
   for (const { tick, event } of added) say(`  at tick ${count(tick)}: ${eventToText(event)}`);
 }
 

@@ -68,7 +68,10 @@ async function findLoss(): Promise<Found | null> {
   const guest = planGuest(setup.manifest);
   const shared = { knobs: KNOBS_DEFAULT, inputs, fromTick: 0, ...guest };
   const plan = { ...shared, endTick: plain.tick, interruptTicks: plain.interruptTicks };
-  const { failing } = finishCampaign(experiment, chaos({ seed: 1, runs: RUNS_MAX, plan, horizonTick }));
+  const { failing } = finishCampaign(
+    experiment,
+    chaos({ seed: 1, runs: RUNS_MAX, plan, horizonTick, machine: setup.manifest }),
+  );
   if (failing === null) return null;
   const small = finishCampaign(experiment, shrink({ inputs: failing.inputs, horizonTick, onSmaller: () => {} }));
   const dated = experimentWith(small.inputs);
