@@ -27,9 +27,14 @@ const PIECE_PAIRS = 1 << 6;
 
 /** The pair of that number, where those of the lower second place come first: 0 is (0, 1), 1 is (0, 2), 2 is (1, 2). */
 function pairOf(number: number): readonly [number, number] {
-  let second = Math.max(1, Math.floor(number ** 0.5));
-  while ((second * (second + 1)) / 2 <= number) second++;
-  while ((second * (second - 1)) / 2 > number) second--;
+  // The highest second place whose first pair is not behind.
+  let [second, above] = [1, 2];
+  while ((above * (above - 1)) / 2 <= number) above *= 2;
+  while (above - second > 1) {
+    const middle = Math.floor((second + above) / 2);
+    if ((middle * (middle - 1)) / 2 <= number) second = middle;
+    else above = middle;
+  }
   return [number - (second * (second - 1)) / 2, second];
 }
 

@@ -8,6 +8,7 @@ import { Experiment } from '../../core/chaos/experiment.ts';
 import { recordTrial } from '../../core/chaos/record-trial.ts';
 import { inputsOf, type TimedInput } from '../../core/log/timed-input.ts';
 import type { PlanSettings } from '../../core/chaos/perturb.ts';
+import { SECTOR_BYTES } from '../../core/devices/disk/disk-contents.ts';
 import { DISK_ROLES } from '../../core/devices/disk/roles.ts';
 import { type Failure, parseFailure } from '../../core/chaos/predicate.ts';
 import type { LogReader } from '../../core/log/log.ts';
@@ -93,8 +94,6 @@ export function experimentOf(guest: Guest, failures: readonly Failure[]): Experi
   const { manifest, images, makeEngine, script, inputs } = guest;
   return new Experiment({ manifest, images, makeEngine, recorded: inputs, script, failures });
 }
-
-const SECTOR_BYTES = 512;
 
 /** What perturbations must know of the machine. */
 export function planGuest(manifest: MachineManifest): Pick<PlanSettings, 'ramBytes' | 'epochSeconds' | 'drives'> {
