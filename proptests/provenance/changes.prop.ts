@@ -13,9 +13,10 @@ import { finish, type Timeline } from '../../src/core/timeline/timeline.ts';
 import { compileExpression } from '../../src/core/timeline/expression.ts';
 import { sparkline } from '../../src/host/debugger/sparkline.ts';
 import { assembleGuest } from '../../src/host/node/guest-images.ts';
-import { openRun, record, serialText } from '../../src/library.ts';
+import { openLog, openRun, record, serialText } from '../../src/library.ts';
 import { inFolder, reprise } from '../cli/command.ts';
 import { numberedDisk } from '../disk/ide-driver.ts';
+import { debuggerOf } from '../timeline/debugger-fixture.ts';
 import { recordGuest, timelineOf } from '../timeline/fixture.ts';
 import { DISK, planted, WAYS } from './planted.ts';
 
@@ -156,6 +157,21 @@ test('the questions as verbs: JSON, text, graphs, and sentences for what cannot 
     });
     assert.match(prompt.stdout, /which one\?[\s\S]*clerk[\s\S]*tick 903525 \(/);
   });
+});
+
+test('given up, changes tells what it has found, and the run stands where it stood', async () => {
+  const debug = debuggerOf({ name: 'race', log: openLog(race.log), images: new Map([['kernel', kernel]]) });
+  await debug.execute('seek 5000');
+  const whole = await debug.execute('changes 0x200010');
+  assert.doesNotMatch(whole.text, /Interrupted/);
+  debug.isInterrupted = true;
+  const { text, data } = await debug.execute('changes 0x200010');
+  assert.match(text, /Interrupted: this is what was found until then/);
+  assert.equal((data as { isWhole: boolean }).isWhole, false);
+  assert.equal(debug.timeline.position.tick, 5000);
+  debug.isInterrupted = true;
+  await assert.rejects(debug.execute('origin [0x200010]'), /Interrupted/);
+  assert.equal(debug.timeline.position.tick, 5000);
 });
 
 test('the questions of the library', async () => {

@@ -8,7 +8,7 @@ import { CommandError } from '../node/errors.ts';
 import { signalStatus } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { openDebugger } from './open-debugger.ts';
-import { EXIT, printJson } from './report.ts';
+import { EXIT, printJson, say } from './report.ts';
 
 /** What is asked about: the words behind the log. */
 const wanted = (args: Arguments): string => args.positionals.slice(1).join(' ');
@@ -56,7 +56,10 @@ async function ask(args: Arguments, line: string): Promise<number> {
       return isInterrupted ? signalStatus('SIGINT') : EXIT.ok;
     });
   } catch (error) {
-    if (error instanceof Interrupted && isInterrupted) return signalStatus('SIGINT');
+    if (error instanceof Interrupted && isInterrupted) {
+      say(`${line.split(' ', 1)[0]}: given up before there was an answer`);
+      return signalStatus('SIGINT');
+    }
     if (error instanceof DebuggerError) throw new CommandError(error.message);
     throw error;
   } finally {

@@ -70,6 +70,7 @@ export function* changesOf(
     yield* timeline.listen(end.to, listener);
     settle();
     if (!isWanted) break;
+    yield undefined;
   }
   return first;
 }
@@ -96,6 +97,7 @@ export function* valuesAt(
       },
     });
     if (!isWanted) break;
+    yield undefined;
   }
 }
 
