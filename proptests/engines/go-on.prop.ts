@@ -31,6 +31,9 @@ map:
         mov eax, 14
         mov edx, on_page_fault
         call set_gate
+        mov eax, 1
+        mov edx, on_step
+        call set_gate
         mov eax, 8
         mov edx, on_double_fault
         call set_gate
@@ -101,6 +104,41 @@ sum_string:
         cli
         inc ebx
         popfd
+        ; Single steps, begun and ended by POPF.
+        pushfd
+        or dword [esp], 0x100
+        popfd
+        inc ebx
+        inc ebx
+        pushfd
+        and dword [esp], ~0x100
+        popfd
+        inc ebx
+        ; A window that POPF, then STI, opens while an interrupt is waiting for it.
+        test ebp, 15
+        jnz no_wait
+        mov ecx, 2
+again:
+        pushfd
+        cli
+        mov eax, 7000
+closed:
+        dec eax
+        jnz closed
+        cmp ecx, 1
+        je by_sti
+        popfd
+        inc ebx
+        inc ebx
+        jmp opened
+by_sti:
+        sti
+        inc ebx
+        inc ebx
+        add esp, 4
+opened:
+        loop again
+no_wait:
         mov eax, ss
         sti
         mov ss, ax
@@ -173,6 +211,16 @@ on_timer:
         mov [sum], eax
         mov al, 0x20
         out 0x20, al
+        pop eax
+        iretd
+
+on_step:
+        push eax
+        mov eax, [sum]
+        rol eax, 3
+        add eax, [esp + 4]
+        add eax, [esp + 12]
+        mov [sum], eax
         pop eax
         iretd
 

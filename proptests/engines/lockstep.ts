@@ -104,6 +104,8 @@ export interface Start {
   readonly user: boolean;
   /** Instead of flat segments, and of `user`. */
   readonly world?: SegmentWorld;
+  /** What else is to be there before the first instruction. */
+  readonly settle?: (runner: Runner) => void;
 }
 
 function setSegment(cpu: Cpu, segment: number, base: number, limit: number, attributes: number): void {
@@ -215,6 +217,7 @@ export function prepare(runner: Runner, start: Start): void {
   updateMode(cpu);
   // Otherwise the first block of each run would be stepped, and compiled code reached by loops alone.
   translateFetch(cpu, CODE, (cpu.m32[MODE_KEY] & MODE_CPL3) !== 0);
+  start.settle?.(runner);
   cpu.exitRequest = 0;
 }
 

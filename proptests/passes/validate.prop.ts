@@ -62,6 +62,8 @@ ADD
   set ebx v0
   cc add32 result=v0 source=v5 left=v6 carry=v18
   bits v0
+  v21: i32 = spare
+  put fs.base v0
 CPUID
   handler writes eax ecx edx ebx
 FADDP
@@ -82,6 +84,8 @@ const KINDS: Readonly<Record<Op['op'], true>> = {
   get: true,
   set: true,
   word: true,
+  spare: true,
+  put: true,
   unary: true,
   binary: true,
   select: true,
@@ -186,6 +190,8 @@ const BREACHES: readonly (readonly [what: string, lines: string, complaint: RegE
     /attempt addOperand reads scratch/,
   ],
   ['a general register as a word', 'ADD\n v0: i32 = peek eax', /peek reads word 0, which is neither float nor scratch/],
+  ['a put of a register', 'ADD\n v0: i32 = get eax\n put eax v0', /put changes word 0/],
+  ['a guard after a put', 'ADD\n v0: i32 = get eax\n put cr0 v0\n guard v0', /guard can go slow after put/],
   ['a poke of CR0', 'ADD\n v0: i32 = get eax\n poke.i32 cr0 v0', /poke writes word \d+, which is neither float nor/],
   ['EFLAGS without an assist', 'ADD\n v0: i32 = peek eflags', /neither float nor scratch/],
   ['a word that changes', 'ADD\n v0: i32 = word mxcsr', /is not for handlers alone/],

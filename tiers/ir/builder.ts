@@ -43,6 +43,17 @@ export class Builder {
     return to;
   }
 
+  /** A word becomes `value`. */
+  put(index: number, value: Temp): void {
+    this.ops.push({ op: 'put', index, value });
+  }
+
+  spare(): Temp {
+    const to = this.fresh();
+    this.ops.push({ op: 'spare', to, type: 'i32' });
+    return to;
+  }
+
   unary(how: Unary, a: Temp): Temp {
     const to = this.fresh();
     this.ops.push({ op: 'unary', to, type: 'i32', how, a });

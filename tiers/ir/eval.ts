@@ -100,6 +100,13 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ser
       case 'word':
         values[op.to] = m32[op.index];
         break;
+      case 'spare':
+        values[op.to] = left - block.count - extra;
+        break;
+      case 'put':
+        m32[op.index] =
+          op.index === EFLAGS ? (m32[EFLAGS] & ARITHMETIC_FLAGS) | (v(op.value) & ~ARITHMETIC_FLAGS) : v(op.value);
+        break;
       case 'unary':
         values[op.to] = unary(op.how, v(op.a));
         break;

@@ -103,10 +103,14 @@ export type Op =
   | { readonly op: 'get'; readonly to: Temp; readonly type: 'i32'; readonly register: number }
   | { readonly op: 'set'; readonly register: number; readonly value: Temp }
   /**
-   * A word of the CPU block that only handlers change: segment and system registers, and EFLAGS for the sake of its
-   * bits that are no arithmetic flags.
+   * A word of the CPU block that only handlers and `put` change: segment and system registers, and EFLAGS for the sake
+   * of its bits that are no arithmetic flags.
    */
   | { readonly op: 'word'; readonly to: Temp; readonly type: 'i32'; readonly index: number }
+  /** Such a word becomes another; of EFLAGS, all but the arithmetic flags. What modeKey is made of does not change. */
+  | { readonly op: 'put'; readonly index: number; readonly value: Temp }
+  /** Ticks of the slice that are left behind the block. */
+  | { readonly op: 'spare'; readonly to: Temp; readonly type: 'i32' }
   | { readonly op: 'unary'; readonly to: Temp; readonly type: 'i32'; readonly how: Unary; readonly a: Temp }
   | {
       readonly op: 'binary';
@@ -254,6 +258,7 @@ export function resultOf(op: Op): Temp {
 export function usesOf(op: Op): Temp[] {
   switch (op.op) {
     case 'set':
+    case 'put':
     case 'bits':
       return [op.value];
     case 'unary':
@@ -285,6 +290,7 @@ export function usesOf(op: Op): Temp[] {
     case 'const':
     case 'get':
     case 'word':
+    case 'spare':
     case 'condition':
     case 'carry':
     case 'flags':
@@ -299,6 +305,7 @@ export function usesOf(op: Op): Temp[] {
 export function withUses(op: Op, map: (temp: Temp) => Temp): Op {
   switch (op.op) {
     case 'set':
+    case 'put':
     case 'bits':
     case 'poke': {
       const value = map(op.value);

@@ -86,6 +86,7 @@ function valueText(op: Extract<Op, { to: Temp }>): string {
     }
     case 'condition':
       return `condition ${CONDITIONS[op.code]}`;
+    case 'spare':
     case 'carry':
     case 'flags':
       return op.op;
@@ -105,6 +106,8 @@ function printOp(op: Op): string {
       return `insn ${op.index} ${rowOf(op.row).name} at=${op.delta} length=${op.length} pc=${op.pc}`;
     case 'set':
       return `set ${REGISTER_NAMES[op.register]} ${v(op.value)}`;
+    case 'put':
+      return `put ${wordName(op.index, 1)} ${v(op.value)}`;
     case 'store':
       return `store${SIZES[op.size]} ${v(op.address)} ${v(op.value)}${op.checked ? ' checked' : ''}`;
     case 'guard':
@@ -310,6 +313,7 @@ function parseTyped(to: Temp, type: Type, how: string, line: Line): Op {
       return { op: 'select', to, type: i32, test: line.temp(), a: line.temp(), b: line.temp() };
     case 'condition':
       return { op: 'condition', to, type: i32, code: line.oneOf(CONDITIONS, 'a condition') };
+    case 'spare':
     case 'carry':
     case 'flags':
       return { op: how, to, type: i32 };
@@ -355,6 +359,8 @@ function parseOp(first: string, line: Line): Op {
       const [delta, length, pc] = ['at', 'length', 'pc'].map((name) => line.number32(line.required(name)));
       return { op: 'insn', index, row, delta, length, pc };
     }
+    case 'put':
+      return { op: 'put', index: line.index(1), value: line.temp() };
     case 'set':
       return { op: 'set', register: line.oneOf(REGISTER_NAMES, 'a register'), value: line.temp() };
     case 'guard':

@@ -6,7 +6,7 @@
 // as their rows allow.
 
 import { ROWS } from '../../src/core/isa/ops.ts';
-import { EFLAGS, PLACED } from '../../src/core/state/layout.ts';
+import { EFLAGS, INTR, PLACED, UNPROTECTED } from '../../src/core/state/layout.ts';
 import { ATTEMPTS } from './attempts.ts';
 import {
   type Block,
@@ -34,6 +34,9 @@ const WORD_USES: readonly ('scratch' | 'float' | 'system' | 'other' | undefined)
   }
   return uses;
 })();
+
+/** What the loop and the TLB say to compiled code. */
+const LOOP_WORDS: ReadonlySet<number> = new Set([INTR, UNPROTECTED]);
 
 /** The type of every value that the operation reads. */
 function operandType(op: Op): Type {
@@ -150,7 +153,7 @@ class BlockValidator {
   private readWords(index: number, count: number, by: string): void {
     if (!isNamed(index, count)) this.complain(`${by}: ${count} words at ${index} are no unit`);
     for (let word = index; word < index + count; word++) {
-      if (WORD_USES[word] === 'float') continue;
+      if (WORD_USES[word] === 'float' || (by === 'peek' && LOOP_WORDS.has(word))) continue;
       if (WORD_USES[word] !== 'scratch') this.complain(`${by} reads word ${word}, which is neither float nor scratch`);
       if (!this.written.has(word)) this.complain(`${by} reads scratch that this instruction has not written`);
     }
@@ -259,6 +262,10 @@ class BlockValidator {
         if (WORD_USES[op.index] !== 'system' && op.index !== EFLAGS)
           this.complain(`word ${op.index} is not for handlers alone`);
         break;
+      case 'put':
+        if (WORD_USES[op.index] !== 'system' && op.index !== EFLAGS) this.complain(`put changes word ${op.index}`);
+        this.changed = op;
+        break;
       case 'peek':
         if (op.index === EFLAGS && op.type === 'i32' && this.hasFlags) this.hasFlags = false;
         else this.readWords(op.index, WORDS_OF[op.type], op.op);
@@ -279,6 +286,7 @@ class BlockValidator {
       case 'insn':
       case 'const':
       case 'get':
+      case 'spare':
       case 'unary':
       case 'binary':
       case 'select':

@@ -453,6 +453,16 @@ export class BlockEmitter {
       case 'set':
         this.line(`${REGISTER_NAMES[op.register]} = ${this.value(op.value)};`);
         break;
+      case 'spare':
+        this.define(op.to, 'left');
+        break;
+      case 'put': {
+        const word = this.word(op.index);
+        const value = this.value(op.value);
+        const merged = `${word} & ${ARITHMETIC_FLAGS} | ${value} & ${~ARITHMETIC_FLAGS}`;
+        this.line(`${word} = ${op.index === EFLAGS ? merged : value};`);
+        break;
+      }
       case 'load':
         this.define(
           op.to,

@@ -1,7 +1,7 @@
 // Flags that have no lazy form of their own: some bits change and the others stay (SDM 1 §3.4.3.1).
-// CLC STC CMC, and what shifts, rotations, multiplications, divisions and bit tests leave.
+// CLC STC CMC CLD STD, and what shifts, rotations, multiplications, divisions and bit tests leave.
 
-import { ARITHMETIC_FLAGS, SF, ZF } from '../../src/core/state/layout.ts';
+import { ARITHMETIC_FLAGS, DF, EFLAGS, SF, ZF } from '../../src/core/state/layout.ts';
 import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
 import { CF } from '../../src/core/state/layout.ts';
 import type { Temp } from '../ir/ir.ts';
@@ -39,4 +39,16 @@ function cmc(l: Lift): void {
   changeFlags(l, CF, l.b.with('xor', l.b.carry(), CF));
 }
 
-export const flagLifters = { CLC: clc, STC: stc, CMC: cmc } satisfies Record<OpLiftedBy<'flags'>, Lifter>;
+/** DF is no arithmetic flag: it is in EFLAGS itself. */
+function cld(l: Lift): void {
+  l.b.put(EFLAGS, l.b.with('and', l.b.word(EFLAGS), ~DF));
+}
+
+function std(l: Lift): void {
+  l.b.put(EFLAGS, l.b.with('or', l.b.word(EFLAGS), DF));
+}
+
+export const flagLifters = { CLC: clc, STC: stc, CMC: cmc, CLD: cld, STD: std } satisfies Record<
+  OpLiftedBy<'flags'>,
+  Lifter
+>;

@@ -16,6 +16,7 @@ import { flowLifters } from './flow.ts';
 import { moveLifters } from './move.ts';
 import { multiplyLifters } from './multiply.ts';
 import { type Lifter, NOT_LIFTED } from './operands.ts';
+import { selectorLifters } from './selectors.ts';
 import { shiftLifters } from './shift.ts';
 import { simdLifters } from './simd.ts';
 import { stackLifters } from './stack.ts';
@@ -31,6 +32,7 @@ export const LIFTERS = {
   ...flowLifters,
   ...moveLifters,
   ...multiplyLifters,
+  ...selectorLifters,
   ...shiftLifters,
   ...simdLifters,
   ...stackLifters,

@@ -1,6 +1,6 @@
 // Common subexpressions: an operation that computes what an earlier one of the block computed is dropped: pure ones,
-// and words that handlers alone change, between two handlers. What reads registers, flags or other words depends on
-// its place.
+// and words that handlers and `put` alone change, between two of those. What reads registers, flags or other words
+// depends on its place.
 
 import { type Block, isPure, type Op, type Temp, withExitUse, withUses } from '../ir/ir.ts';
 
@@ -37,6 +37,7 @@ export function removeRepeats(block: Block): Block {
   for (const original of block.ops) {
     const op = same.size === 0 ? original : withUses(original, map);
     if (op.op === 'handler') for (const key of first.keys()) if (key.startsWith('w')) first.delete(key);
+    if (op.op === 'put') first.delete(`w${op.index}`);
     const key = isPure(op) || op.op === 'word' ? keyOf(op) : null;
     if (key !== null && 'to' in op) {
       const earlier = first.get(key);

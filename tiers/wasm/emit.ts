@@ -390,6 +390,27 @@ class Emitter {
         if (op.type === 'v128') body.vectorMemory(V.v128_store, 2, 4 * op.index);
         else body.memory(POKES[op.type], 2, 4 * op.index);
         break;
+      case 'spare':
+        if (this.values.remaining[op.to] === 0) break;
+        body.get(P_LEFT);
+        this.values.define(op.to);
+        break;
+      case 'put':
+        body.i32(0);
+        if (op.index === EFLAGS) {
+          body.i32(0);
+          body.memory(W.i32_load, 2, 4 * EFLAGS);
+          body.i32(ARITHMETIC_FLAGS);
+          body.op(W.i32_and);
+        }
+        this.values.value(op.value);
+        if (op.index === EFLAGS) {
+          body.i32(~ARITHMETIC_FLAGS);
+          body.op(W.i32_and);
+          body.op(W.i32_or);
+        }
+        body.memory(W.i32_store, 2, 4 * op.index);
+        break;
       case 'load':
         this.load(op);
         break;

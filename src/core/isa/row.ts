@@ -76,6 +76,7 @@ export type LiftedBy =
   | 'flow'
   | 'move'
   | 'multiply'
+  | 'selectors'
   | 'shift'
   | 'simd'
   | 'stack'

@@ -151,9 +151,9 @@ export const INTEGER_ROWS = [
     | B0+r Zb,Ib | B8+r Zv,Iz | C6 /0 Eb,Ib | C7 /0 Ev,Iz`,
     move,
   ),
-  row('MOV_TO_SREG', '8E /r Sw,Ew', segmentLoad),
-  row('MOV_FROM_SREG', '8C /r Rv/Mw,Sw', { writes: 'A' }),
-  row('MOV_TO_CR', '0F 22 /r Cd,Rd', { ...privilegedEnd, ...flagsKept, writes: 'A' }),
+  row('MOV_TO_SREG', '8E /r Sw,Ew', { ...segmentLoad, lifted: 'selectors' }),
+  row('MOV_FROM_SREG', '8C /r Rv/Mw,Sw', { writes: 'A', lifted: 'selectors' }),
+  row('MOV_TO_CR', '0F 22 /r Cd,Rd', { ...privilegedEnd, ...flagsKept, writes: 'A', lifted: 'system' }),
   row('MOV_FROM_CR', '0F 20 /r Rd,Cd', { ...privileged, ...flagsKept, writes: 'A', lifted: 'system' }),
   row('MOV_TO_DR', '0F 23 /r Dd,Rd', { ...privilegedEnd, ...flagsKept, writes: 'A', faults: 'GP UD DB' }),
   row('MOV_FROM_DR', '0F 21 /r Rd,Dd', { ...privileged, ...flagsKept, writes: 'A', faults: 'GP UD DB' }),
@@ -174,12 +174,13 @@ export const INTEGER_ROWS = [
 
   // Stack
   row('PUSH', '50+r Zv | 68 Iz | 6A sIb | FF /6 Ev', { ...push, lifted: 'stack' }),
-  row('PUSH_SREG', '06 ES | 0E CS | 16 SS | 1E DS | 0F A0 FS | 0F A8 GS', push),
+  row('PUSH_SREG', '06 ES | 0E CS | 16 SS | 1E DS | 0F A0 FS | 0F A8 GS', { ...push, lifted: 'selectors' }),
   row('POP', '58+r Zv | 8F /0 Ev', { ...pop, lifted: 'stack' }),
   row('POP_SREG', '07 ES | 17 SS | 1F DS | 0F A1 FS | 0F A9 GS', {
     ...segmentLoad,
     writes: 'A ESP',
     faults: 'NP SS GP PF AC',
+    lifted: 'selectors',
   }),
   row('PUSHA', '60', push),
   row('POPA', '61', { ...pop, writes: 'EAX ECX EDX EBX ESP EBP ESI EDI' }),
@@ -191,6 +192,7 @@ export const INTEGER_ROWS = [
     writes: 'ESP',
     faults: 'GP SS PF AC',
     endsBlock: true,
+    lifted: 'system',
   }),
   row('LAHF', '9F', { read: 'SZAPC', writes: 'EAX' }),
   row('SAHF', '9E', { written: 'SZAPC', writes: '' }),
@@ -209,10 +211,10 @@ export const INTEGER_ROWS = [
   row('CLC', 'F8', { written: 'C', writes: '', lifted: 'flags' }),
   row('STC', 'F9', { written: 'C', writes: '', lifted: 'flags' }),
   row('CMC', 'F5', { read: 'C', written: 'C', writes: '', lifted: 'flags' }),
-  row('CLD', 'FC', { written: 'D', writes: '' }),
-  row('STD', 'FD', { written: 'D', writes: '' }),
-  row('CLI', 'FA', { ...privileged, read: 'LV', written: 'IF' }),
-  row('STI', 'FB', { ...privilegedEnd, read: 'LV', written: 'IF' }),
+  row('CLD', 'FC', { written: 'D', writes: '', lifted: 'flags' }),
+  row('STD', 'FD', { written: 'D', writes: '', lifted: 'flags' }),
+  row('CLI', 'FA', { ...privileged, read: 'LV', written: 'IF', lifted: 'system' }),
+  row('STI', 'FB', { ...privilegedEnd, read: 'LV', written: 'IF', lifted: 'system' }),
 
   // Strings: the size is that of operand A, the source segment is in R_EA
   row('MOVS', 'A4 Yb,Xb | A5 Yv,Xv', { ...string, lifted: 'string', writes: 'ESI EDI COUNT MEM' }),
@@ -276,10 +278,10 @@ export const INTEGER_ROWS = [
 
   // System
   row('HLT', 'F4', privilegedEnd),
-  row('CLTS', '0F 06', privilegedEnd),
+  row('CLTS', '0F 06', { ...privilegedEnd, lifted: 'system' }),
   row('INVD', '0F 08', privileged),
   row('WBINVD', '0F 09', privileged),
-  row('INVLPG', '0F 01 /7 Mb', privilegedEnd),
+  row('INVLPG', '0F 01 /7 Mb', { ...privileged, lifted: 'system' }),
   row('LGDT', '0F 01 /2 Ms', privileged),
   row('LIDT', '0F 01 /3 Ms', privileged),
   row('SGDT', '0F 01 /0 Ms', system),

@@ -25,6 +25,7 @@ import {
   HALTED,
   IF,
   INTERRUPT_SHADOW,
+  INTR,
   NMI_BLOCKED,
   NMI_PENDING,
   PENDING_DEBUG,
@@ -93,7 +94,6 @@ export const RESET_NANOSECONDS = 1 << 20;
 const STALL_FAULTS = 16;
 const STALL_TICKS = 1024;
 
-/** What the loop remembers between runs. */
 const LOOP = fields({
   resetRequested: flag(),
   initRequested: flag(),
@@ -110,9 +110,8 @@ const LOOP = fields({
 /** A state hash comes so late at most: after the ticks of a reset, of a guest that faults without end. */
 const LATE_HASH_TICKS = 2 ** 26;
 
-/** What goes past the instruction stream, for a debugger that watches: never seen by the guest. */
+/** For a debugger that watches: never seen by the guest. `vector` is −1 for a reset. Called before it is done. */
 export interface DeliveryWatcher {
-  /** `vector` is −1 for a reset. Called before it is done: the state is that of the interrupted code. */
   delivered(kind: 'interrupt' | 'fault' | 'trap' | 'nmi' | 'reset', vector: number): void;
 }
 
@@ -152,9 +151,7 @@ export class Machine {
   /** Tick of the last interrupt or exception, and how many came at it: the order of positions within a tick. */
   deliveryTick = -1;
   deliveryCount = 0;
-  /**
-   * Last tick at which an input or timer was due: only before that happens is the state the one that run() stops at.
-   */
+  /** Last tick at which an input or timer was due: only before that is the state the one that run() stops at. */
   dueTick = -1;
   /** Stop as soon as so many deliveries have come at the tick in hand; 0 = never. */
   stopAfterDeliveries = 0;
@@ -245,6 +242,7 @@ export class Machine {
       },
       space,
       intr: (level) => {
+        cpu.m32[INTR] = level ? 1 : 0;
         if (level) cpu.endSlice();
       },
       nmi: () => {
@@ -343,6 +341,7 @@ export class Machine {
     const m32 = cpu.m32;
     this.stopReason = null;
     const limit = Math.min(untilTick, port.endTick);
+    m32[INTR] = this.board.intr ? 1 : 0;
     if (this.isInTick) this.leaveTick(limit);
     for (let before = 0; ; ) {
       const tick = cpu.f64[TICK_F64];

@@ -106,6 +106,7 @@ export const FIELDS: readonly Field[] = [
   // ticks left in the slice; engines store it before anything that may look at the clock
   field('left', 'i32', 1, 'derived'),
   field('exitRequest', 'i32', 1, 'derived'), // EXIT_* of state/cpu.ts: why to leave after the current instruction
+  field('intr', 'i32', 1, 'derived'), // the level of INTR, as the board drives it
   field('unprotected', 'i32', 1, 'derived'), // 1 = the TLB may let a supervisor write to read-only pages (CR0.WP is 0)
 ];
 
@@ -226,6 +227,7 @@ export const SCRATCH = word('scratch');
 export const TICK_F64 = byteOffset('tick') >> 3;
 export const LEFT = word('left');
 export const EXIT_REQUEST = word('exitRequest');
+export const INTR = word('intr');
 export const UNPROTECTED = word('unprotected');
 
 // Segment register numbers.
