@@ -6,6 +6,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { bytesSource } from '../../src/core/board/image.ts';
+import { Harness } from '../devices/harness.ts';
 import type { Ide } from '../../src/core/devices/disk/ide.ts';
 import { ABRT, DRQ, ERR, IDNF } from '../../src/core/devices/disk/drive.ts';
 import { IdeDriver, numberedDisk } from './ide-driver.ts';
@@ -338,4 +340,21 @@ test('random histories of reads and writes agree with an array of bytes, through
     }),
     { seed: 14, numRuns: 25 },
   );
+});
+
+test('a block that the host is to fill holds nothing of an earlier one, which a saved state would not have', () => {
+  const images = [{ role: 'hda', source: bytesSource(numberedDisk(64)) }];
+  const first = new Harness({ images }).silenceTimer();
+  const command = (harness: Harness, code: number): void => {
+    harness.out8(0x1f6, 0xe0);
+    harness.out8(0x1f2, 1);
+    harness.out8(0x1f7, code);
+    harness.run(10_000);
+  };
+  command(first, 0xec);
+  for (let word = 0; word < 256; word++) first.board.bus.read(0x1f0, 2);
+  const second = new Harness({ images, tick: first.tick });
+  second.board.load(first.board.save());
+  for (const harness of [first, second]) command(harness, 0x30);
+  assert.equal(second.save(), first.save());
 });

@@ -227,6 +227,8 @@ export abstract class Drive extends withFields(DRIVE) {
   /** The buffer is there to be emptied or filled by the data port. */
   protected offer(phase: 'pio-in' | 'pio-out' | 'packet', count: number): void {
     this.phase = phase;
+    // What is to come from the host is not there yet: what was there before is in no saved state.
+    if (phase !== 'pio-in') this.buffer.data.fill(0, 0, count);
     this.buffer.start(count);
     this.status = (this.status & ~(BSY | ERR | DF)) | DRDY | DRQ;
   }
