@@ -66,12 +66,13 @@ export type { Breakpoint, Position, Watchpoint, WatchKind } from './core/timelin
 export { PositionError } from './core/timeline/positions.ts';
 export { ExpressionError } from './core/timeline/expression.ts';
 export { type Stop, Timeline } from './core/timeline/timeline.ts';
-export type { BreakOptions, FoundBytes, RecordedRun, RecordedRunOptions, WatchOptions } from './recorded.ts';
 export type { Chain, ChainOptions, Choice, Stale } from './core/timeline/provenance/chain.ts';
 export type { Change } from './core/timeline/provenance/changes.ts';
 export type { OriginGraph } from './core/timeline/provenance/graph.ts';
 export type { Origin } from './core/timeline/provenance/origin.ts';
 export type { Turning, WhyNot } from './core/timeline/provenance/why-not.ts';
+export { QueryError } from './core/query/query-error.ts';
+export type { BreakOptions, FoundBytes, QueryRow, RecordedRun, RecordedRunOptions, WatchOptions } from './recorded.ts';
 export { SessionError } from './core/session/session.ts';
 export type { SessionEnd } from './core/session/session.ts';
 export type { Machine } from './core/machine/machine.ts';

@@ -11,6 +11,9 @@ import { peekBytes, peekPhysical, peekPhysicalBytes } from './core/memory/peek.t
 import type { Images } from './core/session/session.ts';
 import { RAM_BASE } from './core/state/layout.ts';
 import { compileExpression, type Evaluator } from './core/timeline/expression.ts';
+import { planQuery } from './core/query/plan.ts';
+import { answerQuery } from './core/query/run.ts';
+import type { Value } from './core/query/values.ts';
 import type { Breakpoint, Position, Watchpoint, WatchKind } from './core/timeline/lookout.ts';
 import { bytesOfText, goTo, parsePosition, type PositionQuery } from './core/timeline/positions.ts';
 import { takeSnapshot } from './core/timeline/take-snapshot.ts';
@@ -30,6 +33,9 @@ export interface RecordedRunOptions {
   /** What names in expressions mean: addresses, or undefined. */
   readonly symbolOf?: (name: string) => number | undefined;
 }
+
+/** Of a query: values by the names of columns. */
+export type QueryRow = Readonly<Record<string, Value>>;
 
 export interface BreakOptions {
   /** An expression over registers and memory, such as `eax == 5 && [esp + 4] > 7`, that must not be 0. */
@@ -205,6 +211,50 @@ export class RecordedRun {
       // Sent by the instruction of that tick: it has been when the run stands behind it.
       if (tick < from || occurrence++ < query.occurrence) continue;
       yield await this.walk(timeline.seek({ tick: tick + 1, seq: 0 }));
+    }
+  }
+
+  /**
+   * The rows of a query (core/query; `reprise query --grammar`), in the order of their positions, as they are found:
+   * records by the names of their columns. Comes back to where the run stood, also when the loop is left. Rejects with
+   * a QueryError where the text is no query.
+   */
+  async *query(text: string): AsyncGenerator<QueryRow, void> {
+    const { timeline } = this;
+    const symbolOf = this.options.symbolOf ?? (() => undefined);
+    const from = timeline.position;
+    const { cpu, space } = timeline.machine;
+    const plan = planQuery(text, {
+      guest: {
+        symbolOf,
+        names: () => [],
+        physicalOf: (linear) => {
+          const physical = peekPhysical(cpu, linear);
+          return physical >= 0 && space.peekPage(physical) >= 0 ? physical : null;
+        },
+        passesInRegisters: () => false,
+        tasks: null,
+      },
+      describe: () => '',
+      suggest: () => undefined,
+    });
+    if (this.isBusy) throw new UsageError('The run is on its way already: await what was asked for before.');
+    this.isBusy = true;
+    const rows: QueryRow[] = [];
+    const answer = plan.start((row) => {
+      rows.push(Object.fromEntries(plan.columns.map(({ name }, i) => [name, row[i]])));
+    });
+    const way = answerQuery(timeline, plan, answer, symbolOf);
+    try {
+      for (let isOver = false; !isOver; ) {
+        isOver = way.next().done === true;
+        yield* rows.splice(0);
+        if (!isOver) await this.options.pause?.();
+      }
+    } finally {
+      way.return();
+      this.isBusy = false;
+      await this.walk(timeline.seek(from));
     }
   }
 

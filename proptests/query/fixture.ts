@@ -30,10 +30,9 @@ export function ask(timeline: Timeline, text: string, symbols: ReadonlyMap<strin
   const plan = planOf(text, symbols);
   const rows: Row[] = [];
   const window = finish(findWindow(timeline, plan, (name) => symbols.get(name)));
-  finish(
-    runQuery(timeline, plan, window, (row) => {
-      rows.push(Object.fromEntries(plan.columns.map(({ name }, i) => [name, row[i]])) as Row);
-    }),
-  );
+  const answer = plan.start((row) => {
+    rows.push(Object.fromEntries(plan.columns.map(({ name }, i) => [name, row[i]])) as Row);
+  });
+  finish(runQuery(timeline, plan, window, answer));
   return rows;
 }

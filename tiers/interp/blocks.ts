@@ -58,7 +58,8 @@ const NOBODY: BlockListener = { onBuilt: () => {}, onDropped: () => {} };
 
 /** Whether somebody asks for the instruction of this row at a host byte address. */
 function isProbed(probes: Probes | null, host: number, row: number): boolean {
-  return probes !== null && (probes.offsets[host & 0xfff] | probes.rows[row]) !== 0;
+  if (probes === null) return false;
+  return probes.rows[row] !== 0 || (probes.marksOf(host >>> 12)?.[host & 0xfff] ?? 0) !== 0;
 }
 
 const stopKey = (host: number, mode: number): number => host * MODES + mode;
@@ -189,8 +190,9 @@ export class BlockCache implements CodeInvalidator {
   }
 
   /** CodeInvalidator. */
-  reprobe(): void {
-    for (let page = 0; page < this.pageBlocks.length; page++) {
+  reprobe(hostPage?: number): void {
+    const [first, last] = hostPage === undefined ? [0, this.pageBlocks.length - 1] : [hostPage, hostPage];
+    for (let page = first; page <= last; page++) {
       if (this.pageBlocks[page] !== 0) this.drop(page, false, (block) => this.isMisprobed(block));
     }
   }

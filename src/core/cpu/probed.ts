@@ -27,12 +27,12 @@ export function runProbed(handlers: Handlers, cpu: Cpu, code: Int32Array, pc: nu
   }
 }
 
-/** The same for a record that may be marked or not, outside a block. */
+/** The same for a record that may be marked or not, outside a block: whoever asks knows it by its address too. */
 export function runIfProbed(handlers: Handlers, cpu: Cpu, code: Int32Array, pc: number): void {
   const { m32, probes } = cpu;
   const row = code[pc + R_META] & META_OP_MASK;
-  const linear = m32[EIP] + m32[SEG_BASE + CS];
-  if (probes !== null && (probes.offsets[linear & 0xfff] | probes.rows[row]) !== 0) runProbed(handlers, cpu, code, pc);
+  const page = ((m32[EIP] + m32[SEG_BASE + CS]) >>> 0) >>> 12;
+  if (probes !== null && (probes.rows[row] !== 0 || probes.hasPage(page))) runProbed(handlers, cpu, code, pc);
   else handlers[row](cpu, code, pc);
 }
 

@@ -39,8 +39,8 @@ export interface Engine {
 export interface CodeInvalidator {
   /** A write touched bytes that blocks were made from: physical byte range [from, to). */
   invalidate(from: number, to: number): void;
-  /** Other instructions are asked for (Cpu.probes): blocks that hold one, or one that was, are to be made anew. */
-  reprobe(): void;
+  /** Other instructions are asked for (Cpu.probes): blocks that hold one, or one that was, are made anew. */
+  reprobe(hostPage?: number): void;
   /** Whether there are still blocks made from bytes of this RAM page. */
   holdsCode(page: number): boolean;
   /**

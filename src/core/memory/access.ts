@@ -93,7 +93,10 @@ function translate(cpu: Cpu, linear: number, write: boolean, user: boolean, fetc
     entry |= TLB_NO_USER_FETCH | TLB_NO_SUPER_FETCH;
   }
   // The first fetch must come by here to be noted.
-  if (cpu.fetchedPages !== null && !fetch) entry |= TLB_NO_USER_FETCH | TLB_NO_SUPER_FETCH;
+  if (!fetch && (cpu.fetchedPages !== null || cpu.probes?.hasPage(page) === true)) {
+    entry |= TLB_NO_USER_FETCH | TLB_NO_SUPER_FETCH;
+  }
+  if (fetch) cpu.probes?.fetched(page, host >>> 12);
   if (cpu.memory.isReadWatched(ramPage)) entry |= TLB_NO_USER_READ | TLB_NO_SUPER_READ;
   if (!isFleeting) fillTlb(cpu, page, entry);
   if (write && rom) return DEVICE;

@@ -218,10 +218,13 @@ export class Memory {
     }
   }
 
-  /** Other instructions are asked for than before: what was decoded of them is made anew (Probes in state/cpu.ts). */
-  probesChanged(): void {
-    for (const each of this.invalidators) each.reprobe();
-    for (const cpu of this.processors) cpu.exitRequest |= EXIT_CODE;
+  /**
+   * Other instructions are asked for than before, in a host page or anywhere (with pages that may have been fetched
+   * from already): what was decoded of them is made anew (Probes in state/cpu.ts).
+   */
+  probesChanged(hostPage?: number): void {
+    for (const each of this.invalidators) each.reprobe(hostPage);
+    if (hostPage === undefined) this.dropTranslations();
   }
 
   /**

@@ -5,9 +5,9 @@
  */
 import { CR3, EAX, ECX, EDX, ESP } from '../state/layout.ts';
 import { SEG_BASE, SS } from '../state/layout.ts';
-import type { Cpu, Probes } from '../state/cpu.ts';
+import type { Cpu } from '../state/cpu.ts';
 import { peekNumber } from '../memory/peek.ts';
-import { type Gatherer, type Gathering, linearEip, privilegeOf, ProbePlaces, putProbes, record } from './gatherer.ts';
+import { type Gatherer, type Gathering, leaveCode, linearEip, privilegeOf, PlaceProbes, putProbes, record } from './gatherer.ts';
 
 /** Fields behind tick and seq. */
 export const CALL = {
@@ -38,26 +38,23 @@ export interface CallsJob {
   readonly returns: readonly number[];
 }
 
-export class CallsGatherer implements Gatherer, Probes {
-  readonly offsets: Uint8Array;
-  readonly rows: Uint8Array;
+export class CallsGatherer extends PlaceProbes implements Gatherer {
   /** Places that were listened to from the begin of the window on, and all that are now. */
   readonly listened = new Set<number>();
   private readonly gathering: Gathering;
   private readonly job: CallsJob;
-  private readonly places = new ProbePlaces();
   private readonly entries: ReadonlySet<number>;
   private isOn = false;
   /** Records that there were before the instruction in hand. */
   private before = 0;
 
   constructor(gathering: Gathering, job: CallsJob) {
+    super(gathering.machine);
     this.gathering = gathering;
     this.job = job;
     this.entries = new Set(job.addresses);
     for (const address of [...job.addresses, ...(job.wantsReturns ? job.returns : [])]) this.places.add(address);
     for (const address of job.returns) this.listened.add(address);
-    ({ offsets: this.offsets, rows: this.rows } = this.places);
     putProbes(gathering.machine, this);
   }
 
@@ -119,5 +116,6 @@ export class CallsGatherer implements Gatherer, Probes {
     if (!this.job.wantsReturns || this.listened.has(returnTo)) return;
     this.listened.add(returnTo);
     if (this.places.add(returnTo)) machine.memory.probesChanged();
+    leaveCode(cpu);
   }
 }

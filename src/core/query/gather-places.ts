@@ -7,7 +7,8 @@ import type { Cpu, Probes } from '../state/cpu.ts';
 import { PAGE_WATCH_READ, PAGE_WATCH_WRITE } from '../memory/memory.ts';
 import { peekPhysical, peekPhysicalBytes } from '../memory/peek.ts';
 import { PAGE_BYTES } from '../base/pages.ts';
-import { type Gatherer, type Gathering, linearEip, privilegeOf, ProbePlaces, putProbes, record } from './gatherer.ts';
+import { ROWS } from '../isa/ops.ts';
+import { type Gatherer, type Gathering, linearEip, PlaceProbes, privilegeOf, putProbes, record } from './gatherer.ts';
 
 export const EXECUTION = { address: 2, privilege: 3, registers: 4 } as const;
 
@@ -16,20 +17,17 @@ export interface ExecutionsJob {
   readonly addresses: readonly number[];
 }
 
-export class ExecutionsGatherer implements Gatherer, Probes {
-  readonly offsets: Uint8Array;
-  readonly rows: Uint8Array;
+export class ExecutionsGatherer extends PlaceProbes implements Gatherer {
   private readonly gathering: Gathering;
   private readonly addresses: ReadonlySet<number>;
   private isOn = false;
   private before = 0;
 
   constructor(gathering: Gathering, { addresses }: ExecutionsJob) {
+    super(gathering.machine);
     this.gathering = gathering;
     this.addresses = new Set(addresses);
-    const places = new ProbePlaces();
-    for (const address of addresses) places.add(address);
-    ({ offsets: this.offsets, rows: this.rows } = places);
+    for (const address of addresses) this.places.add(address);
     putProbes(gathering.machine, this);
   }
 
@@ -75,8 +73,9 @@ export interface AccessesJob {
 }
 
 export class AccessesGatherer implements Gatherer, Probes {
-  readonly offsets = new Uint8Array(PAGE_BYTES);
-  readonly rows = new ProbePlaces().rows;
+  readonly rows = new Uint8Array(ROWS.length);
+  /** Offsets by host page. */
+  private readonly marks = new Map<number, Uint8Array>();
   private readonly gathering: Gathering;
   private readonly job: AccessesJob;
   private isOn = false;
@@ -98,7 +97,14 @@ export class AccessesGatherer implements Gatherer, Probes {
       machine.space.watch(new Map(pages));
     }
     if (!kinds.includes('x')) return;
-    for (let i = 0; i < Math.min(bytes, PAGE_BYTES); i++) this.offsets[(physical + i) % PAGE_BYTES] = 1;
+    for (let at = physical; at < physical + bytes; at++) {
+      // Not memory: nothing is fetched from there into blocks.
+      const host = machine.space.peekPage(at);
+      if (host < 0) continue;
+      const marks = this.marks.get(host >>> 12) ?? new Uint8Array(PAGE_BYTES);
+      marks[at % PAGE_BYTES] = 1;
+      this.marks.set(host >>> 12, marks);
+    }
     putProbes(machine, this);
   }
 
@@ -117,6 +123,17 @@ export class AccessesGatherer implements Gatherer, Probes {
     machine.space.watch(new Map());
     if (machine.cpu.probes === this) putProbes(machine, null);
   }
+
+  marksOf(hostPage: number): Uint8Array | null {
+    return this.marks.get(hostPage) ?? null;
+  }
+
+  /** Outside of blocks every instruction is told of. */
+  hasPage(): boolean {
+    return this.marks.size > 0;
+  }
+
+  fetched(): void {}
 
   /** The last write has been made: what is there now is what it wrote. */
   private settle(): void {

@@ -4,9 +4,9 @@
  */
 import { OP } from '../isa/ops.ts';
 import { peekBytes } from '../memory/peek.ts';
-import type { Cpu, Probes } from '../state/cpu.ts';
+import type { Cpu } from '../state/cpu.ts';
 import { CR3, EAX, EDX, SEG_SELECTOR, TR } from '../state/layout.ts';
-import { type Gatherer, type Gathering, linearEip, ProbePlaces, putProbes, record } from './gatherer.ts';
+import { type Gatherer, type Gathering, linearEip, PlaceProbes, putProbes, record } from './gatherer.ts';
 
 export const SWITCH = { kind: 2, from: 3, to: 4, fromName: 5, toName: 6, eip: 7 } as const;
 export const SWITCH_KINDS = ['space', 'tss', 'task'] as const;
@@ -28,9 +28,7 @@ const NAME_BYTES = 16;
 /** Rows that may change the task register (SDM 3 §7.3). */
 const TASK_ROWS = [OP.JMP_FAR, OP.JMP_FAR_IND, OP.CALL_FAR, OP.CALL_FAR_IND, OP.IRET, OP.INT, OP.LTR];
 
-export class SwitchesGatherer implements Gatherer, Probes {
-  readonly offsets: Uint8Array;
-  readonly rows: Uint8Array;
+export class SwitchesGatherer extends PlaceProbes implements Gatherer {
   private readonly gathering: Gathering;
   private readonly tasks: LinuxTasks | null;
   private isOn = false;
@@ -39,10 +37,10 @@ export class SwitchesGatherer implements Gatherer, Probes {
   private task = 0;
 
   constructor(gathering: Gathering, { tasks }: SwitchesJob) {
+    super(gathering.machine);
     this.gathering = gathering;
     this.tasks = tasks;
-    const places = new ProbePlaces();
-    ({ offsets: this.offsets, rows: this.rows } = places);
+    const { places } = this;
     for (const row of [OP.MOV_TO_CR, ...TASK_ROWS]) places.rows[row] = 1;
     if (tasks !== null) places.add(tasks.switchTo);
     putProbes(gathering.machine, this);

@@ -4,9 +4,9 @@
  */
 import { OP } from '../isa/ops.ts';
 import { peekNumber } from '../memory/peek.ts';
-import type { Cpu, Probes } from '../state/cpu.ts';
+import type { Cpu } from '../state/cpu.ts';
 import { CR3, CS, EAX, EBP, EBX, ECX, EDI, EDX, ESI, ESP, SEG_BASE } from '../state/layout.ts';
-import { type Gatherer, type Gathering, privilegeOf, ProbePlaces, putProbes, record } from './gatherer.ts';
+import { type Gatherer, type Gathering, privilegeOf, PlaceProbes, putProbes, record } from './gatherer.ts';
 
 /** Fields behind tick and seq. */
 export const SYSCALL = {
@@ -32,9 +32,7 @@ export interface SyscallsJob {
   readonly wantsReturns: boolean;
 }
 
-export class SyscallsGatherer implements Gatherer, Probes {
-  readonly offsets: Uint8Array;
-  readonly rows: Uint8Array;
+export class SyscallsGatherer extends PlaceProbes implements Gatherer {
   private readonly gathering: Gathering;
   private readonly job: SyscallsJob;
   private isOn = false;
@@ -42,10 +40,10 @@ export class SyscallsGatherer implements Gatherer, Probes {
   private row = 0;
 
   constructor(gathering: Gathering, job: SyscallsJob) {
+    super(gathering.machine);
     this.gathering = gathering;
     this.job = job;
-    const places = new ProbePlaces();
-    ({ offsets: this.offsets, rows: this.rows } = places);
+    const { places } = this;
     for (const row of [OP.INT, OP.SYSENTER, ...(job.wantsReturns ? [OP.IRET, OP.SYSEXIT] : [])]) places.rows[row] = 1;
     putProbes(gathering.machine, this);
   }

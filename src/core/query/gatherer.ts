@@ -4,13 +4,16 @@
  * can see. Its hooks stay between windows, because putting probes in costs decoded code.
  */
 import { CS, EIP, SEG_BASE, SEG_SELECTOR } from '../state/layout.ts';
-import type { Cpu, Probes } from '../state/cpu.ts';
+import { type Cpu, EXIT_CODE, type Probes } from '../state/cpu.ts';
 import type { Machine } from '../machine/machine.ts';
 import { positionInRun } from '../timeline/lookout.ts';
 import type { Timeline } from '../timeline/timeline.ts';
 import { ROWS } from '../isa/ops.ts';
 import { PAGE_BYTES } from '../base/pages.ts';
+import type { Memory } from '../memory/memory.ts';
 import { type BatchBuilder, FIELD_SEQ, FIELD_TICK } from './batch.ts';
+
+const PAGE_SHIFT = 12;
 
 export interface Gatherer {
   /** The timeline stands where a window begins. */
@@ -40,18 +43,90 @@ export const linearEip = ({ m32 }: Cpu): number => (m32[EIP] + m32[SEG_BASE + CS
 
 export const privilegeOf = ({ m32 }: Cpu): number => m32[SEG_SELECTOR + CS] & 3;
 
-/** What is asked for: places by how many want them. Whoever adds says `apply` when it is done. */
-export class ProbePlaces {
-  readonly offsets = new Uint8Array(PAGE_BYTES);
-  readonly rows = new Uint8Array(ROWS.length);
+/** Within an instruction: what was decoded may be gone, and whoever runs it leaves behind it. */
+export function leaveCode(cpu: Cpu): void {
+  cpu.exitRequest |= EXIT_CODE;
+}
 
-  /** True: it was not asked for before. */
-  add(address: number): boolean {
-    const offset = address & (PAGE_BYTES - 1);
-    if (this.offsets[offset] !== 0) return false;
-    this.offsets[offset] = 1;
-    return true;
+/** What is asked for: linear addresses, and rows. Knows the host pages that linear pages have led to. */
+export class ProbePlaces {
+  readonly rows = new Uint8Array(ROWS.length);
+  private readonly memory: Memory;
+  /** Offsets by linear page, and those of host pages that they have led to. */
+  private readonly byPage = new Map<number, Uint8Array>();
+  private readonly byHost = new Map<number, Uint8Array>();
+  private readonly hostsOf = new Map<number, number[]>();
+
+  constructor({ memory }: Machine) {
+    this.memory = memory;
   }
+
+  /** True: nothing of its page was asked for before, and it may have been fetched from. */
+  add(address: number): boolean {
+    const page = address >>> PAGE_SHIFT;
+    const offset = address & (PAGE_BYTES - 1);
+    const known = this.byPage.get(page);
+    const offsets = known ?? new Uint8Array(PAGE_BYTES);
+    offsets[offset] = 1;
+    this.byPage.set(page, offsets);
+    for (const host of this.hostsOf.get(page) ?? []) {
+      this.mark(host, offsets);
+      this.memory.probesChanged(host);
+    }
+    return known === undefined;
+  }
+
+  hasPage(page: number): boolean {
+    return this.byPage.has(page);
+  }
+
+  marksOf(hostPage: number): Uint8Array | null {
+    return this.byHost.get(hostPage) ?? null;
+  }
+
+  fetched(page: number, hostPage: number): void {
+    const offsets = this.byPage.get(page);
+    if (offsets === undefined) return;
+    const hosts = this.hostsOf.get(page) ?? [];
+    if (hosts.includes(hostPage)) return;
+    this.hostsOf.set(page, [...hosts, hostPage]);
+    this.mark(hostPage, offsets);
+    this.memory.probesChanged(hostPage);
+  }
+
+  private mark(hostPage: number, offsets: Uint8Array): void {
+    const marks = this.byHost.get(hostPage) ?? new Uint8Array(PAGE_BYTES);
+    offsets.forEach((flag, i) => {
+      marks[i] |= flag;
+    });
+    this.byHost.set(hostPage, marks);
+  }
+}
+
+/** A gatherer that asks for places. */
+export abstract class PlaceProbes implements Probes {
+  protected readonly places: ProbePlaces;
+  readonly rows: Uint8Array;
+
+  constructor(machine: Machine) {
+    this.places = new ProbePlaces(machine);
+    this.rows = this.places.rows;
+  }
+
+  hasPage(page: number): boolean {
+    return this.places.hasPage(page);
+  }
+
+  marksOf(hostPage: number): Uint8Array | null {
+    return this.places.marksOf(hostPage);
+  }
+
+  fetched(page: number, hostPage: number): void {
+    this.places.fetched(page, hostPage);
+  }
+
+  abstract begins(cpu: Cpu, row: number): void;
+  abstract ends(cpu: Cpu, hasRetired: boolean): void;
 }
 
 /** Asks a machine's engine; null: for nothing. */

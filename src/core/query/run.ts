@@ -6,9 +6,7 @@
 import { PAGE_BYTES } from '../base/pages.ts';
 import { goTo, parsePosition } from '../timeline/positions.ts';
 import type { Timeline, Way } from '../timeline/timeline.ts';
-import { BatchBuilder } from './batch.ts';
-import type { Row } from './compile.ts';
-import { CallsGatherer } from './gather-calls.ts';
+import { type Batch, BatchBuilder } from './batch.ts';
 import type { Gatherer } from './gatherer.ts';
 import { makeGatherer } from './jobs.ts';
 import type { Answer, QueryPlan } from './plan.ts';
@@ -26,7 +24,7 @@ export function* findWindow(
   { from, to }: QueryPlan,
   symbolOf: (name: string) => number | undefined,
 ): Way<QueryWindow> {
-  const fromTick = from === null ? 0 : yield* tickOf(timeline, from, symbolOf);
+  const fromTick = from === null ? timeline.startTick : yield* tickOf(timeline, from, symbolOf);
   const toTick = to === null ? timeline.endTick : yield* tickOf(timeline, to, symbolOf);
   return { fromTick, toTick: Math.min(toTick, timeline.endTick) };
 }
@@ -47,23 +45,35 @@ export interface QueryProgress {
   readonly rows: number;
 }
 
-/**
- * `hear` gets each row; `tell`, between two pieces, how far it is, and says whether to go on: if not, the answer is
- * that
- * of what has been run. Leaves the timeline somewhere.
- */
+/** Finds the window and gathers it. */
+export function* answerQuery(
+  timeline: Timeline,
+  plan: QueryPlan,
+  answer: Answer,
+  symbolOf: (name: string) => number | undefined,
+): Way<void> {
+  yield* runQuery(timeline, plan, yield* findWindow(timeline, plan, symbolOf), answer);
+}
+
+export interface QueryListener {
+  /** Each batch, behind the fold. */
+  readonly heard?: (batch: Batch) => void;
+  /** Between two pieces, how far it is; false: the answer shall be that of what has been run. */
+  readonly tell?: (progress: QueryProgress) => boolean;
+}
+
+/** Gathers the whole window for an answer, and ends it. Leaves the timeline somewhere. */
 export function* runQuery(
   timeline: Timeline,
   plan: QueryPlan,
   stretch: QueryWindow,
-  hear: (row: Row) => void,
-  tell: (progress: QueryProgress) => boolean = () => true,
+  answer: Answer,
+  { heard = () => {}, tell = () => true }: QueryListener = {},
 ): Way<void> {
-  const answer = plan.start(hear);
   const batch = new BatchBuilder(plan.fields);
   const gatherer = makeGatherer(plan.job, { timeline, machine: timeline.machine, batch });
   const totalTicks = Math.max(0, stretch.toTick - stretch.fromTick);
-  const gather = { timeline, gatherer, batch, answer };
+  const gather = { timeline, gatherer, batch, answer, heard };
   try {
     let goesOn = true;
     for (let { fromTick } = stretch; fromTick < stretch.toTick && !answer.isComplete() && goesOn; ) {
@@ -81,6 +91,7 @@ export function* runQuery(
         goesOn = tell({ doneTicks: tick - stretch.fromTick, totalTicks, rows: answer.rows() });
         return goesOn;
       });
+      if (timeline.divergence !== null) break;
       fromTick = Math.max(endTick, timeline.machine.tick);
     }
     answer.end();
@@ -97,7 +108,7 @@ function isRuledOut(timeline: Timeline, { pages }: QueryPlan, { fold }: Answer, 
   const interval = Math.floor(tick / timeline.intervalTicks);
   const behind = [...(fold.awaited?.() ?? [])].map((address) => Math.floor(address / PAGE_BYTES));
   const { ramPages } = timeline.machine.memory;
-  return !timeline.records.mayTouch(interval, [...pages.executed, ...behind], pages.written, ramPages);
+  return !timeline.knownRecords.mayTouch(interval, [...pages.executed, ...behind], pages.written, ramPages);
 }
 
 interface RangeGather {
@@ -105,10 +116,11 @@ interface RangeGather {
   readonly gatherer: Gatherer;
   readonly batch: BatchBuilder;
   readonly answer: Answer;
+  readonly heard: (batch: Batch) => void;
 }
 
 function* gatherRange(
-  { timeline, gatherer, batch, answer }: RangeGather,
+  { timeline, gatherer, batch, answer, heard }: RangeGather,
   fromTick: number,
   toTick: number,
   tell: (tick: number) => boolean,
@@ -125,16 +137,13 @@ function* gatherRange(
       } finally {
         gatherer.end();
       }
-      answer.fold.add(batch.take());
+      const taken = batch.take();
+      answer.fold.add(taken);
+      if (taken.count > 0) heard(taken);
       goesOn = tell(timeline.machine.tick);
       if (!isOver && goesOn) yield undefined;
     }
   } finally {
     way.return({} as never);
   }
-}
-
-/** What listens behind calls in the stretch to come. */
-export function listenBehind(gatherer: Gatherer, returns: Iterable<number>): void {
-  if (gatherer instanceof CallsGatherer) gatherer.listen(returns);
 }

@@ -68,7 +68,12 @@ function plan(
   { columns }: Scope,
   shown: readonly number[],
 ): Planned {
-  const output = ({ expression, label }: Item) => ({ name: label, ...compiler.compile(expression) });
+  const output = ({ expression, label }: Item) => {
+    // What is grouped by has a name too.
+    const key = expression.kind === 'name' ? keys?.find((each) => each.label === expression.name) : undefined;
+    const { of, type } = key ?? compiler.compile(expression);
+    return { name: label, type, of };
+  };
   let outputs = query.select?.map(output);
   const asked = compiler.aggregates.length > 0 || keys !== null;
   if (outputs === undefined && asked) {

@@ -47,16 +47,20 @@ export interface FetchStops {
 }
 
 /**
- * Who is told of instructions, by where they lie in their page or by their row; the guest never notices. Engines mark
- * what is asked for when they decode it, and do it by its handler: all else is as fast as ever. More may be told than
- * was asked for, since pages are many; of a REP each iteration. Whoever changes what is asked for says so by
- * `Memory.probesChanged`.
+ * Who is told of instructions, by where they lie or by their row; the guest never notices. Engines mark what is asked
+ * for when they decode it, and do it by its handler: all else is as fast as ever. Decoded code knows host pages, and
+ * which of them a linear page leads to is learnt when an instruction is fetched from it for the first time. Of a REP
+ * each iteration is told. Whoever changes what is asked for says so by `Memory.probesChanged`.
  */
 export interface Probes {
-  /** By byte offset in a page: not 0 where an instruction that begins there is asked for. */
-  readonly offsets: Uint8Array;
+  /** By byte offset in a host page: not 0 where an instruction that begins there is asked for; null: none is. */
+  marksOf(hostPage: number): Uint8Array | null;
   /** By row number. */
   readonly rows: Uint8Array;
+  /** Instructions of this linear page are asked for. */
+  hasPage(page: number): boolean;
+  /** An instruction is fetched from a linear page, by a translation that is not in the TLB yet. */
+  fetched(page: number, hostPage: number): void;
   /** The instruction is about to begin: EIP, registers and ticks are exact. */
   begins(cpu: Cpu, row: number): void;
   /** It has retired, or it has not: it faulted. EIP is still its own, `nextEip` where it leads. */

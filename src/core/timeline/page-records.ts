@@ -11,6 +11,12 @@ const INTERVAL_TICKS_MIN = 1 << 13;
 /** Short runs are cut into so many. */
 const INTERVAL_COUNT = 64;
 
+/** Ascending page numbers: linear ones of instructions, those of memory that was written. */
+export interface IntervalPages {
+  readonly executed: Uint32Array;
+  readonly written: Uint32Array;
+}
+
 /** What somebody looks for. */
 export interface Wanted {
   readonly breakpoints: readonly Breakpoint[];
@@ -53,6 +59,12 @@ export class PageRecords {
       this.written[interval] ??= written;
       this.executed[interval] ??= executed;
     }
+  }
+
+  /** Both lists of an interval; null: it has not been run from its beginning to its end. */
+  of(interval: number): IntervalPages | null {
+    const [executed, written] = [this.executed[interval], this.written[interval]];
+    return executed === undefined || written === undefined ? null : { executed, written };
   }
 
   /**

@@ -93,7 +93,6 @@ export class Timeline {
   private watchpointList: Watchpoint[] = [];
   private nextId = 1;
   private passingId = 0;
-  /** What intervals did to pages. */
   readonly records = new PageRecords();
   /** What others know of pages has been taken over. */
   private hasAskedForRecords = false;
@@ -615,13 +614,18 @@ export class Timeline {
     }
   }
 
-  private *searchIntervals(search: Search, before: Position): Way<Hit | null> {
-    const { intervalTicks, firstInterval } = this;
+  /** What intervals did to pages, in this session and in others. */
+  get knownRecords(): PageRecords {
     if (!this.hasAskedForRecords) for (const source of this.sources) this.records.learn(source.pageRecords());
     this.hasAskedForRecords = true;
+    return this.records;
+  }
+
+  private *searchIntervals(search: Search, before: Position): Way<Hit | null> {
+    const { intervalTicks, firstInterval } = this;
     const last = Math.floor(before.tick / intervalTicks);
     for (let interval = last; interval >= firstInterval; interval--) {
-      if (this.records.canSkip(interval, search, this.machine.memory.ramPages)) continue;
+      if (this.knownRecords.canSkip(interval, search, this.machine.memory.ramPages)) continue;
       const begin = Math.max(interval * intervalTicks, this.startTick);
       this.searchedIntervals++;
       let endTick = Math.min((interval + 1) * intervalTicks, before.tick);

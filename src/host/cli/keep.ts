@@ -18,10 +18,13 @@ function cacheBytes(args: Arguments): number {
   return megabytes === undefined ? CHECKPOINT_CACHE_BYTES_DEFAULT : megabytes * 2 ** 20;
 }
 
+export const keyOf = (args: Arguments, { log }: Timeline): string =>
+  runKey(log, args.text('devices') === 'log' ? 'log' : 'model');
+
 /** Null: the user wants none. */
 export function openKept(args: Arguments, verb: string, timeline: Timeline): KeptCheckpoints | null {
   if (cacheBytes(args) === 0) return null;
-  const key = runKey(timeline.log, args.text('devices') === 'log' ? 'log' : 'model');
+  const key = keyOf(args, timeline);
   return new KeptCheckpoints({ timeline, key, warn: (text) => say(`${verb}: ${text}`) });
 }
 

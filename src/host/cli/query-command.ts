@@ -4,23 +4,22 @@
 import { parseQuery } from '../../core/query/parse.ts';
 import { planQuery, type QueryPlan } from '../../core/query/plan.ts';
 import { UnknownNameError } from '../../core/query/query-error.ts';
-import { findWindow, type QueryProgress, runQuery } from '../../core/query/run.ts';
 import type { LogReader } from '../../core/log/log.ts';
-import { PositionError } from '../../core/timeline/positions.ts';
 import { Timeline, type Way } from '../../core/timeline/timeline.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
 import { findImages } from '../node/find-images.ts';
 import { openLogFile, withLogProblems } from '../node/log-file.ts';
-import { count, Progress } from '../node/progress.ts';
 import { signalStatus, Work } from '../node/work.ts';
 import { grammarText } from '../query/grammar.ts';
 import { planContext } from '../query/guest-view.ts';
+import { workersDefault } from '../query/query-pool.ts';
 import { type RowFormat, RowsText } from '../query/rows-text.ts';
 import { GuestSymbols } from '../symbols/guest-symbols.ts';
 import { symbolsFor } from '../symbols/symbol-files.ts';
 import type { Arguments } from './args.ts';
-import { openKept } from './keep.ts';
+import { keepAtEnd, keyOf, openKept } from './keep.ts';
+import { QueryRun } from './query-run.ts';
 import { givenImages } from './replay-command.ts';
 import { EXIT, say } from './report.ts';
 
@@ -46,29 +45,41 @@ export async function queryCommand(args: Arguments): Promise<number> {
 async function answer(args: Arguments, log: LogReader, text: string): Promise<number> {
   const [path] = args.positionals;
   const warn = (problem: string): void => say(`query: ${problem}`);
-  const images = findImages({ log, path, given: givenImages(args), warn });
-  const timeline = new Timeline({
-    log,
-    images,
-    makeEngine: await loadEngine(args.text('engine') ?? DEFAULT_ENGINE),
-    devices: args.text('devices') === 'log' ? 'log' : 'model',
-    warn,
-  });
+  const given = givenImages(args);
+  const images = findImages({ log, path, given, warn });
+  const engine = args.text('engine') ?? DEFAULT_ENGINE;
+  const devices = args.text('devices') === 'log' ? 'log' : 'model';
+  const timeline = new Timeline({ log, images, makeEngine: await loadEngine(engine), devices, warn });
   const kept = openKept(args, 'query', timeline);
+  const key = keyOf(args, timeline);
   const symbols = symbolsFor(images, args.list('symbols'));
   const guest = new GuestSymbols(symbols, images);
   const work = new Work(null);
+  let status: number;
   try {
-    const planning = { text, timeline, guest, work, warn, knownTick: kept?.knownTick ?? 0 };
-    const plan = await planFor(planning);
+    const knownTick = kept?.knownTick ?? 0;
+    const plan = await planFor({ text, timeline, guest, work, warn, knownTick });
     if (plan === null) return signalStatus(work.signal ?? 'SIGINT');
     const format: RowFormat = args.has('json') ? 'json' : args.has('csv') ? 'csv' : 'table';
     const rows = new RowsText(plan.columns, format, (address) => symbols.describe(address));
-    const limit = args.number('limit') ?? Number.POSITIVE_INFINITY;
-    return await run({ timeline, plan, rows, work, guest, limit });
+    const start = { path, log: sharedCopy(log.file), given, engine, devices, key } as const;
+    status = await new QueryRun({
+      ...{ timeline, plan, rows, work, knownTick, start, symbolOf: (name: string) => symbols.address(name) },
+      ...{ workers: args.number('jobs') ?? workersDefault(), limit: args.number('limit') ?? Number.POSITIVE_INFINITY },
+      ...{ keepsLists: kept !== null },
+    }).run();
   } finally {
     work.release();
   }
+  if (kept !== null && work.signal === null) await keepAtEnd(args, kept);
+  return status;
+}
+
+/** What threads can look at together. */
+function sharedCopy(bytes: Uint8Array): Uint8Array {
+  const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
+  shared.set(bytes);
+  return shared;
 }
 
 interface Planning {
@@ -132,54 +143,4 @@ async function walk(work: Work, timeline: Timeline, way: Way<unknown>): Promise<
     return false;
   }
   return true;
-}
-
-interface Running {
-  readonly timeline: Timeline;
-  readonly plan: QueryPlan;
-  readonly rows: RowsText;
-  readonly work: Work;
-  readonly guest: GuestSymbols;
-  readonly limit: number;
-}
-
-async function run({ timeline, plan, rows, work, guest, limit }: Running): Promise<number> {
-  let written = 0;
-  const write = async (isOver: boolean): Promise<void> => {
-    const text = rows.take(isOver, true);
-    if (text === '' || process.stdout.write(text)) return;
-    await new Promise<void>((resolve) => process.stdout.once('drain', resolve));
-  };
-  try {
-    const way = findWindow(timeline, plan, (name) => guest.table.address(name));
-    let step = way.next();
-    for (; step.done !== true; step = way.next()) if (!(await work.turn(0))) return signalStatus('SIGINT');
-    const window = step.value;
-    let progress: QueryProgress = { doneTicks: 0, totalTicks: window.toTick - window.fromTick, rows: 0 };
-    work.show(Progress.atTerminal({ label: 'query', unit: 'ticks', end: progress.totalTicks }));
-    const hear = (row: Parameters<RowsText['add']>[0]): void => {
-      if (written++ < limit) rows.add(row);
-    };
-    const gathering = runQuery(timeline, plan, window, hear, (told) => {
-      progress = told;
-      return work.signal === null && written < limit;
-    });
-    while (gathering.next().done !== true) {
-      if (process.stdout.isTTY !== true) await write(false);
-      await work.turn(progress.doneTicks);
-    }
-  } catch (error) {
-    if (error instanceof PositionError) throw new UsageError(error.message);
-    throw error;
-  } finally {
-    work.show(null);
-    await write(true);
-  }
-  if (timeline.divergence !== null) {
-    say('query: the replay left the recording here; what comes behind was not asked: reprise replay says where');
-    return EXIT.divergence;
-  }
-  if (work.signal === null) return EXIT.ok;
-  say(`query: stopped by the user at tick ${count(timeline.machine.tick)}; the rows are those up to there`);
-  return signalStatus(work.signal);
 }

@@ -35,6 +35,7 @@ export interface Verb extends VerbSpec {
   readonly load: () => Promise<VerbCommand>;
 }
 
+const JOBS_MAX = 64;
 const EXPLAIN_BYTES_MAX = 4096;
 const SHELLS = ['bash', 'zsh', 'fish'] as const;
 
@@ -398,6 +399,12 @@ export const VERBS: readonly Verb[] = [
         { name: 'grammar', help: 'the language on one page: clauses, tables, columns, examples' },
         { name: 'csv', help: 'rows as CSV, with the names of the columns first' },
         { name: 'limit', value: 'N', range: [0, TICK_MAX], help: 'write at most so many rows' },
+        {
+          name: 'jobs',
+          value: 'N',
+          range: [1, JOBS_MAX],
+          help: 'threads, where checkpoints are kept (reprise index); default: one a processor',
+        },
         SYMBOLS_OPTION,
         ...CHECKPOINT_OPTIONS.filter(({ name }) => name === 'checkpoint-cache'),
         DEVICES_OPTION,

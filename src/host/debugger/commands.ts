@@ -11,6 +11,7 @@ import { MOVES } from './moves.ts';
 import { CHANGES } from './changes.ts';
 import { WHY_NOT } from './why-not.ts';
 import { ORIGIN } from './origin.ts';
+import { QUERY } from './query.ts';
 import { QUESTIONS } from './questions.ts';
 import { SCREEN } from './screen-command.ts';
 import { SETTINGS } from './settings.ts';
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   ORIGIN,
   WHY_NOT,
   CHANGES,
+  QUERY,
   BRANCH,
   ...LOOKS,
   SCREEN,

@@ -7,6 +7,7 @@ import { REGISTERS_32 } from '../../core/base/names.ts';
 import { engineNames } from '../../engines.ts';
 import { chooseByName, type Command, type Completion, type Debugger } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
+import { queryWords } from '../query/grammar.ts';
 import { topicNames } from './info.ts';
 
 const CANDIDATES_MAX = 200;
@@ -54,6 +55,8 @@ function candidates(debug: Debugger, kind: Completion, begun: string): string[] 
       return engineNames();
     case 'file':
       return filesFrom(begun);
+    case 'query':
+      return queryWords();
     case 'command':
       return debug.commands.flatMap(({ names }) => names);
   }

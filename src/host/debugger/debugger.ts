@@ -30,7 +30,16 @@ export interface Output {
 }
 
 /** What the words behind a command can be, for completion. */
-export type Completion = 'symbol' | 'position' | 'bookmark' | 'topic' | 'device' | 'engine' | 'file' | 'command';
+export type Completion =
+  | 'symbol'
+  | 'position'
+  | 'bookmark'
+  | 'topic'
+  | 'device'
+  | 'engine'
+  | 'file'
+  | 'command'
+  | 'query';
 
 export interface Command {
   /** In full, then shorter; any beginning that only one command has will do as well. */

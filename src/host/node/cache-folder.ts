@@ -11,6 +11,8 @@ import type { LogReader } from '../../core/log/log.ts';
 import { VERSION } from '../../version.ts';
 
 const SUFFIX = '.checkpoints';
+/** With what queries keep (query/kept-lists.ts). */
+const KEPT = /\.(checkpoints|answer)$/;
 /** What was left by a program that was killed while it wrote. */
 const ABANDONED_MS = 3_600_000;
 
@@ -47,6 +49,10 @@ export function keptPath(key: string): string {
   return join(cacheFolder(), `${key}${SUFFIX}`);
 }
 
+export function keptAnswerPath(key: string): string {
+  return join(cacheFolder(), `${key}.answer`);
+}
+
 export function makeCacheFolder(): void {
   mkdirSync(cacheFolder(), { recursive: true, mode: 0o700 });
 }
@@ -69,7 +75,7 @@ export function boundCache(path: string, bytesMax: number): void {
     const file = join(folder, name);
     try {
       const { size, mtimeMs } = statSync(file);
-      if (name.endsWith(SUFFIX)) return [{ file, size, mtimeMs }];
+      if (KEPT.test(name)) return [{ file, size, mtimeMs }];
       if (nowMs - mtimeMs > ABANDONED_MS) rmSync(file, { force: true });
     } catch {
       // Another session has deleted it.

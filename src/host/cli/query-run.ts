@@ -1,0 +1,164 @@
+// The run of one query for the shell: from what an earlier query has left, on several threads where checkpoints are
+// kept, else along the recording; rows are written as they come, with a progress line and how many rows there may be.
+
+import type { Batch } from '../../core/query/batch.ts';
+import type { Row } from '../../core/query/compile.ts';
+import type { Answer, QueryPlan } from '../../core/query/plan.ts';
+import { findWindow, type QueryProgress, type QueryWindow, runQuery } from '../../core/query/run.ts';
+import { PositionError } from '../../core/timeline/positions.ts';
+import type { Timeline, Way } from '../../core/timeline/timeline.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
+import { count, Progress } from '../node/progress.ts';
+import { signalStatus, type Work } from '../node/work.ts';
+import { ANSWER_BYTES_MAX, readAnswer, writeAnswer } from '../query/kept-lists.ts';
+import { CHUNKS_MIN, type PoolOptions, QueryPool } from '../query/query-pool.ts';
+import type { RowsText } from '../query/rows-text.ts';
+import { EXIT, say } from './report.ts';
+
+export interface QueryRunOptions {
+  readonly timeline: Timeline;
+  readonly plan: QueryPlan;
+  readonly rows: RowsText;
+  readonly work: Work;
+  readonly symbolOf: (name: string) => number | undefined;
+  /** Up to there checkpoints are kept. */
+  readonly knownTick: number;
+  readonly start: PoolOptions['start'];
+  readonly workers: number;
+  /** Rows that are written at most. */
+  readonly limit: number;
+  /** What is gathered is kept for other queries. */
+  readonly keepsLists: boolean;
+}
+
+/** An answer is called huge from so many rows on, and only when much of it is still to come. */
+const HUGE_ROWS = 1_000_000;
+const HUGE_AFTER_PART = 0.02;
+
+export class QueryRun {
+  private readonly options: QueryRunOptions;
+  private written = 0;
+  private batches: Batch[] | null = [];
+  private heldBytes = 0;
+  private isToldHuge = false;
+  private hasDiverged = false;
+
+  constructor(options: QueryRunOptions) {
+    this.options = options;
+    if (!options.keepsLists) this.batches = null;
+  }
+
+  async run(): Promise<number> {
+    const { plan, timeline, work } = this.options;
+    let doneTick = 0;
+    try {
+      const stretch = await this.walk(findWindow(timeline, plan, this.options.symbolOf));
+      if (stretch === null) return signalStatus(work.signal ?? 'SIGINT');
+      const totalTicks = Math.max(0, stretch.toTick - stretch.fromTick);
+      work.show(Progress.atTerminal({ label: 'query', unit: 'ticks', end: totalTicks }));
+      const tell = async (progress: QueryProgress): Promise<boolean> => {
+        doneTick = stretch.fromTick + progress.doneTicks;
+        this.tellHuge(progress);
+        if (process.stdout.isTTY !== true) await this.write(false);
+        return (await work.turn(progress.doneTicks)) && !this.isFull;
+      };
+      await this.gather(stretch, tell);
+    } catch (error) {
+      if (error instanceof PositionError) throw new UsageError(error.message);
+      throw error;
+    } finally {
+      work.show(null);
+      await this.write(true);
+    }
+    if (this.hasDiverged) {
+      say('query: there the replay left the recording, and nothing behind was asked: reprise replay says where');
+      return EXIT.divergence;
+    }
+    if (work.signal === null) return EXIT.ok;
+    say(`query: stopped by the user at tick ${count(doneTick)}; the answer is that of the run up to there`);
+    return signalStatus(work.signal);
+  }
+
+  private get isFull(): boolean {
+    return this.written >= this.options.limit;
+  }
+
+  private async gather(stretch: QueryWindow, tell: (progress: QueryProgress) => Promise<boolean>): Promise<void> {
+    const { knownTick, keepsLists, plan, start, timeline, work, workers } = this.options;
+    const hear = (row: Row): void => {
+      if (this.written++ < this.options.limit) this.options.rows.add(row);
+    };
+    const known = keepsLists ? readAnswer(start.key, plan.job, plan.fields, stretch) : null;
+    if (known !== null) {
+      const answer = plan.start(hear);
+      for (const batch of known) if (!answer.isComplete() && !this.isFull) answer.fold.add(batch);
+      answer.end();
+      return;
+    }
+    // Who wants the first rows has them soonest from one thread.
+    const isShort = plan.isStreaming && (plan.query.limit !== null || Number.isFinite(this.options.limit));
+    const answer = plan.start(hear);
+    const heard = (batch: Batch): void => this.hold(batch);
+    const pool =
+      workers > 1 && !isShort && knownTick >= stretch.toTick - timeline.intervalTicks
+        ? new QueryPool({ timeline, plan, answer, stretch, workers, start, heard, tell })
+        : null;
+    if (pool !== null && pool.openChunks >= CHUNKS_MIN) {
+      await pool.run();
+      this.hasDiverged = pool.hasDiverged;
+      answer.end();
+    } else await this.gatherAlone(answer, stretch, tell);
+    const isWhole = work.signal === null && !this.hasDiverged && !answer.isComplete() && !this.isFull;
+    if (isWhole && this.batches !== null) writeAnswer(start.key, plan.job, stretch, this.batches);
+  }
+
+  private async gatherAlone(
+    answer: Answer,
+    stretch: QueryWindow,
+    tell: (progress: QueryProgress) => Promise<boolean>,
+  ): Promise<void> {
+    const { plan, timeline } = this.options;
+    let progress: QueryProgress = { doneTicks: 0, totalTicks: 1, rows: 0 };
+    let goesOn = true;
+    const way = runQuery(timeline, plan, stretch, answer, {
+      heard: (batch) => this.hold(batch),
+      tell: (told) => {
+        progress = told;
+        return goesOn;
+      },
+    });
+    while (way.next().done !== true) goesOn = await tell(progress);
+    this.hasDiverged = timeline.divergence !== null;
+  }
+
+  private hold(batch: Batch): void {
+    if (this.batches === null) return;
+    this.batches.push(batch);
+    this.heldBytes += batch.numbers.byteLength;
+    if (this.heldBytes > ANSWER_BYTES_MAX) this.batches = null;
+  }
+
+  private async walk<T>(way: Way<T>): Promise<T | null> {
+    for (let step = way.next(); ; step = way.next()) {
+      if (step.done === true) return step.value;
+      if (await this.options.work.turn(0)) continue;
+      way.return(undefined as T);
+      return null;
+    }
+  }
+
+  /** Once, and for people: an answer that nobody will read to its end. */
+  private tellHuge({ doneTicks, rows, totalTicks }: QueryProgress): void {
+    if (this.isToldHuge || process.stderr.isTTY !== true || !this.options.plan.isStreaming) return;
+    const part = doneTicks / Math.max(1, totalTicks);
+    if (part < HUGE_AFTER_PART || rows / part < HUGE_ROWS || Number.isFinite(this.options.limit)) return;
+    this.isToldHuge = true;
+    say(`query: there will be about ${count(Math.round(rows / part))} rows: --limit N, or count, or Ctrl-C`);
+  }
+
+  private async write(isOver: boolean): Promise<void> {
+    const text = this.options.rows.take(isOver, true);
+    if (text === '' || process.stdout.write(text)) return;
+    await new Promise<void>((resolve) => process.stdout.once('drain', resolve));
+  }
+}

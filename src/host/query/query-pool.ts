@@ -1,0 +1,207 @@
+// A query over several threads, each with its own timeline. The window is cut into the intervals of the timeline; a
+// thread goes on where it stands while it can, and otherwise takes half of the longest stretch that nobody has begun,
+// so that checkpoints are restored seldom. What comes back is folded in the order of the run. Written for this: a
+// pool of a library hands a task to any thread, and here the thread that stands nearest is several times as fast.
+
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import type { Batch } from '../../core/query/batch.ts';
+import { directCallers } from '../../core/query/direct-callers.ts';
+import type { Answer, QueryPlan } from '../../core/query/plan.ts';
+import type { QueryProgress, QueryWindow } from '../../core/query/run.ts';
+import { PAGE_BYTES } from '../../core/base/pages.ts';
+import type { Timeline } from '../../core/timeline/timeline.ts';
+import type { WorkerAnswer, WorkerChunk, WorkerStart } from './query-worker.ts';
+
+/** Below so many intervals one thread is as fast. */
+export const CHUNKS_MIN = 8;
+/** Records that wait to be folded; beyond it only the first chunk that is missing is run. */
+const HELD_BYTES_MAX = 1 << 28;
+
+export const workersDefault = (): number => availableParallelism();
+
+export interface PoolOptions {
+  readonly timeline: Timeline;
+  readonly plan: QueryPlan;
+  readonly answer: Answer;
+  readonly stretch: QueryWindow;
+  readonly workers: number;
+  readonly start: Omit<WorkerStart, 'job' | 'fields' | 'stop'>;
+  /** Each batch, in the order of the run. */
+  readonly heard: (batch: Batch) => void;
+  /** Now and then; false: it shall end with what there is. */
+  readonly tell: (progress: QueryProgress) => Promise<boolean>;
+}
+
+interface ChunkState {
+  readonly fromTick: number;
+  readonly toTick: number;
+  state: 'open' | 'taken' | 'done' | 'ruled-out';
+  answer: WorkerAnswer | null;
+}
+
+/** Milliseconds between two looks at what has come. */
+const TELL_EVERY_MS = 50;
+
+export class QueryPool {
+  /** The replay left the recording. */
+  hasDiverged = false;
+  private readonly options: PoolOptions;
+  private readonly chunks: ChunkState[] = [];
+  private readonly returns = new Set<number>();
+  private readonly reruns: number[] = [];
+  private readonly stop = new Int32Array(new SharedArrayBuffer(4));
+  private readonly idle: { readonly worker: Worker; readonly at: number }[] = [];
+  private head = 0;
+  private heldBytes = 0;
+  private doneTicks = 0;
+  private failure: unknown = null;
+  private wake: () => void = () => {};
+
+  constructor(options: PoolOptions) {
+    this.options = options;
+    const { plan, stretch, timeline } = options;
+    const { intervalTicks } = timeline;
+    for (let { fromTick } = stretch; fromTick < stretch.toTick; ) {
+      const toTick = Math.min(stretch.toTick, (Math.floor(fromTick / intervalTicks) + 1) * intervalTicks);
+      const isRuledOut = plan.pages !== null && !this.mayTouch(fromTick, plan.pages.executed, plan.pages.written);
+      this.chunks.push({ fromTick, toTick, state: isRuledOut ? 'ruled-out' : 'open', answer: null });
+      fromTick = toTick;
+    }
+    if (plan.job.table !== 'calls' || !plan.job.wantsReturns) return;
+    for (const place of directCallers(timeline.machine, plan.job.addresses)) this.returns.add(place);
+  }
+
+  private mayTouch(tick: number, executed: readonly number[], written: readonly number[]): boolean {
+    const { intervalTicks, knownRecords, machine } = this.options.timeline;
+    return knownRecords.mayTouch(Math.floor(tick / intervalTicks), executed, written, machine.memory.ramPages);
+  }
+
+  /** Intervals that have to be run. */
+  get openChunks(): number {
+    return this.chunks.filter(({ state }) => state === 'open').length;
+  }
+
+  async run(): Promise<void> {
+    const { answer, plan, start, tell, workers } = this.options;
+    const threads = Array.from({ length: Math.max(1, Math.min(workers, this.openChunks)) }, (_, i) => {
+      const workerData: WorkerStart = { ...start, job: plan.job, fields: plan.fields, stop: this.stop };
+      const worker = new Worker(new URL('./query-worker.js', import.meta.url), { workerData });
+      worker.on('message', (message: WorkerAnswer) => this.answered(worker, message));
+      worker.on('error', (error) => {
+        this.failure ??= error;
+        this.wake();
+      });
+      this.give(worker, Math.floor((i * this.chunks.length) / workers));
+      return worker;
+    });
+    try {
+      this.fold();
+      while (this.head < this.chunks.length && !answer.isComplete() && !this.hasDiverged) {
+        await new Promise<void>((resolve) => {
+          this.wake = resolve;
+          setTimeout(resolve, TELL_EVERY_MS);
+        });
+        if (this.failure !== null) throw this.failure;
+        this.fold();
+        const totalTicks = this.options.stretch.toTick - this.options.stretch.fromTick;
+        if (!(await tell({ doneTicks: this.doneTicks, totalTicks, rows: answer.rows() }))) break;
+      }
+    } finally {
+      Atomics.store(this.stop, 0, 1);
+      await Promise.all(threads.map((worker) => worker.terminate()));
+    }
+  }
+
+  private answered(worker: Worker, message: WorkerAnswer): void {
+    const chunk = this.chunks[message.index];
+    if (message.chunk !== null) {
+      chunk.answer = message;
+      chunk.state = 'done';
+      this.heldBytes += bytesOf(message);
+      for (const place of message.chunk.listenedLast) this.returns.add(place);
+      const { intervalTicks, knownRecords: records } = this.options.timeline;
+      const { executed, written } = message;
+      const interval = Math.floor(chunk.fromTick / intervalTicks);
+      if (executed !== null && written !== null && records.of(interval) === null) {
+        records.note(interval, written, executed);
+      }
+    }
+    this.give(worker, message.index + 1);
+    this.wake();
+  }
+
+  /** The next chunk for a thread that stands where chunk `at` begins. */
+  private give(worker: Worker, at: number): void {
+    const index = this.choose(at);
+    if (index < 0) {
+      this.idle.push({ worker, at });
+      return;
+    }
+    const chunk = this.chunks[index];
+    chunk.state = 'taken';
+    const message: WorkerChunk = { index, fromTick: chunk.fromTick, toTick: chunk.toTick, returns: [...this.returns] };
+    worker.postMessage(message);
+  }
+
+  private choose(at: number): number {
+    const { chunks, reruns } = this;
+    const rerun = reruns.shift();
+    if (rerun !== undefined) return rerun;
+    if (this.heldBytes > HELD_BYTES_MAX) return chunks[this.head]?.state === 'open' ? this.head : -1;
+    if (chunks[at]?.state === 'open') return at;
+    // The longest stretch that nobody has begun; its second half where somebody comes along from before.
+    let [best, bestLength] = [-1, 0];
+    for (let first = 0; first < chunks.length; first++) {
+      if (chunks[first].state !== 'open') continue;
+      let end = first;
+      while (chunks[end]?.state === 'open') end++;
+      if (end - first > bestLength) [best, bestLength] = [first, end - first];
+      first = end;
+    }
+    if (best < 0) return -1;
+    return chunks[best - 1]?.state === 'taken' ? best + Math.floor(bestLength / 2) : best;
+  }
+
+  /** What has come, as far as nothing before it is missing. */
+  private fold(): void {
+    const { fold, isComplete } = this.options.answer;
+    while (this.head < this.chunks.length && !isComplete()) {
+      const chunk = this.chunks[this.head];
+      if (chunk.state !== 'done' && chunk.state !== 'ruled-out') break;
+      const awaited = fold.awaited?.() ?? new Set<number>();
+      if (this.isDeaf(chunk, awaited)) {
+        for (const place of awaited) this.returns.add(place);
+        chunk.state = 'open';
+        if (chunk.answer !== null) this.heldBytes -= bytesOf(chunk.answer);
+        chunk.answer = null;
+        this.reruns.push(this.head);
+        break;
+      }
+      for (const batch of chunk.answer?.chunk?.batches ?? []) {
+        fold.add(batch);
+        this.options.heard(batch);
+      }
+      if (chunk.answer !== null) this.heldBytes -= bytesOf(chunk.answer);
+      this.hasDiverged ||= chunk.answer?.chunk?.hasDiverged === true;
+      chunk.answer = null;
+      this.doneTicks += chunk.toTick - chunk.fromTick;
+      this.head++;
+    }
+    for (const { at, worker } of this.idle.splice(0)) this.give(worker, at);
+  }
+
+  /** A call that has not returned may do so in the chunk, where nobody has listened. */
+  private isDeaf(chunk: ChunkState, awaited: ReadonlySet<number>): boolean {
+    if (awaited.size === 0) return false;
+    if (chunk.answer?.chunk == null) {
+      const pages = [...awaited].map((place) => Math.floor(place / PAGE_BYTES));
+      return this.mayTouch(chunk.fromTick, pages, []);
+    }
+    const listened = new Set(chunk.answer.chunk.listenedFirst);
+    return [...awaited].some((place) => !listened.has(place));
+  }
+}
+
+const bytesOf = ({ chunk }: WorkerAnswer): number =>
+  chunk?.batches.reduce((sum, { numbers }) => sum + numbers.byteLength, 0) ?? 0;

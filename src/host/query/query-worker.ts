@@ -1,0 +1,76 @@
+// One of several threads that answer a query together: its own timeline over the same recording, with the checkpoints
+// that are kept of it. Chunks come as messages and go back as records; a flag in shared memory gives the work up.
+
+import { parentPort, workerData } from 'node:worker_threads';
+import { ChunkGatherer, type GatheredChunk } from '../../core/query/chunk.ts';
+import type { Job } from '../../core/query/jobs.ts';
+import { openLog } from '../../core/log/log.ts';
+import { Timeline } from '../../core/timeline/timeline.ts';
+import { loadEngine } from '../../engines.ts';
+import { findImages, type GivenImages } from '../node/find-images.ts';
+import { KeptCheckpoints } from '../node/kept-checkpoints.ts';
+
+export interface WorkerStart {
+  readonly path: string;
+  /** The log, shared. */
+  readonly log: Uint8Array;
+  readonly given: GivenImages;
+  readonly engine: string;
+  readonly devices: 'model' | 'log';
+  /** Of the kept checkpoints. */
+  readonly key: string;
+  readonly job: Job;
+  readonly fields: number;
+  /** Not 0: give up. */
+  readonly stop: Int32Array;
+}
+
+export interface WorkerChunk {
+  readonly index: number;
+  readonly fromTick: number;
+  readonly toTick: number;
+  readonly returns: readonly number[];
+}
+
+/** Null: what there was to do has been given up. */
+export interface WorkerAnswer {
+  readonly index: number;
+  readonly chunk: GatheredChunk | null;
+  /** What the interval did to pages, where it was run whole. */
+  readonly executed: Uint32Array | null;
+  readonly written: Uint32Array | null;
+}
+
+/** A worker goes forward from what is kept: it needs few of its own. */
+const CHECKPOINT_BYTES = 1 << 26;
+
+async function main(start: WorkerStart): Promise<void> {
+  const port = parentPort;
+  if (port === null) return;
+  const { devices, engine, fields, given, job, key, path, stop } = start;
+  const log = openLog(start.log);
+  const timeline = new Timeline({
+    log,
+    images: findImages({ log, path, given, warn: () => {} }),
+    makeEngine: await loadEngine(engine),
+    devices,
+    checkpointBytesMax: CHECKPOINT_BYTES,
+  });
+  new KeptCheckpoints({ timeline, key, warn: () => {} });
+  const gatherer = new ChunkGatherer(timeline, job, fields);
+  port.on('message', ({ index, ...chunk }: WorkerChunk) => {
+    const way = gatherer.gather(chunk);
+    let gathered: GatheredChunk | null = null;
+    for (let step = way.next(); gathered === null && Atomics.load(stop, 0) === 0; step = way.next()) {
+      if (step.done === true) gathered = step.value;
+    }
+    way.return({} as never);
+    const pages = timeline.knownRecords.of(Math.floor(chunk.fromTick / timeline.intervalTicks));
+    const answer: WorkerAnswer = {
+      ...{ index, chunk: gathered, executed: pages?.executed ?? null, written: pages?.written ?? null },
+    };
+    port.postMessage(answer, gathered?.batches.map(({ numbers }) => numbers.buffer as ArrayBuffer) ?? []);
+  });
+}
+
+await main(workerData as WorkerStart);
