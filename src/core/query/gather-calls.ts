@@ -7,7 +7,16 @@ import { CR3, EAX, ECX, EDX, ESP } from '../state/layout.ts';
 import { SEG_BASE, SS } from '../state/layout.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { peekNumber } from '../memory/peek.ts';
-import { type Gatherer, type Gathering, leaveCode, linearEip, privilegeOf, PlaceProbes, putProbes, record } from './gatherer.ts';
+import {
+  type Gatherer,
+  type Gathering,
+  leaveCode,
+  linearEip,
+  privilegeOf,
+  PlaceProbes,
+  putProbes,
+  record,
+} from './gatherer.ts';
 
 /** Fields behind tick and seq. */
 export const CALL = {

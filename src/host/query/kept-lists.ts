@@ -70,6 +70,11 @@ export function readAnswer(key: string, job: Job, fields: number, stretch: Query
 }
 
 export function writeAnswer(key: string, job: Job, stretch: QueryWindow, batches: readonly Batch[]): void {
-  const list = batches.map(({ numbers, texts }): Packed => [new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength), [...texts]]);
+  const list = batches.map(
+    ({ numbers, texts }): Packed => [
+      new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength),
+      [...texts],
+    ],
+  );
   write(answerPath(key, job, stretch), list);
 }
