@@ -13,8 +13,6 @@ import { PAGE_BYTES } from '../base/pages.ts';
 import type { Memory } from '../memory/memory.ts';
 import { type BatchBuilder, FIELD_SEQ, FIELD_TICK } from './batch.ts';
 
-const PAGE_SHIFT = 12;
-
 export interface Gatherer {
   /** The timeline stands where a window begins. */
   begin(): void;
@@ -63,7 +61,7 @@ export class ProbePlaces {
 
   /** True: nothing of its page was asked for before, and it may have been fetched from. */
   add(address: number): boolean {
-    const page = address >>> PAGE_SHIFT;
+    const page = Math.floor(address / PAGE_BYTES);
     const offset = address & (PAGE_BYTES - 1);
     const known = this.byPage.get(page);
     const offsets = known ?? new Uint8Array(PAGE_BYTES);

@@ -11,7 +11,7 @@ import { GROUP_PAGES } from '../../core/machine/snapshot.ts';
 
 export const MAGIC = Buffer.from('reprise checkpoints 2\n');
 /** Where the index is and how long, its digest, the magic again. */
-const DIGEST_BYTES = 32;
+export const DIGEST_BYTES = 32;
 const TRAILER_BYTES = 16 + DIGEST_BYTES + MAGIC.length;
 /** Small enough that little is read in vain. */
 export const PAGES_PER_CHUNK = 16;

@@ -10,8 +10,8 @@ import type { Batch } from '../../core/query/batch.ts';
 import type { Job } from '../../core/query/jobs.ts';
 import type { QueryWindow } from '../../core/query/run.ts';
 import { keptAnswerPath, makeCacheFolder, touchKept } from '../node/cache-folder.ts';
+import { DIGEST_BYTES } from '../node/kept-format.ts';
 
-const DIGEST_BYTES = 32;
 /** Answers whose records are more are not kept. */
 export const ANSWER_BYTES_MAX = 1 << 26;
 const FILE_BYTES_MAX = 1 << 28;
