@@ -41,10 +41,12 @@ const steps = [
     run: 'node proptests/witnesses/emulators/second-opinion.mjs $TMP',
   },
   {
-    name: 'Debian: boots, records, replays with and without devices',
+    name: 'Debian: boots, records, replays with and without devices; queries are what a stepped run sees',
     packages: ['apt'],
     probe: 'command -v apt-get && command -v dpkg-deb',
-    run: 'node proptests/debian/boot.mjs $TMP quick',
+    run:
+      'node proptests/debian/boot.mjs $TMP quick && node dist/proptests/query/debian.js $TMP/full.rlog ' +
+      '--kernel $TMP/debian/vmlinuz --initrd $TMP/debian/initrd.gz',
   },
   {
     name: 'Debian session: typed at a terminal, Ctrl-C too, recorded and replayed',

@@ -48,7 +48,7 @@ const ACCESSES: Table = {
   usage: 'ADDRESS|physical(ADDRESS) [, BYTES [, rwx]]',
   summary: 'accesses to memory, by instructions and by devices: reads, writes, execution',
   columns: ['physical', 'bytes', 'kind', 'value', 'old', 'eip', 'privilege'],
-  example: 'accesses(jiffies, 4, w) where value > 0x1000 first 10',
+  example: 'accesses(physical(0x9fc00), 4, w) where value > 0x1000 first 10',
   plan: (args) => {
     const physical = args.physical(0, 'an address');
     const bytes = args.number(1, 'bytes', [1, ACCESS_BYTES_MAX]) ?? 4;
