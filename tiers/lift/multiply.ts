@@ -1,17 +1,16 @@
 // MUL IMUL DIV IDIV, SDM 2. MUL and IMUL keep SF ZF AF PF; DIV and IDIV keep CF and OF, set AF, clear SF ZF PF.
-// Divisions are lifted when the dividend fits 32 bits; what can raise #DE goes the slow way.
+// Divisions of dividends that fit 32 bits; a longer one, and what raises #DE, goes the slow way.
 
 import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
 import { SIZE_16, SIZE_32, SIZE_8 } from '../../src/core/isa/record.ts';
 import { AF, CF, EAX, EDX, OF, PF, SF, ZF } from '../../src/core/state/layout.ts';
-import type { Temp } from '../ir/ir.ts';
+import type { Size, Temp } from '../ir/ir.ts';
 import { changeFlags } from './flags.ts';
 import {
   extend,
   immediate,
   type Lift,
   type Lifter,
-  NOT_LIFTED,
   readA,
   readRegister,
   readSignedA,
@@ -92,10 +91,15 @@ function quotientFlags(l: Lift): void {
   changeFlags(l, SF | ZF | AF | PF, l.b.constant(AF));
 }
 
+/** DX:AX. */
+function wordsOf(l: Lift): Temp {
+  const { b } = l;
+  return b.binary('or', b.with('shl', b.get(EDX), 16), readRegister(l, EAX, SIZE_16));
+}
+
 function div(l: Lift): void {
   const { b } = l;
   const size = sizeA(l);
-  if (size === SIZE_16) throw NOT_LIFTED;
   const divisor = readA(l);
   b.guard(b.with('eq', divisor, 0));
   if (size === SIZE_8) {
@@ -104,6 +108,13 @@ function div(l: Lift): void {
     b.guard(b.binary('ltu', b.constant(0xff), quotient));
     const rest = b.binary('remu', dividend, divisor);
     writeRegister(l, EAX, SIZE_16, b.binary('or', quotient, b.with('shl', rest, 8)));
+  } else if (size === SIZE_16) {
+    const dividend = wordsOf(l);
+    const quotient = b.binary('divu', dividend, divisor);
+    b.guard(b.binary('ltu', b.constant(0xffff), quotient));
+    const rest = b.binary('remu', dividend, divisor);
+    writeRegister(l, EAX, SIZE_16, quotient);
+    writeRegister(l, EDX, SIZE_16, rest);
   } else {
     b.guard(b.get(EDX));
     const dividend = b.get(EAX);
@@ -114,12 +125,33 @@ function div(l: Lift): void {
   quotientFlags(l);
 }
 
+/** AX or DX:AX by a byte or a word, signed. */
+function narrowQuotient(l: Lift, size: Size, divisor: Temp): void {
+  const { b } = l;
+  const dividend = size === SIZE_8 ? readSignedRegister(l, EAX, SIZE_16) : wordsOf(l);
+  if (size === SIZE_16) b.guard(b.binary('and', b.with('eq', divisor, -1), b.with('eq', dividend, -0x80000000)));
+  const quotient = b.binary('divs', dividend, divisor);
+  b.guard(b.binary('ne', quotient, extend(l, quotient, size)));
+  const rest = b.binary('rems', dividend, divisor);
+  if (size === SIZE_8) {
+    writeRegister(l, EAX, SIZE_16, b.binary('or', b.with('and', quotient, 0xff), b.with('shl', rest, 8)));
+  } else {
+    writeRegister(l, EAX, SIZE_16, quotient);
+    writeRegister(l, EDX, SIZE_16, rest);
+  }
+}
+
 function idiv(l: Lift): void {
   const { b } = l;
-  if (sizeA(l) !== SIZE_32) throw NOT_LIFTED;
-  const divisor = readA(l);
-  const dividend = b.get(EAX);
+  const size = sizeA(l);
+  const divisor = readSignedA(l);
   b.guard(b.with('eq', divisor, 0));
+  if (size !== SIZE_32) {
+    narrowQuotient(l, size, divisor);
+    quotientFlags(l);
+    return;
+  }
+  const dividend = b.get(EAX);
   b.guard(b.binary('ne', b.get(EDX), b.with('sar', dividend, 31)));
   // The one quotient of 32-bit numbers that does not fit.
   b.guard(b.binary('and', b.with('eq', divisor, -1), b.with('eq', dividend, -0x80000000)));
