@@ -7,6 +7,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { Counter8254, pitHertz } from '../../src/core/devices/timers/pit.ts';
+import { PageStore } from '../../src/core/machine/snapshot.ts';
+import { createMachine } from '../../src/library.ts';
 import { Harness } from './harness.ts';
 import { NaiveCounter } from './pit-model.ts';
 
@@ -212,4 +214,28 @@ test('the refresh bit of port 61h toggles every 15 microseconds', () => {
     last = bit;
   }
   assert.ok(toggles >= 65 && toggles <= 67, `${toggles} toggles in a millisecond`);
+});
+
+test('a state that is saved between a look at a change of counter 0 and its timer is gone on from', async () => {
+  // Each tick is longer than a cycle, and a machine stops at a tick before the timers of that tick fire.
+  const settings = {
+    images: { bios: new Uint8Array(0x10000).fill(0xf4).fill(0x90, 0xfff0, 0xfff8) },
+    memoryMegabytes: 2,
+    nsPerTick: 1024,
+  };
+  const [looked, second] = [await createMachine(settings), await createMachine(settings)].map(({ machine }) => machine);
+  const stores = [new PageStore(looked), new PageStore(second)] as const;
+  for (const [port, value] of [
+    [0x43, 0x14], // counter 0, low byte, mode 2
+    [0x40, 5],
+  ]) {
+    looked.board.ports.write(port, 1, value);
+  }
+  for (let i = 0; i < 40; i++) {
+    looked.run(looked.tick + 1);
+    looked.board.ports.read(i % 2 === 0 ? 0x61 : 0x40, 1);
+    stores[1].restore(stores[0].take(), true);
+    for (const machine of [looked, second]) machine.run(machine.tick + 3);
+    assert.equal(second.hash().root, looked.hash().root, `at ${i}`);
+  }
 });
