@@ -2,7 +2,7 @@
  * The parts of the continuous integration that need more than Node: npm run ci:extra [WORD...]
  *
  * A step is one line of the table: a name, the Debian packages it needs with a command that shows they are there, and
- * what to run. As root, missing packages are installed, each step's by itself; otherwise the step is skipped and says
+ * what to run; `only` is a command that fails, with a word, on a host that the step is not for. As root, missing packages are installed, each step's by itself; otherwise the step is skipped and says
  * why. A step that runs and fails makes the whole fail. A WORD keeps the steps whose name contains it.
  */
 import { spawnSync } from 'node:child_process';
@@ -96,6 +96,7 @@ const steps = [
     name: 'silicon witness: the host processor against the engines',
     packages: ['gcc'],
     probe: 'command -v gcc && npm run --silent witness -- --cases 0',
+    only: 'npm run --silent witness -- --cases 0 --imitated-only',
     run:
       'npm run --silent witness -- --seed 1 --cases 200000 && ' +
       'npm run --silent witness -- --seed 1 --cases 50000 --engine js:threshold=1',
@@ -121,7 +122,14 @@ function shell(command, options) {
 let listsAreFresh = false;
 
 /** Undefined when the step can run, otherwise why not. */
-function whyNot({ packages, probe }) {
+function whyNot(step) {
+  const missing = whyMissing(step);
+  if (missing !== undefined || step.only === undefined) return missing;
+  const told = shell(step.only, { encoding: 'utf8', timeout: 60_000 });
+  return told.status === 0 ? undefined : told.stderr.trim();
+}
+
+function whyMissing({ packages, probe }) {
   const present = () => shell(probe, { stdio: 'ignore', timeout: 60_000 }).status === 0;
   if (present()) return undefined;
   const wanted = packages.join(' ');
