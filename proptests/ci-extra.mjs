@@ -2,8 +2,9 @@
  * The parts of the continuous integration that need more than Node: npm run ci:extra [WORD...]
  *
  * A step is one line of the table: a name, the Debian packages it needs with a command that shows they are there, and
- * what to run; `only` is a command that fails, with a word, on a host that the step is not for. As root, missing packages are installed, each step's by itself; otherwise the step is skipped and says
- * why. A step that runs and fails makes the whole fail. A WORD keeps the steps whose name contains it.
+ * what to run; `only` is a command that fails, with a word, on a host that the step is not for. As root, missing
+ * packages are installed, each step's by itself; otherwise the step is skipped and says why. A step that runs and fails
+ * makes the whole fail. A WORD keeps the steps whose name contains it.
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -9,7 +9,7 @@ import { test } from 'node:test';
 import { DECODE_GP, DECODE_TRUNCATED, DECODE_UD, decodeInstruction } from '../../src/core/isa/decode.ts';
 import { RECORD_WORDS } from '../../src/core/isa/record.ts';
 import { bytesOf, CODE, DATA, scenario } from '../witnesses/silicon/scenario.ts';
-import { openWitness, witnessAvailable } from '../witnesses/silicon/witness.ts';
+import { isImitated, openWitness, witnessAvailable } from '../witnesses/silicon/witness.ts';
 
 const ANYWHERE = (
   'f30ffcc1 f20ffcc1 0f0dc0 0f0d00 0f18c0 0f19c0 0f1ac0 0f1bc0 0f1ec0 0f1fc0 0f1838 f30f77 f20f77 660f77 660faee8 ' +
@@ -34,6 +34,9 @@ const PAGE_END = (
   .split(' ')
   .concat([`${'66'.repeat(13)}0f`, '66'.repeat(14), `${'66'.repeat(14)}0f`, '66'.repeat(15)]);
 
+/** Intel's processors take PREFETCHW of a register for a NOP. */
+const DIFFERS_BY_PROCESSOR = ['0f0dc0'];
+
 const EXPECTED: Readonly<Record<number, string>> = {
   [DECODE_UD]: 'vector 6',
   [DECODE_GP]: 'vector 13',
@@ -44,7 +47,11 @@ const reason = witnessAvailable();
 
 test('the host processor draws the same line', { skip: reason ?? false }, async () => {
   const witness = await openWitness();
-  const cases = [...ANYWHERE.map((hex) => ({ hex, atEnd: false })), ...PAGE_END.map((hex) => ({ hex, atEnd: true }))];
+  const leftOut = isImitated(witness.processor) ? [] : DIFFERS_BY_PROCESSOR;
+  const cases = [
+    ...ANYWHERE.map((hex) => ({ hex, atEnd: false })),
+    ...PAGE_END.map((hex) => ({ hex, atEnd: true })),
+  ].filter(({ hex }) => !leftOut.includes(hex));
   const registers = { eax: DATA, ebx: DATA + 0x100 };
   const results = await witness.run(
     cases.map(({ hex, atEnd }) =>

@@ -14,7 +14,7 @@ import { Emulated } from './emulated.ts';
 import { formName, WITNESSED_FORMS } from './forms.ts';
 import { takeVectors } from './harvest.ts';
 import { type Budget, hunt } from './hunt.ts';
-import { openWitness, witnessAvailable } from './witness.ts';
+import { isImitated, openWitness, witnessAvailable } from './witness.ts';
 
 const AREAS = ['integer', 'x87', 'simd'];
 const COVERAGE_CASES_PER_FORM = 40;
@@ -50,11 +50,6 @@ function makeBudget(minutes: number, casesMax: number): Budget {
       return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')} left`;
     },
   };
-}
-
-/** Of those whose choices the engines follow where the manuals leave room. */
-function isImitated(processor: string): boolean {
-  return processor.startsWith('AMD');
 }
 
 async function main(): Promise<number> {

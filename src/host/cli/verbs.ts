@@ -390,7 +390,7 @@ export const VERBS: readonly Verb[] = [
       { ...LOG, isOptional: true },
       { name: 'EXPRESSION', isOptional: true },
     ],
-    brief: 'ask a recorded run as a database: calls, accesses, system calls, interrupts …',
+    brief: 'ask a recorded run as a database: calls, accesses, system calls, faults',
     summary:
       'Answers a query over a recorded run: a table such as calls("vfs_read"), accesses(ADDRESS, BYTES, rwx), ' +
       'syscalls(), faults(14), serial(), with where, select, group by, order by, limit.',
