@@ -8,8 +8,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DECODE_GP, DECODE_TRUNCATED, DECODE_UD, decodeInstruction } from '../../src/core/isa/decode.ts';
 import { RECORD_WORDS } from '../../src/core/isa/record.ts';
+import { isImitated } from '../support/imitated.ts';
 import { bytesOf, CODE, DATA, scenario } from '../witnesses/silicon/scenario.ts';
-import { isImitated, openWitness, witnessAvailable } from '../witnesses/silicon/witness.ts';
+import { openWitness, witnessAvailable } from '../witnesses/silicon/witness.ts';
 
 const ANYWHERE = (
   'f30ffcc1 f20ffcc1 0f0dc0 0f0d00 0f18c0 0f19c0 0f1ac0 0f1bc0 0f1ec0 0f1fc0 0f1838 f30f77 f20f77 660f77 660faee8 ' +

@@ -14,7 +14,8 @@ import { Emulated } from './emulated.ts';
 import { formName, WITNESSED_FORMS } from './forms.ts';
 import { takeVectors } from './harvest.ts';
 import { type Budget, hunt } from './hunt.ts';
-import { isImitated, openWitness, witnessAvailable } from './witness.ts';
+import { whyNotImitated } from '../../support/imitated.ts';
+import { openWitness, witnessAvailable } from './witness.ts';
 
 const AREAS = ['integer', 'x87', 'simd'];
 const COVERAGE_CASES_PER_FORM = 40;
@@ -94,8 +95,9 @@ async function main(): Promise<number> {
   if (reason !== null && !args.has('coverage')) return 2;
   const witness = reason === null ? await openWitness() : null;
   try {
-    if (args.has('imitated-only') && witness !== null && !isImitated(witness.processor)) {
-      process.stderr.write(`the engines imitate AMD where processors differ, and this is ${witness.processor}\n`);
+    const other = args.has('imitated-only') && witness !== null ? whyNotImitated(witness.processor) : null;
+    if (other !== null) {
+      process.stderr.write(`${other}\n`);
       return 3;
     }
     if (args.has('coverage') || witness === null) {

@@ -95,11 +95,6 @@ function build(): { program: string } | { reason: string } {
   };
 }
 
-/** Of those whose choices the engines follow where the manuals leave room. */
-export function isImitated(processor: string): boolean {
-  return processor.startsWith('AMD');
-}
-
 function readHello(bytes: Buffer): { processor: string } | { reason: string } {
   if (bytes.length < HELLO_BYTES || bytes.readUInt32LE(0) !== HELLO_MAGIC)
     return { reason: 'the silicon witness does not start' };
