@@ -36,6 +36,14 @@ const DECIDING_EITHER = [
   ['quiet NaN', 'signalling NaN'],
 ];
 
+/**
+ * These look at descriptor tables, privilege and waiting interrupts, of which a flat kernel has one kind: the random
+ * code of `engines/system-code.prop.ts` meets all kinds.
+ */
+const OF_SYSTEM_CODE = new Set(
+  'MOV_TO_SREG MOV_FROM_SREG PUSH_SREG POP_SREG POPF CLI STI CLTS INVLPG'.split(' ') as OpName[],
+);
+
 const reach = new Reach();
 for (let i = 0; i < PROGRAMS; i++) addReach(reach, programOf(SEED, i), TICKS_MAX);
 
@@ -48,9 +56,10 @@ const hotRows = Object.keys(HOT).map((name) => {
 
 test('every row that is lifted or has a case of its own runs on operands of every kind', () => {
   for (const name of hotRows) assert.ok(name in LIFTERS, `${name} has a case in the inner loop and no lifter`);
-  const thin = (Object.keys(LIFTERS) as OpName[]).flatMap((name) => {
-    const [runs, met, wanted] = [reach.runsOf(name), reach.classesOf(name), expectedClasses(rowOf(OP[name]))];
-    return runs >= RUNS_MIN && met >= wanted ? [] : [`${name}: ${runs} runs, ${met} classes of ${wanted}`];
+  const met = (Object.keys(LIFTERS) as OpName[]).filter((name) => !OF_SYSTEM_CODE.has(name));
+  const thin = met.flatMap((name) => {
+    const [runs, classes, wanted] = [reach.runsOf(name), reach.classesOf(name), expectedClasses(rowOf(OP[name]))];
+    return runs >= RUNS_MIN && classes >= wanted ? [] : [`${name}: ${runs} runs, ${classes} classes of ${wanted}`];
   });
   assert.deepEqual(thin, [], 'make proptests/verify/probes.ts or float-probes.ts meet these more often');
 });
