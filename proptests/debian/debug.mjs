@@ -88,7 +88,10 @@ checks.that(
   `${names.size}: ${[...names].slice(0, 4).join(', ')}`,
 );
 
-renameSync(kernel, join(folder, 'moved'));
+// Not beside the log, where it would be found.
+const moved = join(folder, 'away', 'moved');
+mkdirSync(join(folder, 'away'));
+renameSync(kernel, moved);
 for (const words of [
   ['replay', log],
   ['verify', log],
@@ -102,6 +105,6 @@ for (const words of [
     line,
   );
 }
-const found = reprise(['debug', log, '--image', join(folder, 'moved'), '--exec', 'p 1'], here);
+const found = reprise(['debug', log, '--image', moved, '--exec', 'p 1'], here);
 checks.that('and --image finds it', found.status === 0, last(found.errors));
 checks.end();
