@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assembleSource } from '../../src/host/node/guest-images.ts';
-import { createMachine } from '../../src/library.ts';
+import { statesOf } from './states.ts';
 
 const SOURCE = `
 %include "common.inc"
@@ -247,16 +247,7 @@ const ENGINES = [
   'tiered:threshold=3,delay=0',
 ];
 
-async function states(kernel: Uint8Array, engine: string): Promise<string[]> {
-  const found: string[] = [];
-  const settings = { images: { kernel }, memoryMegabytes: 8, hashEveryTicks: 0, epochSeconds: 1e9, engine };
-  const machine = await createMachine(settings);
-  for (let reason = 'tick'; reason === 'tick' && machine.tick < 1e6; ) {
-    reason = machine.run(machine.tick + 997);
-    found.push(`${reason} at ${machine.tick}: ${machine.hash()}`);
-  }
-  return found;
-}
+const states = (kernel: Uint8Array, engine: string) => statesOf(kernel, engine, 997);
 
 test('what is passed inside a slice is what the loop would have done', async () => {
   const kernel = assembleSource(SOURCE).bytes;

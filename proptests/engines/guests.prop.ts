@@ -5,21 +5,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
-import { createMachine } from '../../src/library.ts';
+import { endOf } from './states.ts';
 
 const TICKS_MAX = 3e6;
 
-async function ending(guest: string, engine: string): Promise<string> {
-  const machine = await createMachine({
-    images: { kernel: buildGuest(guest) },
-    memoryMegabytes: 8,
-    hashEveryTicks: 0,
-    epochSeconds: 1e9,
-    engine,
-  });
-  const reason = machine.run(TICKS_MAX);
-  return `${reason} at ${machine.tick}: ${machine.hash()}`;
-}
+const ending = (guest: string, engine: string) => endOf(buildGuest(guest), engine, TICKS_MAX);
 
 const CASES: readonly [string, readonly string[]][] = [
   ['smc', ['js:threshold=1,ahead=1', 'wasm:wait=0,threshold=1,ahead=1', 'tiered:threshold=5']],

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assembleSource } from '../../src/host/node/guest-images.ts';
-import { createMachine } from '../../src/library.ts';
+import { statesOf } from './states.ts';
 
 /** The image begins where segment FFFFh has offset 10h. */
 const HIGH = (label: string): string => `${label} - LOAD_ADDRESS + 0x10`;
@@ -270,16 +270,7 @@ const ENGINES = [
   'tiered:threshold=3,delay=0',
 ];
 
-async function states(kernel: Uint8Array, engine: string): Promise<string[]> {
-  const found: string[] = [];
-  const settings = { images: { kernel }, memoryMegabytes: 8, hashEveryTicks: 0, epochSeconds: 1e9, engine };
-  const machine = await createMachine(settings);
-  for (let reason = 'tick'; reason === 'tick' && machine.tick < 1e6; ) {
-    reason = machine.run(machine.tick + 1499);
-    found.push(`${reason} at ${machine.tick}: ${machine.hash()}`);
-  }
-  return found;
-}
+const states = (kernel: Uint8Array, engine: string) => statesOf(kernel, engine, 1499);
 
 test('virtual-8086 and real mode go alike on every engine, interrupts and all', async () => {
   const kernel = assembleSource(SOURCE).bytes;
