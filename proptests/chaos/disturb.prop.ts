@@ -14,21 +14,11 @@ import { openLog } from '../../src/core/log/log.ts';
 import { loadEngine } from '../../src/engines.ts';
 import { engineNames, logEvents, record, replay } from '../../src/library.ts';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
-import { flatGuest } from '../support/flat-guest.ts';
+import { flatGuest, setUpPic } from '../support/flat-guest.ts';
 
 /** Counts interrupts of line 5 and leaves with the count and a byte of its memory when nothing happens any more. */
 const LISTENER = flatGuest(
-  `  mov al, 0x11
-  out 0x20, al
-  mov al, 0x20
-  out 0x21, al
-  mov al, 4
-  out 0x21, al
-  mov al, 1
-  out 0x21, al
-  mov al, 0xdf
-  out 0x21, al
-  xor ebx, ebx
+  `${setUpPic(0xdf)}  xor ebx, ebx
   sti
   mov ecx, 20000
 again:

@@ -26,7 +26,7 @@ import { loadEngine } from '../../src/engines.ts';
 import { replay } from '../../src/library.ts';
 import { assembleRace } from '../../src/host/node/guest-images.ts';
 import { sha256 } from '../../src/host/node/images.ts';
-import { flatGuest } from '../support/flat-guest.ts';
+import { flatGuest, setUpPic } from '../support/flat-guest.ts';
 
 /** Null: it changes the machine, and no input. */
 const KIND: Readonly<Record<Knob, InputEvent['kind'] | null>> = {
@@ -143,17 +143,7 @@ test('lines, faults and pairs of places are each one word, however often they co
 
 /** Counts what arrives at line 5 and leaves with the count. */
 const COUNTER = flatGuest(
-  `  mov al, 0x11
-  out 0x20, al
-  mov al, 0x20
-  out 0x21, al
-  mov al, 4
-  out 0x21, al
-  mov al, 1
-  out 0x21, al
-  mov al, 0xdf
-  out 0x21, al
-  xor ebx, ebx
+  `${setUpPic(0xdf)}  xor ebx, ebx
   sti
   mov ecx, 400
 again:

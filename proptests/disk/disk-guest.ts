@@ -3,6 +3,7 @@
  * across the port, broken off by a reset; writes and reads back; by bus master, half of it from the image.
  */
 import { assemble } from '../../src/core/isa/assemble.ts';
+import { IDE_ISSUE, IDE_WAITS } from '../support/ide-source.ts';
 import { numberedDisk } from './ide-driver.ts';
 
 export const SOURCE = `bits 32
@@ -106,43 +107,7 @@ command:
   mov al, 0x20
   call issue
   jmp await
-issue:
-  push eax
-  mov dx, 0x1f6
-  mov al, 0xe0
-  out dx, al
-  mov dx, 0x1f2
-  mov al, cl
-  out dx, al
-  inc edx
-  mov eax, ebx
-  out dx, al
-  inc edx
-  shr eax, 8
-  out dx, al
-  inc edx
-  shr eax, 8
-  out dx, al
-  pop eax
-  mov dx, 0x1f7
-  out dx, al
-  ret
-await:
-  mov dx, 0x3f6
-waiting:
-  in al, dx
-  and al, 0x88
-  cmp al, 0x08
-  jne waiting
-  ret
-ready:
-  mov dx, 0x3f6
-busy:
-  in al, dx
-  test al, 0x80
-  jnz busy
-  ret
-words:
+${IDE_ISSUE}${IDE_WAITS}words:
   mov dx, 0x1f0
 one:
   xor eax, eax

@@ -10,6 +10,7 @@ import { type Chain, follow } from '../../src/core/timeline/provenance/chain.ts'
 import { Origins } from '../../src/core/timeline/provenance/origin.ts';
 import { registerBytes } from '../../src/core/timeline/provenance/place.ts';
 import { flatGuest } from '../support/flat-guest.ts';
+import { IDE_ISSUE } from '../support/ide-source.ts';
 import { timelineOf } from '../timeline/fixture.ts';
 
 export interface Planted {
@@ -257,28 +258,7 @@ check_dma:
   nop
   mov al, 1
   out 0xf4, al
-issue:
-  push eax
-  mov dx, 0x1f6
-  mov al, 0xe0
-  out dx, al
-  mov dx, 0x1f2
-  mov al, cl
-  out dx, al
-  inc edx
-  mov eax, ebx
-  out dx, al
-  inc edx
-  shr eax, 8
-  out dx, al
-  inc edx
-  shr eax, 8
-  out dx, al
-  pop eax
-  mov dx, 0x1f7
-  out dx, al
-  ret
-ready:
+${IDE_ISSUE}ready:
   mov dx, 0x3f6
   mov ecx, 4000
 settle:

@@ -15,6 +15,7 @@ import { assemble } from '../../src/core/isa/assemble.ts';
 import { numberedDisk } from '../disk/ide-driver.ts';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
 import { describeDivergence, LogError, openLog, replay } from '../../src/library.ts';
+import { IDE_ISSUE, IDE_WAITS } from '../support/ide-source.ts';
 import { projectRoot } from '../support/poison.ts';
 import { wildRun } from './wild.ts';
 
@@ -39,7 +40,9 @@ start:
 again:
   inc ebx
   and ebx, 0x3fff
+  call ready
   mov al, 0x30
+  mov cl, 1
   call issue
   call await
   mov [0x300000], ebx
@@ -52,7 +55,9 @@ again:
   mov dx, 0xc004
   mov eax, table
   out dx, eax
+  call ready
   mov al, 0xc8
+  mov cl, 1
   call issue
   mov dx, 0xc000
   mov al, 9
@@ -61,7 +66,9 @@ again:
   mov dx, 0xc000
   mov al, 0
   out dx, al
+  call ready
   mov al, 0x20
+  mov cl, 1
   call issue
   call await
   mov edi, 0x320000
@@ -69,44 +76,7 @@ again:
   mov dx, 0x1f0
   rep insw
   jmp again
-issue:
-  push eax
-  call ready
-  mov dx, 0x1f6
-  mov al, 0xe0
-  out dx, al
-  mov dx, 0x1f2
-  mov al, 1
-  out dx, al
-  inc edx
-  mov al, bl
-  out dx, al
-  inc edx
-  mov al, bh
-  out dx, al
-  inc edx
-  mov al, 0
-  out dx, al
-  pop eax
-  mov dx, 0x1f7
-  out dx, al
-  ret
-await:
-  mov dx, 0x3f6
-waiting:
-  in al, dx
-  and al, 0x88
-  cmp al, 0x08
-  jne waiting
-  ret
-ready:
-  mov dx, 0x3f6
-busy:
-  in al, dx
-  test al, 0x80
-  jnz busy
-  ret
-align 8
+${IDE_ISSUE}${IDE_WAITS}align 8
 table: dd 0, 0
 `;
 

@@ -25,3 +25,16 @@ gdtr: dw 23
 ${idt}${data}
 `;
 }
+
+/** Sets up the first 8259, vectors from 20h, and opens the lines whose bits of `mask` are 0. */
+export const setUpPic = (mask: number): string => `  mov al, 0x11
+  out 0x20, al
+  mov al, 0x20
+  out 0x21, al
+  mov al, 4
+  out 0x21, al
+  mov al, 1
+  out 0x21, al
+  mov al, ${mask}
+  out 0x21, al
+`;
