@@ -7,16 +7,7 @@ import { CR3, EAX, ECX, EDX, ESP } from '../state/layout.ts';
 import { SEG_BASE, SS } from '../state/layout.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { peekNumber } from '../memory/peek.ts';
-import {
-  type Gatherer,
-  type Gathering,
-  leaveCode,
-  linearEip,
-  privilegeOf,
-  PlaceProbes,
-  putProbes,
-  record,
-} from './gatherer.ts';
+import { type Gathering, leaveCode, linearEip, privilegeOf, PlaceProbes, putProbes, record } from './gatherer.ts';
 
 /** Fields behind tick and seq. */
 export const CALL = {
@@ -47,19 +38,14 @@ export interface CallsJob {
   readonly returns: readonly number[];
 }
 
-export class CallsGatherer extends PlaceProbes implements Gatherer {
+export class CallsGatherer extends PlaceProbes {
   /** Places that were listened to from the begin of the window on, and all that are now. */
   readonly listened = new Set<number>();
-  private readonly gathering: Gathering;
   private readonly job: CallsJob;
   private readonly entries: ReadonlySet<number>;
-  private isOn = false;
-  /** Records that there were before the instruction in hand. */
-  private before = 0;
 
   constructor(gathering: Gathering, job: CallsJob) {
-    super(gathering.machine);
-    this.gathering = gathering;
+    super(gathering);
     this.job = job;
     this.entries = new Set(job.addresses);
     for (const address of [...job.addresses, ...(job.wantsReturns ? job.returns : [])]) this.places.add(address);
@@ -77,18 +63,6 @@ export class CallsGatherer extends PlaceProbes implements Gatherer {
     if (isNew) putProbes(this.gathering.machine, this);
   }
 
-  begin(): void {
-    this.isOn = true;
-  }
-
-  end(): void {
-    this.isOn = false;
-  }
-
-  release(): void {
-    putProbes(this.gathering.machine, null);
-  }
-
   begins(cpu: Cpu): void {
     if (!this.isOn) return;
     const { batch } = this.gathering;
@@ -96,10 +70,6 @@ export class CallsGatherer extends PlaceProbes implements Gatherer {
     const linear = linearEip(cpu);
     if (this.listened.has(linear)) this.write(cpu, 1, linear);
     if (this.entries.has(linear)) this.write(cpu, 0, linear);
-  }
-
-  ends(_cpu: Cpu, hasRetired: boolean): void {
-    if (!hasRetired && this.isOn) this.gathering.batch.truncate(this.before);
   }
 
   private write(cpu: Cpu, kind: number, address: number): void {

@@ -17,30 +17,14 @@ export interface ExecutionsJob {
   readonly addresses: readonly number[];
 }
 
-export class ExecutionsGatherer extends PlaceProbes implements Gatherer {
-  private readonly gathering: Gathering;
+export class ExecutionsGatherer extends PlaceProbes {
   private readonly addresses: ReadonlySet<number>;
-  private isOn = false;
-  private before = 0;
 
   constructor(gathering: Gathering, { addresses }: ExecutionsJob) {
-    super(gathering.machine);
-    this.gathering = gathering;
+    super(gathering);
     this.addresses = new Set(addresses);
     for (const address of addresses) this.places.add(address);
     putProbes(gathering.machine, this);
-  }
-
-  begin(): void {
-    this.isOn = true;
-  }
-
-  end(): void {
-    this.isOn = false;
-  }
-
-  release(): void {
-    putProbes(this.gathering.machine, null);
   }
 
   begins(cpu: Cpu): void {
@@ -52,10 +36,6 @@ export class ExecutionsGatherer extends PlaceProbes implements Gatherer {
     batch.set(at + EXECUTION.address, linear);
     batch.set(at + EXECUTION.privilege, privilegeOf(cpu));
     CPU_REGISTERS_RECORDED.forEach(({ word }, i) => batch.set(at + EXECUTION.registers + i, cpu.m32[word] >>> 0));
-  }
-
-  ends(_cpu: Cpu, hasRetired: boolean): void {
-    if (!hasRetired && this.isOn) this.gathering.batch.truncate(this.before);
   }
 }
 

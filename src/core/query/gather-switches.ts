@@ -6,7 +6,7 @@ import { OP } from '../isa/ops.ts';
 import { peekBytes } from '../memory/peek.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { CR3, EAX, EDX, SEG_SELECTOR, TR } from '../state/layout.ts';
-import { type Gatherer, type Gathering, linearEip, PlaceProbes, putProbes, record } from './gatherer.ts';
+import { type Gathering, linearEip, PlaceProbes, putProbes, record } from './gatherer.ts';
 
 export const SWITCH = { kind: 2, from: 3, to: 4, fromName: 5, toName: 6, eip: 7 } as const;
 export const SWITCH_KINDS = ['space', 'tss', 'task'] as const;
@@ -28,34 +28,18 @@ const NAME_BYTES = 16;
 /** Rows that may change the task register (SDM 3 §7.3). */
 const TASK_ROWS = [OP.JMP_FAR, OP.JMP_FAR_IND, OP.CALL_FAR, OP.CALL_FAR_IND, OP.IRET, OP.INT, OP.LTR];
 
-export class SwitchesGatherer extends PlaceProbes implements Gatherer {
-  private readonly gathering: Gathering;
+export class SwitchesGatherer extends PlaceProbes {
   private readonly tasks: LinuxTasks | null;
-  private isOn = false;
-  private before = 0;
   private space = 0;
   private task = 0;
 
   constructor(gathering: Gathering, { tasks }: SwitchesJob) {
-    super(gathering.machine);
-    this.gathering = gathering;
+    super(gathering);
     this.tasks = tasks;
     const { places } = this;
     for (const row of [OP.MOV_TO_CR, ...TASK_ROWS]) places.rows[row] = 1;
     if (tasks !== null) places.add(tasks.switchTo);
     putProbes(gathering.machine, this);
-  }
-
-  begin(): void {
-    this.isOn = true;
-  }
-
-  end(): void {
-    this.isOn = false;
-  }
-
-  release(): void {
-    putProbes(this.gathering.machine, null);
   }
 
   begins(cpu: Cpu): void {
@@ -73,12 +57,9 @@ export class SwitchesGatherer extends PlaceProbes implements Gatherer {
     batch.set(at + SWITCH.toName, batch.text(nameAt(cpu, to + tasks.nameOffset)));
   }
 
-  ends(cpu: Cpu, hasRetired: boolean): void {
-    if (!this.isOn) return;
-    if (!hasRetired) {
-      this.gathering.batch.truncate(this.before);
-      return;
-    }
+  override ends(cpu: Cpu, hasRetired: boolean): void {
+    super.ends(cpu, hasRetired);
+    if (!this.isOn || !hasRetired) return;
     const { m32 } = cpu;
     const [space, task] = [m32[CR3] >>> 0, m32[SEG_SELECTOR + TR] & 0xffff];
     if (space !== this.space) this.write(0, this.space, space, cpu);

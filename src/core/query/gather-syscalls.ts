@@ -6,7 +6,7 @@ import { OP } from '../isa/ops.ts';
 import { peekNumber } from '../memory/peek.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { CR3, CS, EAX, EBP, EBX, ECX, EDI, EDX, ESI, ESP, SEG_BASE } from '../state/layout.ts';
-import { type Gatherer, type Gathering, privilegeOf, PlaceProbes, putProbes, record } from './gatherer.ts';
+import { type Gathering, privilegeOf, PlaceProbes, putProbes, record } from './gatherer.ts';
 
 /** Fields behind tick and seq. */
 export const SYSCALL = {
@@ -32,32 +32,16 @@ export interface SyscallsJob {
   readonly wantsReturns: boolean;
 }
 
-export class SyscallsGatherer extends PlaceProbes implements Gatherer {
-  private readonly gathering: Gathering;
+export class SyscallsGatherer extends PlaceProbes {
   private readonly job: SyscallsJob;
-  private isOn = false;
-  private before = 0;
   private row = 0;
 
   constructor(gathering: Gathering, job: SyscallsJob) {
-    super(gathering.machine);
-    this.gathering = gathering;
+    super(gathering);
     this.job = job;
     const { places } = this;
     for (const row of [OP.INT, OP.SYSENTER, ...(job.wantsReturns ? [OP.IRET, OP.SYSEXIT] : [])]) places.rows[row] = 1;
     putProbes(gathering.machine, this);
-  }
-
-  begin(): void {
-    this.isOn = true;
-  }
-
-  end(): void {
-    this.isOn = false;
-  }
-
-  release(): void {
-    putProbes(this.gathering.machine, null);
   }
 
   begins(cpu: Cpu, row: number): void {
@@ -79,13 +63,11 @@ export class SyscallsGatherer extends PlaceProbes implements Gatherer {
     args.forEach((value, i) => batch.set(at + SYSCALL.args + i, value));
   }
 
-  ends(cpu: Cpu, hasRetired: boolean): void {
-    if (!this.isOn) return;
-    if (!hasRetired) this.gathering.batch.truncate(this.before);
-    else if (this.row === OP.IRET || this.row === OP.SYSEXIT) {
-      const at = this.write(cpu, SYSCALL_RETURN);
-      this.gathering.batch.set(at + SYSCALL.eip, (cpu.nextEip + cpu.m32[SEG_BASE + CS]) >>> 0);
-    }
+  override ends(cpu: Cpu, hasRetired: boolean): void {
+    super.ends(cpu, hasRetired);
+    if (!this.isOn || !hasRetired || (this.row !== OP.IRET && this.row !== OP.SYSEXIT)) return;
+    const at = this.write(cpu, SYSCALL_RETURN);
+    this.gathering.batch.set(at + SYSCALL.eip, (cpu.nextEip + cpu.m32[SEG_BASE + CS]) >>> 0);
   }
 
   private write(cpu: Cpu, kind: number): number {

@@ -101,14 +101,31 @@ export class ProbePlaces {
   }
 }
 
-/** A gatherer that asks for places. */
-export abstract class PlaceProbes implements Probes {
+/** A gatherer that asks for places, and takes back what it wrote of an instruction that did not retire. */
+export abstract class PlaceProbes implements Gatherer, Probes {
+  protected readonly gathering: Gathering;
   protected readonly places: ProbePlaces;
   readonly rows: Uint8Array;
+  protected isOn = false;
+  /** Records that there were before the instruction in hand: `begins` sets it. */
+  protected before = 0;
 
-  constructor(machine: Machine) {
-    this.places = new ProbePlaces(machine);
+  constructor(gathering: Gathering) {
+    this.gathering = gathering;
+    this.places = new ProbePlaces(gathering.machine);
     this.rows = this.places.rows;
+  }
+
+  begin(): void {
+    this.isOn = true;
+  }
+
+  end(): void {
+    this.isOn = false;
+  }
+
+  release(): void {
+    putProbes(this.gathering.machine, null);
   }
 
   hasPage(page: number): boolean {
@@ -124,7 +141,10 @@ export abstract class PlaceProbes implements Probes {
   }
 
   abstract begins(cpu: Cpu, row: number): void;
-  abstract ends(cpu: Cpu, hasRetired: boolean): void;
+
+  ends(_cpu: Cpu, hasRetired: boolean): void {
+    if (!hasRetired && this.isOn) this.gathering.batch.truncate(this.before);
+  }
 }
 
 /** Asks a machine's engine; null: for nothing. */
