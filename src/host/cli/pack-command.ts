@@ -2,7 +2,7 @@
 // of the log, or with --sidecar as files into the folder LOG.images. Nothing is overwritten, and under its name a
 // packed log stands only when it is whole.
 
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { LogReader } from '../../core/log/log.ts';
 import { LogError } from '../../core/log/log-error.ts';
@@ -14,10 +14,8 @@ import { CommandError } from '../node/errors.ts';
 import { findImages, sidecarOf } from '../node/find-images.ts';
 import { sha256 } from '../node/images.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';
-import { appear, NewFile, whyUnwritable } from '../node/new-file.ts';
-import { count, Progress } from '../node/progress.ts';
-import { signalStatus, Work } from '../node/work.ts';
 import type { Arguments } from './args.ts';
+import { cannotWrite, checkFree, type Piece, writePackedFile } from './pack-file.ts';
 import { givenImages } from './replay-command.ts';
 import { EXIT, printJson, say } from './report.ts';
 
@@ -34,7 +32,7 @@ export async function packCommand(args: Arguments): Promise<number> {
   try {
     if (!args.has('sidecar') && !args.has('out') && isPacked(log)) return alreadyPacked(args, path);
     const out = args.text('out') ?? packedName(path);
-    if (!args.has('sidecar')) checkFree(out);
+    if (!args.has('sidecar')) checkFree(out, 'out');
     const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`pack: ${text}`) });
     return args.has('sidecar')
       ? writeSidecar(args, path, log, images)
@@ -56,14 +54,6 @@ function alreadyPacked(args: Arguments, path: string): number {
   return EXIT.ok;
 }
 
-function checkFree(out: string): void {
-  if (existsSync(out)) throw exists(out);
-}
-
-function exists(out: string): CommandError {
-  return new CommandError(`${out} exists, and nothing is overwritten: give another name with --out.`);
-}
-
 async function writePacked(
   args: Arguments,
   path: string,
@@ -72,39 +62,19 @@ async function writePacked(
   out: string,
 ): Promise<number> {
   const list = log.header.machine.images.map(({ role }) => images.get(role) ?? new Uint8Array(0));
-  const end = list.reduce((sum, image) => sum + sizeOfContent(image), log.file.length);
-  const work = new Work(Progress.atTerminal({ label: 'pack', unit: 'bytes', end }, args.has('json')));
-  const file = new NewFile(`${out}.${process.pid}.part`, { what: 'packed log', rest: 'nothing remains of it' });
-  let bytes = 0;
-  try {
-    file.open();
-    for (const frame of packLog(log, list)) {
-      file.write(frame.bytes);
-      bytes += frame.bytes.length;
-      if (!(await work.turn(frame.doneBytes))) break;
-    }
-    file.close();
-    if (work.signal === null) appear(file.path, out);
-  } catch (error) {
-    throw error instanceof CommandError ? error : cannotWrite(out, error);
-  } finally {
-    file.close();
-    rmSync(file.path, { force: true });
-    work.release();
-  }
-  if (work.signal !== null) {
-    say('pack: stopped by the user; nothing was written');
-    return signalStatus(work.signal);
-  }
-  if (args.has('json')) printJson({ command: 'pack', log: path, status: EXIT.ok, out, bytes });
-  else say(`pack: ${out}, ${count(bytes)} bytes, holds ${path} and its images: reprise replay ${out}`);
-  return EXIT.ok;
+  return await writePackedFile(args, {
+    what: 'packed log',
+    option: 'out',
+    log: path,
+    out,
+    pieces: framesOf(log, list),
+    end: list.reduce((sum, image) => sum + sizeOfContent(image), log.file.length),
+    told: `holds ${path} and its images: reprise replay ${out}`,
+  });
 }
 
-function cannotWrite(out: string, error: unknown): CommandError {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  if (code === 'EEXIST') return exists(out);
-  return new CommandError(`${out} cannot be written, ${whyUnwritable(error)}: give another place.`);
+function* framesOf(log: LogReader, images: Parameters<typeof packLog>[1]): Generator<Piece> {
+  for (const { bytes, doneBytes } of packLog(log, images)) yield { content: bytes, done: doneBytes };
 }
 
 /** The images as files beside the log, where every verb looks for them. */
@@ -121,7 +91,7 @@ function writeSidecar(args: Arguments, path: string, log: LogReader, images: Ima
         throw new CommandError(`${file} exists and is another file, and nothing is overwritten: move it away.`);
       }
     } catch (error) {
-      throw error instanceof CommandError ? error : cannotWrite(file, error);
+      throw error instanceof CommandError ? error : cannotWrite(file, 'out', error);
     }
     files.push(file);
   }

@@ -3,7 +3,7 @@
 // whole.
 
 import { basename } from 'node:path';
-import { renameSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { concatenate } from '../../core/base/bytes.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { wholeImage } from '../../core/board/image.ts';
@@ -12,12 +12,11 @@ import { isPacked, packLog } from '../../core/log/pack.ts';
 import { findImages } from '../node/find-images.ts';
 import { openLogFile, withLogProblems } from '../node/log-file.ts';
 import { NewFile } from '../node/new-file.ts';
-import { count, Progress } from '../node/progress.ts';
 import { type Attached, attachedSources, attachedSymbols, packedPage } from '../node/viewer-page.ts';
-import { signalStatus, Work } from '../node/work.ts';
 import type { Arguments } from './args.ts';
+import { type Piece, writePackedFile } from './pack-file.ts';
 import { givenImages } from './replay-command.ts';
-import { EXIT, printJson, say } from './report.ts';
+import { say } from './report.ts';
 
 export async function packPage(args: Arguments): Promise<number> {
   const [path] = args.positionals;
@@ -35,31 +34,23 @@ export async function packPage(args: Arguments): Promise<number> {
 
 async function writePage(args: Arguments, path: string, log: LogReader, out: string): Promise<number> {
   const attached = attachedOf(args, path, log);
-  const end = attached.reduce((sum, { bytes }) => sum + Math.ceil((bytes.length * 4) / 3), 0);
-  const work = new Work(Progress.atTerminal({ label: 'pack', unit: 'bytes', end }, args.has('json')));
-  const file = new NewFile(`${out}.${process.pid}.part`, { what: 'page', rest: 'nothing remains of it' });
-  let bytes = 0;
-  try {
-    file.open();
-    for (const piece of packedPage(attached)) {
-      file.write(piece);
-      bytes += Buffer.byteLength(piece);
-      if (!(await work.turn(bytes))) break;
-    }
-    file.close();
-    if (work.signal === null) renameSync(file.path, out);
-  } finally {
-    file.close();
-    rmSync(file.path, { force: true });
-    work.release();
+  return await writePackedFile(args, {
+    what: 'page',
+    option: 'html',
+    log: path,
+    out,
+    pieces: piecesOf(attached),
+    end: attached.reduce((sum, { bytes }) => sum + Math.ceil((bytes.length * 4) / 3), 0),
+    told: `shows ${path} in a browser`,
+  });
+}
+
+function* piecesOf(attached: readonly Attached[]): Generator<Piece> {
+  let done = 0;
+  for (const content of packedPage(attached)) {
+    done += Buffer.byteLength(content);
+    yield { content, done };
   }
-  if (work.signal !== null) {
-    say('pack: stopped by the user; nothing was written');
-    return signalStatus(work.signal);
-  }
-  if (args.has('json')) printJson({ command: 'pack', log: path, status: EXIT.ok, out, bytes });
-  else say(`pack: ${out}, ${count(bytes)} bytes, shows ${path} in a browser`);
-  return EXIT.ok;
 }
 
 function attachedOf(args: Arguments, path: string, log: LogReader): Attached[] {
