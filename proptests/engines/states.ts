@@ -1,4 +1,7 @@
-/** What a guest goes through on an engine, as texts that are compared: reason, tick and hash of the whole state. */
+/**
+ * What a guest goes through on an engine, as texts that are compared: why the run stopped, the tick, and the hash of the
+ * whole state.
+ */
 import { type BootedMachine, createMachine } from '../../src/library.ts';
 
 const boot = (kernel: Uint8Array, engine: string): Promise<BootedMachine> =>

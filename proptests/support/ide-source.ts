@@ -1,4 +1,7 @@
-/** Subroutines for guests that drive the disk of the primary channel themselves, in the assembler's language. */
+/**
+ * Subroutines for guests that drive the disk of the primary channel themselves (ATA command block, 28-bit LBA), in the
+ * assembler's language. A driver for tests that write to the ports themselves is disk/ide-driver.ts.
+ */
 
 /** Command AL for CL sectors from sector EBX (24 bits) of the first drive; EDX is changed. */
 export const IDE_ISSUE = `issue:
