@@ -1,6 +1,6 @@
 /**
- * What a guest goes through on an engine, as texts that are compared: why the run stopped, the tick, and the hash of the
- * whole state.
+ * What a guest goes through on an engine, as texts that are compared: why the run stopped, the tick, and the hash of
+ * the whole state.
  */
 import { type BootedMachine, createMachine } from '../../src/library.ts';
 
