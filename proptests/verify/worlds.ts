@@ -34,8 +34,9 @@ const ALIAS_PAGES = 8;
 /** 16-bit code is copied here: the base of selector 38h, and segment 800h of real mode. */
 const LOW_CODE = 0x8000;
 
-/** Words that 16-bit code uses, in segments that begin at 0. */
+/** Words that 16-bit code uses, in segments that begin at 0; behind them it keeps what stack instructions leave. */
 const NARROW_DATA = 0x6000;
+const NARROW_STACK_TRACE = 0x6100;
 
 /** Base of selector 48h. */
 const SHIFT = 0x800;
@@ -170,7 +171,7 @@ ${back}:`;
       `mov e${a}, ${dice.pick(NUMBERS)}`,
       `${dice.pick(['shl', 'shr', 'sar', 'rol', 'rcr'])} ${a}, ${1 + dice.below(15)}`,
       `inc ${a}`,
-      `push ${a}\npop ${b}`,
+      `push ${a}\nmov [${NARROW_STACK_TRACE}], esp\npop ${b}\nmov [${NARROW_STACK_TRACE + 4}], esp`,
       `movzx e${a}, ${b}`,
       `imul ${a}, ${b}`,
       `setb al`,
@@ -178,7 +179,8 @@ ${back}:`;
       `mov si, ${0xfff0 + 2 * dice.below(8)}\nmov ${a}, [si + ${NARROW_DATA + 0x10 + dice.below(0x40)}]`,
       `mov bx, ${dice.below(0x40)}\n${dice.pick(['add', 'sub', 'xor'])} [bx + ${NARROW_DATA}], ${a}`,
       `mov di, ${2 * dice.below(0x20)}\nmov [di + ${NARROW_DATA}], e${b}`,
-      `push word [${NARROW_DATA + dice.below(0x40)}]\npop word [${NARROW_DATA + dice.below(0x40)}]`,
+      `push word [${NARROW_DATA + dice.below(0x40)}]\npop word [${NARROW_DATA + dice.below(0x40)}]
+mov [${NARROW_STACK_TRACE + 8}], esp`,
       `mov si, ${NARROW_DATA}\nlodsw\nlea ${b}, [bx + si + ${dice.below(0x10000)}]`,
     ]);
   }
