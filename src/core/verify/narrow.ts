@@ -260,10 +260,14 @@ class Search {
       return this.differsFrom(this.base, this.high);
     };
     if (showsWith('translated') || showsWith('hashed')) return true;
-    const eager = this.suspect.contestant.makeEager;
+    const { suspect } = this;
+    const eager = suspect.contestant.makeEager;
     if (eager === undefined) return false;
-    this.suspect = this.lockstep.createRunner({ ...this.suspect.contestant, makeEngine: eager });
-    return showsWith(null) || showsWith('translated') || showsWith('hashed');
+    this.suspect = this.lockstep.createRunner({ ...suspect.contestant, makeEngine: eager });
+    if (showsWith(null) || showsWith('translated') || showsWith('hashed')) return true;
+    // What does not show it is not looked at any further: from earlier, or never again, it is the suspect as it was.
+    this.suspect = suspect;
+    return false;
   }
 
   /**
