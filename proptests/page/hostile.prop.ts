@@ -78,6 +78,27 @@ test(`${MUTANTS} mutated logs: a sentence each, nothing else (seed ${SEED})`, { 
   await page.close();
 });
 
+test('a file that is read slowly is under way from the moment it is given', { skip }, async () => {
+  const page = await browser.newPage();
+  const wrong = watch(page);
+  await page.goto(pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href);
+  await settled(page);
+  await page.evaluate(`{
+    const { arrayBuffer } = Blob.prototype;
+    Blob.prototype.arrayBuffer = function () {
+      return new Promise((resolve) => setTimeout(() => resolve(arrayBuffer.call(this)), 400));
+    };
+  }`);
+  await page.setInputFiles('#file', { name: 'no log', mimeType: '', buffer: Buffer.from('no log') });
+  await settled(page);
+  assert.equal(await page.locator('.messages p').count(), 1);
+  await page.setInputFiles('#file', join(projectRoot, 'replay-logs/tasks.rlog'));
+  await settled(page);
+  assert.equal(await page.locator('main:not([hidden])').count(), 1);
+  assert.deepEqual(wrong, []);
+  await page.close();
+});
+
 test('images that are missing are asked for by name and digest', { skip }, async () => {
   const page = await browser.newPage();
   const wrong = watch(page);

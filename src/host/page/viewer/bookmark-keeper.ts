@@ -10,6 +10,12 @@ export interface Keeper {
   readonly key: string;
 }
 
+interface Wanted {
+  readonly name: string;
+  readonly note: string;
+  readonly position: Bookmark['position'] | null;
+}
+
 let keeper: Keeper = { address: null, key: '' };
 
 export function setKeeper(given: Keeper): void {
@@ -17,10 +23,11 @@ export function setKeeper(given: Keeper): void {
 }
 
 /** `position` null takes it away. False: it could not be, and that was said. */
-export async function saveBookmark(
-  app: App,
-  wanted: { name: string; note: string; position: Bookmark['position'] | null },
-): Promise<boolean> {
+export function saveBookmark(app: App, wanted: Wanted): Promise<boolean> {
+  return app.client.during(() => save(app, wanted));
+}
+
+async function save(app: App, wanted: Wanted): Promise<boolean> {
   const answer = await app.ask('setBookmark', wanted);
   if (answer === null) return false;
   app.set({ bookmarks: answer.bookmarks });

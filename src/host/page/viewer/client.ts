@@ -25,12 +25,15 @@ export class Client {
   onNotice: (notice: Notice) => void = () => {};
   /** The worker is gone; its successor is there already, and knows nothing. */
   onReplaced: (why: string) => void = () => {};
-  /** Whether anything is open, told when that changes. */
+  /** Whether anything is under way whose end the page does not show yet, told when that changes. */
   onBusy: (isBusy: boolean) => void = () => {};
   private readonly startWorker: () => Worker;
   private worker: Worker;
   private readonly waiting = new Map<number, Waiting>();
   private nextId = 1;
+  /** What is under way besides questions. */
+  private held = 0;
+  private isBusy = false;
   /** Messages that have come from workers. */
   private heard = 0;
 
@@ -70,8 +73,8 @@ export class Client {
     const id = this.nextId++;
     const request: Request<Q> = { id, question, ask, isMove };
     return new Promise<AnswerOf<Q>>((resolve, reject) => {
-      if (this.waiting.size === 0) this.onBusy(true);
       this.waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });
+      this.tellBusy();
       this.worker.postMessage(request, [...transfer]);
     });
   }
@@ -94,15 +97,36 @@ export class Client {
     }
     const waiting = this.waiting.get(message.id);
     this.waiting.delete(message.id);
-    // Who heard an answer may ask on at once.
-    setTimeout(() => {
-      if (this.waiting.size === 0) this.onBusy(false);
-    });
+    this.restSoon();
     if ('answer' in message) waiting?.resolve(message.answer);
     else {
       waiting?.reject(new ProblemError(message.problem));
       if (message.problem.kind === 'fault') this.replace(message.problem.text);
     }
+  }
+
+  /** Counts as under way until it has ended: what is read, or asked of another worker. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    this.held++;
+    this.tellBusy();
+    try {
+      return await work();
+    } finally {
+      this.held--;
+      this.restSoon();
+    }
+  }
+
+  private tellBusy(): void {
+    const isBusy = this.waiting.size + this.held > 0;
+    if (isBusy === this.isBusy) return;
+    this.isBusy = isBusy;
+    this.onBusy(isBusy);
+  }
+
+  /** Who heard an answer may ask on at once. */
+  private restSoon(): void {
+    setTimeout(() => this.tellBusy());
   }
 
   /** Ends the worker, which nobody needs any more. */
@@ -117,6 +141,7 @@ export class Client {
     const open = [...this.waiting.values()];
     this.waiting.clear();
     for (const { reject } of open) reject(new ProblemError({ kind: 'given-up', text: why }));
+    this.restSoon();
     this.onReplaced(why);
   }
 }

@@ -55,7 +55,11 @@ export class Opener {
   }
 
   /** What came with the page. */
-  async openGiven(): Promise<void> {
+  openGiven(): Promise<void> {
+    return this.app.client.during(() => this.openAttachments());
+  }
+
+  private async openAttachments(): Promise<void> {
     const log = this.given.attachments.find(({ role }) => role === 'log');
     if (log === undefined) return;
     this.onBusy(`Loading ${log.name}…`);
@@ -92,7 +96,12 @@ export class Opener {
   }
 
   /** Files that a person gave: a recording, or the images that were asked for. */
-  async openFiles(files: readonly File[]): Promise<void> {
+  openFiles(files: readonly File[]): Promise<void> {
+    return this.app.client.during(() => this.readAndOpen(files));
+  }
+
+  private async readAndOpen(files: readonly File[]): Promise<void> {
+    this.onBusy('Reading…');
     const named: Named[] = [];
     for (const file of files) {
       try {
@@ -101,7 +110,10 @@ export class Opener {
         this.app.say(`${file.name} cannot be read: give a file, not a folder.`, 'problem');
       }
     }
-    if (named.length === 0) return;
+    if (named.length === 0) {
+      this.onBusy('');
+      return;
+    }
     const isLog = ({ bytes }: Named): boolean => startsWithMagic(bytes);
     const logs = named.filter(isLog);
     const others = named.filter((each) => !isLog(each));

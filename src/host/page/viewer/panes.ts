@@ -47,7 +47,7 @@ export function makePanes(app: App, views: readonly View[], onChange: () => void
       }
       while (tab.isStale) {
         tab.isStale = false;
-        await tab.shown.show();
+        await app.client.during(async () => tab.shown?.show());
       }
     } catch (error) {
       app.tell(error);
