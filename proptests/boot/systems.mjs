@@ -1,0 +1,197 @@
+/**
+ * Whole systems from an image: our diskette with a file system, GRUB's shell, iPXE's, GNU Mach, memtest86+ and the first
+ * dialog of Debian's installer. Each boots through SeaBIOS from a medium that is made here, is typed at, recorded, and
+ * replayed with devices and without; the screen at the end is QEMU's for the same medium, but for lines that name
+ * hardware or time.
+ *
+ *   node proptests/boot/systems.mjs FOLDER [NAME...]     all of them unless names are given
+ *
+ * Pictures of the last screens stay in the folder. Packages are downloaded and unpacked there, nothing of them is
+ * installed. Needs apt, grub-common with grub-pc-bin, xorriso and mtools; without qemu-system-x86 nothing is compared.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { Archive, unpackPackage } from '../../dist/src/host/node/guests/packages.js';
+import { fatDiskette } from '../../dist/proptests/disk/fat-disk.js';
+import { Checks, last, reprise } from '../debian/guest.mjs';
+import { qemuScreen } from './qemu-screen.mjs';
+
+const INSTALLER = 'usr/lib/debian-installer/images/12/i386/text/debian-installer/i386';
+
+/**
+ * By name: the package, which of its files go onto the disc, and what GRUB does with them; or the disc itself. `steps`
+ * are what is waited for and typed; `end` what must stand there at last, `shows` what else; `differs` says which lines
+ * are a machine's own business.
+ */
+const SYSTEMS = {
+  floppy: {
+    diskette: () => fatDiskette({ 'README.TXT': new TextEncoder().encode('first line\nand the rest\n') }),
+    memory: 64,
+    steps: [['press a key:', 'y']],
+    end: 'all well',
+    shows: [/first line/, /press a key: y/],
+    differs: /^(SeaBIOS|iPXE|Booting|Press)/,
+    ticks: 2e9,
+  },
+  grub: {
+    config: 'set timeout=-1\n',
+    memory: 64,
+    steps: [
+      ['grub>', 'ls\n'],
+      ['grub>', 'set name=value\n'],
+      ['grub>', 'echo hello\\ from $name\n'],
+    ],
+    end: 'hello from value',
+    shows: [/\(cd0?\)/],
+    ticks: 3e9,
+  },
+  ipxe: {
+    package: 'ipxe',
+    disc: 'usr/lib/ipxe/ipxe.iso',
+    memory: 64,
+    steps: [
+      ['Ctrl-B', '<ctrl-b>'],
+      ['iPXE>', 'set name value\n'],
+      ['iPXE>', 'show version\n'],
+      ['iPXE>', 'echo hello from ${name}\n'],
+    ],
+    end: 'hello from value',
+    shows: [/version:string = /],
+    ticks: 6e9,
+  },
+  mach: {
+    package: 'gnumach-image-1.8-486',
+    files: ['boot/gnumach-1.8-486.gz'],
+    config: 'set timeout=0\nmenuentry mach { multiboot /boot/gnumach-1.8-486.gz\n boot\n}\n',
+    memory: 64,
+    steps: [],
+    end: 'Probing PCI hardware',
+    shows: [/^GNU Mach 1\.8/m, /PCI BIOS revision/],
+    differs: /biosmem|vm_page|hd[a-d]:|ide|intnull|BIOS32|Controller|Probing/,
+    ticks: 2e9,
+  },
+  memtest: {
+    package: 'memtest86+',
+    files: ['boot/memtest86+ia32.bin'],
+    config: 'set timeout=0\nmenuentry memtest { linux /boot/memtest86+ia32.bin\n boot\n}\n',
+    memory: 16,
+    options: ['--ns-per-tick', '512'],
+    steps: [],
+    end: 'Pass:  1',
+    shows: [/Memtest86\+ v6/, /Errors: 0/],
+    differs: /CLK|Temp|GHz|MHz|MB\/s|GB\/s|Time:|#|Pattern|Testing|RAM|Cache/,
+    ticks: 60e9,
+  },
+  installer: {
+    package: 'debian-installer-12-netboot-i386',
+    files: [`${INSTALLER}/linux`, `${INSTALLER}/initrd.gz`],
+    config:
+      'set timeout=0\nmenuentry installer { linux /boot/linux vga=normal fb=false\n initrd /boot/initrd.gz\n boot\n}\n',
+    memory: 256,
+    steps: [],
+    end: '<Go Back>',
+    shows: [/Select a language/, /English/],
+    ticks: 60e9,
+  },
+};
+
+const [folderWord, ...names] = process.argv.slice(2);
+const unknown = names.find((name) => !Object.hasOwn(SYSTEMS, name));
+if (folderWord === undefined || unknown !== undefined) {
+  console.error(`usage: node proptests/boot/systems.mjs FOLDER [NAME...], names of ${Object.keys(SYSTEMS).join(', ')}`);
+  process.exit(2);
+}
+const folder = resolve(folderWord);
+const checks = new Checks('what boots from a disc');
+const hasQemu = spawnSync('qemu-system-i386', ['--version']).status === 0;
+if (!hasQemu) console.log('not compared with QEMU: needs qemu-system-i386 (Debian: qemu-system-x86)');
+
+const archive = new Archive({ directory: join(folder, 'archive'), architecture: 'i386' });
+let isUpdated = false;
+
+/** Where the files of a package are. */
+async function unpacked(name) {
+  const target = join(folder, 'packages', name);
+  if (existsSync(target)) return target;
+  if (!isUpdated) await archive.update();
+  isUpdated = true;
+  await unpackPackage(await archive.download(name), target);
+  return target;
+}
+
+/** The medium to boot from. */
+async function mediumOf(name, system) {
+  if (system.diskette !== undefined) {
+    const file = join(folder, `${name}.img`);
+    writeFileSync(file, system.diskette());
+    return file;
+  }
+  const files = system.package === undefined ? '' : await unpacked(system.package);
+  if (system.disc !== undefined) return join(files, system.disc);
+  const tree = join(folder, `${name}-disc`);
+  rmSync(tree, { recursive: true, force: true });
+  mkdirSync(join(tree, 'boot/grub'), { recursive: true });
+  writeFileSync(join(tree, 'boot/grub/grub.cfg'), system.config);
+  for (const each of system.files ?? []) copyFileSync(join(files, each), join(tree, 'boot', basename(each)));
+  const disc = join(folder, `${name}.iso`);
+  execFileSync('grub-mkrescue', ['-o', disc, tree], { stdio: 'ignore' });
+  return disc;
+}
+
+/** Without what is a matter of hardware and time. */
+const compared = (lines, differs) =>
+  lines
+    .map((line) => line.trimEnd())
+    .filter((line) => line !== '' && differs?.test(line) !== true)
+    .join('\n');
+
+async function boot(name, system) {
+  const disc = await mediumOf(name, system);
+  const isDiskette = system.diskette !== undefined;
+  const log = join(folder, `${name}.rlog`);
+  const script = join(folder, `${name}.script`);
+  const action = (typed) => (typed.startsWith('<') ? `key ${typed.slice(1, -1)}` : `type ${JSON.stringify(typed)}`);
+  const lines = system.steps.map(([text, typed]) => `when screen ${JSON.stringify(text)} ${action(typed)}`);
+  writeFileSync(script, [...lines, `when screen ${JSON.stringify(system.end)} end`, ''].join('\n'));
+  rmSync(log, { force: true });
+  const drive = isDiskette ? ['--fda', disc] : ['--cdrom', disc];
+  const machine = [...drive, '--memory', String(system.memory), '--epoch', '2026-01-01T00:00:00Z'];
+  const words = [...machine, ...(system.options ?? []), '--input', script, '--max-ticks', String(system.ticks)];
+  const recorded = reprise(['record', log, ...words, '--serial', 'none']);
+  checks.that(`${name} is recorded`, recorded.status === 0, last(recorded.errors));
+  const { output } = reprise(['debug', log, '--exec', 'seek end; screen']);
+  const screen = output.split('\n').slice(2);
+  for (const pattern of [new RegExp(system.end.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')), ...system.shows]) {
+    checks.that(`${name} shows ${pattern}`, pattern.test(screen.join('\n')));
+  }
+  const picture = join(folder, `${name}.png`);
+  rmSync(picture, { force: true });
+  for (const devices of ['model', 'log']) {
+    const wish = devices === 'model' ? ['--screenshot', `end=${picture}`] : [];
+    const again = reprise(['replay', log, '--devices', devices, ...wish]);
+    checks.that(`${name} is replayed, devices ${devices}`, again.status === 0, last(again.errors));
+  }
+  console.log(`     log of ${statSync(log).size} bytes; look at ${picture}`);
+  if (!hasQemu) return;
+  const { steps, end } = system;
+  const media = isDiskette
+    ? ['-drive', `if=floppy,format=raw,file=${disc}`, '-boot', 'a']
+    : ['-cdrom', disc, '-boot', 'd'];
+  const options = ['-m', String(system.memory), ...media];
+  const other = await qemuScreen({ folder, options, steps, end, secondsMax: 600 });
+  const [mine, theirs] = [compared(screen, system.differs), compared(other ?? [], system.differs)];
+  checks.that(`${name}: the screen is QEMU's`, mine === theirs);
+  if (mine !== theirs) console.log(`--- here\n${mine}\n--- QEMU\n${theirs}\n---`);
+}
+
+mkdirSync(folder, { recursive: true });
+for (const [name, system] of Object.entries(SYSTEMS)) {
+  if (names.length === 0 || names.includes(name)) await boot(name, system);
+}
+console.log(
+  `     pictures: ${readdirSync(folder)
+    .filter((name) => name.endsWith('.png'))
+    .join(', ')}`,
+);
+checks.end();
