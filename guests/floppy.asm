@@ -202,12 +202,16 @@ entry:
   call print
   mov al, 1
   out 0xf4, al
+halt:
+  hlt
+  jmp halt
 
 failed:
   mov si, bad
   call print
   mov al, 0
   out 0xf4, al
+  jmp halt
 
 ; CX sectors from number AX on to or from BX, one after another; BX is behind them then
 read:

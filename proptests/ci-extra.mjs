@@ -56,6 +56,21 @@ const steps = [
     run: 'node proptests/debian/session.mjs $TMP',
   },
   {
+    name: 'systems: GRUB, iPXE, GNU Mach and a diskette of ours boot, are typed at, show what QEMU shows',
+    packages: ['seabios', 'grub-common', 'grub-pc-bin', 'xorriso', 'mtools', 'qemu-system-x86'],
+    probe: 'ls /usr/share/seabios/bios-256k.bin && command -v grub-mkrescue xorriso mformat qemu-system-i386',
+    run: 'node src/host/bootstrap.mjs && node proptests/boot/systems.mjs $TMP floppy grub ipxe mach',
+  },
+  {
+    name: 'Debian disk: logged in, written to, checked, killed; every engine',
+    packages: ['seabios', 'e2fsprogs'],
+    probe: 'ls /usr/share/seabios/bios-256k.bin && command -v e2fsck debugfs',
+    only:
+      'test -f "$REPRISE_DEBIAN_DISK" || { echo "takes an hour: set REPRISE_DEBIAN_DISK to the disk of ' +
+      'npm run guests -- debian-disk" >&2; exit 1; }',
+    run: 'node src/host/bootstrap.mjs && node proptests/debian/disk.mjs $TMP --image "$REPRISE_DEBIAN_DISK"',
+  },
+  {
     name: 'page: the recording in Chromium, a hundred mutated logs, a Debian boot',
     packages: ['chromium', 'apt'],
     probe: 'command -v chromium && command -v apt-get && command -v dpkg-deb',

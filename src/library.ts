@@ -113,6 +113,8 @@ export interface OutputSettings {
   readonly onSerial?: (line: number, byte: number) => void;
   /** To the debug console, ports E9h and 402h. */
   readonly onDebugConsole?: (byte: number) => void;
+  /** What is printed at the parallel port. */
+  readonly onParallel?: (byte: number) => void;
 }
 
 export interface MachineSettings extends GuestOptions, HostSettings, OutputSettings {
@@ -425,10 +427,11 @@ function imagesFor(log: LogReader, settings: HostSettings & { readonly images?: 
   });
 }
 
-function outputOf({ onSerial, onDebugConsole }: OutputSettings) {
+function outputOf({ onSerial, onDebugConsole, onParallel }: OutputSettings) {
   return {
     ...SILENT_OUTPUT,
     serial: (line: number, byte: number) => onSerial?.(line, byte),
     debugConsole: (byte: number) => onDebugConsole?.(byte),
+    parallel: (byte: number) => onParallel?.(byte),
   };
 }

@@ -64,6 +64,7 @@ test('what is printed makes the same manifest', async () => {
         nsPerTick: some(dice.pick([1 / 8, 1, 32])),
         epochSeconds: some(dice.pick([0, -5, 1_700_000_000, 4e11])),
         hpet: some(true),
+        parallel: some(true),
         seed: some(dice.below(1000)),
         reboot: some(false),
         serialTiming: some('baud' as const),

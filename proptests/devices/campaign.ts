@@ -29,7 +29,14 @@ jmp start
 
 function machines(): MachineSettings[] {
   const drives = { hda: numberedDisk(64), hdb: numberedDisk(9), cdrom: numberedDisk(160), fda: numberedDisk(2880) };
-  const common = { memoryMegabytes: 2, diskRoomMegabytes: 1, vga: 'std', hpet: true, engine: 'interp' } as const;
+  const common = {
+    memoryMegabytes: 2,
+    diskRoomMegabytes: 1,
+    vga: 'std',
+    hpet: true,
+    parallel: true,
+    engine: 'interp',
+  } as const;
   // It halts wherever it starts, and is no blank image.
   const bios = new Uint8Array(0x10000).fill(0xf4).fill(0x90, 0xfff0, 0xfff8);
   return [
@@ -61,6 +68,7 @@ const ranges: readonly (readonly [first: number, count: number])[] = [
     [0x2e8, 8],
     [0x2f8, 8],
     [0x376, 1],
+    [0x378, 3],
   ] as const),
   ...([
     [0x3b0, 0x30],

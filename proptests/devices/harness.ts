@@ -44,6 +44,7 @@ export class Harness {
         output: {
           serial: (port, byte) => say(`serial${port} ${byte}`),
           debugConsole: (byte) => say(`console ${byte}`),
+          parallel: (byte) => say(`printer ${byte}`),
           debugExit: (value) => say(`exit ${value}`),
           powerOff: () => say('power off'),
         },

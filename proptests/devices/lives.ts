@@ -194,6 +194,10 @@ const redirect = fc
     ...[...out(0x2000 + pin, 0, 1), { do: 'ack' } as const],
   ]);
 
+const printByte = fc
+  .tuple(byte, fc.constantFrom(0x0c, 0x1c, 0x08, 0x3c), fc.integer({ min: 1, max: 12_000 }))
+  .map(([each, control, ticks]): Action[] => [...out(0x378, each), ...out(0x37a, control | 1, control), run(ticks)]);
+
 /** The ports and addresses of each device, and of those it works with. */
 export const neighbourhoods: readonly Neighbourhood[] = [
   {
@@ -236,6 +240,12 @@ export const neighbourhoods: readonly Neighbourhood[] = [
     devices: /^acpi-pm$/,
     ports: [...range(0x600, 12), 0xb2, 0xb3],
     recipes: [fc.constant([run(400_000_000)])],
+  },
+  {
+    name: 'parallel',
+    devices: /^parallel$/,
+    ports: [0x378, 0x379, 0x37a, 0x37a, 0x21],
+    recipes: [printByte],
   },
   { name: 'dma', devices: /^dma$/, ports: [...range(0, 16), ...range(0xc0, 32), ...range(0x80, 16)], recipes: [] },
   {

@@ -23,11 +23,11 @@ for (const neighbourhood of neighbourhoods) {
         fc.constantFrom<'instant' | 'baud'>('instant', 'baud'),
         (before, after, nsPerTick, serialTiming) => {
           const told = `${printActions(before)} | ${printActions(after)} (${nsPerTick} ns, ${serialTiming})`;
-          const first = new Harness({ nsPerTick, serialTiming });
+          const first = new Harness({ nsPerTick, serialTiming, parallel: true });
           for (const action of before) perform(first, action);
           const saved = first.board.save();
           const text = first.save();
-          const second = new Harness({ nsPerTick, serialTiming, tick: first.tick });
+          const second = new Harness({ nsPerTick, serialTiming, parallel: true, tick: first.tick });
           second.board.load([...saved].reverse());
           second.intr = first.intr;
           assert.equal(second.save(), text, `loading changed the state: ${told}`);
@@ -48,14 +48,14 @@ for (const neighbourhood of neighbourhoods) {
 }
 
 test('after the reset line these stand as at power-on: nothing of them outlives it', () => {
-  const forgetful = /^(port92|pci|reset-control|fw-cfg|post|apic) /;
+  const forgetful = /^(port92|pci|reset-control|fw-cfg|post|apic|parallel) /;
   const addresses = neighbourhoods.flatMap((neighbourhood) => neighbourhood.addresses ?? []);
   const ports = neighbourhoods.flatMap((neighbourhood) => neighbourhood.ports);
   const recipes = neighbourhoods.flatMap((neighbourhood) => neighbourhood.recipes);
   fc.assert(
     fc.property(actionsFor({ ports, addresses, recipes }), (actions) => {
-      const fresh = new Harness();
-      const used = new Harness();
+      const fresh = new Harness({ parallel: true });
+      const used = new Harness({ parallel: true });
       for (const action of actions) perform(used, action);
       used.board.reset();
       const comparable = (harness: Harness): string[] =>
@@ -89,13 +89,13 @@ test('these random lives change every field of every device, so that none is sav
   // Gates of the first two counters are tied high; nothing moves data by DMA yet; the MSR is the processor's.
   const unreachable =
     /^(pit\.counter[01]\.gate|pit\.counter1\.stopped|dma\.(low|high)\.(status|temporary)|apic\.enabled)$/;
-  const untouched = new Set(fieldsOf(new Harness(), (path) => !unreachable.test(path)).keys());
+  const untouched = new Set(fieldsOf(new Harness({ parallel: true }), (path) => !unreachable.test(path)).keys());
   const isUntouched = (path: string): boolean => untouched.has(path);
   for (const neighbourhood of neighbourhoods) {
     for (const serialTiming of ['instant', 'baud'] as const) {
       for (const actions of fc.sample(actionsFor(neighbourhood), { seed: 6, numRuns: 60 })) {
         if (untouched.size === 0) return;
-        const harness = new Harness({ serialTiming });
+        const harness = new Harness({ serialTiming, parallel: true });
         const atStart = fieldsOf(harness, isUntouched);
         actions.forEach((action, index) => {
           perform(harness, action);

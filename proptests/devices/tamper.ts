@@ -146,7 +146,7 @@ export function fuzz(
       fc.constantFrom(0.5, 8, 1024),
       fc.constantFrom<'instant' | 'baud'>('instant', 'baud'),
       (before, changes, after, nsPerTick, serialTiming) => {
-        const first = new Harness({ ...options, nsPerTick, serialTiming });
+        const first = new Harness({ ...options, parallel: true, nsPerTick, serialTiming });
         for (const action of before) perform(first, action);
         const saved = first.board.save();
         const mutated = structuredClone(saved.map(([name, state]) => [name, state] as const));
@@ -154,7 +154,7 @@ export function fuzz(
         if (places.length === 0) return;
         const done = changes.map((each) => apply(places, each)).join('; ');
         const told = `${printActions(before)} | ${done} (${nsPerTick} ns, ${serialTiming})`;
-        const second = new Harness({ ...options, nsPerTick, serialTiming, tick: first.tick });
+        const second = new Harness({ ...options, parallel: true, nsPerTick, serialTiming, tick: first.tick });
         const untouched = second.save();
         const problem = second.board.problem(mutated, first.tick);
         assert.equal(second.save(), untouched, `looking at a state has changed something: ${told}`);
@@ -170,7 +170,7 @@ export function fuzz(
         const milliseconds = Number(process.hrtime.bigint() - began) / 1e6;
         assert.ok(milliseconds < hostMillisecondsMax, `${milliseconds} ms: ${told} | ${printActions(after)}`);
         // What became of it is a state that can be saved and loaded again.
-        const again = new Harness({ ...options, nsPerTick, serialTiming, tick: second.tick });
+        const again = new Harness({ ...options, parallel: true, nsPerTick, serialTiming, tick: second.tick });
         const went = second.board.save();
         assert.equal(again.board.problem(went, again.tick), null, `${told} | ${printActions(after)}`);
         again.board.load(went);

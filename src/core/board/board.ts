@@ -89,6 +89,8 @@ export interface BoardOptions {
   readonly vga?: 'std';
   /** High precision event timers; none unless given. */
   readonly hpet?: true;
+  /** A parallel port; none unless given. */
+  readonly parallel?: true;
   /** Behaviours of earlier versions (log/quirks.ts). */
   readonly quirks?: readonly string[];
   /** None unless given. */

@@ -90,6 +90,8 @@ export interface OutputPort {
   serial(port: number, byte: number): void;
   /** Port E9h / 402h debug console. */
   debugConsole(byte: number): void;
+  /** A byte for the printer. */
+  parallel(byte: number): void;
   /** Debug-exit value as written by the guest. */
   debugExit(value: number): void;
   powerOff(): void;

@@ -16,6 +16,7 @@ import { flag, integer, list, oneOf, unsigned } from '../base/field-kinds.ts';
 import { fields, type StateError } from '../base/fields.ts';
 import { PAGES_MAX } from '../base/pages.ts';
 import { loadParts, type Part, partsProblem, saveParts } from './parts.ts';
+import { ParallelTap } from '../devices/parallel/parallel.ts';
 import { SerialTap } from './serial-tap.ts';
 import { surveyBoard } from './survey.ts';
 
@@ -64,6 +65,7 @@ export class LogBoard implements Board {
   private readonly deliveries: Deliveries;
   private readonly options: LogBoardOptions;
   private readonly tap: SerialTap;
+  private readonly printed: ParallelTap | null;
   private readonly nmiMask = NMI.initial();
   /** What data ports give next. */
   private readonly next = BLOCKS.initial();
@@ -77,12 +79,14 @@ export class LogBoard implements Board {
     this.deliveries = deliveries;
     this.options = options;
     this.tap = new SerialTap(context.output);
+    this.printed = options.parallel === true ? new ParallelTap(context.output) : null;
     this.everywhere = this.answering(() => 0);
     this.parts = [
       this.tap,
       { name: 'nmi-mask', fields: NMI.of(this.nmiMask) },
       { name: 'port-blocks', fields: BLOCKS.of(this.next) },
       this.mapPart(),
+      ...(this.printed === null ? [] : [this.printed]),
     ];
     this.ports = {
       read: (port, size) => {
@@ -176,6 +180,7 @@ export class LogBoard implements Board {
       this.nmiMask.isNmiMasked = ((value >>> ((NMI_MASK_PORT - port) * 8)) & NMI_MASK) !== 0;
     }
     this.tap.write(port, size, value);
+    this.printed?.write(port, size, value);
     this.takeAccessed();
   }
 
@@ -260,6 +265,7 @@ export class LogBoard implements Board {
 
   reset(): void {
     this.tap.reset();
+    this.printed?.reset();
     this.nmiMask.isNmiMasked = false;
     this.next.blocks = [];
     // What the reset of the devices does to the address space, before the guest is started again.

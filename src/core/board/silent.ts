@@ -10,6 +10,7 @@ const nothing = (): void => {};
 export const SILENT_OUTPUT: OutputPort = {
   serial: nothing,
   debugConsole: nothing,
+  parallel: nothing,
   debugExit: nothing,
   powerOff: nothing,
 };

@@ -15,6 +15,7 @@ import { vga } from '../devices/display/vga.ts';
 import { floppy } from '../devices/disk/floppy.ts';
 import { ide } from '../devices/disk/ide.ts';
 import { ps2 } from '../devices/input/ps2.ts';
+import { parallel } from '../devices/parallel/parallel.ts';
 import { localApic } from '../devices/interrupts/apic.ts';
 import { ioApic } from '../devices/interrupts/ioapic.ts';
 import { pic } from '../devices/interrupts/pic.ts';
@@ -49,6 +50,7 @@ export const DEVICES: readonly DeviceEntry[] = [
   testDevice,
   vga,
   hpet,
+  parallel,
 ];
 
 /** The lines that a machine of these options has. */

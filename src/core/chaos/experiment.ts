@@ -101,6 +101,7 @@ export class Experiment {
         this.heard.serial(line, byte);
       },
       debugConsole: (byte) => this.heard.debugConsole(byte),
+      parallel: (byte) => this.heard.parallel(byte),
       debugExit: (value) => this.heard.debugExit(value),
       powerOff: () => this.heard.powerOff(),
     };

@@ -71,7 +71,7 @@ export type StopReason =
 
 /** Beside what the board has of them (board/board.ts). */
 export interface MachineOptions
-  extends Pick<BoardOptions, 'vga' | 'hpet' | 'quirks' | 'images' | 'firmware' | 'diskRoomMegabytes'> {
+  extends Pick<BoardOptions, 'vga' | 'hpet' | 'parallel' | 'quirks' | 'images' | 'firmware' | 'diskRoomMegabytes'> {
   readonly memoryMegabytes: number;
   readonly nsPerTick: number;
   /** Seconds since 1970 at tick 0. */
@@ -202,12 +202,13 @@ export class Machine {
   }
 
   private boardOptions(): BoardOptions {
-    const { memoryMegabytes, serialTiming, vga, hpet, quirks = [], images = [] } = this.options;
+    const { memoryMegabytes, serialTiming, vga, hpet, parallel, quirks = [], images = [] } = this.options;
     const { firmware, diskRoomMegabytes } = this.options;
     return {
       ...{ memoryBytes: memoryMegabytes << 20, serialTiming, quirks, images },
       ...(vga === undefined ? {} : { vga }),
       ...(hpet === undefined ? {} : { hpet }),
+      ...(parallel === undefined ? {} : { parallel }),
       ...(firmware === undefined ? {} : { firmware }),
       ...(diskRoomMegabytes === undefined ? {} : { diskRoomMegabytes }),
     };
@@ -226,6 +227,7 @@ export class Machine {
           if (port.nextTick() < cpu.deadlineTick) cpu.endSlice();
         },
         debugConsole: (byte) => output.debugConsole(byte),
+        parallel: (byte) => output.parallel(byte),
         debugExit: (value) => {
           output.debugExit(value);
           this.debugExitValue = value;

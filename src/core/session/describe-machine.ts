@@ -78,6 +78,8 @@ export interface GuestOptions {
   readonly vga?: 'std' | 'none';
   /** High precision event timers. */
   readonly hpet?: boolean;
+  /** A parallel port with a printer behind it. */
+  readonly parallel?: boolean;
   /** Ticks between state hashes in a log; 0 for none. */
   readonly hashEveryTicks?: number;
   /** What firmware boots from: up to three of c (disk), d (CD-ROM), a (diskette), n (network), in their order. */
@@ -129,6 +131,7 @@ export function describeMachine(boot: BootImages, options: GuestOptions, sha256:
       'hash-every': whole('hashEveryTicks', options.hashEveryTicks ?? HASH_EVERY_TICKS_DEFAULT),
       ...(vga === 'none' ? {} : { vga }),
       ...(options.hpet === true ? { hpet: true } : {}),
+      ...(options.parallel === true ? { parallel: true } : {}),
       ...moduleOptions,
       ...(roomMegabytes === null ? {} : { 'disk-room': roomMegabytes }),
       ...(method === 'bios' && !quirks.includes('plain-firmware') ? firmwareSettings(options) : {}),

@@ -248,6 +248,7 @@ function checkOptions(options: MachineManifest['options'], what: string): void {
       (name === 'serial-timing' && (value === 'instant' || value === 'baud')) ||
       (name === 'vga' && value === 'std') ||
       (name === 'hpet' && value === true) ||
+      (name === 'parallel' && value === true) ||
       (name === 'hash-every' && Number.isSafeInteger(value) && Number(value) >= 0) ||
       (/^module\d+$/.test(name) && typeof value === 'string');
     if (isFine) continue;
@@ -332,8 +333,13 @@ function serialTimingOf(options: MachineManifest['options']): 'instant' | 'baud'
 }
 
 /** What a machine has only where its manifest says so: those of old logs say nothing. */
-function extrasOf({ vga, hpet }: MachineManifest['options']): { readonly vga?: 'std'; readonly hpet?: true } {
-  return { ...(vga === 'std' ? { vga } : {}), ...(hpet === true ? { hpet } : {}) };
+function extrasOf(options: MachineManifest['options']): Pick<MachineOptions, 'vga' | 'hpet' | 'parallel'> {
+  const { vga, hpet, parallel } = options;
+  return {
+    ...(vga === 'std' ? { vga } : {}),
+    ...(hpet === true ? { hpet } : {}),
+    ...(parallel === true ? { parallel } : {}),
+  };
 }
 
 function machineOptions(manifest: MachineManifest, images: Images): MachineOptions {

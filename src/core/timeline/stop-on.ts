@@ -72,6 +72,7 @@ export class StopOn {
         }
       },
       debugConsole: (byte) => output.debugConsole(byte),
+      parallel: (byte) => output.parallel(byte),
       debugExit: (value) => output.debugExit(value),
       powerOff: () => output.powerOff(),
     };

@@ -60,6 +60,7 @@ export class CheckpointRecorder {
         note(DEBUG_CONSOLE_LINE, byte);
         output.debugConsole(byte);
       },
+      parallel: (byte) => output.parallel(byte),
       debugExit: (value) => output.debugExit(value),
       powerOff: () => output.powerOff(),
     };

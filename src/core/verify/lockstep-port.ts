@@ -114,6 +114,7 @@ export class LockstepPort extends MixedChecks implements Inputs, Lifecycle, Chec
         onSerial?.(line, byte);
       },
       debugConsole: (byte) => this.mix(now(), SERIAL_MARK - 1, 0, byte),
+      parallel: (byte) => this.mix(now(), SERIAL_MARK - 2, 0, byte),
     };
   }
 }

@@ -41,6 +41,7 @@ export interface MachineFile {
   readonly serialTiming?: 'instant' | 'baud';
   readonly hashEvery?: number;
   readonly hpet?: boolean;
+  readonly parallel?: boolean;
   readonly quirks?: readonly string[];
 }
 
@@ -163,6 +164,7 @@ export async function withMachineFile(args: Arguments): Promise<MergedMachine> {
   if (file.seed !== undefined) put('seed', String(file.seed));
   if (file.reboot === false) put('no-reboot', '');
   if (file.hpet === true) put('hpet', '');
+  if (file.parallel === true) put('parallel', '');
   if (file.serialTiming !== undefined) put('serial-timing', file.serialTiming);
   if (file.hashEvery !== undefined) put('hash-every', String(file.hashEvery));
   if (file.quirks !== undefined && file.quirks.length > 0) put('quirk', ...file.quirks);
@@ -231,6 +233,7 @@ export function machineFileOf(manifest: MachineManifest, log: string): MachineFi
     serialTiming: options['serial-timing'] === 'baud' ? 'baud' : 'instant',
     ...(typeof hashEvery === 'number' ? { hashEvery } : {}),
     ...(options.hpet === true ? { hpet: true } : {}),
+    ...(options.parallel === true ? { parallel: true } : {}),
     ...(manifest.quirks.length === 0 ? {} : { quirks: manifest.quirks }),
   };
 }

@@ -53,6 +53,7 @@ export function buildMachine(merged: MergedMachine, media: readonly string[] = [
     ...(args.has('disk-room') ? { diskRoomMegabytes: args.number('disk-room') ?? 1 } : {}),
     hashEveryTicks: args.number('hash-every') ?? HASH_EVERY_TICKS_DEFAULT,
     ...(args.has('hpet') ? { hpet: true } : {}),
+    ...(args.has('parallel') ? { parallel: true } : {}),
     quirks: args.list('quirk').filter(isQuirk),
   };
   const paths = new Map<ImageContent, string>();

@@ -144,6 +144,11 @@ export const MACHINE_OPTIONS: readonly OptionSpec[] = [
     help: 'seed of the entropy that the guest can ask for (default 0)',
   },
   { group: MACHINE, name: 'hpet', help: 'high precision event timers, which ACPI tells the guest of' },
+  {
+    group: MACHINE,
+    name: 'parallel',
+    help: 'a parallel port at 378h, interrupt 7, with a printer behind it (--printer)',
+  },
   { group: MACHINE, name: 'no-reboot', help: 'a reset or triple fault ends the run, with status 3' },
   {
     group: MACHINE,
@@ -193,6 +198,13 @@ export const SERIAL_OPTIONS: readonly OptionSpec[] = [
     value: 'WHERE',
     suggestions: ['stdio', 'none', 'file:'],
     help: 'the same for the debug console, port E9h (default none)',
+  },
+  {
+    group: OUTPUT,
+    name: 'printer',
+    value: 'WHERE',
+    suggestions: ['stdio', 'none', 'file:'],
+    help: 'the same for what is printed at the parallel port (default none)',
   },
 ];
 

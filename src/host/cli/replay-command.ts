@@ -58,7 +58,11 @@ async function replayLog(
   const devices = args.text('devices') === 'log' ? 'log' : 'model';
   const screenshots = readScreenshots(args, log, images, devices);
   const serial = args.has('serial') ? args.list('serial') : [args.has('json') ? 'none' : 'stdio'];
-  const output = new GuestOutput({ serial, debugConsole: args.text('debugcon') ?? 'none' });
+  const output = new GuestOutput({
+    serial,
+    debugConsole: args.text('debugcon') ?? 'none',
+    printer: args.text('printer') ?? 'none',
+  });
   const kept = new KeptDisks(args, images);
   const session = createReplay({ log, images, makeEngine, output, devices });
   const { nsPerTick } = log.header.machine;

@@ -63,12 +63,16 @@ export async function prepareLive(
   const port = makePort(setup);
   const player = steps === null ? null : new ScriptPlayer(steps, port);
   const isCurses = args.text('display') === 'curses';
+  if (args.has('printer') && setup.manifest.options.parallel !== true) {
+    throw new UsageError('--printer wants a machine with a parallel port: give --parallel too.');
+  }
   const serial = args.has('serial') ? args.list('serial') : [isCurses || args.has('json') ? 'none' : 'stdio'];
   if (isCurses) checkCurses(args, setup, serial);
   let session: Session | null = null;
   const output = new GuestOutput({
     serial,
     debugConsole: args.text('debugcon') ?? 'none',
+    printer: args.text('printer') ?? 'none',
     ...(player === null
       ? {}
       : {
@@ -100,7 +104,7 @@ export async function prepareLive(
 function checkCurses(args: Arguments, { manifest }: ReadMachine, serial: readonly string[]): void {
   const problem = whyNoScreen(manifest, 'model');
   if (problem !== null) throw new CommandError(`--display curses has nothing to show. ${problem}`);
-  if (serial.includes('stdio') || args.text('debugcon') === 'stdio') {
+  if (serial.includes('stdio') || ['debugcon', 'printer'].some((name) => args.text(name) === 'stdio')) {
     throw new UsageError('--display curses has the terminal for itself: give --serial file:FILE or none.');
   }
   if (!process.stdout.isTTY || args.has('json')) {

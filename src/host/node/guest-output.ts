@@ -1,6 +1,6 @@
-// Where the guest's bytes go: serial lines and the debug console, each to standard output, a file or nowhere. Bytes are
-// gathered while the machine runs and written between its slices, some 10 ms later at most. What line 1 said is also
-// digested, so that two runs can be compared without keeping their text.
+// Where the guest's bytes go: serial lines, the debug console and the printer, each to standard output, a file or
+// nowhere. Bytes are gathered while the machine runs and written between its slices, some 10 ms later at most. What
+// line 1 said is also digested, so that two runs can be compared without keeping their text.
 
 import { createHash } from 'node:crypto';
 import type { OutputPort } from '../../core/board/device.ts';
@@ -9,6 +9,11 @@ import { NewFile } from './new-file.ts';
 import { claimLostOutput } from './standard-streams.ts';
 
 const SERIAL_LINES = 4;
+/** Of the sinks behind the serial lines. */
+const OPTION_NAMES: Readonly<Record<number, string>> = {
+  [SERIAL_LINES]: '--debugcon',
+  [SERIAL_LINES + 1]: '--printer',
+};
 /** Beyond this the machine waits for whoever reads our standard output. */
 const BACKLOG_BYTES_MAX = 1 << 20;
 
@@ -48,6 +53,8 @@ export interface GuestOutputOptions {
   /** By serial line: `stdio`, `none`, `file:F`. */
   readonly serial: readonly string[];
   readonly debugConsole: string;
+  /** What is printed at the parallel port; `none` unless given. */
+  readonly printer?: string;
   /** Sees every serial byte when it is written, as scripts must. */
   readonly onSerial?: (line: number, byte: number) => void;
 }
@@ -65,11 +72,11 @@ export class GuestOutput implements OutputPort {
 
   constructor(options: GuestOutputOptions) {
     const places = Array.from({ length: SERIAL_LINES }, (_, line) => options.serial[line] ?? 'none');
-    places.push(options.debugConsole);
+    places.push(options.debugConsole, options.printer ?? 'none');
     this.usesStdout = places.includes('stdio');
     this.onSerial = options.onSerial;
     this.sinks = places.map((place, index) => {
-      const write = this.openPlace(place, index < SERIAL_LINES ? '--serial' : '--debugcon');
+      const write = this.openPlace(place, OPTION_NAMES[index] ?? '--serial');
       if (index !== 0) return new Sink(write);
       return new Sink((bytes) => {
         this.digest.update(bytes);
@@ -97,6 +104,9 @@ export class GuestOutput implements OutputPort {
   }
   debugConsole(byte: number): void {
     this.sinks[SERIAL_LINES].put(byte);
+  }
+  parallel(byte: number): void {
+    this.sinks[SERIAL_LINES + 1].put(byte);
   }
   debugExit(_value: number): void {}
   powerOff(): void {}
