@@ -137,19 +137,22 @@ test('the questions as verbs: JSON, text, graphs, and sentences for what cannot 
     assert.match(dot.stdout, /^digraph origin \{/);
     for (const [words, wanted] of [
       [['origin', log, 'eip'], /why-not/],
-      [['origin', log, '[['], /missing/],
+      [['origin', log, '[['], /missing.*\n {2}\[\[\n {4}\^\n$/s],
       [['origin', log, 'eax', '--via', 'x'], /numbers of choices/],
       [['origin', log, 'eax', '--via', '1', '--all'], /one of them/],
       [['origin', log], /WHAT/],
       [['changes', log, 'eax'], /at ADDRESS|where/],
       [['changes', log, '0x200000', '9'], /up to 4/],
-      [['why-not', log, 'nowhere'], /no register, number or symbol/],
+      [['why-not', log, '1 + nowhere'], /no register, number or symbol\n {2}1 \+ nowhere\n {6}\^\n$/],
+      [['changes', log, 'byte [x +'], /missing/],
       [['why-not', log, '0x3fff0000'], /No memory is mapped/],
     ] as const) {
       const ended = await reprise([...words], { timeoutMs: 100_000 });
       assert.equal(ended.status, 2, `${words.join(' ')}: ${ended.stderr}`);
       assert.match(ended.stderr, wanted);
-      assert.equal(ended.stderr.trim().split('\n').length, 1, ended.stderr);
+      // A sentence, with what was typed and a caret where that tells more.
+      const lines = ended.stderr.trimEnd().split('\n');
+      assert.ok(lines.length === 1 || (lines.length === 3 && /^ +\^$/.test(lines[2])), ended.stderr);
     }
     // At the prompt a fork is gone on from.
     const prompt = await reprise(['debug', log, '--exec', 'seek 903525; origin [0x200000]; origin via 2; when'], {

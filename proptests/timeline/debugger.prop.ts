@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { readBookmarks } from '../../src/core/timeline/bookmarks.ts';
-import { compileExpression, ExpressionError } from '../../src/core/timeline/expression.ts';
+import { compileExpression, ExpressionError, mistakeText } from '../../src/core/timeline/expression.ts';
 import { goTo, parsePosition, PositionError } from '../../src/core/timeline/positions.ts';
 import { finish } from '../../src/core/timeline/timeline.ts';
 import { EIP } from '../../src/core/state/layout.ts';
@@ -107,7 +107,7 @@ test('what cannot be done is one sentence and status 2', async () => {
       ['seek serial:"never"', /never sends/],
       ['seek fault:6', /No fault 6/],
       ['seek mark:x', /no bookmark "x"/],
-      ['seek eax ==', /value is missing/],
+      ['seek eax ==', /value is missing.*\n {2}eax ==\n {8}\^$/s],
       ['x 90000000h', /not mapped/],
       ['watch 0xfffff000', /No memory is mapped/],
       ['break nowhere', /no register, number or symbol/],
@@ -124,7 +124,8 @@ test('what cannot be done is one sentence and status 2', async () => {
     for (const [command, wanted] of bad) {
       const line = await told(command);
       assert.match(line, wanted);
-      assert.equal(line.split('\n').length, 1);
+      const lines = line.split('\n');
+      assert.ok(lines.length === 1 || (lines.length === 3 && /^ +\^$/.test(lines[2])), line);
     }
     const { status, stdout, stderr } = await reprise(['debug', path, '--exec', 'seek 99999999; when']);
     assert.equal(status, 2);
@@ -215,7 +216,8 @@ test('expressions mean what C means, and nonsense is refused, not run', () => {
       try {
         assert.equal(typeof value(text), 'number');
       } catch (error) {
-        assert.ok(error instanceof ExpressionError, String(error));
+        assert.ok(error instanceof ExpressionError && error.place !== null, String(error));
+        assert.ok(error.place.at >= 0 && error.place.at <= text.length, `${text}: ${error.place.at}`);
       }
       try {
         parsePosition(text);
@@ -226,6 +228,29 @@ test('expressions mean what C means, and nonsense is refused, not run', () => {
     { numRuns: 2000, seed: 11 },
   );
   assert.throws(() => value(`${'('.repeat(5000)}1`), ExpressionError);
+  // Each mistake with its place: before the mark.
+  for (const [marked, wanted] of [
+    ['eax == ^', /value is missing/],
+    ['(eax + ^)', /value is missing/],
+    ['(eax ^', /"\)" is missing/],
+    ['byte [esi + 4 ^5]', /"]" is missing/],
+    ['eax ^= 5', /operator was expected/],
+    ['1 + ^nowhere - 2', /no register, number or symbol/],
+    ['eax ^ebx', /operator was expected/],
+    ['3 ^5', /operator was expected/],
+  ] as const) {
+    const at = marked.indexOf('^');
+    const text = marked.replace('^', '').trimEnd();
+    const holds = (error: unknown): boolean =>
+      error instanceof ExpressionError &&
+      wanted.test(error.message) &&
+      mistakeText(error) === `${error.message}\n  ${text}\n  ${' '.repeat(Math.min(at, text.length))}^`;
+    assert.throws(() => value(text), holds, marked);
+    assert.throws(
+      () => parsePosition(text),
+      (error) => error instanceof PositionError && error.place?.text === text,
+    );
+  }
   assert.deepEqual(splitScript('a; seek serial:"x; y" ;b'), ['a', 'seek serial:"x; y"', 'b']);
 });
 

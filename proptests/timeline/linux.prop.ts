@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { callBefore } from '../../src/host/symbols/calls.ts';
 import { lookAtLinux, symbolsSent } from '../../src/host/debugger/linux.ts';
+import { isCurrent, parseProcess } from '../../src/host/symbols/process.ts';
 import { GuestSymbols } from '../../src/host/symbols/guest-symbols.ts';
 import { symbolsFromBytes, symbolsOfImages } from '../../src/host/symbols/symbol-files.ts';
 import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
@@ -74,6 +75,8 @@ test('the current task, its call chain and the modules are found by what init_ta
   go(timeline.seek({ tick: 60_000, seq: 0 }));
   const view = lookAtLinux(cpu, tableOf(KERNEL));
   assert.deepEqual(view.task, { address: SHELL, comm: 'sh', pid: 42 });
+  const isRunning = (name: string): boolean => isCurrent(cpu, parseProcess(name), tableOf(KERNEL));
+  assert.deepEqual(['sh', '42', 'swapper/0', '43', 's'].map(isRunning), [true, true, false, false, false]);
   assert.deepEqual(view.modules, ['e1000', 'ext4']);
   assert.deepEqual(view.notes, []);
   assert.equal(view.slide, 0);

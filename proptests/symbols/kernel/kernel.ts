@@ -11,7 +11,7 @@ const SOURCE = join(projectRoot, 'proptests/symbols/kernel/kernel.c');
 export const KERNEL_SOURCE: readonly string[] = readFileSync(SOURCE, 'utf8').split('\n');
 
 const FLAGS = ['-m32', '-ffreestanding', '-fno-pic', '-fno-stack-protector', '-fcf-protection=none', '-nostdlib'];
-const LINK = ['-static', '-no-pie', '-Wl,--build-id=none', '-Wl,-z,noexecstack', '-Wl,--no-warn-rwx-segments'];
+const LINK = ['-static', '-no-pie', '-Wl,-z,noexecstack', '-Wl,--no-warn-rwx-segments'];
 
 /** For `skip` of a test: false, or why it cannot run. */
 export const skipKernel: string | false = canBuild() ? false : 'gcc for 32 bits is not installed';
@@ -36,7 +36,18 @@ export function buildKernel(folder: string, options: readonly string[] = []): st
     'ENTRY(_start) SECTIONS { . = 0x100000; .text : { *(.multiboot) *(.text*) } .rodata : { *(.rodata*) } ' +
       '.eh_frame : { *(.eh_frame) } .data : { *(.data*) } .bss : { *(.bss*) *(COMMON) } }\n',
   );
-  const all = [...FLAGS, '-O0', '-g', ...options, ...LINK, '-Wl,-T,kernel.ld', '-o', 'kernel.elf', 'kernel.c'];
+  const all = [
+    ...FLAGS,
+    '-O0',
+    '-g',
+    '-Wl,--build-id=none',
+    ...options,
+    ...LINK,
+    '-Wl,-T,kernel.ld',
+    '-o',
+    'kernel.elf',
+    'kernel.c',
+  ];
   execFileSync('gcc', all, { cwd: folder, stdio: 'pipe' });
   return join(folder, 'kernel.elf');
 }

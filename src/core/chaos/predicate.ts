@@ -6,7 +6,13 @@
  */
 import { UsageError } from '../base/usage-error.ts';
 import type { Cpu } from '../state/cpu.ts';
-import { compileExpression, dependsOnState, type Evaluator, ExpressionError } from '../timeline/expression.ts';
+import {
+  compileExpression,
+  dependsOnState,
+  type Evaluator,
+  ExpressionError,
+  mistakeText,
+} from '../timeline/expression.ts';
 import { parsePosition, PositionError } from '../timeline/positions.ts';
 
 export type Failure =
@@ -52,28 +58,19 @@ export function parseFailure(text: string): Failure {
 }
 
 function unreadable(text: string): string {
-  const at = problemColumn(text);
-  const problem = expressionProblem(text) ?? 'no such kind of failure';
-  return `"${text}" is no failure, ${problem}: ${WANTED}.\n  ${text}\n  ${' '.repeat(at)}^`;
+  const found = expressionProblem(text);
+  const message = `"${text}" is no failure, ${found?.message ?? 'no such kind of failure'}: ${WANTED}.`;
+  return mistakeText({ message, place: found?.place ?? { text, at: 0 } });
 }
 
-function expressionProblem(text: string): string | null {
+function expressionProblem(text: string): ExpressionError | null {
   try {
     compileExpression(text);
     return null;
   } catch (error) {
-    if (error instanceof ExpressionError) return error.message;
+    if (error instanceof ExpressionError) return error;
     throw error;
   }
-}
-
-/** Behind the longest beginning that could still become an expression. */
-function problemColumn(text: string): number {
-  for (let length = text.length; length > 0; length--) {
-    const beginning = text.slice(0, length).trimEnd();
-    if (expressionProblem(beginning) === null) return Math.min(length, text.length - 1);
-  }
-  return 0;
 }
 
 function holds(failure: Failure, { reason, debugExit, cameText }: RunEnd, cpu: Cpu): boolean {

@@ -6,6 +6,7 @@
  * signed numbers. Operators bind as in C. gdb's `$eax`, `$pc`, `$sp`, `$fp` are understood. Eight hexadecimal digits
  * that begin with 0 or hold a letter are hexadecimal, as listings print addresses. Evaluation touches nothing.
  */
+import { excerpt } from '../base/excerpt.ts';
 import { FLAG_NAMES } from '../state/flag-names.ts';
 import { REGISTERS_16, REGISTERS_32, REGISTERS_8, STATE_SEGMENTS } from '../base/names.ts';
 import { peekNumber } from '../memory/peek.ts';
@@ -17,14 +18,29 @@ export type Evaluator = (cpu: Cpu) => number;
 /** Value of a symbol, or undefined. */
 export type SymbolLookup = (name: string) => number | undefined;
 
+/** Where in what was typed a mistake is. */
+export interface MistakePlace {
+  readonly text: string;
+  readonly at: number;
+}
+
+/** What is wrong and what was expected, as a sentence without its end. */
 export class ExpressionError extends Error {
   override readonly name = 'ExpressionError';
+  /** Null: it is in no place of a text. */
+  readonly place: MistakePlace | null;
   /** A name stands for nothing: it may be that of a symbol which is not known yet. */
   readonly isUnknownName: boolean;
-  constructor(message: string, isUnknownName = false) {
+  constructor(message: string, place: MistakePlace | null = null, isUnknownName = false) {
     super(message);
+    this.place = place;
     this.isUnknownName = isUnknownName;
   }
+}
+
+/** The sentence, and below it the text with a caret under the place, where there is one. */
+export function mistakeText({ message, place }: { message: string; place: MistakePlace | null }): string {
+  return place === null ? message : `${message}\n${excerpt(place.text, place.at)}`;
 }
 
 const numberOf = (names: readonly string[], name: string): number => names.indexOf(name);
@@ -129,57 +145,92 @@ export interface Condition {
   readonly eips: readonly number[] | null;
 }
 
+interface Token {
+  readonly word: string;
+  /** Offset in the text. */
+  readonly at: number;
+}
+
 interface Parser {
-  readonly tokens: readonly string[];
+  readonly tokens: readonly Token[];
   readonly symbols: SymbolLookup;
+  readonly source: Source;
   at: number;
   depth: number;
 }
 
-/** Compiles an expression; throws ExpressionError with what was expected. */
-export function compileExpression(text: string, symbols?: SymbolLookup): Evaluator {
-  return parseWhole(text, symbols).evaluate;
+/** An expression, and where it stands in what was typed. */
+interface Source {
+  readonly text: string;
+  readonly whole: string;
+  readonly from: number;
+}
+
+const fail = ({ whole, from }: Source, at: number, message: string, isUnknownName = false): never => {
+  throw new ExpressionError(message, { text: whole, at: from + at }, isUnknownName);
+};
+
+/**
+ * Compiles an expression; throws ExpressionError with what was expected. `whole` is the text that it is a part of, from
+ * an offset on: mistakes are shown there.
+ */
+export function compileExpression(
+  text: string,
+  symbols?: SymbolLookup,
+  { whole, from }: { readonly whole: string; readonly from: number } = { whole: text, from: 0 },
+): Evaluator {
+  return parseWhole({ text, whole, from }, symbols).evaluate;
 }
 
 /** The same of a condition, with the places where it can hold. */
 export function compileCondition(text: string, symbols?: SymbolLookup): Condition {
-  const { evaluate, eips = null } = parseWhole(text, symbols);
+  const { evaluate, eips = null } = parseWhole({ text, whole: text, from: 0 }, symbols);
   return { evaluate, eips };
 }
 
-function parseWhole(text: string, symbols: SymbolLookup = () => undefined): Part {
-  const parser: Parser = { tokens: tokenize(text), symbols, at: 0, depth: 0 };
+function parseWhole(source: Source, symbols: SymbolLookup = () => undefined): Part {
+  const parser: Parser = { tokens: tokenize(source), symbols, source, at: 0, depth: 0 };
   const whole = parseLevel(parser, 0);
-  if (parser.at < parser.tokens.length) throw new ExpressionError(`"${parser.tokens[parser.at]}" is one too many`);
+  const extra = parser.tokens.at(parser.at);
+  if (extra !== undefined) fail(source, extra.at, `"${extra.word}" is one too many, an operator was expected`);
   return whole;
 }
 
 /** Whether the value depends on the machine: one that does not says nothing about a moment. */
 export function dependsOnState(text: string): boolean {
-  const tokens = tokenize(text);
-  return tokens.some((token, i) => {
-    const isOperand = i > 0 && /[\w\])]$/.test(tokens[i - 1]);
-    return token === '[' || (token === '*' && !isOperand) || registerReader(token) !== null;
+  const tokens = tokenize({ text, whole: text, from: 0 });
+  return tokens.some(({ word }, i) => {
+    const isOperand = i > 0 && /[\w\])]$/.test(tokens[i - 1].word);
+    return word === '[' || (word === '*' && !isOperand) || registerReader(word) !== null;
   });
 }
 
-function tokenize(text: string): string[] {
-  const tokens: string[] = [];
+function tokenize(source: Source): Token[] {
+  const { text } = source;
+  const tokens: Token[] = [];
   TOKEN.lastIndex = 0;
   let at = 0;
   while (text.slice(at).trim() !== '') {
     TOKEN.lastIndex = at;
     const match = TOKEN.exec(text);
-    if (match === null) throw new ExpressionError(`"${text.slice(at).trim()}" is no part of an expression`);
+    const begin = at + text.slice(at).search(/\S/);
+    if (match === null) {
+      fail(
+        source,
+        begin,
+        `"${text.slice(at).trim()}" is no part of an expression, a value or an operator was expected`,
+      );
+      break;
+    }
     const word = match[2];
     at = TOKEN.lastIndex;
     // `s<` is one operator: a name s cannot stand before a comparison anyway unless it is a symbol.
     if (word === 's' && /^[<>]/.test(text.slice(at))) {
       const operator = /^[<>]=?/.exec(text.slice(at))?.[0] ?? '';
-      tokens.push(`s${operator}`);
+      tokens.push({ word: `s${operator}`, at: begin });
       at += operator.length;
-    } else tokens.push(match[0].trim());
-    if (tokens.length > 1000) throw new ExpressionError('the expression is too long');
+    } else tokens.push({ word: match[0].trim(), at: begin });
+    if (tokens.length > 1000) fail(source, begin, 'the expression is too long');
   }
   return tokens;
 }
@@ -188,7 +239,7 @@ function parseLevel(parser: Parser, level: number): Part {
   if (level === LEVELS.length) return parseUnary(parser);
   let left = parseLevel(parser, level + 1);
   for (;;) {
-    const operator = parser.tokens[parser.at];
+    const operator = parser.tokens.at(parser.at)?.word;
     if (operator === undefined || !LEVELS[level].includes(operator)) return left;
     parser.at++;
     left = combine(operator, left, parseLevel(parser, level + 1));
@@ -217,10 +268,13 @@ function combine(operator: string, left: Part, right: Part): Part {
 }
 
 function parseUnary(parser: Parser): Part {
-  if (++parser.depth > DEPTH_MAX) throw new ExpressionError('the expression is nested too deeply');
+  const { source } = parser;
+  const given = parser.tokens.at(parser.at);
+  const at = given?.at ?? source.text.trimEnd().length;
+  if (++parser.depth > DEPTH_MAX) fail(source, at, 'the expression is nested too deeply');
   try {
-    const token = parser.tokens[parser.at++];
-    if (token === undefined) throw new ExpressionError('a value is missing at the end');
+    parser.at++;
+    const token = given?.word ?? fail(source, at, 'a value is missing here');
     if (token === '-' || token === '~' || token === '!') {
       const value = parseUnary(parser).evaluate;
       if (token === '!') return { evaluate: (cpu) => (value(cpu) === 0 ? 1 : 0) };
@@ -230,11 +284,11 @@ function parseUnary(parser: Parser): Part {
     if (token === '(') return closing(parser, ')');
     if (token === '[') return memory(closing(parser, ']'), 4);
     const size = { byte: 1, word: 2, dword: 4 }[token.toLowerCase()];
-    if (size !== undefined && parser.tokens[parser.at] === '[') {
+    if (size !== undefined && parser.tokens.at(parser.at)?.word === '[') {
       parser.at++;
       return memory(closing(parser, ']'), size);
     }
-    return value(parser, token);
+    return value(parser, token, at);
   } finally {
     parser.depth--;
   }
@@ -242,7 +296,10 @@ function parseUnary(parser: Parser): Part {
 
 function closing(parser: Parser, bracket: string): Part {
   const inner = parseLevel(parser, 0);
-  if (parser.tokens[parser.at++] !== bracket) throw new ExpressionError(`a "${bracket}" is missing`);
+  const given = parser.tokens.at(parser.at++);
+  if (given?.word !== bracket) {
+    fail(parser.source, given?.at ?? parser.source.text.trimEnd().length, `a "${bracket}" is missing here`);
+  }
   return inner;
 }
 
@@ -254,20 +311,21 @@ function constantPart(constant: number): Part {
   return { evaluate: () => constant, constant };
 }
 
-function value(parser: Parser, token: string): Part {
+function value({ source, symbols }: Parser, token: string, at: number): Part {
   if (/^[0-9]/.test(token)) {
     const digits = token.replaceAll('_', '');
     const isHex = /h$/i.test(digits) || BARE_ADDRESS.test(token);
     const number = isHex ? Number.parseInt(digits, 16) : Number(digits);
-    if (!Number.isSafeInteger(number)) throw new ExpressionError(`"${token}" is no number; hexadecimal is 0x1f or 1fh`);
+    if (!Number.isSafeInteger(number)) fail(source, at, `"${token}" is no number; hexadecimal is 0x1f or 1fh`);
     return constantPart(number);
   }
-  const symbol = parser.symbols(token);
+  const symbol = symbols(token);
   const register = registerReader(token);
   if (register !== null) return { evaluate: register, isEip: isEip(token) };
   if (symbol !== undefined) return constantPart(symbol >>> 0);
   if (BARE_ADDRESS.test(token)) {
     return constantPart(Number.parseInt(token, 16));
   }
-  throw new ExpressionError(`"${token}" is no register, number or symbol`, true);
+  if (/^[\w.$@]/.test(token)) fail(source, at, `"${token}" is no register, number or symbol`, true);
+  return fail(source, at, `"${token}" stands where a value is missing: a register, number or symbol was expected`);
 }

@@ -16,7 +16,7 @@
  * searches, which end where they end.
  */
 import { compileCondition, type Condition, dependsOnState, ExpressionError } from './expression.ts';
-import type { SymbolLookup } from './expression.ts';
+import type { MistakePlace, SymbolLookup } from './expression.ts';
 import { logEvents } from '../log/log.ts';
 import type { Position } from './lookout.ts';
 import type { Stop, Timeline, Way } from './timeline.ts';
@@ -24,9 +24,11 @@ import type { Stop, Timeline, Way } from './timeline.ts';
 export class PositionError extends Error {
   override readonly name = 'PositionError';
   /** As of an ExpressionError. */
+  readonly place: MistakePlace | null;
   readonly isUnknownName: boolean;
-  constructor(message: string, isUnknownName = false) {
+  constructor(message: string, place: MistakePlace | null = null, isUnknownName = false) {
     super(message);
+    this.place = place;
     this.isUnknownName = isUnknownName;
   }
 }
@@ -88,7 +90,11 @@ export function parsePosition(text: string, symbols?: SymbolLookup): PositionQue
     throw new PositionError(`"${trimmed}" is a number or an address, no moment: ${advice}, and ${EXAMPLES}.`);
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
-    throw new PositionError(`"${trimmed}" is no position, ${error.message}: ${EXAMPLES}.`, error.isUnknownName);
+    throw new PositionError(
+      `"${trimmed}" is no position, ${error.message}: ${EXAMPLES}.`,
+      error.place,
+      error.isUnknownName,
+    );
   }
 }
 

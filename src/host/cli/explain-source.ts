@@ -7,6 +7,7 @@ import { LogError } from '../../core/log/log-error.ts';
 import { peekBytes } from '../../core/memory/peek.ts';
 import { SessionError } from '../../core/session/session.ts';
 import { MODE_CS32, MODE_KEY } from '../../core/state/layout.ts';
+import { mistakeText } from '../../core/timeline/expression.ts';
 import { goTo, parsePosition, PositionError } from '../../core/timeline/positions.ts';
 import { finish, Timeline } from '../../core/timeline/timeline.ts';
 import { readBookmarks } from '../../core/timeline/bookmarks.ts';
@@ -100,7 +101,7 @@ async function readRecorded(args: Arguments, path: string, place: string): Promi
   } catch (error) {
     if (error instanceof LogError) throw logProblem(path, error);
     if (error instanceof SessionError) throw sessionProblem(path, error);
-    if (error instanceof PositionError) throw new CommandError(`${path}: ${error.message}`);
+    if (error instanceof PositionError) throw new CommandError(`${path}: ${mistakeText(error)}`);
     throw error;
   }
 }

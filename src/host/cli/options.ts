@@ -246,10 +246,12 @@ export const FROM_OPTIONS: readonly OptionSpec[] = [
 
 export const SYMBOLS_OPTION: OptionSpec = {
   name: 'symbols',
-  value: 'FILE[+OFFSET]',
+  value: 'FILE[+OFFSET][@PROCESS]',
   kind: 'file',
   repeat: true,
-  help: 'an ELF file, System.map or listing of /proc/kallsyms; how far a kernel has moved is found, or +0x1000000',
+  help:
+    'an ELF file, System.map or listing of /proc/kallsyms; how far a kernel has moved is found, or +0x1000000; ' +
+    'names of a program hold in its process alone: @NAME or @PID of a Linux, or @0x1234000, the CR3',
 };
 
 export const RUN_OPTIONS: readonly OptionSpec[] = [

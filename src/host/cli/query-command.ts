@@ -60,6 +60,7 @@ async function answer(args: Arguments, log: LogReader, text: string): Promise<nu
     const knownTick = kept?.knownTick ?? 0;
     const plan = await planFor({ text, timeline, guest, work, warn, knownTick });
     if (plan === null) return signalStatus(work.signal ?? 'SIGINT');
+    for (const problem of guest.problems()) warn(problem);
     const format: RowFormat = args.has('json') ? 'json' : args.has('csv') ? 'csv' : 'table';
     const rows = new RowsText(plan.columns, format, (address) => symbols.describe(address));
     const start = { path, log: sharedCopy(log.file), given, engine, devices, key } as const;
@@ -97,7 +98,7 @@ interface Planning {
  * what they mean later. Null: given up.
  */
 async function planFor(planning: Planning): Promise<QueryPlan | null> {
-  const { text, timeline, guest, work, warn } = planning;
+  const { text, timeline, guest, work } = planning;
   const plan = (): QueryPlan => planQuery(text, planContext(timeline.machine, guest.table));
   const first = readBound(text);
   if (first > 0 && !(await walk(work, timeline, timeline.seek({ tick: first, seq: 0 })))) return null;
@@ -110,7 +111,6 @@ async function planFor(planning: Planning): Promise<QueryPlan | null> {
     if (!(error instanceof UnknownNameError && guest.isUnplaced)) throw error;
   }
   if (!(await findKernel(planning))) return null;
-  if (guest.problem !== '') warn(guest.problem);
   return plan();
 }
 

@@ -5,6 +5,7 @@ import type { Batch } from '../../core/query/batch.ts';
 import type { Row } from '../../core/query/compile.ts';
 import type { Answer, QueryPlan } from '../../core/query/plan.ts';
 import { findWindow, type QueryProgress, type QueryWindow, runQuery } from '../../core/query/run.ts';
+import { mistakeText } from '../../core/timeline/expression.ts';
 import { PositionError } from '../../core/timeline/positions.ts';
 import type { Timeline, Way } from '../../core/timeline/timeline.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
@@ -64,7 +65,7 @@ export class QueryRun {
       };
       await this.gather(stretch, tell);
     } catch (error) {
-      if (error instanceof PositionError) throw new UsageError(error.message);
+      if (error instanceof PositionError) throw new UsageError(mistakeText(error));
       throw error;
     } finally {
       work.show(null);

@@ -5,6 +5,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { readBookmarks } from '../../core/timeline/bookmarks.ts';
+import { mistakeText } from '../../core/timeline/expression.ts';
 import { goTo, parsePosition, PositionError } from '../../core/timeline/positions.ts';
 import { takeSnapshot } from '../../core/timeline/take-snapshot.ts';
 import { finish, Timeline } from '../../core/timeline/timeline.ts';
@@ -80,7 +81,7 @@ function asUsage<T>(parse: () => T): T {
   try {
     return parse();
   } catch (error) {
-    if (error instanceof PositionError) throw new UsageError(error.message);
+    if (error instanceof PositionError) throw new UsageError(mistakeText(error));
     throw error;
   }
 }
@@ -99,7 +100,7 @@ async function walk(
       // Until it is there, or until somebody has had enough.
     }
   } catch (error) {
-    if (error instanceof PositionError) throw new CommandError(`${path}: ${error.message}`);
+    if (error instanceof PositionError) throw new CommandError(`${path}: ${mistakeText(error)}`);
     throw error;
   } finally {
     work.release();

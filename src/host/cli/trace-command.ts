@@ -8,6 +8,7 @@ import { eventToText } from '../../core/log/events.ts';
 import type { LoggedEvent } from '../../core/log/events.ts';
 import { LogError } from '../../core/log/log-error.ts';
 import { type LogReader, logEvents } from '../../core/log/log.ts';
+import { mistakeText } from '../../core/timeline/expression.ts';
 import { goTo, parsePosition, PositionError } from '../../core/timeline/positions.ts';
 import { SessionError } from '../../core/session/session.ts';
 import { Timeline } from '../../core/timeline/timeline.ts';
@@ -128,7 +129,7 @@ export async function traceCommand(args: Arguments): Promise<number> {
   } catch (error) {
     if (error instanceof LogError) throw logProblem(path, error);
     if (error instanceof SessionError) throw sessionProblem(path, error);
-    if (error instanceof PositionError) throw new CommandError(`${path}: ${error.message}`);
+    if (error instanceof PositionError) throw new CommandError(`${path}: ${mistakeText(error)}`);
     throw error;
   } finally {
     walk.work.release();

@@ -31,7 +31,7 @@ export class Walk {
   /** Finds out where the names of the guest are, and says so when that is not to be had. False: given up. */
   async place(guest: GuestSymbols, timeline: Timeline): Promise<boolean> {
     if (!(await this.go(timeline, guest.locate(timeline)))) return false;
-    if (guest.problem !== '') this.warn(guest.problem);
+    for (const problem of guest.problems()) this.warn(problem);
     return true;
   }
 

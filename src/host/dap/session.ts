@@ -17,7 +17,7 @@ import { UsageError } from '../../core/base/usage-error.ts';
 import * as vectors from '../../core/base/vectors.ts';
 import { peekBytes } from '../../core/memory/peek.ts';
 import { CR0, CR0_PG, CR3, MODE_CS32, MODE_KEY, SHUTDOWN } from '../../core/state/layout.ts';
-import { ExpressionError } from '../../core/timeline/expression.ts';
+import { ExpressionError, mistakeText } from '../../core/timeline/expression.ts';
 import { comparePositions } from '../../core/timeline/lookout.ts';
 import { PositionError } from '../../core/timeline/positions.ts';
 import type { Stop, Way } from '../../core/timeline/timeline.ts';
@@ -153,7 +153,9 @@ export class RecordingSession extends DebugSession {
         error instanceof LogError ||
         error instanceof CommandError ||
         error instanceof UsageError;
-      const message = isKnown ? error.message : `This is a bug of Reprise: ${String(error)}`;
+      const isTyped = error instanceof PositionError || error instanceof ExpressionError;
+      const known = isTyped ? mistakeText(error) : isKnown ? error.message : null;
+      const message = known ?? `This is a bug of Reprise: ${String(error)}`;
       if (!isKnown) process.stderr.write(`${error instanceof Error ? error.stack : String(error)}\n`);
       if (response.seq === 0) this.refuse(response, message);
       else this.sendEvent(new OutputEvent(`${message}\n`, 'important'));
@@ -344,7 +346,8 @@ export class RecordingSession extends DebugSession {
       this.stopped(await way(), debug);
     } catch (error) {
       if (!(error instanceof DebuggerError || error instanceof PositionError)) throw error;
-      this.sendEvent(new OutputEvent(`${error.message}\n`, 'console'));
+      const said = error instanceof PositionError ? mistakeText(error) : error.message;
+      this.sendEvent(new OutputEvent(`${said}\n`, 'console'));
       this.stopped('pause', debug);
     } finally {
       this.isMoving = false;
@@ -434,6 +437,8 @@ export class RecordingSession extends DebugSession {
 
   private stopped(reason: string, debug: Debugger): void {
     this.frames?.forget();
+    debug.guest.refresh(debug.timeline.machine.cpu);
+    for (const each of debug.guest.takeTold()) this.sendEvent(new OutputEvent(`${each}\n`, 'important'));
     if (reason !== 'exception') this.exception = null;
     const event = new StoppedEvent(reason, THREAD);
     const where = debug.describe(debug.timeline.position);

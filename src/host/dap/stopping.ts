@@ -6,9 +6,10 @@ import { basename } from 'node:path';
 import type { DebugProtocol } from '@vscode/debugprotocol';
 import { peekPhysical } from '../../core/memory/peek.ts';
 import { PAGE_BYTES } from '../../core/base/pages.ts';
-import { type Evaluator, ExpressionError } from '../../core/timeline/expression.ts';
+import { type Evaluator, ExpressionError, mistakeText } from '../../core/timeline/expression.ts';
 import type { WatchKind } from '../../core/timeline/lookout.ts';
 import type { Debugger } from '../debugger/debugger.ts';
+import type { ProcessName } from '../symbols/process.ts';
 import type { SourcePlace } from '../symbols/source-level.ts';
 import { address, integer, list, optionalText, record, RequestError, text } from './arguments.ts';
 
@@ -68,7 +69,7 @@ export class Stopping {
         const why = this.debug.source.hasLines ? 'no code belongs to this line' : 'the symbols tell no lines';
         return { ids: [], reported: { verified: false, line, message: why } };
       }
-      const ids = places.map(({ from }) => this.add(from, each));
+      const ids = places.map(({ from, process }) => this.add(from, each, process));
       const [place]: readonly SourcePlace[] = places;
       return { ids, reported: { verified: true, line: place.line, instructionReference: reference(place.from) } };
     });
@@ -77,10 +78,14 @@ export class Stopping {
   functions(names: readonly unknown[]): Reported[] {
     return this.replace('function', names, (each) => {
       const name = text(each, 'name');
-      const found = this.debug.symbols.address(name);
+      const found = this.debug.symbols.placeOf(name);
       if (found === undefined) return { ids: [], reported: { verified: false, message: `no symbol ${name}` } };
-      const at = this.debug.source.functionAt(found)?.body ?? found;
-      return { ids: [this.add(at, each)], reported: { verified: true, instructionReference: reference(at) } };
+      const { address: begin, source } = found;
+      const at = this.debug.source.functionAt(begin, source.process !== null)?.body ?? begin;
+      return {
+        ids: [this.add(at, each, source.process)],
+        reported: { verified: true, instructionReference: reference(at) },
+      };
     });
   }
 
@@ -121,8 +126,8 @@ export class Stopping {
     };
   }
 
-  private add(at: number, args: unknown): number {
-    const condition = this.condition(args);
+  private add(at: number, args: unknown, process: ProcessName | null = null): number {
+    const condition = this.debug.inProcess(process, this.condition(args));
     const { id } = this.debug.timeline.addBreakpoint(at >>> 0, condition);
     const hits = hitCondition(args);
     if (hits !== null) this.hitConditions.set(id, hits);
@@ -151,7 +156,7 @@ export class Stopping {
         return ids.length === 0 ? reported : { id: ids[0], ...reported };
       } catch (error) {
         if (!(error instanceof RequestError || error instanceof ExpressionError)) throw error;
-        return { verified: false, message: error.message };
+        return { verified: false, message: error instanceof ExpressionError ? mistakeText(error) : error.message };
       }
     });
     this.set.set(kind, all);

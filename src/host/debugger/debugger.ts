@@ -2,7 +2,7 @@
 // (commands.ts, questions.ts). The terminal, --exec scripts and gdb's `monitor` all come through execute(). A command
 // gives text for people and plain data for --json; what goes wrong is a DebuggerError, one sentence.
 
-import { compileExpression, ExpressionError } from '../../core/timeline/expression.ts';
+import { compileExpression, type Evaluator, ExpressionError, mistakeText } from '../../core/timeline/expression.ts';
 import { encodeBookmark, readBookmarks } from '../../core/timeline/bookmarks.ts';
 import type { Bookmark } from '../../core/timeline/bookmarks.ts';
 import { describePosition, goTo, parsePosition, PositionError } from '../../core/timeline/positions.ts';
@@ -16,6 +16,7 @@ import { describeReset, type ResetCause } from '../../core/machine/reset-cause.t
 import { nearest } from '../cli/args.ts';
 import { PacedWay } from '../node/paced-way.ts';
 import { GuestSymbols } from '../symbols/guest-symbols.ts';
+import { isCurrent, type ProcessName } from '../symbols/process.ts';
 import { SourceFiles } from '../symbols/source-files.ts';
 import { SourceLevel } from '../symbols/source-level.ts';
 import type { SymbolTable } from '../symbols/symbol-table.ts';
@@ -141,17 +142,20 @@ export class Debugger {
     const { command, rest, format } = called;
     if (command.repeats === true) this.again = line;
     this.guest.refresh(this.timeline.machine.cpu);
+    const heard = this.guest.takeTold();
     const run = async (): Promise<Output> => {
       const result = command.run(this, rest, format);
       if (result instanceof Promise) return await result;
       return 'next' in result ? await this.walk(result, command.whenInterrupted) : result;
     };
     try {
-      return await run();
+      const output = await run();
+      const told = [...heard, ...this.guest.takeTold()].map((each) => `note: ${each}`);
+      return told.length === 0 ? output : { ...output, text: [...told, output.text].join('\n') };
     } catch (error) {
       if (!(error instanceof PositionError || error instanceof ExpressionError)) throw error;
       // A name may be that of a kernel which has not placed itself yet: the recording tells where it will.
-      if (!(error.isUnknownName && this.guest.isUnplaced)) throw new DebuggerError(error.message);
+      if (!(error.isUnknownName && this.guest.isUnplaced)) throw new DebuggerError(mistakeText(error));
       return await this.runPlaced(run);
     }
   }
@@ -163,7 +167,8 @@ export class Debugger {
     } catch (error) {
       if (!(error instanceof PositionError || error instanceof ExpressionError)) throw error;
       const { problem } = this.guest;
-      throw new DebuggerError(problem === '' ? error.message : `${error.message} ${problem}`);
+      const message = problem === '' ? error.message : `${error.message} ${problem}`;
+      throw new DebuggerError(mistakeText({ message, place: error.place }));
     }
   }
 
@@ -235,6 +240,18 @@ export class Debugger {
 
   condition(text: string) {
     return compileExpression(text, (name) => this.symbols.address(name));
+  }
+
+  /** A condition that holds in one process alone; the same where no process is meant. */
+  inProcess(process: ProcessName | null, condition: Evaluator | null): Evaluator | null {
+    if (process === null) return condition;
+    return (cpu) => (isCurrent(cpu, process, this.symbols) && (condition === null || condition(cpu) !== 0) ? 1 : 0);
+  }
+
+  /** The process that a place is of which is given by a name, such as `main` or `main + 4`; null: of none. */
+  processOf(text: string): ProcessName | null {
+    const [name] = /^[A-Za-z_.$@][\w.$@]*/.exec(text) ?? [];
+    return name === undefined ? null : (this.symbols.placeOf(name)?.source.process ?? null);
   }
 
   describe(position: Position): string {

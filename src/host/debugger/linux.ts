@@ -3,13 +3,14 @@
 // /proc/kallsyms that the guest sent on a serial line; offsets in task_struct are found by what init_task is known to
 // hold, since they differ from build to build. What cannot be found is said; nothing is guessed in silence.
 
-import { peekBytes, peekNumber } from '../../core/memory/peek.ts';
+import { peekNumber } from '../../core/memory/peek.ts';
 import type { SerialHistory } from '../../core/timeline/serial-history.ts';
 import { SERIAL_LINES } from '../../core/timeline/serial-history.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
-import { CS, FS, SEG_BASE, SEG_SELECTOR } from '../../core/state/layout.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
+import { guestText } from '../symbols/guest-memory.ts';
+import { currentTask, findOffsets } from '../symbols/linux-tasks.ts';
 import { readSystemMap } from '../symbols/read-symbols.ts';
 import { type GuestSymbol, SymbolSource, type SymbolTable } from '../symbols/symbol-table.ts';
 import { backtrace, type Frame } from '../symbols/unwind.ts';
@@ -17,8 +18,6 @@ import { frameLines } from './backtrace.ts';
 import { mayMove } from '../symbols/slide.ts';
 import { hex } from './views.ts';
 
-const TASK_BYTES = 0x4000;
-const COMM_BYTES = 16;
 const MODULES_MAX = 256;
 /** In struct module: enum state, list_head, then the name. */
 const MODULE_LIST = 4;
@@ -68,69 +67,8 @@ export function lookAtLinux(cpu: Cpu, symbols: SymbolTable): LinuxView {
   return { slide, task, frames, how, modules: loadedModules(cpu, at('modules')), notes };
 }
 
-function textAt(cpu: Cpu, address: number, length: number): string {
-  const bytes = new Uint8Array(length);
-  return Buffer.from(bytes.subarray(0, peekBytes(cpu, address >>> 0, bytes))).toString('latin1');
-}
-
 const nameAt = (cpu: Cpu, address: number, length: number): string | null =>
-  /^([\x20-\x7e]+)\0/.exec(textAt(cpu, address, length))?.[1] ?? null;
-
-interface Offsets {
-  readonly comm: number;
-  /** Null: not found. */
-  readonly pid: number | null;
-}
-
-/** init_task is named swapper, and is its own parent and the leader of its group. */
-function findOffsets(cpu: Cpu, init: number): Offsets | null {
-  const comm = textAt(cpu, init, TASK_BYTES).search(/swapper(?:\/0)?\0/);
-  if (comm < 0) return null;
-  const word = (offset: number): number | null => peekNumber(cpu, (init + offset) >>> 0, 4);
-  for (let parent = 12; parent < comm; parent += 4) {
-    // real_parent, parent, children, sibling, group_leader
-    if (word(parent) !== init || word(parent + 4) !== init || word(parent + 24) !== init) continue;
-    // pid and tgid, both 0, stand before; between them and real_parent there may be the canary of the stack protector.
-    const pid = word(parent - 4) === 0 ? parent - 8 : parent - 12;
-    return { comm, pid: word(pid) === 0 && word(pid + 4) === 0 ? pid : null };
-  }
-  return { comm, pid: null };
-}
-
-/** Where a task has its name, from its beginning on; −1: not known. */
-export function taskNameOffset(cpu: Cpu, symbols: SymbolTable): number {
-  const init = symbols.address('init_task');
-  return (init === undefined ? null : findOffsets(cpu, init))?.comm ?? -1;
-}
-
-function currentTask(
-  cpu: Cpu,
-  at: (name: string) => number | null,
-  offsets: Offsets,
-  notes: string[],
-): LinuxView['task'] {
-  // Since Linux 6.2 current_task is the first member of pcpu_hot.
-  const variable = at('current_task') ?? at('pcpu_hot');
-  if (variable === null) {
-    notes.push('the symbols have neither current_task nor pcpu_hot, so the current task is not known');
-    return null;
-  }
-  // Variables of the processor are moved by an offset: the table of them, or the base of FS in the kernel.
-  const table = at('__per_cpu_offset');
-  const isKernel = (cpu.m32[SEG_SELECTOR + CS] & 3) === 0;
-  const candidates = [table === null ? null : peekNumber(cpu, table, 4), isKernel ? cpu.m32[SEG_BASE + FS] : null, 0];
-  for (const base of candidates) {
-    if (base === null) continue;
-    const address = peekNumber(cpu, (variable + base) >>> 0, 4);
-    const comm = address === null || address === 0 ? null : nameAt(cpu, address + offsets.comm, COMM_BYTES);
-    if (address === null || comm === null) continue;
-    const pid = offsets.pid === null ? null : peekNumber(cpu, (address + offsets.pid) >>> 0, 4);
-    if (pid === null) notes.push('where a task has its pid could not be found out');
-    return { address, comm, pid };
-  }
-  notes.push('current_task leads to no task: too early in the boot, or the kernel is not mapped here');
-  return null;
-}
+  /^([\x20-\x7e]+)\0/.exec(guestText(cpu, address >>> 0, length))?.[1] ?? null;
 
 function loadedModules(cpu: Cpu, list: number | null): string[] {
   const names: string[] = [];

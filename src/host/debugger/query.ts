@@ -36,7 +36,7 @@ function* query(debug: Debugger, text: string): Way<Output> {
     const data = rows.slice(0, ROWS_MAX).map((row) => Object.fromEntries(names.map((name, i) => [name, row[i]])));
     return { text: `${shown.take(true)}${more}`.trimEnd(), data };
   } catch (error) {
-    if (error instanceof UnknownNameError) throw new PositionError(error.message, true);
+    if (error instanceof UnknownNameError) throw new PositionError(error.problem, error.place, true);
     if (error instanceof UsageError) throw new DebuggerError(error.message);
     throw error;
   }

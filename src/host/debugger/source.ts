@@ -97,11 +97,11 @@ function* lineOver(debug: Debugger): Way<Stop> {
   const isSameCall = (later: Cpu): number => (depthOf(debug, later) === depth ? 1 : 0);
   const targets = unit.statements
     .filter((each) => each.owner === owner.from && each.from !== owner.from && !isSameLine(each, here))
-    .map(({ from }) => ({ address: from, condition: isSameCall as Evaluator }));
+    .map(({ from }) => ({ address: from, condition: debug.inProcess(here.process, isSameCall) }));
   const outer = backtrace(cpu, debug.symbols, source.frameStep(cpu), 2)[1];
   if (outer !== undefined) {
     const condition: Evaluator = (later) => (stackOf(later) >= depth ? 1 : 0);
-    targets.push({ address: outer.address, condition });
+    targets.push({ address: outer.address, condition: debug.inProcess(here.process, condition) });
   }
   const ids = targets.map(({ address, condition }) => timeline.addBreakpoint(address, condition).id);
   try {

@@ -50,8 +50,8 @@ function watch(debug: Debugger, rest: string): Output {
 
 /** One breakpoint for every function that has the line. */
 function breakAtLine(debug: Debugger, lines: readonly SourcePlace[], condition: Evaluator | null): Output {
-  const set = lines.map(({ from, file, line }) => {
-    const { id } = debug.timeline.addBreakpoint(from, condition);
+  const set = lines.map(({ from, file, line, process }) => {
+    const { id } = debug.timeline.addBreakpoint(from, debug.inProcess(process, condition));
     return { id, address: from, file, line };
   });
   const text = set.map(
@@ -74,7 +74,7 @@ export const STOPS: readonly Command[] = [
       // gdb marks an address by a star.
       const address =
         place === '' ? linearEip(debug.timeline.machine.cpu) : debug.evaluate(place.replace(/^\*\s*/, '')) >>> 0;
-      const { id } = debug.timeline.addBreakpoint(address, condition);
+      const { id } = debug.timeline.addBreakpoint(address, debug.inProcess(debug.processOf(place), condition));
       return plain(`breakpoint ${id} at ${hex(address)}${named(debug, address)}`, { id, address });
     },
   },

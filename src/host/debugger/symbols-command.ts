@@ -23,7 +23,7 @@ function symbols({ symbols: table, guest, timeline }: Debugger, rest: string): O
 
 export const SYMBOLS: Command = {
   names: ['symbols'],
-  usage: '[FILE[+OFFSET]]',
+  usage: '[FILE[+OFFSET][@PROCESS]]',
   summary: 'where symbols come from and how far they have moved; or take more from a file',
   group: 'other',
   completes: ['file'],

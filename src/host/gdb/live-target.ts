@@ -10,7 +10,7 @@ import { type Breakpoint, Lookout, type Watchpoint, type WatchKind } from '../..
 import { positionAtRest } from '../../core/timeline/lookout.ts';
 import type { EngineFactory, Images } from '../../core/session/session.ts';
 import { HALTED } from '../../core/state/layout.ts';
-import { compileExpression, ExpressionError } from '../../core/timeline/expression.ts';
+import { compileExpression, ExpressionError, mistakeText } from '../../core/timeline/expression.ts';
 import { peekPhysical } from '../../core/memory/peek.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
 import { countOf } from '../debugger/arguments.ts';
@@ -57,7 +57,10 @@ function evaluate(text: string, cpu: Cpu, guest: GuestSymbols): number {
   try {
     return compileExpression(text, (name) => guest.table.address(name))(cpu) >>> 0;
   } catch (error) {
-    if (error instanceof ExpressionError) throw new DebuggerError(`${error.message}: give an address such as 0x7c00.`);
+    if (error instanceof ExpressionError) {
+      const message = `${error.message}: give an address such as 0x7c00.`;
+      throw new DebuggerError(mistakeText({ message, place: error.place }));
+    }
     throw error;
   }
 }

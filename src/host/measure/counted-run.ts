@@ -75,7 +75,7 @@ export async function countRun(setup: CountedSetup): Promise<Counted> {
   }
   const figures = figuresOf(watch, machine, since, fromTick);
   const isWhole = machine.tick >= toTick || !goesOn;
-  return { figures, series, watch, symbols: guest.table, symbolProblem: guest.problem, isWhole };
+  return { figures, series, watch, symbols: guest.table, symbolProblem: guest.problems().join(' '), isWhole };
 }
 
 function pointOf(watch: Watch, tick: number, fromTick: number): Point {

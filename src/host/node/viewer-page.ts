@@ -9,7 +9,7 @@ import type { Images } from '../../core/session/session.ts';
 import { type Attachment, ATTACHMENTS_ID, type AttachmentRole, type GivenNames } from '../page/attachments.ts';
 import { readGivenFile } from './images.ts';
 import { SourceFiles } from '../symbols/source-files.ts';
-import { splitOffset, symbolsFor, symbolsOfImages } from '../symbols/symbol-files.ts';
+import { splitOffset, splitProcess, symbolsFor, symbolsOfImages } from '../symbols/symbol-files.ts';
 import { CommandError } from './errors.ts';
 
 const PAGE = fileURLToPath(new URL('../page/viewer.html', import.meta.url));
@@ -96,7 +96,7 @@ export function attachedSources(files: readonly string[], images: Images | null)
 /** Files of symbols as the command line names them, and the names of a built-in guest among the images. */
 export function attachedSymbols(files: readonly string[], images: Images | null): Attached[] {
   const attached: Attached[] = files.map((given) => {
-    const { path, offset } = splitOffset(given);
+    const { path, offset } = splitOffset(splitProcess(given).rest);
     const bytes = readGivenFile(path, 'symbol file', 'give an ELF file, a System.map or a listing of /proc/kallsyms');
     return { role: 'symbols', name: basename(path), bytes, ...(offset === null ? {} : { offset }) };
   });

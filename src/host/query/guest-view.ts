@@ -6,7 +6,7 @@ import type { PlanContext } from '../../core/query/plan.ts';
 import { peekPhysical } from '../../core/memory/peek.ts';
 import type { Machine } from '../../core/machine/machine.ts';
 import { nearest } from '../cli/args.ts';
-import { taskNameOffset } from '../debugger/linux.ts';
+import { taskNameOffset } from '../symbols/linux-tasks.ts';
 import type { SymbolTable } from '../symbols/symbol-table.ts';
 
 /** Linux on i386 has its kernel above, unless it was built in another way. */

@@ -5,6 +5,7 @@
 import { logEvents, type LogReader } from '../../core/log/log.ts';
 import type { Machine } from '../../core/machine/machine.ts';
 import { readBookmarks } from '../../core/timeline/bookmarks.ts';
+import { mistakeText } from '../../core/timeline/expression.ts';
 import { goTo, parsePosition, PositionError, type PositionQuery, tickOfPart } from '../../core/timeline/positions.ts';
 import { finish, type Timeline } from '../../core/timeline/timeline.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
@@ -75,7 +76,7 @@ function readWanted(text: string, recorded: Recorded): Wanted {
     }
     return { position, path, query, tick };
   } catch (error) {
-    if (error instanceof PositionError) throw new UsageError(error.message);
+    if (error instanceof PositionError) throw new UsageError(mistakeText(error));
     throw error;
   }
 }
@@ -120,7 +121,8 @@ export class Screenshots {
         finish(timeline.seek({ tick: 0, seq: 0 }));
         finish(goTo(timeline, wanted.query, (name) => marks.find((mark) => mark.name === name)?.position));
       } catch (error) {
-        if (error instanceof PositionError) throw new CommandError(`--screenshot ${wanted.position}: ${error.message}`);
+        if (error instanceof PositionError)
+          throw new CommandError(`--screenshot ${wanted.position}: ${mistakeText(error)}`);
         throw error;
       }
       this.#write(timeline.machine, wanted);

@@ -19,10 +19,12 @@ export function symbolSources(table: SymbolTable): SourceReport[] {
 }
 
 export function symbolsText(guest: GuestSymbols): string {
-  const lines = symbolSources(guest.table).map(({ label, count, slide }) => {
+  const lines = guest.table.sources.map(({ label, count, slide, isCurrent, isOtherBuild }) => {
+    if (isOtherBuild) return `none from ${label}, which is of another build than the guest runs`;
+    const elsewhere = isCurrent ? '' : ', of a process that does not run here';
     const where =
       slide === null ? ', where they are is not known yet' : slide === 0 ? '' : `, moved by ${signedHex(slide)}`;
-    return `${count} symbols from ${label}${where}`;
+    return `${count} symbols from ${label}${where}${elsewhere}`;
   });
   const rest = [...gdbLines(guest), guest.problem].filter((line) => line !== '');
   return lines.length === 0 ? 'no symbols: --symbols FILE or symbols FILE gives some' : [...lines, ...rest].join('\n');

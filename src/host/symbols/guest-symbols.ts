@@ -7,9 +7,11 @@
 import type { Cpu } from '../../core/state/cpu.ts';
 import type { Images } from '../../core/session/session.ts';
 import type { Timeline, Way } from '../../core/timeline/timeline.ts';
+import { type BuildId, buildIdInMemory, buildIdOf, overlap } from './build-id.ts';
 import { guestRam } from './guest-memory.ts';
 import { findKallsyms, isStillThere, type Kallsyms } from './kallsyms.ts';
 import { findModuleList, listModules, type Module, moduleSymbols } from './modules.ts';
+import { isCurrent } from './process.ts';
 import { isPlaced, linkedText, mayMove, slideByAnchors, slideByBanner } from './slide.ts';
 import { SymbolSource, type SymbolTable } from './symbol-table.ts';
 
@@ -29,6 +31,11 @@ export interface MovedSource {
 
 export class GuestSymbols {
   readonly table: SymbolTable;
+  /** What has been found out and is to be told once, as sentences: whoever tells it takes it. */
+  private told: string[] = [];
+  /** Sources of which it is known whether the guest runs their build. */
+  private readonly compared = new WeakSet<SymbolSource>();
+  private readonly kernelId: BuildId | null;
   /** Sources whose slide is looked for. */
   private readonly moving = new Set<SymbolSource>();
   /** Sources that are known already. */
@@ -51,6 +58,7 @@ export class GuestSymbols {
     this.table = table;
     const kernel = images?.get('kernel');
     this.kernel = kernel instanceof Uint8Array ? kernel : null;
+    this.kernelId = this.kernel === null ? null : buildIdOf(this.kernel);
     this.takeNew();
   }
 
@@ -74,10 +82,52 @@ export class GuestSymbols {
   refresh(cpu: Cpu): boolean {
     this.takeNew();
     const tick = cpu.now();
-    if (!this.isLinux || tick === this.lookedTick) return false;
+    if (tick === this.lookedTick) return false;
     this.lookedTick = tick;
-    const [isPlacedNow, hasTable] = [this.placeSources(cpu), this.readKallsyms(cpu)];
-    return this.readModules(cpu) || isPlacedNow || hasTable;
+    let isChanged = false;
+    if (this.isLinux) {
+      const [isPlacedNow, hasTable] = [this.placeSources(cpu), this.readKallsyms(cpu)];
+      isChanged = this.readModules(cpu) || isPlacedNow || hasTable;
+    }
+    for (const source of this.table.sources) {
+      if (source.process !== null) this.table.setCurrent(source, isCurrent(cpu, source.process, this.table));
+      this.compareBuild(cpu, source);
+    }
+    return isChanged;
+  }
+
+  /** Sentences that nobody has heard yet. */
+  takeTold(): string[] {
+    return this.told.splice(0);
+  }
+
+  /** All that is wrong with the names at this moment, for whoever says it once. */
+  problems(): string[] {
+    return [this.problem, ...this.takeTold()].filter((text) => text !== '');
+  }
+
+  /**
+   * Once: by what stands in memory where the file has its note or, of a file that lies where the kernel does, by the
+   * image that was booted. Nothing there says nothing, it may not be loaded yet; nor does something else, but where a
+   * kernel lies that says of itself that it is there.
+   */
+  private compareBuild(cpu: Cpu, source: SymbolSource): void {
+    const { buildId, isCurrent, label, slide } = source;
+    if (buildId === null || slide === null || !isCurrent || this.compared.has(source)) return;
+    const { address, id } = buildId;
+    const inMemory = address === null ? null : buildIdInMemory(cpu, address + slide);
+    const isKernels = source.process === null && this.kernelId !== null && overlap(buildId, this.kernelId);
+    const isMute = inMemory === null || (inMemory === '' && !this.moving.has(source));
+    const found = !isMute ? inMemory : isKernels ? (this.kernelId?.id ?? '') : null;
+    if (found === null) return;
+    this.compared.add(source);
+    if (found === id) return;
+    this.table.setOtherBuild(source);
+    const guests = found === '' ? 'which the guest does not have in its place' : `and the guest's is ${found}`;
+    this.told.push(
+      `${label} is of another build than the guest runs (its build ID is ${id}, ${guests}), so its names and lines ` +
+        'are not used: give the file of that build; addresses go on.',
+    );
   }
 
   private placeSources(cpu: Cpu): boolean {

@@ -18,6 +18,7 @@ import {
   sizeOf,
   typeName,
 } from '../dwarf/values.ts';
+import type { ProcessName } from './process.ts';
 import type { SymbolTable } from './symbol-table.ts';
 import type { Frame, FrameRegisters, FrameStep } from './unwind.ts';
 
@@ -28,6 +29,8 @@ export interface SourcePlace {
   readonly from: number;
   readonly to: number;
   readonly isStatement: boolean;
+  /** That it is of, or null. */
+  readonly process: ProcessName | null;
 }
 
 export interface SourceFunction {
@@ -51,6 +54,8 @@ export interface UnitPlaces {
 interface Placed {
   readonly debug: DebugInfo;
   readonly slide: number;
+  readonly isCurrent: boolean;
+  readonly process: ProcessName | null;
 }
 
 /** A variable as C names it. */
@@ -63,16 +68,25 @@ export class SourceLevel {
     this.table = table;
   }
 
-  private get all(): Placed[] {
+  /** Of what holds here, and at the end of processes that do not run. */
+  private get everywhere(): Placed[] {
     const found: Placed[] = [];
-    for (const { debug, slide } of this.table.sources)
-      if (debug !== null && slide !== null) found.push({ debug, slide });
+    for (const isWanted of [true, false]) {
+      for (const { debug, isCurrent, isOtherBuild, process, slide } of this.table.sources) {
+        if (debug === null || slide === null || isOtherBuild || isCurrent !== isWanted) continue;
+        found.push({ debug, slide, isCurrent, process });
+      }
+    }
     return found;
+  }
+
+  private get all(): Placed[] {
+    return this.everywhere.filter(({ isCurrent }) => isCurrent);
   }
 
   /** Whether any file tells lines. */
   get hasLines(): boolean {
-    return this.table.sources.some(({ debug }) => debug?.hasLines === true);
+    return this.table.sources.some(({ debug, isOtherBuild }) => debug?.hasLines === true && !isOtherBuild);
   }
 
   /** What is wrong with the debug information, as far as it has been looked at. */
@@ -81,15 +95,16 @@ export class SourceLevel {
   }
 
   placeAt(address: number): SourcePlace | null {
-    for (const { debug, slide } of this.all) {
+    for (const { debug, process, slide } of this.all) {
       const found = debug.lineAt((address - slide) >>> 0);
-      if (found !== null) return { ...found, from: (found.from + slide) >>> 0, to: found.to + slide };
+      if (found !== null) return { ...found, from: (found.from + slide) >>> 0, to: found.to + slide, process };
     }
     return null;
   }
 
-  functionAt(address: number): SourceFunction | null {
-    for (const { debug, slide } of this.all) {
+  /** Of a process that does not run too, for whoever asks about it by a name. */
+  functionAt(address: number, isAnywhere = false): SourceFunction | null {
+    for (const { debug, slide } of isAnywhere ? this.everywhere : this.all) {
       const found = debug.functionAt((address - slide) >>> 0);
       if (found === null) continue;
       const { name, from, ranges } = found;
@@ -108,13 +123,13 @@ export class SourceLevel {
     return [];
   }
 
-  /** Where the code of a line begins. */
+  /** Where the code of a line begins, of processes that do not run too. */
   addressesOf(file: string, line: number): SourcePlace[] {
     const found = new Map<number, SourcePlace>();
-    for (const { debug, slide } of this.all) {
+    for (const { debug, process, slide } of this.everywhere) {
       for (const each of debug.addressesOf(file, line)) {
         const from = (each.from + slide) >>> 0;
-        if (!found.has(from)) found.set(from, { ...each, from, to: each.to + slide });
+        if (!found.has(from)) found.set(from, { ...each, from, to: each.to + slide, process });
       }
     }
     return [...found.values()];
@@ -122,8 +137,8 @@ export class SourceLevel {
 
   /** The compilation unit that an address is of; null: none that has lines. */
   unitPlaces(address: number): UnitPlaces | null {
-    for (const { label, debug, slide } of this.table.sources) {
-      if (debug === null || slide === null) continue;
+    for (const { label, debug, isCurrent, isOtherBuild, slide } of this.table.sources) {
+      if (debug === null || slide === null || !isCurrent || isOtherBuild) continue;
       const unit = debug.unitAt((address - slide) >>> 0);
       const segments = unit === null ? [] : debug.linesOf(unit).segments;
       if (unit === null || segments.length === 0) continue;

@@ -1,5 +1,5 @@
-// Symbol files as people name them, FILE or FILE+OFFSET, and those that come with the images of a run. Reads files;
-// what is wrong with one is a CommandError that says what to do.
+// Symbol files as people name them, FILE, FILE+OFFSET or FILE@PROCESS, and those that come with the images of a run.
+// Reads files; what is wrong with one is a CommandError that says what to do.
 
 import { existsSync } from 'node:fs';
 import type { Images } from '../../core/session/session.ts';
@@ -8,7 +8,9 @@ import type { Assembly } from '../../core/isa/assemble.ts';
 import { assembleGuest, assembleRace, buildGuest, listGuests, listRaces } from '../node/guest-images.ts';
 import { readGivenFile } from '../node/images.ts';
 import { DebugInfo } from '../dwarf/debug-info.ts';
+import { buildIdOf } from './build-id.ts';
 import { slideOfFile } from './guest-symbols.ts';
+import { parseProcess, type ProcessName } from './process.ts';
 import { readElfSymbols, readSystemMap } from './read-symbols.ts';
 import { symbolOf, SymbolSource, SymbolTable } from './symbol-table.ts';
 
@@ -23,20 +25,37 @@ export function splitOffset(given: string): { path: string; offset: number | nul
   return { path: match[1], offset: Number(match[2]) >>> 0 };
 }
 
-/** The symbols of a file, each at its place once its slide is known. */
-export function readSymbolFile(given: string): SymbolSource {
-  const { path, offset } = splitOffset(given);
-  const bytes = readGivenFile(path, 'symbol file', WANTED);
-  return symbolsFromBytes(path, bytes, offset);
+/** `prog@init`, `prog+0x1000@17`, `prog@0x1234000`: a file of just that name comes first. */
+export function splitProcess(given: string): { rest: string; process: ProcessName | null } {
+  const match = /^(.+)@([^@/]+)$/.exec(given);
+  if (match === null || existsSync(given)) return { rest: given, process: null };
+  return { rest: match[1], process: parseProcess(match[2]) };
 }
 
-export function symbolsFromBytes(path: string, bytes: Uint8Array, offset: number | null = null): SymbolSource {
+/** The symbols of a file, each at its place once its slide is known. */
+export function readSymbolFile(given: string): SymbolSource {
+  const { rest, process } = splitProcess(given);
+  const { path, offset } = splitOffset(rest);
+  const bytes = readGivenFile(path, 'symbol file', WANTED);
+  const source = symbolsFromBytes(path, bytes, offset, process === null ? path : given);
+  source.process = process;
+  source.isCurrent = process === null;
+  return source;
+}
+
+export function symbolsFromBytes(
+  path: string,
+  bytes: Uint8Array,
+  offset: number | null = null,
+  label = path,
+): SymbolSource {
   const ofElf = readElfSymbols(bytes);
   const text = ofElf.length > 0 ? '' : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
   const symbols = ofElf.length > 0 ? ofElf : readSystemMap(text);
   if (symbols.length === 0) throw new CommandError(whyNone(path, text));
-  const source = new SymbolSource(path, symbols);
+  const source = new SymbolSource(label, symbols);
   source.debug = ofElf.length > 0 ? DebugInfo.of(bytes) : null;
+  source.buildId = ofElf.length > 0 ? buildIdOf(bytes) : null;
   source.slide = slideOfFile(source, offset);
   return source;
 }

@@ -4,6 +4,8 @@
 // addresses: debugger, traces, coverage, profiles.
 
 import type { DebugInfo } from '../dwarf/debug-info.ts';
+import type { BuildId } from './build-id.ts';
+import type { ProcessName } from './process.ts';
 
 /** Absolute symbols are numbers: they move with nothing and name no place. */
 export type SymbolKind = 'code' | 'data' | 'absolute';
@@ -38,6 +40,14 @@ export class SymbolSource {
   slide: number | null;
   /** Lines, frames and variables, where the file has them. */
   debug: DebugInfo | null = null;
+  /** Of an ELF file that has one. */
+  buildId: BuildId | null = null;
+  /** The process that the names are of; null: they hold in every address space. */
+  process: ProcessName | null = null;
+  /** False: its process is not the one that runs, and no address is called by its names. */
+  isCurrent = true;
+  /** The guest runs another build: nothing of the file holds. */
+  isOtherBuild = false;
   private readonly byName = new Map<string, GuestSymbol>();
 
   constructor(label: string, symbols: readonly GuestSymbol[], slide: number | null = 0) {
@@ -104,6 +114,18 @@ export class SymbolTable {
     this.changed();
   }
 
+  setCurrent(source: SymbolSource, isCurrent: boolean): void {
+    if (source.isCurrent === isCurrent) return;
+    source.isCurrent = isCurrent;
+    this.changed();
+  }
+
+  /** Takes its names and lines away. */
+  setOtherBuild(source: SymbolSource): void {
+    source.isOtherBuild = true;
+    this.changed();
+  }
+
   private changed(): void {
     this.places = null;
     this.functions = null;
@@ -112,17 +134,24 @@ export class SymbolTable {
 
   /** Where the name is now; undefined when it is not known, or where its source has been moved to is not. */
   address(name: string): number | undefined {
-    for (const source of this.list) {
-      const symbol = source.find(name);
-      if (symbol === undefined) continue;
-      if (symbol.kind === 'absolute') return symbol.address;
-      if (source.slide !== null) return (symbol.address + source.slide) >>> 0;
+    return this.placeOf(name)?.address;
+  }
+
+  /** The same with the source; of a process that does not run too, behind those that hold here. */
+  placeOf(name: string): { readonly address: number; readonly source: SymbolSource } | undefined {
+    for (const isCurrent of [true, false]) {
+      for (const source of this.list) {
+        const symbol = source.isOtherBuild || source.isCurrent !== isCurrent ? undefined : source.find(name);
+        if (symbol === undefined) continue;
+        if (symbol.kind === 'absolute') return { address: symbol.address, source };
+        if (source.slide !== null) return { address: (symbol.address + source.slide) >>> 0, source };
+      }
     }
     return undefined;
   }
 
   *names(): Iterable<string> {
-    for (const source of this.list) yield* source.names();
+    for (const source of this.list) if (!source.isOtherBuild) yield* source.names();
   }
 
   /** `name`, `name+0x12` or `name+0x12 [module]`; empty where there is none near. */
@@ -161,8 +190,8 @@ export class SymbolTable {
 
   private sorted(isCodeOnly: boolean): Placed[] {
     const all: Placed[] = [];
-    for (const { slide, symbols } of this.list) {
-      if (slide === null) continue;
+    for (const { isCurrent, isOtherBuild, slide, symbols } of this.list) {
+      if (slide === null || !isCurrent || isOtherBuild) continue;
       for (const symbol of symbols) {
         if (symbol.kind === 'absolute' || (isCodeOnly && symbol.kind !== 'code')) continue;
         all.push({ address: (symbol.address + slide) >>> 0, symbol });

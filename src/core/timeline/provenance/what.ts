@@ -45,18 +45,20 @@ export function registerPlace(name: string): Place | null {
 
 /** Linear address and bytes of memory that a text speaks of. */
 export function memoryRange(text: string, cpu: Cpu, symbols?: SymbolLookup): { linear: number; size: number } {
-  const evaluate = (expression: string): number => compileExpression(expression, symbols)(cpu) >>> 0;
+  const evaluate = (expression: string, from: number): number =>
+    compileExpression(expression, symbols, { whole: text, from })(cpu) >>> 0;
   const bracket = /^(?:(byte|word|dword|qword)\s*)?\[(.*)\]$/is.exec(text);
   if (bracket !== null && isWhole(bracket[2])) {
-    return { linear: evaluate(bracket[2]), size: SIZES[(bracket[1] ?? 'dword').toLowerCase()] };
+    return { linear: evaluate(bracket[2], text.indexOf('[') + 1), size: SIZES[(bracket[1] ?? 'dword').toLowerCase()] };
   }
   const [, address, bytes] = /^(.+?)(?:\s+(\d{1,3}))?$/s.exec(text) ?? [];
   if (address === undefined) throw new ExpressionError(`nothing is asked about: ${EXAMPLES}`);
   const size = Number(bytes ?? 4);
   if (size < 1 || size > BYTES_MAX) {
-    throw new ExpressionError(`${size} bytes are asked about, and 1 to ${BYTES_MAX} can be`);
+    const place = { text, at: text.length - (bytes?.length ?? 0) };
+    throw new ExpressionError(`${size} bytes are asked about, and 1 to ${BYTES_MAX} can be`, place);
   }
-  return { linear: evaluate(address), size };
+  return { linear: evaluate(address, 0), size };
 }
 
 /** Brackets close where they opened: `[a] + [b]` is no memory operand. */

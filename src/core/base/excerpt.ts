@@ -1,0 +1,15 @@
+/**
+ * The place of a mistake in a text that somebody has typed: the line that it is in, and a caret below it.
+ */
+
+/** Of a long line so much is shown on each side of the place. */
+const SHOWN_CHARACTERS = 60;
+
+/** Two lines, indented; `at` is an offset in the text. */
+export function excerpt(text: string, at: number): string {
+  const begin = Math.max(text.lastIndexOf('\n', at - 1) + 1, at - SHOWN_CHARACTERS);
+  const newline = text.indexOf('\n', at);
+  const end = Math.min(newline < 0 ? text.length : newline, at + SHOWN_CHARACTERS);
+  const line = text.slice(begin, end).replace(/[^\x20-\x7e\u00a0-\uffff]/g, ' ');
+  return `  ${line}\n  ${' '.repeat(at - begin)}^`;
+}
