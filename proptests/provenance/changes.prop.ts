@@ -144,7 +144,7 @@ test('the questions as verbs: JSON, text, graphs, and sentences for what cannot 
       [['changes', log, 'eax'], /at ADDRESS|where/],
       [['changes', log, '0x200000', '9'], /up to 4/],
       [['why-not', log, '1 + nowhere'], /no register, number or symbol\n {2}1 \+ nowhere\n {6}\^\n$/],
-      [['changes', log, 'byte [x +'], /missing/],
+      [['changes', log, 'byte [4 +'], /missing/],
       [['why-not', log, '0x3fff0000'], /No memory is mapped/],
     ] as const) {
       const ended = await reprise([...words], { timeoutMs: 100_000 });

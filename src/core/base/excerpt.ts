@@ -1,5 +1,7 @@
 /**
- * The place of a mistake in a text that somebody has typed: the line that it is in, and a caret below it.
+ * The place of a mistake in a text that somebody has typed: the line that it is in, and a caret below it. For whatever
+ * parses what people write, a query, an expression, a position, the failure of a campaign. What was expected is said by
+ * those who know it.
  */
 
 /** Of a long line so much is shown on each side of the place. */

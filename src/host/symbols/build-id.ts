@@ -1,5 +1,6 @@
-// Whether a file is of the build that a guest runs: the linker's build ID (NT_GNU_BUILD_ID, a note of the System V gABI,
-// chapter 5) in the file and where the guest has loaded it. What the guest does not show is not known, and no reproach.
+// Whether a file is of the build that a guest runs: the linker's build ID (NT_GNU_BUILD_ID, a note of the System V
+// gABI, chapter 5) in the file and where the guest has loaded it. What the guest does not show is not known, and no
+// reproach.
 
 import { BootError } from '../../core/machine/boot/boot-error.ts';
 import { parseElf } from '../../core/machine/boot/elf.ts';
