@@ -28,6 +28,7 @@ const VIEWS = [
   'devices',
   'registers',
   'events',
+  'ask',
   'bookmarks',
   'difference',
   'compare',

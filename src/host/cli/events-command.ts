@@ -4,7 +4,8 @@
 import { eventToJson, eventToText } from '../../core/log/events.ts';
 import { LogError } from '../../core/log/log-error.ts';
 import { type EventFilter, logEvents } from '../../core/log/log.ts';
-import { type Arguments, nearest } from './args.ts';
+import { nearest } from '../nearest.ts';
+import type { Arguments } from './args.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { EVENT_KINDS, TICK_MAX } from './options.ts';
 import { logProblem, openLogFile } from '../node/log-file.ts';

@@ -3,7 +3,8 @@
 
 import { UsageError } from '../../core/base/usage-error.ts';
 import { VERSION } from '../../version.ts';
-import { type Arguments, nearest, optionsOf, type VerbSpec } from './args.ts';
+import { nearest } from '../nearest.ts';
+import { type Arguments, optionsOf, type VerbSpec } from './args.ts';
 import { overview, verbHelp } from './help.ts';
 import { printJson } from './report.ts';
 

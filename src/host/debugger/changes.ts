@@ -8,7 +8,7 @@ import type { Way } from '../../core/timeline/timeline.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError, Interrupted } from './debugger-error.ts';
 import { askAbout } from './origin.ts';
-import { placeText } from './origin-lines.ts';
+import { placeText } from './origin-text.ts';
 import { sourceLine } from './source.ts';
 import { sparkline } from './sparkline.ts';
 import { hex, hexValue } from './views.ts';

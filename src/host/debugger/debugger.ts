@@ -13,7 +13,7 @@ import type { Stop, Timeline, Way } from '../../core/timeline/timeline.ts';
 import { RESET_NANOSECONDS } from '../../core/machine/machine.ts';
 import { plightOf } from '../../core/machine/plight.ts';
 import { describeReset, type ResetCause } from '../../core/machine/reset-cause.ts';
-import { nearest } from '../cli/args.ts';
+import { nearest } from '../nearest.ts';
 import { PacedWay } from '../node/paced-way.ts';
 import { GuestSymbols } from '../symbols/guest-symbols.ts';
 import { isCurrent, type ProcessName } from '../symbols/process.ts';

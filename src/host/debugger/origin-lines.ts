@@ -3,85 +3,12 @@
 
 import { placeName, type Place } from '../../core/timeline/provenance/place.ts';
 import type { Chain, Choice, Stale } from '../../core/timeline/provenance/chain.ts';
-import type { End, Link, Origin, Question } from '../../core/timeline/provenance/origin.ts';
+import type { End, Origin, Question } from '../../core/timeline/provenance/origin.ts';
 import type { Step, Writer } from '../../core/timeline/provenance/writers.ts';
 import { describePosition } from '../../core/timeline/positions.ts';
-import type { Position } from '../../core/timeline/lookout.ts';
 import type { Debugger } from './debugger.ts';
+import { placeText, type Row, rowsOf, stepText, valueText } from './origin-text.ts';
 import { sourceLine } from './source.ts';
-import { hex, hexValue } from './views.ts';
-
-/** One row of what is told. */
-interface Row {
-  readonly position: Position | null;
-  readonly step: Step | null;
-  readonly said: string;
-  /** Rows of one kind look the same but for their moment. */
-  readonly kind: string;
-}
-
-const valueText = (value: number | null): string => (value === null ? '' : ` = ${hexValue(value)}`);
-
-const NEAR_BYTES = 0x1000;
-
-/** A place with its symbol, where it has one. */
-export function placeText(debug: Debugger, place: Place): string {
-  const found = place.linear === undefined ? '' : debug.symbols.describe(place.linear);
-  // A symbol far below says nothing of data.
-  const name = Number(/\+(0x[0-9a-f]+)$/.exec(found)?.[1] ?? 0) < NEAR_BYTES ? found : '';
-  return `${placeName(place)}${name === '' ? '' : ` <${name}>`}`;
-}
-
-export function stepText(debug: Debugger, step: Step): string {
-  const name = debug.symbols.describe(step.linear);
-  const { text } = debug.disassemble(step.bytes, step.linear, step.bits);
-  return `${hex(step.linear)}${name === '' ? '' : ` <${name}>`}  ${text}`;
-}
-
-function linkRow(debug: Debugger, { step, to, from, value, what }: Link): Row {
-  const how = what === '' ? '' : `, ${what}`;
-  const said = `${placeText(debug, to)} from ${placeText(debug, from)}${valueText(value)}${how}`;
-  return { position: step.position, step, said, kind: `copy ${step.linear}` };
-}
-
-const inputsText = (inputs: readonly Question[]): string =>
-  inputs.map(({ name, value }) => `${name}${valueText(value)}`).join(', ');
-
-function endRow(debug: Debugger, end: End): Row | null {
-  switch (end.kind) {
-    case 'computed': {
-      const said = `${placeText(debug, end.to)} computed from ${inputsText(end.inputs)}`;
-      return { position: end.step.position, step: end.step, said, kind: `computed ${end.step.linear}` };
-    }
-    case 'constant': {
-      const said = `${end.what === '' ? 'a constant' : end.what}${valueText(end.value)}`;
-      return { position: end.step.position, step: end.step, said, kind: `constant ${end.step.linear}` };
-    }
-    case 'source':
-      return { position: end.position, step: end.step, said: end.source.text, kind: 'source' };
-    case 'image': {
-      const by = end.picked.length === 0 ? '' : `, picked by ${inputsText(end.picked.slice(0, 1))}`;
-      const said = `${placeText(debug, end.place)}: as the image or the boot loader left it${by}`;
-      return { position: null, step: null, said, kind: 'image' };
-    }
-    case 'reset':
-      return { position: end.position, step: null, said: 'as the machine was started', kind: 'reset' };
-    case 'delivery':
-      return { position: end.position, step: null, said: end.what, kind: 'delivery' };
-    case 'processor':
-      return { position: end.step.position, step: end.step, said: end.what, kind: `processor ${end.step.linear}` };
-    case 'unknown':
-      return { position: null, step: null, said: end.what, kind: 'unknown' };
-    case 'parts':
-      return null;
-  }
-}
-
-/** Parts that only say that the upper bytes are zero are left out of what is told. */
-function rowsOf(debug: Debugger, origin: Origin): Row[] {
-  const end = endRow(debug, origin.end);
-  return [...origin.links.map((link) => linkRow(debug, link)), ...(end === null ? [] : [end])];
-}
 
 /** A loop's rows come again with other moments: so many that repeat are looked for. */
 const PERIOD_MAX = 8;
@@ -261,15 +188,4 @@ export function chainData(debug: Debugger, chain: Chain) {
     })),
     stale: chain.stale.map((each) => staleData(debug, each)),
   };
-}
-
-/** A node of the graph in lines. */
-export function originText(debug: Debugger, origin: Origin): string {
-  const { name, value, position } = origin.question;
-  const rows = rowsOf(debug, origin).map(({ position: at, step, said }) => {
-    const when = at === null ? '' : `tick ${describePosition(at)} `;
-    return `${when}${step === null ? '' : `${stepText(debug, step)}: `}${said}`;
-  });
-  const title = `${name}${valueText(value)} before tick ${describePosition(position)}`;
-  return [title, ...(rows.length === 0 ? ['bytes that came different ways'] : rows)].join('\n');
 }

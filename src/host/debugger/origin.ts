@@ -10,7 +10,8 @@ import type { Command, Debugger, Output } from './debugger.ts';
 import { DwarfError } from '../dwarf/cursor.ts';
 import { DebuggerError } from './debugger-error.ts';
 import { frameHere } from './source.ts';
-import { chainData, chainText, originData, originText } from './origin-lines.ts';
+import { chainData, chainText, originData } from './origin-lines.ts';
+import { originText } from './origin-text.ts';
 
 /** Of a larger variable the first bytes are asked about. */
 const VARIABLE_BYTES_MAX = 16;

@@ -10,7 +10,8 @@ import type { Way } from '../../core/timeline/timeline.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
 import { askedOf } from './origin.ts';
-import { originBrief, originData, stepData, stepText } from './origin-lines.ts';
+import { originBrief, originData, stepData } from './origin-lines.ts';
+import { stepText } from './origin-text.ts';
 import { addressesOfLine } from './source.ts';
 import { hex } from './views.ts';
 

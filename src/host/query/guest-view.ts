@@ -5,7 +5,7 @@ import type { GuestView } from '../../core/query/arguments.ts';
 import type { PlanContext } from '../../core/query/plan.ts';
 import { peekPhysical } from '../../core/memory/peek.ts';
 import type { Machine } from '../../core/machine/machine.ts';
-import { nearest } from '../cli/args.ts';
+import { nearest } from '../nearest.ts';
 import { taskNameOffset } from '../symbols/linux-tasks.ts';
 import type { SymbolTable } from '../symbols/symbol-table.ts';
 

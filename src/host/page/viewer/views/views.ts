@@ -1,6 +1,7 @@
 // The table of views: tabs of the panes, in this order. A view is added as a file in this folder
 // and a line here.
 
+import { ASK } from './ask.ts';
 import { BOOKMARKS } from './bookmarks.ts';
 import { CODE } from './code.ts';
 import { COMPARE } from './compare.ts';
@@ -28,6 +29,7 @@ export const VIEWS: readonly View[] = [
   REGISTERS,
   DEVICES,
   EVENTS,
+  ASK,
   BOOKMARKS,
   DIFFERENCE,
   COMPARE,

@@ -2,6 +2,7 @@
 // takes the session and what was asked, both plain, and gives plain data; what cannot be throws a sentence.
 
 import { digest, open, pack } from './answers/opening.ts';
+import { askWords, origin, query } from './answers/ask.ts';
 import { counts } from './answers/counts.ts';
 import { difference } from './answers/difference.ts';
 import { engine } from './answers/engine.ts';
@@ -58,6 +59,9 @@ export const ANSWERS = {
   advance,
   type,
   finishLive,
+  query,
+  origin,
+  askWords,
 } satisfies Readonly<Record<string, Answer>>;
 
 export type Answers = typeof ANSWERS;
