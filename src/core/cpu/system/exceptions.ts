@@ -88,6 +88,7 @@ import { innerStackPointer, isRedirectionBitSet } from './tss.ts';
 import { checkTaskEntry, fetchTss, switchTask } from './task-switch.ts';
 import { clearGeneralDetect, DR6_BT, recordDebugReason } from './debug.ts';
 import { virtualFlags } from './eflags.ts';
+import { enterStraight } from './straight.ts';
 
 /** What is being delivered. */
 interface Event {
@@ -128,6 +129,8 @@ const FAULTS = new Set([
   VECTOR_AC,
   VECTOR_XM,
 ]);
+/** The same by vector: RF for these, which is what they add to the pushed flags. */
+const FAULT_FLAGS = Int32Array.from({ length: 256 }, (_, vector) => (FAULTS.has(vector) ? RF : 0));
 const CONTRIBUTORY = new Set([VECTOR_DE, VECTOR_TS, VECTOR_NP, VECTOR_SS, VECTOR_GP]);
 
 function setEip(cpu: Cpu, eip: number): void {
@@ -307,7 +310,7 @@ function deliverWithNesting(cpu: Cpu, event: Event, beganWithInterrupt = false):
 }
 
 function makeFault(cpu: Cpu, vector: number, errorCode: number | undefined): Event {
-  const flagBits = FAULTS.has(vector) ? RF : 0;
+  const flagBits = FAULT_FLAGS[vector];
   return { vector, errorCode, returnEip: cpu.m32[EIP], flagBits, ext: EXT, checkDpl: false };
 }
 
@@ -320,12 +323,27 @@ function makeInterrupt(cpu: Cpu, vector: number): Event {
   return { vector, errorCode: undefined, returnEip: cpu.m32[EIP], flagBits: 0, ext: EXT, checkDpl: false };
 }
 
+/** The common case of deliverFault, or false and nothing changed. Faults of debugging have their own bits in DR6. */
+function deliverFaultStraight(cpu: Cpu): boolean {
+  const vector = cpu.faultVector;
+  if (vector === VECTOR_DB) return false;
+  const { m32, faultHasError, faultError } = cpu;
+  if (!enterStraight(cpu, vector, faultHasError, faultError, m32[EIP], FAULT_FLAGS[vector], false)) return false;
+  cpu.faultVector = -1;
+  cpu.faultHasError = false;
+  cpu.exitRequest &= ~EXIT_FAULT;
+  m32[PENDING_DEBUG] = 0;
+  cpu.faultDebug = 0;
+  return true;
+}
+
 /**
  * Deliver the fault in the fault fields; EIP is the faulting instruction. An instruction breakpoint comes here too
  * (cpu.faultDebug holds its DR6 bits) and pushes RF unchanged. Debug hits of the instruction are dropped: it will run
  * again. Never throws for the guest; may end in SHUTDOWN = 1 with EXIT_STOP.
  */
 export function deliverFault(cpu: Cpu): void {
+  if (deliverFaultStraight(cpu)) return;
   const { vector, errorCode } = takeFault(cpu);
   cpu.m32[PENDING_DEBUG] = 0; // the T bit too, of a task whose entry failed: it has no first instruction
   const hits = cpu.faultDebug;
@@ -338,6 +356,7 @@ export function deliverFault(cpu: Cpu): void {
 
 /** Deliver external interrupt `vector` between instructions, or between iterations of a REP. */
 export function deliverInterrupt(cpu: Cpu, vector: number): void {
+  if (enterStraight(cpu, vector, false, 0, cpu.m32[EIP], 0, false)) return;
   deliverWithNesting(cpu, makeInterrupt(cpu, vector), true);
 }
 
@@ -387,7 +406,9 @@ export function softwareInterrupt(cpu: Cpu, vector: number, returnEip: number, e
     }
     if (!allowed) raise(cpu, VECTOR_GP, 0);
   }
-  deliver(cpu, { vector, errorCode: undefined, returnEip, flagBits: 0, ext: 0, checkDpl: true });
+  if (!enterStraight(cpu, vector, false, 0, returnEip, 0, true)) {
+    deliver(cpu, { vector, errorCode: undefined, returnEip, flagBits: 0, ext: 0, checkDpl: true });
+  }
   cpu.trapInhibit = true;
   cpu.systemWatcher?.called(vector);
 }

@@ -58,6 +58,7 @@ import {
 } from './segmentation.ts';
 import { checkRoom, commitStack, currentStack, innerStack, pop, push, skip } from './stack.ts';
 import { innerStackPointer } from './tss.ts';
+import { farReturnStraight, swapFlatRing, transferStraight } from './straight.ts';
 import { checkTaskEntry, fetchTss, switchTask } from './task-switch.ts';
 
 // Attribute words that SYSENTER and SYSEXIT load: code execute/read and data read/write, accessed, 32-bit, 4 GiB.
@@ -164,6 +165,7 @@ function toTask(cpu: Cpu, selector: number, isCall: boolean): void {
 
 /** JMP far or CALL far to selector:offset; size = operand size in bytes. cpu.nextEip is the return address. */
 export function farTransfer(cpu: Cpu, selector: number, offset: number, size: number, isCall: boolean): void {
+  if (size === 4 && transferStraight(cpu, selector, offset, isCall)) return;
   if (size === 2) offset &= 0xffff;
   if (isRealAddressing(cpu)) {
     realTransfer(cpu, selector, offset, size, isCall);
@@ -228,6 +230,7 @@ export function returnOuter(
 
 /** RET far, releasing `release` bytes of parameters. */
 export function farReturn(cpu: Cpu, size: number, release: number): void {
+  if (size === 4 && farReturnStraight(cpu, release)) return;
   const stack = currentStack(cpu);
   const eip = pop(cpu, stack, size);
   const cs = pop(cpu, stack, size) & 0xffff;
@@ -268,7 +271,7 @@ export function sysenter(cpu: Cpu): void {
   setFlatSegment(cpu, SS, (selector + 8) & 0xffff, FLAT_DATA_DPL0);
   cpu.m32[ESP] = cpu.m32[SYSENTER_ESP];
   cpu.nextEip = cpu.m32[SYSENTER_EIP];
-  updateMode(cpu);
+  if (!swapFlatRing(cpu, 0)) updateMode(cpu);
   cpu.exitRequest |= EXIT_MODE | EXIT_WINDOW;
   cpu.systemWatcher?.called(-1);
 }
@@ -281,6 +284,6 @@ export function sysexit(cpu: Cpu): void {
   setFlatSegment(cpu, SS, ((selector + 24) & 0xffff) | 3, FLAT_DATA_DPL3);
   cpu.m32[ESP] = cpu.m32[ECX];
   cpu.nextEip = cpu.m32[EDX];
-  updateMode(cpu);
+  if (!swapFlatRing(cpu, 3)) updateMode(cpu);
   cpu.exitRequest |= EXIT_MODE | EXIT_WINDOW;
 }

@@ -42,6 +42,7 @@ import {
 import { checkRealTarget, fetchReturnCode, returnOuter, setRealCode } from './far.ts';
 import { commitStack, currentStack, pop, type Stack } from './stack.ts';
 import { EFLAGS_WRITABLE, mergeFlags } from './eflags.ts';
+import { returnStraight } from './straight.ts';
 import { checkTaskEntry, fetchTss, switchTask } from './task-switch.ts';
 
 function returnFromReal(cpu: Cpu, size: number): void {
@@ -154,6 +155,7 @@ export function interruptReturn(cpu: Cpu, size: number): void {
     cpu.m32[NMI_BLOCKED] = 0;
     cpu.exitRequest |= EXIT_WINDOW;
   }
+  if (size === 4 && returnStraight(cpu)) return;
   if (!isProtected(cpu)) returnFromReal(cpu, size);
   else if (isVm86(cpu)) returnFromVm86(cpu, size);
   else protectedReturn(cpu, size);
