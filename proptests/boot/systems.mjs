@@ -38,6 +38,7 @@ const SYSTEMS = {
   grub: {
     config: 'set timeout=-1\n',
     memory: 64,
+    options: ['--ns-per-tick', '64'],
     steps: [
       ['grub>', 'ls\n'],
       ['grub>', 'set name=value\n'],
@@ -51,6 +52,7 @@ const SYSTEMS = {
     package: 'ipxe',
     disc: 'usr/lib/ipxe/ipxe.iso',
     memory: 64,
+    options: ['--ns-per-tick', '64'],
     steps: [
       ['Ctrl-B', '<ctrl-b>'],
       ['iPXE>', 'set name value\n'],
@@ -66,6 +68,7 @@ const SYSTEMS = {
     files: ['boot/gnumach-1.8-486.gz'],
     config: 'set timeout=0\nmenuentry mach { multiboot /boot/gnumach-1.8-486.gz\n boot\n}\n',
     memory: 64,
+    options: ['--ns-per-tick', '64'],
     steps: [],
     end: 'Probing PCI hardware',
     shows: [/^GNU Mach 1\.8/m, /PCI BIOS revision/],
@@ -89,6 +92,7 @@ const SYSTEMS = {
     files: [`${INSTALLER}/linux`, `${INSTALLER}/initrd.gz`],
     config: 'set timeout=0\nmenuentry installer { linux /boot/linux nomodeset\n initrd /boot/initrd.gz\n boot\n}\n',
     memory: 512,
+    options: ['--ns-per-tick', '32'],
     steps: [],
     end: '<Go Back>',
     shows: [/Select a language/, /English/],

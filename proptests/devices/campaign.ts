@@ -153,9 +153,60 @@ export interface CampaignReport {
   readonly accesses: number;
   readonly seed: number;
   readonly rounds: number;
-  /** Took longer than they may, on both machines: on a host that is busy look again. */
+  /** Took longer than they may, on both machines and each time that their round was repeated. */
   readonly slow: number;
   readonly slowestMs: number;
+}
+
+interface Pair {
+  readonly first: Machine;
+  readonly second: Machine;
+  readonly stores: readonly [PageStore, PageStore];
+  readonly begin: ReturnType<PageStore['take']>;
+}
+
+/** A slow access is looked at so often before it is believed: a busy host makes any slow. */
+const LOOKS_MAX = 6;
+
+interface Slow {
+  readonly access: Access;
+  readonly milliseconds: number;
+}
+
+/** The accesses of a seed; those by their number that took longer than they may, of `suspects` if there are any. */
+function goRound({ first, second, stores, begin }: Pair, seed: number, suspects?: ReadonlyMap<number, Slow>) {
+  const told = `--seed ${seed} --accesses 1`;
+  const dice = new Random(seed);
+  stores[0].restore(begin, true);
+  for (const [machine, count] of [
+    [first, dice.below(ACCESSES_A_ROUND)],
+    [second, dice.below(200)],
+  ] as const) {
+    for (let i = 0; i < count; i++) act(machine, randomAccess(dice));
+  }
+  const snapshot = stores[0].take();
+  stores[1].restore(snapshot, dice.below(2) === 0);
+  // A restore forgets what belongs to the run that was left, here as there.
+  stores[0].restore(snapshot, true);
+  const slow = new Map<number, Slow>();
+  let slowestMs = 0;
+  for (let i = 0; i < ACCESSES_A_ROUND; i++) {
+    const access = randomAccess(dice);
+    const startMs = performance.now();
+    const expected = act(first, access);
+    const middleMs = performance.now();
+    const given = act(second, access);
+    // What one of them took may be the host's own business.
+    const milliseconds = Math.min(middleMs - startMs, performance.now() - middleMs);
+    assert.equal(given, expected, `${told}: ${JSON.stringify(access)}`);
+    if (i % 500 === 0) second.dropDerived();
+    const ticks = access.kind === 'run' ? access.ticks : 0;
+    const isSlow = milliseconds > HOST_MS_MAX + ticks * TICK_MS_MAX;
+    if (isSlow && suspects?.has(i) !== false) slow.set(i, { access, milliseconds });
+    else if (access.kind !== 'run') slowestMs = Math.max(slowestMs, Math.min(milliseconds, HOST_MS_MAX));
+  }
+  assert.equal(second.hash().root, first.hash().root, told);
+  return { slow, slowestMs };
 }
 
 export async function accessEverything(
@@ -164,10 +215,10 @@ export async function accessEverything(
   say?: (line: string) => void,
 ): Promise<CampaignReport> {
   const pairs = await Promise.all(
-    machines().map(async (settings) => {
-      const [first, second] = [await createMachine(settings), await createMachine(settings)];
-      const stores = [new PageStore(first.machine), new PageStore(second.machine)] as const;
-      return { first: first.machine, second: second.machine, stores, begin: stores[0].take() };
+    machines().map(async (settings): Promise<Pair> => {
+      const [first, second] = [(await createMachine(settings)).machine, (await createMachine(settings)).machine];
+      const stores = [new PageStore(first), new PageStore(second)] as const;
+      return { first, second, stores, begin: stores[0].take() };
     }),
   );
   let done = 0;
@@ -177,36 +228,17 @@ export async function accessEverything(
   for (; done < accesses; rounds++) {
     const roundSeed = seed + rounds;
     const told = `--seed ${roundSeed} --accesses 1`;
-    const dice = new Random(roundSeed);
-    const { first, second, stores, begin } = pairs[roundSeed % pairs.length];
-    stores[0].restore(begin, true);
-    for (const [machine, count] of [
-      [first, dice.below(ACCESSES_A_ROUND)],
-      [second, dice.below(200)],
-    ] as const) {
-      for (let i = 0; i < count; i++) act(machine, randomAccess(dice));
+    const pair = pairs[roundSeed % pairs.length];
+    let round = goRound(pair, roundSeed);
+    slowestMs = Math.max(slowestMs, round.slowestMs);
+    for (let looks = 1; round.slow.size > 0 && looks < LOOKS_MAX; looks++) {
+      round = goRound(pair, roundSeed, round.slow);
     }
-    const snapshot = stores[0].take();
-    stores[1].restore(snapshot, dice.below(2) === 0);
-    // A restore forgets what belongs to the run that was left, here as there.
-    stores[0].restore(snapshot, true);
-    for (let i = 0; i < ACCESSES_A_ROUND; i++) {
-      const access = randomAccess(dice);
-      const startMs = performance.now();
-      const expected = act(first, access);
-      const middleMs = performance.now();
-      const given = act(second, access);
-      // What one of them took may be the host's own business.
-      const bothMs = Math.min(middleMs - startMs, performance.now() - middleMs);
-      if (access.kind !== 'run') slowestMs = Math.max(slowestMs, bothMs);
-      assert.equal(given, expected, `${told}: ${JSON.stringify(access)}`);
-      if (i % 500 === 0) second.dropDerived();
-      const ticks = access.kind === 'run' ? access.ticks : 0;
-      if (bothMs <= HOST_MS_MAX + ticks * TICK_MS_MAX) continue;
+    for (const { access, milliseconds } of round.slow.values()) {
       slow++;
-      say?.(`${told}: ${JSON.stringify(access)} took ${bothMs.toFixed(1)} ms on both machines`);
+      slowestMs = Math.max(slowestMs, milliseconds);
+      say?.(`${told}: ${JSON.stringify(access)} took ${milliseconds.toFixed(1)} ms on both machines, again and again`);
     }
-    assert.equal(second.hash().root, first.hash().root, told);
     done += ACCESSES_A_ROUND;
     if (rounds % 500 === 499) say?.(`${done} accesses, up to ${told}: the slowest took ${slowestMs.toFixed(2)} ms`);
   }

@@ -8,6 +8,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { PAGE_BYTES } from '../../src/core/base/pages.ts';
+import { Random } from '../../src/core/base/random.ts';
 import { load32, store32 } from '../../src/core/memory/access.ts';
 import {
   AddressSpace,
@@ -309,6 +310,42 @@ test('an aperture that moves takes the translations with it, and page tables may
   for (let page = 0; page < 1024; page++) space.write32(0x210000 + page * 4, (page << 12) | 3);
   space.write32(0x210000 + 0x21 * 4, 0x22003);
   assert.equal(load32(cpu, 0x21000), 222, 'another table is there now');
+});
+
+test('what is cleared holds zeros, and pages that held them stay open; what was written since is found', () => {
+  const { space, bulk } = makeSpace();
+  const aperture = space.aperture(BULK_PAGES * PAGE_BYTES, OVER_RAM, { bulk, offset: 0, isWritable: true });
+  const address = 0x400000;
+  aperture.place(address);
+  const dice = new Random(9);
+  for (let round = 0; round < 200; round++) {
+    const closed = bulk.closed.slice();
+    const holds = new Set<number>();
+    for (let i = dice.below(6); i > 0; i--) {
+      const at = dice.below(bulk.sizeBytes >>> 2) * 4;
+      const value = dice.below(3);
+      const page = at >>> 12;
+      if (dice.below(2) === 0) {
+        space.write32(address + at, value);
+        closed[page] = 0;
+      } else {
+        bulk.merge32(at, value, dice.pick([-1, 1, 0]));
+        closed[page] = 1;
+      }
+    }
+    for (let page = 0; page < BULK_PAGES; page++) {
+      if (bulk.bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES).some((each) => each !== 0)) holds.add(page);
+    }
+    assert.deepEqual(bulk.closed, closed);
+    bulk.clear();
+    for (const page of holds) closed[page] = 1;
+    assert.ok(bulk.bytes.every((each) => each === 0));
+    assert.deepEqual(bulk.closed, closed);
+    assert.equal(space.read(address + dice.below(bulk.sizeBytes >>> 2) * 4, 4), 0);
+    bulk.closed.forEach((flag, page) => {
+      if (flag === 1 && dice.below(2) === 0) space.read(address + page * PAGE_BYTES, 1);
+    });
+  }
 });
 
 test('bulk memory is tracked as RAM is, and a device cannot reach beyond its own', () => {

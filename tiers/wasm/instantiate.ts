@@ -10,7 +10,7 @@ import * as convention from './convention.ts';
 import { encodeThreads, ENVIRONMENT, type Places } from './threads.ts';
 
 const { EXIT_FAULT, GUEST_FAULT } = cpuState;
-const { CPU_BLOCK_SIZE, EIP, EXIT_REQUEST, LEFT } = layout;
+const { CPU_BLOCK_SIZE, CR0, CR0_PG, EIP, EXIT_REQUEST, LEFT } = layout;
 const { TLB_NO_SUPER_WRITE, TLB_NO_USER_WRITE } = tlbBits;
 
 /** A module of no use but that it has a tail call: (module (func (return_call 0))). */
@@ -108,6 +108,8 @@ export function makeThreads(runtime: Runtime): Threads {
     const deny = how & convention.MISS_DENY_MASK;
     const tables = cpu.tables.marked;
     const isWrite = (deny & (TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE)) !== 0;
+    // A device answers: the handler will find the same.
+    if ((m32[CR0] & CR0_PG) === 0 && cpu.space.isDevice(linear >>> 0)) return convention.MISS_NONE;
     const host = locateExplicit(cpu, linear, isWrite);
     // A fault is that of the instruction, which has changed nothing and accesses nothing else.
     if (m32[EXIT_REQUEST] !== 0) return convention.MISS_NONE;

@@ -41,7 +41,19 @@ export interface DeviceDma extends Dma {
 /** Memory of a device's own: hashed, snapshotted and stored page by page as RAM is. See memory/bulk.ts. */
 export type Bulk = Pick<
   BulkMemory,
-  'sizeBytes' | 'bytes' | 'read8' | 'read16' | 'read32' | 'write8' | 'write16' | 'write32' | 'write' | 'fill' | 'copy'
+  | 'sizeBytes'
+  | 'bytes'
+  | 'read8'
+  | 'read16'
+  | 'read32'
+  | 'write8'
+  | 'write16'
+  | 'write32'
+  | 'merge32'
+  | 'write'
+  | 'fill'
+  | 'clear'
+  | 'copy'
 >;
 
 /**

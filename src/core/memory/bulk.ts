@@ -9,6 +9,7 @@ import { fields, type Kind, type SavedFields, describe } from '../base/fields.ts
 import { PAGE_BYTES } from '../base/pages.ts';
 import type { MmioHandler } from '../board/device.ts';
 import { RAM_BASE } from '../state/layout.ts';
+import { DIRTY_CLEARED } from './memory.ts';
 import type { AddressSpace, MapAperture } from './address-space.ts';
 
 /** What the address space asks of bulk memory. */
@@ -54,6 +55,11 @@ export interface BulkHome {
   readonly place: number;
 }
 
+function isZero(words: Int32Array, from: number, end: number): boolean {
+  for (let at = from; at < end; at++) if (words[at] !== 0) return false;
+  return true;
+}
+
 export class BulkMemory implements BulkPages {
   /** Unique on its board, such as `vga.memory`. */
   readonly name: string;
@@ -73,6 +79,7 @@ export class BulkMemory implements BulkPages {
   /** False: a log says when pages are opened. */
   opensByItself = true;
   private readonly view: DataView;
+  private readonly words: Int32Array;
   private readonly space: AddressSpace | null;
 
   /** Whole pages, inside what the memory was made with. */
@@ -85,6 +92,7 @@ export class BulkMemory implements BulkPages {
     const from = home === null ? 0 : RAM_BASE + home.place;
     this.bytes = new Uint8Array(buffer, from, sizeBytes);
     this.view = new DataView(buffer, from, sizeBytes);
+    this.words = new Int32Array(buffer, from, sizeBytes >>> 2);
     const count = sizeBytes / PAGE_BYTES;
     this.closed = new Uint8Array(count);
     const loaded = (): void => this.space?.repaintBulkWhole(this);
@@ -129,6 +137,16 @@ export class BulkMemory implements BulkPages {
     this.view.setUint32(at, value, true);
   }
 
+  /** The bits of `mask` in the word at `at`, which is a multiple of four, become those of `value`. */
+  merge32(at: number, value: number, mask: number): void {
+    const { words } = this;
+    const index = at >>> 2;
+    // Outside there is no such word.
+    if (index >= words.length) return;
+    if (!this.isFree(at)) this.willWrite(at, 4);
+    words[index] = (words[index] & ~mask) | (value & mask);
+  }
+
   write(at: number, source: Uint8Array): void {
     if (!this.isInside(at, source.length)) return;
     this.willWrite(at, source.length);
@@ -141,6 +159,22 @@ export class BulkMemory implements BulkPages {
     this.bytes.fill(value, at, at + count);
   }
 
+  /**
+   * Zeros everywhere. Pages that hold nothing stay as they are, and stay open to processors; what nobody has written
+   * since the last time is not looked at.
+   */
+  clear(): void {
+    const { place, space, words } = this;
+    const first = place >>> 12;
+    const count = this.sizeBytes / PAGE_BYTES;
+    const written = space?.memory.takeDirty(DIRTY_CLEARED, first, first + count);
+    const pages = written ?? Array.from({ length: count }, (_, page) => first + page);
+    for (const each of pages) {
+      const from = (each - first) * PAGE_BYTES;
+      if (!isZero(words, from >>> 2, (from + PAGE_BYTES) >>> 2)) this.fill(from, PAGE_BYTES, 0);
+    }
+  }
+
   /** Overlapping or not. */
   copy(to: number, from: number, count: number): void {
     if (!this.isInside(to, count) || !this.isInside(from, count)) return;
@@ -150,6 +184,16 @@ export class BulkMemory implements BulkPages {
 
   private isInside(at: number, count: number): boolean {
     return at >= 0 && count >= 0 && at + count <= this.sizeBytes;
+  }
+
+  /** A write of the device into the page at this byte changes that byte and nothing else. */
+  private isFree(byte: number): boolean {
+    const { space } = this;
+    return (
+      this.closed[byte >>> 12] === 1 &&
+      byte < this.writtenEnd - 3 &&
+      (space === null || space.memory.isPlain((this.place + byte) >>> 12))
+    );
   }
 
   private willWrite(at: number, count: number): void {

@@ -24,7 +24,9 @@ export const DIRTY_HASH = 1;
 export const DIRTY_CHECKPOINT = 2;
 /** The timeline's record of what each stretch of ticks wrote. */
 export const DIRTY_INTERVAL = 4;
-const DIRTY_ALL = 7;
+/** A device that clears its memory: what has not been written since holds zeros. */
+export const DIRTY_CLEARED = 8;
+const DIRTY_ALL = 15;
 
 /** Bytes of a TLB: one word for each of the 2^20 linear pages. */
 const TLB_BYTES = 4 << 20;
@@ -141,11 +143,14 @@ export class Memory {
     return this.dirty[page] === DIRTY_ALL && this.pageFlags[page] === 0;
   }
 
-  /** Pages written since the consumer last asked, ascending; they count as clean for it from here. */
-  takeDirty(consumer: number): number[] {
+  /**
+   * Pages from `first` to before `end` (all of them unless given) that were written since the consumer last asked,
+   * ascending; they count as clean for it from here.
+   */
+  takeDirty(consumer: number, first = 0, end = this.dirty.length): number[] {
     const pages: number[] = [];
     const dirty = this.dirty;
-    for (let page = 0; page < dirty.length; page++) {
+    for (let page = first; page < end; page++) {
       if ((dirty[page] & consumer) !== 0) {
         pages.push(page);
         dirty[page] &= ~consumer;

@@ -5,7 +5,6 @@
  * not to. What is asked for takes effect at once while the display is enabled.
  */
 import type { Bulk } from '../../board/context.ts';
-import { PAGE_BYTES } from '../../base/pages.ts';
 import {
   DISPI_8BIT_DAC,
   DISPI_CAPABILITIES,
@@ -134,17 +133,5 @@ function enable(dispi: DispiRegisters, value: number, memory: Bulk): void {
   dispi.offsetY = 0;
   dispi.bank = 0;
   correctDispi(dispi);
-  if ((value & DISPI_KEEP_MEMORY) === 0) clear(memory);
-}
-
-/** Pages that hold nothing stay as they are, and stay open to processors. */
-function clear(memory: Bulk): void {
-  const { bytes } = memory;
-  const words = new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length >>> 2);
-  for (let page = 0; page < bytes.length; page += PAGE_BYTES) {
-    const end = (page + PAGE_BYTES) >>> 2;
-    let at = page >>> 2;
-    while (at < end && words[at] === 0) at++;
-    if (at < end) memory.fill(page, PAGE_BYTES, 0);
-  }
+  if ((value & DISPI_KEEP_MEMORY) === 0) memory.clear();
 }

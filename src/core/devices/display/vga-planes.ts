@@ -134,8 +134,35 @@ export function writePlanes(registers: VgaRegisters, memory: Bulk, offset: numbe
   } else at = wordAt(registers, address);
   if (planes === 0) return;
   const written = SPREAD[planes];
-  const word = writeWord(registers, value);
-  memory.write32(at, ((memory.read32(at) & ~written) | (word & written)) >>> 0);
+  memory.merge32(at, writeWord(registers, value), written);
+}
+
+/**
+ * The window's bytes are bytes of the planes, one address after another, from that offset on and so many: what writes
+ * have to know of the registers but for those that writeWord looks at. Null where it is not that simple.
+ */
+export interface PlainPlanes {
+  readonly first: number;
+  readonly count: number;
+  /** What the map mask lets through. */
+  readonly written: number;
+}
+
+export function plainPlanes(registers: VgaRegisters): PlainPlanes | null {
+  const { sequencer } = registers;
+  if (isDispiOn(registers) || isChained(registers) || (sequencer[SR_MEMORY_MODE] & 0x04) === 0) return null;
+  const written = SPREAD[sequencer[SR_MAP_MASK]];
+  const from = [0, HALF_BYTES, HALF_BYTES + 0x8000].find((offset) => windowOffset(registers, offset) === 0);
+  if (from === undefined || written === 0) return null;
+  let count = 0x8000;
+  while (from + count < WINDOW_BYTES && windowOffset(registers, from + count) === count) count += 0x8000;
+  return { first: from, count, written };
+}
+
+export function writePlain(plain: PlainPlanes, registers: VgaRegisters, memory: Bulk, offset: number, value: number) {
+  const address = offset - plain.first;
+  if (address < 0 || address >= plain.count) return;
+  memory.merge32((address & PLANE_MASK) * 4, writeWord(registers, value), plain.written);
 }
 
 /** Character and attribute at once, as text modes are mostly written: false, and nothing is done, if it is not that. */

@@ -12,11 +12,14 @@ import type { Clock, Device, MmioHandler, PortHandler } from '../../board/device
 import { correctDispi, DISPI_REGISTERS, readDispi, writeDispi } from './dispi.ts';
 import {
   isWindowPlain,
+  type PlainPlanes,
+  plainPlanes,
   readPlanes,
   WINDOW_ADDRESS,
   WINDOW_BYTES,
   windowOffset,
   writeCell,
+  writePlain,
   writePlanes,
 } from './vga-planes.ts';
 import {
@@ -78,6 +81,7 @@ export class Vga extends withFields(VGA_FIELDS) implements Device {
   /** What each half shows: −1 the planes, else memory from that byte on. */
   readonly #shown = [-1, -1];
   readonly #planes: readonly MmioHandler[];
+  #plain: PlainPlanes | null = null;
 
   constructor(context: DeviceContext) {
     super();
@@ -151,6 +155,11 @@ export class Vga extends withFields(VGA_FIELDS) implements Device {
       },
       write: (offset, size, value) => {
         const at = begin + offset;
+        const plain = this.#plain;
+        if (plain !== null) {
+          for (let i = 0; i < size; i++) writePlain(plain, this, memory, at + i, (value >>> (8 * i)) & 0xff);
+          return;
+        }
         let done = 0;
         for (; size - done >= 2; done += 2) {
           if (!writeCell(this, memory, at + done, (value >>> (8 * done)) & 0xffff)) break;
@@ -168,6 +177,7 @@ export class Vga extends withFields(VGA_FIELDS) implements Device {
 
   /** What the registers say by now that the window shows. */
   #placeWindow(): void {
+    this.#plain = plainPlanes(this);
     for (let half = 0; half < 2; half++) {
       const from = this.#plainFrom(half);
       // Half of a half, as the maps at B0000h and B8000h are, is left to the planes.
