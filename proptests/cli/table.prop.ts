@@ -42,6 +42,7 @@ const CASES: readonly { readonly line: string; readonly offers: readonly string[
   { line: 'reprise replay o', offers: ['one.rlog'] },
   { line: 'reprise trace --from 3 one.rlog ot', offers: ['other.txt'] },
   { line: 'reprise help expla', offers: ['explain'], isAll: true },
+  { line: 'reprise query one.rlog sys', offers: ['syscalls'], isAll: true },
   { line: 'reprise completion ', offers: ['bash', 'zsh', 'fish'], isAll: true },
 ];
 
@@ -65,6 +66,11 @@ test('bash completes verbs, options, values, engines and recordings', needs('bas
       `source ./script; COMP_WORDS=(reprise replay --engine = ti); COMP_CWORD=4; _reprise; ` +
       `echo "\${COMPREPLY[@]}"`;
     assert.equal(spawnSync('bash', ['--norc', '-c', ask], { cwd, encoding: 'utf8' }).stdout, 'tiered\n');
+    const inQuotes =
+      `source ./script; COMP_WORDS=(reprise query one.rlog $'\\'calls("f") gr'); COMP_CWORD=3; _reprise; ` +
+      `echo "\${COMPREPLY[@]}"`;
+    const completed = spawnSync('bash', ['--norc', '-c', inQuotes], { cwd, encoding: 'utf8' }).stdout;
+    assert.equal(completed, 'calls("f") group\n');
     const print = `printf '%s\\n' "\${COMPREPLY[@]}"`;
     const logs = `source ./script; COMP_WORDS=(reprise info ''); COMP_CWORD=2; _reprise; ${print}`;
     const offered = spawnSync('bash', ['--norc', '-c', logs], { cwd, encoding: 'utf8' }).stdout.trimEnd().split('\n');

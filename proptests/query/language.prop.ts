@@ -9,9 +9,11 @@ import { parseQuery } from '../../src/core/query/parse.ts';
 import { QueryError } from '../../src/core/query/query-error.ts';
 import { shapeOf } from '../../src/core/query/shape.ts';
 import type { Row } from '../../src/core/query/compile.ts';
+import { complete } from '../../src/host/debugger/complete.ts';
 import { queryWords } from '../../src/host/query/grammar.ts';
 import { assembleGuest, buildGuest } from '../../src/host/node/guest-images.ts';
 import { openLog, openRun, type QueryRow, record } from '../../src/library.ts';
+import { symbolOf, SymbolSource, SymbolTable } from '../../src/host/symbols/symbol-table.ts';
 import { debuggerOf } from '../timeline/debugger-fixture.ts';
 import { recordGuest } from '../timeline/fixture.ts';
 import { planOf, symbolsOf } from './fixture.ts';
@@ -149,6 +151,29 @@ test('the debugger answers queries and stands where it stood', async () => {
   assert.equal((data as unknown[]).length, 2);
   assert.equal(debug.timeline.position.tick, 1000);
   await assert.rejects(debug.execute('query executions(0x10043c) wher'), /Expected one of[^\n]*\n.*\n +\^$/);
+});
+
+test('given up, a query tells what it has found, and the run stands where it stood', async () => {
+  const debug = debuggerOf(await recordGuest('race'));
+  await debug.execute('seek 1000');
+  const whole = (await debug.execute('query executions(0x10043c)')).data as unknown[];
+  debug.isInterrupted = true;
+  const { data, text } = await debug.execute('query executions(0x10043c)');
+  assert.match(text, /Interrupted: this is the answer of the run up to tick \d+\./);
+  assert.ok((data as unknown[]).length < whole.length);
+  assert.deepEqual(data, whole.slice(0, (data as unknown[]).length));
+  assert.equal(debug.timeline.position.tick, 1000);
+});
+
+test('words of a query are completed, in quotes too', async () => {
+  const symbols = new SymbolTable();
+  symbols.add(new SymbolSource('names', [symbolOf('vfs_read', 0x1000), symbolOf('vfs_write', 0x2000)]));
+  const debug = debuggerOf(await recordGuest('race'), { symbols });
+  assert.deepEqual(complete(debug, 'query calls("vfs_'), [['vfs_read', 'vfs_write'], 'vfs_']);
+  assert.deepEqual(complete(debug, "query calls('vfs_r"), [['vfs_read'], 'vfs_r']);
+  assert.deepEqual(complete(debug, 'query sysc'), [['syscalls('], 'sysc']);
+  assert.deepEqual(complete(debug, 'query calls("vfs_read") gro'), [['group'], 'gro']);
+  assert.ok(complete(debug, 'query calls("vfs_read") where dur')[0].includes('duration'));
 });
 
 test('a program gets rows as an async iterator, and may leave it', async () => {

@@ -7,10 +7,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import { CR0, CR0_PG } from '../../src/core/state/layout.ts';
 import { GuestSymbols, KALLSYMS_LABEL, MODULES_LABEL } from '../../src/host/symbols/guest-symbols.ts';
 import { PAGE_OFFSET } from '../../src/host/symbols/guest-memory.ts';
-import { findKallsyms } from '../../src/host/symbols/kallsyms.ts';
-import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
+import { findKallsyms, isSettled } from '../../src/host/symbols/kallsyms.ts';
+import { symbolOf, SymbolTable } from '../../src/host/symbols/symbol-table.ts';
 import { mappedMachine } from './fixture.ts';
 
 interface Layout {
@@ -232,4 +233,27 @@ test('a Linux guest without any file of names has its own, and those of its modu
     assert.equal(table.address(`${name}_data`), at + 0x900);
   });
   assert.equal(table.address('outside'), undefined);
+});
+
+test('a kernel that is unpacked and not yet where it will run has no names', async () => {
+  const { cpu, ram } = await machineWith([]);
+  const layout = LAYOUTS[1];
+  build(symbolsOf(600, layout), layout).copy(ram, KALLSYMS_AT);
+  const isUnplaced = (): boolean => {
+    const guest = new GuestSymbols(new SymbolTable(), new Map([['kernel', bzImage()]]));
+    guest.refresh(cpu);
+    return guest.isUnplaced;
+  };
+  cpu.m32[CR0] &= ~CR0_PG;
+  assert.ok(isUnplaced(), 'the decompressor runs');
+  cpu.m32[CR0] |= CR0_PG;
+  assert.ok(!isUnplaced());
+  // Where the table has the banner, it is looked at.
+  const bannerAt = 0x10_0000;
+  ram.write('Linux version 6.1 of our own', bannerAt, 'latin1');
+  const found = findKallsyms(ram);
+  assert.ok(found !== null);
+  const withBanner = (address: number) => ({ ...found, symbols: [symbolOf('linux_banner', address, 'data')] });
+  assert.ok(isSettled(cpu, withBanner(PAGE_OFFSET + bannerAt)));
+  assert.ok(!isSettled(cpu, withBanner(PAGE_OFFSET + bannerAt + 0x10_0000)));
 });

@@ -16,6 +16,8 @@ export type ValueKind =
   | 'engine'
   /** Names of engines with commas between them. */
   | 'engines'
+  /** An expression of the query language. */
+  | 'query'
   | 'verb';
 
 export interface OptionSpec {

@@ -3,12 +3,14 @@
 
 import { engineNames } from '../../engines.ts';
 import { VERSION } from '../../version.ts';
+import { queryWords } from '../query/grammar.ts';
 import { type Arguments, type OptionSpec, optionsOf, type Positional, type VerbSpec } from './args.ts';
 
 /** Words that can stand for a value; null where it is a file, a recording or free text. */
 function wordsFor({ choices, suggestions, kind }: Partial<OptionSpec>, verbs: readonly VerbSpec[]) {
   if (choices !== undefined || suggestions !== undefined) return choices ?? suggestions ?? null;
   if (kind === 'engine' || kind === 'engines') return engineNames();
+  if (kind === 'query') return [...new Set(queryWords().map((word) => word.replace('(', '')))];
   return kind === 'verb' ? verbs.map(({ name }) => name) : null;
 }
 
@@ -24,7 +26,8 @@ function quoted(text: string): string {
 
 function bashAction(wanted: Partial<OptionSpec>, verbs: readonly VerbSpec[]): string {
   const words = wordsFor(wanted, verbs);
-  if (words !== null) return `_reprise_${wanted.kind === 'engines' ? 'list' : 'words'} ${quoted(words.join(' '))}`;
+  const how = wanted.kind === 'engines' ? 'list' : wanted.kind === 'query' ? 'last' : 'words';
+  if (words !== null) return `_reprise_${how} ${quoted(words.join(' '))}`;
   if (wanted.kind === 'log') return '_reprise_logs';
   return wanted.kind === undefined ? ':' : '_reprise_files';
 }
@@ -61,6 +64,14 @@ _reprise_list() {
   local word before=
   [[ $cur == *,* ]] && before=\${cur%,*},
   for word in $1; do [[ $before$word == "$cur"* ]] && COMPREPLY+=("$before$word"); done
+}
+# The last word of an expression in quotes.
+_reprise_last() {
+  local word plain=\${cur#[\\'\\"]} begun before
+  begun=\${plain##*[^A-Za-z_]}
+  before=\${plain%"$begun"}
+  compopt -o nospace 2>/dev/null
+  for word in $1; do [[ $word == "$begun"* ]] && COMPREPLY+=("$before$word"); done
 }
 _reprise_take() {
   local line

@@ -123,15 +123,13 @@ function readBound(text: string): number {
 /** Where checkpoints are kept the middle of the run is near; otherwise the run is gone along. False: given up. */
 async function findKernel({ timeline, guest, work, knownTick }: Planning): Promise<boolean> {
   for (const part of KERNEL_PARTS) {
-    const tick = Math.floor(timeline.endTick * part);
+    // Where a checkpoint may be.
+    const tick = Math.floor((timeline.endTick * part) / timeline.intervalTicks) * timeline.intervalTicks;
     if (tick > knownTick || tick < timeline.position.tick || !guest.isUnplaced) continue;
     if (!(await walk(work, timeline, timeline.seek({ tick, seq: 0 })))) return false;
     guest.refresh(timeline.machine.cpu);
   }
   if (!(await walk(work, timeline, guest.find(timeline)))) return false;
-  // What has just been unpacked may be about to move.
-  const later = { tick: timeline.position.tick + timeline.intervalTicks, seq: 0 };
-  if (knownTick === 0 && !(await walk(work, timeline, timeline.seek(later)))) return false;
   guest.refresh(timeline.machine.cpu);
   return true;
 }

@@ -35,6 +35,8 @@ export interface QueryRunOptions {
 /** An answer is called huge from so many rows on, and only when much of it is still to come. */
 const HUGE_ROWS = 1_000_000;
 const HUGE_AFTER_PART = 0.02;
+/** So many wait at a terminal for the end, so that a progress line is not in between. */
+const HELD_ROWS = 1000;
 
 export class QueryRun {
   private readonly options: QueryRunOptions;
@@ -60,7 +62,10 @@ export class QueryRun {
       const tell = async (progress: QueryProgress): Promise<boolean> => {
         doneTick = stretch.fromTick + progress.doneTicks;
         this.tellHuge(progress);
-        if (process.stdout.isTTY !== true) await this.write(false);
+        if (this.mayWrite(progress)) {
+          work.clear();
+          await this.write(false);
+        }
         return (await work.turn(progress.doneTicks)) && !this.isFull;
       };
       await this.gather(stretch, tell);
@@ -155,6 +160,12 @@ export class QueryRun {
     if (part < HUGE_AFTER_PART || rows / part < HUGE_ROWS || Number.isFinite(this.options.limit)) return;
     this.isToldHuge = true;
     say(`query: there will be about ${count(Math.round(rows / part))} rows: --limit N, or count, or Ctrl-C`);
+  }
+
+  /** At a terminal how many rows there will be is told before them: they wait for it, unless they are few. */
+  private mayWrite({ doneTicks, totalTicks }: QueryProgress): boolean {
+    if (process.stdout.isTTY !== true) return true;
+    return this.written > HELD_ROWS && doneTicks >= totalTicks * HUGE_AFTER_PART;
   }
 
   private async write(isOver: boolean): Promise<void> {

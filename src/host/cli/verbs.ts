@@ -388,7 +388,7 @@ export const VERBS: readonly Verb[] = [
     name: 'query',
     positionals: [
       { ...LOG, isOptional: true },
-      { name: 'EXPRESSION', isOptional: true },
+      { name: 'EXPRESSION', kind: 'query', isOptional: true },
     ],
     brief: 'ask a recorded run as a database: calls, accesses, system calls, faults',
     summary:

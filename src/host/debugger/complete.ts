@@ -79,8 +79,9 @@ export function complete(debug: Debugger, line: string): [string[], string] {
   const [, word, rest] = /^(\S+)\s+(.*)$/s.exec(last) ?? [];
   if (word === undefined) return [chosen(candidates(debug, 'command', last), last), last];
   const command = commandOf(debug, word);
-  // Behind an operator or a bracket a value begins anew.
-  const begun = /[^\s,()[\]+*&|^!<>=-]*$/.exec(rest)?.[0] ?? '';
+  // Behind an operator or a bracket a value begins anew; in a query behind a quote too.
+  const isQuery = command?.completes?.includes('query') === true;
+  const begun = (isQuery ? /[^\s,()[\]+*&|^!<>="'-]*$/ : /[^\s,()[\]+*&|^!<>=-]*$/).exec(rest)?.[0] ?? '';
   const isFile = command?.completes?.includes('file') === true;
   const wanted = isFile ? (/\S*$/.exec(rest)?.[0] ?? '') : begun;
   const found = (command?.completes ?? []).flatMap((kind) => candidates(debug, kind, wanted));

@@ -31,6 +31,11 @@ export class Work {
     for (const signal of ENDING_SIGNALS) process.on(signal, this.onSignal);
   }
 
+  /** Something else is about to be written: the line goes, until it is drawn again. */
+  clear(): void {
+    this.progress?.clear();
+  }
+
   /** Another stage has another line. */
   show(progress: Progress | null): void {
     this.progress?.clear();

@@ -9,7 +9,7 @@ import type { Images } from '../../core/session/session.ts';
 import type { Timeline, Way } from '../../core/timeline/timeline.ts';
 import { type BuildId, buildIdInMemory, buildIdOf, overlap } from './build-id.ts';
 import { guestRam } from './guest-memory.ts';
-import { findKallsyms, isStillThere, type Kallsyms } from './kallsyms.ts';
+import { findKallsyms, isSettled, isStillThere, type Kallsyms } from './kallsyms.ts';
 import { findModuleList, listModules, type Module, moduleSymbols } from './modules.ts';
 import { isCurrent } from './process.ts';
 import { isPlaced, linkedText, mayMove, slideByAnchors, slideByBanner } from './slide.ts';
@@ -43,6 +43,8 @@ export class GuestSymbols {
   /** The image that was booted, where there is one. */
   private readonly kernel: Uint8Array | null;
   private kallsyms: Kallsyms | null = null;
+  /** Found in a kernel that is unpacked and not yet moved to where it will run: its addresses are to change. */
+  private unsettled: Kallsyms | null = null;
   private moduleList: number | null = null;
   /** Loaded, as the last look saw them; newest first. */
   modules: readonly Module[] = [];
@@ -149,8 +151,14 @@ export class GuestSymbols {
     if (!isWanted) return false;
     const ram = guestRam(cpu);
     if (this.kallsyms !== null && isStillThere(this.kallsyms, ram)) return false;
+    if (this.unsettled !== null && isStillThere(this.unsettled, ram) && !isSettled(cpu, this.unsettled)) return false;
     const found = this.searching('kallsyms', cpu, () => findKallsyms(ram));
     if (found === null) return false;
+    if (!isSettled(cpu, found)) {
+      this.unsettled = found;
+      return false;
+    }
+    this.unsettled = null;
     this.kallsyms = found;
     this.moduleList = null;
     this.modulesShown = '';

@@ -4,7 +4,9 @@
 // and their number, and the addresses: plain, or as offsets from a base; before the names until 6.4, behind the tokens
 // since. Everything is checked against everything else before it is believed. Only looks at bytes it is given.
 
-import { KERNEL_MIN } from './guest-memory.ts';
+import type { Cpu } from '../../core/state/cpu.ts';
+import { CR0, CR0_PG } from '../../core/state/layout.ts';
+import { guestText, KERNEL_MIN } from './guest-memory.ts';
 import { kindOfLetter } from './read-symbols.ts';
 import { type GuestSymbol, SYMBOL_COUNT_MAX } from './symbol-table.ts';
 
@@ -74,6 +76,18 @@ function* digitsIn(bytes: Buffer): Iterable<number> {
 /** Whether what was found there still is. */
 export function isStillThere({ proof }: Kallsyms, ram: Uint8Array): boolean {
   return proof.every(({ at, bytes }) => Buffer.compare(ram.subarray(at, at + bytes.length), bytes) === 0);
+}
+
+const BANNER = 'Linux version ';
+
+/**
+ * Whether a kernel is where its table says. What has been unpacked waits long until the decompressor, which knows no
+ * paging, is done, and only then are its addresses moved. Where the table has variables its banner tells too.
+ */
+export function isSettled(cpu: Cpu, { symbols }: Kallsyms): boolean {
+  if ((cpu.m32[CR0] & CR0_PG) === 0) return false;
+  const banner = symbols.find(({ name }) => name === 'linux_banner');
+  return banner === undefined || guestText(cpu, banner.address, BANNER.length) === BANNER;
 }
 
 function readAround(bytes: Buffer, digitsAt: number): Kallsyms | null {
