@@ -96,6 +96,7 @@ const PARSED_ONLY: Readonly<Record<string, string>> = {
   explore: 'wants a window and an event',
   doom: 'wants a recording that fails',
   worker: 'waits for work',
+  powercut: 'wants a recording of a machine with a disk',
   bench: 'starts processes, and measures for seconds',
 };
 /** Bounds that are only parsed here, and why. */

@@ -73,6 +73,7 @@ test('what is printed makes the same manifest', async () => {
         bootOrder: isBios ? some('dc') : undefined,
         bootMenu: isBios ? some(true) : undefined,
         diskRoomMegabytes: some(1 + dice.below(100)),
+        writeCacheKilobytes: some(1 + dice.below(1000)),
         quirks: some([dice.pick(Object.keys(QUIRKS) as QuirkName[])]),
       };
       const known = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));

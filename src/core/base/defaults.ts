@@ -10,6 +10,14 @@ export const MEMORY_MEGABYTES_DEFAULT = 128;
 /** Room for what a guest writes to its disks; memory that nobody writes costs nothing. */
 export const DISK_ROOM_MEGABYTES_DEFAULT = 256;
 
+/** Of a disk's write cache, where it is imitated. */
+export const WRITE_CACHE_KILOBYTES_DEFAULT = 8192;
+export const WRITE_CACHE_KILOBYTES_MAX = 65_536;
+
+export function isWriteCache(kilobytes: unknown): kilobytes is number {
+  return Number.isInteger(kilobytes) && Number(kilobytes) >= 1 && Number(kilobytes) <= WRITE_CACHE_KILOBYTES_MAX;
+}
+
 /** Media that may be put into drives beside those that they have at first, by number from 1. */
 export const MEDIA_MAX = 99;
 

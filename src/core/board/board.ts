@@ -97,6 +97,8 @@ export interface BoardOptions {
   readonly images?: readonly BoardImage[];
   /** Room for what guests write to their disks; devices/disk/ide.ts has a default. */
   readonly diskRoomMegabytes?: number;
+  /** Of the write cache of each disk; it is not imitated unless given (devices/disk/write-cache.ts). */
+  readonly writeCacheKilobytes?: number;
   /** The machine starts at the reset vector and finds the chipset as it is after power-on. */
   readonly firmware?: FirmwareOptions;
 }

@@ -111,9 +111,13 @@ export class Experiment {
     this.moments = [this.start];
   }
 
-  /** Trials go on from this tick of the recorded run. Throws SessionError when it does not come so far. */
-  stand(tick: number): void {
+  /**
+   * Trials go on from this tick of the recorded run, or from where it begins when that is later. Throws SessionError
+   * when it does not come so far.
+   */
+  stand(wantedTick: number): void {
     const { session, port, moments } = this;
+    const tick = Math.max(wantedTick, moments[0].tick);
     if (this.start.tick === tick) return;
     let at = moments.length - 1;
     while (moments[at].tick > tick) at--;

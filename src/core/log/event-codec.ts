@@ -39,6 +39,8 @@ export function encodeInput(event: InputEvent): Packed[] {
       return [kind, event.drive, event.medium + 1];
     case 'disk-fault':
       return [kind, event.drive, event.isWrite, event.from, event.to];
+    case 'power-cut':
+      return [kind, event.drive, event.seed];
     case 'irq-line':
       return [kind, event.line, event.level];
     case 'hold-interrupts':
@@ -88,6 +90,8 @@ export function decodeInput(row: readonly Packed[]): InputEvent | null | 'unknow
       return isName(a) && typeof b === 'boolean' && isSafe(c) && isSafe(d) && c < d
         ? { kind: 'disk-fault', drive: a, isWrite: b, from: c, to: d }
         : null;
+    case INPUT_KIND['power-cut']:
+      return isName(a) && isUnsigned(b, UINT32_MAX) ? { kind: 'power-cut', drive: a, seed: b } : null;
     case INPUT_KIND['irq-line']:
       return isUnsigned(a, 15) && typeof b === 'boolean' ? { kind: 'irq-line', line: a, level: b } : null;
     case INPUT_KIND['hold-interrupts']:

@@ -80,6 +80,16 @@ export interface DiskFaultInput {
   readonly from: number;
   readonly to: number;
 }
+/**
+ * The power of a disk fails for a moment: of what it has not flushed, the medium holds what the seed chooses
+ * (devices/disk/write-cache.ts).
+ */
+export interface PowerCutInput {
+  readonly kind: 'power-cut';
+  readonly drive: string;
+  /** An unsigned word. */
+  readonly seed: number;
+}
 /** Something outside holds an interrupt line 0–15 high, or lets it go. */
 export interface InterruptLineInput {
   readonly kind: 'irq-line';
@@ -115,6 +125,7 @@ export type InputEvent =
   | EditRegisterInput
   | MediumInput
   | DiskFaultInput
+  | PowerCutInput
   | InterruptLineInput
   | HoldInterruptsInput
   | FlipBitInput
@@ -275,6 +286,7 @@ export const INPUT_KIND = {
   'serial-break': 14,
   medium: 15,
   'disk-fault': 16,
+  'power-cut': 24,
   'irq-line': 20,
   'hold-interrupts': 21,
   'flip-bit': 22,
@@ -353,6 +365,8 @@ export function eventToText(event: InputEvent | CheckEvent): string {
       return event.medium < 0 ? `medium ${event.drive} taken out` : `medium ${event.drive} ${event.medium} put in`;
     case 'disk-fault':
       return `disk-fault ${event.drive} ${event.isWrite ? 'write' : 'read'} ${event.from}..${event.to - 1}`;
+    case 'power-cut':
+      return `power-cut ${event.drive} seed ${event.seed}`;
     case 'power-button':
     case 'reset':
     case 'nmi':

@@ -71,7 +71,10 @@ export type StopReason =
 
 /** Beside what the board has of them (board/board.ts). */
 export interface MachineOptions
-  extends Pick<BoardOptions, 'vga' | 'hpet' | 'parallel' | 'quirks' | 'images' | 'firmware' | 'diskRoomMegabytes'> {
+  extends Pick<
+    BoardOptions,
+    'vga' | 'hpet' | 'parallel' | 'quirks' | 'images' | 'firmware' | 'diskRoomMegabytes' | 'writeCacheKilobytes'
+  > {
   readonly memoryMegabytes: number;
   readonly nsPerTick: number;
   /** Seconds since 1970 at tick 0. */
@@ -203,7 +206,7 @@ export class Machine {
 
   private boardOptions(): BoardOptions {
     const { memoryMegabytes, serialTiming, vga, hpet, parallel, quirks = [], images = [] } = this.options;
-    const { firmware, diskRoomMegabytes } = this.options;
+    const { firmware, diskRoomMegabytes, writeCacheKilobytes } = this.options;
     return {
       ...{ memoryBytes: memoryMegabytes << 20, serialTiming, quirks, images },
       ...(vga === undefined ? {} : { vga }),
@@ -211,6 +214,7 @@ export class Machine {
       ...(parallel === undefined ? {} : { parallel }),
       ...(firmware === undefined ? {} : { firmware }),
       ...(diskRoomMegabytes === undefined ? {} : { diskRoomMegabytes }),
+      ...(writeCacheKilobytes === undefined ? {} : { writeCacheKilobytes }),
     };
   }
 

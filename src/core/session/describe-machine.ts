@@ -25,6 +25,7 @@ import {
   MEMORY_MEGABYTES_MAX,
   NS_PER_TICK_DEFAULT,
   NS_PER_TICK_WANTED,
+  WRITE_CACHE_KILOBYTES_MAX,
 } from '../base/defaults.ts';
 import { CPU_MODEL, deviceRecords, excessMegabytes, type Images, memoryProblem } from './session.ts';
 
@@ -88,6 +89,8 @@ export interface GuestOptions {
   readonly bootMenu?: boolean;
   /** Room for what the guest writes to its disks, all together. */
   readonly diskRoomMegabytes?: number;
+  /** Disks have a write cache of so much, which a cut of the power loses; not imitated unless given. */
+  readonly writeCacheKilobytes?: number;
   /** Behaviours of earlier versions. */
   readonly quirks?: readonly QuirkName[];
 }
@@ -134,6 +137,7 @@ export function describeMachine(boot: BootImages, options: GuestOptions, sha256:
       ...(options.parallel === true ? { parallel: true } : {}),
       ...moduleOptions,
       ...(roomMegabytes === null ? {} : { 'disk-room': roomMegabytes }),
+      ...writeCacheOf(options),
       ...(method === 'bios' && !quirks.includes('plain-firmware') ? firmwareSettings(options) : {}),
     },
   });
@@ -151,6 +155,11 @@ export function describeMachine(boot: BootImages, options: GuestOptions, sha256:
     quirks,
   };
   return { manifest, images: new Map([...images].map(([role, { data }]) => [role, data])) };
+}
+
+function writeCacheOf({ writeCacheKilobytes }: GuestOptions): MachineManifest['options'] {
+  if (writeCacheKilobytes === undefined) return {};
+  return { 'write-cache': whole('writeCacheKilobytes', writeCacheKilobytes, 1, WRITE_CACHE_KILOBYTES_MAX) };
 }
 
 /** What firmware is told: which drives to try in which order, and whether the user may choose. */

@@ -1,12 +1,15 @@
 /**
  * What input scripts say to drives: `cdrom eject`, `cdrom insert FILE`, `hda error read 1234..1300` (sectors, both
- * included). Files are numbered in the order in which they are first named: the host reads them before the run begins,
- * and the log knows them by number and digest. Imports types and names of drives.
+ * included), `hda power-cut 7` (a seed). Files are numbered in the order in which they are first named: the host reads
+ * them before the run begins, and the log knows them by number and digest. Imports types and names of drives.
  */
 import { UsageError } from '../base/usage-error.ts';
 import { MEDIA_MAX } from '../base/defaults.ts';
-import { DRIVE_ROLES, REMOVABLE_ROLES } from '../devices/disk/roles.ts';
+import { DISK_ROLES, DRIVE_ROLES, REMOVABLE_ROLES } from '../devices/disk/roles.ts';
 import type { InputEvent } from '../log/events.ts';
+
+/** Seeds of power cuts. */
+export const SEED_MAX = 0xffffffff;
 
 export interface DriveWords {
   readonly drive: string;
@@ -21,7 +24,8 @@ export type DriveAction = InputEvent | { readonly expected: string; readonly ope
 /** Throws UsageError where a script speaks of a drive that the machine does not have. */
 export function checkDrives(inputs: Iterable<InputEvent>, hasImage: (role: string) => boolean): void {
   for (const event of inputs) {
-    if ((event.kind !== 'medium' && event.kind !== 'disk-fault') || hasImage(event.drive)) continue;
+    if (event.kind !== 'medium' && event.kind !== 'disk-fault' && event.kind !== 'power-cut') continue;
+    if (hasImage(event.drive)) continue;
     throw new UsageError(
       `The input script speaks of the drive ${event.drive}, and the machine has none: give an image for it.`,
     );
@@ -46,7 +50,10 @@ export function driveAction({ drive, operands, media }: DriveWords): DriveAction
     return { kind: 'medium', drive, medium: (known < 0 ? media.push(file) - 1 : known) + 1 };
   }
   if (verb === 'error') return faultAction(drive, operands);
-  return { expected: isRemovable ? '`eject`, `insert FILE` or `error`' : '`error`', operand: 0 };
+  const isDisk = (DISK_ROLES as readonly string[]).includes(drive);
+  if (isDisk && verb === 'power-cut') return cutAction(drive, operands);
+  const expected = isRemovable ? '`eject`, `insert FILE` or `error`' : isDisk ? '`error` or `power-cut`' : '`error`';
+  return { expected, operand: 0 };
 }
 
 function faultAction(drive: string, operands: DriveWords['operands']): DriveAction {
@@ -57,6 +64,13 @@ function faultAction(drive: string, operands: DriveWords['operands']): DriveActi
   const to = Number(match?.[2] ?? from) + 1;
   if (!(from < to)) return { expected: 'sectors, as in 1234 or 1234..1300', operand: 2 };
   return atMost(operands, 3) ?? { kind: 'disk-fault', drive, isWrite: way === 'write', from, to };
+}
+
+function cutAction(drive: string, operands: DriveWords['operands']): DriveAction {
+  const text = operands[1]?.value ?? '0';
+  const seed = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
+  if (!(seed <= SEED_MAX)) return { expected: 'a seed, as in 7', operand: 1 };
+  return atMost(operands, 2) ?? { kind: 'power-cut', drive, seed };
 }
 
 function atMost(operands: DriveWords['operands'], count: number): DriveAction | null {

@@ -28,6 +28,7 @@ import {
   HASH_EVERY_TICKS_DEFAULT,
   isBootOrder,
   isNsPerTick,
+  isWriteCache,
   MEMORY_MEGABYTES_MAX,
   NS_PER_TICK_WANTED,
 } from '../base/defaults.ts';
@@ -242,6 +243,7 @@ function checkOptions(options: MachineManifest['options'], what: string): void {
   for (const [name, value] of Object.entries(options)) {
     const isFine =
       (name === 'disk-room' && Number.isSafeInteger(value) && Number(value) > 0) ||
+      (name === 'write-cache' && isWriteCache(value)) ||
       (name === 'boot-menu' && typeof value === 'boolean') ||
       (name === 'boot-order' && typeof value === 'string' && isBootOrder(value)) ||
       (name === 'reboot' && typeof value === 'boolean') ||
@@ -299,7 +301,7 @@ function boardOptions(settings: Settings): BoardOptions {
   };
 }
 
-type DrivesAndFirmware = Pick<MachineOptions, 'images' | 'firmware' | 'diskRoomMegabytes'>;
+type DrivesAndFirmware = Pick<MachineOptions, 'images' | 'firmware' | 'diskRoomMegabytes' | 'writeCacheKilobytes'>;
 
 /** Images and firmware as a board is told of them; bytes that are not at hand are zeros. */
 function imageOptions(settings: Settings, images: Images): DrivesAndFirmware {
@@ -309,7 +311,12 @@ function imageOptions(settings: Settings, images: Images): DrivesAndFirmware {
     return { role, source: content === undefined ? blankSource(sizeBytes) : sourceOf(content) };
   });
   const room = options['disk-room'];
-  const drives = { images: boardImages, ...(typeof room === 'number' ? { diskRoomMegabytes: room } : {}) };
+  const cache = options['write-cache'];
+  const drives = {
+    images: boardImages,
+    ...(typeof room === 'number' ? { diskRoomMegabytes: room } : {}),
+    ...(typeof cache === 'number' ? { writeCacheKilobytes: cache } : {}),
+  };
   const bios = settings.images.find(({ role }) => role === 'bios');
   if (bios === undefined || hasQuirk(settings, 'plain-firmware')) return drives;
   const firmware = firmwareOptions({

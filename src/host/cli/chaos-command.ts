@@ -18,6 +18,7 @@ import {
   guestOfLog,
   guestOfOptions,
   planGuest,
+  readFrom,
   readFailures,
   runnerOf,
   SLACK_TICKS,
@@ -51,11 +52,11 @@ async function chaosOf(args: Arguments): Promise<number> {
   const out = args.text('out') ?? `chaos-${seed}.rlog`;
   checkFree(out);
   const [path] = args.positionals;
-  const fromTick = args.number('from') ?? 0;
-  if (path === undefined && fromTick > 0) {
+  if (path === undefined && (args.number('from') ?? 0) > 0) {
     throw new UsageError('--from is a tick of a recording: give the log, or leave it out.');
   }
   const guest = path === undefined ? await guestOfOptions(args) : await guestOfLog(args, path, 'chaos');
+  const fromTick = readFrom(args, guest);
   const firstHorizon = args.number('horizon') ?? (guest.endTick ?? HORIZON_DEFAULT) + SLACK_TICKS;
   if (firstHorizon <= fromTick) throw new UsageError('The horizon is not behind --from: give a later one.');
   if (fromTick > 0 && (knobs.includes('memory') || knobs.includes('ratio'))) {

@@ -193,6 +193,42 @@ export const CHAOS_VERBS: readonly Verb[] = [
     load: async () => (await import('./doom-command.ts')).doomCommand,
   },
   {
+    name: 'powercut',
+    positionals: [LOG],
+    brief: 'cut the power of the disks of a recording at many moments and check what is left; exit 1 with a log',
+    summary:
+      'Cuts the power of the disks at many moments of a recording. Of what was written and not flushed, the disks ' +
+      'hold what a seed chooses; a command of yours looks at the images, and the first cut that fails is a log.',
+    options: [
+      ...grouped('Power cut', [
+        {
+          name: 'check',
+          value: 'COMMAND',
+          help: 'run by sh for each cut, {hda} and the like being its raw images, {} the first; fails when it is not 0',
+        },
+        { name: 'cuts', value: 'N', range: [1, 1_000_000], help: 'how many (default 1000), half of them at writes' },
+        { name: 'seed', value: 'S', range: [0, TICK_MAX], help: 'of moments and of what survives (default 1)' },
+        { name: 'from', value: 'TICK', range: [0, TICK_MAX], help: 'none before (default: the beginning)' },
+        { name: 'to', value: 'TICK', range: [1, TICK_MAX], help: 'none from there on (default: the end)' },
+        { name: 'cut', value: 'TICK[:SEED]', help: 'this one alone; with --out its log is written in any case' },
+        { name: 'failures', value: 'N', range: [1, 1_000_000], help: 'end after so many cuts that fail (default 1)' },
+        { name: 'images', value: 'FOLDER', kind: 'directory', help: 'keep the images there, as TICK-SEED.hda' },
+        { ...OUT_LOG_OPTION, help: `${OUT_LOG_OPTION.help} (default: LOG with .cut before .rlog)` },
+        ENGINE_OPTION,
+        TIER_POLICY_OPTION,
+        salvage('use'),
+      ]),
+      ...IMAGE_OPTIONS,
+    ],
+    notes: [
+      'The log of a cut ends with it: reprise replay LOG --overlay FILE has its disk as an overlay, and a ' +
+        'machine boots from either. A drive has a cache of 8 MB, or what --write-cache said of the recording.',
+      'Exit status: 1 when a cut failed the check, and the last line of standard output is the path of its log; 0 ' +
+        'when none did; 2 for wrong usage.',
+    ],
+    load: async () => (await import('./powercut-command.ts')).powercutCommand,
+  },
+  {
     name: 'worker',
     positionals: [],
     brief: 'run pieces of campaigns that chaos, explore, shrink or doom have put into a queue',

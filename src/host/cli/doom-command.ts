@@ -25,6 +25,7 @@ import {
   guestOfLog,
   planGuest,
   readFailures,
+  readFrom,
   runnerOf,
   SLACK_TICKS,
   walkCampaign,
@@ -70,7 +71,7 @@ async function doomOf(args: Arguments): Promise<number> {
   const [path] = args.positionals;
   const guest = await guestOfLog(args, path, 'doom');
   const endTick = guest.endTick ?? 0;
-  const fromTick = args.number('from') ?? 0;
+  const fromTick = readFrom(args, guest);
   const horizonTick = args.number('horizon') ?? endTick + Math.floor(endTick / 4) + SLACK_TICKS;
   if (fromTick >= endTick) {
     throw new UsageError(`--from is not before the end of the run, tick ${count(endTick)}: give an earlier one.`);

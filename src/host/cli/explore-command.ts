@@ -91,6 +91,9 @@ async function exploreLog(args: Arguments): Promise<number> {
       `The window ends at tick ${count(toTick)}, the run of ${path} at ${count(endTick)}: end it earlier.`,
     );
   }
+  if (fromTick < guest.startTick) {
+    throw new UsageError(`The run of ${path} begins at tick ${count(guest.startTick)}: give a later window.`);
+  }
   const horizonTick = args.number('horizon') ?? endTick + SLACK_TICKS;
   if (horizonTick <= toTick) throw new UsageError('The horizon is not behind the window: give a later one.');
   const inputs = guest.inputs.filter(({ tick }) => tick >= fromTick);

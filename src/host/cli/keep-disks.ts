@@ -4,9 +4,9 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UsageError } from '../../core/base/usage-error.ts';
+import { diskContents } from '../../core/chaos/power-cut.ts';
 import type { DiskContents } from '../../core/devices/disk/disk-contents.ts';
 import type { FloppyController } from '../../core/devices/disk/floppy.ts';
-import type { Ide } from '../../core/devices/disk/ide.ts';
 import { DISK_ROLES, FLOPPY_ROLES } from '../../core/devices/disk/roles.ts';
 import type { Machine } from '../../core/machine/machine.ts';
 import type { Images } from '../../core/session/session.ts';
@@ -19,11 +19,9 @@ import { say } from './report.ts';
 /** Drives that keep what is written to them. */
 const WRITABLE_ROLES = [...DISK_ROLES, ...FLOPPY_ROLES] as const;
 
-function contentsOf({ board }: Machine): (readonly [role: string, contents: DiskContents])[] {
-  const ide = board.devices.find(({ name }) => name === 'ide') as Ide | undefined;
-  const floppy = board.devices.find(({ name }) => name === 'floppy') as FloppyController | undefined;
-  const disks = [...(ide?.disks ?? [])].map(([role, { contents }]) => [role, contents] as const);
-  return [...disks, ...(floppy?.disks ?? [])];
+function contentsOf(machine: Machine): (readonly [role: string, contents: DiskContents])[] {
+  const floppy = machine.board.devices.find(({ name }) => name === 'floppy') as FloppyController | undefined;
+  return [...diskContents(machine), ...(floppy?.disks ?? [])];
 }
 
 export class KeptDisks {

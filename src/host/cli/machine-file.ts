@@ -31,6 +31,7 @@ export interface MachineFile {
   readonly overlay?: Readonly<Record<string, string>>;
   readonly writable?: readonly string[];
   readonly diskRoom?: number;
+  readonly writeCache?: number;
   readonly boot?: { readonly order?: string; readonly menu?: boolean };
   readonly vga?: 'std' | 'none';
   readonly memory?: number;
@@ -151,6 +152,7 @@ export async function withMachineFile(args: Arguments): Promise<MergedMachine> {
   }
   if (file.writable !== undefined) put('writable', ...file.writable);
   if (file.diskRoom !== undefined) put('disk-room', String(file.diskRoom));
+  if (file.writeCache !== undefined) put('write-cache', String(file.writeCache));
   const { order, menu } = file.boot ?? {};
   const boot = [
     ...(order === undefined ? [] : [`order=${order}`]),
@@ -213,6 +215,7 @@ export function machineFileOf(manifest: MachineManifest, log: string): MachineFi
   const isPlainDate = !Number.isNaN(date.getTime()) && date.getUTCFullYear() >= 0 && date.getUTCFullYear() < 10_000;
   const order = options['boot-order'];
   const room = options['disk-room'];
+  const cache = options['write-cache'];
   const hashEvery = options['hash-every'];
   return {
     ...given('kernel', fileOf('kernel')),
@@ -223,6 +226,7 @@ export function machineFileOf(manifest: MachineManifest, log: string): MachineFi
     ...(boot.method === 'bios' ? { vgaBios: fileOf('vgabios') ?? false } : given('vgaBios', fileOf('vgabios'))),
     ...(drives.length === 0 ? {} : { drives: Object.fromEntries(drives) }),
     ...(typeof room === 'number' ? { diskRoom: room } : {}),
+    ...(typeof cache === 'number' ? { writeCache: cache } : {}),
     ...(typeof order === 'string' ? { boot: { order, menu: options['boot-menu'] === true } } : {}),
     vga: options.vga === 'std' ? 'std' : 'none',
     memory: manifest.memoryMegabytes,

@@ -22,6 +22,7 @@ import {
   MEMORY_MEGABYTES_DEFAULT,
   NS_PER_TICK_DEFAULT,
   NS_PER_TICK_WANTED,
+  WRITE_CACHE_KILOBYTES_DEFAULT,
 } from '../../core/base/defaults.ts';
 import type { Arguments } from './args.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
@@ -51,6 +52,7 @@ export function buildMachine(merged: MergedMachine, media: readonly string[] = [
     ...readBoot(args),
     ...(args.has('vga') ? { vga: args.text('vga') === 'std' ? 'std' : 'none' } : {}),
     ...(args.has('disk-room') ? { diskRoomMegabytes: args.number('disk-room') ?? 1 } : {}),
+    ...writeCacheOf(args),
     hashEveryTicks: args.number('hash-every') ?? HASH_EVERY_TICKS_DEFAULT,
     ...(args.has('hpet') ? { hpet: true } : {}),
     ...(args.has('parallel') ? { parallel: true } : {}),
@@ -69,6 +71,12 @@ export function buildMachine(merged: MergedMachine, media: readonly string[] = [
   checkDigests(merged, setup.manifest.images);
   const imagePaths = [...setup.images].map(([role, data]) => [role, paths.get(data) ?? ''] as const);
   return { ...setup, imagePaths: new Map(imagePaths) };
+}
+
+/** A power cut is of disks that have one. */
+function writeCacheOf(args: Arguments): Pick<GuestOptions, 'writeCacheKilobytes'> {
+  if (!args.has('write-cache') && !args.has('powercut')) return {};
+  return { writeCacheKilobytes: args.number('write-cache') ?? WRITE_CACHE_KILOBYTES_DEFAULT };
 }
 
 function readNsPerTick(text: string | undefined): number {

@@ -13,6 +13,7 @@ import {
   MEMORY_MEGABYTES_MAX,
   NS_PER_TICK_DEFAULT,
   NS_PER_TICK_WANTED,
+  WRITE_CACHE_KILOBYTES_MAX,
 } from '../../core/base/defaults.ts';
 import { DISK_ROLES, DRIVE_ROLES, FLOPPY_ROLES, type DriveRole } from '../../core/devices/disk/roles.ts';
 import { DEFAULT_ENGINE } from '../../engines.ts';
@@ -98,6 +99,13 @@ export const MACHINE_OPTIONS: readonly OptionSpec[] = [
     value: 'MB',
     range: [1, MEMORY_MEGABYTES_MAX],
     help: `room for what the guest writes; images stay as they are (default ${DISK_ROOM_MEGABYTES_DEFAULT})`,
+  },
+  {
+    group: MACHINE,
+    name: 'write-cache',
+    value: 'KB',
+    range: [1, WRITE_CACHE_KILOBYTES_MAX],
+    help: 'imitate the write cache of disks, of this size each, which a power cut loses (default: none)',
   },
   {
     group: MACHINE,
@@ -259,6 +267,12 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { group: RUNNING, ...TIER_POLICY_OPTION },
   { group: RUNNING, ...GDB_OPTION },
   { group: RUNNING, ...SYMBOLS_OPTION, help: `${SYMBOLS_OPTION.help}; for monitor, with --gdb` },
+  {
+    group: RUNNING,
+    name: 'powercut',
+    value: 'TICK[:SEED]',
+    help: 'cut the power of all disks at that tick and end there: the seed says what of their caches survives',
+  },
   {
     group: RUNNING,
     name: 'max-ticks',

@@ -3,6 +3,9 @@
 
 import type { OutputPort } from '../../core/board/device.ts';
 import { describeReset, type ResetCause } from '../../core/machine/reset-cause.ts';
+import { cutInputs } from '../../core/chaos/power-cut.ts';
+import { DISK_ROLES } from '../../core/devices/disk/roles.ts';
+import type { TimedInput } from '../../core/log/timed-input.ts';
 import { checkDrives } from '../../core/session/media-script.ts';
 import { InputScriptError, parseInputScript, ScriptPlayer, type ScriptStep } from '../../core/session/input-script.ts';
 import { LivePort } from '../../core/session/live-port.ts';
@@ -24,6 +27,7 @@ import { count, Progress } from '../node/progress.ts';
 import { plightOf } from '../../core/machine/plight.ts';
 import { buildFromSnapshot, checkScript, mediaOf, openFrom } from './snapshot-machine.ts';
 import { endSentence, endToJson, exitStatus, loadColors, printJson, resetsText, runFigures, say } from './report.ts';
+import { readCut } from './read-cut.ts';
 import { Terminal } from '../node/terminal.ts';
 import { screenText } from '../../core/devices/display/screen.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
@@ -41,6 +45,8 @@ export interface Live {
   readonly gdb: LiveGdb | null;
   readonly stopOn: StopOn | null;
   readonly kept: KeptDisks;
+  /** The power is cut there, and the run ends. */
+  readonly cutTick: number | null;
   /** Between slices: a script may wait for something on the screen. */
   readonly lookAtScreen: (tick: number) => void;
 }
@@ -61,6 +67,8 @@ export async function prepareLive(
   checkDrives(steps?.flatMap(({ inputs }) => inputs) ?? [], (role) => setup.images.has(role));
   const kept = new KeptDisks(args, setup.images);
   const port = makePort(setup);
+  const cut = readPowercut(args, setup, from?.tick ?? 0);
+  for (const { tick, event } of cut?.inputs ?? []) port.push(event, tick);
   const player = steps === null ? null : new ScriptPlayer(steps, port);
   const isCurses = args.text('display') === 'curses';
   if (args.has('printer') && setup.manifest.options.parallel !== true) {
@@ -97,7 +105,28 @@ export async function prepareLive(
   };
   const display = isCurses ? new CursesDisplay(() => pictureOf(machine)) : null;
   const terminal = usesStdin ? new Terminal() : null;
-  return { setup, output, session, terminal, display, gdb, stopOn, kept, lookAtScreen };
+  return { setup, output, session, terminal, display, gdb, stopOn, kept, lookAtScreen, cutTick: cut?.tick ?? null };
+}
+
+/** --powercut: null where there is none. `startTick`: the run begins there. */
+function readPowercut(
+  args: Arguments,
+  { manifest }: ReadMachine,
+  startTick: number,
+): { readonly tick: number; readonly inputs: readonly TimedInput[] } | null {
+  const text = args.text('powercut');
+  if (text === undefined) return null;
+  const cut = readCut(text, 'powercut');
+  const drives = manifest.images.flatMap(({ role }) => ((DISK_ROLES as readonly string[]).includes(role) ? role : []));
+  if (drives.length === 0)
+    throw new UsageError('--powercut is for disks, and the machine has none: give one as --hda.');
+  if (manifest.options['write-cache'] === undefined) {
+    throw new UsageError('The snapshot is of a machine without write caches: make it of one with --write-cache KB.');
+  }
+  if (cut.tick < startTick) {
+    throw new UsageError(`The run begins at tick ${count(startTick)}: give --powercut a later one.`);
+  }
+  return { tick: cut.tick, inputs: cutInputs(cut, drives) };
 }
 
 /** The terminal has room for one. */
@@ -157,7 +186,8 @@ export interface LiveHooks {
 export async function driveLive(args: Arguments, live: Live, label: string, hooks: LiveHooks = {}): Promise<number> {
   const { setup, output, session, terminal, display, gdb, stopOn } = live;
   const { nsPerTick } = setup.manifest;
-  const maxTick = session.startTick + (args.number('max-ticks') ?? Number.POSITIVE_INFINITY);
+  const lastTick = session.startTick + (args.number('max-ticks') ?? Number.POSITIVE_INFINITY);
+  const maxTick = live.cutTick === null ? lastTick : Math.min(lastTick, live.cutTick + 1);
   const pace = args.text('pace') ?? (terminal?.isTerminal === true ? 'real' : 'none');
   const isQuiet = args.has('json') || display !== null;
   const progress = Progress.atTerminal({ label, unit: 'ticks', nsPerTick, end: maxTick }, isQuiet);

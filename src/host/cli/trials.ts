@@ -14,6 +14,7 @@ import { type Failure, parseFailure } from '../../core/chaos/predicate.ts';
 import type { LogReader } from '../../core/log/log.ts';
 import type { MachineManifest } from '../../core/log/manifest.ts';
 import type { ScriptStep } from '../../core/session/input-script.ts';
+import { startTickOf } from '../../core/session/snapshot-file.ts';
 import { checkManifest, type EngineFactory, type Images, SessionError } from '../../core/session/session.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { loadEngine } from '../../engines.ts';
@@ -22,7 +23,7 @@ import { CommandError } from '../node/errors.ts';
 import { findImages, noteImage } from '../node/find-images.ts';
 import { openLogFile } from '../node/log-file.ts';
 import { NewFile } from '../node/new-file.ts';
-import { Progress } from '../node/progress.ts';
+import { count, Progress } from '../node/progress.ts';
 import { LocalTrials, PooledTrials, type TrialRunner } from '../node/trial-runners.ts';
 import { Work } from '../node/work.ts';
 import type { Arguments } from './args.ts';
@@ -49,6 +50,8 @@ export interface Guest {
   readonly inputs: readonly TimedInput[];
   /** The recording, or null. */
   readonly log: LogReader | null;
+  /** Where it begins: 0, or where its snapshot was taken. */
+  readonly startTick: number;
   /** Where it ends, or null. */
   readonly endTick: number | null;
 }
@@ -71,7 +74,7 @@ export async function guestOfLog(args: Arguments, path: string, label: string): 
   const images = findImages({ log, path, given: givenImages(args), warn: (text) => say(`${label}: ${text}`) });
   const imagePaths = new Map<string, string>();
   const found = { manifest, images, imagePaths, engine, makeEngine };
-  return { ...found, script: [], inputs: inputsOf(log), log, endTick: log.lastTick };
+  return { ...found, script: [], inputs: inputsOf(log), log, startTick: startTickOf(images), endTick: log.lastTick };
 }
 
 export async function guestOfOptions(args: Arguments): Promise<Guest> {
@@ -86,7 +89,16 @@ export async function guestOfOptions(args: Arguments): Promise<Guest> {
   );
   inputs.sort((a, b) => a.tick - b.tick);
   const { manifest, images, imagePaths } = buildMachine(await withMachineFile(args), media);
-  return { manifest, images, imagePaths, engine, makeEngine, script, inputs, log: null, endTick: null };
+  return { manifest, images, imagePaths, engine, makeEngine, script, inputs, log: null, startTick: 0, endTick: null };
+}
+
+/** --from, or where the run begins. */
+export function readFrom(args: Arguments, { startTick }: Guest): number {
+  const fromTick = args.number('from') ?? startTick;
+  if (fromTick < startTick) {
+    throw new UsageError(`The run begins at a snapshot, at tick ${count(startTick)}: give a later --from.`);
+  }
+  return fromTick;
 }
 
 /** The guest, booted. Throws CommandError when it cannot be. */

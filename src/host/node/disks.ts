@@ -15,7 +15,8 @@ import { isQcow2, Qcow2 } from './qcow2.ts';
 
 export const DRIVE_OPTIONS: readonly string[] = DRIVE_ROLES.map((role) => `--${role}`);
 
-const PIECE_BYTES = 1 << 20;
+/** Images are read and written in such parts. */
+export const PIECE_BYTES = 1 << 20;
 const CHAIN_MAX = 16;
 
 /** A file as it is. Nothing is ever written to it. */

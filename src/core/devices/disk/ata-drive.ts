@@ -4,11 +4,13 @@
  * cache and SMART as far as software asks for them. What a command takes is a fixed time by the number of sectors.
  * Commands that are not here are aborted, as the standard wants.
  */
+import type { Random } from '../../base/random.ts';
 import type { Bulk, DeviceImage } from '../../board/context.ts';
 import { DiskContents, SECTOR_BYTES } from './disk-contents.ts';
 import { COMMAND_NS, PIECE_BYTES } from './drive.ts';
 import { ABRT, BSY, DF, Drive, type DriveLink, DRDY, DRQ, DSC, ERR, IDNF, LBA, UNC } from './drive.ts';
 import { HEADS, identifyDisk, MULTIPLE_MAX, SECTORS_PER_TRACK, smartData } from './identify.ts';
+import type { WriteCache } from './write-cache.ts';
 
 /** How long commands take: small, so that guests need not wait, and enough that they see it. */
 const ACCESS_NS = 20_000;
@@ -54,16 +56,24 @@ const TRANSFERS: Readonly<Record<number, TransferCommand>> = {
   0xce: transfer(true, true, 'multiple'),
 };
 
+/** FLUSH CACHE, and commands before which a drive flushes: STANDBY and SLEEP, SET FEATURES 82h. */
+const FLUSHES: readonly number[] = [0xe7, 0xea, 0xe0, 0xe2, 0xe6, 0x94, 0x96, 0x99];
+/** Writes with forced unit access: what they have written when they end is on the medium. */
+const FORCED: readonly number[] = [0x3d, 0xce];
+
 export class AtaDrive extends Drive {
   readonly isPresent = true;
   protected readonly signature = [0, 0] as const;
   protected readonly statusAfterReset = DRDY | DSC;
   readonly contents: DiskContents;
+  /** Null: what has been written is on the medium at once. */
+  readonly cache: WriteCache | null;
   readonly #serial: string;
 
-  constructor(link: DriveLink, role: string, image: DeviceImage, bulk: Bulk) {
+  constructor(link: DriveLink, role: string, image: DeviceImage, bulk: Bulk, cache: WriteCache | null = null) {
     super(link);
     this.contents = new DiskContents(image, bulk);
+    this.cache = cache;
     this.#serial = `RP-${role.toUpperCase()}`;
     this.heads = HEADS;
     this.sectorsPerTrack = SECTORS_PER_TRACK;
@@ -174,6 +184,7 @@ export class AtaDrive extends Drive {
         break;
       case 0x82:
         this.isCaching = false;
+        this.cache?.flush();
         break;
       case 0xaa:
         this.isLookingAhead = true;
@@ -237,6 +248,7 @@ export class AtaDrive extends Drive {
     }
     this.position = first * SECTOR_BYTES;
     this.left = count * SECTOR_BYTES;
+    if (isWrite) this.cache?.begin();
     if (by === 'dma') this.enter('dma', ACCESS_NS + this.#pieceNs());
     else if (by === 'verify') this.#verify(first, count);
     else if (isWrite) this.offer('pio-out', this.#blockBytes);
@@ -311,6 +323,7 @@ export class AtaDrive extends Drive {
   expire(): void {
     switch (this.phase) {
       case 'working':
+        if (FLUSHES.includes(this.command)) this.cache?.flush();
         this.finish();
         break;
       case 'reading':
@@ -336,14 +349,14 @@ export class AtaDrive extends Drive {
       this.#failAt(first, end, true);
       return;
     }
-    if (!this.contents.write(this.position, content)) {
+    if (!this.#store(this.position, content)) {
       this.fail(ABRT, ERR | DF);
       return;
     }
     this.position += content.length;
     this.left = Math.max(0, this.left - content.length);
     if (this.left === 0) {
-      this.finish();
+      this.#written();
       return;
     }
     this.offer('pio-out', this.#blockBytes);
@@ -375,7 +388,7 @@ export class AtaDrive extends Drive {
       if (isWrite) {
         const bytes = new Uint8Array(run);
         dma.read(address, bytes);
-        hasRoom &&= this.contents.write(this.position + done, bytes);
+        hasRoom &&= this.#store(this.position + done, bytes);
       } else this.#toMemory(address, this.position + done, run);
     });
     this.position += moved;
@@ -385,7 +398,8 @@ export class AtaDrive extends Drive {
       return;
     }
     if (this.left === 0) {
-      this.finish();
+      if (isWrite) this.#written();
+      else this.finish();
       return;
     }
     if (!master.isActive) {
@@ -393,6 +407,53 @@ export class AtaDrive extends Drive {
       return;
     }
     this.enter('dma', Math.ceil(this.#pieceNs()));
+  }
+
+  #store(offset: number, bytes: Uint8Array): boolean {
+    this.cache?.note(this.contents, offset, bytes.length);
+    return this.contents.write(offset, bytes);
+  }
+
+  get #isWrittenThrough(): boolean {
+    return !this.isCaching || FORCED.includes(this.command);
+  }
+
+  /** A command that writes is done. */
+  #written(): void {
+    this.cache?.end(this.#isWrittenThrough);
+    this.finish();
+  }
+
+  /**
+   * The power fails. Of the transfer in hand the drive has got a part; of what it has got and not flushed, the medium
+   * holds what the seed chooses. Then it is as it is when the power comes back.
+   */
+  powerCut(random: Random): void {
+    if (this.cache !== null) {
+      this.#takePart(random);
+      this.cache.end(this.#isWrittenThrough);
+      this.cache.cut(this.contents, random);
+    }
+    this.withdraw();
+    this.powerOn();
+  }
+
+  /** Whole sectors of the block or piece that is on its way. */
+  #takePart(random: Random): void {
+    const { master, dma } = this.link;
+    const sectorsOf = (bytes: number): number => random.below(Math.floor(bytes / SECTOR_BYTES) + 1);
+    if (this.phase === 'writing') {
+      const { content } = this.buffer;
+      this.#store(this.position, content.subarray(0, sectorsOf(content.length) * SECTOR_BYTES));
+    } else if (this.phase === 'dma' && TRANSFERS[this.command]?.isWrite === true) {
+      if (!master.isActive || master.isToMemory) return;
+      const wanted = sectorsOf(Math.min(this.left, PIECE_BYTES)) * SECTOR_BYTES;
+      master.take(wanted, dma, (address, done, run) => {
+        const bytes = new Uint8Array(run);
+        dma.read(address, bytes);
+        this.#store(this.position + done, bytes);
+      });
+    }
   }
 
   #toMemory(address: number, offset: number, count: number): void {

@@ -291,6 +291,13 @@ export class IdeChannel extends withFields(CHANNEL) {
     if (buffer.isDone) drive.blockMoved();
   }
 
+  /** The drive of a place is without power for a moment; `cut` says what becomes of it. */
+  powerCut(place: 0 | 1, cut: () => void): void {
+    cut();
+    if (this.timed === place) this.#timer.disarm();
+    if (place === this.selected) this.#acknowledge();
+  }
+
   reset(): void {
     this.#timer.disarm();
     this.master.reset();

@@ -11,12 +11,14 @@ import type { Device, KnownOfDevice } from '../../board/device.ts';
 import { AtaDrive } from './ata-drive.ts';
 import { AtapiDrive } from './atapi-drive.ts';
 import { BUS_MASTER_PORTS } from './bus-master.ts';
-import { writtenBytes } from './disk-contents.ts';
+import { SECTOR_BYTES, writtenBytes } from './disk-contents.ts';
 import type { Drive, DriveLink } from './drive.ts';
 import { CHANNEL, IdeChannel } from './ide-channel.ts';
+import { cacheBytes, WriteCache } from './write-cache.ts';
 import { CDROM_PLACE, CDROM_ROLE, DISK_ROLES, hasDisks, mediumRole, sizeOfImage } from './roles.ts';
 import { DISK_ROOM_MEGABYTES_DEFAULT } from '../../base/defaults.ts';
 import { PAGE_BYTES } from '../../base/pages.ts';
+import { Random } from '../../base/random.ts';
 
 const SLOT = 0x09;
 const COMMAND_PORTS_ENABLED = 1;
@@ -43,9 +45,15 @@ export class Ide extends withFields(FIELDS) implements Device {
   /** By role. */
   readonly disks = new Map<string, AtaDrive>();
   cdrom: AtapiDrive | null = null;
+  /** Of the write cache of each disk; 0: it is not imitated. */
+  readonly #cacheSectors: number;
 
-  constructor(context: DeviceContext, { firmware }: Pick<BoardOptions, 'firmware'>) {
+  constructor(
+    context: DeviceContext,
+    { firmware, writeCacheKilobytes }: Pick<BoardOptions, 'firmware' | 'writeCacheKilobytes'>,
+  ) {
     super();
+    this.#cacheSectors = cacheSectors(writeCacheKilobytes);
     const place = (): void => {
       const { config } = pci;
       const isOn = (config[0x04] & COMMAND_PORTS_ENABLED) !== 0;
@@ -91,6 +99,12 @@ export class Ide extends withFields(FIELDS) implements Device {
       const found = drive === CDROM_ROLE ? this.cdrom : this.disks.get(drive);
       found?.addFault(from, to, isWrite);
     });
+    context.input('power-cut', ({ drive, seed }) => {
+      const place = (DISK_ROLES as readonly string[]).indexOf(drive);
+      const disk = this.disks.get(drive);
+      if (disk === undefined) return;
+      this.#channels[place >> 1].powerCut(place & 1 ? 1 : 0, () => disk.powerCut(new Random(seed)));
+    });
   }
 
   #masterOf(port: number): IdeChannel['master'] {
@@ -106,7 +120,9 @@ export class Ide extends withFields(FIELDS) implements Device {
     const role = DISK_ROLES[place];
     const image = context.image(role);
     if (image === null) return null;
-    const drive = new AtaDrive(link, role, image, context.bulk(bulkName(role)));
+    const sectors = this.#cacheSectors;
+    const cache = sectors === 0 ? null : new WriteCache(context.bulk(cacheName(role)), sectors);
+    const drive = new AtaDrive(link, role, image, context.bulk(bulkName(role)), cache);
     this.disks.set(role, drive);
     return drive;
   }
@@ -124,6 +140,14 @@ function bulkName(role: string): string {
   return `${role}.written`;
 }
 
+function cacheName(role: string): string {
+  return `${role}.cache`;
+}
+
+function cacheSectors(kilobytes = 0): number {
+  return (kilobytes * 1024) / SECTOR_BYTES;
+}
+
 /** Room for written pages: of each disk as many as it has, unless all together are too many. */
 function planWritten(options: BoardOptions): Record<string, number> {
   const roomPages = ((options.diskRoomMegabytes ?? DISK_ROOM_MEGABYTES_DEFAULT) * 0x100000) / PAGE_BYTES;
@@ -134,6 +158,8 @@ function planWritten(options: BoardOptions): Record<string, number> {
   for (const [role, pages] of disks) {
     plan[bulkName(role)] = writtenBytes(Math.max(1, Math.min(pages, Math.floor(roomPages / disks.length))));
   }
+  const sectors = cacheSectors(options.writeCacheKilobytes);
+  for (const [role] of sectors === 0 ? [] : disks) plan[cacheName(role)] = cacheBytes(sectors);
   return plan;
 }
 
