@@ -30,6 +30,8 @@ import { flatGuest, setUpPic } from '../support/flat-guest.ts';
 
 /** Null: it changes the machine, and no input. */
 const KIND: Readonly<Record<Knob, InputEvent['kind'] | null>> = {
+  latency: 'stall',
+  powercut: 'power-cut',
   hold: 'hold-interrupts',
   input: 'serial',
   spurious: 'irq-line',
@@ -59,7 +61,7 @@ test('each knob makes what it says, inside the machine, behind the moment, in or
         for (const { tick, event } of inputs) {
           assert.ok(tick >= before, `${tick} behind ${before}`);
           before = tick;
-          assert.ok(event.kind === KIND[name] || event.kind === 'serial');
+          assert.ok([KIND[name], 'serial', name === 'powercut' ? 'reset' : null].includes(event.kind));
           if (event.kind === 'flip-bit') assert.ok(event.address < settings.ramBytes);
           if (event.kind === 'disk-fault') assert.ok(event.from < event.to && event.to <= 2048);
           if (event.kind === 'epoch') assert.ok(Math.abs(event.seconds - settings.epochSeconds) <= 366 * 86_400);
@@ -67,7 +69,8 @@ test('each knob makes what it says, inside the machine, behind the moment, in or
         assert.ok(name === 'input' || name === 'hold' || inputs.includes(key), 'what was there stays');
       }
       if (KIND[name] === null) assert.deepEqual(plan, [key]);
-      if (name === 'disk') assert.deepEqual(makePlan(new Random(seed), { ...settings, drives: [] }), [key]);
+      if (['disk', 'latency', 'powercut'].includes(name))
+        assert.deepEqual(makePlan(new Random(seed), { ...settings, drives: [] }), [key]);
     }),
   );
 });

@@ -80,6 +80,7 @@ const inputEvent: fc.Arbitrary<InputEvent> = fc.oneof(
     to: fc.integer({ min: 2 ** 31, max: 2 ** 32 }),
   }),
   fc.record({ kind: fc.constant('power-cut' as const), drive: fc.constantFrom('hda', 'hdd'), seed: fc.nat() }),
+  fc.record({ kind: fc.constant('stall' as const), drive: fc.constantFrom('hda', 'cdrom'), ticks: fc.nat() }),
   fc.record({ kind: fc.constant('irq-line' as const), line: fc.nat(15), level: fc.boolean() }),
   fc.record({ kind: fc.constant('hold-interrupts' as const), ticks: fc.nat() }),
   fc.record({ kind: fc.constant('flip-bit' as const), address: fc.nat(), bit: fc.nat(7) }),

@@ -63,7 +63,13 @@ at 11 serial1 break`);
   ]);
   const media: string[] = [];
   const lines = ['cdrom insert a.iso', 'cdrom eject', 'cdrom insert "b c.iso"', 'cdrom insert a.iso'];
-  const faults = ['hda error read 12..1_3', 'cdrom error write 7', 'hdb power-cut 7', 'hda power-cut'];
+  const faults = [
+    'hda error read 12..1_3',
+    'cdrom error write 7',
+    'hdb power-cut 7',
+    'hda power-cut',
+    'cdrom stall 9_000',
+  ];
   const drives = parseInputScript([...lines, ...faults].map((line) => `at 1 ${line}`).join('\n'), media);
   assert.deepEqual(
     drives.flatMap(({ inputs }) => inputs),
@@ -73,6 +79,7 @@ at 11 serial1 break`);
       { kind: 'disk-fault', drive: 'cdrom', isWrite: true, from: 7, to: 8 },
       { kind: 'power-cut', drive: 'hdb', seed: 7 },
       { kind: 'power-cut', drive: 'hda', seed: 0 },
+      { kind: 'stall', drive: 'cdrom', ticks: 9000 },
     ],
   );
   assert.deepEqual(media, ['a.iso', 'b c.iso']);
@@ -149,13 +156,14 @@ test('what is wrong with a line, and where', () => {
     ['at 5 key a sideways', /expected `down`, `up` or nothing, got sideways/],
     ['at 5 mouse 1', /expected a movement .* upwards, the line ends/],
     ['at 5 mouse 1 2 9', /expected buttons from 0 to 7, or left, .*got 9/],
-    ['at 5 hda', /expected `error` or `power-cut` after `hda`, the line ends/],
-    ['at 5 hda eject', /expected `error` or `power-cut` after `hda`, got eject/],
-    ['at 5 cdrom', /expected `eject`, `insert FILE` or `error` after `cdrom`/],
+    ['at 5 hda', /expected `error`, `power-cut` or `stall` after `hda`, the line ends/],
+    ['at 5 hda eject', /expected `error`, `power-cut` or `stall` after `hda`, got eject/],
+    ['at 5 cdrom', /expected `eject`, `insert FILE`, `error` or `stall` after `cdrom`/],
     ['at 5 cdrom insert', /expected the name of a file after `cdrom`/],
     ['at 5 cdrom eject now', /expected the end of the line.* got now/],
     ['at 5 hda power-cut 4294967296', /expected a seed, as in 7/],
     ['at 5 hda power-cut 7 8', /expected the end of the line/],
+    ['at 5 hda stall 0', /expected ticks, as in 20000/],
     ['at 5 hda error', /expected `read` or `write` after `hda`/],
     ['at 5 hda error read 9..3', /expected sectors, as in 1234 or 1234\.\.1300/],
     ['when nmi', /expected the text to wait for.*got nmi/],

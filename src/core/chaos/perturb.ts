@@ -1,12 +1,13 @@
 /**
  * What may happen to a run that did not happen to it, all within what hardware does, each kind a knob with a name:
  * interrupts that come later, inputs that come at other moments, an interrupt line that somebody pulls for nothing,
- * non-maskable interrupts, resets, sectors that cannot be read or written, a wall clock that is set, bits of RAM that
- * flip. Each is an input of the log, which so says what was done to the run. A plan is the inputs of one run; from a
+ * non-maskable interrupts, resets, sectors that cannot be read or written, drives that take their time or lose their
+ * power, a wall clock that is set, bits of RAM that flip. Each is an input of the log, which so says what was done to the run. A plan is the inputs of one run; from a
  * seed, or a change of a plan that was worth keeping.
  */
 import type { Random } from '../base/random.ts';
 import type { TimedInput } from '../log/timed-input.ts';
+import { cutInputs } from './power-cut.ts';
 
 export const KNOBS = {
   hold: 'interrupts wait for 16 to 65536 ticks',
@@ -15,6 +16,8 @@ export const KNOBS = {
   nmi: 'non-maskable interrupts',
   reset: 'somebody presses the reset button',
   disk: 'some sectors of a disk cannot be read, or cannot be written',
+  latency: 'what a drive is busy with takes 16 to 65536 ticks longer, and so comes after what it came before',
+  powercut: 'the power of the disks fails, with what they have not flushed, and the machine starts again',
   epoch: 'the wall clock is set up to a year forwards or backwards',
   memory: 'the machine has up to twice the memory',
   ratio: 'a tick takes a quarter to four times the time',
@@ -97,6 +100,17 @@ function perturbation(random: Random, settings: PlanSettings, knob: Knob): Timed
       const from = random.below(sectors);
       const to = Math.min(sectors, from + 1 + random.below(BAD_SECTORS_MAX));
       return [{ tick, event: { kind: 'disk-fault', drive, isWrite: random.oneIn(2), from, to } }];
+    }
+    case 'latency': {
+      if (settings.drives.length === 0) return [];
+      const { drive } = random.pick(settings.drives);
+      return [{ tick, event: { kind: 'stall', drive, ticks: someDelay(random) } }];
+    }
+    case 'powercut': {
+      if (settings.drives.length === 0) return [];
+      const seed = random.word() >>> 0;
+      const drives = settings.drives.map(({ drive }) => drive);
+      return [...cutInputs({ tick, seed }, drives), { tick, event: { kind: 'reset' } }];
     }
     case 'epoch': {
       const seconds = settings.epochSeconds + random.below(2 * YEAR_SECONDS) - YEAR_SECONDS;

@@ -41,6 +41,8 @@ export function encodeInput(event: InputEvent): Packed[] {
       return [kind, event.drive, event.isWrite, event.from, event.to];
     case 'power-cut':
       return [kind, event.drive, event.seed];
+    case 'stall':
+      return [kind, event.drive, event.ticks];
     case 'irq-line':
       return [kind, event.line, event.level];
     case 'hold-interrupts':
@@ -92,6 +94,8 @@ export function decodeInput(row: readonly Packed[]): InputEvent | null | 'unknow
         : null;
     case INPUT_KIND['power-cut']:
       return isName(a) && isUnsigned(b, UINT32_MAX) ? { kind: 'power-cut', drive: a, seed: b } : null;
+    case INPUT_KIND.stall:
+      return isName(a) && isUnsigned(b, UINT32_MAX) ? { kind: 'stall', drive: a, ticks: b } : null;
     case INPUT_KIND['irq-line']:
       return isUnsigned(a, 15) && typeof b === 'boolean' ? { kind: 'irq-line', line: a, level: b } : null;
     case INPUT_KIND['hold-interrupts']:

@@ -90,6 +90,12 @@ export interface PowerCutInput {
   /** An unsigned word. */
   readonly seed: number;
 }
+/** What a drive is busy with takes so many ticks longer: a retry, a seek, a slow bus. Nothing, where it is not busy. */
+export interface StallInput {
+  readonly kind: 'stall';
+  readonly drive: string;
+  readonly ticks: number;
+}
 /** Something outside holds an interrupt line 0–15 high, or lets it go. */
 export interface InterruptLineInput {
   readonly kind: 'irq-line';
@@ -126,6 +132,7 @@ export type InputEvent =
   | MediumInput
   | DiskFaultInput
   | PowerCutInput
+  | StallInput
   | InterruptLineInput
   | HoldInterruptsInput
   | FlipBitInput
@@ -287,6 +294,7 @@ export const INPUT_KIND = {
   medium: 15,
   'disk-fault': 16,
   'power-cut': 24,
+  stall: 25,
   'irq-line': 20,
   'hold-interrupts': 21,
   'flip-bit': 22,
@@ -367,6 +375,8 @@ export function eventToText(event: InputEvent | CheckEvent): string {
       return `disk-fault ${event.drive} ${event.isWrite ? 'write' : 'read'} ${event.from}..${event.to - 1}`;
     case 'power-cut':
       return `power-cut ${event.drive} seed ${event.seed}`;
+    case 'stall':
+      return `stall ${event.drive} ${event.ticks} ticks`;
     case 'power-button':
     case 'reset':
     case 'nmi':

@@ -1,15 +1,18 @@
 /**
  * What input scripts say to drives: `cdrom eject`, `cdrom insert FILE`, `hda error read 1234..1300` (sectors, both
- * included), `hda power-cut 7` (a seed). Files are numbered in the order in which they are first named: the host reads
+ * included), `hda power-cut 7` (a seed), `hda stall 20000` (ticks). Files are numbered in the order in which they are first named: the host reads
  * them before the run begins, and the log knows them by number and digest. Imports types and names of drives.
  */
 import { UsageError } from '../base/usage-error.ts';
 import { MEDIA_MAX } from '../base/defaults.ts';
-import { DISK_ROLES, DRIVE_ROLES, REMOVABLE_ROLES } from '../devices/disk/roles.ts';
+import { CDROM_ROLE, DISK_ROLES, DRIVE_ROLES, REMOVABLE_ROLES } from '../devices/disk/roles.ts';
 import type { InputEvent } from '../log/events.ts';
 
 /** Seeds of power cuts. */
 export const SEED_MAX = 0xffffffff;
+
+const STALL_TICKS_MAX = 0x7fffffff;
+const OF_DRIVES: readonly InputEvent['kind'][] = ['medium', 'disk-fault', 'power-cut', 'stall'];
 
 export interface DriveWords {
   readonly drive: string;
@@ -24,8 +27,7 @@ export type DriveAction = InputEvent | { readonly expected: string; readonly ope
 /** Throws UsageError where a script speaks of a drive that the machine does not have. */
 export function checkDrives(inputs: Iterable<InputEvent>, hasImage: (role: string) => boolean): void {
   for (const event of inputs) {
-    if (event.kind !== 'medium' && event.kind !== 'disk-fault' && event.kind !== 'power-cut') continue;
-    if (hasImage(event.drive)) continue;
+    if (!OF_DRIVES.includes(event.kind) || !('drive' in event) || hasImage(event.drive)) continue;
     throw new UsageError(
       `The input script speaks of the drive ${event.drive}, and the machine has none: give an image for it.`,
     );
@@ -52,8 +54,14 @@ export function driveAction({ drive, operands, media }: DriveWords): DriveAction
   if (verb === 'error') return faultAction(drive, operands);
   const isDisk = (DISK_ROLES as readonly string[]).includes(drive);
   if (isDisk && verb === 'power-cut') return cutAction(drive, operands);
-  const expected = isRemovable ? '`eject`, `insert FILE` or `error`' : isDisk ? '`error` or `power-cut`' : '`error`';
-  return { expected, operand: 0 };
+  const canStall = isDisk || drive === CDROM_ROLE;
+  if (canStall && verb === 'stall') return stallAction(drive, operands);
+  const verbs = ['error', ...(isDisk ? ['power-cut'] : []), ...(canStall ? ['stall'] : [])].map(
+    (word) => `\`${word}\``,
+  );
+  const words = [...(isRemovable ? ['`eject`', '`insert FILE`'] : []), ...verbs];
+  const last = words.pop() ?? '';
+  return { expected: words.length === 0 ? last : `${words.join(', ')} or ${last}`, operand: 0 };
 }
 
 function faultAction(drive: string, operands: DriveWords['operands']): DriveAction {
@@ -71,6 +79,13 @@ function cutAction(drive: string, operands: DriveWords['operands']): DriveAction
   const seed = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
   if (!(seed <= SEED_MAX)) return { expected: 'a seed, as in 7', operand: 1 };
   return atMost(operands, 2) ?? { kind: 'power-cut', drive, seed };
+}
+
+function stallAction(drive: string, operands: DriveWords['operands']): DriveAction {
+  const text = (operands[1]?.value ?? '').replaceAll('_', '');
+  const ticks = /^\d{1,10}$/.test(text) ? Number(text) : 0;
+  if (ticks < 1 || ticks > STALL_TICKS_MAX) return { expected: 'ticks, as in 20000', operand: 1 };
+  return atMost(operands, 2) ?? { kind: 'stall', drive, ticks };
 }
 
 function atMost(operands: DriveWords['operands'], count: number): DriveAction | null {

@@ -62,6 +62,11 @@ async function chaosOf(args: Arguments): Promise<number> {
   if (fromTick > 0 && (knobs.includes('memory') || knobs.includes('ratio'))) {
     throw new UsageError('The knobs memory and ratio change the machine, from tick 0 on: leave --from out.');
   }
+  if (knobs.includes('powercut') && guest.manifest.options['write-cache'] === undefined) {
+    throw new UsageError(
+      'The knob powercut is for disks with a write cache: give or record the machine --write-cache.',
+    );
+  }
   const inputs = guest.inputs.filter(({ tick }) => tick >= fromTick);
   const experiment = experimentOf(guest, failures);
   standAt(experiment, fromTick);

@@ -298,6 +298,12 @@ export class IdeChannel extends withFields(CHANNEL) {
     if (place === this.selected) this.#acknowledge();
   }
 
+  /** What the drive of a place is busy with takes so much longer. */
+  stall(place: 0 | 1, ticks: number): void {
+    const { dueTick } = this.#timer;
+    if (this.timed === place && dueTick !== Infinity) this.#timer.arm(dueTick + ticks);
+  }
+
   reset(): void {
     this.#timer.disarm();
     this.master.reset();

@@ -100,11 +100,21 @@ export class Ide extends withFields(FIELDS) implements Device {
       found?.addFault(from, to, isWrite);
     });
     context.input('power-cut', ({ drive, seed }) => {
-      const place = (DISK_ROLES as readonly string[]).indexOf(drive);
       const disk = this.disks.get(drive);
       if (disk === undefined) return;
-      this.#channels[place >> 1].powerCut(place & 1 ? 1 : 0, () => disk.powerCut(new Random(seed)));
+      const [channel, place] = this.#placeOf(drive);
+      channel.powerCut(place, () => disk.powerCut(new Random(seed)));
     });
+    context.input('stall', ({ drive, ticks }) => {
+      if (drive !== CDROM_ROLE && !this.disks.has(drive)) return;
+      const [channel, place] = this.#placeOf(drive);
+      channel.stall(place, ticks);
+    });
+  }
+
+  #placeOf(drive: string): readonly [channel: IdeChannel, place: 0 | 1] {
+    const place = drive === CDROM_ROLE ? CDROM_PLACE : (DISK_ROLES as readonly string[]).indexOf(drive);
+    return [this.#channels[place >> 1], (place & 1) === 0 ? 0 : 1];
   }
 
   #masterOf(port: number): IdeChannel['master'] {
