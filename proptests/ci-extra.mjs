@@ -36,6 +36,21 @@ const steps = [
     run: 'node src/host/bootstrap.mjs && node proptests/chaos/queue.mjs $TMP',
   },
   {
+    name: 'power cuts: ext4 and FAT of a Debian guest, cut at many places, checked and replayed',
+    packages: ['apt', 'e2fsprogs', 'dosfstools', 'mtools'],
+    probe: 'command -v apt-get && command -v dpkg-deb && command -v e2fsck && command -v fsck.fat && command -v mtype',
+    run:
+      'node src/host/bootstrap.mjs && ' +
+      'node proptests/chaos/powercut.mjs $TMP --quick --cuts 100 --samples 1 --rounds 8',
+  },
+  {
+    name: 'driver: the race of a Linux driver found, shrunk, replayed, both sides named',
+    packages: ['apt', 'make', 'gcc-multilib'],
+    probe:
+      'command -v apt-get && command -v dpkg-deb && command -v make && echo "int x;" | gcc -m32 -x c -c -o /dev/null -',
+    run: 'node src/host/bootstrap.mjs && node proptests/chaos/driver.mjs $TMP --runs 500',
+  },
+  {
     name: 'system: protection rules against QEMU',
     packages: ['gcc', 'qemu-system-x86'],
     probe: 'command -v gcc && command -v qemu-system-i386',

@@ -14,6 +14,7 @@ import { PageStore, type Snapshot } from '../machine/snapshot.ts';
 import { ScriptPlayer, type ScriptStep } from '../session/input-script.ts';
 import { LivePort } from '../session/live-port.ts';
 import { type EndReason, type EngineFactory, type Images, Session, SessionError } from '../session/session.ts';
+import type { Cpu } from '../state/cpu.ts';
 import { EIP } from '../state/layout.ts';
 import { StopOn } from '../timeline/stop-on.ts';
 import { type MachineVariant, variantManifest } from './machine-variant.ts';
@@ -208,6 +209,24 @@ export class Experiment {
     };
     for (const key of keys) merging?.known.set(key, outcome);
     return outcome;
+  }
+
+  /**
+   * From the moment on with `inputs`, one instruction after the other; `look` sees the machine before each, and ends it
+   * by false.
+   */
+  walk(inputs: readonly TimedInput[], untilTick: number, look: (cpu: Cpu, tick: number) => boolean): void {
+    const { session, port } = this;
+    if (!this.isFresh) this.store.restore(this.start, true);
+    this.isFresh = false;
+    port.clear();
+    for (const { tick, event } of inputs) port.push(event, tick);
+    this.player = null;
+    this.heard = SILENT_OUTPUT;
+    session.machine.watcher = null;
+    while (session.tick < untilTick && look(session.machine.cpu, session.tick)) {
+      if (session.advance(session.tick + 1) !== 'tick') return;
+    }
   }
 
   /** The same guest on another machine; the last one asked for is kept. */

@@ -2,8 +2,8 @@
  * What may happen to a run that did not happen to it, all within what hardware does, each kind a knob with a name:
  * interrupts that come later, inputs that come at other moments, an interrupt line that somebody pulls for nothing,
  * non-maskable interrupts, resets, sectors that cannot be read or written, drives that take their time or lose their
- * power, a wall clock that is set, bits of RAM that flip. Each is an input of the log, which so says what was done to the run. A plan is the inputs of one run; from a
- * seed, or a change of a plan that was worth keeping.
+ * power, a wall clock that is set, bits of RAM that flip. Each is an input of the log, which so says what was done to
+ * the run. A plan is the inputs of one run; from a seed, or a change of a plan that was worth keeping.
  */
 import type { Random } from '../base/random.ts';
 import type { TimedInput } from '../log/timed-input.ts';

@@ -1,7 +1,8 @@
 /**
  * What input scripts say to drives: `cdrom eject`, `cdrom insert FILE`, `hda error read 1234..1300` (sectors, both
- * included), `hda power-cut 7` (a seed), `hda stall 20000` (ticks). Files are numbered in the order in which they are first named: the host reads
- * them before the run begins, and the log knows them by number and digest. Imports types and names of drives.
+ * included), `hda power-cut 7` (a seed), `hda stall 20000` (ticks). Files are numbered in the order in which they are
+ * first named: the host reads them before the run begins, and the log knows them by number and digest. Imports types
+ * and names of drives.
  */
 import { UsageError } from '../base/usage-error.ts';
 import { MEDIA_MAX } from '../base/defaults.ts';

@@ -7,6 +7,7 @@ import type { Experiment, Outcome } from '../../core/chaos/experiment.ts';
 import { KNOBS_DEFAULT } from '../../core/chaos/perturb.ts';
 import { eventToText } from '../../core/log/events.ts';
 import type { TimedInput } from '../../core/log/timed-input.ts';
+import { type Access, type RacePair, racePair } from '../../core/chaos/race-pair.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { withLogProblems } from '../node/log-file.ts';
 import { NewFile } from '../node/new-file.ts';
@@ -45,6 +46,8 @@ interface Decision {
   /** The interrupt that arrived then, and the instruction that it found. */
   readonly vector: number | null;
   readonly place: string;
+  /** What both sides used of memory, as lines; empty: nothing that tells. */
+  readonly race: readonly string[];
 }
 
 /** An instruction at which the decisive event was tried again. */
@@ -114,7 +117,8 @@ async function doomOf(args: Arguments): Promise<number> {
   if (args.has('json')) {
     const input = decision?.input ?? null;
     const event = input === null ? null : eventToText(input.event);
-    const what = decision === null ? null : { event, vector: decision.vector, place: decision.place };
+    const what =
+      decision === null ? null : { event, vector: decision.vector, place: decision.place, race: decision.race };
     const json = { verdict: result.verdict, symptomTick, interval, decision: what, elsewhere: tried, stand };
     printJson({ command: 'doom', status, ...json, moments: result.moments, sides: result.sides, runs: result.runs });
     return status;
@@ -152,7 +156,20 @@ function decide(
   const { arrivals }: Outcome = experiment.run(behind, Math.min(horizonTick, toTick + CAUSE_TICKS));
   const lastTick = input === null ? toTick : toTick + CAUSE_TICKS;
   const arrival = arrivals.find(({ tick }) => tick < lastTick) ?? null;
-  return { input, vector: arrival?.vector ?? null, place };
+  const pair = arrival === null ? null : racePair(experiment, guest.inputs, arrival);
+  const race = pair === null ? [] : raceLines(pair, (linear) => names.at(experiment.machine.cpu, linear));
+  return { input, vector: arrival?.vector ?? null, place, race };
+}
+
+function raceLines({ address, before, between, behind }: RacePair, nameOf: (linear: number) => string): string[] {
+  const line = (who: string, { linear, isWrite }: Access): string =>
+    `${who} ${isWrite ? 'writes' : 'reads '} ${nameOf(linear)}`;
+  return [
+    `0x${address.toString(16)}, in this order:`,
+    line('interrupted', before),
+    line('interrupt  ', between),
+    line('interrupted', behind),
+  ];
 }
 
 /** By instruction, in the order of addresses; fails: at some placement there. */
@@ -193,6 +210,7 @@ function report(result: DoomResult, symptomTick: number, decision: Decision | nu
   const { input, vector } = decision;
   if (input !== null) say(`  arrives ${eventToText(input.event)}`);
   if (vector !== null) say(`  arrives interrupt 0x${vector.toString(16)}`);
+  for (const [i, line] of decision.race.entries()) say(i === 0 ? `  race on ${line}` : `          ${line}`);
   const guilty = tried.filter(({ fails }) => fails);
   if (tried.length === 0) return;
   say(`  elsewhere, at ${count(tried.length)} instructions nearby, it does the same harm at ${count(guilty.length)}:`);

@@ -11,6 +11,7 @@ import { MODE_CS32, MODE_KEY } from '../../core/state/layout.ts';
 import { loadListing } from '../debugger/disassemble.ts';
 import { linearEip } from '../debugger/views.ts';
 import { guestBytes } from '../symbols/guest-memory.ts';
+import { GuestSymbols } from '../symbols/guest-symbols.ts';
 import { symbolsFor } from '../symbols/symbol-files.ts';
 
 export interface InstructionNames {
@@ -23,13 +24,14 @@ export interface InstructionNames {
 /** Symbol files as --symbols. */
 export async function loadInstructionNames(images: Images, symbolFiles: readonly string[]): Promise<InstructionNames> {
   const disassemble = await loadListing();
-  const symbols = symbolsFor(images, symbolFiles);
+  const guest = new GuestSymbols(symbolsFor(images, symbolFiles), images);
   const at = (cpu: Cpu, address: number): string => {
     const bytes = new Uint8Array(INSTRUCTION_BYTES_MAX);
     const length = guestBytes(cpu, address, bytes);
     const bits = (cpu.m32[MODE_KEY] & MODE_CS32) !== 0 ? 32 : 16;
     const { text } = disassemble(bytes.subarray(0, length), address, bits);
-    const name = symbols.describe(address);
+    guest.refresh(cpu);
+    const name = guest.table.describe(address);
     const where = `0x${(address >>> 0).toString(16).padStart(8, '0')}${name === '' ? '' : ` <${name}>`}`;
     return `${where} ${length === 0 ? 'not mapped' : text}`;
   };

@@ -1,0 +1,110 @@
+/**
+ * The two sides of a race: where an interrupt found the guest, which memory did both it and what it interrupted use, so
+ * that the order is to be seen in the result? The four orders of accesses that nothing one after the other can give
+ * (Lu, Tucek, Qin and Zhou, "AVIO", 2006) are looked for: the interrupted side before and behind, the interrupt in
+ * between. Stacks are left out, whose use by an interrupt is its own affair.
+ */
+import type { TimedInput } from '../log/timed-input.ts';
+import type { Cpu } from '../state/cpu.ts';
+import { EIP, ESP } from '../state/layout.ts';
+import { peekPhysical } from '../memory/peek.ts';
+import { flowsOf } from '../timeline/provenance/flows.ts';
+import { instructionHere, linearHere } from '../timeline/provenance/operands.ts';
+import type { Arrival, Experiment } from './experiment.ts';
+
+export interface Access {
+  readonly tick: number;
+  /** Linear address of the instruction. */
+  readonly linear: number;
+  readonly isWrite: boolean;
+}
+
+export interface RacePair {
+  /** Physical address of a byte that both sides use, and the linear one by which the interrupted side did. */
+  readonly physical: number;
+  readonly address: number;
+  readonly before: Access;
+  readonly between: Access;
+  readonly behind: Access;
+}
+
+/** How far on both sides of the interrupt the interrupted side is looked at, and how long an interrupt at most. */
+const REACH_TICKS = 64;
+const INTERRUPT_TICKS_MAX = 1 << 16;
+/** Kernels' stacks are no larger. */
+const KERNEL_STACK_BYTES = 8192;
+
+interface Used extends Access {
+  readonly physical: number;
+  readonly address: number;
+}
+
+/** Bytes of memory that the instruction about to run uses. */
+function uses(cpu: Cpu, tick: number): Used[] {
+  const instruction = instructionHere(cpu);
+  if (instruction === null) return [];
+  const stack = cpu.m32[ESP] & -KERNEL_STACK_BYTES;
+  const stackPages = [0, 4096].map((at) => peekPhysical(cpu, stack + at) & -4096);
+  const found: Used[] = [];
+  const linear = linearHere(cpu);
+  const add = (place: { space: string; at: number; size: number; linear?: number }, isWrite: boolean): void => {
+    if (place.space !== 'memory' || stackPages.includes(place.at & -4096)) return;
+    for (let i = 0; i < place.size; i++) {
+      found.push({ tick, linear, isWrite, physical: place.at + i, address: (place.linear ?? place.at) + i });
+    }
+  };
+  for (const flow of flowsOf(cpu, instruction)) {
+    for (const { places } of flow.inputs) for (const place of places) add(place, false);
+    if (flow.from !== null) add(flow.from, false);
+    add(flow.to, true);
+  }
+  return found;
+}
+
+/** Whether three accesses in this order differ from both orders without the interruption. */
+function isTorn(before: Access, between: Access, behind: Access): boolean {
+  if (between.isWrite) return !before.isWrite || !behind.isWrite;
+  return before.isWrite && behind.isWrite;
+}
+
+/** The closest such pair around an interrupt; null: there is none. `inputs`: of the run, from any tick on. */
+export function racePair(experiment: Experiment, inputs: readonly TimedInput[], arrival: Arrival): RacePair | null {
+  const sides: { before: Used[]; between: Used[]; behind: Used[] } = { before: [], between: [], behind: [] };
+  const fromTick = arrival.tick - REACH_TICKS;
+  experiment.stand(fromTick);
+  let esp = 0;
+  let backTick = -1;
+  const behindFrom = inputs.filter(({ tick }) => tick >= fromTick);
+  experiment.walk(behindFrom, arrival.tick + INTERRUPT_TICKS_MAX, (cpu, tick) => {
+    if (tick < arrival.tick) sides.before.push(...uses(cpu, tick));
+    else if (tick === arrival.tick) esp = cpu.m32[ESP];
+    else {
+      if (backTick < 0 && cpu.m32[EIP] >>> 0 === arrival.eip && cpu.m32[ESP] === esp) backTick = tick;
+      if (backTick < 0) sides.between.push(...uses(cpu, tick));
+      else sides.behind.push(...uses(cpu, tick));
+    }
+    return backTick < 0 || tick < backTick + REACH_TICKS;
+  });
+  return closest(sides);
+}
+
+function closest({
+  before,
+  between,
+  behind,
+}: Record<'before' | 'between' | 'behind', readonly Used[]>): RacePair | null {
+  let best: RacePair | null = null;
+  const spanOf = (pair: RacePair): number => pair.behind.tick - pair.before.tick;
+  for (const middle of between) {
+    for (const first of before) {
+      if (first.physical !== middle.physical) continue;
+      for (const last of behind) {
+        if (last.physical !== middle.physical || !isTorn(first, middle, last)) continue;
+        const { physical, address } = first;
+        const pair = { physical, address, before: first, between: middle, behind: last };
+        if (best === null || spanOf(pair) < spanOf(best)) best = pair;
+      }
+    }
+  }
+  return best;
+}
