@@ -85,7 +85,22 @@ const CLIFFS: readonly Cliff[] = [
     before: 'mov eax, cr0',
     instructions: 5,
   },
-  { name: 'A20 there and back', body: 'xor al, 2\n out 0x92, al\n inc ebx', before: 'in al, 0x92', instructions: 5 },
+  {
+    name: 'A20 there and back',
+    body: 'xor al, 2\n out 0x92, al\n inc ebx',
+    // The loop lies where line 20 does not matter, and so do the tables that lead there.
+    before: `mov esi, round
+        mov edi, 0x240000
+        mov ecx, 1024
+        rep movsd
+        mov eax, round
+        shr eax, 12
+        mov dword [TABLE + eax * 4], 0x240007
+        mov eax, cr3
+        mov cr3, eax
+        in al, 0x92`,
+    instructions: 5,
+  },
   { name: 'invlpg', body: 'invlpg [DATA]\n inc eax', instructions: 4 },
   { name: 'in', body: 'in al, dx\n inc ebx', before: 'mov edx, 0x61', instructions: 4 },
   { name: 'out', body: 'out 0x80, al\n inc ebx', instructions: 4 },
@@ -235,8 +250,8 @@ in_real:`,
 
 const source = ({ body, before = '', behind = '' }: Cliff): string => `
 %include "common.inc"
-DIRECTORY       equ 0x300000
-TABLE           equ 0x301000
+DIRECTORY       equ 0x220000
+TABLE           equ 0x221000
 DATA            equ 0x380000
 UNMAPPED        equ 0x3ff000
 TABLE_LAST      equ TABLE + 0x3ff * 4

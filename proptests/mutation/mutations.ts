@@ -12,6 +12,9 @@ import { WASM_FAULTS } from './wasm-faults.ts';
 const { at, CHANGES_CODE, ENDS_BLOCK, flagsReadBy, LOADS_SIGNED, NARROW, SETS_FLAGS, SHIFTS_RIGHT, STORES } = answers;
 const { WRITES_REGISTER } = answers;
 
+/** Takes an exception, by itself or for what it accesses: the last instruction before which all is as it should be. */
+const ENTERS_HANDLER = at(/^INT|\[|^(PUSH|POP|CALL|RET|REP|STOS|MOVS)/);
+
 export const MUTATIONS: readonly Mutation[] = [
   ...inFile('tiers/interp/hot.js', [
     ['// ADD_R_S', 'CC_ADD32', 'CC_SUB32', 'ADD leaves the flags of SUB', at(/^ADD /)],
@@ -253,6 +256,80 @@ export const MUTATIONS: readonly Mutation[] = [
       'a stack pointer of 16 bits loses the high half of ESP',
       at(/^(PUSH|POP|CALL|RET|LEAVE)/),
     ],
+  ]),
+  ...inFile('src/core/cpu/system/straight.js', [
+    [
+      'function enterStraight',
+      'm32[at] = returnEip;',
+      'm32[at] = returnEip + 1;',
+      'INT n and faults push a wrong return address',
+      ENTERS_HANDLER,
+    ],
+    ['function enterStraight', '? 0 : IF', '? 0 : 0', 'an interrupt gate leaves interrupts open', ENTERS_HANDLER],
+    [
+      'function enterStraight',
+      'm32[at + 4] = m32[SEG_SELECTOR + SS]',
+      'm32[at + 4] = ss',
+      'the stack segment of ring 3 is not in the frame',
+      ENTERS_HANDLER,
+    ],
+    [
+      'function returnStraight',
+      'm32[ESP] = userEsp',
+      'm32[ESP] = (esp + 20) | 0',
+      'IRET to ring 3 keeps the stack of the kernel',
+      at(/^IRET/),
+    ],
+    [
+      'function returnStraight',
+      '(flags & WRITABLE_FLAGS) | 2',
+      '(flags & WRITABLE_FLAGS & ~IF) | 2',
+      'IRET loses IF',
+      at(/^IRET/),
+    ],
+    [
+      'function returnStraight',
+      'dropInnerSegments(cpu);',
+      '',
+      'data segments of ring 0 stay after IRET to ring 3',
+      at(/^IRET/),
+    ],
+    [
+      'function farReturnStraight',
+      '(esp + 8 + release)',
+      '(esp + 4 + release)',
+      'RET far leaves CS on the stack',
+      at(/^RET_FAR/),
+    ],
+  ]),
+  ...inFile('tiers/lift/system.js', [
+    ['function clearInterruptFlag', '~IF', '-1', 'compiled CLI leaves IF', at(/^CLI/)],
+    ['function setInterruptFlag', ', IF)', ', 0)', 'compiled STI leaves interrupts closed', at(/^STI/)],
+    [
+      'function popFlags',
+      "b.bits(b.with('and', value, ARITHMETIC_FLAGS))",
+      "b.bits(b.with('and', value, ARITHMETIC_FLAGS & ~1))",
+      'compiled POPF loses CF',
+      at(/^POPF/),
+    ],
+    ['function clearTaskSwitched', '~CR0_TS', '-1', 'compiled CLTS leaves CR0.TS', at(/^CLTS/)],
+    [
+      'systemLifters',
+      'INVLPG: requireCpl0',
+      'INVLPG: clearInterruptFlag',
+      'INVLPG has the lifter of CLI',
+      at(/^INVLPG/),
+    ],
+  ]),
+  ...inFile('tiers/lift/selectors.js', [
+    [
+      'function load',
+      'b.put(SEG_LIMIT + segment, limit)',
+      'b.put(SEG_LIMIT + segment, raw)',
+      'the limit of a loaded segment is in pages',
+      at(/^(MOV_TO_SREG|POP_SREG)/),
+    ],
+    ['function popSegment', 'pointer);', 'l.b.get(ESP));', 'POP of a segment register leaves ESP', at(/^POP_SREG/)],
   ]),
   ...inFile('tiers/lift/segments.js', [
     [

@@ -431,6 +431,22 @@ function flagSetup(): string {
   return `xor edx, edx\n${jumps.join('\n')}\n${carries.join('\n')}\nmov [${TRACE - 4}], edx`;
 }
 
+/** What kernels do in the middle of their code, as far as it goes without an interrupt table. */
+const SYSTEM_TURN = `
+        mov eax, cr0
+        or eax, 8
+        mov cr0, eax
+        clts
+        mov eax, ds
+        mov fs, ax
+        push fs
+        pop gs
+        pushfd
+        xor dword [esp], 0x8d5
+        popfd
+        cli
+        invlpg [esp]`;
+
 /** Source of the program of a seed: `count` random lines, done `turns` times. */
 export function randomProgram(seed: number, count = 150, turns = 80): string {
   const dice = new Random(seed);
@@ -470,7 +486,7 @@ fill:   imul eax, eax, 1103515245
         rep movsd
 ${cornerSetup()}
 ${starts}
-again:
+again:${SYSTEM_TURN}
 ${program.lines.join('\n')}
 ${cornerTurn()}
         dec dword [0x160000]
