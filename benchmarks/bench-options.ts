@@ -18,7 +18,9 @@ const BENCH: VerbSpec = {
     {
       name: 'guest',
       value: 'A,B,...',
-      help: 'engines, programs, whole: these guests (default: all); cliffs: these loops',
+      help:
+        'engines, programs, whole: these guests (default: all; programs: debian needs npm run guests -- debian); ' +
+        'cliffs: these loops',
     },
     {
       name: 'engines',

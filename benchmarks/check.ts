@@ -3,7 +3,8 @@
  *
  * `reprise bench LOG --against DIR` judges builds of which it is known how they differ: this build against a copy of
  * itself, so many times over; against copies without one pass of the compiler; against a copy one of whose handlers was
- * slowed so that the run takes 5 % longer. A verdict that is not what it should be, or a slower build whose guilty
+ * slowed so that the run takes 5 % longer; against a copy without the tests for somebody who counts, which may cost one
+ * part in a hundred at most. A verdict that is not what it should be, or a slower build whose guilty
  * block is not at the top, ends it with status 1. Recordings of one's own (--log) are run against a copy of the build
  * too. Takes a quarter of an hour; on a busy machine verdicts are `too noisy`, which is told and counts as wrong.
  */
@@ -74,6 +75,9 @@ function differenceOf(log: string, engine: string, against: string, more: readon
   if (ended.status !== 0 && ended.status !== 1) throw new Error(`reprise bench: ${ended.stderr.trim()}`);
   return (JSON.parse(ended.stdout) as { differences: EngineDifference[] }).differences[0];
 }
+
+/** This build beside one that cannot count. */
+const COUNTERS_COST_MOST = 1.01;
 
 let wrong = 0;
 function tell(name: string, found: EngineDifference, isRight: boolean, more = ''): void {
@@ -146,6 +150,25 @@ async function slowedHandler(): Promise<void> {
   );
 }
 
+/** What counts when asked to costs nothing when not: a build that cannot count is no faster. */
+async function withoutCounters(): Promise<void> {
+  const copy = copyOf('no-counters', 'tiers/tiering.js', (text) =>
+    text.replace(
+      /^ *(this\.)?watch\?\.(settled|armed|heated|built|forgotten|refused|linked|unlinked)\([^;]*\);$/gm,
+      '',
+    ),
+  );
+  for (const [program, count, engine] of [
+    ['crc', 40, 'interp'],
+    ['flags', 3000, 'tiered'],
+  ] as const) {
+    const what = `${program} on ${engine}, nobody counts and nobody can`;
+    if (!isWanted(what)) continue;
+    const found = differenceOf(await recordingOf(program, count), engine, copy, ['--no-sampling']);
+    tell(what, found, found.verdict === 'no difference' && found.ratio <= COUNTERS_COST_MOST);
+  }
+}
+
 function topOf({ blocks, functions }: EngineDifference): string {
   const row = (one: EngineDifference['blocks'][number]): string =>
     `${one.name} ${one.beforeMs.toFixed(0)} to ${one.afterMs.toFixed(0)} ms`;
@@ -155,6 +178,7 @@ function topOf({ blocks, functions }: EngineDifference): string {
 try {
   await withoutPasses();
   await slowedHandler();
+  await withoutCounters();
   await againstItself();
 } finally {
   rmSync(folder, { recursive: true, force: true });

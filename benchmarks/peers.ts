@@ -2,10 +2,11 @@
  * The same images on other emulators: npm's v86 with and without its JIT, and Debian's qemu-system-i386 plain and
  * recording, beside Reprise interpreting, compiling and recording, in one interleaved run: `npm run peers`. Host time
  * is wall time between markers that the guest sends on its serial line, so that loading counts for nobody; checksums
- * must agree. A peer that is absent is skipped by its name. --json prints what `reprise bench --peers` takes.
+ * must agree. Of the Debian guest one run has several parts; its boot begins with the process, firmware and all. A peer
+ * that is absent is skipped by its name. --json prints what `reprise bench --peers` takes.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -15,7 +16,8 @@ import { scriptArguments } from '../src/host/cli/script-arguments.ts';
 import type { PeerResult, Peers } from '../src/host/measure/peer-file.ts';
 import { median, spreadOf } from '../src/host/measure/statistics.ts';
 import { bar, table } from '../src/host/measure/text.ts';
-import { choosePrograms, PROGRAM_MEGABYTES, type Program, PROGRAMS } from './programs.ts';
+import { DEBIAN, DEBIAN_MEGABYTES, DEBIAN_SECTIONS, debianCommandLine, debianImages, debianProblem } from './debian.ts';
+import { choosePrograms, PROGRAM_MEGABYTES, PROGRAMS } from './programs.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const reprise = join(root, 'src/host/reprise.mjs');
@@ -23,13 +25,26 @@ const V86_RUN = fileURLToPath(new URL('./v86-run.js', import.meta.url));
 const QEMU = 'qemu-system-i386';
 const TIMEOUT_MS = 300_000;
 const BAR_CELLS_PEERS = 24;
+/** v86 boots a Linux kernel by a BIOS. */
+const FIRMWARE = ['bios.bin', 'vgabios-stdvga.bin'].map((name) => join('/usr/share/seabios', name));
 
-/** A run of an image, as a command. `folder`: for files that go with it. */
+/** What is run: an image, and what is timed of it, in the order in which it ends. */
+interface Work {
+  readonly image: string;
+  /** Of a Linux kernel. */
+  readonly initrd: string | null;
+  readonly megabytes: string;
+  readonly commandLine: string;
+  readonly sections: readonly string[];
+}
+
+/** A run, as a command. `folder`: for files that go with it. */
 interface Peer {
   readonly name: string;
   /** Why it cannot be had here; ''. */
   readonly problem: string;
-  readonly command: (image: string, commandLine: string, folder: string) => readonly [string, readonly string[]];
+  /** A string says why this work cannot be run. */
+  readonly command: (work: Work, folder: string) => readonly [string, readonly string[]] | string;
 }
 
 const has = (command: string): boolean => spawnSync(command, ['--version'], { stdio: 'ignore' }).status === 0;
@@ -46,30 +61,35 @@ function hasPackage(name: string): boolean {
 function peersOf(shift: number): Peer[] {
   const noQemu = has(QEMU) ? '' : `no ${QEMU}: apt-get install qemu-system-x86`;
   const noV86 = hasPackage('v86') ? '' : 'no v86: npm ci';
-  const memory = `${PROGRAM_MEGABYTES}`;
+  const initrdOf = (option: string, { initrd }: Work): string[] => (initrd === null ? [] : [option, initrd]);
   const ours = (name: string, engine: string, isRecorded: boolean): Peer => ({
     name,
     problem: '',
-    command: (image, commandLine, folder) => {
+    command: (work, folder) => {
       const target = isRecorded ? ['record', join(folder, 'peer.rlog')] : ['run'];
-      const machine = ['--kernel', image, '--append', commandLine, '--memory', memory, '--engine', engine];
-      return [process.execPath, [reprise, ...target, ...machine]];
+      const images = ['--kernel', work.image, ...initrdOf('--initrd', work)];
+      const machine = ['--append', work.commandLine, '--memory', work.megabytes, '--engine', engine];
+      return [process.execPath, [reprise, ...target, ...images, ...machine]];
     },
   });
   const v86 = (name: string, mode: string): Peer => ({
     name,
     problem: noV86,
-    command: (image, commandLine) => [process.execPath, [V86_RUN, image, memory, commandLine, mode]],
+    command: ({ image, initrd, megabytes, commandLine }) => {
+      const more = initrd === null ? [] : [initrd, ...FIRMWARE];
+      if (more.some((path) => !existsSync(path))) return 'no firmware for it: apt-get install seabios';
+      return [process.execPath, [V86_RUN, image, megabytes, commandLine, mode, ...more]];
+    },
   });
   const qemu = (name: string, recording: (folder: string) => readonly string[]): Peer => ({
     name,
     problem: noQemu,
-    command: (image, commandLine, folder) => [
+    command: (work, folder) => [
       QEMU,
       [
-        ...['-accel', 'tcg', '-m', memory, '-kernel', image, '-append', commandLine, '-serial', 'stdio'],
-        ...['-display', 'none', '-monitor', 'none', '-no-reboot', '-net', 'none'],
-        ...['-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04', ...recording(folder)],
+        ...['-accel', 'tcg', '-m', work.megabytes, '-kernel', work.image, ...initrdOf('-initrd', work)],
+        ...['-append', work.commandLine, '-serial', 'stdio', '-display', 'none', '-monitor', 'none', '-no-reboot'],
+        ...['-net', 'none', '-device', 'isa-debug-exit,iobase=0xf4,iosize=0x04', ...recording(folder)],
       ],
     ],
   });
@@ -88,33 +108,38 @@ function peersOf(shift: number): Peer[] {
 }
 
 interface Marked {
-  /** Between `go` and the line of the checksum. */
+  readonly section: string;
+  /** Between `go`, or the start of the process, and the line of the checksum. */
   readonly ms: number;
   readonly checksum: string;
 }
 
-/** Runs a peer until the guest has sent its checksum. */
-function runMarked(command: string, words: readonly string[], name: string): Promise<Marked> {
+/** Runs a peer until the guest has sent its last checksum. */
+function runMarked(command: string, words: readonly string[], sections: readonly string[]): Promise<Marked[]> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe'] });
-    let [stdout, stderr] = ['', ''];
-    let goMs = 0;
-    let found: Marked | null = null;
+    let [rest, stderr] = ['', ''];
+    let startMs = performance.now();
+    const found: Marked[] = [];
     const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS);
     child.stdout.setEncoding('latin1').on('data', (text: string) => {
       const nowMs = performance.now();
-      stdout += text;
-      if (goMs === 0 && /(^|\n)go\r?\n/.test(stdout)) goMs = nowMs;
-      const end = new RegExp(`\\n${name}: ([0-9a-f]{8})\\r?\\n`).exec(stdout);
-      if (end === null || found !== null) return;
-      found = { ms: nowMs - goMs, checksum: end[1] };
-      child.kill('SIGTERM');
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        // A serial console may have sent something before it on the same line.
+        if (/(^|\r)go\r*$/.test(line)) startMs = nowMs;
+        const section = sections[found.length];
+        const checksum = new RegExp(`(?:^|\\r)${section}: ([0-9a-f]{8})\\r*$`).exec(line)?.[1];
+        if (checksum === undefined) continue;
+        if (found.push({ section, ms: nowMs - startMs, checksum }) === sections.length) child.kill('SIGTERM');
+      }
     });
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
     child.on('error', reject);
     child.on('close', () => {
       clearTimeout(timer);
-      if (found !== null) resolve(found);
+      if (found.length === sections.length) resolve(found);
       else reject(new Error(stderr.trim().split('\n').at(-1) || 'it ended without the checksum'));
     });
   });
@@ -122,45 +147,43 @@ function runMarked(command: string, words: readonly string[], name: string): Pro
 
 interface Entry {
   readonly peer: Peer;
-  readonly times: number[];
+  /** By section, by round. */
+  readonly times: number[][];
   problem: string;
 }
 
-async function measure(program: Program, peers: readonly Peer[], rounds: number, count: string): Promise<Entry[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'reprise-peers-'));
-  const entries = peers.map((peer): Entry => ({ peer, times: [], problem: peer.problem }));
-  let checksum = '';
-  try {
-    const image = join(folder, `${program.name}.bin`);
-    writeFileSync(image, program.image());
-    for (let round = 0; round < rounds; round++) {
-      // What drifts hits all alike.
-      for (const entry of round % 2 === 0 ? entries : [...entries].reverse()) {
-        if (entry.problem !== '') continue;
-        const apart = mkdtempSync(join(folder, 'run-'));
-        try {
-          const run = await runMarked(...entry.peer.command(image, count, apart), program.name);
-          if (checksum === '') checksum = run.checksum;
-          if (run.checksum !== checksum) entry.problem = `its checksum is ${run.checksum}, not ${checksum}`;
-          else entry.times.push(run.ms);
-        } catch (error) {
-          entry.problem = (error as Error).message;
+async function measure(work: Work, peers: readonly Peer[], rounds: number, folder: string): Promise<Entry[]> {
+  const entries = peers.map((peer): Entry => ({ peer, times: work.sections.map(() => []), problem: peer.problem }));
+  const checksums: string[] = [];
+  for (let round = 0; round < rounds; round++) {
+    // What drifts hits all alike.
+    for (const entry of round % 2 === 0 ? entries : [...entries].reverse()) {
+      if (entry.problem !== '') continue;
+      const apart = mkdtempSync(join(folder, 'run-'));
+      try {
+        const command = entry.peer.command(work, apart);
+        if (typeof command === 'string') throw new Error(command);
+        for (const [at, { ms, section, checksum }] of (await runMarked(...command, work.sections)).entries()) {
+          checksums[at] ??= checksum;
+          if (checksum === checksums[at]) entry.times[at].push(ms);
+          else entry.problem = `its checksum of ${section} is ${checksum}, not ${checksums[at]}`;
         }
-        rmSync(apart, { recursive: true, force: true });
+      } catch (error) {
+        entry.problem = (error as Error).message;
       }
+      rmSync(apart, { recursive: true, force: true });
     }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
   }
   return entries;
 }
 
-function resultOf({ peer, times, problem }: Entry): PeerResult {
-  const isDone = problem === '' && times.length > 0;
+function resultOf({ peer, times, problem }: Entry, section: number): PeerResult {
+  const list = times[section];
+  const isDone = problem === '' && list.length > 0;
   return {
     peer: peer.name,
-    medianMs: isDone ? median(times) : null,
-    spread: isDone ? spreadOf(times).spread : 0,
+    medianMs: isDone ? median(list) : null,
+    spread: isDone ? spreadOf(list).spread : 0,
     problem,
   };
 }
@@ -175,8 +198,28 @@ function lines(program: string, results: readonly PeerResult[]): string[] {
   return [program, ...table(rows, ['left', 'right', 'left'])];
 }
 
+/** The work of that name; a string says why there is none. */
+function workOf(name: string, commandLine: string, folder: string): Work | string {
+  if (name === DEBIAN) {
+    const { kernel, initrd } = debianImages;
+    const problem = debianProblem();
+    const megabytes = `${DEBIAN_MEGABYTES}`;
+    const sections = DEBIAN_SECTIONS;
+    return problem === '' ? { image: kernel, initrd, megabytes, commandLine: debianCommandLine(), sections } : problem;
+  }
+  const [program] = choosePrograms(name);
+  if (!program.hasMarkers) {
+    const marked = PROGRAMS.filter(({ hasMarkers }) => hasMarkers).map((one) => one.name);
+    throw new Error(`${name} sends no markers: give some of ${marked.join(', ')}, ${DEBIAN}.`);
+  }
+  const image = join(folder, `${name}.bin`);
+  writeFileSync(image, program.image());
+  return { image, initrd: null, megabytes: `${PROGRAM_MEGABYTES}`, commandLine, sections: [name] };
+}
+
 async function main(): Promise<void> {
   const marked = PROGRAMS.filter(({ hasMarkers }) => hasMarkers).map(({ name }) => name);
+  const all = [...marked, DEBIAN];
   const args = scriptArguments({
     name: 'peers',
     program: 'npm run peers --',
@@ -187,7 +230,11 @@ async function main(): Promise<void> {
       'time is that between markers on the serial line.',
     options: [
       { name: 'rounds', value: 'N', range: [1, 1000], help: 'medians of so many rounds (default 3)' },
-      { name: 'guest', value: 'A,B,...', help: `these programs: ${marked.join(', ')} (default: all)` },
+      {
+        name: 'guest',
+        value: 'A,B,...',
+        help: `these programs: ${all.join(', ')} (default: all; ${DEBIAN} needs npm run guests -- ${DEBIAN})`,
+      },
       { name: 'count', value: 'N', range: [1, 1_000_000], help: 'repetitions in each program (default: its own)' },
       {
         name: 'shift',
@@ -201,14 +248,25 @@ async function main(): Promise<void> {
   const isJson = args.has('json');
   const count = args.number('count');
   const rows: Peers['rows'][number][] = [];
-  for (const program of choosePrograms(args.text('guest') ?? marked.join(','))) {
-    if (!program.hasMarkers) throw new Error(`${program.name} sends no markers: give some of ${marked.join(', ')}.`);
-    const peers = peersOf(args.number('shift') ?? 3);
-    const results = (await measure(program, peers, rounds, count === undefined ? 'guest' : `guest ${count}`)).map(
-      resultOf,
-    );
-    rows.push({ program: program.name, results });
-    if (!isJson) console.log(`${lines(program.name, results).join('\n')}\n`);
+  const folder = mkdtempSync(join(tmpdir(), 'reprise-peers-'));
+  const chosen = args.text('guest')?.split(',') ?? all;
+  try {
+    for (const name of chosen) {
+      const work = workOf(name, count === undefined ? 'guest' : `guest ${count}`, folder);
+      if (typeof work === 'string') {
+        if (!isJson) console.log(`${name}\n  skipped: ${work}\n`);
+        continue;
+      }
+      const entries = await measure(work, peersOf(args.number('shift') ?? 3), rounds, folder);
+      for (const [at, section] of work.sections.entries()) {
+        const results = entries.map((entry) => resultOf(entry, at));
+        const program = work.sections.length > 1 ? `${name} ${section}` : name;
+        rows.push({ program, results });
+        if (!isJson) console.log(`${lines(program, results).join('\n')}\n`);
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
   const peers: Peers = { format: 'reprise peers', date: new Date().toISOString(), rounds, rows };
   if (isJson) console.log(JSON.stringify(peers));

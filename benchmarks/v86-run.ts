@@ -1,14 +1,21 @@
 /**
- * One run of a multiboot image on npm's v86, for `npm run peers`: what the guest sends on its first serial line goes to
- * standard output as it comes. Arguments: the image, megabytes of memory, the command line, and `nojit` or nothing. v86
- * ends a run at the debug-exit port by throwing out of its timer callback.
+ * One run on npm's v86, for `npm run peers`: what the guest sends on its first serial line goes to standard output as
+ * it comes. Arguments: a multiboot image, megabytes of memory, the command line, `jit` or `nojit`; and for a Linux
+ * kernel its initrd, a BIOS and a VGA BIOS, which v86 boots it by. v86 ends a run at the debug-exit port by throwing
+ * out of its timer callback.
  */
 import { readFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { V86 } from 'v86';
 
-const [image, megabytes, commandLine, mode] = process.argv.slice(2);
-const buffer = new Uint8Array(readFileSync(image)).buffer as ArrayBuffer;
+const [image, megabytes, commandLine, mode, initrd, bios, vgaBios] = process.argv.slice(2);
+const read = (path: string): { buffer: ArrayBuffer } => ({
+  buffer: new Uint8Array(readFileSync(path)).buffer as ArrayBuffer,
+});
+const images: Readonly<Record<string, { buffer: ArrayBuffer }>> =
+  initrd === undefined
+    ? { multiboot: read(image) }
+    : { bzimage: read(image), initrd: read(initrd), bios: read(bios), vga_bios: read(vgaBios) };
 const wasm = createRequire(import.meta.url).resolve('v86/build/v86.wasm');
 // It says on the console what is nobody's business here.
 console.log = () => {};
@@ -19,7 +26,7 @@ process.once('uncaughtException', (error: unknown) => {
 const emulator = new V86({
   wasm_path: wasm,
   memory_size: Number(megabytes) << 20,
-  multiboot: { buffer },
+  ...images,
   cmdline: commandLine,
   autostart: false,
   disable_jit: mode === 'nojit',

@@ -6,7 +6,12 @@ declare module 'v86' {
   export interface V86Options {
     readonly wasm_path: string;
     readonly memory_size: number;
-    readonly multiboot: { readonly buffer: ArrayBuffer };
+    /** A multiboot image; or a Linux kernel with its initrd, and the firmware that it is booted by. */
+    readonly multiboot?: { readonly buffer: ArrayBuffer };
+    readonly bzimage?: { readonly buffer: ArrayBuffer };
+    readonly initrd?: { readonly buffer: ArrayBuffer };
+    readonly bios?: { readonly buffer: ArrayBuffer };
+    readonly vga_bios?: { readonly buffer: ArrayBuffer };
     readonly cmdline?: string;
     readonly autostart: boolean;
     readonly disable_jit: boolean;

@@ -110,7 +110,7 @@ export interface HostSettings {
 
 /** Every byte that the guest sends, as it is sent. */
 export interface OutputSettings {
-  readonly onSerial?: (line: number, byte: number) => void;
+  readonly onSerial?: (line: number, byte: number, tick: number) => void;
   /** To the debug console, ports E9h and 402h. */
   readonly onDebugConsole?: (byte: number) => void;
   /** What is printed at the parallel port. */
@@ -146,7 +146,10 @@ export async function createMachine(settings: MachineSettings): Promise<BootedMa
   const makeEngine = await loadEngine(settings.engine ?? DEFAULT_ENGINE);
   const { manifest, images } = setupOf(settings);
   const port = new LivePort();
-  const session = new Session({ manifest, images, makeEngine, port, output: outputOf(settings) });
+  let running: Session | null = null;
+  const output = outputOf(settings, () => running);
+  const session = new Session({ manifest, images, makeEngine, port, output });
+  running = session;
   return {
     machine: session.machine,
     manifest,
@@ -206,10 +209,11 @@ export async function record(settings: RecordSettings): Promise<Recording> {
   let session: Session | null = null;
   const onSerial = (line: number, byte: number): void => {
     if (line === 0) serial.push(byte);
-    player?.serialOutput(session === null ? 0 : session.machine.cpu.now(), line, byte);
-    settings.onSerial?.(line, byte);
+    const tick = tickOf(session);
+    player?.serialOutput(tick, line, byte);
+    settings.onSerial?.(line, byte, tick);
   };
-  const output = outputOf({ ...settings, onSerial });
+  const output = outputOf({ ...settings, onSerial }, () => session);
   const every = settings.checkpointEveryTicks;
   const recorder = every === undefined ? null : new CheckpointRecorder(writer, every);
   const stopOn = settings.stopOn === undefined ? null : new StopOn(settings.stopOn);
@@ -256,11 +260,14 @@ export async function startRecording(settings: LiveSettings): Promise<LiveRecord
   if (settings.embed === true) embedAll(writer, manifest, images);
   const port = new RecordingPort(writer);
   const serial: number[] = [];
-  const onSerial = (line: number, byte: number): void => {
+  const onSerial: OutputSettings['onSerial'] = (line, byte, tick) => {
     if (line === 0) serial.push(byte);
-    settings.onSerial?.(line, byte);
+    settings.onSerial?.(line, byte, tick);
   };
-  const session = new Session({ manifest, images, makeEngine, port, output: outputOf({ ...settings, onSerial }) });
+  let running: Session | null = null;
+  const output = outputOf({ ...settings, onSerial }, () => running);
+  const session = new Session({ manifest, images, makeEngine, port, output });
+  running = session;
   return {
     machine: session.machine,
     manifest,
@@ -299,12 +306,14 @@ export async function replay(log: Uint8Array | LogReader, settings: ReplaySettin
   const makeEngine = await loadEngine(settings.engine ?? DEFAULT_ENGINE);
   const images = imagesFor(reader, settings);
   const serial: number[] = [];
-  const onSerial = (line: number, byte: number): void => {
+  const onSerial: OutputSettings['onSerial'] = (line, byte, tick) => {
     if (line === 0) serial.push(byte);
-    settings.onSerial?.(line, byte);
+    settings.onSerial?.(line, byte, tick);
   };
-  const output = outputOf({ ...settings, onSerial });
+  let running: Session | null = null;
+  const output = outputOf({ ...settings, onSerial }, () => running);
   const session = createReplay({ log: reader, images, makeEngine, output, devices: settings.devices ?? 'model' });
+  running = session;
   const { inspect } = settings;
   const loop = new RunLoop({
     session,
@@ -427,10 +436,14 @@ function imagesFor(log: LogReader, settings: HostSettings & { readonly images?: 
   });
 }
 
-function outputOf({ onSerial, onDebugConsole, onParallel }: OutputSettings) {
+/** Where the machine is; 0 while it is being made. */
+const tickOf = (session: Session | null): number => (session === null ? 0 : session.machine.cpu.now());
+
+/** `session` is asked when something comes out. */
+function outputOf({ onSerial, onDebugConsole, onParallel }: OutputSettings, session: () => Session | null) {
   return {
     ...SILENT_OUTPUT,
-    serial: (line: number, byte: number) => onSerial?.(line, byte),
+    serial: (line: number, byte: number) => onSerial?.(line, byte, tickOf(session())),
     debugConsole: (byte: number) => onDebugConsole?.(byte),
     parallel: (byte: number) => onParallel?.(byte),
   };

@@ -70,6 +70,7 @@ p { margin: .3rem 0; } .quiet { color: var(--quiet); }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; } .wide { overflow-x: auto; }
 th, td { padding: .15rem .7rem .15rem 0; text-align: right; white-space: nowrap; }
 th { color: var(--quiet); font-weight: 600; } td.text, th.text { text-align: left; }
+td.code { text-align: left; white-space: normal; overflow-wrap: anywhere; min-width: 14rem; }
 td.bar { width: 40%; min-width: 8rem; } td.bar div { background: var(--bar); height: .9rem; min-width: 1px; }
 code { font: 12px ui-monospace, monospace; color: var(--quiet); }
 .sides { display: grid; grid-template-columns: repeat(auto-fit, minmax(420px, 1fr)); gap: 0 2rem; }
@@ -86,12 +87,12 @@ code { font: 12px ui-monospace, monospace; color: var(--quiet); }
 
 interface Cell {
   readonly html: string;
-  readonly kind?: 'text' | 'bar';
+  readonly kind?: 'text' | 'code' | 'bar';
 }
 
 const text = (value: string): Cell => ({ html: escaped(value), kind: 'text' });
 const number = (value: string): Cell => ({ html: escaped(value) });
-const code = (value: string): Cell => ({ html: `<code>${escaped(value)}</code>`, kind: 'text' });
+const code = (value: string): Cell => ({ html: `<code>${escaped(value)}</code>`, kind: 'code' });
 const barCell = (part: number): Cell => ({
   html: `<div style="width:${(100 * Math.min(1, Math.max(0, part))).toFixed(1)}%"></div>`,
   kind: 'bar',
