@@ -333,6 +333,8 @@ export interface WalkSettings extends HostSettings, RecordedRunOptions {
   readonly devices?: 'model' | 'log';
   /** Memory for checkpoints, in bytes. */
   readonly checkpointBytesMax?: number;
+  /** Between two checkpoints, while there is memory for them; chosen by the length of the run where it is not given. */
+  readonly intervalTicks?: number;
 }
 
 /** Opens a recorded run to walk in, forwards and backwards. It stands at its start. */

@@ -1,7 +1,7 @@
 /**
- * The page on a Debian boot, measured: first paint, the first pass against Node's replay of the same log, scrubbing at
- * random places after it, and memory meanwhile. Prints figures; fails when the page does anything that it must not, or
- * shows other registers than the library. Not a test file of `npm test`.
+ * The page on a Debian boot, measured: first paint, the first pass against Node's replay of the same log, scrubbing
+ * with the pointer after it, and memory meanwhile. Prints figures; fails when the page does anything that it must not,
+ * or takes more and more memory. Not a test file of `npm test`.
  *
  *   node dist/proptests/page/measure-debian.js FOLDER [SECONDS]    scrubs for so long (default 60)
  *
@@ -9,11 +9,12 @@
  * packages for the guest (npm run guests -- debian).
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Random } from '../../src/core/base/random.ts';
 import { projectRoot } from '../support/poison.ts';
+import { LEFT } from '../../src/host/page/viewer/timeline/draw.ts';
 import { buildPage, launch, settled, untilPassed, watch } from './browser.ts';
 
 const [folder, seconds = '60'] = process.argv.slice(2);
@@ -21,9 +22,12 @@ if (folder === undefined) {
   console.error('usage: node dist/proptests/page/measure-debian.js FOLDER [SECONDS]');
   process.exit(2);
 }
+/** From the first hundred places to the last: the budget of checkpoints is full by then. */
+const GROWTH_MAX = 1.25;
 const guest = join(folder, 'debian');
 const log = join(folder, 'boot.rlog');
 const html = join(folder, 'boot.html');
+rmSync(html, { force: true });
 const images = ['--kernel', join(guest, 'vmlinuz'), '--initrd', join(guest, 'initrd.gz')];
 
 /** Processor time of it, in seconds: other work on the machine disturbs that little. */
@@ -57,7 +61,7 @@ if (!existsSync(log)) {
   node(cli, 'record', log, ...images, ...machine, '--input', script, '--serial', 'none');
 }
 buildPage();
-if (!existsSync(html)) node(cli, 'pack', log, '--html', html, ...images);
+node(cli, 'pack', log, '--html', html, ...images);
 console.log(`page: ${(statSync(html).size / 2 ** 20).toFixed(1)} MiB`);
 const replayed = node(cli, 'replay', log, ...images, '--serial', 'none');
 console.log(`Node: replay in ${replayed.toFixed(1)} s of processor time`);
@@ -81,39 +85,73 @@ const wall = ((performance.now() - openMs) / 1000).toFixed(1);
 console.log(`first pass: ${passSeconds} s of processor time (${wall} s), ${share} of Node's replay speed`);
 await untilPassed(page);
 
-const endTick = Number(await page.getAttribute('canvas.timeline', 'aria-valuemax'));
-const memory = async (): Promise<number> => {
-  const session = await page.context().newCDPSession(page);
-  const { usedSize } = (await session.send('Runtime.getHeapUsage')) as { usedSize: number };
-  return usedSize;
-};
-const resident = (): number => {
-  const { stdout } = spawnSync('ps', ['-C', 'chromium', '-o', 'rss='], { encoding: 'utf8' });
-  return stdout.split('\n').reduce((sum, line) => sum + Number(line), 0) / 1024;
-};
-const times: number[] = [];
-const random = new Random(1);
-const residents: number[] = [];
-const endMs = performance.now() + Number(seconds) * 1000;
-while (performance.now() < endMs) {
-  // From the wish to the moment at which every view shows it, measured inside the page.
-  const taken = (await page.evaluate(`(async () => {
-    const start = performance.now();
-    location.hash = '#tick=${random.below(endTick)}';
-    await new Promise((resolve) => setTimeout(resolve));
-    while (document.documentElement.dataset.busy !== 'no') await new Promise((resolve) => setTimeout(resolve));
-    return performance.now() - start;
-  })()`)) as number;
-  times.push(taken);
-  if (times.length % 50 === 0) residents.push(resident());
+/** Memory of all processes of the browser in MiB; what they share is counted once. */
+function residentMegabytes(): number {
+  const { stdout } = spawnSync('ps', ['-C', 'chromium', '-o', 'pid='], { encoding: 'utf8' });
+  let kilobytes = 0;
+  for (const id of stdout.split('\n').map((line) => line.trim())) {
+    try {
+      const rollup = readFileSync(`/proc/${id}/smaps_rollup`, 'utf8');
+      kilobytes += Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0);
+    } catch {
+      // It has ended meanwhile, or it is another user's.
+    }
+  }
+  return kilobytes / 1024;
 }
+
+// From the pointer's event to the frame in which every view shows the place, measured inside the page.
+await page.evaluate(`{
+  globalThis.scrubTimes = [];
+  let startMs = null;
+  document.querySelector('canvas.timeline').addEventListener('pointermove', (event) => { startMs = event.timeStamp; });
+  new MutationObserver(() => {
+    if (document.documentElement.dataset.busy !== 'no' || startMs === null) return;
+    const begun = startMs;
+    startMs = null;
+    requestAnimationFrame(() => setTimeout(() => globalThis.scrubTimes.push(performance.now() - begun)));
+  }).observe(document.documentElement, { attributeFilter: ['data-busy'] });
+}`);
+const box = await page.locator('canvas.timeline').boundingBox();
+if (box === null) throw new Error('there is no timeline');
+const random = new Random(1);
+const [left, right] = [box.x + LEFT + 1, box.x + box.width - 2];
+const residents: number[] = [];
+const jumps: number[] = [];
+const moves: number[] = [];
+let x = left;
+await page.mouse.move(x, box.y + 20);
+await page.mouse.down();
 await settled(page);
-times.sort((a, b) => a - b);
-const at = (share: number): string => times[Math.floor((times.length - 1) * share)].toFixed(0);
-console.log(`scrubbing: ${times.length} places, median ${at(0.5)} ms, 90 % ${at(0.9)} ms, longest ${at(1)} ms`);
+const endMs = performance.now() + Number(seconds) * 1000;
+for (let places = 0; performance.now() < endMs; places++) {
+  // A hand goes on a little, mostly; every fourth place is anywhere.
+  const isJump = places % 4 === 0;
+  const wanted = isJump ? left + random.below(Math.floor(right - left)) : x + random.below(81) - 40;
+  const next = Math.round(Math.max(left, Math.min(right, wanted)));
+  if (next === x) continue;
+  x = next;
+  await page.evaluate('globalThis.scrubTimes.length = 0');
+  await page.mouse.move(x, box.y + 20);
+  await page.waitForFunction('globalThis.scrubTimes.length > 0', null, { timeout: 120_000, polling: 20 });
+  (isJump ? jumps : moves).push((await page.evaluate('globalThis.scrubTimes.at(-1)')) as number);
+  if (places % 100 === 99) residents.push(residentMegabytes());
+}
+await page.mouse.up();
+await settled(page);
+residents.push(residentMegabytes());
+function told(times: number[]): string {
+  times.sort((a, b) => a - b);
+  const at = (share: number): string => times[Math.floor((times.length - 1) * share)].toFixed(0);
+  return `${times.length} places, median ${at(0.5)} ms, 90 % ${at(0.9)} ms, longest ${at(1)} ms`;
+}
+console.log(`scrubbing, all: ${told([...moves, ...jumps])}`);
+console.log(`scrubbing, up to 40 pixels on: ${told(moves)}`);
+console.log(`scrubbing, anywhere: ${told(jumps)}`);
 console.log(`memory of all processes of the browser, MiB: ${residents.map((each) => each.toFixed(0)).join(' ')}`);
-console.log(`script heap of the page: ${((await memory()) / 2 ** 20).toFixed(0)} MiB`);
+const growth = residents[residents.length - 1] / residents[0];
 await browser.close();
+if (growth > GROWTH_MAX) wrong.push(`memory has grown by ${((growth - 1) * 100).toFixed(0)} % while scrubbing`);
 if (wrong.length > 0) {
   console.error(wrong.join('\n'));
   process.exit(1);

@@ -16,6 +16,7 @@ import { assembleGuest, buildGuest } from '../../src/host/node/guest-images.ts';
 import { EIP } from '../../src/core/state/layout.ts';
 import { createMachine, openRun, record, type RecordedRun, serialText } from '../../src/library.ts';
 import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
+import { LEFT } from '../../src/host/page/viewer/timeline/draw.ts';
 import { projectRoot } from '../support/poison.ts';
 import { buildPage, goTo, launch, settled, skip, textOf, untilPassed, watch } from './browser.ts';
 
@@ -158,23 +159,125 @@ test('last writes, watches, differences and searches lead where the library lead
   });
 });
 
-test('the other engine beside it is the same to the end, another recording is not', { skip }, async () => {
-  await withPage(async (page) => {
-    await show(page, 'compare');
-    await page.selectOption('[aria-label="Engine of the other run"]', 'js');
-    await page.click('text=Same recording');
-    await page.waitForSelector('#view-compare tbody tr');
-    assert.equal(await page.locator('#view-compare .changed').count(), 0);
-    await page.click('text=First difference');
-    await page.waitForFunction("document.querySelector('#view-compare .told').textContent.startsWith('No difference')");
-    await page.setInputFiles('#compare-file', join(projectRoot, 'replay-logs/echo.rlog'));
-    await page.waitForFunction("document.querySelector('#view-compare thead')?.textContent.includes('echo')");
-    await page.click('text=First difference');
-    await page.waitForFunction(
-      "document.querySelector('#view-compare .told').textContent.includes('first difference')",
+/** Whether a timeline has a flag in the colour of problems at a tick. */
+async function isFlagged(page: Page, canvas: string, tick: number): Promise<boolean> {
+  return (await page.evaluate(`{
+    const canvas = document.querySelector(${JSON.stringify(canvas)});
+    const share = ${tick} / Number(canvas.getAttribute('aria-valuemax'));
+    const x = Math.floor(${LEFT} + share * (canvas.width - ${LEFT}));
+    const { data } = canvas.getContext('2d').getImageData(Math.max(0, x - 4), 18, 9, 4);
+    let found = false;
+    for (let i = 0; i < data.length; i += 4) {
+      if (Math.abs(data[i] - 0xb3) + Math.abs(data[i + 1] - 0x1d) + Math.abs(data[i + 2] - 0x28) < 90) found = true;
+    }
+    found;
+  }`)) as boolean;
+}
+
+test('two runs side by side: the other follows by tick and by event, and the first difference is marked', {
+  skip,
+}, async () => {
+  const ours = 'canvas.timeline';
+  const theirs = '.bench + .bench canvas.timeline';
+  const tickOf = (canvas: string): Promise<number> => page.getAttribute(canvas, 'aria-valuenow').then(Number);
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+  const wrong = watch(page);
+  await page.goto(pathToFileURL(viewer).href);
+  await page.setInputFiles('#file', tasks);
+  await untilPassed(page);
+  await show(page, 'compare');
+  await page.selectOption('[aria-label="Engine of the other run"]', 'js');
+  await page.click('text=Same recording');
+  await settled(page);
+  assert.equal(await page.locator('.bench').count(), 2);
+  await goTo(page, '5000');
+  assert.equal(await tickOf(theirs), 5000);
+  assert.equal(await page.locator('#view-compare .changed').count(), 0);
+  const values = (root: string): Promise<string[]> =>
+    page.locator(`${root} .register .value, ${root} .register`).allInnerTexts();
+  assert.deepEqual(await values('#beside-view-registers'), await values('#view-registers'));
+  await page.click('#beside-tab-memory');
+  await settled(page);
+  assert.deepEqual(
+    await page.locator('#beside-view-memory .byte').allInnerTexts(),
+    await page.locator('#view-memory .byte').allInnerTexts(),
+  );
+  await page.click('text=First difference');
+  await settled(page);
+  assert.match(await textOf(page.locator('#view-compare .told')), /^No difference up to tick/);
+  // The other way a run of the same guest went: an input more.
+  const quiet = { images: { kernel: buildGuest('race') }, memoryMegabytes: 4, engine: 'interp', maxTicks: 60_000 };
+  const disturbed = { ...quiet, inputs: [{ tick: 30_000, event: serialText('7') }] };
+  const [one, two] = [(await record({ ...quiet, embed: true })).log, (await record({ ...disturbed, embed: true })).log];
+  await page.setInputFiles('#file', { name: 'one.rlog', mimeType: '', buffer: Buffer.from(one) });
+  await settled(page);
+  assert.equal(await page.locator('.bench').count(), 1);
+  await untilPassed(page);
+  await show(page, 'compare');
+  await page.setInputFiles('#compare-file', { name: 'two.rlog', mimeType: '', buffer: Buffer.from(two) });
+  await settled(page);
+  await page.click('text=First difference');
+  await settled(page);
+  const [first, second] = [await openRun(one), await openRun(two)];
+  const at = await tickOf(ours);
+  for (const [tick, isSame] of [
+    [at - 1, true],
+    [at, false],
+  ] as const) {
+    await first.seek(tick);
+    await second.seek(tick);
+    assert.equal(first.hash() === second.hash(), isSame, `tick ${tick}`);
+  }
+  assert.ok((await isFlagged(page, ours, at)) && (await isFlagged(page, theirs, at)), 'both timelines mark it');
+  // By an event: where the other run is at the same interrupt of the same lane.
+  const lane = String(
+    await page.locator('[aria-label="Aligned by"] option', { hasText: 'by vector' }).first().getAttribute('value'),
+  );
+  await page.selectOption('[aria-label="Aligned by"]', lane);
+  await settled(page);
+  await goTo(page, 'end');
+  await page.click('#tab-events');
+  await settled(page);
+  const wanted = { key: lane, vector: Number(lane.split(':')[1]) };
+  const ticksOf = async (log: Uint8Array): Promise<number[]> => {
+    const run = await openRun(log);
+    const found: number[] = [];
+    finish(
+      run.timeline.listen(
+        { tick: run.endTick, seq: 0 },
+        {
+          delivered: (kind, vector) => {
+            if (kind === 'interrupt' && vector === wanted.vector) found.push(run.timeline.machine.cpu.now());
+          },
+        },
+      ),
     );
-    assert.match(await textOf(page.locator('#view-compare .told')), /at tick 0\./);
+    return found;
+  };
+  const [mine, its] = [await ticksOf(one), await ticksOf(two)];
+  const chosen = Math.min(mine.length, its.length) - 1;
+  await goTo(page, String(mine[chosen]));
+  assert.equal(await tickOf(theirs), its[chosen]);
+  await show(page, 'compare');
+  await page.click('text=Close the other run');
+  assert.equal(await page.locator('.bench').count(), 1);
+  assert.deepEqual(wrong, []);
+  await page.close();
+});
+
+test('checkpoints of a long run lie close enough for a hand that drags', { skip }, async () => {
+  const page = await browser.newPage();
+  const { log } = await record({
+    images: { kernel: buildGuest('echo') },
+    memoryMegabytes: 4,
+    maxTicks: 2 ** 28,
+    embed: true,
   });
+  await page.goto(pathToFileURL(viewer).href);
+  await page.setInputFiles('#file', { name: 'long.rlog', mimeType: '', buffer: Buffer.from(log) });
+  await settled(page);
+  assert.match(await show(page, 'facts'), /every 2\u202f097\u202f152 ticks/);
+  await page.close();
 });
 
 for (const scheme of ['light', 'dark'] as const) {

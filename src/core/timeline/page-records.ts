@@ -110,10 +110,10 @@ export class PageRecords {
   }
 }
 
-/** Ticks of the intervals of a run. */
-export function chooseInterval(runTicks: number): number {
+/** Ticks of the intervals of a run: so many at most, and a power of two where that is one. */
+export function chooseInterval(runTicks: number, ticksMax = INTERVAL_TICKS_MAX): number {
   let ticks = INTERVAL_TICKS_MIN;
-  while (ticks < INTERVAL_TICKS_MAX && ticks * INTERVAL_COUNT < runTicks) ticks *= 2;
+  while (ticks < ticksMax && ticks * INTERVAL_COUNT < runTicks) ticks *= 2;
   return ticks;
 }
 

@@ -19,6 +19,8 @@ export interface State {
   /** Registers of the moment before, to tell what has changed. */
   readonly pass: { readonly tick: number; readonly isDone: boolean };
   readonly bookmarks: readonly Bookmark[];
+  /** Where this run and the one beside it part; null: nowhere that is known. */
+  readonly differenceTick: number | null;
   /** The stretch of the run that the timeline shows. */
   readonly window: { readonly from: number; readonly to: number };
   /** How far a long way is; null: none is walked. */
@@ -44,6 +46,7 @@ export class App {
     moment: null,
     pass: { tick: 0, isDone: false },
     bookmarks: [],
+    differenceTick: null,
     window: { from: 0, to: 1 },
     way: null,
     speed: null,
@@ -53,6 +56,8 @@ export class App {
   /** Another run beside this one, in a worker of its own: of the same recording unless a file is given. */
   openBeside: (engine: string, file: File | null) => Promise<{ client: Client; facts: OpenedFacts }> = () =>
     Promise.reject(new Error('nothing is open'));
+  /** Shows another run's bench beside the page's own; null: the page has its own alone. */
+  showBeside: (bench: HTMLElement | null) => void = () => {};
   /** Tells a person a sentence. */
   say: (text: string, kind: 'note' | 'problem') => void = () => {};
   private readonly listeners = new Set<Listener>();

@@ -34,6 +34,7 @@ export class Client {
   /** What is under way besides questions. */
   private held = 0;
   private isBusy = false;
+  private isClosed = false;
   /** Messages that have come from workers. */
   private heard = 0;
 
@@ -70,6 +71,7 @@ export class Client {
     isMove: boolean,
     transfer: readonly Transferable[],
   ): Promise<AnswerOf<Q>> {
+    if (this.isClosed) return Promise.reject(new ProblemError({ kind: 'given-up', text: 'it was closed' }));
     const id = this.nextId++;
     const request: Request<Q> = { id, question, ask, isMove };
     return new Promise<AnswerOf<Q>>((resolve, reject) => {
@@ -131,17 +133,23 @@ export class Client {
 
   /** Ends the worker, which nobody needs any more. */
   close(): void {
+    this.isClosed = true;
     this.worker.terminate();
+    this.giveUpAll('it was closed');
+  }
+
+  private giveUpAll(why: string): void {
+    const open = [...this.waiting.values()];
+    this.waiting.clear();
+    for (const { reject } of open) reject(new ProblemError({ kind: 'given-up', text: why }));
+    this.restSoon();
   }
 
   /** Another worker in the place of this one. */
   replace(why: string): void {
     this.worker.terminate();
     this.worker = this.start();
-    const open = [...this.waiting.values()];
-    this.waiting.clear();
-    for (const { reject } of open) reject(new ProblemError({ kind: 'given-up', text: why }));
-    this.restSoon();
+    this.giveUpAll(why);
     this.onReplaced(why);
   }
 }

@@ -3,6 +3,7 @@
 // goes on.
 
 import { App } from './app.ts';
+import { makeBench } from './bench.ts';
 import { ATTACHMENTS_ID, NO_SETTINGS, type PageSettings } from '../attachments.ts';
 import { Client } from './client.ts';
 import { makeControls } from './controls.ts';
@@ -12,9 +13,7 @@ import { makeBootForm } from './live/boot-form.ts';
 import { makeLive } from './live/live-page.ts';
 import { readPlace, writePlace } from './link.ts';
 import { Opener } from './opener.ts';
-import { makePanes } from './panes.ts';
 import { makeStart } from './start.ts';
-import { makeTimeline } from './timeline/timeline.ts';
 import { VIEWS } from './views/views.ts';
 
 const LINK_MS = 250;
@@ -55,9 +54,14 @@ app.say = (text, kind) => {
 };
 
 const help = makeHelp();
-const timeline = makeTimeline(app);
-const controls = makeControls(app, timeline.zoom, help.show);
-const panes = makePanes(app, VIEWS, () => writeLink());
+const bench = makeBench(app, VIEWS, { prefix: '', label: '', onChange: () => writeLink() });
+const { panes } = bench;
+const controls = makeControls(app, bench.zoom, help.show);
+const benches = h('div', { class: 'benches' }, bench.element);
+app.showBeside = (other) => {
+  while (benches.childElementCount > 1) benches.lastElementChild?.remove();
+  if (other !== null) benches.append(other);
+};
 const live = makeLive(app, opener);
 const start = makeStart(
   opener,
@@ -90,7 +94,7 @@ const header = h(
   h('button', { type: 'button', onclick: () => start.choose() }, 'Open…'),
   h('button', { type: 'button', onclick: controls.help, 'aria-label': 'Keys' }, '?'),
 );
-const main = h('main', { hidden: true }, controls.element, timeline.element, panes.element);
+const main = h('main', { hidden: true }, controls.element, benches);
 document.body.append(header, messages, start.element, live.element, main, help.element);
 
 client.onBusy = (isBusy) => {

@@ -30,7 +30,12 @@ export interface Panes {
   readonly bringToFront: (ids: readonly string[]) => void;
 }
 
-export function makePanes(app: App, views: readonly View[], onChange: () => void): Panes {
+/** `prefix` goes before ids, `label` before names: a page may have two. */
+export function makePanes(
+  app: App,
+  views: readonly View[],
+  { prefix, label, onChange }: { prefix: string; label: string; onChange: () => void },
+): Panes {
   const element = h('div', { class: 'panes' });
   const tabs: Tab[] = [];
   const front = new Map<Pane, Tab>();
@@ -69,20 +74,17 @@ export function makePanes(app: App, views: readonly View[], onChange: () => void
   };
 
   for (const [pane, title] of PANES) {
-    const list = h('div', { role: 'tablist', class: 'tabs', 'aria-label': title });
-    const box = h('section', { class: `pane pane-${pane}`, 'aria-label': title }, list);
+    const list = h('div', { role: 'tablist', class: 'tabs', 'aria-label': label + title });
+    const box = h('section', { class: `pane pane-${pane}`, 'aria-label': label + title }, list);
     for (const view of views.filter((each) => each.pane === pane)) {
-      const button = h(
-        'button',
-        { type: 'button', role: 'tab', id: `tab-${view.id}`, 'aria-controls': `view-${view.id}` },
-        view.title,
-      );
+      const [tabId, viewId] = [`${prefix}tab-${view.id}`, `${prefix}view-${view.id}`];
+      const button = h('button', { type: 'button', role: 'tab', id: tabId, 'aria-controls': viewId }, view.title);
       const panel = h('div', {
         role: 'tabpanel',
-        id: `view-${view.id}`,
+        id: viewId,
         class: 'panel',
         tabindex: 0,
-        'aria-labelledby': `tab-${view.id}`,
+        'aria-labelledby': tabId,
       });
       const tab: Tab = { view, button, panel, shown: null, isShowing: false, isStale: false };
       button.addEventListener('click', () => {

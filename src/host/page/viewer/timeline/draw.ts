@@ -29,6 +29,8 @@ export interface Picture {
   readonly nsPerTick: number;
   readonly passedTick: number;
   readonly bookmarks: readonly { readonly name: string; readonly position: { readonly tick: number } }[];
+  /** Where this run and the one beside it part; null: nowhere that is known. */
+  readonly differenceTick: number | null;
   readonly hover: number | null;
 }
 
@@ -38,6 +40,7 @@ const RULER_HEIGHT = 34;
 const ROW_HEIGHT = 17;
 const GAP = 2;
 const MARK_STEP_PIXELS = 110;
+const FLAG_WIDTH = 90;
 
 /** Rows from top to bottom: checkpoints last. */
 export function rowsOf(lanes: Lanes | null): Row[] {
@@ -99,23 +102,27 @@ export function drawLanes(context: CanvasRenderingContext2D, geometry: Geometry,
     context.fillStyle = cssColor('--unpassed');
     context.fillRect(passedX, RULER_HEIGHT, width - passedX, height - RULER_HEIGHT);
   }
-  const bookmark = cssColor('--bookmark');
-  context.fillStyle = bookmark;
-  for (const { name, position } of picture.bookmarks) {
-    const x = xOf(position.tick);
-    if (x < LEFT || x > width) continue;
+  const flag = (name: string, tick: number, color: string): void => {
+    const x = xOf(tick);
+    if (x < LEFT || x > width) return;
+    context.fillStyle = color;
     context.fillRect(x, 18, 1, height - 18);
     context.beginPath();
     context.moveTo(x - 5, 17);
     context.lineTo(x + 5, 17);
     context.lineTo(x, 25);
     context.fill();
+    // Beyond the right edge nobody would read it.
+    const wide = Math.min(FLAG_WIDTH, context.measureText(name).width);
+    const at = x + 9 + wide > width ? x - 9 - wide : x + 7;
     context.textAlign = 'left';
     context.fillStyle = paper;
-    context.fillRect(x + 6, 16, Math.min(92, context.measureText(name).width + 2), 14);
-    context.fillStyle = bookmark;
-    context.fillText(name, x + 7, 23, 90);
-  }
+    context.fillRect(at - 1, 16, wide + 2, 14);
+    context.fillStyle = color;
+    context.fillText(name, at, 23, FLAG_WIDTH);
+  };
+  for (const { name, position } of picture.bookmarks) flag(name, position.tick, cssColor('--bookmark'));
+  if (picture.differenceTick !== null) flag('first difference', picture.differenceTick, cssColor('--problem'));
   if (picture.hover !== null && picture.hover > LEFT) {
     context.fillStyle = quiet;
     context.fillRect(Math.round(picture.hover), RULER_HEIGHT, 1, height);

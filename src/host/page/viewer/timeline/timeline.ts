@@ -2,7 +2,7 @@
 // wheel zooms, with Shift it pans; keys do the same. What is drawn comes from the worker, counted for the stretches
 // that the window has, and is asked for again when the window or the pass has moved.
 
-import type { App } from '../app.ts';
+import type { App, Change } from '../app.ts';
 import { count, duration, h } from '../dom.ts';
 import type { AnswerOf } from '../protocol.ts';
 import { drawLanes, type Geometry, heightOf, LEFT, rowsOf } from './draw.ts';
@@ -13,6 +13,7 @@ const ZOOM_STEP = 1.25;
 /** A window is never narrower. */
 const WINDOW_TICKS_MIN = 32;
 const ASK_MS = 60;
+const DRAWN: readonly Change[] = ['moment', 'window', 'facts', 'bookmarks', 'pass', 'differenceTick'];
 
 export interface TimelineShown {
   readonly element: HTMLElement;
@@ -20,17 +21,18 @@ export interface TimelineShown {
   readonly zoom: (factor: number) => void;
 }
 
-export function makeTimeline(app: App): TimelineShown {
+/** `label` goes before names: a page may have two. */
+export function makeTimeline(app: App, label: string): TimelineShown {
   const canvas = h('canvas', {
     class: 'timeline',
     tabindex: 0,
     role: 'slider',
-    'aria-label': 'Timeline: moment of the run',
+    'aria-label': `${label}Timeline: moment of the run`,
     'aria-valuemin': 0,
   });
-  const label = h('p', { class: 'quiet hint', 'aria-hidden': 'true' });
+  const hint = h('p', { class: 'quiet hint', 'aria-hidden': 'true' });
   const scroll = h('div', { class: 'timeline-scroll' }, canvas);
-  const element = h('section', { class: 'timeline-box', 'aria-label': 'Timeline' }, scroll, label);
+  const element = h('section', { class: 'timeline-box', 'aria-label': `${label}Timeline` }, scroll, hint);
   let lanes: Lanes | null = null;
   let geometry: Geometry | null = null;
   let isAsked = false;
@@ -38,7 +40,7 @@ export function makeTimeline(app: App): TimelineShown {
   let hover: number | null = null;
 
   const draw = (): void => {
-    const { moment, window, facts, bookmarks, pass } = app.state;
+    const { moment, window, facts, bookmarks, pass, differenceTick } = app.state;
     if (facts === null) return;
     const width = Math.max(200, scroll.clientWidth);
     const rows = rowsOf(lanes);
@@ -61,6 +63,7 @@ export function makeTimeline(app: App): TimelineShown {
       nsPerTick: facts.nsPerTick,
       passedTick: pass.tick,
       bookmarks,
+      differenceTick,
       hover,
     });
     canvas.setAttribute('aria-valuemax', String(facts.endTick));
@@ -138,12 +141,12 @@ export function makeTimeline(app: App): TimelineShown {
     const time = `tick ${count(tick)} · ${duration(tick * (app.state.facts?.nsPerTick ?? 1))}`;
     const total = row?.total ?? null;
     const lane = row === undefined ? '' : ` · ${row.name}${total === null ? '' : `: ${count(total)} in all`}`;
-    label.textContent = `${time}${lane}`;
+    hint.textContent = `${time}${lane}`;
     draw();
   });
   canvas.addEventListener('pointerleave', () => {
     hover = null;
-    label.textContent = '';
+    hint.textContent = '';
     draw();
   });
   canvas.addEventListener(
@@ -169,7 +172,7 @@ export function makeTimeline(app: App): TimelineShown {
   app.subscribe((changed) => {
     if (changed.has('facts')) lanes = null;
     if (changed.has('moment')) followMoment();
-    if (['moment', 'window', 'facts', 'bookmarks', 'pass'].some((key) => changed.has(key as never))) draw();
+    if (DRAWN.some((key) => changed.has(key))) draw();
     if (changed.has('window') || changed.has('pass') || changed.has('facts')) void ask();
   });
   /** A moment outside the window takes the window with it. */

@@ -1,14 +1,12 @@
-// Two recordings or two engines side by side: the other one runs in a worker of its own and follows, aligned by
-// tick or by the same event of a lane. Registers that differ are marked; the first difference is found by halving
-// the run.
+// Two recordings or two engines side by side: which, how they are aligned, the registers of both with those marked that
+// differ, and the way to the first difference, which both timelines then show. The other run itself is beside.ts.
 
-import type { Client } from '../client.ts';
+import { BY_TICK, Beside } from '../beside.ts';
 import { count, h, hex, replace } from '../dom.ts';
 import type { View } from './view.ts';
 
-const BY_TICK = 'tick';
-
-export const COMPARE: View = {
+/** `views`: of what the other run shows its own. */
+export const compareView = (views: () => readonly View[]): View => ({
   id: 'compare',
   title: 'Side by side',
   pane: 'events',
@@ -21,52 +19,56 @@ export const COMPARE: View = {
     const file = h('input', { type: 'file', id: 'compare-file', class: 'file', 'aria-label': 'Another recording' });
     const align = h('select', { 'aria-label': 'Aligned by' }, h('option', { value: BY_TICK }, 'by tick'));
     const first = h('button', { type: 'button', disabled: true }, 'First difference');
+    const end = h('button', { type: 'button', hidden: true }, 'Close the other run');
     const told = h('p', { class: 'told', role: 'status' });
     const table = h('table', { class: 'mono', 'aria-label': 'Both runs' });
-    let other: Client | null = null;
-    let name = '';
-    let otherEnd = 0;
+    let other: Beside | null = null;
 
-    const open = async (log: File | null): Promise<void> => {
+    const close = (): void => {
       other?.close();
       other = null;
+      first.disabled = true;
+      end.hidden = true;
+      app.set({ differenceTick: null });
+      app.showBeside(null);
+      replace(table);
+    };
+
+    const open = async (log: File | null): Promise<void> => {
+      close();
       told.textContent = 'Opening…';
       try {
-        const beside = await app.openBeside(engine.value, log);
-        other = beside.client;
-        otherEnd = beside.facts.endTick;
-        name = log === null ? `on ${engine.value}` : `${log.name} on ${engine.value}`;
+        other = await Beside.open(app, engine.value, log, views());
+        other.alignment = align.value;
         told.textContent = '';
         first.disabled = false;
+        end.hidden = false;
+        app.showBeside(other.bench.element);
         await show();
       } catch (error) {
         told.textContent = error instanceof Error ? error.message : String(error);
       }
     };
-    const begin = h('button', { type: 'button', onclick: () => void open(null) }, 'Same recording');
+    const begin = h(
+      'button',
+      { type: 'button', onclick: () => void app.client.during(() => open(null)) },
+      'Same recording',
+    );
     file.addEventListener('change', () => {
       const [chosen] = file.files ?? [];
-      if (chosen !== undefined) void open(chosen);
+      if (chosen !== undefined) void app.client.during(() => open(chosen));
     });
-
-    const otherTick = async (client: Client, tick: number): Promise<number> => {
-      if (align.value === BY_TICK) return tick;
-      const rank = await app.client.ask('laneRank', { key: align.value, tick });
-      if (rank === null) return tick;
-      const found = await client.ask('laneTick', { key: align.value, index: rank });
-      return found ?? tick;
-    };
+    end.addEventListener('click', close);
 
     const show = async (): Promise<void> => {
       const { moment } = app.state;
-      const client = other;
-      if (client === null || moment === null) return;
+      const beside = other;
+      if (beside === null || moment === null) return;
       await listLanes();
-      const tick = await otherTick(client, moment.tick);
-      const there = await client.move('seek', { tick, seq: align.value === BY_TICK ? moment.seq : 0 });
+      await beside.follow();
       const [ours, theirs] = await Promise.all([
         app.client.ask('registers', { withUnits: false }),
-        client.ask('registers', { withUnits: false }),
+        beside.app.client.ask('registers', { withUnits: false }),
       ]);
       const rows = Object.keys(ours.values)
         .filter((register) => !register.includes('.'))
@@ -87,7 +89,7 @@ export const COMPARE: View = {
         {},
         h('td'),
         h('th', { scope: 'col' }, `here, ${count(moment.tick)}`),
-        h('th', { scope: 'col' }, `${name}, ${count(there.tick)}`),
+        h('th', { scope: 'col' }, `${beside.name}, ${count(beside.app.state.moment?.tick ?? 0)}`),
         h('td'),
       );
       replace(table, h('thead', {}, head), h('tbody', {}, ...rows));
@@ -98,47 +100,36 @@ export const COMPARE: View = {
       const answer = await app.ask('lanes', { from: 0, to: 1, buckets: 1 });
       for (const lane of answer?.lanes ?? []) align.append(h('option', { value: lane.key }, `by ${lane.name}`));
     };
-    align.addEventListener('change', () => void show());
+    align.addEventListener('change', () => {
+      if (other !== null) other.alignment = align.value;
+      void app.client.during(show);
+    });
 
-    /** States that differ stay different, so the run can be halved. */
     const findFirst = async (): Promise<void> => {
-      const client = other;
-      const { facts } = app.state;
-      if (client === null || facts === null) return;
-      const isSame = async (tick: number): Promise<boolean> => {
-        await Promise.all([app.client.move('seek', { tick }), client.move('seek', { tick })]);
-        const [mine, its] = await Promise.all([app.client.ask('digest', null), client.ask('digest', null)]);
-        return mine.hash === its.hash;
-      };
-      let low = 0;
-      let high = Math.min(facts.endTick, otherEnd);
+      const beside = other;
+      if (beside === null) return;
       first.disabled = true;
       try {
-        if (await isSame(high)) {
-          told.textContent = `No difference up to tick ${count(high)}.`;
-          await app.seek(high);
-          return;
-        }
-        while (low < high) {
-          const middle = Math.floor((low + high) / 2);
+        const found = await beside.firstDifference((low, high) => {
           told.textContent = `Between ticks ${count(low)} and ${count(high)}…`;
-          if (await isSame(middle)) low = middle + 1;
-          else high = middle;
-        }
-        told.textContent = `The first difference is at tick ${count(high)}.`;
-        await app.seek(high);
+        });
+        app.set({ differenceTick: found?.ours ?? null });
+        beside.app.set({ differenceTick: found?.theirs ?? null });
+        const there = found !== null && found.theirs !== found.ours ? `, there ${count(found.theirs)}` : '';
+        told.textContent =
+          found === null
+            ? `No difference up to tick ${count(app.state.moment?.tick ?? 0)}.`
+            : `The first difference is at tick ${count(found.ours)}${there}.`;
       } catch (error) {
         told.textContent = error instanceof Error ? error.message : String(error);
       } finally {
         first.disabled = false;
       }
     };
-    first.addEventListener('click', () => void findFirst());
+    first.addEventListener('click', () => void app.client.during(findFirst));
     const reset = (): void => {
-      other?.close();
-      other = null;
-      first.disabled = true;
-      replace(table);
+      close();
+      told.textContent = '';
       replace(align, h('option', { value: BY_TICK }, 'by tick'));
     };
     const bar = h(
@@ -150,7 +141,8 @@ export const COMPARE: View = {
       file,
       align,
       first,
+      end,
     );
     return { element: h('div', {}, bar, told, table), show, reset };
   },
-};
+});

@@ -24,6 +24,7 @@ export const FACTS: View = {
         ['Command line', facts.commandLine],
         ['Engine', facts.engine],
         ['First pass', passed],
+        ['Checkpoints', `every ${count(facts.intervalTicks)} ticks, while there is memory`],
         ...facts.images.map(({ role, name, sizeBytes }) => [role, `${name}, ${bytesText(sizeBytes)}`] as const),
       ];
       replace(list, ...rows.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]));

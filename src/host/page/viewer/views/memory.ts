@@ -19,7 +19,7 @@ export const MEMORY: View = {
       'aria-label': 'Address, register, symbol or expression',
       size: 22,
     });
-    const physical = h('input', { type: 'checkbox', id: 'memory-physical' });
+    const physical = h('input', { type: 'checkbox' });
     const table = h('table', { class: 'mono memory', 'aria-label': 'Memory' });
     const told = h('p', { role: 'status', class: 'told' });
     const form = h(
@@ -27,7 +27,7 @@ export const MEMORY: View = {
       { class: 'bar' },
       field,
       h('button', { type: 'submit' }, 'Show'),
-      h('label', { for: 'memory-physical' }, physical, ' physical'),
+      h('label', {}, physical, ' physical'),
     );
     let offset = 0;
     let shown: { address: number; bytes: Uint8Array } | null = null;

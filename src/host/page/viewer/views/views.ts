@@ -4,7 +4,7 @@
 import { ASK } from './ask.ts';
 import { BOOKMARKS } from './bookmarks.ts';
 import { CODE } from './code.ts';
-import { COMPARE } from './compare.ts';
+import { compareView } from './compare.ts';
 import { DEVICES } from './devices.ts';
 import { DIFFERENCE } from './difference.ts';
 import { ENGINE } from './engine.ts';
@@ -32,7 +32,7 @@ export const VIEWS: readonly View[] = [
   ASK,
   BOOKMARKS,
   DIFFERENCE,
-  COMPARE,
+  compareView(() => VIEWS),
   FACTS,
   MEMORY,
   TABLES_VIEW,

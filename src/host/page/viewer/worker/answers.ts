@@ -13,7 +13,7 @@ import { watches } from './answers/watches.ts';
 import { goTo, nextEvent, play, seek, step, stepOver } from './answers/moves.ts';
 import { code } from './answers/code.ts';
 import { host } from './answers/host.ts';
-import { laneEvents, laneRank, lanes, laneTick } from './answers/timeline.ts';
+import { laneEvents, laneRank, lanes, laneTick, laneValues } from './answers/timeline.ts';
 import { lastWrite, memory } from './answers/memory.ts';
 import { registers } from './answers/registers.ts';
 import { screen } from './answers/screen.ts';
@@ -55,6 +55,7 @@ export const ANSWERS = {
   devices,
   laneRank,
   laneTick,
+  laneValues,
   boot,
   advance,
   type,
@@ -67,4 +68,4 @@ export const ANSWERS = {
 export type Answers = typeof ANSWERS;
 
 /** Questions that the machine is not asked for: they are answered at once, whatever is on its way. */
-export const ASIDE: ReadonlySet<keyof Answers> = new Set(['lanes', 'laneEvents', 'laneRank', 'laneTick']);
+export const ASIDE: ReadonlySet<keyof Answers> = new Set(['lanes', 'laneEvents', 'laneRank', 'laneTick', 'laneValues']);

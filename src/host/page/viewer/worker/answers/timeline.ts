@@ -41,6 +41,20 @@ export function laneTick(session: WorkerSession, ask: { key: string; index: numb
   return session.present().lanes.byKey.get(ask.key)?.tickAt(ask.index) ?? null;
 }
 
+/** So many events of a lane from one of them on. */
+export function laneValues(session: WorkerSession, ask: { key: string; from: number; count: number }) {
+  const lane = session.present().lanes.byKey.get(ask.key);
+  const ticks: number[] = [];
+  const values: number[] = [];
+  for (let i = ask.from; lane !== undefined && i < ask.from + ask.count; i++) {
+    const tick = lane.tickAt(i);
+    if (tick === null) break;
+    ticks.push(tick);
+    values.push(lane.valueAt(i));
+  }
+  return { ticks, values };
+}
+
 /** The events of a lane from a tick on, or the last ones before it. */
 export async function laneEvents(session: WorkerSession, ask: { key: string; tick: number; count: number }) {
   const { lanes: all } = session.present();
