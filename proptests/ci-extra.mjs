@@ -78,12 +78,14 @@ const steps = [
   },
   {
     name: 'Debian disk: logged in, written to, checked, killed; every engine',
-    packages: ['seabios', 'e2fsprogs'],
-    probe: 'ls /usr/share/seabios/bios-256k.bin && command -v e2fsck debugfs',
+    packages: ['seabios', 'e2fsprogs', 'chromium'],
+    probe: 'ls /usr/share/seabios/bios-256k.bin && command -v e2fsck debugfs chromium',
     only:
       'test -f "$REPRISE_DEBIAN_DISK" || { echo "takes an hour: set REPRISE_DEBIAN_DISK to the disk of ' +
       'npm run guests -- debian-disk" >&2; exit 1; }',
-    run: 'node src/host/bootstrap.mjs && node proptests/debian/disk.mjs $TMP --image "$REPRISE_DEBIAN_DISK"',
+    run:
+      'node src/host/bootstrap.mjs && node proptests/debian/disk.mjs $TMP --image "$REPRISE_DEBIAN_DISK" && ' +
+      'node dist/proptests/page/walk-recording.js $TMP/disk.rlog --image "$REPRISE_DEBIAN_DISK" --image $TMP',
   },
   {
     name: 'page: the recording in Chromium, a hundred mutated logs, a Debian boot',

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
 import { projectRoot } from '../support/poison.ts';
 
+/** Whether a page has come to an end is asked, not timed: this is for one that never does, on a host that is busy. */
+const PATIENCE_MS = 300_000;
 const CHROMIUM = '/usr/bin/chromium';
 export const skip = existsSync(CHROMIUM) ? false : `no ${CHROMIUM}: apt-get install chromium`;
 
@@ -23,6 +25,7 @@ export function buildPage(): void {
 /** What a page does that it must not; `origin`: it may ask that server. */
 export function watch(page: Page, origin = ''): string[] {
   const wrong: string[] = [];
+  page.setDefaultTimeout(PATIENCE_MS);
   page.on('pageerror', (error) => wrong.push(`error: ${error.message}`));
   page.on('console', (message) => {
     if (message.type() === 'error' || message.type() === 'warning') wrong.push(`console: ${message.text()}`);
@@ -36,8 +39,8 @@ export function watch(page: Page, origin = ''): string[] {
 
 /** Until the run is open and has been passed once. */
 export async function untilPassed(page: Page): Promise<void> {
-  await page.waitForSelector('main:not([hidden])', { timeout: 60_000 });
-  await page.waitForFunction("document.documentElement.dataset.passed === 'yes'", null, { timeout: 60_000 });
+  await page.waitForSelector('main:not([hidden])', { timeout: PATIENCE_MS });
+  await page.waitForFunction("document.documentElement.dataset.passed === 'yes'", null, { timeout: PATIENCE_MS });
 }
 
 /** Goes to a position as a person would, and waits until every view in front shows it. */
@@ -49,7 +52,7 @@ export async function goTo(page: Page, position: string): Promise<void> {
 
 /** Until nothing is asked of the worker any more. */
 export async function settled(page: Page): Promise<void> {
-  await page.waitForFunction("document.documentElement.dataset.busy === 'no'", null, { timeout: 60_000 });
+  await page.waitForFunction("document.documentElement.dataset.busy === 'no'", null, { timeout: PATIENCE_MS });
 }
 
 /** Registers as the page shows them. */
