@@ -4,13 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import type { Page } from 'playwright-core';
+import { REGISTERS_32 } from '../../src/core/base/names.ts';
 import { drawScreen, screenText } from '../../src/core/devices/display/screen.ts';
 import { vgaOf } from '../../src/core/devices/display/vga.ts';
 import { registers } from '../../src/host/debugger/views.ts';
 import type { RecordedRun } from '../../src/library.ts';
 import { goTo, settled, shownRegisters } from './browser.ts';
 
-const COMPARED = ['eax', 'ebx', 'ecx', 'edx', 'esp', 'ebp', 'esi', 'edi', 'eip', 'eflags', 'cr0', 'cr3'];
+const COMPARED = [...REGISTERS_32, 'eip', 'eflags', 'cr0', 'cr3'];
 const hex = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
 
 /** FNV-1a over the dots: the same below, in the page. */

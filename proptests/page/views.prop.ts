@@ -110,6 +110,18 @@ test('code, memory, stack, tables, engine and devices at a moment', { skip }, as
     const ir = String(await page.locator('#view-engine pre').textContent());
     const block = explainTiers(run.read(linearEip(cpu), 96), 32);
     assert.ok(block !== null && ir.length > 50 && block.lifted.includes(ir.split('\n')[2]), ir);
+    const heats = (await page.locator('#view-engine .heat .executed').allInnerTexts()).map((text) =>
+      Number(text.replace(/[^0-9]/g, '')),
+    );
+    assert.ok(heats.length > 3 && heats[0] > 10, heats.join());
+    assert.deepEqual(
+      [...heats].sort((a, b) => b - a),
+      heats,
+    );
+    assert.match(
+      await textOf(page.locator('#view-engine .told')),
+      /This block: (interpreted|compiled), entered|No block/,
+    );
     const devices = await show(page, 'devices');
     for (const { name } of run.timeline.machine.board.devices) assert.ok(devices.includes(name), name);
     await page.click('#view-devices summary:has-text("pic")');

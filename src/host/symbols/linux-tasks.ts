@@ -80,3 +80,11 @@ export function currentTask(
   notes.push('current_task leads to no task: too early in the boot, or the kernel is not mapped here');
   return null;
 }
+
+/** The name of the current task; null: not known, for want of symbols or of a task. */
+export function currentTaskName(cpu: Cpu, symbols: SymbolTable): string | null {
+  const at = (name: string): number | null => symbols.address(name) ?? null;
+  const init = at('init_task');
+  const offsets = init === null ? null : findOffsets(cpu, init);
+  return offsets === null ? null : (currentTask(cpu, at, offsets)?.comm ?? null);
+}

@@ -67,6 +67,8 @@ function cssColor(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
 
+/** Words on a band, whose colours are light in either scheme. */
+const ON_BAND = '#101418';
 /** A hue that an address space keeps. */
 const bandColor = (value: number): string => `hsl(${((value >>> 12) * 137 + 215) % 360} 55% 58%)`;
 
@@ -80,6 +82,7 @@ export function drawLanes(context: CanvasRenderingContext2D, geometry: Geometry,
   context.fillRect(0, 0, width, height);
   context.font = '12px system-ui, sans-serif';
   context.textBaseline = 'middle';
+  const spaces = new Map(picture.lanes?.spaces ?? []);
   drawRuler(context, geometry, picture, { ink, quiet, grid });
   for (const row of rows) {
     context.fillStyle = quiet;
@@ -88,7 +91,7 @@ export function drawLanes(context: CanvasRenderingContext2D, geometry: Geometry,
     context.fillStyle = grid;
     context.fillRect(LEFT, row.top + row.height, plot, 1);
     const lane = picture.lanes?.lanes.find(({ key }) => key === row.key);
-    if (lane !== undefined) drawLane(context, row, lane, plot);
+    if (lane !== undefined) drawLane(context, row, lane, plot, spaces);
   }
   const last = rows.at(-1);
   if (last !== undefined) {
@@ -137,7 +140,13 @@ export function drawLanes(context: CanvasRenderingContext2D, geometry: Geometry,
   }
 }
 
-function drawLane(context: CanvasRenderingContext2D, row: Row, lane: Lanes['lanes'][number], plot: number): void {
+function drawLane(
+  context: CanvasRenderingContext2D,
+  row: Row,
+  lane: Lanes['lanes'][number],
+  plot: number,
+  spaces: ReadonlyMap<number, string>,
+): void {
   const { counts, isLevel } = lane;
   const step = plot / counts.length;
   if (isLevel) {
@@ -147,6 +156,11 @@ function drawLane(context: CanvasRenderingContext2D, row: Row, lane: Lanes['lane
       if (counts[i] !== 0) {
         context.fillStyle = bandColor(counts[i] - 1);
         context.fillRect(LEFT + i * step, row.top + 3, Math.max(1, (end - i) * step), row.height - 5);
+        const name = spaces.get(counts[i] - 1);
+        if (name !== undefined && context.measureText(name).width + 6 < (end - i) * step) {
+          context.fillStyle = ON_BAND;
+          context.fillText(name, LEFT + i * step + 3, row.top + row.height / 2);
+        }
       }
       i = end;
     }

@@ -3,7 +3,7 @@
 // that the window has, and is asked for again when the window or the pass has moved.
 
 import type { App, Change } from '../app.ts';
-import { count, duration, h } from '../dom.ts';
+import { count, duration, h, hex } from '../dom.ts';
 import type { AnswerOf } from '../protocol.ts';
 import { drawLanes, type Geometry, heightOf, LEFT, rowsOf } from './draw.ts';
 
@@ -99,6 +99,16 @@ export function makeTimeline(app: App, label: string): TimelineShown {
     }
   };
 
+  /** What the address space at a tick is called. */
+  const spaceAt = (key: string, tick: number): string => {
+    const { from, to } = app.state.window;
+    const { counts } = lanes?.lanes.find((lane) => lane.key === key) ?? { counts: [] };
+    const directory = (counts[Math.floor(((tick - from) / (to - from)) * counts.length)] ?? 0) - 1;
+    if (directory < 0) return '';
+    const name = new Map(lanes?.spaces).get(directory);
+    return ` · here ${name ?? 'without a name'}, directory ${hex(directory)}`;
+  };
+
   const setWindow = (from: number, to: number): void => {
     const end = Math.max(1, app.state.facts?.endTick ?? 1);
     const width = Math.min(end, Math.max(WINDOW_TICKS_MIN, to - from));
@@ -141,7 +151,7 @@ export function makeTimeline(app: App, label: string): TimelineShown {
     const time = `tick ${count(tick)} · ${duration(tick * (app.state.facts?.nsPerTick ?? 1))}`;
     const total = row?.total ?? null;
     const lane = row === undefined ? '' : ` · ${row.name}${total === null ? '' : `: ${count(total)} in all`}`;
-    hint.textContent = `${time}${lane}`;
+    hint.textContent = `${time}${lane}${row?.group === 'spaces' ? spaceAt(row.key, tick) : ''}`;
     draw();
   });
   canvas.addEventListener('pointerleave', () => {

@@ -1,8 +1,13 @@
 // What the engines make of the block that is about to run, part by part: the cases of the interpreter, IR before and
-// after each pass, JavaScript, WebAssembly.
+// after each pass, JavaScript, WebAssembly. How hot it is, and the hottest blocks of all, as the engine has counted.
 
-import { h, replace } from '../dom.ts';
+import { count, h, hex, replace } from '../dom.ts';
+import type { AnswerOf } from '../protocol.ts';
 import type { View } from './view.ts';
+
+type Block = NonNullable<AnswerOf<'engine'>['hottest']>[number];
+
+const tierOf = ({ isCompiled }: { isCompiled: boolean }): string => (isCompiled ? 'compiled' : 'interpreted');
 
 export const ENGINE: View = {
   id: 'engine',
@@ -12,6 +17,9 @@ export const ENGINE: View = {
     const choose = h('select', { 'aria-label': 'Stage' });
     const title = h('span', { class: 'quiet' });
     const text = h('pre', { class: 'mono', 'aria-label': 'What the engine makes of it' });
+    const heat = h('p', { class: 'told' });
+    const table = h('table', { class: 'mono heat', 'aria-label': 'Hottest blocks' });
+    const details = h('details', { open: true }, h('summary', {}, 'Hottest blocks of this mode'), table);
     let parts: readonly { readonly name: string; readonly text: string }[] = [];
     const choosePart = (): void => {
       text.textContent = parts.find(({ name }) => name === choose.value)?.text ?? '';
@@ -27,7 +35,34 @@ export const ENGINE: View = {
       if (parts.some(({ name }) => name === chosen)) choose.value = chosen;
       choose.hidden = parts.length === 0;
       choosePart();
+      const { here, hottest } = answer;
+      heat.textContent =
+        hottest === null
+          ? 'This engine counts no entries of blocks.'
+          : here === null
+            ? 'No block begins here yet.'
+            : `This block: ${tierOf(here)}, entered ${count(here.entries)}× by the interpreter.`;
+      details.hidden = hottest === null || hottest.length === 0;
+      const most = Math.log2((hottest?.[0]?.entries ?? 0) + 2);
+      replace(
+        table,
+        h('tbody', {}, ...(hottest ?? []).map((block) => row(block, Math.log2(block.entries + 1) / most))),
+      );
     };
-    return { element: h('div', {}, h('div', { class: 'bar' }, choose, title), text), show };
+    /** `share`: of the longest bar. */
+    const row = (block: Block, share: number): HTMLElement => {
+      const { physical, linear, symbol, entries, instructions } = block;
+      return h(
+        'tr',
+        {},
+        h('td', {}, linear === null ? `${hex(physical)} physical` : hex(linear)),
+        h('td', {}, h('meter', { value: share.toFixed(3), 'aria-label': 'Heat, by the logarithm' })),
+        h('td', { class: 'executed' }, `${count(entries)}×`),
+        h('td', {}, tierOf(block)),
+        h('td', { class: 'quiet' }, `${instructions} instructions`),
+        h('td', {}, symbol),
+      );
+    };
+    return { element: h('div', {}, h('div', { class: 'bar' }, choose, title), heat, text, details), show };
   },
 };

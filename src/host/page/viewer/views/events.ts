@@ -6,6 +6,8 @@ import type { View } from './view.ts';
 
 const EVENTS_BEFORE = 20;
 const EVENTS_AFTER = 40;
+/** The lanes are asked for the names alone. */
+const SPACES_ASK = { from: 0, to: 1, buckets: 1 };
 
 export const EVENTS: View = {
   id: 'events',
@@ -39,6 +41,7 @@ export const EVENTS: View = {
         replace(list, h('li', { class: 'quiet' }, pass.isDone ? 'Nothing happened.' : 'The run is passed once…'));
         return;
       }
+      const spaces = new Map(choose.value === 'spaces' ? (await app.ask('lanes', SPACES_ASK))?.spaces : []);
       const [past, future] = await Promise.all([
         app.ask('laneEvents', { key: choose.value, tick: moment.tick, count: -EVENTS_BEFORE }),
         app.ask('laneEvents', { key: choose.value, tick: moment.tick, count: EVENTS_AFTER }),
@@ -50,6 +53,7 @@ export const EVENTS: View = {
           tick === moment.tick ? { class: 'here' } : {},
           h('button', { type: 'button', onclick: () => void app.seek(tick) }, count(tick)),
           value === 0 ? null : h('span', { class: 'quiet' }, ` ${hex(value)}`),
+          spaces.has(value) ? h('span', {}, ` ${spaces.get(value)}`) : null,
         ),
       );
       replace(list, ...rows);

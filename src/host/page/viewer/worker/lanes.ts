@@ -106,6 +106,8 @@ export class Lane {
 
 export class Lanes {
   readonly byKey = new Map<string, Lane>();
+  /** What address spaces are called, by their directory: the program that ran there last. */
+  readonly spaceNames = new Map<number, string>();
 
   add(group: LaneGroup, key: string, name: string, tick: number, value = 0): void {
     let lane = this.byKey.get(key);

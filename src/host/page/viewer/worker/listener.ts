@@ -22,17 +22,25 @@ export class Listener {
   private readonly fromTick: number;
   private readonly restore: () => void;
   private screenDigest = 0;
+  /** The name of the current task; null: not known. */
+  private readonly taskName: () => string | null;
+  /** The name of the space that the processor is in has been looked for. */
+  private isNamed = false;
 
-  constructor(machine: Machine, lanes: Lanes, fromTick: number) {
+  constructor(machine: Machine, lanes: Lanes, fromTick: number, taskName: () => string | null) {
     this.machine = machine;
     this.lanes = lanes;
     this.fromTick = fromTick;
+    this.taskName = taskName;
     this.screenDigest = this.digestOfScreen();
     const undo = this.listenToDevices();
     machine.watcher = { delivered: (kind, vector) => this.delivered(kind, vector) };
     machine.cpu.systemWatcher = {
       called: (vector) => this.called(vector),
-      spaceChanged: (directory) => this.note('spaces', 'spaces', 'address space', directory >>> 0),
+      spaceChanged: (directory) => {
+        this.isNamed = false;
+        this.note('spaces', 'spaces', 'address space', directory >>> 0);
+      },
     };
     const { engine } = machine;
     engine.onUnit = (what) => this.note('engine', `engine:${what}`, what, 0);
@@ -63,9 +71,18 @@ export class Listener {
 
   private called(vector: number): void {
     const { cpu } = this.machine;
+    this.nameSpace();
     if (vector < 0) this.note('calls', 'sysenter', 'SYSENTER', cpu.m32[0] >>> 0);
     else if (vector === VECTOR_LINUX_CALL) this.note('calls', 'int:80', 'INT 80h', cpu.m32[0] >>> 0);
     else this.note('calls', `int:${vector}`, `INT ${hexByte(vector)}`, vector);
+  }
+
+  /** Who calls the system is the task whose space this is; between a change of spaces and that it may be another. */
+  private nameSpace(): void {
+    if (this.isNamed) return;
+    this.isNamed = true;
+    const name = this.taskName();
+    if (name !== null) this.lanes.spaceNames.set(this.machine.cpu.m32[CR3] >>> 0, name);
   }
 
   heard(line: number, _byte: number, tick: number): void {

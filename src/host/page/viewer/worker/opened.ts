@@ -110,7 +110,7 @@ export class Opened {
     this.guest = new GuestSymbols(this.symbols, run.images);
     this.source = new SourceLevel(this.symbols);
     this.bookmarks = readBookmarks(this.log);
-    this.pass = new Pass(this.timeline, this.lanes);
+    this.pass = new Pass(this.timeline, this.lanes, this.guest);
   }
 
   private addKernel(kernel: Uint8Array): void {

@@ -4,6 +4,8 @@
 
 import { describeDivergence, logEvents } from '../../../../library.ts';
 import type { Timeline, Way } from '../../../../core/timeline/timeline.ts';
+import type { GuestSymbols } from '../../../symbols/guest-symbols.ts';
+import { currentTaskName } from '../../../symbols/linux-tasks.ts';
 import { Listener } from './listener.ts';
 import type { Lanes } from './lanes.ts';
 
@@ -14,11 +16,27 @@ export class Pass {
   problem = '';
   private readonly timeline: Timeline;
   private readonly lanes: Lanes;
+  private readonly guest: GuestSymbols;
   private hasInputs = false;
+  /** Symbols are not looked for before. */
+  private symbolsTick = 0;
 
-  constructor(timeline: Timeline, lanes: Lanes) {
+  constructor(timeline: Timeline, lanes: Lanes, guest: GuestSymbols) {
     this.timeline = timeline;
     this.lanes = lanes;
+    this.guest = guest;
+  }
+
+  /** Of the current task, where the kernel's symbols are known: they are looked for ever less often. */
+  private taskName(): string | null {
+    const { guest, timeline } = this;
+    const { cpu } = timeline.machine;
+    if (guest.table.address('init_task') === undefined) {
+      if (cpu.now() < this.symbolsTick) return null;
+      this.symbolsTick = cpu.now() * 2;
+      guest.refresh(cpu);
+    }
+    return currentTaskName(cpu, guest.table);
   }
 
   /** What the outside did stands in the log. */
@@ -35,7 +53,7 @@ export class Pass {
     const { timeline, lanes } = this;
     yield* timeline.seek({ tick: this.tick, seq: 0 });
     if (this.tick === 0) this.noteInputs();
-    const listener = new Listener(timeline.machine, lanes, this.tick);
+    const listener = new Listener(timeline.machine, lanes, this.tick, () => this.taskName());
     timeline.serial.listener = (line, _index, byte, tick) => listener.heard(line, byte, tick);
     try {
       for (const way = timeline.runOn(timeline.endTick); ; ) {

@@ -29,7 +29,8 @@ export async function lanes(session: WorkerSession, ask: { from: number; to: num
     return { key: lane.key, group: lane.group, name: lane.name, total: lane.count, counts, isLevel };
   });
   const checkpoints = timeline.checkpoints.ticks().filter((tick) => tick >= ask.from && tick <= to);
-  return { lanes: found, groups: LANE_GROUPS, checkpoints, passedTick: pass.tick, isDone: pass.isDone };
+  const spaces = [...opened.lanes.spaceNames];
+  return { lanes: found, spaces, groups: LANE_GROUPS, checkpoints, passedTick: pass.tick, isDone: pass.isDone };
 }
 
 /** How many events of a lane lie before a tick, and the other way: for two runs that are aligned by an event. */
