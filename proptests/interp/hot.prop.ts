@@ -4,7 +4,7 @@
 // its handler gives the same state.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { SILENT_OUTPUT } from '../../src/core/board/silent.ts';
@@ -35,7 +35,8 @@ import { MODE_CPL3, MODE_CS32, MODE_FLAT_CODE, MODE_FLAT_DATA, ZERO } from '../.
 import { FLAT_MODE } from '../../tiers/explain.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
 import { HOT, HOT_COLD, HOT_END, specialise } from '../../tiers/interp/specialise.ts';
-import { WARM_UP_SOURCE } from '../../tiers/interp/warm-up.ts';
+import { WARM_UP_ORIGIN, WARM_UP_PROGRAM } from '../../tiers/interp/warm-up-program.ts';
+import { WARM_UP_SOURCE } from '../../tiers/interp/warm-up-source.ts';
 import { liftBlock } from '../../tiers/lift/lift.ts';
 import { draft, encode } from '../engines/random-code.ts';
 import { projectRoot } from '../support/poison.ts';
@@ -70,6 +71,19 @@ test('what the host is shown before it compiles the inner loop reaches every cas
   const wanted = [HOT_COLD, HOT_END, ...Object.values(names), ...CONDITIONS.map((_, i) => JCC + i)];
   const ascending = (a: number, b: number): number => a - b;
   assert.deepEqual([...reached].sort(ascending), wanted.sort(ascending));
+});
+
+test('the program that the host is shown is its source, assembled', () => {
+  const hex = Buffer.from(assemble(WARM_UP_SOURCE).bytes).toString('hex');
+  if (process.env.REPRISE_BLESS === '1' && hex !== WARM_UP_PROGRAM) {
+    const path = join(projectRoot, 'tiers/interp/warm-up-program.ts');
+    const lines = (hex.match(/.{1,112}/g) ?? []).map((part) => `  '${part}'`);
+    const text = readFileSync(path, 'utf8').replace(/(WARM_UP_PROGRAM =)[^;]*;/, `$1\n${lines.join(' +\n')};`);
+    writeFileSync(path, text);
+    return;
+  }
+  assert.equal(WARM_UP_PROGRAM, hex, 'REPRISE_BLESS=1 npm test -- interp/hot writes it anew');
+  assert.match(WARM_UP_SOURCE, new RegExp(`org ${WARM_UP_ORIGIN}\n`));
 });
 
 test('records stay as decoded but for the places of inlined branches, of which lifters take no notice', () => {

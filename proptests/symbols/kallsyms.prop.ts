@@ -8,9 +8,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { CR0, CR0_PG } from '../../src/core/state/layout.ts';
-import { GuestSymbols, KALLSYMS_LABEL, MODULES_LABEL } from '../../src/host/symbols/guest-symbols.ts';
+import { type FoundPlaces, GuestSymbols, KALLSYMS_LABEL, MODULES_LABEL } from '../../src/host/symbols/guest-symbols.ts';
 import { PAGE_OFFSET } from '../../src/host/symbols/guest-memory.ts';
 import { findKallsyms, isSettled } from '../../src/host/symbols/kallsyms.ts';
+import { findModuleList } from '../../src/host/symbols/modules.ts';
 import { symbolOf, SymbolTable } from '../../src/host/symbols/symbol-table.ts';
 import { mappedMachine } from './fixture.ts';
 
@@ -167,6 +168,8 @@ const HEAD_AT = 0x30_0010;
 /** A machine whose first 4 MB lie at 3 GB too, with a kernel's structures in it. */
 async function machineWith(modules: readonly { name: string; old: boolean }[]) {
   const { cpu, ram, words } = await mappedMachine();
+  // Before the first instruction a kernel has unpacked nothing.
+  cpu.deadlineTick = cpu.left + 1;
   const linear = (at: number): number => at + PAGE_OFFSET;
   const listAt = modules.map((_, i) => MODULES_AT + i * 0x4000 + 4);
   const ring = [HEAD_AT, ...listAt];
@@ -256,4 +259,40 @@ test('a kernel that is unpacked and not yet where it will run has no names', asy
   const withBanner = (address: number) => ({ ...found, symbols: [symbolOf('linux_banner', address, 'data')] });
   assert.ok(isSettled(cpu, withBanner(PAGE_OFFSET + bannerAt)));
   assert.ok(!isSettled(cpu, withBanner(PAGE_OFFSET + bannerAt + 0x10_0000)));
+});
+
+test('what an earlier session has found is looked at first, and believed no more than anything else', async () => {
+  const { cpu, ram } = await machineWith([{ name: 'ext4', old: false }]);
+  const layout = LAYOUTS[1];
+  // Two tables: a search through all memory comes to the lower one.
+  const upperAt = KALLSYMS_AT + 0x8_0000;
+  for (const at of [KALLSYMS_AT, upperAt]) build(symbolsOf(600, layout), layout).copy(ram, at);
+  const found = (likely: FoundPlaces | null): FoundPlaces | null => {
+    const guest = new GuestSymbols(new SymbolTable(), new Map([['kernel', bzImage()]]));
+    guest.likely = likely;
+    guest.refresh(cpu);
+    assert.ok(guest.modules.length === 1);
+    return guest.found;
+  };
+  const lower = found(null);
+  assert.ok(lower !== null && lower.digitsAt > KALLSYMS_AT && lower.digitsAt < upperAt);
+  const { moduleList } = lower;
+  assert.equal(moduleList, PAGE_OFFSET + HEAD_AT);
+  const upper = lower.digitsAt + upperAt - KALLSYMS_AT;
+  assert.deepEqual(found({ digitsAt: upper, moduleList: null }), { digitsAt: upper, moduleList });
+  for (const wrong of [upper + 1, 0, ram.length - 3, 2 ** 40]) {
+    assert.deepEqual(found({ digitsAt: wrong, moduleList: (moduleList + wrong) >>> 0 }), lower);
+  }
+  ram.writeUInt32LE(0, MODULES_AT + 12);
+  assert.equal(findModuleList(cpu), null, 'by its shape none is found');
+});
+
+test('at the boot itself no memory is searched: the kernel is still packed', async () => {
+  const { cpu, ram } = await machineWith([]);
+  build(symbolsOf(600, LAYOUTS[1]), LAYOUTS[1]).copy(ram, KALLSYMS_AT);
+  cpu.deadlineTick = cpu.left;
+  const guest = new GuestSymbols(new SymbolTable(), new Map([['kernel', bzImage()]]));
+  assert.equal(guest.refresh(cpu), false);
+  cpu.deadlineTick = cpu.left + 1;
+  assert.equal(guest.refresh(cpu), true);
 });

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { Random } from '../../src/core/base/random.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import type { Checkpoint } from '../../src/core/timeline/checkpoints.ts';
+import { PageRecords } from '../../src/core/timeline/page-records.ts';
 import { go, hashOf, plainHashes, recordRun, timelineOf } from './fixture.ts';
 
 const HEADER = 'bits 32\norg 0x100000\nheader: dd 0x1badb002, 0x10003, 0xe4514ffb, header, 0x100000, 0, 0, start\n';
@@ -71,6 +72,56 @@ test('what checkpoints hold is within the budget, wherever one goes', () => {
     assert.ok(checkpoints.count >= 5, `${checkpoints.count}`);
     assert.equal(hashOf(timeline), plainHashes(run, [timeline.position.tick])[0]);
   }
+});
+
+test('what intervals did to pages is packed, counted, and read as it was', () => {
+  const dice = new Random(7);
+  const records = new PageRecords();
+  const expected: { written: Uint32Array; executed: Uint32Array }[] = [];
+  const draw = (): Uint32Array => {
+    const pages = new Set(Array.from({ length: dice.below(60) }, () => dice.below(2 ** dice.below(21))));
+    return Uint32Array.from(pages).sort();
+  };
+  let arrays = 0;
+  for (let interval = 0; interval < 3000; interval++) {
+    const before = expected.at(-1);
+    const written = before !== undefined && dice.below(3) === 0 ? before.written.slice() : draw();
+    const executed = interval === 1000 ? Uint32Array.from({ length: 40_000 }, (_, i) => i * 107_000) : draw();
+    arrays += written.byteLength + executed.byteLength + 400;
+    expected.push({ written, executed });
+    records.note(interval, written, executed);
+  }
+  expected.forEach((pages, interval) => assert.deepEqual(records.of(interval), pages));
+  const all = records.all();
+  assert.deepEqual(
+    all,
+    expected.map((pages, interval) => ({ interval, ...pages })),
+  );
+  all.forEach(({ written }, i) => {
+    if (i === 0) return;
+    const isSame = written.length === all[i - 1].written.length && written.every((p, k) => p === all[i - 1].written[k]);
+    assert.equal(written === all[i - 1].written, isSame);
+  });
+  assert.ok(records.bytes > 3000 * 32 && records.bytes < arrays / 3, `${records.bytes} of ${arrays}`);
+  const others = new PageRecords();
+  others.learn(all);
+  assert.deepEqual(others.all(), all);
+  assert.equal(others.of(3000), null);
+});
+
+test('what is not checkpoints counts in their budget, and a part stays free for what is given up', () => {
+  const held = (otherBytes: number): number => {
+    const timeline = timelineOf(run, { intervalTicks: INTERVAL, checkpointBytesMax: 6 << 20 });
+    go(timeline.seek({ tick: 300_000, seq: 0 }));
+    timeline.checkpoints.otherBytes = otherBytes;
+    const { checkpoint } = timeline;
+    go(timeline.seek({ tick: 300_001, seq: 0 }));
+    assert.ok(checkpoint.call(timeline));
+    return timeline.checkpoints.bytes;
+  };
+  assert.ok(held(0) <= (6 << 20) * 0.8);
+  assert.ok(held(2 << 20) <= (6 << 20) * 0.8 - (2 << 20));
+  assert.ok(held(1 << 30) > 1 << 20, 'half of it is the checkpoints in any case');
 });
 
 test('devices that do nothing are kept once', () => {

@@ -20,17 +20,26 @@ import { basename, dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { Random } from '../../src/core/base/random.ts';
+import { SILENT_OUTPUT } from '../../src/core/board/silent.ts';
+import { createReplay } from '../../src/core/session/session.ts';
 import { encodeBookmark } from '../../src/core/timeline/bookmarks.ts';
+import { type Checkpoint, snapshotBytes } from '../../src/core/timeline/checkpoints.ts';
+import { encodeCheckpoint } from '../../src/core/timeline/checkpoint-source.ts';
+import { type GatheredCheckpoints, LiveCheckpoints } from '../../src/core/timeline/live-checkpoints.ts';
 import { goTo, parsePosition } from '../../src/core/timeline/positions.ts';
 import type { TimelineOptions } from '../../src/core/timeline/timeline-options.ts';
 import type { Timeline } from '../../src/core/timeline/timeline.ts';
-import { boundCache, runKey } from '../../src/host/node/cache-folder.ts';
+import { Arguments } from '../../src/host/cli/args.ts';
+import { keepNames } from '../../src/host/cli/keep.ts';
+import { boundCache, keptNamesPath, runKey } from '../../src/host/node/cache-folder.ts';
 import { KeptCheckpoints } from '../../src/host/node/kept-checkpoints.ts';
+import { writeKept } from '../../src/host/node/kept-values.ts';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
+import type { FoundPlaces, GuestSymbols } from '../../src/host/symbols/guest-symbols.ts';
 import { openLog, record } from '../../src/library.ts';
 import { inFolder, reprise } from '../cli/command.ts';
 import { wildRun } from '../replay/wild.ts';
-import { go, hashOf, plainHashes, type Recorded, recordGuest, recordRun, timelineOf } from './fixture.ts';
+import { go, hashOf, makeEngine, plainHashes, type Recorded, recordGuest, recordRun, timelineOf } from './fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'reprise-kept-'));
 const cacheBefore = process.env.XDG_CACHE_HOME;
@@ -144,6 +153,101 @@ test('a second session knows what each interval did to pages, and searches backw
     assert.deepEqual(second.remarks, []);
     second.kept.close();
   }
+});
+
+/** What is gathered while a run goes by, as it does while one is recorded. */
+function gather(run: Recorded, bytesMax = 1 << 30): GatheredCheckpoints {
+  const live = new LiveCheckpoints(bytesMax, INTERVAL);
+  const { log, images } = run;
+  const session = createReplay({ log, images, makeEngine, output: live.listen(SILENT_OUTPUT) });
+  live.attach(session.machine);
+  for (let tick = INTERVAL; session.advance(Math.min(tick, log.lastTick)) === 'tick'; tick += INTERVAL / 2) {
+    live.passed();
+    if (session.tick >= log.lastTick) break;
+    tick = Math.floor(session.tick / (INTERVAL / 2)) * (INTERVAL / 2);
+  }
+  return live.of(log);
+}
+
+test('the first session after a recording that gathered checkpoints is like a second one', async () => {
+  for (const run of runs) {
+    rmSync(join(folder, 'reprise'), { recursive: true, force: true });
+    const walked = timelineOf(run, { intervalTicks: INTERVAL });
+    go(walked.seek({ tick: run.log.lastTick, seq: 0 }));
+    const gathered = gather(run);
+    const { checkpoints, records, text } = gathered;
+    assert.deepEqual(records, walked.records.all(), run.name);
+    assert.deepEqual(text.serial, walked.serial.partsSince(0));
+    const [made, usual] = [checkpoints.map(({ snapshot }) => snapshot.tick), walked.checkpoints.ticks()];
+    assert.deepEqual(
+      made,
+      usual.filter((tick) => tick > 0 && tick % INTERVAL === 0),
+      run.name,
+    );
+    for (const checkpoint of checkpoints) {
+      // Digests of checks there are none, and which check agreed last is for reports of what comes before the next.
+      const same = ({ snapshot, port, sent }: Checkpoint): unknown => {
+        const { running, agreedTick, ...rest } = port;
+        return encodeCheckpoint({ snapshot, port: { ...rest, running: [0, 0, 0, 0], agreedTick: 0 }, sent });
+      };
+      assert.deepEqual(same(checkpoint), same(walked.checkpoints.before(checkpoint.snapshot.tick)));
+    }
+    const first = open(run);
+    first.timeline.learn(text);
+    first.timeline.records.learn(records);
+    assert.ok((await first.kept.keep(BYTES_MAX, async () => true, first.kept.unkept(checkpoints))) !== null);
+    const { timeline, remarks } = open(run);
+    const tick = Math.floor(run.log.lastTick * 0.7);
+    assert.ok(ticksOf(timeline, () => void go(timeline.seek({ tick, seq: 0 }))) <= 2 * INTERVAL, run.name);
+    assert.deepEqual(remarks, []);
+    assert.equal(hashOf(timeline), plainHashes(run, [tick])[0]);
+    go(timeline.runOn(run.log.lastTick) as never);
+    assert.equal(timeline.divergence, null);
+  }
+});
+
+test('what is gathered while recording keeps to its memory, at equal distances', () => {
+  let budgets = 0;
+  for (let bytesMax = 4 << 20; budgets < 3; bytesMax /= 2) {
+    const { checkpoints } = gather(runs[0], bytesMax);
+    const ticks = checkpoints.map(({ snapshot }) => snapshot.tick);
+    const held = checkpoints.reduce(
+      (sum, { snapshot }, i) => sum + snapshotBytes(snapshot, checkpoints[i - 1]?.snapshot),
+      0,
+    );
+    assert.ok(ticks.length > 0 && (held <= bytesMax || ticks.length === 1), `${held} of ${bytesMax}`);
+    assert.ok(
+      ticks.every((tick, i) => i === 0 || tick - ticks[i - 1] === ticks[0]),
+      ticks.join(),
+    );
+    if (ticks[0] > INTERVAL) budgets++;
+  }
+});
+
+test('reprise record --index leaves them, and says where it cannot', async () => {
+  await inFolder(async (cwd) => {
+    writeFileSync(join(cwd, 'sort'), buildGuest('sort'));
+    const env = { XDG_CACHE_HOME: join(cwd, 'cache') };
+    const run = async (line: string) => await reprise(line.split(' '), { cwd, env });
+    writeFileSync(join(cwd, 'script'), '# nobody types\n');
+    const machine = '--kernel sort --append 400 --memory 4 --max-ticks 40_000_000 --input script';
+    const recorded = await run(`record a.rlog ${machine} --epoch 2026-01-01T00:00:00Z --index`);
+    assert.match(recorded.stderr, /\nrecord: 2 checkpoints, [\d ]+ bytes in \S+\.checkpoints\n$/);
+    await run(`record b.rlog ${machine} --epoch 2026-01-01T00:00:00Z`);
+    assert.deepEqual(readFileSync(join(cwd, 'a.rlog')), readFileSync(join(cwd, 'b.rlog')), 'the log is the same');
+    const exec = async (...more: string[]) => await reprise([...['debug', 'a.rlog'], ...more], { cwd, env });
+    const seen = await exec('--exec', 'seek 34_000_000; hash; info');
+    const without = await exec('--checkpoint-cache', '0', '--exec', 'seek 34_000_000; hash');
+    assert.equal(seen.stdout.slice(0, without.stdout.length), without.stdout);
+    for (const [more, why] of [
+      ['--profile checked', '--profile checked, whose digests span checkpoints'],
+      ['--checkpoint-every 9', '--checkpoint-every, which does it'],
+    ]) {
+      const refused = await run(`record d.rlog ${machine} --index ${more}`);
+      assert.equal(refused.status, 2);
+      assert.equal(refused.stderr, `reprise: --index cannot be had with ${why}: leave one of them out.\n`);
+    }
+  });
 });
 
 test('text is found without running to it, and shown', async () => {
@@ -266,6 +370,31 @@ test('bookmarks change nothing, another run has another file, and so have device
   const marked = openLog(Buffer.concat([log.file, frame]));
   assert.equal(runKey(marked, 'model'), runKey(log, 'model'));
   assert.equal(new Set([runKey(log, 'model'), runKey(log, 'log'), runKey(echo.log, 'model')]).size, 3);
+});
+
+test('where a guest has its names is kept beside its checkpoints, and what is written there is not believed', async () => {
+  const { timeline } = open(runs[0]);
+  const args = new Arguments([], new Map());
+  const first: Pick<GuestSymbols, 'likely' | 'found'> = { likely: null, found: { digitsAt: 4096, moduleList: null } };
+  keepNames(args, timeline, first)();
+  const path = keptNamesPath(runKey(runs[0].log, 'model'));
+  const again = (found: FoundPlaces | null): FoundPlaces | null => {
+    const guest = { likely: null as FoundPlaces | null, found };
+    keepNames(args, timeline, guest)();
+    return guest.likely;
+  };
+  assert.deepEqual(again({ digitsAt: 4096, moduleList: 0xc0de_0000 }), { digitsAt: 4096, moduleList: null });
+  const known = { digitsAt: 4096, moduleList: 0xc0de_0000 };
+  const before = statSync(path).ino;
+  assert.deepEqual(again({ digitsAt: 4096, moduleList: null }), known);
+  assert.deepEqual(again(known), known);
+  assert.equal(statSync(path).ino, before, 'what is known is not written again');
+  for (const value of ['x', [1], [-1, null], [1, 2 ** 32], [1.5, null], null]) {
+    writeKept(path, value as never);
+    assert.equal(again(null), null);
+  }
+  writeFileSync(path, 'not this');
+  assert.equal(again(null), null);
 });
 
 test('a file has no more than it may, at equal distances, and the oldest files go first', async () => {

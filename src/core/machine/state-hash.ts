@@ -163,11 +163,11 @@ export class StateHasher {
   constructor(cpu: Cpu, bulks: readonly HashedBulk[] = []) {
     this.cpu = cpu;
     this.bulks = bulks;
-    const { pageCount, ramPages } = cpu.memory;
+    const { pageCount } = cpu.memory;
     this.pageDigests = new Int32Array(pageCount * 2);
-    // Pages of bulk memory count as clean while they are zeros.
+    // Pages count as clean while they are zeros, and those of RAM are named by the first hash without being looked at.
     hashWords(new Int32Array(PAGE_BYTES / 4), 0, PAGE_BYTES / 4, this.out, 0);
-    for (let page = ramPages; page < pageCount; page++) this.pageDigests.set(this.out, page * 2);
+    for (let page = 0; page < pageCount; page++) this.pageDigests.set(this.out, page * 2);
   }
 
   private hexOfPages(first: number, count: number): string {
@@ -190,6 +190,7 @@ export class StateHasher {
     const { memory } = cpu;
     const written = memory.takeDirty(DIRTY_HASH);
     for (const page of written) {
+      if (memory.isFresh(page)) continue;
       const word = (RAM_BASE + page * PAGE_BYTES) >> 2;
       hashWords(memory.m32, word, word + 1024, pageDigests, page * 2);
     }

@@ -27,6 +27,8 @@ export const DIRTY_INTERVAL = 4;
 /** A device that clears its memory: what has not been written since holds zeros. */
 export const DIRTY_CLEARED = 8;
 const DIRTY_ALL = 15;
+/** Nobody has written to the page since it was made: it is zeros. */
+const FRESH = 16;
 
 /** Bytes of a TLB: one word for each of the 2^20 linear pages. */
 const TLB_BYTES = 4 << 20;
@@ -60,7 +62,7 @@ export class Memory {
   readonly processorsMax: number;
   /** By page number: PAGE_* */
   readonly pageFlags: Uint8Array;
-  /** By page number: one bit a consumer (DIRTY_*), all set by a write, cleared by takeDirty. */
+  /** By page number: one bit a consumer (DIRTY_*), all set by a write, cleared by takeDirty; and FRESH. */
   readonly dirty: Uint8Array;
   /** By page number: one bit a byte that some decoded block was made from. */
   readonly codeBytes: (Uint32Array | undefined)[] = [];
@@ -87,8 +89,10 @@ export class Memory {
     this.m32 = new Int32Array(buffer);
     this.view = new DataView(buffer);
     this.pageFlags = new Uint8Array(this.pageCount);
-    // Bulk memory is zeros until somebody writes to it, and nobody need look at what nobody has written.
-    this.dirty = new Uint8Array(this.pageCount).fill(DIRTY_ALL, 0, this.ramPages);
+    // Memory is zeros until somebody writes to it, and nobody need look at what nobody has written; the first state
+    // hash of a run names every page of RAM.
+    this.dirty = new Uint8Array(this.pageCount).fill(FRESH);
+    this.dirty.fill(FRESH | DIRTY_HASH, 0, this.ramPages);
   }
 
   /** Byte address of a processor's block. */
@@ -136,6 +140,11 @@ export class Memory {
 
   markDirty(page: number): void {
     this.dirty[page] = DIRTY_ALL;
+  }
+
+  /** Whether the page is zeros for sure: nobody need look at it. */
+  isFresh(page: number): boolean {
+    return (this.dirty[page] & FRESH) !== 0;
   }
 
   /** Whether a write to the page may go by unseen: it is dirty already and nobody wants to hear of it. */

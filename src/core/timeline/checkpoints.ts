@@ -23,6 +23,12 @@ const SLOT_BYTES = 8;
 const PAGE_OVERHEAD_BYTES = 512;
 /** Of a checkpoint without its pages: processor, devices that have changed, where the port stands. */
 const STATE_BYTES = 8192;
+/**
+ * So much of the budget stays free for pages that have been given up and lie about until the host collects them: V8
+ * begins when 64 MB have come to what it found alive, and while it marks others come.
+ */
+const GARBAGE_PARTS = 5;
+const GARBAGE_BYTES_MAX = 96 << 20;
 /** Distances below this part of the run count as this: no gap far away grows beyond a few parts of it. */
 const FAR_PARTS = 12;
 /** A seek runs at most this part of the run: two seconds' worth of a Debian boot, at 100 M ticks/s. */
@@ -33,11 +39,16 @@ export class CheckpointStore {
   /** Ascending by tick; the first one, at the start of the run, is never given up. */
   private readonly list: Checkpoint[] = [];
   private readonly runTicks: number;
+  /** What they may hold. */
+  private readonly heldBytesMax: number;
   bytes = 0;
+  /** What others hold of the same budget; half of it is the checkpoints' in any case. */
+  otherBytes = 0;
 
   constructor(bytesMax: number, runTicks: number) {
     this.bytesMax = bytesMax;
     this.runTicks = runTicks;
+    this.heldBytesMax = bytesMax - Math.min(bytesMax / GARBAGE_PARTS, GARBAGE_BYTES_MAX);
   }
 
   get count(): number {
@@ -91,26 +102,13 @@ export class CheckpointStore {
     const at = this.indexAfter(checkpoint.snapshot.tick);
     this.list.splice(at, 0, checkpoint);
     this.bytes += this.ownBytes(at);
-    while (this.bytes > this.bytesMax && this.list.length > 2) this.giveUpOne(checkpoint.snapshot.tick);
+    const most = this.heldBytesMax - Math.min(this.otherBytes, this.heldBytesMax / 2);
+    while (this.bytes > most && this.list.length > 2) this.giveUpOne(checkpoint.snapshot.tick);
   }
 
   /** Memory that only this checkpoint holds. */
   private ownBytes(at: number): number {
-    const { groups } = this.list[at].snapshot;
-    const previous = this.list[at - 1]?.snapshot.groups;
-    const next = this.list[at + 1]?.snapshot.groups;
-    let bytes = STATE_BYTES + groups.length * SLOT_BYTES;
-    for (let i = 0; i < groups.length; i++) {
-      const group = groups[i];
-      const [before, after] = [previous?.[i], next?.[i]];
-      if (group === before || group === after) continue;
-      bytes += GROUP_PAGES * SLOT_BYTES;
-      for (let k = 0; k < group.length; k++) {
-        const page = group[k];
-        if (page !== null && page !== before?.[k] && page !== after?.[k]) bytes += PAGE_BYTES + PAGE_OVERHEAD_BYTES;
-      }
-    }
-    return bytes;
+    return snapshotBytes(this.list[at].snapshot, this.list[at - 1]?.snapshot, this.list[at + 1]?.snapshot);
   }
 
   private giveUpOne(presentTick: number): void {
@@ -135,4 +133,20 @@ export class CheckpointStore {
     this.bytes -= this.ownBytes(chosen);
     list.splice(chosen, 1);
   }
+}
+
+/** Memory that a snapshot holds besides what it shares with its neighbours. */
+export function snapshotBytes({ groups }: Snapshot, previous?: Snapshot | null, next?: Snapshot | null): number {
+  let bytes = STATE_BYTES + groups.length * SLOT_BYTES;
+  for (let i = 0; i < groups.length; i++) {
+    const group = groups[i];
+    const [before, after] = [previous?.groups[i], next?.groups[i]];
+    if (group === before || group === after) continue;
+    bytes += GROUP_PAGES * SLOT_BYTES;
+    for (let k = 0; k < group.length; k++) {
+      const page = group[k];
+      if (page !== null && page !== before?.[k] && page !== after?.[k]) bytes += PAGE_BYTES + PAGE_OVERHEAD_BYTES;
+    }
+  }
+  return bytes;
 }

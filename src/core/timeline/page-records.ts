@@ -4,9 +4,10 @@
  * record is one where the run has not been from its beginning to its end.
  */
 import type { Breakpoint, Position, Watchpoint } from './lookout.ts';
+import { PackedLists } from './packed-lists.ts';
 
 /** An interval is run again in some 0.2 s by the interpreter. */
-const INTERVAL_TICKS_MAX = 1 << 24;
+export const INTERVAL_TICKS_MAX = 1 << 24;
 const INTERVAL_TICKS_MIN = 1 << 13;
 /** Short runs are cut into so many. */
 const INTERVAL_COUNT = 64;
@@ -32,23 +33,41 @@ export interface PageRecord {
   readonly executed: Uint32Array;
 }
 
+/** What a host takes for an interval besides its lists. */
+const INTERVAL_BYTES = 32;
+
 export class PageRecords {
-  /** By interval, ascending page numbers. */
-  private readonly written: (Uint32Array | undefined)[] = [];
-  private readonly executed: (Uint32Array | undefined)[] = [];
+  private readonly lists = new PackedLists();
+  /** By interval, the places of its lists. */
+  private readonly written: (number | undefined)[] = [];
+  private readonly executed: (number | undefined)[] = [];
 
   /** Both lists ascend. */
   note(interval: number, written: Uint32Array, executed: Uint32Array): void {
-    this.written[interval] = once(this.written[interval - 1], written);
-    this.executed[interval] = once(this.executed[interval - 1], executed);
+    // A guest that idles does the same in every interval: one list is enough.
+    this.written[interval] = this.lists.add(written, this.written[interval - 1]);
+    this.executed[interval] = this.lists.add(executed, this.executed[interval - 1]);
   }
 
-  /** Ascending. */
+  /** Memory of all records: there are as many as the run has intervals. */
+  get bytes(): number {
+    return this.lists.bytes + this.written.length * INTERVAL_BYTES;
+  }
+
+  /** Ascending; a list that is the same as the one before is the same object. */
   all(): PageRecord[] {
     const found: PageRecord[] = [];
+    let last: { readonly places: readonly number[]; readonly record: PageRecord } | null = null;
     for (let interval = 0; interval < this.written.length; interval++) {
       const [written, executed] = [this.written[interval], this.executed[interval]];
-      if (written !== undefined && executed !== undefined) found.push({ interval, written, executed });
+      if (written === undefined || executed === undefined) continue;
+      const record: PageRecord = {
+        interval,
+        written: last?.places[0] === written ? last.record.written : this.lists.at(written),
+        executed: last?.places[1] === executed ? last.record.executed : this.lists.at(executed),
+      };
+      last = { places: [written, executed], record };
+      found.push(record);
     }
     return found;
   }
@@ -56,15 +75,15 @@ export class PageRecords {
   /** Takes over what is not known of another session's. */
   learn(records: readonly PageRecord[]): void {
     for (const { interval, written, executed } of records) {
-      this.written[interval] ??= written;
-      this.executed[interval] ??= executed;
+      if (this.written[interval] === undefined) this.note(interval, written, executed);
     }
   }
 
   /** Both lists of an interval; null: it has not been run from its beginning to its end. */
   of(interval: number): IntervalPages | null {
     const [executed, written] = [this.executed[interval], this.written[interval]];
-    return executed === undefined || written === undefined ? null : { executed, written };
+    if (executed === undefined || written === undefined) return null;
+    return { executed: this.lists.at(executed), written: this.lists.at(written) };
   }
 
   /**
@@ -72,10 +91,10 @@ export class PageRecords {
    * what devices show there, at one time or another.
    */
   mayTouch(interval: number, executed: Iterable<number>, written: Iterable<number>, ramPages: number): boolean {
-    const [ran, wrote] = [this.executed[interval], this.written[interval]];
-    if (ran === undefined || wrote === undefined) return true;
-    for (const page of executed) if (includesSorted(ran, page)) return true;
-    for (const page of written) if (page >= ramPages || includesSorted(wrote, page)) return true;
+    const pages = this.of(interval);
+    if (pages === null) return true;
+    for (const page of executed) if (includesSorted(pages.executed, page)) return true;
+    for (const page of written) if (page >= ramPages || includesSorted(pages.written, page)) return true;
     return false;
   }
 
@@ -126,9 +145,4 @@ function includesSorted(list: Uint32Array, wanted: number): boolean {
     else high = middle;
   }
   return list[low] === wanted;
-}
-
-/** A guest that idles does the same in every interval: one list is enough. */
-function once(before: Uint32Array | undefined, now: Uint32Array): Uint32Array {
-  return before?.length === now.length && now.every((page, i) => page === before[i]) ? before : now;
 }

@@ -5,6 +5,7 @@
  * can be heard again there, and then the gap is filled. What has been sent up to a moment is a count a line (`mark`),
  * which goes with each checkpoint.
  */
+import type { OutputPort } from '../board/device.ts';
 
 /** COM1 to COM4, then the debug console. */
 export const SERIAL_LINES = 5;
@@ -56,6 +57,23 @@ export interface KeptText {
   readonly start: number;
   readonly bytes: Uint8Array;
   readonly ticks: Float64Array;
+}
+
+/** An output whose bytes are heard on their way. */
+export function sentThrough(output: OutputPort, hear: (line: number, byte: number) => void): OutputPort {
+  return {
+    serial: (line, byte) => {
+      hear(line, byte);
+      output.serial(line, byte);
+    },
+    debugConsole: (byte) => {
+      hear(DEBUG_CONSOLE_LINE, byte);
+      output.debugConsole(byte);
+    },
+    parallel: (byte) => output.parallel(byte),
+    debugExit: (value) => output.debugExit(value),
+    powerOff: () => output.powerOff(),
+  };
 }
 
 export class SerialHistory {

@@ -19,7 +19,7 @@ import { LogError } from '../log/log-error.ts';
 import type { Packed } from '../log/payload.ts';
 import { GatheredPages, pagePayloads, readStates, stepsOf } from '../log/saved-pages.ts';
 import type { PageRecord } from './page-records.ts';
-import { DEBUG_CONSOLE_LINE, SerialHistory, type SerialMark, type SerialPart } from './serial-history.ts';
+import { SerialHistory, type SerialMark, type SerialPart, sentThrough } from './serial-history.ts';
 
 /** So many checkpoints share the fate of a damaged one at most. */
 const WHOLE_EVERY = 8;
@@ -50,20 +50,7 @@ export class CheckpointRecorder {
 
   /** What the guest sends passes through here. */
   listen(output: OutputPort): OutputPort {
-    const note = (line: number, byte: number): void => this.serial.add(line, byte, this.machine?.cpu.now() ?? 0);
-    return {
-      serial: (line, byte) => {
-        note(line, byte);
-        output.serial(line, byte);
-      },
-      debugConsole: (byte) => {
-        note(DEBUG_CONSOLE_LINE, byte);
-        output.debugConsole(byte);
-      },
-      parallel: (byte) => output.parallel(byte),
-      debugExit: (value) => output.debugExit(value),
-      powerOff: () => output.powerOff(),
-    };
+    return sentThrough(output, (line, byte) => this.serial.add(line, byte, this.machine?.cpu.now() ?? 0));
   }
 
   /** Takes over the checkpoint dirty bits of the machine. */

@@ -281,7 +281,8 @@ export class Timeline {
     return best;
   }
 
-  private learn({ serial, knownTick }: KnownText): void {
+  /** Takes over what somebody else knows of text. */
+  learn({ serial, knownTick }: KnownText): void {
     this.serial.learn(serial);
     this.furthestTick = Math.max(this.knownTick, knownTick);
   }
@@ -438,6 +439,7 @@ export class Timeline {
       // Several at once only when a reset spans them.
       const executed = Uint32Array.from(machine.cpu.fetchedPages ?? []).sort();
       for (let i = this.openInterval; i < interval; i++) this.records.note(i, pages, executed);
+      this.checkpoints.otherBytes = this.records.bytes;
     }
     this.beginInterval(interval);
     if (this.checkpoints.before(machine.tick).snapshot.tick < interval * intervalTicks) this.checkpoint();
@@ -618,6 +620,7 @@ export class Timeline {
   get knownRecords(): PageRecords {
     if (!this.hasAskedForRecords) for (const source of this.sources) this.records.learn(source.pageRecords());
     this.hasAskedForRecords = true;
+    this.checkpoints.otherBytes = this.records.bytes;
     return this.records;
   }
 

@@ -38,7 +38,8 @@ async function indexLog(args: Arguments, path: string, log: LogReader): Promise<
   const work = new Work(null);
   try {
     // All of it has been walked through before.
-    if (kept.knownTick >= timeline.endTick) return report(args, { ...nothing, path, kept, timeline });
+    if (kept.knownTick >= timeline.endTick && kept.knowsPages)
+      return report(args, { ...nothing, path, kept, timeline });
     // Without a shorter way through checkpoints that are kept already: what is between them is wanted too.
     const way = new PacedWay(timeline, timeline.runOn(timeline.endTick), { label: 'index', isQuiet: args.has('json') });
     while (work.signal === null && (await way.next()).done !== true) {

@@ -2,11 +2,15 @@
 // their end, when what was walked is worth it. With a progress line, and given up at the first signal.
 
 import { CHECKPOINT_CACHE_BYTES_DEFAULT } from '../../core/base/defaults.ts';
+import { isList, isSafe, isUnsigned } from '../../core/log/event-codec.ts';
+import type { Checkpoint } from '../../core/timeline/checkpoints.ts';
 import type { Timeline } from '../../core/timeline/timeline.ts';
-import { boundCache, runKey } from '../node/cache-folder.ts';
+import { boundCache, keptNamesPath, runKey } from '../node/cache-folder.ts';
 import { KeptCheckpoints } from '../node/kept-checkpoints.ts';
+import { readKept, writeKept } from '../node/kept-values.ts';
 import { Progress } from '../node/progress.ts';
 import { Work } from '../node/work.ts';
+import type { GuestSymbols } from '../symbols/guest-symbols.ts';
 import type { Arguments } from './args.ts';
 import { say } from './report.ts';
 
@@ -35,14 +39,42 @@ export async function keepAtEnd(args: Arguments, kept: KeptCheckpoints): Promise
   else await keep(args, kept);
 }
 
+/**
+ * Where the guest of this run keeps its table of names, as an earlier session found it: looking through all memory is
+ * most of what a second session's first seek takes. Gives who writes it down at the end, where it is new.
+ */
+export function keepNames(
+  args: Arguments,
+  timeline: Timeline,
+  guest: Pick<GuestSymbols, 'likely' | 'found'>,
+): () => void {
+  if (cacheBytes(args) === 0) return () => {};
+  const path = keptNamesPath(keyOf(args, timeline));
+  const known = readKept(path);
+  const [digitsAt, moduleList] = isList(known) ? known : [];
+  const isPlace = isSafe(digitsAt) && digitsAt >= 0 && (moduleList === null || isUnsigned(moduleList, 0xffffffff));
+  if (isPlace) guest.likely = { digitsAt, moduleList };
+  return () => {
+    const { found, likely } = guest;
+    if (found === null) return;
+    const isKnown =
+      found.digitsAt === likely?.digitsAt && (found.moduleList ?? likely.moduleList) === likely.moduleList;
+    if (!isKnown) writeKept(path, [found.digitsAt, found.moduleList]);
+  };
+}
+
 /** The size of the file; null when it has not been written. */
-export async function keep(args: Arguments, kept: KeptCheckpoints): Promise<number | null> {
+export async function keep(
+  args: Arguments,
+  kept: KeptCheckpoints,
+  added: readonly Checkpoint[] = kept.unkept(),
+): Promise<number | null> {
   const bytesMax = cacheBytes(args);
-  const end = kept.unkept().length;
+  const end = added.length;
   const label = 'keeping checkpoints';
   const work = new Work(Progress.atTerminal({ label, unit: 'checkpoints', end, afterMs: 500 }, args.has('json')));
   try {
-    const bytes = await kept.keep(bytesMax / 2, (done) => work.turn(done));
+    const bytes = await kept.keep(bytesMax / 2, (done) => work.turn(done), added);
     if (bytes !== null) boundCache(kept.path, bytesMax);
     return bytes;
   } finally {

@@ -15,7 +15,7 @@ import { whyUnreadable } from '../node/images.ts';
 import { openLogFile, withLogProblems } from '../node/log-file.ts';
 import { symbolsFor } from '../symbols/symbol-files.ts';
 import type { Arguments } from './args.ts';
-import { keepAtEnd, openKept } from './keep.ts';
+import { keepAtEnd, keepNames, openKept } from './keep.ts';
 import { givenImages } from './replay-command.ts';
 import { say } from './report.ts';
 
@@ -60,7 +60,9 @@ async function open(args: Arguments, verb: string, log: LogReader): Promise<Open
     makeEngine,
     appendFrame: isWhole ? (frame) => appendTo(path, frame) : null,
   });
+  const writeNames = keepNames(args, timeline, debug.guest);
   const finish = async (): Promise<void> => {
+    writeNames();
     if (kept !== null) await keepAtEnd(args, kept);
   };
   return { debug, finish };

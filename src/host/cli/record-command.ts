@@ -2,10 +2,13 @@
 // frame by frame, so that a process killed at any moment leaves a log that replays to its last whole frame.
 
 import { existsSync, statSync } from 'node:fs';
+import { CHECKPOINT_BYTES_DEFAULT } from '../../core/base/defaults.ts';
+import { UsageError } from '../../core/base/usage-error.ts';
 import { RecordingPort } from '../../core/session/recording-port.ts';
 import { FRAME_TICKS_DEFAULT, LogWriter } from '../../core/log/log.ts';
 import { embedImages } from '../../core/log/log-images.ts';
 import type { ImageRecord, LogProfile } from '../../core/log/manifest.ts';
+import { LiveCheckpoints } from '../../core/timeline/live-checkpoints.ts';
 import { CheckpointRecorder } from '../../core/timeline/stored-checkpoints.ts';
 import type { SessionEnd } from '../../core/session/session.ts';
 import { Shadow, ShadowedPort } from '../../core/verify/shadow.ts';
@@ -65,6 +68,16 @@ function noteImages(records: readonly ImageRecord[], paths: ReadonlyMap<string, 
   if (problem !== undefined) say(`record: ${problem}`);
 }
 
+function gatherCheckpoints(args: Arguments): LiveCheckpoints {
+  const others = args.has('checkpoint-every') ? '--checkpoint-every' : profileOf(args) === 'checked' ? 'checked' : null;
+  if (others !== null) {
+    const why = others === 'checked' ? '--profile checked, whose digests span checkpoints' : `${others}, which does it`;
+    throw new UsageError(`--index cannot be had with ${why}: leave one of them out.`);
+  }
+  const megabytes = args.number('checkpoint-memory');
+  return new LiveCheckpoints(megabytes === undefined ? CHECKPOINT_BYTES_DEFAULT : megabytes * 2 ** 20);
+}
+
 export async function recordCommand(args: Arguments): Promise<number> {
   const path = args.positionals[0];
   const file = new LogFile(path);
@@ -78,6 +91,7 @@ export async function recordCommand(args: Arguments): Promise<number> {
       '--checkpoint-every cannot be had with --profile checked, whose digests span checkpoints: use --profile full.',
     );
   }
+  const gathering = args.has('index') ? gatherCheckpoints(args) : null;
   const live = await prepareLive(
     args,
     ({ manifest, images }) => {
@@ -100,10 +114,11 @@ export async function recordCommand(args: Arguments): Promise<number> {
       shadowed = new ShadowedPort(writer);
       return shadowed;
     },
-    (output) => recorder?.listen(output) ?? output,
+    (output) => gathering?.listen(output) ?? recorder?.listen(output) ?? output,
   );
   const checkpoints = recorder as CheckpointRecorder | null;
   checkpoints?.attach(live.session.machine);
+  gathering?.attach(live.session.machine);
   const flushLog = (): void => writer?.flush();
   const { manifest, images, imagePaths } = live.setup;
   const engine = chosenEngine(args);
@@ -113,7 +128,7 @@ export async function recordCommand(args: Arguments): Promise<number> {
   noteImages(manifest.images, imagePaths);
   let status: number;
   try {
-    const passed = (): void => checkpoints?.passed();
+    const passed = (): void => (gathering ?? checkpoints)?.passed();
     const ending = (tick: number): void => {
       if (writer !== null) embedDisks(writer, tick);
     };
@@ -127,6 +142,10 @@ export async function recordCommand(args: Arguments): Promise<number> {
     status = await driveLive(args, live, 'record', shadow === null ? { flushLog, passed, ending } : watching);
   } finally {
     file.close();
+  }
+  if (gathering !== null) {
+    const { keepGathered } = await import('./record-index.ts');
+    await keepGathered(args, images, gathering);
   }
   if (shadow === null) return status;
   if (shadow.difference === null) {

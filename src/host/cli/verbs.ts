@@ -110,6 +110,13 @@ export const VERBS: readonly Verb[] = [
             'differ',
         },
         { name: 'embed', help: 'store the images in the log, so that one file is the whole run' },
+        {
+          name: 'index',
+          help:
+            'make the checkpoints of reprise index while the guest runs, so that reprise debug reaches any moment at ' +
+            'once',
+        },
+        ...CHECKPOINT_OPTIONS,
       ]),
       ...MACHINE_OPTIONS,
       ...FROM_OPTIONS,

@@ -11,8 +11,8 @@ import type { LogReader } from '../../core/log/log.ts';
 import { VERSION } from '../../version.ts';
 
 const SUFFIX = '.checkpoints';
-/** With what queries keep (query/kept-lists.ts). */
-const KEPT = /\.(checkpoints|answer)$/;
+/** With what queries keep (query/kept-lists.ts), and where a guest has its names (cli/keep.ts). */
+const KEPT = /\.(checkpoints|answer|names)$/;
 /** What was left by a program that was killed while it wrote. */
 const ABANDONED_MS = 3_600_000;
 
@@ -51,6 +51,10 @@ export function keptPath(key: string): string {
 
 export function keptAnswerPath(key: string): string {
   return join(cacheFolder(), `${key}.answer`);
+}
+
+export function keptNamesPath(key: string): string {
+  return join(cacheFolder(), `${key}.names`);
 }
 
 export function makeCacheFolder(): void {

@@ -87,6 +87,11 @@ export class KeptCheckpoints implements CheckpointSource {
     return this.index.text?.knownTick ?? 0;
   }
 
+  /** What each interval did to pages is known too. */
+  get knowsPages(): boolean {
+    return this.index.records !== null;
+  }
+
   get intervalTicks(): number {
     return this.timeline.intervalTicks;
   }
@@ -277,13 +282,11 @@ export class KeptCheckpoints implements CheckpointSource {
 
   // --- Writing -------------------------------------------------------------------------------------------------------
 
-  /** Checkpoints at the usual distance that the timeline has and the file has not. */
-  unkept(): Checkpoint[] {
-    const { intervalTicks, checkpoints } = this.timeline;
+  /** Checkpoints at the usual distance that the file has not; of the timeline's if not told. */
+  unkept(of: readonly Checkpoint[] = this.timeline.checkpoints.all()): Checkpoint[] {
+    const { intervalTicks } = this.timeline;
     const kept = new Set(this.index.checkpoints.map(({ tick }) => tick));
-    return checkpoints
-      .all()
-      .filter(({ snapshot: { tick } }) => tick > 0 && tick % intervalTicks === 0 && !kept.has(tick));
+    return of.filter(({ snapshot: { tick } }) => tick > 0 && tick % intervalTicks === 0 && !kept.has(tick));
   }
 
   /**
@@ -291,8 +294,11 @@ export class KeptCheckpoints implements CheckpointSource {
    * the checkpoints are done, and says whether to go on; given up, nothing has changed. Gives the size of the file, or
    * null when it could not be written (which is a warning) or was given up. The last thing that is asked of this.
    */
-  async keep(bytesMax: number, turn: (done: number) => Promise<boolean>): Promise<number | null> {
-    const added = this.unkept();
+  async keep(
+    bytesMax: number,
+    turn: (done: number) => Promise<boolean>,
+    added: readonly Checkpoint[] = this.unkept(),
+  ): Promise<number | null> {
     const temporary = `${this.path}.${process.pid}`;
     let file = -1;
     let isMade = false;

@@ -29,6 +29,14 @@ export interface MovedSource {
   readonly slide: number | null;
 }
 
+/** Where a kernel keeps its names; the same in every session that looks at the run. */
+export interface FoundPlaces {
+  /** Of kallsyms, in RAM. */
+  readonly digitsAt: number;
+  /** Linear address of the head of the list of modules; null: none has been seen. */
+  readonly moduleList: number | null;
+}
+
 export class GuestSymbols {
   readonly table: SymbolTable;
   /** What has been found out and is to be told once, as sentences: whoever tells it takes it. */
@@ -45,6 +53,8 @@ export class GuestSymbols {
   private kallsyms: Kallsyms | null = null;
   /** Found in a kernel that is unpacked and not yet moved to where it will run: its addresses are to change. */
   private unsettled: Kallsyms | null = null;
+  /** What somebody has found before: searches begin there. */
+  likely: FoundPlaces | null = null;
   private moduleList: number | null = null;
   /** Loaded, as the last look saw them; newest first. */
   modules: readonly Module[] = [];
@@ -151,8 +161,10 @@ export class GuestSymbols {
     if (!isWanted) return false;
     const ram = guestRam(cpu);
     if (this.kallsyms !== null && isStillThere(this.kallsyms, ram)) return false;
+    // At the boot it lies packed in its image.
+    if (cpu.now() === 0) return false;
     if (this.unsettled !== null && isStillThere(this.unsettled, ram) && !isSettled(cpu, this.unsettled)) return false;
-    const found = this.searching('kallsyms', cpu, () => findKallsyms(ram));
+    const found = this.searching('kallsyms', cpu, () => findKallsyms(ram, this.likely?.digitsAt));
     if (found === null) return false;
     if (!isSettled(cpu, found)) {
       this.unsettled = found;
@@ -173,7 +185,7 @@ export class GuestSymbols {
     const isKnown = this.kallsyms !== null || [...this.moving].some(({ slide }) => slide !== null);
     if (!isKnown) return false;
     const named = this.table.address('modules');
-    this.moduleList ??= named ?? this.searching('modules', cpu, () => findModuleList(cpu));
+    this.moduleList ??= named ?? this.searching('modules', cpu, () => findModuleList(cpu, this.likely?.moduleList));
     if (this.moduleList === null) return false;
     const modules = listModules(cpu, this.moduleList);
     this.modules = modules;
@@ -194,6 +206,11 @@ export class GuestSymbols {
     if (found === null) this.searchedTicks.set(what, tick);
     else this.searchedTicks.delete(what);
     return found;
+  }
+
+  /** What has been found, for `likely` of others; null: nothing. */
+  get found(): FoundPlaces | null {
+    return this.kallsyms === null ? null : { digitsAt: this.kallsyms.digitsAt, moduleList: this.moduleList };
   }
 
   /** Names exist whose addresses are not known yet. */

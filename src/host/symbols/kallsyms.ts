@@ -14,6 +14,8 @@ export interface Kallsyms {
   readonly symbols: readonly GuestSymbol[];
   /** Offset of the token table, to look whether it is still there. */
   readonly tokensAt: number;
+  /** Where in it the tokens of the digits stand: whoever looks again can begin there. */
+  readonly digitsAt: number;
   /** The bytes by which it is known again: those of the tokens, and the first addresses. */
   readonly proof: readonly { readonly at: number; readonly bytes: Uint8Array }[];
 }
@@ -37,15 +39,24 @@ const KERNEL_BYTES_MAX = 0x1000_0000;
 /** No more copies of the ten digits are looked at. */
 const CANDIDATES_MAX = 4096;
 
-/** Null: there is none. */
-export function findKallsyms(ram: Uint8Array): Kallsyms | null {
+/** Null: there is none. `likelyAt`: where an earlier search of this run found the digits; looked at first. */
+export function findKallsyms(ram: Uint8Array, likelyAt: number | null = null): Kallsyms | null {
   const bytes = Buffer.from(ram.buffer, ram.byteOffset, ram.byteLength);
+  if (likelyAt !== null && isDigits(bytes, likelyAt)) {
+    const found = readAround(bytes, likelyAt);
+    if (found !== null) return found;
+  }
   let candidates = 0;
   for (const at of digitsIn(bytes)) {
     const found = readAround(bytes, at);
     if (found !== null || ++candidates === CANDIDATES_MAX) return found;
   }
   return null;
+}
+
+function isDigits(bytes: Buffer, at: number): boolean {
+  if (at < 0 || at + DIGITS.length > bytes.length) return false;
+  return bytes.compare(DIGITS, 0, DIGITS.length, at, at + DIGITS.length) === 0;
 }
 
 /**
@@ -66,8 +77,7 @@ function* digitsIn(bytes: Buffer): Iterable<number> {
     const digit = (pair & 0xff) - DIGIT;
     if (digit < 0 || digit > 8 || pair >>> 16 !== digit + DIGIT + 1) continue;
     const at = i * 4 + odd - 2 * digit;
-    if (at === before || at < 0 || at + DIGITS.length > bytes.length) continue;
-    if (bytes.compare(DIGITS, 0, DIGITS.length, at, at + DIGITS.length) !== 0) continue;
+    if (at === before || !isDigits(bytes, at)) continue;
     before = at;
     yield at;
   }
@@ -107,7 +117,7 @@ function readAround(bytes: Buffer, digitsAt: number): Kallsyms | null {
       { at: tokens.at, bytes: Uint8Array.from(bytes.subarray(tokens.at, tokens.at + 64)) },
       { at: addresses.proofAt, bytes: Uint8Array.from(bytes.subarray(addresses.proofAt, addresses.proofAt + 4)) },
     ];
-    return { symbols, tokensAt: tokens.at, proof };
+    return { symbols, tokensAt: tokens.at, digitsAt, proof };
   }
   return null;
 }

@@ -46,8 +46,13 @@ function nameOf(cpu: Cpu, module: number): string | null {
   return /^(\w+)\0/.exec(guestText(cpu, module + NAME, MODULE_NAME_BYTES))?.[1] ?? null;
 }
 
-/** Head of the list of modules by the shape of one of them; null: none is loaded, or the kernel is hidden. */
-export function findModuleList(cpu: Cpu): number | null {
+/**
+ * Head of the list of modules by the shape of one of them; null: none is loaded, or the kernel is hidden. `likely`: what
+ * an earlier search of this run gave; looked at first.
+ */
+export function findModuleList(cpu: Cpu, likely: number | null = null): number | null {
+  const first = likely === null ? null : guestWord(cpu, likely);
+  if (first !== null && first >= KERNEL_MIN && headOf(cpu, first) === likely) return likely;
   const ram = guestRam(cpu);
   const words = new Uint32Array(ram.buffer, ram.byteOffset, ram.length >>> 2);
   for (let at = 0; at + STRUCT_ALIGN <= words.length; at += STRUCT_ALIGN / 4) {
