@@ -14,6 +14,8 @@ export async function mappedMachine() {
   const timeline = timelineOf(await recordGuest('sort', { append: '1', maxTicks: 5000 }));
   const { cpu } = timeline.machine;
   const ram = Buffer.from(cpu.memory.m8.buffer, RAM_BASE, cpu.memory.ramBytes);
+  // What tests write they write past the machine.
+  for (let page = 0; page < cpu.memory.ramPages; page++) cpu.memory.markDirty(page);
   ram.writeUInt32LE(LARGE_PAGE, DIRECTORY_AT);
   ram.writeUInt32LE(LARGE_PAGE, DIRECTORY_AT + (PAGE_OFFSET >>> 22) * 4);
   cpu.m32[CR3] = DIRECTORY_AT;

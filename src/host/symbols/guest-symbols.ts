@@ -164,7 +164,9 @@ export class GuestSymbols {
     // At the boot it lies packed in its image.
     if (cpu.now() === 0) return false;
     if (this.unsettled !== null && isStillThere(this.unsettled, ram) && !isSettled(cpu, this.unsettled)) return false;
-    const found = this.searching('kallsyms', cpu, () => findKallsyms(ram, this.likely?.digitsAt));
+    const found = this.searching('kallsyms', cpu, () =>
+      findKallsyms(ram, this.likely?.digitsAt, (page) => cpu.memory.isFresh(page)),
+    );
     if (found === null) return false;
     if (!isSettled(cpu, found)) {
       this.unsettled = found;

@@ -4,6 +4,7 @@
 // and their number, and the addresses: plain, or as offsets from a base; before the names until 6.4, behind the tokens
 // since. Everything is checked against everything else before it is believed. Only looks at bytes it is given.
 
+import { PAGE_BYTES } from '../../core/base/pages.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
 import { CR0, CR0_PG } from '../../core/state/layout.ts';
 import { guestText, KERNEL_MIN } from './guest-memory.ts';
@@ -26,6 +27,7 @@ const DIGIT = 0x30;
 const DIGITS = Buffer.from(Array.from({ length: 10 }, (_, i) => [DIGIT + i, 0]).flat());
 /** Of words at such distances one is whole in that text, wherever it lies. */
 const STRIDE_BYTES = 16;
+const PAGE_WORDS = PAGE_BYTES / 4;
 const TOKENS_BYTES_MAX = 8192;
 const NAMES_A_MARKER = 256;
 const MARKERS_MIN = 2;
@@ -39,15 +41,22 @@ const KERNEL_BYTES_MAX = 0x1000_0000;
 /** No more copies of the ten digits are looked at. */
 const CANDIDATES_MAX = 4096;
 
-/** Null: there is none. `likelyAt`: where an earlier search of this run found the digits; looked at first. */
-export function findKallsyms(ram: Uint8Array, likelyAt: number | null = null): Kallsyms | null {
+/**
+ * Null: there is none. `likelyAt`: where an earlier search of this run found the digits; looked at first.
+ * `isEmpty`: nothing is in this page of 4 KiB.
+ */
+export function findKallsyms(
+  ram: Uint8Array,
+  likelyAt: number | null = null,
+  isEmpty: (page: number) => boolean = () => false,
+): Kallsyms | null {
   const bytes = Buffer.from(ram.buffer, ram.byteOffset, ram.byteLength);
   if (likelyAt !== null && isDigits(bytes, likelyAt)) {
     const found = readAround(bytes, likelyAt);
     if (found !== null) return found;
   }
   let candidates = 0;
-  for (const at of digitsIn(bytes)) {
+  for (const at of digitsIn(bytes, isEmpty)) {
     const found = readAround(bytes, at);
     if (found !== null || ++candidates === CANDIDATES_MAX) return found;
   }
@@ -63,12 +72,16 @@ function isDigits(bytes: Buffer, at: number): boolean {
  * Where the tokens of the digits stand, ascending. By words, since a search for bytes takes ten times as long where
  * memory is empty: two digits that follow each other are in one, at its even bytes or at its odd ones.
  */
-function* digitsIn(bytes: Buffer): Iterable<number> {
+function* digitsIn(bytes: Buffer, isEmpty: (page: number) => boolean): Iterable<number> {
   const isAligned = bytes.byteOffset % 4 === 0;
   const { buffer, byteOffset } = isAligned ? bytes : Uint8Array.from(bytes);
   const words = new Int32Array(buffer, byteOffset, bytes.length >>> 2);
   let before = -1;
   for (let i = 0; i < words.length; i += STRIDE_BYTES / 4) {
+    if (i % PAGE_WORDS === 0 && isEmpty(i / PAGE_WORDS)) {
+      i += PAGE_WORDS - STRIDE_BYTES / 4;
+      continue;
+    }
     const word = words[i];
     if (word === 0) continue;
     const odd = (word & 0x00ff00ff) === 0 ? 1 : 0;
@@ -224,17 +237,32 @@ interface Addresses {
 }
 
 function addressesOf(bytes: Buffer, countAt: number, count: number, tokensEndAt: number): Addresses | null {
-  const size = count * 4;
-  const candidates: (Addresses | null)[] = [];
-  // Offsets and their base: just before the number of names, or behind the tokens.
-  const bases = [countAt - 4, countAt - 8];
-  for (const baseAt of bases) candidates.push(fromOffsets(bytes, align4(baseAt - size - 3), baseAt, count));
-  for (const at of new Set([align4(tokensEndAt), (align4(tokensEndAt) + 7) & ~7])) {
-    candidates.push(fromOffsets(bytes, at, at + size, count), fromOffsets(bytes, at, (at + size + 7) & ~7, count));
-    candidates.push(fromAddresses(bytes, at, count));
+  for (const read of addressLayouts(bytes, countAt, count, tokensEndAt)) {
+    const found = read();
+    if (found !== null) return found;
   }
-  candidates.push(fromAddresses(bytes, countAt - size, count), fromAddresses(bytes, countAt - 4 - size, count));
-  return candidates.find((found) => found !== null) ?? null;
+  return null;
+}
+
+/** Each reads all addresses: those behind it are only tried when it finds none. */
+function* addressLayouts(
+  bytes: Buffer,
+  countAt: number,
+  count: number,
+  tokensEndAt: number,
+): Generator<() => Addresses | null, void> {
+  const size = count * 4;
+  // Offsets and their base: just before the number of names, or behind the tokens.
+  for (const baseAt of [countAt - 4, countAt - 8]) {
+    yield () => fromOffsets(bytes, align4(baseAt - size - 3), baseAt, count);
+  }
+  for (const at of new Set([align4(tokensEndAt), (align4(tokensEndAt) + 7) & ~7])) {
+    yield () => fromOffsets(bytes, at, at + size, count);
+    yield () => fromOffsets(bytes, at, (at + size + 7) & ~7, count);
+    yield () => fromAddresses(bytes, at, count);
+  }
+  yield () => fromAddresses(bytes, countAt - size, count);
+  yield () => fromAddresses(bytes, countAt - 4 - size, count);
 }
 
 /** CONFIG_KALLSYMS_BASE_RELATIVE; with negative numbers its form for absolute variables of each processor. */

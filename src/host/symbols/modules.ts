@@ -3,6 +3,7 @@
 // found by the shape of a struct module (state, list, name) whose neighbours in the list know it. What kallsyms has of
 // a module lies at offsets that differ from build to build: it is found by shape too. Changes nothing.
 
+import { PAGE_BYTES } from '../../core/base/pages.ts';
 import { peekPhysical } from '../../core/memory/peek.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
 import { guestBytes, guestRam, guestText, guestWord, KERNEL_MIN } from './guest-memory.ts';
@@ -16,6 +17,7 @@ const NAME = 12;
 const MODULE_NAME_BYTES = 56;
 const STATE_MAX = 3;
 const STRUCT_ALIGN = 32;
+const PAGE_WORDS = PAGE_BYTES / 4;
 /** What kallsyms needs is not further into the structure. */
 const STRUCT_BYTES_MAX = 1024;
 
@@ -56,7 +58,12 @@ export function findModuleList(cpu: Cpu, likely: number | null = null): number |
   const ram = guestRam(cpu);
   const words = new Uint32Array(ram.buffer, ram.byteOffset, ram.length >>> 2);
   for (let at = 0; at + STRUCT_ALIGN <= words.length; at += STRUCT_ALIGN / 4) {
-    const [next, previous] = [words[at + 1], words[at + 2]];
+    if (at % PAGE_WORDS === 0 && cpu.memory.isFresh(at / PAGE_WORDS)) {
+      at += PAGE_WORDS - STRUCT_ALIGN / 4;
+      continue;
+    }
+    const next = words[at + 1];
+    const previous = words[at + 2];
     if (words[at] > STATE_MAX || next < KERNEL_MIN || previous < KERNEL_MIN) continue;
     if (((next | previous) & 3) !== 0 || !isNameAt(ram, at * 4 + NAME)) continue;
     const list = guestWord(cpu, next + 4);
