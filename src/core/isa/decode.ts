@@ -158,6 +158,8 @@ function buildForms(): Int32Array {
 /** Entries of a ModRM block: memory by reg field, then registers by reg and r/m. */
 const MODRM_ENTRIES = 72;
 const modrmEntry = (modrm: number): number => (modrm < 0xc0 ? (modrm >> 3) & 7 : 8 + (modrm & 63));
+/** A ModRM byte of each: no form tells one address from another. */
+const MODRM_OF_ENTRY = Array.from({ length: MODRM_ENTRIES }, (_, i) => (i < 8 ? i << 3 : 0xc0 + i - 8));
 
 /** The more an encoding fixes, the later it is entered: PAUSE over NOP over XCHG, PREFETCH over the hint NOPs. */
 function specificity(form: Form): number {
@@ -194,6 +196,7 @@ function buildOpcodes(): OpcodeTables {
   };
   for (const { form, index } of order) {
     const classes = form.prefix < 0 ? [0, 1, 2, 3] : [PREFIX_CLASSES[form.prefix]];
+    const matching = form.modrm ? MODRM_OF_ENTRY.filter((modrm) => matchesModrm(form, modrm)) : [];
     for (let i = 0; i < opcodeCount(form); i++) {
       for (const prefixClass of classes) {
         const slot = (((form.escape ? 256 : 0) + form.opcode + i) << 2) | prefixClass;
@@ -206,11 +209,8 @@ function buildOpcodes(): OpcodeTables {
           block = new Int16Array(MODRM_ENTRIES);
           blocks.set(slot, block);
         }
-        const done = new Set<number>();
-        for (let modrm = 0; modrm < 256; modrm++) {
+        for (const modrm of matching) {
           const entry = modrmEntry(modrm);
-          if (done.has(entry) || !matchesModrm(form, modrm)) continue;
-          done.add(entry);
           block[entry] = enter(block[entry], index);
         }
       }
