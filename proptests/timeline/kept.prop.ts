@@ -372,7 +372,7 @@ test('bookmarks change nothing, another run has another file, and so have device
   assert.equal(new Set([runKey(log, 'model'), runKey(log, 'log'), runKey(echo.log, 'model')]).size, 3);
 });
 
-test('where a guest has its names is kept beside its checkpoints, and what is written there is not believed', async () => {
+test('where a guest has its names is kept beside its checkpoints, and not believed', async () => {
   const { timeline } = open(runs[0]);
   const args = new Arguments([], new Map());
   const first: Pick<GuestSymbols, 'likely' | 'found'> = { likely: null, found: { digitsAt: 4096, moduleList: null } };

@@ -1,4 +1,5 @@
-// What warm-up-source.ts is when it is assembled. Written by REPRISE_BLESS=1 npm test -- interp/hot.
+// The program that shows the host engine every case of the inner loop (warm-up-source.ts), assembled: bytes in
+// hexadecimal. Written by REPRISE_BLESS=1 npm test -- interp/hot, and held against its source there.
 
 export const WARM_UP_ORIGIN = 0x10000;
 export const WARM_UP_PROGRAM =

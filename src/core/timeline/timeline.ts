@@ -23,8 +23,7 @@ import { HALTED } from '../state/layout.ts';
 import type { CheckpointSource, KnownText } from './checkpoint-source.ts';
 import { CHUNK_TICKS, HOLD_TICKS, NEAR_TICKS, RETURN_TICKS, SAVED_PARTS } from './distances.ts';
 import { EngineSwitch } from './engine-switch.ts';
-import { CheckpointStore } from './checkpoints.ts';
-import type { Checkpoint } from './checkpoints.ts';
+import { type Checkpoint, CheckpointStore } from './checkpoints.ts';
 import type { Divergence } from '../session/divergence.ts';
 import type { Condition, Evaluator } from './expression.ts';
 import type { LogReader } from '../log/log.ts';
@@ -289,8 +288,7 @@ export class Timeline {
 
   /** `count` ticks on: instructions, iterations of a REP, or idle ticks. */
   *step(count = 1): Way<Stop> {
-    if (this.isAtEnd) return this.stopped('end');
-    return yield* this.seek({ tick: this.position.tick + count, seq: 0 });
+    return this.isAtEnd ? this.stopped('end') : yield* this.seek({ tick: this.position.tick + count, seq: 0 });
   }
 
   /** `count` ticks back. From within a tick the first step leads to its beginning. */
@@ -436,8 +434,8 @@ export class Timeline {
     if (this.openInterval < 0 && !isBegin) return;
     const pages = Uint32Array.from(machine.memory.takeDirty(DIRTY_INTERVAL));
     if (this.openInterval >= 0) {
-      // Several at once only when a reset spans them.
       const executed = Uint32Array.from(machine.cpu.fetchedPages ?? []).sort();
+      // Several at once only when a reset spans them.
       for (let i = this.openInterval; i < interval; i++) this.records.note(i, pages, executed);
       this.checkpoints.otherBytes = this.records.bytes;
     }
@@ -618,8 +616,9 @@ export class Timeline {
 
   /** What intervals did to pages, in this session and in others. */
   get knownRecords(): PageRecords {
-    if (!this.hasAskedForRecords) for (const source of this.sources) this.records.learn(source.pageRecords());
+    if (this.hasAskedForRecords) return this.records;
     this.hasAskedForRecords = true;
+    for (const source of this.sources) this.records.learn(source.pageRecords());
     this.checkpoints.otherBytes = this.records.bytes;
     return this.records;
   }

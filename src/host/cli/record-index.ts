@@ -1,5 +1,5 @@
-// The end of `reprise record --index`: what was gathered while the guest ran goes to where reprise debug looks for it, as
-// if somebody had walked through the log since. Loaded when it comes to that: it knows the whole timeline.
+// The end of `reprise record --index`: what was gathered while the guest ran goes to where reprise debug looks for it,
+// as if somebody had walked through the log since. Loaded when it comes to that: it knows the whole timeline.
 
 import { readFileSync } from 'node:fs';
 import { openLog } from '../../core/log/log.ts';

@@ -1,5 +1,5 @@
-// Small things that sessions leave for sessions after them, beside the checkpoints of a run and as easily thrown away: a
-// value, deflated and hashed. What is damaged or of another run is as if it were not there.
+// Small things that sessions leave for sessions after them, beside the checkpoints of a run and as easily thrown away:
+// a value, deflated and hashed. What is damaged or of another run is as if it were not there.
 
 import { createHash } from 'node:crypto';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';

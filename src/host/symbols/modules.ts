@@ -49,8 +49,8 @@ function nameOf(cpu: Cpu, module: number): string | null {
 }
 
 /**
- * Head of the list of modules by the shape of one of them; null: none is loaded, or the kernel is hidden. `likely`: what
- * an earlier search of this run gave; looked at first.
+ * Head of the list of modules by the shape of one of them; null: none is loaded, or the kernel is hidden. `likely`:
+ * what an earlier search of this run gave; looked at first.
  */
 export function findModuleList(cpu: Cpu, likely: number | null = null): number | null {
   const first = likely === null ? null : guestWord(cpu, likely);
