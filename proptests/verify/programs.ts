@@ -444,8 +444,13 @@ const SYSTEM_TURN = `
         pushfd
         xor dword [esp], 0x8d5
         popfd
+        sbb eax, eax
         cli
-        invlpg [esp]`;
+        invlpg [esp]
+        push cs
+        push dword far_return
+        retf
+far_return:`;
 
 /** Source of the program of a seed: `count` random lines, done `turns` times. */
 export function randomProgram(seed: number, count = 150, turns = 80): string {

@@ -146,7 +146,9 @@ mov [${linear + 48}], ${register}`;
     const code = this.code(8 + dice.below(20), 1 + dice.below(5));
     const call = dice.below(2) === 0 ? 'call 0x33:0\n' : '';
     const leave = dice.below(2) === 0 ? 'int 0x30' : 'int 0x31';
-    return `mov dword [go_on], ${back}
+    // As a kernel that has left the data segments of ring 3 in place, and uses one of its own.
+    const data = dice.below(2) === 0 ? 'mov ax, 0x23\nmov ds, ax\nmov es, ax\nmov ax, 0x10\nmov fs, ax\n' : '';
+    return `${data}mov dword [go_on], ${back}
         push dword 0x23
         push dword ${USER_STACK}
         push dword 0x202
