@@ -197,7 +197,7 @@ async function main(): Promise<number> {
     for (const part of ['dist/src', 'dist/tiers', 'dist/proptests', 'guests', 'package.json']) {
       cpSync(join(projectRoot, part), join(root, part), {
         recursive: true,
-        filter: (path) => !/\.(map|d\.ts|rlog)$|cache/.test(path),
+        filter: (path) => !/\.(map|d\.ts|rlog)$|\/guests\/cache$/.test(path),
       });
     }
     symlinkSync(join(projectRoot, 'node_modules'), join(root, 'node_modules'));
