@@ -19,7 +19,7 @@ const { values, positionals } = parseArgs({
     runs: { type: 'string', default: '2000' },
     seed: { type: 'string', default: '1' },
     rounds: { type: 'string', default: '400' },
-    window: { type: 'string', default: '3000' },
+    window: { type: 'string', default: '1000' },
     repeat: { type: 'string', default: '1' },
   },
   allowPositionals: true,
@@ -82,8 +82,13 @@ function plainRun(name, parameters) {
   const command = `insmod /lib/ledger.ko ${parameters}; echo loaded; echo ${values.rounds} > /dev/ledger; poweroff -f`;
   const recorded = recordCommand(log, guest, command);
   checks.that(`${name}: the ledger balances when nothing happens`, recorded.output.includes('ledger: balanced'));
-  const line = reprise(['query', log, 'serial() where text ~ "^loaded" limit 1', '--json']);
-  return { log, from: Number(/"position":"(\d+)"/.exec(line.output)?.[1] ?? guest.tick) };
+  return { log, from: whenSaid(log, 'text = "loaded"'), to: whenSaid(log, 'text ~ "ledger: "') };
+}
+
+/** When the guest said something on its console. */
+function whenSaid(log, what) {
+  const line = reprise(['query', log, `serial() where ${what}`, '--json']);
+  return Number(/"position":"(\d+)"/.exec(line.output)?.[1]);
 }
 
 /** The same log again, every way. */
@@ -143,11 +148,8 @@ function exploreRounds(log, fromTick) {
   return reprise(['explore', log, '--window', window, '--irq', '5', ...fails]);
 }
 
-/** Well inside the settling: some way before the line that says how it ended. */
-function roundsOf({ log }) {
-  const line = reprise(['query', log, 'serial() where text ~ "ledger: " limit 1', '--json']);
-  return Number(/"position":"(\d+)"/.exec(line.output)?.[1]) - 3 * Number(values.window);
-}
+/** Well inside the settling. */
+const roundsOf = ({ to }) => to - 3 * Number(values.window);
 
 const explored = exploreRounds(racy.log, roundsOf(racy));
 checks.that(
@@ -158,7 +160,18 @@ checks.that(
 
 const safe = plainRun('safe', 'safe=1');
 const stood = reprise([
-  ...['chaos', safe.log, '--from', `${safe.from}`, ...fails, ...budget, '--knobs', 'hold,spurious'],
+  ...[
+    'chaos',
+    safe.log,
+    '--from',
+    `${safe.from}`,
+    '--to',
+    `${safe.to}`,
+    ...fails,
+    ...budget,
+    '--knobs',
+    'hold,spurious',
+  ],
   ...['--out', join(folder, 'never.rlog')],
 ]);
 checks.that(`the driver without the race stands ${values.runs} runs`, stood.status === 0, last(stood.errors));

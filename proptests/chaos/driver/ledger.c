@@ -40,7 +40,7 @@ static noinline void ledger_settle(void)
 	unsigned int count = READ_ONCE(ledger.pending);
 
 	ledger.entered += count;
-	ledger.seal = (ledger.seal << 1) ^ ledger.entered;
+	ledger.seal = crc32_le(ledger.seal, (const u8 *)&ledger.entered, sizeof(ledger.entered));
 	WRITE_ONCE(ledger.pending, 0);
 }
 
