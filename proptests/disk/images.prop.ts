@@ -155,6 +155,41 @@ test('an image that is damaged anywhere is refused in words, or read', () => {
   assert.ok(refused > 50);
 });
 
+test('headers that lie are refused by what they say, and a name below is looked for by its last part alone', () => {
+  const { path } = overlay([0, 300]);
+  const sound = new Uint8Array(readFileSync(path));
+  const changed = (offset: number, ...bytes: number[]): Qcow2 => {
+    const copy = sound.slice();
+    copy.set(bytes, offset);
+    return new Qcow2(bytesSource(copy), 'it');
+  };
+  for (const [offset, bytes, words] of [
+    [4, [0, 0, 0, 4], /of version 4/],
+    [20, [0, 0, 0, 40], /clusters of 2\^40 bytes/],
+    [24, [0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0], /size/],
+    [24, [0, 0, 0x10, 0, 0, 0, 0, 0], /too short for its size/],
+    [32, [0, 0, 0, 1], /encrypted/],
+    [36, [0x7f, 0, 0, 0], /first table has/],
+    [40, [0, 0, 0x7f, 0, 0, 0, 0, 0], /first table/],
+  ] as const) {
+    assert.throws(() => changed(offset, ...bytes), words, `${offset}`);
+  }
+  assert.throws(() => new Qcow2(bytesSource(sound.subarray(0, 60)), 'it'), /header/);
+  // Tables that lead to themselves: what stands there is read as data of the file, and nothing else is.
+  const own = new Uint8Array(8);
+  own.set(sound.subarray(40, 48));
+  const circle = changed(Number(new DataView(own.buffer).getBigUint64(0)), 0x80, ...own.subarray(1));
+  try {
+    circle.read(0, new Uint8Array(4096));
+  } catch (error) {
+    assert.ok(error instanceof CommandError, String(error));
+  }
+  const outside = at('outside.qcow2');
+  writeOverlay({ path: outside, backing: { name: '../../etc/passwd', format: 'raw' }, sizeBytes: 512, pages: [] });
+  assert.throws(() => openDisk(outside, 'image', 'x'), /lies over another, "..\/..\/etc\/passwd"/);
+  assert.throws(() => openDisk(outside, 'image', 'x', [folder]), /--backing PATH/);
+});
+
 test('what cannot be opened as a disk is said in words', () => {
   assert.throws(() => openDisk(folder, 'hda image', 'give one'), /The hda image .* is a directory: give one/);
   assert.throws(() => openDisk(at('none'), 'hda image', 'give one'), /there is no such file: give one/);

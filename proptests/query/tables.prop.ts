@@ -190,6 +190,36 @@ test('interrupts are those of the log; faults, serial lines, ports and switches 
   assert.ok(ask(tasks, 'switches() where kind == "tss"').length > 2);
 });
 
+test('tones of the speaker: as the counter is set and the gate opened, one after another, the last without an end', async () => {
+  const set = (divisor: number): string =>
+    `mov al, 0xb6\nout 0x43, al\nmov al, ${divisor & 0xff}\nout 0x42, al\nmov al, ${divisor >> 8}\nout 0x42, al\n`;
+  const gate = (bits: number): string => `mov al, ${bits}\nout 0x61, al\n`;
+  const rest = (label: string): string => `mov ecx, 5000\n${label}: loop ${label}\n`;
+  const body = [
+    ...[set(2712), gate(3), rest('one'), set(1193), rest('two'), gate(1), rest('three'), gate(3), rest('four')],
+    // A single edge is no tone, nor is the gate alone.
+    ...['mov al, 0xb0\nout 0x43, al\n', rest('five'), gate(0), set(5000), gate(3), rest('six')],
+    'mov al, 0\nout 0xf4, al\n',
+  ].join('');
+  const kernel = assembleSource(flatGuest(body)).bytes;
+  const beeps = await recordRun('beeps', { images: { kernel }, memoryMegabytes: 4 });
+  const expected = [
+    [440, 2712],
+    [1000.2, 1193],
+    [1000.2, 1193],
+    [238.6, 5000],
+  ];
+  for (const makeEngine of ENGINES) {
+    const rows = ask(timelineOf(beeps, { makeEngine, holdTicks: 1 }), 'tones() select tick, hertz, divisor, ended');
+    assert.deepEqual(
+      rows.map(({ hertz, divisor }) => [hertz, divisor]),
+      expected,
+    );
+    const lasted = rows.map(({ tick, ended }) => (ended === null ? null : Number(ended) - Number(tick) > 4000));
+    assert.deepEqual(lasted, [true, true, true, null]);
+  }
+});
+
 test('allocations end with the call that frees them', async () => {
   const source = assembleSource(
     flatGuest(`

@@ -15,6 +15,7 @@ import {
 import { DevicesGatherer, type DevicesJob } from './gather-devices.ts';
 import type { Gatherer, Gathering } from './gatherer.ts';
 import { SwitchesGatherer, type SwitchesJob } from './gather-switches.ts';
+import { TonesGatherer, type TonesJob } from './gather-tones.ts';
 import { SyscallsGatherer, type SyscallsJob } from './gather-syscalls.ts';
 
 export type Job =
@@ -26,7 +27,8 @@ export type Job =
   | SerialJob
   | DevicesJob
   | SyscallsJob
-  | SwitchesJob;
+  | SwitchesJob
+  | TonesJob;
 
 export function makeGatherer(job: Job, gathering: Gathering): Gatherer {
   switch (job.table) {
@@ -50,5 +52,7 @@ export function makeGatherer(job: Job, gathering: Gathering): Gatherer {
       return new SyscallsGatherer(gathering, job);
     case 'switches':
       return new SwitchesGatherer(gathering, job);
+    case 'tones':
+      return new TonesGatherer(gathering);
   }
 }

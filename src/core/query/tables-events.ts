@@ -1,15 +1,17 @@
 /**
  * The tables of what happens to memory, to devices and to the processor: accesses, interrupts, faults, ports, device
- * memory, switches, serial lines, resets. Each says its arguments and columns, and what is gathered for it.
+ * memory, switches, serial lines, the speaker, resets. Each says its arguments and columns, and what is gathered for it.
  */
 import type { ColumnType, Row } from './compile.ts';
 import type { TableArguments } from './arguments.ts';
 import { type Fold, type MakeRow, plainFold, positionColumns, numberOrNull } from './fold.ts';
 import { SerialFold } from './fold-serial.ts';
+import { TonesFold } from './fold-tones.ts';
 import { DELIVERY, DELIVERY_KINDS, RESET, SERIAL } from './gather-deliveries.ts';
 import { DEVICE } from './gather-devices.ts';
 import { ACCESS, ACCESS_KINDS } from './gather-places.ts';
 import { SWITCH, SWITCH_KINDS } from './gather-switches.ts';
+import { TONE } from './gather-tones.ts';
 import type { Job } from './jobs.ts';
 import { PAGE_BYTES } from '../base/pages.ts';
 import { POSITION_COLUMNS, type Pages, showAll, type Table, type TablePlan } from './table.ts';
@@ -240,6 +242,32 @@ const SERIAL_TABLE: Table = {
   },
 };
 
+const TONES: Table = {
+  name: 'tones',
+  usage: '',
+  summary: 'what the PC speaker sounds: frequency, divisor of the timer, tick at which it ends',
+  columns: ['hertz', 'divisor', 'ended'],
+  example: 'tones() where hertz > 400',
+  plan: (args) => {
+    args.finish('tones()');
+    const fields = TONE.divisor + 1;
+    const columns = [
+      ...POSITION_COLUMNS,
+      column('hertz', 'number'),
+      column('divisor', 'number'),
+      column('ended', 'number'),
+    ];
+    return {
+      columns,
+      shown: showAll(columns),
+      fields,
+      pages: null,
+      job: () => ({ table: 'tones' }),
+      fold: (_used, emit) => new TonesFold(fields, emit),
+    };
+  },
+};
+
 const RESETS: Table = {
   name: 'resets',
   usage: '',
@@ -257,4 +285,14 @@ const RESETS: Table = {
   },
 };
 
-export const EVENT_TABLES: readonly Table[] = [ACCESSES, INTERRUPTS, FAULTS, IO, MMIO, SWITCHES, SERIAL_TABLE, RESETS];
+export const EVENT_TABLES: readonly Table[] = [
+  ACCESSES,
+  INTERRUPTS,
+  FAULTS,
+  IO,
+  MMIO,
+  SWITCHES,
+  SERIAL_TABLE,
+  TONES,
+  RESETS,
+];
