@@ -190,7 +190,7 @@ test('interrupts are those of the log; faults, serial lines, ports and switches 
   assert.ok(ask(tasks, 'switches() where kind == "tss"').length > 2);
 });
 
-test('tones of the speaker: as the counter is set and the gate opened, one after another, the last without an end', async () => {
+test('tones of the speaker follow counter and gate, one after another, the last without an end', async () => {
   const set = (divisor: number): string =>
     `mov al, 0xb6\nout 0x43, al\nmov al, ${divisor & 0xff}\nout 0x42, al\nmov al, ${divisor >> 8}\nout 0x42, al\n`;
   const gate = (bits: number): string => `mov al, ${bits}\nout 0x61, al\n`;

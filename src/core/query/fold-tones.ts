@@ -1,5 +1,6 @@
 /**
  * Changes of the speaker's divisor as tones: a row is where one begins, and it ends where another or silence does.
+ * What a window begins with is no change. Clicks, which no divisor makes, are no rows.
  */
 import { pitHertz } from '../devices/timers/pit.ts';
 import type { Batch } from './batch.ts';

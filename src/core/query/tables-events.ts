@@ -1,6 +1,6 @@
 /**
  * The tables of what happens to memory, to devices and to the processor: accesses, interrupts, faults, ports, device
- * memory, switches, serial lines, the speaker, resets. Each says its arguments and columns, and what is gathered for it.
+ * memory, switches, serial lines, the speaker, resets. Each says its arguments and columns, and what is gathered.
  */
 import type { ColumnType, Row } from './compile.ts';
 import type { TableArguments } from './arguments.ts';
