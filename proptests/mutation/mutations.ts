@@ -288,13 +288,6 @@ export const MUTATIONS: readonly Mutation[] = [
       at(/^IRET/),
     ],
     [
-      'function returnStraight',
-      'dropInnerSegments(cpu);',
-      '',
-      'data segments of ring 0 stay after IRET to ring 3',
-      at(/^IRET/),
-    ],
-    [
       'function farReturnStraight',
       '(esp + 8 + release)',
       '(esp + 4 + release)',
