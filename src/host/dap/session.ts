@@ -311,6 +311,7 @@ export class RecordingSession extends DebugSession {
       case 'reverseContinue':
         return () => this.proceed(debug, true);
       case 'restart':
+        this.stopping?.forgetHits();
         return () => this.move(debug, () => this.walked(debug, 'seek start', 'entry'));
       case 'goto': {
         const command = this.targets.command(integer(args, 'targetId', 0, Number.MAX_SAFE_INTEGER));

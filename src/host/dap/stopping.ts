@@ -58,6 +58,11 @@ export class Stopping {
     return condition === undefined || condition.isEnough(++condition.hits);
   }
 
+  /** The run begins anew, and so do hits. */
+  forgetHits(): void {
+    for (const condition of this.hitConditions.values()) condition.hits = 0;
+  }
+
   source(path: string, lines: readonly unknown[]): Reported[] {
     return this.replace(`source ${path}`, lines, (each) => {
       const line = integer(each, 'line', 1, 10_000_000);
@@ -103,7 +108,9 @@ export class Stopping {
       if (match === null) return { ids: [], reported: { verified: false, message: 'not an id of this session' } };
       const access = optionalText(each, 'accessType') ?? 'write';
       const kind: WatchKind = access === 'read' ? 'read' : access === 'readWrite' ? 'access' : 'write';
+      const hits = hitCondition(each);
       const { id } = this.debug.timeline.addWatchpoint(Number(match[1]), Number(match[2]), kind, this.condition(each));
+      if (hits !== null) this.hitConditions.set(id, hits);
       return { ids: [id], reported: { verified: true } };
     });
   }
@@ -128,8 +135,8 @@ export class Stopping {
 
   private add(at: number, args: unknown, process: ProcessName | null = null): number {
     const condition = this.debug.inProcess(process, this.condition(args));
-    const { id } = this.debug.timeline.addBreakpoint(at >>> 0, condition);
     const hits = hitCondition(args);
+    const { id } = this.debug.timeline.addBreakpoint(at >>> 0, condition);
     if (hits !== null) this.hitConditions.set(id, hits);
     return id;
   }
