@@ -30,8 +30,8 @@ const SYSTEMS = {
     memory: 64,
     steps: [['press a key:', 'y']],
     end: 'all well',
-    shows: [/first line/, /press a key: y/],
-    differs: /^(SeaBIOS|iPXE|Booting|Press)/,
+    shows: [/diskette 0009 fc00 0000/, /first line/, /press a key: y/],
+    differs: /^(SeaBIOS|iPXE|Booting|Press|diskette)/,
     ticks: 2e9,
   },
   grub: {
