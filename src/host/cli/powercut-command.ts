@@ -44,6 +44,14 @@ function withCaches(guest: Guest): Guest {
   return { ...guest, manifest: { ...changed, devices: deviceRecords(changed) } };
 }
 
+function makeFolder(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true });
+  } catch (error) {
+    throw new CommandError(`The folder ${path} cannot be made, ${whyUnwritable(error)}: name another with --images.`);
+  }
+}
+
 /** Only what is not zero is written: the rest is a hole. */
 function writeRaw(path: string, contents: DiskContents): void {
   let file = -1;
@@ -92,6 +100,7 @@ async function powercutLog(args: Arguments): Promise<number> {
     throw new UsageError('What is looked at? Give --check COMMAND, or --images FOLDER to have the images.');
   }
   if (out !== null) checkFree(out);
+  if (images !== null) makeFolder(images);
   const guest = withCaches(await guestOfLog(args, path, 'powercut'));
   const experiment = new Experiment({ ...guest, recorded: guest.inputs, failures: [] });
   const drives = [...diskContents(experiment.machine).keys()];
@@ -104,7 +113,6 @@ async function powercutLog(args: Arguments): Promise<number> {
     throw new UsageError(`The run of ${path} goes from tick ${count(guest.startTick)} to ${count(endTick)}.`);
   }
   const cuts = single === null ? plan(args, guest, experiment, fromTick, toTick) : [single];
-  if (images !== null) mkdirSync(images, { recursive: true });
   const folder = images ?? mkdtempSync(join(tmpdir(), 'reprise-powercut-'));
   const work = new Work(Progress.atTerminal({ label: 'powercut', unit: 'runs', end: cuts.length }, args.has('json')));
   const results: { readonly cut: PowerCut; readonly status: number; readonly text: string }[] = [];
