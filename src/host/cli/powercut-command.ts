@@ -3,7 +3,7 @@
 // with the cut. Images are raw files; nothing is overwritten.
 
 import { spawnSync } from 'node:child_process';
-import { closeSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, ftruncateSync, mkdirSync, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { UsageError } from '../../core/base/usage-error.ts';
@@ -46,7 +46,8 @@ function withCaches(guest: Guest): Guest {
 
 function makeFolder(path: string): void {
   try {
-    mkdirSync(path, { recursive: true });
+    // Not with its parents: where nothing can be made, as in /proc, that never ends on some versions of Node.
+    if (!existsSync(path)) mkdirSync(path);
   } catch (error) {
     throw new CommandError(`The folder ${path} cannot be made, ${whyUnwritable(error)}: name another with --images.`);
   }
