@@ -13,7 +13,7 @@ const BENCH: VerbSpec = {
   brief: 'the benchmarks',
   summary:
     'Runs the benchmarks whose file has one of the WORDs in its path, or all of them, each in a process of its own: ' +
-    'cliffs, engines, micro, programs, record, seek, whole.',
+    'cliffs, coverage, engines, micro, programs, record, seek, whole.',
   options: [
     {
       name: 'guest',

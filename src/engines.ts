@@ -48,6 +48,8 @@ interface EngineEntry extends EngineTraits {
   load(policy: string): Promise<EngineFactory>;
   /** The same engine, counted; null: it has nothing to count. */
   readonly loadWatched: ((policy: string) => Promise<WatchedFactory>) | null;
+  /** The same engine with its branches counted; null: it cannot. */
+  readonly loadCovering: ((policy: string) => Promise<EngineFactory>) | null;
 }
 
 const compiling = (name: string, policy: TierPolicy, loadBackend: () => Promise<BackendFactory>): EngineEntry => ({
@@ -72,6 +74,13 @@ const compiling = (name: string, policy: TierPolicy, loadBackend: () => Promise<
       return { watch, engine: new CompilingEngine(cpu, name, chosen, makeBackend, undefined, watch) };
     };
   },
+  loadCovering: async (knobs) => {
+    const { CompilingEngine } = await import('../tiers/tiering.ts');
+    const { Coverage } = await import('../tiers/coverage.ts');
+    const chosen = asEngineError(() => parseTierPolicy(knobs, policy));
+    const makeBackend = await loadBackend();
+    return (cpu) => new CompilingEngine(cpu, name, chosen, makeBackend, undefined, new Coverage(cpu));
+  },
 });
 
 const loadJs = async (): Promise<BackendFactory> => (await import('../tiers/js/backend.ts')).makeJsBackend;
@@ -94,6 +103,7 @@ function tiered(): EngineEntry {
     loadBackend: async () => ((await hasTailCalls()) ? loadWasm() : loadJs()),
     load: async (knobs) => ((await hasTailCalls()) ? first : second).load(knobs),
     loadWatched: async (knobs) => watchedLoader((await hasTailCalls()) ? first : second)(knobs),
+    loadCovering: async (knobs) => coveringLoader((await hasTailCalls()) ? first : second)(knobs),
   };
 }
 
@@ -111,6 +121,10 @@ const ENGINES: Readonly<Record<string, EngineEntry>> = {
       const { makeWatchedInterpreter } = await import('../tiers/watch.ts');
       return makeWatchedInterpreter;
     },
+    loadCovering: async () => {
+      const { makeCoveringInterpreter } = await import('../tiers/coverage.ts');
+      return makeCoveringInterpreter;
+    },
   },
   step: {
     compiles: false,
@@ -121,6 +135,7 @@ const ENGINES: Readonly<Record<string, EngineEntry>> = {
       return () => new StepInterpreter();
     },
     loadWatched: null,
+    loadCovering: null,
   },
   js: compiling('js', JS_POLICY, loadJs),
   wasm: compiling('wasm', WASM_POLICY, loadWasm),
@@ -185,6 +200,19 @@ function watchedLoader({ loadWatched }: EngineEntry): (policy: string) => Promis
     );
   }
   return loadWatched;
+}
+
+function coveringLoader({ loadCovering }: EngineEntry): (policy: string) => Promise<EngineFactory> {
+  if (loadCovering === null) {
+    const others = engineNames().filter((name) => ENGINES[name].loadCovering !== null);
+    throw new EngineError(`The engine cannot count branches: give one of ${others.join(', ')}.`);
+  }
+  return loadCovering;
+}
+
+/** The same engine with its branches counted (tiers/coverage.ts). Throws EngineError where it cannot. */
+export async function loadCoveringEngine(given: string): Promise<EngineFactory> {
+  return coveringLoader(requireEntry(given))(policyText(given));
 }
 
 /** The same engine with its counts (tiers/watch.ts). Throws EngineError where there is nothing to count. */

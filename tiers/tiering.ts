@@ -4,7 +4,7 @@
 // any backend (runtime/backend.ts), whenever its functions become ready, give the same states at the same ticks.
 
 import { Random } from '../src/core/base/random.ts';
-import type { Engine, WhyDropped } from '../src/core/machine/engine.ts';
+import type { BranchCounts, Engine, WhyDropped } from '../src/core/machine/engine.ts';
 import type { Cpu } from '../src/core/state/cpu.ts';
 import { Interpreter } from './interp/engine.ts';
 import { B_HOST, BlockCache } from './interp/blocks.ts';
@@ -18,7 +18,7 @@ import { formRegion } from './region.ts';
 import type { Backend, BackendFactory, CompiledRegion, Region } from './runtime/backend.ts';
 import { makeRuntime } from './runtime/runtime.ts';
 import { type Unit, Units } from './units.ts';
-import type { Watch } from './watch.ts';
+import type { Observer } from './observer.ts';
 
 /** While nothing is compiled, a block that is over its threshold asks again after so many executions at least. */
 const HELD_EXECUTIONS = 64;
@@ -50,8 +50,9 @@ export class CompilingEngine implements Engine {
   onUnit: Engine['onUnit'] = null;
   onCompile: Engine['onCompile'] = null;
   onLeave: Engine['onLeave'] = null;
-  /** Who counts what the engine does; null: nobody, and nothing is in the way (watch.ts). */
-  private readonly watch: Watch | null;
+  /** Who counts what the engine does; null: nobody, and nothing is in the way (observer.ts). */
+  private readonly watch: Observer | null;
+  readonly branchCounts: BranchCounts | null;
   private readonly cpu: Cpu;
   private readonly interpreter: Interpreter;
   private readonly units: Units;
@@ -70,10 +71,11 @@ export class CompilingEngine implements Engine {
     policy: TierPolicy,
     makeBackend: BackendFactory,
     passes: readonly Pass[] = PASSES,
-    watch: Watch | null = null,
+    watch: Observer | null = null,
   ) {
     this.cpu = cpu;
     this.watch = watch;
+    this.branchCounts = watch?.branchCounts ?? null;
     this.name = name;
     this.policy = policy;
     this.random = new Random(policy.seed);

@@ -16,6 +16,7 @@ import { HANDLER_TABLE } from './interp/handlers.ts';
 import { LEFT_AT_LIMIT, type WhyLeft } from './interp/hot.ts';
 import { NOBODY_ABOVE, type TierAbove } from './interp/tier-above.ts';
 import type { IrFunction } from './ir/ir.ts';
+import type { Observer } from './observer.ts';
 import type { CompiledRegion, Region } from './runtime/backend.ts';
 import { makeRuntime, type Runtime } from './runtime/runtime.ts';
 import { lookBefore, reasonAfter, SLOW_REASONS, type SlowReason } from './slow-why.ts';
@@ -58,7 +59,8 @@ export interface FunctionCount {
 /** An instruction outside every block. */
 const NO_ARENA = new Int32Array(0);
 
-export class Watch {
+export class Watch implements Observer {
+  readonly branchCounts = null;
   readonly cpu: Cpu;
   readonly blocks: WatchedBlocks;
   /** Ticks by difference of the clock. */

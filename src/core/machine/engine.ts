@@ -33,6 +33,18 @@ export interface Engine {
    * mode, a device), with its budget used up, or for code outside it.
    */
   onLeave?: ((why: 'request' | 'budget' | 'outside') => void) | null;
+  /** Of an engine that was made to count branches; else there is none. */
+  readonly branchCounts?: BranchCounts | null;
+}
+
+/**
+ * How often branches retired: a word each, jumps in its upper half, retirements without a jump (and of what always
+ * jumps) in its lower one. The same on every engine. Whoever reads them sets them to 0.
+ */
+export interface BranchCounts {
+  readonly words: Int32Array;
+  /** Where the branches of a word lie, in bytes behind the begin of RAM, as far as they have been decoded. */
+  placesOf(slot: number): readonly number[];
 }
 
 /** Who must know that code bytes changed. Called by memory/memory.ts. */
