@@ -64,6 +64,8 @@ export class Memory {
   readonly pageFlags: Uint8Array;
   /** By page number: one bit a consumer (DIRTY_*), all set by a write, cleared by takeDirty; and FRESH. */
   readonly dirty: Uint8Array;
+  /** The same, four pages a word, as far as there are four. */
+  private readonly dirtyWords: Int32Array;
   /** By page number: one bit a byte that some decoded block was made from. */
   readonly codeBytes: (Uint32Array | undefined)[] = [];
   private invalidators: CodeInvalidator[] = [];
@@ -93,6 +95,7 @@ export class Memory {
     // hash of a run names every page of RAM.
     this.dirty = new Uint8Array(this.pageCount).fill(FRESH);
     this.dirty.fill(FRESH | DIRTY_HASH, 0, this.ramPages);
+    this.dirtyWords = new Int32Array(this.dirty.buffer, 0, this.pageCount >>> 2);
   }
 
   /** Byte address of a processor's block. */
@@ -158,9 +161,12 @@ export class Memory {
    */
   takeDirty(consumer: number, first = 0, end = this.dirty.length): number[] {
     const pages: number[] = [];
-    const dirty = this.dirty;
+    const { dirty, dirtyWords } = this;
+    const everyByte = consumer * 0x01010101;
     for (let page = first; page < end; page++) {
-      if ((dirty[page] & consumer) !== 0) {
+      // Four pages at a look: most are clean, and a fuzzer asks a thousand times a second.
+      while ((page & 3) === 0 && page + 4 <= end && (dirtyWords[page >>> 2] & everyByte) === 0) page += 4;
+      if (page < end && (dirty[page] & consumer) !== 0) {
         pages.push(page);
         dirty[page] &= ~consumer;
       }
