@@ -65,7 +65,14 @@ skip:
     const { counts } = runOn(assembled.bytes, await loadCoveringEngine(engine));
     assert.ok(counts !== null);
     const found = [...counts.words].filter((word) => word >>> 16 !== 0).map((word) => [word & 0xffff, word >>> 16]);
-    assert.deepEqual(found.sort((a, b) => a[0] - b[0]), [[1, 999], [125, 875]], engine);
+    assert.deepEqual(
+      found.sort((a, b) => a[0] - b[0]),
+      [
+        [1, 999],
+        [125, 875],
+      ],
+      engine,
+    );
     const slot = counts.words.findIndex((word) => word === 125 + (875 << 16));
     const [place] = counts.placesOf(slot);
     assert.equal(assembled.bytes[place - 0x100000], 0x75, 'a JNZ stands there');
