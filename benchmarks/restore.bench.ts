@@ -4,6 +4,7 @@
  * of single restores by the host's clock; the copy alone is the same pages moved by memmove.
  */
 import { performance } from 'node:perf_hooks';
+import { PAGE_BYTES } from '../src/core/base/pages.ts';
 import { SILENT_OUTPUT } from '../src/core/board/silent.ts';
 import { PageStore } from '../src/core/machine/snapshot.ts';
 import { describeMachine } from '../src/core/session/describe-machine.ts';
@@ -13,7 +14,6 @@ import { DEFAULT_ENGINE, loadEngine } from '../src/engines.ts';
 import { buildGuest } from '../src/host/node/guest-images.ts';
 import { sha256 } from '../src/host/node/images.ts';
 
-const PAGE_BYTES = 4096;
 const FIRST_PAGE = 0x400;
 const ROUNDS = 4000;
 

@@ -1,7 +1,7 @@
-// Which branches a guest took, and how often: what guides a fuzzer. Every branch instruction has a word, by its place in
-// memory: times that it retired without a jump in the lower half, jumps in the upper. It is counted where it retires, by
-// its handler or at the end of its block of compiled code, so that a run gives the same words on every engine, whatever
-// is compiled. The words lie in the memory that compiled code has for itself, and are none of the guest's state.
+// Which branches a guest took, and how often: what guides a fuzzer. Every branch instruction has a word, by its place
+// in memory: times that it retired without a jump in the lower half, jumps in the upper. It is counted where it
+// retires, by its handler or at the end of its block of compiled code, so that a run gives the same words on every
+// engine, whatever is compiled. The words lie in the memory that compiled code has for itself: no state of the guest.
 
 import { ROWS } from '../src/core/isa/ops.ts';
 import { HOT_PROBED, META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../src/core/isa/record.ts';

@@ -23,7 +23,16 @@ test('threads give the outcomes that one thread gives', async () => {
   const { setup, experiment, horizonTick } = race;
   const images = [['kernel', assembleRace('lost-update').bytes]] as const;
   const failures = ['exit:0x11', 'exit:0x12', 'hang'];
-  const guest: TrialGuest = { manifest: setup.manifest, images, engine: 'tiered', recorded: [], script: [], failures };
+  const guest: TrialGuest = {
+    manifest: setup.manifest,
+    images,
+    engine: 'tiered',
+    recorded: [],
+    script: [],
+    failures,
+    countsBranches: false,
+    endings: [],
+  };
   assert.deepEqual(unpackBlob(packBlob(guest)), guest, 'as it goes through a queue');
   const trials = Array.from({ length: 40 }, (_, i): TimedInput[] => [
     { tick: 30_000 + 7 * i, event: { kind: 'hold-interrupts', ticks: 20_000 } },
@@ -51,6 +60,9 @@ test('pieces that end in any order give the answer of pieces in their order', as
       novelties: [],
       interruptTicks: [],
       arrivals: [],
+      faults: [],
+      branches: new Uint32Array(0),
+      site: '',
     };
     return { fails, tick, ...rest, isMerged: false };
   };

@@ -17,6 +17,8 @@ import { type EndReason, type EngineFactory, type Images, Session, SessionError 
 import type { Cpu } from '../state/cpu.ts';
 import { EIP } from '../state/layout.ts';
 import { StopOn } from '../timeline/stop-on.ts';
+import { branchWords, hottestBranch } from './branch-words.ts';
+import { type CrashSite, crashSite, siteName } from './crash-site.ts';
 import { type MachineVariant, variantManifest } from './machine-variant.ts';
 import { Novelties } from './novelties.ts';
 import { type Failure, failureEvents, isFailure, type RunEnd } from './predicate.ts';
@@ -30,6 +32,8 @@ export interface ExperimentSetup {
   /** Plays in every trial; only from tick 0. */
   readonly script: readonly ScriptStep[];
   readonly failures: readonly Failure[];
+  /** Events that end a run, and end it well, as StopOn takes them. */
+  readonly endings?: readonly string[];
 }
 
 /** An interrupt, and where it found the guest. */
@@ -55,6 +59,12 @@ export interface Outcome {
   readonly interruptTicks: readonly number[];
   /** The first `ARRIVALS_MAX` of them. */
   readonly arrivals: readonly Arrival[];
+  /** Vectors of the faults that came, ascending. */
+  readonly faults: readonly number[];
+  /** Of an engine that counts branches: what the run showed of the program (branch-words.ts). */
+  readonly branches: Uint32Array;
+  /** With such an engine, of a run that fails: its site (crash-site.ts); else empty. */
+  readonly site: string;
   /** It came to a state that is known, and was not run to its end. */
   readonly isMerged: boolean;
 }
@@ -80,6 +90,8 @@ export class Experiment {
   private readonly store: PageStore;
   /** In the order of their ticks; the first one is the end of booting. */
   private readonly moments: Snapshot[];
+  /** What a failure of the trials to come is. */
+  failures: readonly Failure[];
   private start: Snapshot;
   private heard: OutputPort = SILENT_OUTPUT;
   private player: ScriptPlayer | null = null;
@@ -92,6 +104,7 @@ export class Experiment {
   /** Boots: that is the first moment. Throws as Session does. */
   constructor(setup: ExperimentSetup) {
     this.setup = setup;
+    this.failures = setup.failures;
     const { manifest, images, makeEngine } = setup;
     const { port } = this;
     const output: OutputPort = {
@@ -148,24 +161,34 @@ export class Experiment {
    * places and interrupts then end there.
    */
   run(inputs: readonly TimedInput[], horizonTick: number, merging: Merging | null = null): Outcome {
-    const { session, port, setup } = this;
+    const { session, port, setup, failures } = this;
     const { machine } = session;
+    const counts = machine.engine.branchCounts ?? null;
     if (!this.isFresh) this.store.restore(this.start, true);
     this.isFresh = false;
     port.clear();
     for (const { tick, event } of inputs) port.push(event, tick);
     this.sent = [];
     this.player = setup.script.length === 0 ? null : new ScriptPlayer(setup.script, port);
-    const stopOn = new StopOn(failureEvents(setup.failures));
+    counts?.words.fill(0);
+    const stopOn = new StopOn([...failureEvents(failures), ...(setup.endings ?? [])]);
     this.heard = stopOn.listen(SILENT_OUTPUT);
     const places: number[] = [];
     const novelties = new Novelties();
     this.novelties = novelties;
     const interruptTicks: number[] = [];
     const arrivals: Arrival[] = [];
+    const faults = new Set<number>();
+    let crashed: Crashed | null = null;
     const watcher: DeliveryWatcher = {
       delivered: (kind, vector) => {
-        if (kind === 'fault') novelties.fault(vector, machine.cpu.m32[EIP]);
+        if (kind === 'fault') {
+          faults.add(vector);
+          novelties.fault(vector, machine.cpu.m32[EIP]);
+          // Faults of one tick are those of a delivery that itself fails: the first one is the reason.
+          const tick = machine.cpu.now();
+          if (counts !== null && crashed?.tick !== tick) crashed = { tick, vector, site: crashSite(machine.cpu) };
+        }
         if (kind !== 'interrupt' || interruptTicks.length >= INTERRUPTS_MAX) return;
         interruptTicks.push(machine.tick);
         const eip = machine.cpu.m32[EIP];
@@ -188,15 +211,17 @@ export class Experiment {
       const known = merging?.known.get(key);
       if (known !== undefined && merging !== null) {
         machine.watcher = null;
-        return { ...known, places, novelties: novelties.words, interruptTicks, arrivals, isMerged: true };
+        const own = { places, novelties: novelties.words, interruptTicks, arrivals };
+        return { ...known, ...own, isMerged: true };
       }
       keys.push(key);
     }
     ended ??= goOn(session, stopOn, horizonTick) ?? 'tick';
     machine.watcher = null;
     const end = endOf(session, stopOn, ended);
+    const fails = isFailure(failures, end, machine.cpu);
     const outcome = {
-      fails: isFailure(setup.failures, end, machine.cpu),
+      fails,
       reason: end.cameText === null ? ended : 'event',
       tick: machine.tick,
       debugExit: end.debugExit,
@@ -205,6 +230,9 @@ export class Experiment {
       novelties: novelties.words,
       interruptTicks,
       arrivals,
+      faults: [...faults].sort((a, b) => a - b),
+      branches: branchWords(counts),
+      site: fails && counts !== null ? siteOf(machine.cpu, end, crashed, hottestBranch(counts)) : '',
       isMerged: false,
     };
     for (const key of keys) merging?.known.set(key, outcome);
@@ -247,6 +275,25 @@ export class Experiment {
   private get sentDigest(): string {
     return hashBytesHex(Uint8Array.from(this.sent, (each) => each & 0xff));
   }
+}
+
+/** A fault, and where the guest was. */
+interface Crashed {
+  readonly tick: number;
+  readonly vector: number;
+  readonly site: CrashSite;
+}
+
+function siteOf(cpu: Cpu, { reason, cameText }: RunEnd, crashed: Crashed | null, hottest: number): string {
+  if (crashed !== null && (reason === 'shutdown' || cameText?.startsWith('fault') === true)) {
+    return siteName(`${reason === 'shutdown' ? 'triple-fault' : 'fault'} ${crashed.vector}`, crashed.site);
+  }
+  const site = crashSite(cpu);
+  if (cameText !== null) return siteName(cameText, site);
+  if (reason === 'idle') return 'hang, idle';
+  if (reason !== 'tick') return siteName(reason, site);
+  // In memory that nobody has written it may run for long without any fault.
+  return site.isWild ? siteName('run', site) : `hang in loop ${hottest.toString(16)}`;
 }
 
 /**

@@ -39,6 +39,8 @@ export function encodeInput(event: InputEvent): Packed[] {
       return [kind, event.drive, event.medium + 1];
     case 'disk-fault':
       return [kind, event.drive, event.isWrite, event.from, event.to];
+    case 'edit-disk':
+      return [kind, event.drive, event.sector, new Uint8Array(event.bytes)];
     case 'power-cut':
       return [kind, event.drive, event.seed];
     case 'stall':
@@ -91,6 +93,10 @@ export function decodeInput(row: readonly Packed[]): InputEvent | null | 'unknow
     case INPUT_KIND['disk-fault']:
       return isName(a) && typeof b === 'boolean' && isSafe(c) && isSafe(d) && c < d
         ? { kind: 'disk-fault', drive: a, isWrite: b, from: c, to: d }
+        : null;
+    case INPUT_KIND['edit-disk']:
+      return isName(a) && isSafe(b) && isBytes(c)
+        ? { kind: 'edit-disk', drive: a, sector: b, bytes: new Uint8Array(c) }
         : null;
     case INPUT_KIND['power-cut']:
       return isName(a) && isUnsigned(b, UINT32_MAX) ? { kind: 'power-cut', drive: a, seed: b } : null;

@@ -80,6 +80,13 @@ export interface DiskFaultInput {
   readonly from: number;
   readonly to: number;
 }
+/** What sectors of a disk hold is changed, from outside, from the begin of `sector` on. */
+export interface EditDiskInput {
+  readonly kind: 'edit-disk';
+  readonly drive: string;
+  readonly sector: number;
+  readonly bytes: Uint8Array;
+}
 /**
  * The power of a disk fails for a moment: of what it has not flushed, the medium holds what the seed chooses
  * (devices/disk/write-cache.ts).
@@ -131,6 +138,7 @@ export type InputEvent =
   | EditRegisterInput
   | MediumInput
   | DiskFaultInput
+  | EditDiskInput
   | PowerCutInput
   | StallInput
   | InterruptLineInput
@@ -293,6 +301,7 @@ export const INPUT_KIND = {
   'serial-break': 14,
   medium: 15,
   'disk-fault': 16,
+  'edit-disk': 26,
   'power-cut': 24,
   stall: 25,
   'irq-line': 20,
@@ -373,6 +382,8 @@ export function eventToText(event: InputEvent | CheckEvent): string {
       return event.medium < 0 ? `medium ${event.drive} taken out` : `medium ${event.drive} ${event.medium} put in`;
     case 'disk-fault':
       return `disk-fault ${event.drive} ${event.isWrite ? 'write' : 'read'} ${event.from}..${event.to - 1}`;
+    case 'edit-disk':
+      return `edit-disk ${event.drive} at sector ${event.sector} ${hex(event.bytes)}`;
     case 'power-cut':
       return `power-cut ${event.drive} seed ${event.seed}`;
     case 'stall':

@@ -1,5 +1,5 @@
 // The verbs that look for bugs which happen once in a thousand runs, as rows of the table of the command line
-// (verbs.ts): chaos, shrink, explore, doom and worker, and the options that they share.
+// (verbs.ts): chaos, shrink, explore, fuzz, doom and worker, and the options that they share.
 
 import { KNOBS, KNOBS_DEFAULT } from '../../core/chaos/perturb.ts';
 import type { OptionSpec } from './args.ts';
@@ -162,6 +162,51 @@ export const CHAOS_VERBS: readonly Verb[] = [
     load: async () => (await import('./explore-command.ts')).exploreCommand,
   },
   {
+    name: 'fuzz',
+    positionals: [LOG],
+    brief: 'inputs that nobody has tried, from one moment; exit 1 with the log of a crash',
+    summary:
+      'Goes on from one moment of a recording again and again, a buffer, a serial line, the keyboard or sectors of a ' +
+      'disk holding something else each time, guided by the branches that runs take. Each different crash or hang ' +
+      'becomes a log. The corpus is a folder; the same command goes on where it was.',
+    options: [
+      ...grouped('Fuzz', [
+        { name: 'at', value: 'TICK', range: [0, TICK_MAX], help: 'the moment, before the guest reads what is fuzzed' },
+        {
+          name: 'buffer',
+          value: 'PLACE:LENGTH',
+          help: 'fuzz memory: an address or a symbol, and its bytes, as in message:256 or 0x200000:256',
+        },
+        { name: 'length-at', value: 'PLACE', help: 'of --buffer: where the length goes, as 32 bits' },
+        { name: 'serial', value: 'LINE', range: [0, 3], help: 'fuzz what comes at this serial line' },
+        { name: 'keyboard', help: 'fuzz scan codes of the keyboard' },
+        { name: 'sectors', value: 'DRIVE:FIRST..LAST', help: 'fuzz sectors of a disk, as in hda:2048..2055' },
+        { name: 'file', value: 'FILE', kind: 'file', help: 'fuzz the sectors that hold what this file holds' },
+        { name: 'max-length', value: 'N', range: [1, 65536], help: 'bytes of --serial and --keyboard (default 256)' },
+        { ...FAILS_OPTION, help: `${FAILS_OPTION.help} (besides faults, triple faults and hangs)` },
+        { name: 'until', value: 'EVENT', repeat: true, help: 'a run ends well there, as in serial:"$ "' },
+        { name: 'runs', value: 'N', range: [1, TICK_MAX], help: 'runs in all (default 100000)' },
+        { name: 'findings', value: 'N', range: [1, 100_000], help: 'end after so many different crashes and hangs' },
+        { name: 'seed', value: 'S', range: [0, TICK_MAX], help: 'the same seed finds the same (default 1)' },
+        { name: 'corpus', value: 'DIR', kind: 'file', help: 'the folder (default: LOG with .fuzz for .rlog)' },
+        { name: 'example', value: 'FILE', kind: 'file', repeat: true, help: 'one more input to begin with' },
+        { name: 'word', value: 'TEXT', repeat: true, help: 'one more word for the dictionary' },
+        HORIZON_OPTION,
+        ...JOB_OPTIONS,
+        SYMBOLS_OPTION,
+        ENGINE_OPTION,
+        TIER_POLICY_OPTION,
+        salvage('use'),
+      ]),
+      ...IMAGE_OPTIONS,
+    ],
+    notes: [
+      'Exit status: 1 when something was found, now or before, and the last line of standard output is the path of ' +
+        'the log of the first; 0 when the runs ended without; 2 for wrong usage.',
+    ],
+    load: async () => (await import('./fuzz-command.ts')).fuzzCommand,
+  },
+  {
     name: 'doom',
     positionals: [LOG],
     brief: 'when the failure of a recording became inevitable, however long before its symptom',
@@ -231,10 +276,10 @@ export const CHAOS_VERBS: readonly Verb[] = [
   {
     name: 'worker',
     positionals: [],
-    brief: 'run pieces of campaigns that chaos, explore, shrink or doom have put into a queue',
+    brief: 'run pieces of campaigns that chaos, explore, shrink, fuzz or doom have put into a queue',
     summary:
-      'Runs pieces of campaigns from a queue in Redis, for chaos, explore, shrink and doom with the same --queue, on ' +
-      'this machine or on others. Results do not depend on how many workers there are; the pieces of one that dies ' +
+      'Runs pieces of campaigns from a queue in Redis, for chaos, explore, shrink, fuzz and doom with the same --queue, ' +
+      'on this machine or on others. Results do not depend on how many workers there are; the pieces of one that dies ' +
       'are done again.',
     options: [
       { name: 'queue', value: 'URL', help: 'where the work is: redis://HOST:PORT' },

@@ -101,7 +101,7 @@ async function doomOf(args: Arguments): Promise<number> {
     guest: planGuest(guest.manifest),
   };
   const progress = { label: 'doom', end: Number.POSITIVE_INFINITY, isQuiet: args.has('json') };
-  const runner = await runnerOf(args, 'doom', guest, experiment, 'symptom');
+  const runner = await runnerOf(args, 'doom', guest, experiment, args.list('symptom'));
   const { result, signal } = await walkCampaign(runner, doom(settings), progress).finally(() => runner.close());
   if (svg !== null) {
     const file = new NewFile(svg, { what: 'picture' }).open();

@@ -54,6 +54,10 @@ export interface Guest {
   readonly startTick: number;
   /** Where it ends, or null. */
   readonly endTick: number | null;
+  /** Trials run on an engine that counts branches. */
+  readonly countsBranches?: boolean;
+  /** Events that end a trial well. */
+  readonly endings?: readonly string[];
 }
 
 export function readFailures(args: Arguments, option: 'fails' | 'symptom' = 'fails'): Failure[] {
@@ -141,13 +145,13 @@ export interface WalkProgress {
 /** Images that are copied to other threads and processes are no larger, all together. */
 const COPIED_BYTES_MAX = 1 << 29;
 
-/** Who runs the trials: --jobs and --queue. `option` is the one that said what a failure is. */
+/** Who runs the trials: --jobs and --queue. `failures`: what a failure is, as the user and the command spell it. */
 export async function runnerOf(
   args: Arguments,
   label: string,
   guest: Guest,
   experiment: Experiment,
-  option: 'fails' | 'symptom' = 'fails',
+  failures: readonly string[] = args.list('fails'),
 ): Promise<TrialRunner> {
   const jobs = args.number('jobs') ?? 1;
   const url = args.text('queue');
@@ -156,14 +160,14 @@ export async function runnerOf(
   }
   if (args.has('timeout') && url === undefined) throw new UsageError('--timeout goes with --queue: name the queue.');
   if (url === undefined && jobs === 1) return new LocalTrials(experiment);
-  const { manifest, engine, inputs: recorded, script } = guest;
+  const { manifest, engine, inputs: recorded, script, countsBranches = false, endings = [] } = guest;
   const sizeBytes = [...guest.images.values()].reduce((sum, image) => sum + sizeOfContent(image), 0);
   if (sizeBytes > COPIED_BYTES_MAX) {
     const sizes = `the images have ${sizeBytes >> 20} MB, and up to ${COPIED_BYTES_MAX >> 20} MB are handed on`;
     throw new CommandError(`--jobs and --queue copy the guest; ${sizes}: leave the option out.`);
   }
   const images = [...guest.images].map(([role, content]) => [role, wholeImage(content)] as const);
-  const plain = { manifest, images, engine, recorded, script, failures: args.list(option) };
+  const plain = { manifest, images, engine, recorded, script, failures, countsBranches, endings };
   if (url === undefined) return new PooledTrials(plain, jobs);
   const { QueuedTrials } = await import('../node/queued-trials.ts');
   const { readQueueUrl } = await import('../node/trial-queue.ts');

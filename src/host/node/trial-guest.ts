@@ -8,7 +8,7 @@ import { parseFailure } from '../../core/chaos/predicate.ts';
 import type { MachineManifest } from '../../core/log/manifest.ts';
 import type { TimedInput } from '../../core/log/timed-input.ts';
 import type { ScriptStep } from '../../core/session/input-script.ts';
-import { loadEngine } from '../../engines.ts';
+import { loadCoveringEngine, loadEngine } from '../../engines.ts';
 
 export interface TrialGuest {
   readonly manifest: MachineManifest;
@@ -19,12 +19,16 @@ export interface TrialGuest {
   readonly script: readonly ScriptStep[];
   /** As --fails takes them. */
   readonly failures: readonly string[];
+  /** The engine shall count branches. */
+  readonly countsBranches: boolean;
+  /** As Experiment takes them. */
+  readonly endings: readonly string[];
 }
 
 export async function experimentOfGuest(guest: TrialGuest): Promise<Experiment> {
-  const { manifest, images, engine, recorded, script, failures } = guest;
-  const makeEngine = await loadEngine(engine);
-  const setup = { manifest, images: new Map(images), makeEngine, recorded, script };
+  const { manifest, images, engine, recorded, script, failures, endings } = guest;
+  const makeEngine = await (guest.countsBranches ? loadCoveringEngine : loadEngine)(engine);
+  const setup = { manifest, images: new Map(images), makeEngine, recorded, script, endings };
   return new Experiment({ ...setup, failures: failures.map(parseFailure) });
 }
 

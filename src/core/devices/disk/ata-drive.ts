@@ -273,6 +273,11 @@ export class AtaDrive extends Drive {
     this.fail(isWrite ? IDNF : UNC);
   }
 
+  /** What the disk holds from this sector on is changed from outside; where there is no room for it, it stays. */
+  edit(sector: number, bytes: Uint8Array): void {
+    this.contents.write(sector * SECTOR_BYTES, bytes);
+  }
+
   get #blockBytes(): number {
     const sectors = TRANSFERS[this.command]?.by === 'multiple' ? this.multiple : 1;
     return Math.min(this.left, sectors * SECTOR_BYTES);

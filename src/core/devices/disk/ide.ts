@@ -99,6 +99,7 @@ export class Ide extends withFields(FIELDS) implements Device {
       const found = drive === CDROM_ROLE ? this.cdrom : this.disks.get(drive);
       found?.addFault(from, to, isWrite);
     });
+    context.input('edit-disk', ({ drive, sector, bytes }) => this.disks.get(drive)?.edit(sector, bytes));
     context.input('power-cut', ({ drive, seed }) => {
       const disk = this.disks.get(drive);
       if (disk === undefined) return;
