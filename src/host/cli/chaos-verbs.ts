@@ -278,9 +278,9 @@ export const CHAOS_VERBS: readonly Verb[] = [
     positionals: [],
     brief: 'run pieces of campaigns that chaos, explore, shrink, fuzz or doom have put into a queue',
     summary:
-      'Runs pieces of campaigns from a queue in Redis, for chaos, explore, shrink, fuzz and doom with the same --queue, ' +
-      'on this machine or on others. Results do not depend on how many workers there are; the pieces of one that dies ' +
-      'are done again.',
+      'Runs pieces of campaigns from a queue in Redis, for chaos, explore, shrink, fuzz and doom with the same ' +
+      '--queue, on this machine or on others. Results do not depend on how many workers there are; the pieces of ' +
+      'one that dies are done again.',
     options: [
       { name: 'queue', value: 'URL', help: 'where the work is: redis://HOST:PORT' },
       { name: 'jobs', value: 'N', range: [1, 1024], help: 'so many runs at once (default: as many as processors)' },

@@ -1,6 +1,6 @@
 // The corpus of `reprise fuzz` on disk, a folder: `queue` has the inputs that are kept, each under the number of the
-// run that showed it and a digest, `crashes` and `hangs` a log and the input of each finding, `fuzz.json` how far it is. So
-// a campaign that was ended goes on where it was. Files in `queue` with other names are inputs to begin with.
+// run that showed it and a digest, `crashes` and `hangs` a log and the input of each finding, `fuzz.json` how far it
+// is. So a campaign that was ended goes on where it was. Files in `queue` with other names are inputs to begin with.
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
