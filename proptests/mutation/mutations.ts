@@ -261,8 +261,8 @@ export const MUTATIONS: readonly Mutation[] = [
     [
       'function enterStraight',
       'm32[at] = returnEip;',
-      'm32[at] = returnEip + 1;',
-      'INT n and faults push a wrong return address',
+      'm32[at] = returnEip + (flagBits >>> 16);',
+      'faults push the address behind',
       ENTERS_HANDLER,
     ],
     ['function enterStraight', '? 0 : IF', '? 0 : 0', 'an interrupt gate leaves interrupts open', ENTERS_HANDLER],
