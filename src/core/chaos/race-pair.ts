@@ -30,6 +30,8 @@ export interface RacePair {
 
 /** How far on both sides of the interrupt the interrupted side is looked at, and how long an interrupt at most. */
 const REACH_TICKS = 64;
+/** The same where nothing is found so near: then only a read that the interrupt makes stale counts. */
+const FAR_TICKS = 512;
 const INTERRUPT_TICKS_MAX = 1 << 16;
 /** Kernels' stacks are no larger. */
 const KERNEL_STACK_BYTES = 8192;
@@ -69,8 +71,15 @@ function isTorn(before: Access, between: Access, behind: Access): boolean {
 
 /** The closest such pair around an interrupt; null: there is none. `inputs`: of the run, from any tick on. */
 export function racePair(experiment: Experiment, inputs: readonly TimedInput[], arrival: Arrival): RacePair | null {
+  const near = closest(sidesOf(experiment, inputs, arrival, REACH_TICKS));
+  return near ?? closest(staleReads(sidesOf(experiment, inputs, arrival, FAR_TICKS)));
+}
+
+type Sides = Record<'before' | 'between' | 'behind', readonly Used[]>;
+
+function sidesOf(experiment: Experiment, inputs: readonly TimedInput[], arrival: Arrival, reachTicks: number): Sides {
   const sides: { before: Used[]; between: Used[]; behind: Used[] } = { before: [], between: [], behind: [] };
-  const fromTick = arrival.tick - REACH_TICKS;
+  const fromTick = arrival.tick - reachTicks;
   experiment.stand(fromTick);
   let esp = 0;
   let backTick = -1;
@@ -83,16 +92,23 @@ export function racePair(experiment: Experiment, inputs: readonly TimedInput[], 
       if (backTick < 0) sides.between.push(...uses(cpu, tick));
       else sides.behind.push(...uses(cpu, tick));
     }
-    return backTick < 0 || tick < backTick + REACH_TICKS;
+    return backTick < 0 || tick < backTick + reachTicks;
   });
-  return closest(sides);
+  return sides;
 }
 
-function closest({
-  before,
-  between,
-  behind,
-}: Record<'before' | 'between' | 'behind', readonly Used[]>): RacePair | null {
+/** Of each byte the last use before, where it is a read, what the interrupt wrote, and the first use behind. */
+function staleReads({ before, between, behind }: Sides): Sides {
+  const last = new Map(before.map((used) => [used.physical, used]));
+  const first = new Map([...behind].reverse().map((used) => [used.physical, used]));
+  return {
+    before: [...last.values()].filter(({ isWrite }) => !isWrite),
+    between: between.filter(({ isWrite }) => isWrite),
+    behind: [...first.values()],
+  };
+}
+
+function closest({ before, between, behind }: Sides): RacePair | null {
   let best: RacePair | null = null;
   const spanOf = (pair: RacePair): number => pair.behind.tick - pair.before.tick;
   for (const middle of between) {
