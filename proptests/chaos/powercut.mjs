@@ -184,7 +184,8 @@ checks.that('without barriers the same check finds a loss', found.status === 1, 
 if (Number(values.samples) > 0) {
   const { tick, seed } = sampleOf(MOUNTED);
   const [hda, hdb] = ['hda', 'hdb'].map((role) => join(path(`cut-${MOUNTED}`), `${tick}-${seed}.${role}`));
-  const mount = 'mkdir /e /f; mount -t ext4 /dev/sda /e && mount -t vfat /dev/sdb /f && ls -R /e /f && echo moun""ted';
+  const mount =
+    'mkdir /e /f; mount -t ext4 /dev/sda /e && mount -t vfat /dev/sdb /f && { ls -R /e /f; echo moun""ted; }';
   writeFileSync(path('mount.in'), `when "ready" serial ${JSON.stringify(`${mount}; poweroff -f\r`)}\n`);
   const booted = reprise([
     ...['run', ...guest.images, '--hda', hda, '--hdb', hdb, '--memory', '64', '--input', path('mount.in')],
