@@ -1,14 +1,15 @@
 /**
  * A campaign over a real redis-server on loopback: node proptests/chaos/queue.mjs FOLDER
  *
- * Three workers, of which one is killed with -9 twice, and a server that is restarted without its memory: explore and
- * chaos find what one process finds, nothing is lost and nothing counts twice. A worker of another version is refused
- * by name, and a queue that is away is waited for, or given up after --timeout. Needs redis-server and a build.
+ * Three workers, of which one is killed with -9 twice, and a server that is restarted without its memory: explore,
+ * chaos, shrink, doom and fuzz find what one process finds, nothing is lost and nothing counts twice. A worker of
+ * another version is refused by name, and a queue that is away is waited for, or given up after --timeout. Needs
+ * redis-server and a build.
  */
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -83,7 +84,7 @@ try {
   const guests = join(root, 'dist/src/host/node/guests/guests.js');
   assert.equal(spawnSync(process.execPath, [guests, 'build', 'race', '--output', folder]).status, 0);
   const script = [100_000, 500_000, 900_000, 1_400_000].map((tick, i) => `at ${tick} serial "${i + 1}"\n`).join('');
-  (await import('node:fs')).writeFileSync(join(folder, 'in.txt'), script);
+  writeFileSync(join(folder, 'in.txt'), script);
   assert.equal(await reprise('record', 'good.rlog', ...machine, '--max-ticks', '2000000').ended, 0);
 
   const absent = reprise(...chaotic, '--queue', url, '--timeout', '2', '-o', 'absent.rlog');
@@ -120,7 +121,34 @@ try {
   assert.deepEqual({ ...(await finished(second, 1)), log: '' }, { ...first, log: '' });
   assert.deepEqual(readFileSync(join(folder, 'second.rlog')), readFileSync(join(folder, 'first.rlog')));
   process.stdout.write('queue: chaos with a server that forgot everything found what one process finds\n');
-  for (const worker of workers.slice(1)) {
+
+  // What is left of the failing run, when it became inevitable, and a fuzzed parser, a worker dying in the middle.
+  const shrinking = ['shrink', 'first.rlog', '--fails', 'exit:0x11', '--json'];
+  const small = await finished(reprise(...shrinking, '-o', 'small.rlog'), 0);
+  const smallQueued = await finished(reprise(...shrinking, '-o', 'small-queued.rlog', '--queue', url), 0);
+  assert.deepEqual({ ...smallQueued, log: '', runs: 0 }, { ...small, log: '', runs: 0 });
+  assert.deepEqual(readFileSync(join(folder, 'small-queued.rlog')), readFileSync(join(folder, 'small.rlog')));
+  const dooming = ['doom', 'small.rlog', '--symptom', 'exit:0x11', '--moments', '6', '--trials', '8', '--json'];
+  const doomed = await finished(reprise(...dooming), 0);
+  const doomQueued = reprise(...dooming, '--queue', url);
+  await sleep(1500);
+  await kill(workers[1]);
+  assert.deepEqual(await finished(doomQueued, 0), doomed);
+  process.stdout.write('queue: shrink and doom find what one process finds, a worker dead\n');
+
+  assert.equal(spawnSync(process.execPath, [guests, 'build', 'parser', '--output', folder]).status, 0);
+  assert.equal(await reprise('record', 'p.rlog', '--kernel', 'parser', '--memory', '4').ended, 33);
+  const place = ['--at', '1565', '--buffer', '0x200000:256', '--length-at', '0x201000'];
+  const fuzzing = ['fuzz', 'p.rlog', ...place, '--seed', '2', '--runs', '3584', '--json', '--corpus'];
+  const fuzzed = await finished(reprise(...fuzzing, 'one'), 1);
+  const fuzzQueued = await finished(reprise(...fuzzing, 'many', '--queue', url), 1);
+  const plain = ({ findings, ...rest }) => {
+    return { ...rest, corpus: '', log: '', findings: findings.map(({ log, ...finding }) => finding) };
+  };
+  assert.deepEqual(plain(fuzzQueued), plain(fuzzed));
+  assert.deepEqual(readdirSync(join(folder, 'many/queue')), readdirSync(join(folder, 'one/queue')));
+  process.stdout.write('queue: fuzz finds what one process finds\n');
+  for (const worker of workers.slice(2)) {
     worker.kill('SIGTERM');
     assert.equal(await worker.ended, 143, worker.text.err);
   }
