@@ -1,6 +1,6 @@
 /**
- * Executions a second of a parser from a snapshot, here and by QEMU's savevm and loadvm, in turns: node
- * dist/benchmarks/fuzz-peers.js [--rounds N] [--megabytes N]. Here an execution is what `reprise fuzz` does: back to
+ * Executions a second of a parser from a snapshot, here and by QEMU's savevm and loadvm, in turns: npm run
+ * peers:fuzz [-- --rounds N --megabytes N]. Here an execution is what `reprise fuzz` does: back to
  * the moment, another message, on to the end of the run, branches counted and looked at. Of QEMU it is loadvm and cont
  * of the same image and memory size, and a stop after it, without any message or coverage. Needs qemu-system-i386.
  */
