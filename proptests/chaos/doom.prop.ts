@@ -98,7 +98,8 @@ test('the command: picture, place, other places, the command to stand there; ref
     assert.equal(told.status, 0, told.stderr);
     assert.match(told.stderr, /<- still to be escaped\n.*100 % of 64 .* <- inevitable/);
     assert.match(told.stderr, /became inevitable at tick [\d ]+, 1\d\d \d{3} ticks before\n {2}place {3}0x[0-9a-f]+ /);
-    assert.match(told.stderr, /arrives interrupt 0x20\n {2}elsewhere, .* at 2:\n/);
+    assert.match(told.stderr, /arrives interrupt 0x20\n {2}race on 0x200000, in this order:\n/);
+    assert.match(told.stderr, /order:\n( {10}inter.*\n){3} {2}elsewhere, .* at 2:\n/);
     const stand = /^reprise debug late\.rlog --exec 'seek (\d+)'\n$/.exec(told.stdout);
     assert.ok(stand !== null, told.stdout);
     const stood = await reprise(['debug', 'late.rlog', '--image', 'late', '--exec', `seek ${stand[1]}`], { cwd });

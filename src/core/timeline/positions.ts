@@ -15,6 +15,7 @@
  * What cannot be reached is a PositionError that says what there is instead; nothing has moved then, but for the
  * searches, which end where they end.
  */
+import { inLine } from '../base/excerpt.ts';
 import { compileCondition, type Condition, dependsOnState, ExpressionError } from './expression.ts';
 import type { MistakePlace, SymbolLookup } from './expression.ts';
 import { logEvents } from '../log/log.ts';
@@ -91,7 +92,7 @@ export function parsePosition(text: string, symbols?: SymbolLookup): PositionQue
   } catch (error) {
     if (!(error instanceof ExpressionError)) throw error;
     throw new PositionError(
-      `"${trimmed}" is no position, ${error.message}: ${EXAMPLES}.`,
+      `"${inLine(trimmed)}" is no position, ${error.message}: ${EXAMPLES}.`,
       error.place,
       error.isUnknownName,
     );
