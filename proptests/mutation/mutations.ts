@@ -12,6 +12,8 @@ import { WASM_FAULTS } from './wasm-faults.ts';
 const { at, CHANGES_CODE, ENDS_BLOCK, flagsReadBy, LOADS_SIGNED, NARROW, SETS_FLAGS, SHIFTS_RIGHT, STORES } = answers;
 const { WRITES_REGISTER } = answers;
 
+/** Goes to memory; string instructions name no operand. */
+const ACCESSES = /^\w+ .*\[|^(REP )?(STOS|MOVS|LODS|SCAS|CMPS)\b/;
 /** Takes an exception, by itself or for what it accesses: the last instruction before which all is as it should be. */
 const ENTERS_HANDLER = at(/^INT|\[|^(PUSH|POP|CALL|RET|REP|STOS|MOVS)/);
 
@@ -132,7 +134,7 @@ export const MUTATIONS: readonly Mutation[] = [
       'offset >>> shift',
       '(offset >>> shift) + 1',
       'a page table write drops the next page',
-      { names: /^\w+ .*\[/, shows: /^MOV dword \[ds:0x1a/ },
+      { names: ACCESSES, shows: /^MOV dword \[ds:0x1a/ },
     ],
   ]),
   ...inFile('src/core/memory/tlb.js', [
@@ -141,7 +143,7 @@ export const MUTATIONS: readonly Mutation[] = [
       'cpu.tlb[firstPage] = TLB_INVALID',
       'cpu.tlb[firstPage] |= 0',
       'a page table write leaves the translation',
-      { names: /^\w+ .*\[/ },
+      { names: ACCESSES },
     ],
     [
       'function denyWrites',

@@ -18,7 +18,7 @@ import { reproductionTest } from '../../src/core/verify/reproduction.ts';
 import { scheduleOf, scheduleToText } from '../../src/core/verify/schedule.ts';
 import type { Contestant } from '../../src/core/verify/lockstep.ts';
 import { setArithmeticFlags, getFlags } from '../../src/core/state/flags.ts';
-import { DR, EDX, RAM_BASE } from '../../src/core/state/layout.ts';
+import { DR, EDX, EIP, RAM_BASE } from '../../src/core/state/layout.ts';
 import { withTierPolicy } from '../../src/host/cli/engine-options.ts';
 import { TIER_POLICY_OPTION } from '../../src/host/cli/options.ts';
 import { buildGuest, listGuests } from '../../src/host/node/guest-images.ts';
@@ -193,6 +193,64 @@ test('a fault that needs what was compiled some intervals before is pinned on it
     assert.match(verified.difference.instruction.text, /^INC dword/, verified.report);
     assert.equal(verified.difference.instruction.tick, 1 + 5 * 1004 - 3, verified.report);
   }
+});
+
+/** Wrong behind a string instruction, when no slice has ended since before it. */
+class FaultyBehindRepeat implements Engine {
+  readonly name = 'faulty';
+  private readonly inner: Interpreter;
+  private readonly repeat: number;
+  private readonly behind: number;
+  private before = 0;
+  private isWhole = false;
+  constructor(cpu: Cpu, repeat: number, behind: number) {
+    this.inner = new Interpreter(cpu);
+    this.repeat = repeat;
+    this.behind = behind;
+  }
+  drop(): void {
+    this.inner.drop();
+  }
+  run(cpu: Cpu): void {
+    const { m32 } = cpu;
+    while (cpu.left > 0 && cpu.exitRequest === 0) {
+      if (m32[EIP] === this.repeat && this.before !== this.repeat) this.isWhole = this.before !== 0;
+      else if (m32[EIP] === this.behind && this.isWhole) DAMAGES['a register'](cpu);
+      this.before = m32[EIP];
+      const rest = cpu.left - 1;
+      cpu.left = 1;
+      cpu.deadlineTick -= rest;
+      this.inner.run(cpu);
+      cpu.left += rest;
+      cpu.deadlineTick += rest;
+    }
+    if (cpu.left > 0) return;
+    this.before = 0;
+    this.isWhole = false;
+  }
+}
+
+test('a fault that needs a long string instruction whole is looked for from before it', async () => {
+  const { bytes, symbols } = assemble(`
+    bits 32\norg 0x100000
+    header: dd 0x1badb002, 0x00010003, 0xe4514ffb, header, 0x100000, 0, 0, start
+    start: mov ebx, 3
+    again: mov ecx, 300
+    mov edi, 0x180000
+    fill: rep stosb
+    behind: inc dword [0x190000]
+    dec ebx\njnz again\nmov al, 1\nout 0xf4, al`);
+  const settings = { memoryMegabytes: 2, reboot: false, embed: true, hashEveryTicks: 0 };
+  const { log } = await record({ ...settings, images: { kernel: bytes } });
+  const [fill, behind] = ['fill', 'behind'].map((name) => symbols.get(name) ?? 0);
+  const makeEngine = (cpu: Cpu): Engine => new FaultyBehindRepeat(cpu, fill, behind);
+  const { difference, report } = await verifyAgainst(log, { name: 'faulty', policy: '', makeEngine }, 997);
+  assert.equal(difference?.precision, 'instruction', report);
+  assert.match(difference.instruction.text, /^MOV edi/, report);
+  assert.ok(
+    difference.piece.some(({ text }) => text.startsWith('REP STOS')),
+    report,
+  );
 });
 
 test('an engine that throws is a difference, not a crash', async () => {

@@ -30,6 +30,8 @@ import {
 const EARLIER_INTERVALS = [1, 3, 7, 15];
 /** Instructions before the differing tick among which the culprit is looked for; a block has 64 at most. */
 const WINDOW_TICKS = 160;
+/** A string instruction takes a tick an iteration: so far it is gone back to where one begins. */
+const WINDOW_TICKS_MAX = 10_000;
 /** Instructions that a block has at most. */
 const PIECE_TICKS_MAX = 64;
 /**
@@ -41,6 +43,8 @@ const WARM_RUNS = 4;
 const warmthOf = (turn: number): Warmth | null =>
   turn === 0 ? null : turn === WARM_RUNS - 1 ? 'hashed' : 'translated';
 type Warmth = 'translated' | 'hashed';
+/** The words of string instructions that repeat. */
+const REPEATS = /^REP/;
 
 export interface InstructionAt {
   readonly tick: number;
@@ -339,14 +343,33 @@ class Search {
     const { reference } = this;
     const { machine } = reference.session;
     const until = Math.min(this.high + 2 * PIECE_TICKS_MAX, this.lockstep.endTick);
-    reference.restore(this.base);
-    let outcome = reference.runTo(Math.max(this.base.tick, this.high - WINDOW_TICKS));
+    let outcome = this.toWindow();
     const moments: Moment[] = [];
     for (let isOver = false; ; isOver = outcome.reason !== 'tick' || machine.tick >= until) {
-      moments.push({ ...this.momentOf(reference), outcome });
+      const moment = { ...this.momentOf(reference), outcome };
+      // What begins inside a string instruction is no piece: of its iterations the first is kept.
+      const before = moments.at(-1)?.place;
+      const isIteration = before?.eip === moment.place.eip && REPEATS.test(before.text);
+      if (!isIteration || machine.tick === this.high || isOver) moments.push(moment);
       if (isOver) return moments;
       outcome = reference.runTo(machine.tick + 1);
     }
+  }
+
+  /** Takes the reference to the window's start, outside string instructions as far as that can be had. */
+  private toWindow(): Outcome {
+    const { reference, base } = this;
+    const { machine } = reference.session;
+    const toTick = (back: number): Outcome => {
+      reference.restore(base);
+      return reference.runTo(Math.max(base.tick, this.high - back));
+    };
+    let outcome = toTick(WINDOW_TICKS);
+    for (let back = 2 * WINDOW_TICKS; back <= WINDOW_TICKS_MAX && machine.tick > base.tick; back *= 2) {
+      if (!REPEATS.test(instructionAt(machine.cpu, machine.tick).text)) break;
+      outcome = toTick(back);
+    }
+    return outcome;
   }
 
   /** How the suspect does from `start` to `end` when that is not as the reference did; null when it is. */
