@@ -44,13 +44,6 @@ const steps = [
       'node proptests/chaos/powercut.mjs $TMP --quick --cuts 100 --samples 1 --rounds 8',
   },
   {
-    name: 'driver: the race of a Linux driver found, shrunk, replayed, both sides named',
-    packages: ['apt', 'make', 'gcc-multilib'],
-    probe:
-      'command -v apt-get && command -v dpkg-deb && command -v make && echo "int x;" | gcc -m32 -x c -c -o /dev/null -',
-    run: 'node src/host/bootstrap.mjs && node proptests/chaos/driver.mjs $TMP --runs 500',
-  },
-  {
     name: 'system: protection rules against QEMU',
     packages: ['gcc', 'qemu-system-x86'],
     probe: 'command -v gcc && command -v qemu-system-i386',

@@ -3,7 +3,7 @@
  * back the answers as words. Says in one line why it cannot, where there is no x86 host or no such compiler.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +27,9 @@ export function nativeFloat(): { path: string } | { reason: string } {
   }
   // From dist/proptests/float/native.js back to the source beside native.ts.
   const source = fileURLToPath(new URL('../../../proptests/float/native-float.c', import.meta.url));
-  const path = join(mkdtempSync(join(tmpdir(), 'reprise-float-')), 'native-float');
+  const folder = mkdtempSync(join(tmpdir(), 'reprise-float-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const path = join(folder, 'native-float');
   const compiled = spawnSync('gcc', ['-O1', '-m32', '-msse3', source, '-o', path], { encoding: 'utf8' });
   if (compiled.error || compiled.status !== 0) {
     built = { reason: 'no compiler for 32-bit x86 (gcc -m32; Debian: apt-get install gcc gcc-multilib)' };

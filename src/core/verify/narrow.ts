@@ -342,15 +342,20 @@ class Search {
   private trace(): Moment[] {
     const { reference } = this;
     const { machine } = reference.session;
-    const until = Math.min(this.high + 2 * PIECE_TICKS_MAX, this.lockstep.endTick);
+    const until = Math.min(this.high + WINDOW_TICKS_MAX, this.lockstep.endTick);
     let outcome = this.toWindow();
     const moments: Moment[] = [];
-    for (let isOver = false; ; isOver = outcome.reason !== 'tick' || machine.tick >= until) {
+    let countBehind = 0;
+    for (;;) {
+      const isOver = outcome.reason !== 'tick' || machine.tick >= until || countBehind >= 2 * PIECE_TICKS_MAX;
       const moment = { ...this.momentOf(reference), outcome };
       // What begins inside a string instruction is no piece: of its iterations the first is kept.
       const before = moments.at(-1)?.place;
       const isIteration = before?.eip === moment.place.eip && REPEATS.test(before.text);
-      if (!isIteration || machine.tick === this.high || isOver) moments.push(moment);
+      if (!isIteration || machine.tick === this.high || isOver) {
+        moments.push(moment);
+        if (machine.tick > this.high) countBehind++;
+      }
       if (isOver) return moments;
       outcome = reference.runTo(machine.tick + 1);
     }
