@@ -12,6 +12,8 @@ import { WASM_FAULTS } from './wasm-faults.ts';
 const { at, CHANGES_CODE, ENDS_BLOCK, flagsReadBy, LOADS_SIGNED, NARROW, SETS_FLAGS, SHIFTS_RIGHT, STORES } = answers;
 const { WRITES_REGISTER } = answers;
 
+/** Reads memory, by an operand, the stack, or as string instructions do, which name none. */
+const LOADS = /\[|^(POP|RET|LEAVE|(REP )?(LODS|MOVS|CMPS|SCAS)|XLAT)/;
 /** Goes to memory; string instructions name no operand. */
 const ACCESSES = /^\w+ .*\[|^(REP )?(STOS|MOVS|LODS|SCAS|CMPS)\b/;
 /** Takes an exception, by itself or for what it accesses: the last instruction before which all is as it should be. */
@@ -539,14 +541,14 @@ export const MUTATIONS: readonly Mutation[] = [
       'return SCRATCH << 2',
       'return host',
       'an unaligned load in compiled code takes the aligned word',
-      at(/\[|^(POP|RET|LEAVE)/),
+      at(LOADS),
     ],
     [
       'const storeMiss',
       'view.setInt32(host, value, true)',
       'view.setInt16(host, value, true)',
       'an unaligned store in compiled code loses its upper half',
-      at(STORES),
+      at(new RegExp(`${STORES.source}|^(STOS|MOVS)\\b`)),
     ],
   ]),
   ...inFile('tiers/lift/simd.js', [
