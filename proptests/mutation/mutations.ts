@@ -519,8 +519,7 @@ export const MUTATIONS: readonly Mutation[] = [
       // Seen when lazy ones are still in the locals: from an instruction in front of the one that folds them.
       {
         names: SETS_FLAGS,
-        shows:
-          /^(STC|CLC|CMC|BT[SRC]?|BS[FR]|IMUL|IMUL1|IMUL3|MUL|ROL|ROR|RCL|RCR|SHL|SHR|SAR|SH[LR]D(_CL)?|DIV|IDIV)\b/,
+        shows: /^(STC|CLC|CMC|BT[SRC]?|BS[FR]|IMUL[13]?|MUL|ROL|ROR|RCL|RCR|SHL|SHR|SAR|SH[LR]D(_CL)?|DIV|IDIV|POPF)\b/,
       },
     ],
     [
