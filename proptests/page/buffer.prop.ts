@@ -20,7 +20,11 @@ test('reads, searches, parts, texts and comparisons are those of Node', () => {
       assert.equal(ours.toString('latin1', at, at + length), nodes.toString('latin1', at, at + length));
       assert.deepEqual([...ours.subarray(at, at + length)], [...nodes.subarray(at, at + length)]);
       assert.equal(ours.subarray(at).indexOf(part), nodes.subarray(at).indexOf(part));
+      assert.equal(ours.toString('hex', at, at + length), nodes.toString('hex', at, at + length));
       assert.equal(Ours.compare(content, wanted), Buffer.compare(content, wanted));
+      const end = Math.min(wanted.length, length);
+      const [first, last] = [at, Math.min(content.length, at + length)];
+      assert.equal(ours.compare(wanted, 0, end, first, last), nodes.compare(wanted, 0, end, first, last));
     }),
   );
 });
