@@ -3,7 +3,7 @@
  * with the pointer after it, and memory meanwhile. Prints figures; fails when the page does anything that it must not,
  * or takes more and more memory. Not a test file of `npm test`.
  *
- *   node dist/proptests/page/measure-debian.js FOLDER [SECONDS]    scrubs for so long (default 60)
+ *   npm run measure:page -- FOLDER [SECONDS]    scrubs for so long (default 60)
  *
  * FOLDER may hold boot.rlog and its images already; otherwise the boot is recorded there. Needs chromium, and Debian's
  * packages for the guest (npm run guests -- debian).
@@ -19,7 +19,7 @@ import { buildPage, launch, settled, untilPassed, watch } from './browser.ts';
 
 const [folder, seconds = '60'] = process.argv.slice(2);
 if (folder === undefined) {
-  console.error('usage: node dist/proptests/page/measure-debian.js FOLDER [SECONDS]');
+  console.error('usage: npm run measure:page -- FOLDER [SECONDS]');
   process.exit(2);
 }
 /** From the first hundred places to the last: the budget of checkpoints is full by then. */
