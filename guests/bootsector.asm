@@ -103,41 +103,7 @@ failed:
   call print
   mov al, 0
   out 0xf4, al
-; AX in hexadecimal
-number:
-  mov cx, 4
-digit:
-  rol ax, 4
-  push ax
-  and al, 0x0f
-  add al, 0x30
-  cmp al, 0x3a
-  jb put
-  add al, 0x27
-put:
-  call character
-  pop ax
-  loop digit
-  mov al, 0x20
-  call character
-  ret
-print:
-  lodsb
-  test al, al
-  jz printed
-  call character
-  jmp print
-printed:
-  ret
-character:
-  push ax
-  push bx
-  mov ah, 0x0e
-  mov bx, 7
-  int 0x10
-  pop bx
-  pop ax
-  ret
+%include "bios-print.inc"
 hello: db 'boot ', 0
 well: db 'all well', 13, 10, 0
 bad: db 'failed', 13, 10, 0

@@ -318,46 +318,7 @@ set_both:
   pop bx
   ret
 
-; AX in hexadecimal
-number:
-  mov cx, 4
-digit:
-  rol ax, 4
-  push ax
-  and al, 0x0f
-  add al, 0x30
-  cmp al, 0x3a
-  jb put
-  add al, 0x27
-put:
-  call character
-  pop ax
-  loop digit
-  mov al, 0x20
-  jmp character
-newline:
-  mov al, 13
-  call character
-  mov al, 10
-  jmp character
-print:
-  lodsb
-  cmp al, 0
-  je printed
-  call character
-  jmp print
-printed:
-  ret
-character:
-  push ax
-  push bx
-  mov ah, 0x0e
-  mov bx, 7
-  int 0x10
-  pop bx
-  pop ax
-  ret
-
+%include "bios-print.inc"
 hello: db 'diskette ', 0
 wait: db 'press a key: ', 0
 well: db 'all well', 13, 10, 0

@@ -10,9 +10,9 @@ import { fileURLToPath } from 'node:url';
 import { SILENT_OUTPUT } from '../../src/core/board/silent.ts';
 import type { FloppyController } from '../../src/core/devices/disk/floppy.ts';
 import type { Ide } from '../../src/core/devices/disk/ide.ts';
-import { assemble } from '../../src/core/isa/assemble.ts';
 import { openLog } from '../../src/core/log/log.ts';
 import { createReplay } from '../../src/core/session/session.ts';
+import { assembleSource } from '../../src/host/node/guest-images.ts';
 import { describeDivergence, openRun, record, replay, verify } from '../../src/library.ts';
 import { go, hashOf, makeEngine, plainHashes, timelineOf } from '../timeline/fixture.ts';
 
@@ -24,7 +24,7 @@ const SOURCE = fileURLToPath(new URL('../../../guests/bootsector.asm', import.me
 /** Two cylinders of sixteen heads and sixty-three sectors. */
 function bootDisk(): Uint8Array {
   const disk = new Uint8Array(2 * 16 * 63 * 512);
-  disk.set(assemble(readFileSync(SOURCE, 'utf8')).bytes);
+  disk.set(assembleSource(readFileSync(SOURCE, 'utf8')).bytes);
   disk.set([0x55, 0xaa], 510);
   disk.set(new TextEncoder().encode('sector two '), 512);
   return disk;

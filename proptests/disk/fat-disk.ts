@@ -1,10 +1,10 @@
 /**
  * A FAT12 file system of a 1.44 MB diskette (Microsoft FAT specification 1.03) around the program of guests/floppy.asm,
- * whose first sectors say how it is laid out; and what stands in a file of such a diskette. In no use of memory clever.
+ * whose first sectors say how it is laid out; and what stands in a file of such a diskette.
  */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { assemble } from '../../src/core/isa/assemble.ts';
+import { assembleSource } from '../../src/host/node/guest-images.ts';
 
 export const DISKETTE_BYTES = 1_474_560;
 const SECTOR = 512;
@@ -46,7 +46,7 @@ function paddedName(name: string): string {
  */
 export function fatDiskette(files: Readonly<Record<string, Uint8Array>>): Uint8Array {
   const disk = new Uint8Array(DISKETTE_BYTES);
-  disk.set(assemble(readFileSync(SOURCE, 'utf8')).bytes);
+  disk.set(assembleSource(readFileSync(SOURCE, 'utf8')).bytes);
   setEntry(disk, 0, 0xff0);
   setEntry(disk, 1, LAST);
   let cluster = CLUSTERS_END - 1;

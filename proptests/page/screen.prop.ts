@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
-import { assemble } from '../../src/core/isa/assemble.ts';
+import { assembleSource } from '../../src/host/node/guest-images.ts';
 import { openRun, record } from '../../src/library.ts';
 import { projectRoot } from '../support/poison.ts';
 import { buildPage, launch, skip, untilPassed, watch } from './browser.ts';
@@ -44,7 +44,7 @@ async function compare(log: Uint8Array, shares: readonly number[]): Promise<stri
 
 for (const name of ['chained', 'linear', 'scroll']) {
   test(`screen-${name}: the canvas has the dots that the guest drew`, { skip }, async () => {
-    const kernel = assemble(source(`screen-${name}.asm`), { include: source }).bytes;
+    const kernel = assembleSource(source(`screen-${name}.asm`)).bytes;
     const settings = { images: { kernel }, append: '3', memoryMegabytes: 8, vga: 'std', embed: true } as const;
     const { log, reason } = await record(settings);
     assert.equal(reason, 'debug-exit');
@@ -55,7 +55,7 @@ for (const name of ['chained', 'linear', 'scroll']) {
 test('a disk that firmware boots: screen, serial line, registers and every view', { skip: skipDisk }, async () => {
   const image = (name: string): Uint8Array => new Uint8Array(readFileSync(`${FIRMWARE}/${name}`));
   const hda = new Uint8Array(2 * 16 * 63 * 512);
-  hda.set(assemble(source('bootsector.asm')).bytes);
+  hda.set(assembleSource(source('bootsector.asm')).bytes);
   hda.set([0x55, 0xaa], 510);
   hda.set(new TextEncoder().encode('sector two '), 512);
   const { log, reason } = await record({
