@@ -4,9 +4,9 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { originGraph } from '../../src/core/timeline/provenance/graph.ts';
 import { Origins } from '../../src/core/timeline/provenance/origin.ts';
 import { questionOf } from '../../src/core/timeline/provenance/what.ts';
@@ -14,20 +14,18 @@ import { finish } from '../../src/core/timeline/timeline.ts';
 import { rowsOf } from '../../src/host/page/viewer/views/origin-picture.ts';
 import { openRun, type RecordedRun } from '../../src/library.ts';
 import { projectRoot } from '../support/poison.ts';
-import { buildPage, goTo, launch, settled, skip, textOf, untilPassed, watch } from './browser.ts';
+import { goTo, settled, skip, testBrowser, textOf, untilPassed, watch } from './browser.ts';
 
 const tasks = join(projectRoot, 'replay-logs/tasks.rlog');
 const viewer = join(projectRoot, 'dist/src/host/page/viewer.html');
 const NOW = 9000;
-let browser: Browser;
+const browser = testBrowser();
 let page: Page;
 let wrong: string[];
 let run: RecordedRun;
 
 before(async () => {
   if (skip !== false) return;
-  buildPage();
-  browser = await launch();
   run = await openRun(readFileSync(tasks));
   page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
   wrong = watch(page);
@@ -36,9 +34,6 @@ before(async () => {
   await untilPassed(page);
   await page.click('#tab-ask');
   await settled(page);
-});
-after(async () => {
-  await browser?.close();
 });
 
 async function ask(label: string, text: string): Promise<void> {

@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
 import { projectRoot } from '../support/poison.ts';
 
@@ -20,6 +21,26 @@ export function buildPage(): void {
   const script = join(projectRoot, 'src/host/page/viewer/bundle.mjs');
   const built = spawnSync(process.execPath, [script, 'stale'], { encoding: 'utf8' });
   if (built.status !== 0) throw new Error(`the page could not be built: ${built.stderr}`);
+}
+
+/**
+ * One Chromium for all tests of a file, on the page as the sources are now: started for the first page that is asked
+ * for, closed behind the last test.
+ */
+export function testBrowser(): Pick<Browser, 'newPage' | 'newContext'> {
+  let started: Promise<Browser> | null = null;
+  after(async () => {
+    await (await started)?.close();
+  });
+  const browser = (): Promise<Browser> => {
+    if (started === null) buildPage();
+    started ??= launch();
+    return started;
+  };
+  return {
+    newPage: async (options) => await (await browser()).newPage(options),
+    newContext: async (options) => await (await browser()).newContext(options),
+  };
 }
 
 /** What a page does that it must not; `origin`: it may ask that server. */

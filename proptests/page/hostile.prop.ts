@@ -4,28 +4,19 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import type { Browser } from 'playwright-core';
 import { crc32c } from '../../src/core/log/crc32c.ts';
 import { FRAME_HEADER_BYTES } from '../../src/core/log/frames.ts';
 import { Random } from '../../src/core/base/random.ts';
 import { openLog } from '../../src/library.ts';
 import { projectRoot } from '../support/poison.ts';
-import { buildPage, launch, settled, skip, textOf, untilPassed, watch } from './browser.ts';
+import { settled, skip, testBrowser, textOf, untilPassed, watch } from './browser.ts';
 
 /** The campaign of a hundred is a step of ci-extra. */
 const MUTANTS = Number(process.env.REPRISE_MUTANTS ?? 20);
 const SEED = Number(process.env.REPRISE_SEED ?? 16);
-let browser: Browser;
-before(async () => {
-  if (skip !== false) return;
-  buildPage();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-});
+const browser = testBrowser();
 
 function mutant(log: Uint8Array, below: (n: number) => number): Uint8Array {
   const bytes = Uint8Array.from(log);

@@ -4,23 +4,14 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import type { Browser } from 'playwright-core';
 import { engineNames, openLog, openRun, replay } from '../../src/library.ts';
 import { inFolder, reprise } from '../cli/command.ts';
 import { projectRoot } from '../support/poison.ts';
-import { buildPage, goTo, launch, skip, textOf, untilPassed, watch } from './browser.ts';
+import { goTo, skip, testBrowser, textOf, untilPassed, watch } from './browser.ts';
 
-let browser: Browser;
-before(async () => {
-  if (skip !== false) return;
-  buildPage();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-});
+const browser = testBrowser();
 
 test('a guest that was booted, typed at and recorded in the page replays on every engine', { skip }, async () => {
   await inFolder(async (folder) => {

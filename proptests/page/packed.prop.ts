@@ -5,28 +5,19 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { readBookmarks } from '../../src/core/timeline/bookmarks.ts';
 import { finish } from '../../src/core/timeline/timeline.ts';
 import { registers } from '../../src/host/debugger/views.ts';
 import { openLog, openRun } from '../../src/library.ts';
 import { inFolder, reprise } from '../cli/command.ts';
 import { projectRoot } from '../support/poison.ts';
-import { buildPage, goTo, launch, settled, shownRegisters, skip, untilPassed, watch } from './browser.ts';
+import { goTo, settled, shownRegisters, skip, testBrowser, untilPassed, watch } from './browser.ts';
 
 const golden = (name: string): string => join(projectRoot, 'replay-logs', `${name}.rlog`);
-let browser: Browser;
-
-before(async () => {
-  if (skip !== false) return;
-  buildPage();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-});
+const browser = testBrowser();
 
 async function withPage(name: string, work: (page: Page, folder: string) => Promise<void>): Promise<void> {
   await inFolder(async (folder) => {

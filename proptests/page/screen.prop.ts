@@ -4,29 +4,19 @@
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import type { Browser } from 'playwright-core';
 import { assembleSource } from '../../src/host/node/guest-images.ts';
 import { openRun, record } from '../../src/library.ts';
 import { projectRoot } from '../support/poison.ts';
-import { buildPage, launch, skip, untilPassed, watch } from './browser.ts';
+import { skip, testBrowser, untilPassed, watch } from './browser.ts';
 import { assertEveryView, assertSame } from './same.ts';
 
 const FIRMWARE = '/usr/share/seabios';
 const hasFirmware = existsSync(`${FIRMWARE}/bios-256k.bin`) && existsSync(`${FIRMWARE}/vgabios-stdvga.bin`);
 const skipDisk = hasFirmware ? skip : 'needs SeaBIOS (Debian: apt-get install seabios)';
 const source = (name: string): string => readFileSync(join(projectRoot, 'guests', name), 'utf8');
-let browser: Browser;
-
-before(async () => {
-  if (skip !== false) return;
-  buildPage();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-});
+const browser = testBrowser();
 
 async function compare(log: Uint8Array, shares: readonly number[]): Promise<string[]> {
   const run = await openRun(log);

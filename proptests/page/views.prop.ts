@@ -5,9 +5,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import type { Browser, Page } from 'playwright-core';
+import type { Page } from 'playwright-core';
 import { explainTiers } from '../../tiers/explain.ts';
 import { finish } from '../../src/core/timeline/timeline.ts';
 import { gdtLines, idtLines } from '../../src/host/debugger/tables.ts';
@@ -18,7 +18,7 @@ import { createMachine, openRun, record, type RecordedRun, serialText } from '..
 import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
 import { LEFT } from '../../src/host/page/viewer/timeline/draw.ts';
 import { projectRoot } from '../support/poison.ts';
-import { buildPage, goTo, launch, settled, skip, textOf, untilPassed, watch } from './browser.ts';
+import { goTo, settled, skip, testBrowser, textOf, untilPassed, watch } from './browser.ts';
 
 const tasks = join(projectRoot, 'replay-logs/tasks.rlog');
 const viewer = join(projectRoot, 'dist/src/host/page/viewer.html');
@@ -36,17 +36,12 @@ const VIEWS = [
   'facts',
   'memory',
 ];
-let browser: Browser;
+const browser = testBrowser();
 let run: RecordedRun;
 
 before(async () => {
   if (skip !== false) return;
-  buildPage();
-  browser = await launch();
   run = await openRun(readFileSync(tasks));
-});
-after(async () => {
-  await browser?.close();
 });
 
 async function withPage(work: (page: Page) => Promise<void>, colorScheme: 'light' | 'dark' = 'light'): Promise<void> {
