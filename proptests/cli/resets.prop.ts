@@ -10,6 +10,7 @@ import { test } from 'node:test';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { engineNames } from '../../src/engines.ts';
 import { BootError, openLog, record, replay, summarizeLog, UsageError } from '../../src/library.ts';
+import { setUpPic } from '../support/flat-guest.ts';
 import { inFolder, reprise } from './command.ts';
 
 const HEADER =
@@ -84,17 +85,7 @@ test('the first reset is told on a line of its own, after what the guest has sai
 const BUSY = `
   mov esp, 0x300000
   lidt [idtr]
-  mov al, 0x11
-  out 0x20, al
-  mov al, 0x20
-  out 0x21, al
-  mov al, 4
-  out 0x21, al
-  mov al, 1
-  out 0x21, al
-  mov al, 0xfe
-  out 0x21, al
-  mov al, 0x34
+${setUpPic(0xfe)}  mov al, 0x34
   out 0x43, al
   mov al, 0x10
   out 0x40, al
