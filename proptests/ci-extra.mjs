@@ -81,12 +81,12 @@ const steps = [
       'node dist/proptests/page/walk-recording.js $TMP/disk.rlog --image "$REPRISE_DEBIAN_DISK" --image $TMP',
   },
   {
-    name: 'page: the recording in Chromium, a hundred mutated logs',
+    name: 'page: the recording in Chromium, a hundred mutated logs, a Debian boot',
     packages: ['chromium', 'apt'],
     probe: 'command -v chromium && command -v apt-get && command -v dpkg-deb',
     run:
       'node src/host/bootstrap.mjs && REPRISE_MUTANTS=100 node proptests/run.mjs page/ && ' +
-      'node dist/proptests/page/pictures.js $TMP/pictures',
+      'node dist/proptests/page/pictures.js $TMP/pictures && node dist/proptests/page/measure-debian.js $TMP',
   },
   {
     name: 'Debian idle: an hour of it is small, replays on every engine, is walked within its memory',
