@@ -19,6 +19,18 @@ function bytesAt(cpu: Cpu, linear: number): Uint8Array {
 
 export type Damage = (cpu: Cpu) => void;
 
+/** The next `count` instructions of the slice as a slice of their own; whether all of them were done. */
+export function runSome(inner: Engine, cpu: Cpu, count: number): boolean {
+  const rest = cpu.left - count;
+  cpu.left = count;
+  cpu.deadlineTick -= rest;
+  inner.run(cpu);
+  const isDone = cpu.left === 0;
+  cpu.left += rest;
+  cpu.deadlineTick += rest;
+  return isDone;
+}
+
 /** Runs exactly to `tick`, does one instruction there, then the damage: as if that instruction were wrong. */
 export class FaultyAtTick implements Engine {
   readonly name = 'faulty';
@@ -70,13 +82,8 @@ export class FaultyAfterVisits implements Engine {
   run(cpu: Cpu): void {
     while (cpu.left > 0 && cpu.exitRequest === 0) {
       const isHere = ((cpu.m32[EIP] + cpu.m32[SEG_BASE + CS]) | 0) === this.linear;
-      const rest = cpu.left - 1;
-      cpu.left = 1;
-      cpu.deadlineTick -= rest;
-      this.inner.run(cpu);
-      if (isHere && cpu.left === 0 && ++this.visits > this.right) this.damage(cpu);
-      cpu.left += rest;
-      cpu.deadlineTick += rest;
+      const isDone = runSome(this.inner, cpu, 1);
+      if (isHere && isDone && ++this.visits > this.right) this.damage(cpu);
     }
   }
 }
@@ -105,14 +112,6 @@ export class FaultyInPieces implements Engine {
     this.seen.clear();
     this.inner.drop();
   }
-  private some(cpu: Cpu, count: number): void {
-    const rest = cpu.left - count;
-    cpu.left = count;
-    cpu.deadlineTick -= rest;
-    this.inner.run(cpu);
-    cpu.left += rest;
-    cpu.deadlineTick += rest;
-  }
   run(cpu: Cpu): void {
     while (cpu.left > 0 && cpu.exitRequest === 0) {
       const start = (cpu.m32[EIP] + cpu.m32[SEG_BASE + CS]) | 0;
@@ -122,7 +121,7 @@ export class FaultyInPieces implements Engine {
       this.seen.add(start);
       const count = isCompiled ? ops.length : 1;
       const left = cpu.left;
-      this.some(cpu, count);
+      runSome(this.inner, cpu, count);
       if (isCompiled && ops.includes(this.op) && left - cpu.left === count) this.damage(cpu);
     }
   }
@@ -145,4 +144,36 @@ function pieceAt(cpu: Cpu, countMax: number): number[] {
     if (rowOf(op).endsBlock || /^(MOVS|STOS)$/.test(rowOf(op).name)) break;
   }
   return ops;
+}
+
+/** Wrong behind a string instruction, when no slice has ended since before it. */
+export class FaultyBehindRepeat implements Engine {
+  readonly name = 'faulty';
+  private readonly inner: Interpreter;
+  private readonly repeat: number;
+  private readonly behind: number;
+  private readonly damage: Damage;
+  private before = 0;
+  private isWhole = false;
+  constructor(cpu: Cpu, repeat: number, behind: number, damage: Damage) {
+    this.inner = new Interpreter(cpu);
+    this.repeat = repeat;
+    this.behind = behind;
+    this.damage = damage;
+  }
+  drop(): void {
+    this.inner.drop();
+  }
+  run(cpu: Cpu): void {
+    const { m32 } = cpu;
+    while (cpu.left > 0 && cpu.exitRequest === 0) {
+      if (m32[EIP] === this.repeat && this.before !== this.repeat) this.isWhole = this.before !== 0;
+      else if (m32[EIP] === this.behind && this.isWhole) this.damage(cpu);
+      this.before = m32[EIP];
+      runSome(this.inner, cpu, 1);
+    }
+    if (cpu.left > 0) return;
+    this.before = 0;
+    this.isWhole = false;
+  }
 }

@@ -64,6 +64,7 @@ import {
 } from '../../src/core/state/layout.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
 import { effectiveOffset } from '../../tiers/interp/operands.ts';
+import { runSome } from './faulty.ts';
 
 const MEMORY_MEGABYTES = 2;
 const BYTES_OF_SIZE: Readonly<Record<number, number>> = {
@@ -453,12 +454,7 @@ export class Looking implements Engine {
   run(cpu: Cpu): void {
     while (cpu.left > 0 && cpu.exitRequest === 0) {
       this.reach.look(cpu);
-      const rest = cpu.left - 1;
-      cpu.left = 1;
-      cpu.deadlineTick -= rest;
-      this.inner.run(cpu);
-      cpu.left += rest;
-      cpu.deadlineTick += rest;
+      runSome(this.inner, cpu, 1);
     }
   }
 }

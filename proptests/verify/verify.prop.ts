@@ -18,7 +18,7 @@ import { reproductionTest } from '../../src/core/verify/reproduction.ts';
 import { scheduleOf, scheduleToText } from '../../src/core/verify/schedule.ts';
 import type { Contestant } from '../../src/core/verify/lockstep.ts';
 import { setArithmeticFlags, getFlags } from '../../src/core/state/flags.ts';
-import { DR, EDX, EIP, RAM_BASE } from '../../src/core/state/layout.ts';
+import { DR, EDX, RAM_BASE } from '../../src/core/state/layout.ts';
 import { withTierPolicy } from '../../src/host/cli/engine-options.ts';
 import { TIER_POLICY_OPTION } from '../../src/host/cli/options.ts';
 import { buildGuest, listGuests } from '../../src/host/node/guest-images.ts';
@@ -27,7 +27,7 @@ import { type Verified, verifyLog } from '../../src/verification.ts';
 import { loadContestants } from '../../src/contestants.ts';
 import { JS_POLICY } from '../../tiers/policy.ts';
 import { wildRun } from '../replay/wild.ts';
-import { type Damage, FaultyAfterVisits, FaultyAtTick, FaultyInPieces } from './faulty.ts';
+import { type Damage, FaultyAfterVisits, FaultyAtTick, FaultyBehindRepeat, FaultyInPieces } from './faulty.ts';
 import { randomKernel } from './programs.ts';
 
 async function recordProgram(seed: number): Promise<Uint8Array> {
@@ -195,41 +195,6 @@ test('a fault that needs what was compiled some intervals before is pinned on it
   }
 });
 
-/** Wrong behind a string instruction, when no slice has ended since before it. */
-class FaultyBehindRepeat implements Engine {
-  readonly name = 'faulty';
-  private readonly inner: Interpreter;
-  private readonly repeat: number;
-  private readonly behind: number;
-  private before = 0;
-  private isWhole = false;
-  constructor(cpu: Cpu, repeat: number, behind: number) {
-    this.inner = new Interpreter(cpu);
-    this.repeat = repeat;
-    this.behind = behind;
-  }
-  drop(): void {
-    this.inner.drop();
-  }
-  run(cpu: Cpu): void {
-    const { m32 } = cpu;
-    while (cpu.left > 0 && cpu.exitRequest === 0) {
-      if (m32[EIP] === this.repeat && this.before !== this.repeat) this.isWhole = this.before !== 0;
-      else if (m32[EIP] === this.behind && this.isWhole) DAMAGES['a register'](cpu);
-      this.before = m32[EIP];
-      const rest = cpu.left - 1;
-      cpu.left = 1;
-      cpu.deadlineTick -= rest;
-      this.inner.run(cpu);
-      cpu.left += rest;
-      cpu.deadlineTick += rest;
-    }
-    if (cpu.left > 0) return;
-    this.before = 0;
-    this.isWhole = false;
-  }
-}
-
 test('a fault that needs a long string instruction whole is looked for from before it', async () => {
   const { bytes, symbols } = assemble(`
     bits 32\norg 0x100000
@@ -243,7 +208,7 @@ test('a fault that needs a long string instruction whole is looked for from befo
   const settings = { memoryMegabytes: 2, reboot: false, embed: true, hashEveryTicks: 0 };
   const { log } = await record({ ...settings, images: { kernel: bytes } });
   const [fill, behind] = ['fill', 'behind'].map((name) => symbols.get(name) ?? 0);
-  const makeEngine = (cpu: Cpu): Engine => new FaultyBehindRepeat(cpu, fill, behind);
+  const makeEngine = (cpu: Cpu): Engine => new FaultyBehindRepeat(cpu, fill, behind, DAMAGES['a register']);
   const { difference, report } = await verifyAgainst(log, { name: 'faulty', policy: '', makeEngine }, 997);
   assert.equal(difference?.precision, 'instruction', report);
   assert.match(difference.instruction.text, /^MOV edi/, report);
