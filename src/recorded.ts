@@ -233,6 +233,7 @@ export class RecordedRun {
           return physical >= 0 && space.peekPage(physical) >= 0 ? physical : null;
         },
         passesInRegisters: () => false,
+        currentTask: null,
         tasks: null,
       },
       describe: () => '',

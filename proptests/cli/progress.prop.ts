@@ -104,6 +104,32 @@ test('searches of the debugger show theirs, and Ctrl-C leads back to where they 
   });
 });
 
+test('a huge answer is told before its rows, and Ctrl-C keeps those that there are', { skip }, async () => {
+  await withLogs(async (cwd) => {
+    const line = "query a.rlog 'executions(0x100029)' --checkpoint-cache 0";
+    const asked = new Terminal(cwd, line, 120);
+    await asked.until(/query: there will be about [\d ]+ rows: --limit N, or count, or Ctrl-C/);
+    await asked.until(/\r\n\d{4,} +0x00100029/);
+    const rows = asked.shown.indexOf('0x00100029');
+    assert.ok(asked.shown.indexOf('there will be about') < rows, 'told before the first row');
+    asked.child.stdin.write('\x03');
+    assert.equal(await asked.end(), 130);
+    assert.match(
+      asked.shown,
+      /query: stopped by the user at tick [\d ]+; the answer is that of the run up to there\r\n$/,
+    );
+    const limited = spawnSync(
+      process.execPath,
+      [reprisePath, 'query', 'a.rlog', 'executions(0x100029)', '--limit', '3'],
+      {
+        cwd,
+        encoding: 'utf8',
+      },
+    );
+    assert.deepEqual([limited.status, limited.stdout.trimEnd().split('\n').length, limited.stderr], [0, 4, '']);
+  });
+});
+
 test('packing shows its own, and Ctrl-C leaves nothing behind', {
   skip,
 }, async () => {

@@ -21,6 +21,11 @@ export class Adapters {
     for (const child of this.children) child.kill();
   }
 
+  /** Of the last one that was started. */
+  get lastPid(): number {
+    return this.children.at(-1)?.pid ?? -1;
+  }
+
   /** The port that a new one listens on. */
   async listening(...words: string[]): Promise<number> {
     const env = { ...process.env, XDG_CACHE_HOME: this.folder, XDG_STATE_HOME: this.folder };

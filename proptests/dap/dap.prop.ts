@@ -282,18 +282,21 @@ const message = (body: unknown): string => {
   return `Content-Length: ${Buffer.byteLength(text)}\r\n\r\n${text}`;
 };
 
+const initialize = { seq: 1, type: 'request', command: 'initialize', arguments: {} };
+
+/** The session before may still be leaving: then the connection ends without a word. */
+async function servedAt(port: number, bytes: string, untilText: string): Promise<string> {
+  for (let tries = 0; tries < 400; tries++) {
+    const heard = await talk(port, bytes, untilText);
+    if (heard !== '') return heard;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  return assert.fail('nobody is served any more');
+}
+
 test('nonsense, lies and floods get a sentence or the end of the session, and the next client is served', async () => {
   const port = await listening();
-  const initialize = { seq: 1, type: 'request', command: 'initialize', arguments: {} };
-  /** The session before may still be leaving: then the connection ends without a word. */
-  const served = async (bytes: string, untilText: string): Promise<string> => {
-    for (let tries = 0; tries < 100; tries++) {
-      const heard = await talk(port, bytes, untilText);
-      if (heard !== '') return heard;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-    return assert.fail('nobody is served any more');
-  };
+  const served = (bytes: string, untilText: string): Promise<string> => servedAt(port, bytes, untilText);
   const well = async (): Promise<void> =>
     assert.match(await served(message(initialize), 'supportsStepBack'), /supportsStepBack/);
   await well();
@@ -320,4 +323,48 @@ test('nonsense, lies and floods get a sentence or the end of the session, and th
   const flood = Array.from({ length: 5000 }, (_, i) => message({ ...initialize, seq: i + 1 })).join('');
   assert.match(await served(flood, '"request_seq":5000'), /"request_seq":5000/);
   await well();
+});
+
+test('a client that never reads its answers is not listened to, and texts have an end', async () => {
+  const port = await listening();
+  const pid = adapters.lastPid;
+  const residentKilobytes = (): number =>
+    Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+  const before = residentKilobytes();
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => {});
+  socket.pause();
+  const flood = message({ seq: 1, type: 'request', command: 'threads'.repeat(40) }).repeat(1000);
+  // As much as the adapter takes: once it has stopped, the rest stays here.
+  let sent = 0;
+  for (let still = 0; still < 8 && sent < 400; ) {
+    const hasRoom = socket.write(flood);
+    sent++;
+    if (hasRoom) continue;
+    const isDrained = await new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => resolve(false), 250);
+      socket.once('drain', () => {
+        clearTimeout(timer);
+        resolve(true);
+      });
+    });
+    still = isDrained ? 0 : still + 1;
+  }
+  assert.ok(sent < 400, 'the adapter has taken all of it');
+  assert.ok(residentKilobytes() - before < 400_000, `${residentKilobytes() - before} kB more`);
+  socket.destroy();
+  assert.match(await servedAt(port, message(initialize), 'supportsStepBack'), /supportsStepBack/);
+  const { bytes: kernel } = assemble(CRASH);
+  const { log } = await record({ images: { kernel }, memoryMegabytes: 4, maxTicks: 400_000, embed: true });
+  writeFileSync(join(folder, 'texts.rlog'), log);
+  const client = await opened(await listening(), { log: 'texts.rlog' });
+  const long = ' '.repeat(1_000_000);
+  await assert.rejects(evaluated(client, `${long}!`), /"expression" has 1000001 characters/);
+  const breakpoints = [{ instructionReference: '0x00100020', condition: `${long}!` }, { instructionReference: long }];
+  const set = (await client.send('setInstructionBreakpoints', { breakpoints })).body.breakpoints;
+  assert.ok(set.every(({ verified }: DebugProtocol.Breakpoint) => !verified));
+  for (const deep of ['('.repeat(9000), '['.repeat(9000), '-'.repeat(9000), '1+'.repeat(4500)]) {
+    await assert.rejects(evaluated(client, deep), (error: Error) => !/bug of Reprise/.test(error.message));
+  }
+  await client.stop();
 });

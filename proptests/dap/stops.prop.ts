@@ -1,7 +1,7 @@
 /**
  * The debug adapter where it stops and where it is stopped: conditions and hit counts of every kind of breakpoint,
- * mistakes in them, long ways that show their progress and are given up, and requests that wait and are not wanted any
- * more.
+ * mistakes in them, where the replay leaves the recording, long ways that show their progress and are given up, and
+ * requests that wait and are not wanted any more.
  */
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -11,6 +11,7 @@ import { after, test } from 'node:test';
 import { DebugClient } from '@vscode/debugadapter-testsupport';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { record } from '../../src/library.ts';
+import { forgeImage } from '../cli/forge.ts';
 import { flatGuest } from '../support/flat-guest.ts';
 import { Adapters, evaluated, moved, opened } from './client.ts';
 
@@ -119,5 +120,46 @@ test('a long way shows its progress and is given up; what waits behind it is not
   assert.equal((await ended).body.progressId, body.progressId);
   await refused;
   assert.ok(Number(await evaluated(client, 'ecx')) > 0, 'the loop is not over');
+  await client.stop();
+});
+
+/** Counts down and says so at a port whose reads are checks of the log. */
+const counting = (from: number): Uint8Array =>
+  assemble(
+    flatGuest(`  mov ecx, ${from}
+  mov edx, 0x3fd
+down:
+  in al, dx
+  dec ecx
+  jnz down
+  cli
+  hlt
+`),
+  ).bytes;
+
+test('where the replay leaves the recording a client may want to stop; the way ends in any case', async () => {
+  const [own, other] = [counting(2000), counting(1000)];
+  const images = { images: { kernel: own }, memoryMegabytes: 4, maxTicks: 50_000, hashEveryTicks: 1000 };
+  const { log: made } = await record(images);
+  writeFileSync(join(folder, 'other'), other);
+  writeFileSync(join(folder, 'forged.rlog'), forgeImage(made, other));
+  const client = await opened(await adapters.listening(), { log: 'forged.rlog', images: ['other'] });
+  const info = async (): Promise<string> => (await client.send('exceptionInfo', { threadId: 1 })).body.exceptionId;
+  const tick = async (): Promise<number> => Number(/tick (\d+)/.exec(await evaluated(client, 'when', 'repl'))?.[1]);
+  assert.equal(await moved(client, 'continue'), 'exception', 'a client that sets no filters has it by default');
+  assert.equal(await info(), 'divergence');
+  const left = await tick();
+  assert.ok(left > 0 && left < 50_000);
+  for (const filters of [[], ['divergence']]) {
+    await client.send('setExceptionBreakpoints', { filters });
+    await moved(client, 'restart');
+    assert.equal(await tick(), 0);
+    assert.equal(await moved(client, 'continue'), filters.length === 0 ? 'pause' : 'exception');
+    assert.equal(await tick(), left);
+    if (filters.length > 0) assert.equal(await info(), 'divergence');
+  }
+  // Backwards there is the recorded run.
+  assert.equal(await moved(client, 'stepBack', { threadId: 1, granularity: 'instruction' }), 'step');
+  await assert.rejects(info(), /does not stand at an exception/);
   await client.stop();
 });

@@ -14,6 +14,8 @@ import { createReplay, type Images } from '../../src/core/session/session.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
 import { EXIT_FAULT } from '../../src/core/state/cpu.ts';
 import {
+  CR0,
+  CR0_PG,
   CR3,
   CS,
   EAX,
@@ -51,7 +53,9 @@ export interface Step {
 export const positionText = ({ tick, seq }: Step): string => (seq === 0 ? `${tick}` : `${tick}/${seq}`);
 const privilegeOf = ({ m32 }: Cpu): number => m32[SEG_SELECTOR + CS] & 3;
 const linearOf = ({ m32 }: Cpu): number => (m32[EIP] + m32[SEG_BASE + CS]) >>> 0;
-const spaceOf = (cpu: Cpu): number => (privilegeOf(cpu) === 3 ? cpu.m32[CR3] >>> 0 : 0);
+const stackSpaceOf = (cpu: Cpu): number => (privilegeOf(cpu) === 3 ? cpu.m32[CR3] >>> 0 : 0);
+/** CR3 where it means something. */
+const spaceOf = ({ m32 }: Cpu): number | null => ((m32[CR0] & CR0_PG) === 0 ? null : m32[CR3] >>> 0);
 
 class LookingStepper extends StepInterpreter {
   readonly look: (cpu: Cpu, run: () => void) => void;
@@ -135,7 +139,7 @@ export class CallLooker implements Looker {
     const { cpu, linear } = step;
     const { m32 } = cpu;
     const esp = m32[ESP] >>> 0;
-    const space = spaceOf(cpu);
+    const space = stackSpaceOf(cpu);
     const index = this.open.findIndex(
       (call) => call.returnTo === linear && call.esp + 4 === esp && call.space === space,
     );
@@ -148,6 +152,7 @@ export class CallLooker implements Looker {
     );
     const row: Row = {
       position: positionText(step),
+      space: spaceOf(cpu),
       function: linear,
       caller: word(esp),
       result: null,
@@ -243,7 +248,9 @@ export class AccessLooker implements Looker {
     this.settle();
     const value = isWrite ? null : this.value(physical, bytes);
     const position = seq === 0 ? `${tick}` : `${tick}/${seq}`;
-    const row: Row = { position, physical, bytes, kind: isWrite ? 'w' : 'r', value, eip: linearOf(cpu) };
+    const row: Row = {
+      ...{ position, space: spaceOf(cpu), physical, bytes, kind: isWrite ? 'w' : 'r', value, eip: linearOf(cpu) },
+    };
     this.rows.push(row);
     if (isWrite) this.pending.push(row);
   }
@@ -281,8 +288,11 @@ export class SyscallLooker implements Looker {
   private fresh: { readonly key: string; readonly row: Row; readonly eip: number } | null = null;
   private isReturn = false;
 
-  constructor(vector: number) {
+  private readonly processOf: (cpu: Cpu) => string | null;
+
+  constructor(vector: number, processOf: (cpu: Cpu) => string | null = () => null) {
     this.vector = vector;
+    this.processOf = processOf;
   }
 
   before(step: Step): void {
@@ -297,11 +307,14 @@ export class SyscallLooker implements Looker {
     const { m32 } = cpu;
     const [esp, ebp] = [m32[ESP] >>> 0, m32[EBP] >>> 0];
     const args = [EBX, ECX, EDX, ESI, EDI].map((register) => m32[register] >>> 0);
-    const row: Row = { position: positionText(step), number: m32[EAX] >>> 0, result: null, duration: null };
+    const row: Row = {
+      ...{ position: positionText(step), space: spaceOf(cpu), process: this.processOf(cpu) },
+      ...{ number: m32[EAX] >>> 0, result: null, duration: null },
+    };
     [...args, isInt ? ebp : peekNumber(cpu, ebp, 4)].forEach((value, i) => {
       row[`arg${i}`] = value;
     });
-    this.fresh = { key: `${spaceOf(cpu)} ${isInt ? esp : ebp}`, row, eip: isInt ? linear + 2 : -1 };
+    this.fresh = { key: `${stackSpaceOf(cpu)} ${isInt ? esp : ebp}`, row, eip: isInt ? linear + 2 : -1 };
   }
 
   retired({ cpu, tick }: Step, next: number): void {
@@ -311,7 +324,7 @@ export class SyscallLooker implements Looker {
       this.open.set(fresh.key, fresh);
       return;
     }
-    const key = `${spaceOf(cpu)} ${cpu.m32[ESP] >>> 0}`;
+    const key = `${stackSpaceOf(cpu)} ${cpu.m32[ESP] >>> 0}`;
     const found = this.isReturn ? this.open.get(key) : undefined;
     if (found === undefined || (found.eip >= 0 && found.eip !== next)) return;
     found.row.result = cpu.m32[EAX] | 0;

@@ -11,12 +11,14 @@ import { isDeepStrictEqual } from 'node:util';
 import { runQuery } from '../../src/core/query/run.ts';
 import { planQuery } from '../../src/core/query/plan.ts';
 import { peekPhysical } from '../../src/core/memory/peek.ts';
+import type { Cpu } from '../../src/core/state/cpu.ts';
 import { ESP } from '../../src/core/state/layout.ts';
 import { finish, Timeline } from '../../src/core/timeline/timeline.ts';
 import { loadEngine } from '../../src/engines.ts';
 import { findImages } from '../../src/host/node/find-images.ts';
 import { planContext } from '../../src/host/query/guest-view.ts';
 import { GuestSymbols } from '../../src/host/symbols/guest-symbols.ts';
+import { currentTask, findOffsets } from '../../src/host/symbols/linux-tasks.ts';
 import { symbolsFor } from '../../src/host/symbols/symbol-files.ts';
 import { openLog } from '../../src/library.ts';
 import { AccessLooker, CallLooker, type Looker, type Row, stepThrough, SyscallLooker } from './brute-force.ts';
@@ -49,11 +51,20 @@ function ask(text: string): Row[] {
 
 /** Of the stack that is in use there. */
 const page = peekPhysical(timeline.machine.cpu, timeline.machine.cpu.m32[ESP] >>> 0) & -4096;
-const FIELDS = 'select position, function, caller, result, duration, arg0, arg1, arg2';
+const FIELDS = 'select position, space, function, caller, result, duration, arg0, arg1, arg2';
+/** By the kernel's own names, looked up at each call. */
+function processOf(cpu: Cpu): string | null {
+  const offsets = findOffsets(cpu, address('init_task'));
+  return offsets === null
+    ? null
+    : (currentTask(cpu, (name) => guest.table.address(name) ?? null, offsets)?.comm ?? null);
+}
 const found = {
   calls: ask(`calls("kfree") ${FIELDS}`),
-  accesses: ask(`accesses(physical(${page}), 4096) select position, physical, bytes, kind, value, eip`),
-  syscalls: ask('syscalls() select position, number, result, duration, arg0, arg1, arg2, arg3, arg4, arg5'),
+  accesses: ask(`accesses(physical(${page}), 4096) select position, space, physical, bytes, kind, value, eip`),
+  syscalls: ask(
+    'syscalls() select position, space, process, number, result, duration, arg0, arg1, arg2, arg3, arg4, arg5',
+  ),
 };
 let calls!: CallLooker;
 let accesses!: AccessLooker;
@@ -61,13 +72,16 @@ let syscalls!: SyscallLooker;
 stepThrough(timeline.machine, stretch.toTick, (machine): Looker[] => {
   calls = new CallLooker([address('kfree')], 'regparm');
   accesses = new AccessLooker(machine, page, 4096, 'rw');
-  syscalls = new SyscallLooker(0x80);
+  syscalls = new SyscallLooker(0x80, processOf);
   return [calls, accesses, syscalls];
 });
 for (const [name, rows] of Object.entries({ calls: calls.rows, accesses: accesses.rows, syscalls: syscalls.rows })) {
   const given = found[name as keyof typeof found];
   const at = rows.findIndex((row, i) => !isDeepStrictEqual({ ...row }, { ...pick(given[i], row) }));
-  const isSame = at < 0 && rows.length === given.length && rows.length > 0;
+  const hasNames = name !== 'syscalls' || rows.some(({ process }) => typeof process === 'string');
+  const isSame = at < 0 && rows.length === given.length && rows.length > 0 && hasNames;
+  const processes = new Set(rows.flatMap(({ process }) => (typeof process === 'string' ? [process] : [])));
+  if (processes.size > 0) console.log(`     processes: ${[...processes].join(', ')}`);
   console.log(`${isSame ? 'ok  ' : 'FAIL'} ${name}: ${rows.length} rows stepped, ${given.length} asked`);
   if (!isSame) {
     console.log(`     row ${at}:`, rows[at], given[at]);

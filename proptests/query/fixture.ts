@@ -15,19 +15,29 @@ export function guestView(symbols: ReadonlyMap<string, number>): GuestView {
     names: () => symbols.keys(),
     physicalOf: (linear) => linear,
     passesInRegisters: () => false,
+    currentTask: null,
     tasks: null,
   };
 }
 
 export const symbolsOf = ({ symbols }: Assembly): ReadonlyMap<string, number> => symbols;
 
-export function planOf(text: string, symbols: ReadonlyMap<string, number> = new Map()): QueryPlan {
-  return planQuery(text, { guest: guestView(symbols), describe: () => '', suggest: () => undefined });
+export function planOf(
+  text: string,
+  symbols: ReadonlyMap<string, number> = new Map(),
+  known: Partial<GuestView> = {},
+): QueryPlan {
+  return planQuery(text, { guest: { ...guestView(symbols), ...known }, describe: () => '', suggest: () => undefined });
 }
 
 /** Rows as records by the names of their columns. */
-export function ask(timeline: Timeline, text: string, symbols: ReadonlyMap<string, number> = new Map()): Row[] {
-  const plan = planOf(text, symbols);
+export function ask(
+  timeline: Timeline,
+  text: string,
+  symbols: ReadonlyMap<string, number> = new Map(),
+  known: Partial<GuestView> = {},
+): Row[] {
+  const plan = planOf(text, symbols, known);
   const rows: Row[] = [];
   const window = finish(findWindow(timeline, plan, (name) => symbols.get(name)));
   const answer = plan.start((row) => {

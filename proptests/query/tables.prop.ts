@@ -157,9 +157,67 @@ test('system calls by both ways, and those that never come back', async () => {
   for (const makeEngine of ENGINES) {
     const rows = ask(
       timelineOf(ring3, { makeEngine, holdTicks: 1 }),
-      'syscalls(vector=30h) select number, arg0, arg1, arg2, arg3, arg4, arg5, result, duration',
+      'syscalls(vector=30h) select space, process, number, arg0, arg1, arg2, arg3, arg4, arg5, result, duration',
     );
     assertAlike(rows, looker.rows);
+  }
+});
+
+/** Two tasks by turns, as a kernel at 3 GB would have them: a pointer to the current one, each with its name. */
+const turns = assembleSource(
+  flatGuest(`
+  mov dword [0x300010], 0x74696e69
+  mov dword [0x300014], 0
+  mov dword [0x301010], 0x00006873
+  mov ecx, 3
+again:
+  mov dword [0x200000], 0xc0300000
+  call mark
+  mov dword [0x200000], 0xc0301000
+  call mark
+  dec ecx
+  jnz again
+  mov dword [0x200000], 0
+  call mark
+  mov al, 0x10
+  out 0xf4, al
+  hlt
+mark:
+  mov edx, 0x3f8
+  mov al, 0x2e
+  out dx, al
+  ret
+`),
+);
+
+test('rows of every kind tell the process that runs, where the guest says so', async () => {
+  const run = await recordRun('turns', { images: { kernel: turns.bytes }, memoryMegabytes: 4 });
+  const names = symbolsOf(turns);
+  const known = { currentTask: { pointerAt: 0x200000, directOffset: 0xc000_0000, nameOffset: 16 } };
+  const byTurns = ['init', 'sh', 'init', 'sh', 'init', 'sh', null];
+  for (const makeEngine of ENGINES) {
+    const timeline = timelineOf(run, { makeEngine, holdTicks: 1 });
+    const processesOf = (text: string): unknown[] =>
+      ask(timeline, `${text} select process, space`, names, known).map(({ process, space }) => {
+        assert.equal(space, null, 'nothing is paged');
+        return process;
+      });
+    assert.deepEqual(processesOf('executions(mark)'), byTurns);
+    assert.deepEqual(processesOf('calls(mark)'), byTurns);
+    assert.deepEqual(processesOf('io(3f8h)'), byTurns);
+    assert.deepEqual(processesOf('accesses(0x200000, 4, w)').slice(1), byTurns.slice(0, -1), 'before the write');
+    const grouped = ask(timeline, 'calls(mark) group by process order by process', names, known);
+    assert.deepEqual(
+      grouped.map(({ process, count }) => [process, count]),
+      [
+        ['init', 3],
+        ['sh', 3],
+        [null, 1],
+      ],
+    );
+    assert.equal(ask(timeline, 'io(3f8h) where process == "sh" count', names, known)[0].count, 3);
+    // A guest that does not say so has none.
+    assert.ok(ask(timeline, 'calls(mark) select process', names).every(({ process }) => process === null));
   }
 });
 

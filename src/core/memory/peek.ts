@@ -2,7 +2,7 @@
 // bit, fills no TLB entry, reads no device and never faults. SDM 3 §4.3 (32-bit paging), §4.4 (PAE).
 // Rights are not looked at: what is mapped can be seen.
 
-import { PTE_P, PTE_PS } from '../cpu/system/paging.ts';
+import { PTE_P, PTE_PS, PTE_US } from '../cpu/system/paging.ts';
 import { PAGE_BYTES } from '../base/pages.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { TLB_NO_SUPER_READ } from './tlb.ts';
@@ -14,12 +14,16 @@ function entryAt(cpu: Cpu, physical: number): number {
   return host < 0 ? 0 : cpu.memory.view.getInt32(host + (physical & 0xffc), true);
 }
 
+/** Without PAE. */
+const directoryEntry = (cpu: Cpu, linear: number): number =>
+  entryAt(cpu, ((cpu.m32[CR3] & -4096) >>> 0) + (linear >>> 22) * 4);
+
 /** Physical address of a linear one, or −1 when it is not mapped. */
 export function peekPhysical(cpu: Cpu, linear: number): number {
   const { m32 } = cpu;
   if ((m32[CR0] & CR0_PG) === 0) return linear >>> 0;
   if ((m32[CR4] & CR4_PAE) !== 0) return peekPae(cpu, linear);
-  const pde = entryAt(cpu, ((m32[CR3] & -4096) >>> 0) + (linear >>> 22) * 4);
+  const pde = directoryEntry(cpu, linear);
   if ((pde & PTE_P) === 0) return -1;
   if ((pde & PTE_PS) !== 0 && (m32[CR4] & CR4_PSE) !== 0) {
     // PSE-36: bits 20–13 of the entry are address bits 39–32; the P6 has four of them.
@@ -41,6 +45,37 @@ function peekPae(cpu: Cpu, linear: number): number {
   const pteAt = join(pde, pdeHigh, -4096) + ((linear >>> 12) & 0x1ff) * 8;
   const pte = entryAt(cpu, pteAt);
   return (pte & PTE_P) === 0 ? -1 : join(pte, entryAt(cpu, pteAt + 4), -4096) + (linear & 0xfff);
+}
+
+/** Present, and for programs. */
+const USER_PAGE = PTE_P | PTE_US;
+/** Bytes of linear memory that one entry of a page directory stands for, with PAE and without. */
+const DIRECTORY_BYTES = { pae: 1 << 21, plain: 1 << 22 } as const;
+
+/** Linear pages of the address space at hand that programs may reach, ascending; none without paging. */
+export function* userPages(cpu: Cpu): Generator<number, void> {
+  const { m32 } = cpu;
+  if ((m32[CR0] & CR0_PG) === 0) return;
+  const isPae = (m32[CR4] & CR4_PAE) !== 0;
+  const stretch = isPae ? DIRECTORY_BYTES.pae : DIRECTORY_BYTES.plain;
+  for (let begin = 0; begin < 2 ** 32; begin += stretch) {
+    const entry = isPae ? directoryEntryPae(cpu, begin) : directoryEntry(cpu, begin);
+    if ((entry & USER_PAGE) !== USER_PAGE) continue;
+    const isLarge = (entry & PTE_PS) !== 0 && (isPae || (m32[CR4] & CR4_PSE) !== 0);
+    const tableAt = (entry & -4096) >>> 0;
+    for (let linear = begin, i = 0; linear < begin + stretch; linear += PAGE_BYTES, i++) {
+      if (isLarge || (entryAt(cpu, tableAt + i * (isPae ? 8 : 4)) & USER_PAGE) === USER_PAGE) yield linear;
+    }
+  }
+}
+
+/** Its low half, which has what a table below 4 GB needs. */
+function directoryEntryPae(cpu: Cpu, linear: number): number {
+  const word = PDPTE + (linear >>> 30) * 2;
+  if ((cpu.m32[word] & PTE_P) === 0) return 0;
+  const directory = (cpu.m32[word + 1] & 0xf) * 0x1_0000_0000 + ((cpu.m32[word] & -4096) >>> 0);
+  const at = directory + ((linear >>> 21) & 0x1ff) * 8;
+  return (entryAt(cpu, at + 4) & 0xf) === 0 ? entryAt(cpu, at) : 0;
 }
 
 /** Copies bytes at a linear address; returns how many from the first on are mapped RAM or ROM. */

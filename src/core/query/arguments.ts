@@ -4,6 +4,7 @@
  * Everything is known before anything runs.
  */
 import { Compiler, type Scope } from './compile.ts';
+import type { CurrentTask } from './current-task.ts';
 import { QueryError, UnknownNameError } from './query-error.ts';
 import type { Argument, Expression, Query } from './syntax.ts';
 
@@ -16,6 +17,8 @@ export interface GuestView {
   readonly physicalOf: (linear: number) => number | null;
   /** How its functions take their arguments, as far as that is known: kernel addresses of a Linux by registers. */
   readonly passesInRegisters: (address: number) => boolean;
+  /** Of a Linux: where it says which task runs; null: not known. */
+  readonly currentTask: CurrentTask | null;
   /** Of a Linux: how tasks are switched. */
   readonly tasks: { readonly switchTo: number; readonly nameOffset: number } | null;
 }

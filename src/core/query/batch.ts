@@ -1,10 +1,12 @@
 /**
  * What is gathered while a machine runs, on its way to whoever makes rows of it, possibly in another thread: records of
- * as many numbers each as the table has fields, one behind the other. The first two are tick and seq of the position.
- * NaN stands for nothing; a text is the index of one in `texts`.
+ * as many numbers each as the table has fields, one behind the other. The first are tick and seq of the position, CR3
+ * and the text of the process that runs. NaN stands for nothing; a text is the index of one in `texts`.
  */
 export const FIELD_TICK = 0;
 export const FIELD_SEQ = 1;
+export const FIELD_SPACE = 2;
+export const FIELD_PROCESS = 3;
 
 export interface Batch {
   readonly count: number;

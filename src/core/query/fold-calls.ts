@@ -3,9 +3,9 @@
  * calls by the stack and the address space of the caller. Whoever never comes back has no result. The same for
  * allocations, which end with the call that frees them.
  */
-import type { Batch } from './batch.ts';
+import { type Batch, FIELD_TICK } from './batch.ts';
 import type { Row } from './compile.ts';
-import { type Fold, positionColumns, numberOrNull } from './fold.ts';
+import { type Fold, momentColumns, numberOrNull } from './fold.ts';
 import { CALL } from './gather-calls.ts';
 import { SYSCALL, SYSCALL_ARGS, SYSCALL_INT, SYSCALL_RETURN } from './gather-syscalls.ts';
 import { syscallName } from './linux-syscalls.ts';
@@ -33,7 +33,7 @@ export function argField(abi: Abi, index: number): number {
 export const stackWordsOf = (abi: Abi, args: number): number => Math.max(0, args - REGISTER_ARGS[abi].length);
 
 /** Columns of calls(), behind those of the position. */
-export const CALL_COLUMN = { function: 3, caller: 4, result: 5, duration: 6, returned: 7, space: 8, args: 9 } as const;
+export const CALL_COLUMN = { function: 5, caller: 6, result: 7, duration: 8, returned: 9, args: 10 } as const;
 
 export interface CallsShape {
   readonly abi: Abi;
@@ -67,26 +67,25 @@ export class CallsFold implements Fold {
     return new Set([...this.open.values()].map(({ returnTo }) => returnTo));
   }
 
-  add({ count, numbers }: Batch): void {
+  add({ count, numbers, texts }: Batch): void {
     const { fields } = this.shape;
     for (let i = 0, at = 0; i < count; i++, at += fields) {
-      if (numbers[at + CALL.kind] === 0) this.begin(numbers, at);
+      if (numbers[at + CALL.kind] === 0) this.begin(numbers, at, texts);
       else this.returned(numbers, at);
     }
     this.ordered.settle();
   }
 
-  private begin(numbers: Float64Array, at: number): void {
+  private begin(numbers: Float64Array, at: number, texts: readonly string[]): void {
     const { abi, args, wantsReturns } = this.shape;
     const returnTo = numbers[at + CALL.returnTo];
     const row: Value[] = [
-      ...positionColumns(numbers, at),
+      ...momentColumns(numbers, at, texts),
       numbers[at + CALL.address],
       numberOrNull(returnTo),
       null,
       null,
       null,
-      numbers[at + CALL.space],
     ];
     for (let k = 0; k < args; k++) row.push(numberOrNull(numbers[at + argField(abi, k)]));
     if (!wantsReturns) {
@@ -110,9 +109,9 @@ export class CallsFold implements Fold {
       const found = this.open.get(key);
       if (found === undefined || found.returnTo !== place) continue;
       const { row } = found.waiting;
-      const [tick] = positionColumns(numbers, at);
+      const tick = numbers[at + FIELD_TICK];
       row[CALL_COLUMN.result] = numbers[at + CALL.eax];
-      row[CALL_COLUMN.duration] = Number(tick) - Number(row[0]);
+      row[CALL_COLUMN.duration] = tick - Number(row[0]);
       row[CALL_COLUMN.returned] = tick;
       found.waiting.isReady = true;
       this.open.delete(key);
@@ -131,7 +130,7 @@ function keyOf(space: number, slot: number, returnTo: number): number | string {
 }
 
 /** Columns of syscalls(), behind those of the position. */
-export const SYSCALL_COLUMN = { number: 3, name: 4, result: 5, duration: 6, returned: 7, space: 8, args: 9 } as const;
+export const SYSCALL_COLUMN = { number: 5, name: 6, result: 7, duration: 8, returned: 9, args: 10 } as const;
 
 export class SyscallsFold implements Fold {
   private readonly fields: number;
@@ -152,30 +151,22 @@ export class SyscallsFold implements Fold {
     this.ordered = new Ordered(emit);
   }
 
-  add({ count, numbers }: Batch): void {
+  add({ count, numbers, texts }: Batch): void {
     for (let i = 0, at = 0; i < count; i++, at += this.fields) {
       if (numbers[at + SYSCALL.kind] === SYSCALL_RETURN) this.returned(numbers, at);
-      else this.begin(numbers, at);
+      else this.begin(numbers, at, texts);
     }
     this.ordered.settle();
   }
 
-  private begin(numbers: Float64Array, at: number): void {
+  private begin(numbers: Float64Array, at: number, texts: readonly string[]): void {
     const number = numbers[at + SYSCALL.eax];
     const key = `${numbers[at + SYSCALL.space]} ${numbers[at + SYSCALL.esp]}`;
     const before = this.open.get(key);
     if (before !== undefined) before.waiting.isReady = true;
     this.open.delete(key);
     if (!this.isWanted(number)) return;
-    const row: Value[] = [
-      ...positionColumns(numbers, at),
-      number,
-      syscallName(number),
-      null,
-      null,
-      null,
-      numbers[at + SYSCALL.space],
-    ];
+    const row: Value[] = [...momentColumns(numbers, at, texts), number, syscallName(number), null, null, null];
     for (let k = 0; k < SYSCALL_ARGS; k++) row.push(numberOrNull(numbers[at + SYSCALL.args + k]));
     if (!this.wantsReturns) {
       this.emit(row);
@@ -191,9 +182,9 @@ export class SyscallsFold implements Fold {
     const found = this.open.get(key);
     if (found === undefined || (found.eip >= 0 && found.eip !== numbers[at + SYSCALL.eip])) return;
     const { row } = found.waiting;
-    const [tick] = positionColumns(numbers, at);
+    const tick = numbers[at + FIELD_TICK];
     row[SYSCALL_COLUMN.result] = numbers[at + SYSCALL.eax] | 0;
-    row[SYSCALL_COLUMN.duration] = Number(tick) - Number(row[0]);
+    row[SYSCALL_COLUMN.duration] = tick - Number(row[0]);
     row[SYSCALL_COLUMN.returned] = tick;
     found.waiting.isReady = true;
     this.open.delete(key);
@@ -206,7 +197,7 @@ export class SyscallsFold implements Fold {
 
 /** Columns of allocations(), behind those of the position. */
 export const ALLOCATION_COLUMN = {
-  ...{ address: 3, size: 4, caller: 5, freed: 6, lifetime: 7, freedBy: 8, function: 9, args: 10 },
+  ...{ address: 5, size: 6, caller: 7, freed: 8, lifetime: 9, freedBy: 10, function: 11, args: 12 },
 } as const;
 
 export class AllocationsFold implements Fold {
@@ -244,7 +235,7 @@ export class AllocationsFold implements Fold {
       return;
     }
     const address = call[CALL_COLUMN.result];
-    const row = [call[0], call[1], call[2], address, args[0], call[CALL_COLUMN.caller], null, null, null];
+    const row = [...call.slice(0, CALL_COLUMN.function), address, args[0], call[CALL_COLUMN.caller], null, null, null];
     const waiting = this.ordered.add([...row, call[CALL_COLUMN.function], ...args]);
     if (address === null || address === 0) {
       waiting.isReady = true;

@@ -5,12 +5,12 @@
 import { pitHertz } from '../devices/timers/pit.ts';
 import type { Batch } from './batch.ts';
 import type { Row } from './compile.ts';
-import { type Fold, positionColumns } from './fold.ts';
+import { type Fold, momentColumns } from './fold.ts';
 import { TONE } from './gather-tones.ts';
 import { Ordered, type Waiting } from './ordered.ts';
 
 /** Columns of tones(), behind those of the position. */
-const ENDED = 5;
+const ENDED = 7;
 
 export class TonesFold implements Fold {
   private readonly fields: number;
@@ -23,16 +23,16 @@ export class TonesFold implements Fold {
     this.ordered = new Ordered(emit);
   }
 
-  add({ count, numbers }: Batch): void {
+  add({ count, numbers, texts }: Batch): void {
     for (let i = 0, at = 0; i < count; i++, at += this.fields) {
       // Each window begins with what it found.
       const divisor = numbers[at + TONE.divisor];
       if (divisor === this.divisor) continue;
       this.divisor = divisor;
-      const position = positionColumns(numbers, at);
-      this.close(position[0]);
+      const moment = momentColumns(numbers, at, texts);
+      this.close(moment[0]);
       const hertz = Math.round((pitHertz / divisor) * 10) / 10;
-      if (divisor > 0) this.open = this.ordered.add([...position, hertz, divisor, null]);
+      if (divisor > 0) this.open = this.ordered.add([...moment, hertz, divisor, null]);
     }
     this.ordered.settle();
   }

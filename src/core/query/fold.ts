@@ -2,7 +2,7 @@
  * From gathered records to the rows of a table: what every table has for that, and the simple case, in which each
  * record is a row.
  */
-import { type Batch, FIELD_SEQ, FIELD_TICK } from './batch.ts';
+import { type Batch, FIELD_PROCESS, FIELD_SEQ, FIELD_SPACE, FIELD_TICK } from './batch.ts';
 import type { Row } from './compile.ts';
 import type { Value } from './values.ts';
 
@@ -14,13 +14,21 @@ export interface Fold {
   awaited?(): ReadonlySet<number>;
 }
 
-/** The first columns of every table: tick, seq, position. */
+/** The first columns of every table: tick, seq, position, space, process. */
 export const COLUMN_POSITION = 2;
+export const COLUMN_PROCESS = 4;
 
-export function positionColumns(numbers: Float64Array, at: number): Value[] {
+export function momentColumns(numbers: Float64Array, at: number, texts: readonly string[]): Value[] {
   const tick = numbers[at + FIELD_TICK];
   const seq = numbers[at + FIELD_SEQ];
-  return [tick, seq, seq === 0 ? `${tick}` : `${tick}/${seq}`];
+  const name = numbers[at + FIELD_PROCESS];
+  return [
+    tick,
+    seq,
+    seq === 0 ? `${tick}` : `${tick}/${seq}`,
+    numberOrNull(numbers[at + FIELD_SPACE]),
+    Number.isNaN(name) ? null : texts[name],
+  ];
 }
 
 export const numberOrNull = (number: number): Value => (Number.isNaN(number) ? null : number);

@@ -12,19 +12,19 @@ import { type Gathering, leaveCode, linearEip, privilegeOf, PlaceProbes, putProb
 /** Fields behind tick and seq. */
 export const CALL = {
   /** 0: a call begins; 1: behind a call. */
-  kind: 2,
+  kind: 4,
   /** Of the function, or where the call returns to. */
-  address: 3,
+  address: 5,
   /** Where the return address lies, or lay: ESP at the begin, ESP − 4 behind. */
-  slot: 4,
-  eax: 5,
-  edx: 6,
-  ecx: 7,
-  /** CR3 in user mode, 0 in the kernel, which every address space has. */
-  space: 8,
-  returnTo: 9,
+  slot: 6,
+  eax: 7,
+  edx: 8,
+  ecx: 9,
+  /** Of its stack: CR3 in user mode, 0 in the kernel, which every address space has. */
+  space: 10,
+  returnTo: 11,
   /** The words above the return address. */
-  stack: 10,
+  stack: 12,
 } as const;
 
 export interface CallsJob {

@@ -7,9 +7,9 @@ import { describeReset } from '../machine/reset-cause.ts';
 import type { DeliveryWatcher } from '../machine/machine.ts';
 import { type Gatherer, type Gathering, linearEip, privilegeOf, record } from './gatherer.ts';
 
-export const DELIVERY = { vector: 2, kind: 3, error: 4, address: 5, eip: 6, privilege: 7 } as const;
+export const DELIVERY = { vector: 4, kind: 5, error: 6, address: 7, eip: 8, privilege: 9 } as const;
 export const DELIVERY_KINDS = ['interrupt', 'fault', 'trap', 'nmi', 'reset'] as const;
-export const RESET = { cause: 2, eip: 3 } as const;
+export const RESET = { cause: 4, eip: 5 } as const;
 
 export interface DeliveriesJob {
   readonly table: 'interrupts' | 'faults';
@@ -82,7 +82,7 @@ export class ResetsGatherer implements Gatherer {
   release(): void {}
 }
 
-export const SERIAL = { line: 2, byte: 3 } as const;
+export const SERIAL = { line: 4, byte: 5 } as const;
 
 export interface SerialJob {
   readonly table: 'serial';

@@ -5,7 +5,7 @@
 import type { PortBus } from '../state/cpu.ts';
 import { type Gatherer, type Gathering, linearEip, record } from './gatherer.ts';
 
-export const DEVICE = { place: 2, bytes: 3, kind: 4, value: 5, eip: 6 } as const;
+export const DEVICE = { place: 4, bytes: 5, kind: 6, value: 7, eip: 8 } as const;
 
 export interface DevicesJob {
   readonly table: 'io' | 'mmio';

@@ -10,7 +10,7 @@ import { PAGE_BYTES } from '../base/pages.ts';
 import { ROWS } from '../isa/ops.ts';
 import { type Gatherer, type Gathering, linearEip, PlaceProbes, privilegeOf, putProbes, record } from './gatherer.ts';
 
-export const EXECUTION = { address: 2, privilege: 3, registers: 4 } as const;
+export const EXECUTION = { address: 4, privilege: 5, registers: 6 } as const;
 
 export interface ExecutionsJob {
   readonly table: 'executions';
@@ -39,7 +39,7 @@ export class ExecutionsGatherer extends PlaceProbes {
   }
 }
 
-export const ACCESS = { physical: 2, bytes: 3, kind: 4, value: 5, old: 6, eip: 7, privilege: 8 } as const;
+export const ACCESS = { physical: 4, bytes: 5, kind: 6, value: 7, old: 8, eip: 9, privilege: 10 } as const;
 export const ACCESS_KINDS = ['r', 'w', 'x'] as const;
 /** Wider ones have no value of one number. */
 const VALUE_BYTES_MAX = 4;

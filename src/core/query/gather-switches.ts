@@ -6,9 +6,10 @@ import { OP } from '../isa/ops.ts';
 import { peekBytes } from '../memory/peek.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { CR3, EAX, EDX, SEG_SELECTOR, TR } from '../state/layout.ts';
+import { NAME_BYTES } from './current-task.ts';
 import { type Gathering, linearEip, PlaceProbes, putProbes, record } from './gatherer.ts';
 
-export const SWITCH = { kind: 2, from: 3, to: 4, fromName: 5, toName: 6, eip: 7 } as const;
+export const SWITCH = { kind: 4, from: 5, to: 6, fromName: 7, toName: 8, eip: 9 } as const;
 export const SWITCH_KINDS = ['space', 'tss', 'task'] as const;
 
 /** Of a Linux kernel. */
@@ -24,7 +25,6 @@ export interface SwitchesJob {
   readonly tasks: LinuxTasks | null;
 }
 
-const NAME_BYTES = 16;
 /** Rows that may change the task register (SDM 3 §7.3). */
 const TASK_ROWS = [OP.JMP_FAR, OP.JMP_FAR_IND, OP.CALL_FAR, OP.CALL_FAR_IND, OP.IRET, OP.INT, OP.LTR];
 

@@ -11,15 +11,15 @@ import { type Gathering, privilegeOf, PlaceProbes, putProbes, record } from './g
 /** Fields behind tick and seq. */
 export const SYSCALL = {
   /** SYSCALL_*. */
-  kind: 2,
+  kind: 4,
   /** EAX: the number, or the result. */
-  eax: 3,
+  eax: 5,
   /** Of the caller: before the call, and behind it. */
-  esp: 4,
-  space: 5,
+  esp: 6,
+  space: 7,
   /** Where the call returns to, or has; of SYSENTER the kernel knows where. */
-  eip: 6,
-  args: 7,
+  eip: 8,
+  args: 9,
 } as const;
 export const SYSCALL_ARGS = 6;
 export const SYSCALL_INT = 0;

@@ -6,7 +6,7 @@ import { Pit } from '../devices/timers/pit.ts';
 import type { PortBus } from '../state/cpu.ts';
 import { type Gatherer, type Gathering, record } from './gatherer.ts';
 
-export const TONE = { divisor: 2 } as const;
+export const TONE = { divisor: 4 } as const;
 
 export interface TonesJob {
   readonly table: 'tones';

@@ -3,7 +3,7 @@
  * `begin` and `end`, on a timeline that stands there; it writes records (batch.ts) and changes nothing that the guest
  * can see. Its hooks stay between windows, because putting probes in costs decoded code.
  */
-import { CS, EIP, SEG_BASE, SEG_SELECTOR } from '../state/layout.ts';
+import { CR0, CR0_PG, CR3, CS, EIP, SEG_BASE, SEG_SELECTOR } from '../state/layout.ts';
 import { type Cpu, EXIT_CODE, type Probes } from '../state/cpu.ts';
 import type { Machine } from '../machine/machine.ts';
 import { positionInRun } from '../timeline/lookout.ts';
@@ -11,7 +11,8 @@ import type { Timeline } from '../timeline/timeline.ts';
 import { ROWS } from '../isa/ops.ts';
 import { PAGE_BYTES } from '../base/pages.ts';
 import type { Memory } from '../memory/memory.ts';
-import { type BatchBuilder, FIELD_SEQ, FIELD_TICK } from './batch.ts';
+import { type BatchBuilder, FIELD_PROCESS, FIELD_SEQ, FIELD_SPACE, FIELD_TICK } from './batch.ts';
+import { type CurrentTask, runningTaskName } from './current-task.ts';
 
 export interface Gatherer {
   /** The timeline stands where a window begins. */
@@ -26,14 +27,20 @@ export interface Gathering {
   readonly timeline: Timeline;
   readonly machine: Machine;
   readonly batch: BatchBuilder;
+  /** Null: nobody asks which process it is. */
+  readonly task: CurrentTask | null;
 }
 
 /** A record of the moment in hand; index of its first number. */
-export function record({ machine, batch }: Gathering): number {
+export function record({ machine, batch, task }: Gathering): number {
+  const { cpu } = machine;
   const at = batch.add();
   const { tick, seq } = positionInRun(machine);
   batch.set(at + FIELD_TICK, tick);
   batch.set(at + FIELD_SEQ, seq);
+  if ((cpu.m32[CR0] & CR0_PG) !== 0) batch.set(at + FIELD_SPACE, cpu.m32[CR3] >>> 0);
+  const name = task === null ? null : runningTaskName(cpu, task);
+  if (name !== null) batch.set(at + FIELD_PROCESS, batch.text(name));
   return at;
 }
 

@@ -13,12 +13,16 @@ import {
   type SerialJob,
 } from './gather-deliveries.ts';
 import { DevicesGatherer, type DevicesJob } from './gather-devices.ts';
+import type { CurrentTask } from './current-task.ts';
 import type { Gatherer, Gathering } from './gatherer.ts';
 import { SwitchesGatherer, type SwitchesJob } from './gather-switches.ts';
 import { TonesGatherer, type TonesJob } from './gather-tones.ts';
 import { SyscallsGatherer, type SyscallsJob } from './gather-syscalls.ts';
 
-export type Job =
+/** What a table gathers; the process of each moment too where it is asked for, and the guest shows it. */
+export type Job = TableJob & { readonly task?: CurrentTask };
+
+export type TableJob =
   | CallsJob
   | ExecutionsJob
   | AccessesJob
@@ -30,7 +34,8 @@ export type Job =
   | SwitchesJob
   | TonesJob;
 
-export function makeGatherer(job: Job, gathering: Gathering): Gatherer {
+export function makeGatherer(job: Job, place: Omit<Gathering, 'task'>): Gatherer {
+  const gathering: Gathering = { ...place, task: job.task ?? null };
   switch (job.table) {
     case 'calls':
       return new CallsGatherer(gathering, job);

@@ -5,7 +5,7 @@
  */
 import { type GuestView, TableArguments } from './arguments.ts';
 import type { Scope } from './compile.ts';
-import type { Fold } from './fold.ts';
+import { COLUMN_PROCESS, type Fold } from './fold.ts';
 import type { Job } from './jobs.ts';
 import { parseQuery } from './parse.ts';
 import { QueryError } from './query-error.ts';
@@ -16,12 +16,17 @@ import { TABLES } from './tables.ts';
 import type { Describe } from './values.ts';
 import type { Row } from './compile.ts';
 
+/** A Linux has it. */
+const TASK_SYMBOL = 'init_task';
+
 export interface QueryPlan {
   readonly query: Query;
   readonly columns: readonly OutputColumn[];
   readonly job: Job;
   readonly fields: number;
   readonly pages: Pages | null;
+  /** Asked at another moment the guest may tell which processes run; here it does not. */
+  readonly lacksTask: boolean;
   readonly from: Bound | null;
   readonly to: Bound | null;
   /** Rows go on as they come. */
@@ -62,6 +67,10 @@ export function planQuery(text: string, { guest, describe, suggest }: PlanContex
   const query = { ...parsed, select: withPosition(parsed) };
   const shape = shapeOf(query, { ...scope, columns: planned.columns }, planned.shown);
   checkBounds(query);
+  const { currentTask: task } = guest;
+  const isProcessAsked = shape.used.has(COLUMN_PROCESS);
+  const job: Job = { ...planned.job(shape.used), ...(isProcessAsked && task !== null ? { task } : {}) };
+  const lacksTask = isProcessAsked && task === null && guest.symbolOf(TASK_SYMBOL) !== undefined;
   const start = (emit: (row: Row) => void): Answer => {
     let isComplete = query.limit === 0;
     let rows = 0;
@@ -77,7 +86,8 @@ export function planQuery(text: string, { guest, describe, suggest }: PlanContex
     return { fold, isComplete: () => isComplete, rows: () => rows, end };
   };
   return {
-    ...{ query, columns: shape.columns, job: planned.job(shape.used), fields: planned.fields, pages: planned.pages },
+    ...{ query, columns: shape.columns, job, fields: planned.fields, pages: planned.pages },
+    lacksTask,
     ...{ from: query.from, to: query.to, isStreaming: shape.isStreaming, start },
   };
 }

@@ -4,7 +4,7 @@
  */
 import type { ColumnType, Row } from './compile.ts';
 import { COLUMN_POSITION, type Fold } from './fold.ts';
-import type { Job } from './jobs.ts';
+import type { TableJob } from './jobs.ts';
 import type { TableArguments } from './arguments.ts';
 
 /** Pages by which intervals are ruled out; null: any interval may have rows. */
@@ -23,7 +23,7 @@ export interface TablePlan {
   readonly fields: number;
   readonly pages: Pages | null;
   /** `used`: the columns that are looked at. */
-  readonly job: (used: ReadonlySet<number>) => Job;
+  readonly job: (used: ReadonlySet<number>) => TableJob;
   readonly fold: (used: ReadonlySet<number>, emit: (row: Row) => void) => Fold;
 }
 
@@ -38,14 +38,18 @@ export interface Table {
   readonly plan: (args: TableArguments) => TablePlan;
 }
 
-export const POSITION_COLUMNS: readonly ColumnType[] = [
+/** Of every table: when, in which address space (CR3), and which process of a Linux runs. */
+export const MOMENT_COLUMNS: readonly ColumnType[] = [
   { name: 'tick', type: 'number' },
   { name: 'seq', type: 'number' },
   { name: 'position', type: 'text' },
+  { name: 'space', type: 'hex' },
+  { name: 'process', type: 'text' },
 ];
 
 /** Position and these. */
 export const shownOf = (columns: readonly number[]): number[] => [COLUMN_POSITION, ...columns];
 
-/** All columns but tick and seq. */
-export const showAll = (columns: readonly ColumnType[]): number[] => columns.map((_, i) => i).slice(COLUMN_POSITION);
+/** Position, and all columns of the table's own. */
+export const showAll = (columns: readonly ColumnType[]): number[] =>
+  shownOf(columns.map((_, i) => i).slice(MOMENT_COLUMNS.length));

@@ -16,13 +16,13 @@ import {
   SYSCALL_COLUMN,
   SyscallsFold,
 } from './fold-calls.ts';
-import { plainFold, positionColumns } from './fold.ts';
+import { plainFold, momentColumns } from './fold.ts';
 import { CALL, type CallsJob } from './gather-calls.ts';
 import { EXECUTION } from './gather-places.ts';
 import { SYSCALL, SYSCALL_ARGS } from './gather-syscalls.ts';
 import { syscallNumber } from './linux-syscalls.ts';
 import { CPU_REGISTERS_RECORDED } from './registers-recorded.ts';
-import { POSITION_COLUMNS, showAll, shownOf, type Table } from './table.ts';
+import { MOMENT_COLUMNS, showAll, shownOf, type Table } from './table.ts';
 
 const ARGS_DEFAULT = 3;
 const ARGS_MAX = 32;
@@ -50,7 +50,7 @@ const CALLS: Table = {
   name: 'calls',
   usage: '"NAME"|ADDRESS, … [abi=regparm|cdecl|stdcall|fastcall] [args=N]',
   summary: 'calls of functions: arguments, result, duration in ticks, caller',
-  columns: ['function', 'caller', 'result', 'duration', 'returned', 'space', 'arg0', 'arg1', 'arg2'],
+  columns: ['function', 'caller', 'result', 'duration', 'returned', 'arg0', 'arg1', 'arg2'],
   example: 'calls("vfs_read") where arg2 > 4096 select arg2, result, symbol(caller)',
   plan: (args) => {
     const given = args.rest(0);
@@ -61,13 +61,12 @@ const CALLS: Table = {
     const stackWords = stackWordsOf(abi, count);
     const fields = CALL.stack + stackWords;
     const columns: ColumnType[] = [
-      ...POSITION_COLUMNS,
+      ...MOMENT_COLUMNS,
       { name: 'function', type: 'address' },
       { name: 'caller', type: 'address' },
       { name: 'result', type: 'hex' },
       { name: 'duration', type: 'number' },
       { name: 'returned', type: 'number' },
-      { name: 'space', type: 'hex' },
       ...argColumns(count),
     ];
     const { caller, duration, function: which, result, returned } = CALL_COLUMN;
@@ -102,7 +101,7 @@ const ALLOCATIONS: Table = {
     const stackWords = stackWordsOf(abi, argCount);
     const fields = CALL.stack + stackWords;
     const columns: ColumnType[] = [
-      ...POSITION_COLUMNS,
+      ...MOMENT_COLUMNS,
       { name: 'address', type: 'hex' },
       { name: 'size', type: 'number' },
       { name: 'caller', type: 'address' },
@@ -138,7 +137,7 @@ const EXECUTIONS: Table = {
     args.finish(`executions(${EXECUTIONS.usage})`);
     const fields = EXECUTION.registers + CPU_REGISTERS_RECORDED.length;
     const columns: ColumnType[] = [
-      ...POSITION_COLUMNS,
+      ...MOMENT_COLUMNS,
       { name: 'address', type: 'address' },
       { name: 'privilege', type: 'number' },
       ...CPU_REGISTERS_RECORDED.map(({ name }): ColumnType => ({ name, type: 'hex' })),
@@ -150,8 +149,8 @@ const EXECUTIONS: Table = {
       pages: { executed: pagesOf(addresses), written: [] },
       job: () => ({ table: 'executions', addresses }),
       fold: (_used, emit) =>
-        plainFold(fields, (numbers, at) => [
-          ...positionColumns(numbers, at),
+        plainFold(fields, (numbers, at, texts) => [
+          ...momentColumns(numbers, at, texts),
           ...numbers.subarray(at + EXECUTION.address, at + fields),
         ])(emit),
     };
@@ -177,13 +176,12 @@ const SYSCALLS: Table = {
     const isWanted = (number: number): boolean => wanted.size === 0 || wanted.has(number);
     const fields = SYSCALL.args + SYSCALL_ARGS;
     const columns: ColumnType[] = [
-      ...POSITION_COLUMNS,
+      ...MOMENT_COLUMNS,
       { name: 'number', type: 'number' },
       { name: 'name', type: 'text' },
       { name: 'result', type: 'number' },
       { name: 'duration', type: 'number' },
       { name: 'returned', type: 'number' },
-      { name: 'space', type: 'hex' },
       ...argColumns(SYSCALL_ARGS),
     ];
     const { duration, name, result, returned } = SYSCALL_COLUMN;

@@ -4,7 +4,7 @@
  */
 import type { ColumnType, Row } from './compile.ts';
 import type { TableArguments } from './arguments.ts';
-import { type Fold, type MakeRow, plainFold, positionColumns, numberOrNull } from './fold.ts';
+import { type Fold, type MakeRow, plainFold, momentColumns, numberOrNull } from './fold.ts';
 import { SerialFold } from './fold-serial.ts';
 import { TonesFold } from './fold-tones.ts';
 import { DELIVERY, DELIVERY_KINDS, RESET, SERIAL } from './gather-deliveries.ts';
@@ -12,9 +12,9 @@ import { DEVICE } from './gather-devices.ts';
 import { ACCESS, ACCESS_KINDS } from './gather-places.ts';
 import { SWITCH, SWITCH_KINDS } from './gather-switches.ts';
 import { TONE } from './gather-tones.ts';
-import type { Job } from './jobs.ts';
+import type { TableJob } from './jobs.ts';
 import { PAGE_BYTES } from '../base/pages.ts';
-import { POSITION_COLUMNS, type Pages, showAll, type Table, type TablePlan } from './table.ts';
+import { MOMENT_COLUMNS, type Pages, showAll, type Table, type TablePlan } from './table.ts';
 
 /** A watched range is kept by its pages. */
 const ACCESS_BYTES_MAX = 1 << 24;
@@ -25,7 +25,7 @@ const column = (name: string, type: ColumnType['type']): ColumnType => ({ name, 
 interface Simple {
   readonly columns: readonly ColumnType[];
   readonly fields: number;
-  readonly job: Job;
+  readonly job: TableJob;
   readonly make: MakeRow;
   readonly pages?: Pages | null;
   readonly hidden?: readonly string[];
@@ -33,15 +33,18 @@ interface Simple {
 
 /** A table of which each record is a row. */
 function simple({ columns: own, fields, job, make, pages = null, hidden = [] }: Simple): TablePlan {
-  const columns = [...POSITION_COLUMNS, ...own];
-  const withPosition: MakeRow = (numbers, at, texts) => [...positionColumns(numbers, at), ...make(numbers, at, texts)];
+  const columns = [...MOMENT_COLUMNS, ...own];
+  const withMoment: MakeRow = (numbers, at, texts) => [
+    ...momentColumns(numbers, at, texts),
+    ...make(numbers, at, texts),
+  ];
   return {
     columns,
     shown: showAll(columns).filter((index) => !hidden.includes(columns[index].name)),
     fields,
     pages,
     job: () => job,
-    fold: (_used, emit: (row: Row) => void): Fold => plainFold(fields, withPosition)(emit),
+    fold: (_used, emit: (row: Row) => void): Fold => plainFold(fields, withMoment)(emit),
   };
 }
 
@@ -230,7 +233,7 @@ const SERIAL_TABLE: Table = {
       column('bytes', 'number'),
       column('ended', 'number'),
     ];
-    const columns = [...POSITION_COLUMNS, ...own];
+    const columns = [...MOMENT_COLUMNS, ...own];
     return {
       columns,
       shown: showAll(columns).slice(0, 3),
@@ -252,7 +255,7 @@ const TONES: Table = {
     args.finish('tones()');
     const fields = TONE.divisor + 1;
     const columns = [
-      ...POSITION_COLUMNS,
+      ...MOMENT_COLUMNS,
       column('hertz', 'number'),
       column('divisor', 'number'),
       column('ended', 'number'),

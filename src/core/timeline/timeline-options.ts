@@ -20,6 +20,12 @@ export interface TimelineOptions {
   readonly intervalTicks?: number;
   /** What is wrong with checkpoints of the log, in sentences. */
   readonly warn?: (text: string) => void;
+  /**
+   * False: the run is only passed through, with checkpoints of others; no checkpoint is left where intervals begin.
+   */
+  readonly leavesCheckpoints?: boolean;
+  /** False: what intervals do to pages is known already, and is not noted. */
+  readonly notesPages?: boolean;
   /** On shorter ways than this nothing is compiled. */
   readonly holdTicks?: number;
 }

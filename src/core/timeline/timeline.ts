@@ -24,6 +24,7 @@ import type { CheckpointSource, KnownText } from './checkpoint-source.ts';
 import { CHUNK_TICKS, HOLD_TICKS, NEAR_TICKS, RETURN_TICKS, SAVED_PARTS } from './distances.ts';
 import { EngineSwitch } from './engine-switch.ts';
 import { type Checkpoint, CheckpointStore } from './checkpoints.ts';
+import { Goal, type WayProgress } from './goal.ts';
 import type { Divergence } from '../session/divergence.ts';
 import type { Condition, Evaluator } from './expression.ts';
 import type { LogReader } from '../log/log.ts';
@@ -58,12 +59,6 @@ export function finish<T>(way: Way<T>): T {
   }
 }
 
-/** How far a way is, in ticks: of a search that could end anywhere, `total` is the most that there is to search. */
-export interface WayProgress {
-  readonly done: number;
-  readonly total: number;
-}
-
 export class Timeline {
   readonly machine: Machine;
   readonly log: LogReader;
@@ -79,6 +74,8 @@ export class Timeline {
   private readonly port: ReplayingPort | DevicelessPort;
   private readonly store: PageStore;
   private readonly holdTicks: number;
+  private readonly leavesCheckpoints: boolean;
+  private readonly notesPages: boolean;
   /** What the recording left in the log, and what the host keeps. */
   private readonly sources: CheckpointSource[] = [];
   private makeEngine: EngineFactory;
@@ -100,7 +97,7 @@ export class Timeline {
   /** The interval that has been run from its beginning without a gap, or −1. */
   private openInterval = -1;
   /** Where the way in hand began and where it ends at the latest. */
-  private goal: { readonly beginTick: number; readonly endTick: number; done: number } | null = null;
+  private goal: Goal | null = null;
   /** Ticks that the search in hand has run: together many short ways are a long one. */
   private searchedTicks = 0;
   private readonly lookout: Lookout;
@@ -133,6 +130,8 @@ export class Timeline {
     // In the places of checks a log without devices has more than a stored checkpoint knows.
     if (devices === 'model') this.addSource(new StoredCheckpoints(log, this.machine, options.warn ?? (() => {})));
     this.holdTicks = options.holdTicks ?? HOLD_TICKS;
+    this.leavesCheckpoints = options.leavesCheckpoints ?? true;
+    this.notesPages = options.notesPages ?? true;
     this.store = new PageStore(this.machine);
     this.checkpoints = new CheckpointStore(options.checkpointBytesMax ?? CHECKPOINT_BYTES_DEFAULT, runTicks);
     this.machine.memory.takeDirty(DIRTY_INTERVAL);
@@ -210,20 +209,13 @@ export class Timeline {
 
   /** How far the way in hand is; null when none is. */
   get progress(): WayProgress | null {
-    const { goal, machine } = this;
-    if (goal === null) return null;
-    const total = Math.abs(goal.endTick - goal.beginTick);
-    const done = goal.endTick < goal.beginTick ? goal.beginTick - machine.tick : machine.tick - goal.beginTick;
-    // A search backwards runs its intervals forwards.
-    goal.done = Math.max(goal.done, Math.min(done, total));
-    return { done: goal.done, total };
+    return this.goal?.progress(this.machine.tick) ?? null;
   }
 
   /** A way that ends at `endTick` at the latest; one within another is a part of it. */
   private *toward<T>(endTick: number, way: Way<T>): Way<T> {
     if (this.goal !== null) return yield* way;
-    const beginTick = this.machine.tick;
-    this.goal = { beginTick, endTick, done: 0 };
+    this.goal = new Goal(this.machine.tick, endTick);
     try {
       return yield* way;
     } finally {
@@ -432,6 +424,14 @@ export class Timeline {
     if (interval === this.openInterval) return;
     const isBegin = machine.tick === interval * intervalTicks;
     if (this.openInterval < 0 && !isBegin) return;
+    if (this.notesPages) this.notePages(interval);
+    const isBare = this.checkpoints.before(machine.tick).snapshot.tick < interval * intervalTicks;
+    if (this.leavesCheckpoints && isBare) this.checkpoint();
+  }
+
+  /** The intervals before this one have been run, and it begins. */
+  private notePages(interval: number): void {
+    const { machine } = this;
     const pages = Uint32Array.from(machine.memory.takeDirty(DIRTY_INTERVAL));
     if (this.openInterval >= 0) {
       const executed = Uint32Array.from(machine.cpu.fetchedPages ?? []).sort();
@@ -440,11 +440,11 @@ export class Timeline {
       this.checkpoints.otherBytes = this.records.bytes;
     }
     this.beginInterval(interval);
-    if (this.checkpoints.before(machine.tick).snapshot.tick < interval * intervalTicks) this.checkpoint();
   }
 
   /** From here on pages are noted; −1: no interval begins here. */
-  private beginInterval(interval: number): void {
+  private beginInterval(given: number): void {
+    const interval = this.notesPages ? given : -1;
     this.openInterval = interval;
     this.machine.cpu.fetchedPages = interval < 0 ? null : new Set();
     this.machine.memory.dropTranslations();

@@ -26,7 +26,7 @@ export async function dapCommand(args: Arguments): Promise<number> {
 function serve(open: OpenRecording, input: Readable, output: Writable): Promise<void> {
   return new Promise((resolve) => {
     const session = new RecordingSession(open, resolve);
-    const guard = new Guard((problem) => {
+    const guard = new Guard(output, (problem) => {
       say(`dap: ${problem}`);
       session.shutdown();
     });

@@ -259,6 +259,7 @@ export const SYMBOLS_OPTION: OptionSpec = {
   repeat: true,
   help:
     'an ELF file, System.map or listing of /proc/kallsyms; how far a kernel has moved is found, or +0x1000000; ' +
+    'a kernel module (mod.ko) and a program that may lie anywhere are found where the guest has loaded them; ' +
     'names of a program hold in its process alone: @NAME or @PID of a Linux, or @0x1234000, the CR3',
 };
 

@@ -18,7 +18,7 @@ import { type RowFormat, RowsText } from '../query/rows-text.ts';
 import { GuestSymbols } from '../symbols/guest-symbols.ts';
 import { symbolsFor } from '../symbols/symbol-files.ts';
 import type { Arguments } from './args.ts';
-import { keepAtEnd, keyOf, openKept } from './keep.ts';
+import { keepAtEnd, keepNames, keyOf, openKept } from './keep.ts';
 import { QueryRun } from './query-run.ts';
 import { givenImages } from './replay-command.ts';
 import { EXIT, say } from './report.ts';
@@ -54,12 +54,14 @@ async function answer(args: Arguments, log: LogReader, text: string): Promise<nu
   const key = keyOf(args, timeline);
   const symbols = symbolsFor(images, args.list('symbols'));
   const guest = new GuestSymbols(symbols, images);
+  const writeNames = keepNames(args, timeline, guest);
   const work = new Work(null);
   let status: number;
   try {
     const knownTick = kept?.knownTick ?? 0;
     const plan = await planFor({ text, timeline, guest, work, warn, knownTick });
     if (plan === null) return signalStatus(work.signal ?? 'SIGINT');
+    writeNames();
     for (const problem of guest.problems()) warn(problem);
     const format: RowFormat = args.has('json') ? 'json' : args.has('csv') ? 'csv' : 'table';
     const rows = new RowsText(plan.columns, format, (address) => symbols.describe(address));
@@ -103,14 +105,23 @@ async function planFor(planning: Planning): Promise<QueryPlan | null> {
   const first = readBound(text);
   if (first > 0 && !(await walk(work, timeline, timeline.seek({ tick: first, seq: 0 })))) return null;
   guest.refresh(timeline.machine.cpu);
+  const isPlanned = (): boolean => {
+    try {
+      return !plan().lacksTask && !guest.isUnplaced;
+    } catch (error) {
+      // Of a module that is loaded later, perhaps.
+      if (error instanceof UnknownNameError) return false;
+      throw error;
+    }
+  };
   try {
-    if (!guest.isUnplaced) return plan();
     // What is wrong whatever the names are is said at once.
-    plan();
+    const found = plan();
+    if (!guest.isUnplaced && !found.lacksTask) return found;
   } catch (error) {
-    if (!(error instanceof UnknownNameError && guest.isUnplaced)) throw error;
+    if (!(error instanceof UnknownNameError && (guest.isUnplaced || guest.hasAbsent))) throw error;
   }
-  if (!(await findKernel(planning))) return null;
+  if (!(await findKernel(planning, isPlanned))) return null;
   return plan();
 }
 
@@ -121,14 +132,15 @@ function readBound(text: string): number {
 }
 
 /** Where checkpoints are kept the middle of the run is near; otherwise the run is gone along. False: given up. */
-async function findKernel({ timeline, guest, work, knownTick }: Planning): Promise<boolean> {
+async function findKernel({ timeline, guest, work, knownTick }: Planning, isFound: () => boolean): Promise<boolean> {
   for (const part of KERNEL_PARTS) {
     // Where a checkpoint may be.
     const tick = Math.floor((timeline.endTick * part) / timeline.intervalTicks) * timeline.intervalTicks;
-    if (tick > knownTick || tick < timeline.position.tick || !guest.isUnplaced) continue;
+    if (tick > knownTick || tick < timeline.position.tick || isFound()) continue;
     if (!(await walk(work, timeline, timeline.seek({ tick, seq: 0 })))) return false;
     guest.refresh(timeline.machine.cpu);
   }
+  if (isFound()) return true;
   if (!(await walk(work, timeline, guest.find(timeline)))) return false;
   guest.refresh(timeline.machine.cpu);
   return true;

@@ -37,6 +37,8 @@ const HUGE_ROWS = 1_000_000;
 const HUGE_AFTER_PART = 0.02;
 /** So many wait at a terminal for the end, so that a progress line is not in between. */
 const HELD_ROWS = 1000;
+/** So many wait at most for an estimate. */
+const HELD_ROWS_MAX = 100_000;
 
 export class QueryRun {
   private readonly options: QueryRunOptions;
@@ -157,7 +159,8 @@ export class QueryRun {
   private tellHuge({ doneTicks, rows, totalTicks }: QueryProgress): void {
     if (this.isToldHuge || process.stderr.isTTY !== true || !this.options.plan.isStreaming) return;
     const part = doneTicks / Math.max(1, totalTicks);
-    if (part < HUGE_AFTER_PART || rows / part < HUGE_ROWS || Number.isFinite(this.options.limit)) return;
+    const isEarly = part < HUGE_AFTER_PART && rows < HELD_ROWS_MAX;
+    if (part === 0 || isEarly || rows / part < HUGE_ROWS || Number.isFinite(this.options.limit)) return;
     this.isToldHuge = true;
     say(`query: there will be about ${count(Math.round(rows / part))} rows: --limit N, or count, or Ctrl-C`);
   }
@@ -165,7 +168,8 @@ export class QueryRun {
   /** At a terminal how many rows there will be is told before them: they wait for it, unless they are few. */
   private mayWrite({ doneTicks, totalTicks }: QueryProgress): boolean {
     if (process.stdout.isTTY !== true) return true;
-    return this.written > HELD_ROWS && doneTicks >= totalTicks * HUGE_AFTER_PART;
+    const isLate = doneTicks >= totalTicks * HUGE_AFTER_PART || this.written >= HELD_ROWS_MAX;
+    return this.written > HELD_ROWS && isLate;
   }
 
   private async write(isOver: boolean): Promise<void> {

@@ -15,15 +15,21 @@ export function list(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
+/** No path, name or expression that a person has typed is longer; whoever looks through one need not be quick. */
+export const TEXT_CHARACTERS_MAX = 10_000;
+
 export function text(args: unknown, name: string): string {
   const value = record(args)[name];
   if (typeof value !== 'string') throw new RequestError(`The request wants a text as "${name}".`);
+  if (value.length > TEXT_CHARACTERS_MAX) {
+    throw new RequestError(`"${name}" has ${value.length} characters: no more than ${TEXT_CHARACTERS_MAX} are taken.`);
+  }
   return value;
 }
 
 export function optionalText(args: unknown, name: string): string | null {
   const value = record(args)[name];
-  return typeof value === 'string' && value !== '' ? value : null;
+  return typeof value === 'string' && value !== '' ? text(args, name) : null;
 }
 
 /** A whole number of a range. */

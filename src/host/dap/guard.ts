@@ -2,10 +2,12 @@
 // that claim to be huge end the session with a sentence, so that nobody can fill the memory. ("Base protocol" of the
 // specification.) Knows no request.
 
-import { Transform, type TransformCallback } from 'node:stream';
+import { Transform, type TransformCallback, type Writable } from 'node:stream';
 
 const HEADER_BYTES_MAX = 1024;
 export const MESSAGE_BYTES_MAX = 8 << 20;
+/** Answers that a client has not read; beyond it nothing more is read from it. */
+const UNREAD_BYTES_MAX = 1 << 24;
 
 function isObject(text: string): boolean {
   try {
@@ -17,14 +19,20 @@ function isObject(text: string): boolean {
   }
 }
 
-/** Passes whole messages on; calls `refused` once for what is none, and passes nothing from then on. */
+/**
+ * Passes whole messages on; calls `refused` once for what is none, and passes nothing from then on. A client that does
+ * not read what it is answered is not listened to until it does.
+ */
 export class Guard extends Transform {
   private waiting: Buffer = Buffer.alloc(0);
   private isClosed = false;
   private readonly refused: (problem: string) => void;
+  private readonly output: Writable;
 
-  constructor(refused: (problem: string) => void) {
+  /** `output`: where the answers go. */
+  constructor(output: Writable, refused: (problem: string) => void) {
     super();
+    this.output = output;
     this.refused = refused;
   }
 
@@ -35,7 +43,8 @@ export class Guard extends Transform {
         // As many as are there.
       }
     }
-    done();
+    if (this.output.writableLength < UNREAD_BYTES_MAX || this.output.destroyed) done();
+    else this.output.once('drain', () => done());
   }
 
   private passOne(): boolean {

@@ -47,8 +47,9 @@ const MEMORY_BYTES_MAX = 1 << 20;
 const INSTRUCTIONS_MAX = 4096;
 /** No instruction is longer: so far before an address a listing begins. */
 const INSTRUCTION_BYTES = 15;
-/** Requests that wait; a client that sends more without listening is turned away. */
+/** Requests that wait, and their length together; a client that sends more without listening is turned away. */
 const WAITING_MAX = 1000;
+const WAITING_CHARACTERS_MAX = 1 << 25;
 
 const texts = (value: unknown): string[] => list(value).filter((each): each is string => typeof each === 'string');
 
@@ -71,6 +72,7 @@ export class RecordingSession extends DebugSession {
   private stopsAtDivergence = true;
   private waiting: Promise<void> = Promise.resolve();
   private waitingCount = 0;
+  private waitingCharacters = 0;
   private isOver = false;
 
   constructor(open: OpenRecording, ended: () => void) {
@@ -105,13 +107,16 @@ export class RecordingSession extends DebugSession {
       this.sendResponse(response);
       return;
     }
-    if (++this.waitingCount > WAITING_MAX) {
-      this.waitingCount--;
+    const characters = JSON.stringify(request.arguments ?? null).length;
+    if (this.waitingCount >= WAITING_MAX || this.waitingCharacters + characters > WAITING_CHARACTERS_MAX) {
       this.refuse(response, 'Too many requests are waiting: wait for answers.');
       return;
     }
+    this.waitingCount++;
+    this.waitingCharacters += characters;
     this.waiting = this.waiting.then(async () => {
       this.waitingCount--;
+      this.waitingCharacters -= characters;
       if (this.isOver) return;
       if (this.cancelled.delete(request.seq)) {
         this.refuse(response, 'cancelled');
@@ -226,11 +231,16 @@ export class RecordingSession extends DebugSession {
         };
       case 'setBreakpoints': {
         const path = optionalText(record(args).source, 'path') ?? optionalText(record(args).source, 'name') ?? '';
-        response.body = { breakpoints: stopping.source(this.paths.toGuest(path), list(record(args).breakpoints)) };
+        const lines = list(record(args).breakpoints);
+        response.body = {
+          breakpoints: await this.placed(debug, () => stopping.source(this.paths.toGuest(path), lines)),
+        };
         return undefined;
       }
       case 'setFunctionBreakpoints':
-        response.body = { breakpoints: stopping.functions(list(record(args).breakpoints)) };
+        response.body = {
+          breakpoints: await this.placed(debug, () => stopping.functions(list(record(args).breakpoints))),
+        };
         return undefined;
       case 'setInstructionBreakpoints':
         response.body = { breakpoints: stopping.instructions(list(record(args).breakpoints)) };
@@ -320,6 +330,26 @@ export class RecordingSession extends DebugSession {
       default:
         throw new RequestError(`This adapter does not know the request "${command}".`);
     }
+  }
+
+  /** Sets breakpoints; what a kernel, a module or a program will have once it lies somewhere is looked for ahead. */
+  private async placed(debug: Debugger, set: () => DebugProtocol.Breakpoint[]): Promise<DebugProtocol.Breakpoint[]> {
+    const { guest, timeline } = debug;
+    const found = set();
+    if (found.every(({ verified }) => verified) || !(guest.isUnplaced || guest.hasAbsent)) return found;
+    this.isMoving = true;
+    const endProgress = this.progress(debug);
+    try {
+      await debug.walk(guest.locate(timeline));
+    } catch (error) {
+      // Given up, it stays as it is.
+      if (!(error instanceof DebuggerError)) throw error;
+    } finally {
+      this.isMoving = false;
+      debug.isInterrupted = false;
+      endProgress();
+    }
+    return set();
   }
 
   private async launch(args: unknown): Promise<void> {

@@ -166,7 +166,9 @@ export class Stopping {
         return { verified: false, message: error instanceof ExpressionError ? mistakeText(error) : error.message };
       }
     });
-    this.set.set(kind, all);
+    // A client may name as many files as it likes.
+    if (all.length > 0) this.set.set(kind, all);
+    else this.set.delete(kind);
     return reported;
   }
 }

@@ -154,8 +154,9 @@ export class Debugger {
       return told.length === 0 ? output : { ...output, text: [...told, output.text].join('\n') };
     } catch (error) {
       if (!(error instanceof PositionError || error instanceof ExpressionError)) throw error;
-      // A name may be that of a kernel which has not placed itself yet: the recording tells where it will.
-      if (!(error.isUnknownName && this.guest.isUnplaced)) throw new DebuggerError(mistakeText(error));
+      // A name may be that of a kernel which has not placed itself yet, or of what it loads later: the recording tells.
+      const isOpen = this.guest.isUnplaced || this.guest.hasAbsent;
+      if (!(error.isUnknownName && isOpen)) throw new DebuggerError(mistakeText(error));
       return await this.runPlaced(run);
     }
   }

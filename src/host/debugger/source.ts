@@ -6,6 +6,7 @@ import { basename } from 'node:path';
 import type { Evaluator } from '../../core/timeline/expression.ts';
 import { comparePositions, positionInRun } from '../../core/timeline/lookout.ts';
 import type { Breakpoint, Position } from '../../core/timeline/lookout.ts';
+import { PositionError } from '../../core/timeline/positions.ts';
 import type { Stop, Way } from '../../core/timeline/timeline.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
 import { peekNumber } from '../../core/memory/peek.ts';
@@ -267,7 +268,10 @@ export function sourceLine(debug: Debugger, address: number): string {
   return `${basename(place.file)}:${place.line}${text === undefined ? '' : `  ${text}`}`;
 }
 
-/** Addresses of `file.c:54`; null where that is not what the text says. */
+/**
+ * Addresses of `file.c:54`; null where that is not what the text says. What is not known may be so once a kernel, a
+ * module or a program lies where it will: such a PositionError is of an unknown name.
+ */
 export function addressesOfLine(debug: Debugger, text: string): readonly SourcePlace[] | null {
   const match = /^([^\s:]+\.[\w+]+):(\d{1,7})$/.exec(text);
   const own = /^:?(\d{1,6})$/.exec(text);
@@ -275,13 +279,14 @@ export function addressesOfLine(debug: Debugger, text: string): readonly SourceP
   if (match === null && here === null) return null;
   const [file, line] = match === null ? [here?.file ?? '', Number(own?.[1])] : [match[1], Number(match[2])];
   if (!debug.source.hasLines) {
-    throw new DebuggerError(`No line numbers are known: give the ELF file that was built with -g, --symbols FILE.`);
+    const problem = 'No line numbers are known: give the ELF file that was built with -g, --symbols FILE.';
+    throw new PositionError(problem, null, true);
   }
   const found = debug.source.addressesOf(file, line);
   if (found.length > 0) return found;
   const [problem] = debug.source.problems;
   const why = problem === undefined ? '' : ` (${problem})`;
-  throw new DebuggerError(`No code is known of ${file} at line ${line} or behind it${why}.`);
+  throw new PositionError(`No code is known of ${file} at line ${line} or behind it${why}.`, null, true);
 }
 
 function list(debug: Debugger, rest: string): Output {

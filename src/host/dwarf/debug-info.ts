@@ -55,12 +55,13 @@ export class DebugInfo {
   readonly units: readonly Unit[];
   private readonly lines = new Map<Unit, UnitLines>();
   private readonly functions = new Map<Unit, readonly FunctionInfo[]>();
+  private lastFile: { readonly file: string; readonly units: readonly Unit[] } | null = null;
   private frameTable: FrameTable | null = null;
   private readonly elf: Sections;
 
-  /** Null: the file has none. */
-  static of(image: Uint8Array): DebugInfo | null {
-    const elf = new Sections(image);
+  /** Null: the file has none. `placed`: where the sections of a file lie that is not linked. */
+  static of(image: Uint8Array, placed?: ReadonlyMap<number, number>): DebugInfo | null {
+    const elf = new Sections(image, placed);
     return elf.has('.debug_info') || elf.has('.debug_frame') || elf.has('.eh_frame') ? new DebugInfo(elf) : null;
   }
 
@@ -152,6 +153,14 @@ export class DebugInfo {
     return unit === null ? null : segmentAt(this.linesOf(unit).segments, address);
   }
 
+  /** A kernel has thousands of units: only those that name the file are read, and many lines are asked of one file. */
+  private unitsOf(file: string, isNamed: (path: string) => boolean): readonly Unit[] {
+    if (this.lastFile?.file !== file) {
+      this.lastFile = { file, units: this.units.filter((unit) => this.filesOf(unit).some(isNamed)) };
+    }
+    return this.lastFile.units;
+  }
+
   /**
    * Where the code of a line begins, once a function that has it; of the next line with code where this one has none.
    * A file is named by the end of its path.
@@ -159,9 +168,7 @@ export class DebugInfo {
   addressesOf(file: string, line: number): Segment[] {
     const isNamed = (path: string): boolean => path === file || path.endsWith(`/${file.replace(/^\.\//, '')}`);
     const rows: Segment[] = [];
-    for (const unit of this.units) {
-      // A kernel has thousands of units: only those that name the file are read.
-      if (!this.filesOf(unit).some(isNamed)) continue;
+    for (const unit of this.unitsOf(file, isNamed)) {
       const { segments } = this.linesOf(unit);
       rows.push(...segments.filter((each) => each.isStatement && each.line >= line && isNamed(each.file)));
     }

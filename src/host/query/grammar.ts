@@ -3,6 +3,7 @@
 
 import { FUNCTIONS } from '../../core/query/compile.ts';
 import { CLAUSES } from '../../core/query/parse.ts';
+import { MOMENT_COLUMNS } from '../../core/query/table.ts';
 import { TABLES } from '../../core/query/tables.ts';
 
 const CLAUSE_LINES: readonly (readonly [string, string])[] = [
@@ -31,7 +32,8 @@ export function grammarText(): string {
     '',
     'Values are columns, names of the guest (their address), numbers (10, 0x1f, 1fh, c01234ab), texts in quotes,',
     'and symbol(X), the function that an address lies in. An address is compared with a text by its name. Every row',
-    'has its position, which reprise debug seeks, and the columns tick, seq and position besides those of its table:',
+    'has its position, which reprise debug seeks; every table has the columns tick, seq, position, space (CR3) and',
+    'process (of a Linux: the task that runs) besides its own:',
     '',
     ...tables,
   ].join('\n');
@@ -42,5 +44,7 @@ export function queryWords(): string[] {
   const columns = TABLES.flatMap((table) => table.columns);
   const clauses = CLAUSES.flatMap((clause) => clause.split(' '));
   const words = [...TABLES.map(({ name }) => `${name}(`), ...clauses, ...FUNCTIONS.map((name) => `${name}(`)];
-  return [...new Set([...words, 'tick', 'seq', 'position', ...columns, 'and', 'or', 'not', 'in', 'desc'])];
+  return [
+    ...new Set([...words, ...MOMENT_COLUMNS.map(({ name }) => name), ...columns, 'and', 'or', 'not', 'in', 'desc']),
+  ];
 }

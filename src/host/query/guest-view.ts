@@ -6,7 +6,7 @@ import type { PlanContext } from '../../core/query/plan.ts';
 import { peekPhysical } from '../../core/memory/peek.ts';
 import type { Machine } from '../../core/machine/machine.ts';
 import { nearest } from '../nearest.ts';
-import { taskNameOffset } from '../symbols/linux-tasks.ts';
+import { currentTaskPlace, taskNameOffset } from '../symbols/linux-tasks.ts';
 import type { SymbolTable } from '../symbols/symbol-table.ts';
 
 /** Linux on i386 has its kernel above, unless it was built in another way. */
@@ -32,6 +32,7 @@ function guestView({ cpu, space }: Machine, symbols: SymbolTable): GuestView {
       return physical >= 0 && space.peekPage(physical) >= 0 ? physical : null;
     },
     passesInRegisters: (address) => isLinux && address >= LINUX_KERNEL_FROM,
+    currentTask: currentTaskPlace(cpu, symbols),
     tasks: switchTo === undefined ? null : { switchTo, nameOffset: taskNameOffset(cpu, symbols) },
   };
 }

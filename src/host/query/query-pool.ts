@@ -26,7 +26,7 @@ export interface PoolOptions {
   readonly answer: Answer;
   readonly stretch: QueryWindow;
   readonly workers: number;
-  readonly start: Omit<WorkerStart, 'job' | 'fields' | 'stop'>;
+  readonly start: Omit<WorkerStart, 'job' | 'fields' | 'notesPages' | 'stop'>;
   /** Each batch, in the order of the run. */
   readonly heard: (batch: Batch) => void;
   /** Now and then; false: it shall end with what there is. */
@@ -40,6 +40,8 @@ interface ChunkState {
   answer: WorkerAnswer | null;
 }
 
+/** Chunks that a thread has before it, so that it need not wait for this one between two of them. */
+const CHUNKS_AHEAD = 2;
 /** Milliseconds between two looks at what has come. */
 const TELL_EVERY_MS = 50;
 
@@ -51,7 +53,10 @@ export class QueryPool {
   private readonly returns = new Set<number>();
   private readonly reruns: number[] = [];
   private readonly stop = new Int32Array(new SharedArrayBuffer(4));
-  private readonly idle: { readonly worker: Worker; readonly at: number }[] = [];
+  /** Where each thread will stand when it has done what it was given. */
+  private readonly places = new Map<Worker, number>();
+  /** Threads that could have been given more. */
+  private readonly idle: Worker[] = [];
   private head = 0;
   private heldBytes = 0;
   private doneTicks = 0;
@@ -77,6 +82,12 @@ export class QueryPool {
     return knownRecords.mayTouch(Math.floor(tick / intervalTicks), executed, written, machine.memory.ramPages);
   }
 
+  /** A whole interval, and nobody knows what it does to pages. */
+  private isUnknown({ fromTick, toTick }: ChunkState): boolean {
+    const { intervalTicks, knownRecords } = this.options.timeline;
+    return toTick - fromTick === intervalTicks && knownRecords.of(fromTick / intervalTicks) === null;
+  }
+
   /** Intervals that have to be run. */
   get openChunks(): number {
     return this.chunks.filter(({ state }) => state === 'open').length;
@@ -84,17 +95,20 @@ export class QueryPool {
 
   async run(): Promise<void> {
     const { answer, plan, start, tell, workers } = this.options;
+    const notesPages = this.chunks.some((chunk) => this.isUnknown(chunk));
     const threads = Array.from({ length: Math.max(1, Math.min(workers, this.openChunks)) }, (_, i) => {
-      const workerData: WorkerStart = { ...start, job: plan.job, fields: plan.fields, stop: this.stop };
+      const { job, fields } = plan;
+      const workerData: WorkerStart = { ...start, job, fields, notesPages, stop: this.stop };
       const worker = new Worker(new URL('./query-worker.js', import.meta.url), { workerData });
       worker.on('message', (message: WorkerAnswer) => this.answered(worker, message));
       worker.on('error', (error) => {
         this.failure ??= error;
         this.wake();
       });
-      this.give(worker, Math.floor((i * this.chunks.length) / workers));
+      this.places.set(worker, Math.floor((i * this.chunks.length) / workers));
       return worker;
     });
+    for (let ahead = 0; ahead < CHUNKS_AHEAD; ahead++) for (const worker of threads) this.give(worker);
     try {
       this.fold();
       while (this.head < this.chunks.length && !answer.isComplete() && !this.hasDiverged) {
@@ -127,17 +141,20 @@ export class QueryPool {
         records.note(interval, written, executed);
       }
     }
-    this.give(worker, message.index + 1);
+    this.give(worker);
     this.wake();
   }
 
-  /** The next chunk for a thread that stands where chunk `at` begins. */
-  private give(worker: Worker, at: number): void {
-    const index = this.choose(at);
+  /** The next chunk for a thread. */
+  private give(worker: Worker): void {
+    const rerun = this.reruns.shift();
+    const index = rerun ?? this.choose(this.places.get(worker) ?? 0);
     if (index < 0) {
-      this.idle.push({ worker, at });
+      this.idle.push(worker);
       return;
     }
+    // From what is run again it comes back.
+    if (rerun === undefined) this.places.set(worker, index + 1);
     const chunk = this.chunks[index];
     chunk.state = 'taken';
     const message: WorkerChunk = { index, fromTick: chunk.fromTick, toTick: chunk.toTick, returns: [...this.returns] };
@@ -145,9 +162,7 @@ export class QueryPool {
   }
 
   private choose(at: number): number {
-    const { chunks, reruns } = this;
-    const rerun = reruns.shift();
-    if (rerun !== undefined) return rerun;
+    const { chunks } = this;
     if (this.heldBytes > HELD_BYTES_MAX) return chunks[this.head]?.state === 'open' ? this.head : -1;
     if (chunks[at]?.state === 'open') return at;
     // The longest stretch that nobody has begun; its second half where somebody comes along from before.
@@ -188,7 +203,7 @@ export class QueryPool {
       this.doneTicks += chunk.toTick - chunk.fromTick;
       this.head++;
     }
-    for (const { at, worker } of this.idle.splice(0)) this.give(worker, at);
+    for (const worker of this.idle.splice(0)) this.give(worker);
   }
 
   /** A call that has not returned may do so in the chunk, where nobody has listened. */

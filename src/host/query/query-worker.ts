@@ -21,6 +21,8 @@ export interface WorkerStart {
   readonly key: string;
   readonly job: Job;
   readonly fields: number;
+  /** What intervals do to pages is not known yet: it is noted on the way. */
+  readonly notesPages: boolean;
   /** Not 0: give up. */
   readonly stop: Int32Array;
 }
@@ -36,18 +38,18 @@ export interface WorkerChunk {
 export interface WorkerAnswer {
   readonly index: number;
   readonly chunk: GatheredChunk | null;
-  /** What the interval did to pages, where it was run whole. */
+  /** What the interval did to pages, where it was run whole and that was wanted. */
   readonly executed: Uint32Array | null;
   readonly written: Uint32Array | null;
 }
 
-/** A worker goes forward from what is kept: it needs few of its own. */
+/** A worker goes forward from what is kept, and leaves none of its own. */
 const CHECKPOINT_BYTES = 1 << 26;
 
 async function main(start: WorkerStart): Promise<void> {
   const port = parentPort;
   if (port === null) return;
-  const { devices, engine, fields, given, job, key, path, stop } = start;
+  const { devices, engine, fields, given, job, key, notesPages, path, stop } = start;
   const log = openLog(start.log);
   const timeline = new Timeline({
     log,
@@ -55,6 +57,8 @@ async function main(start: WorkerStart): Promise<void> {
     makeEngine: await loadEngine(engine),
     devices,
     checkpointBytesMax: CHECKPOINT_BYTES,
+    leavesCheckpoints: false,
+    notesPages,
   });
   new KeptCheckpoints({ timeline, key, warn: () => {} });
   const gatherer = new ChunkGatherer(timeline, job, fields);
@@ -65,7 +69,7 @@ async function main(start: WorkerStart): Promise<void> {
       if (step.done === true) gathered = step.value;
     }
     way.return({} as never);
-    const pages = timeline.knownRecords.of(Math.floor(chunk.fromTick / timeline.intervalTicks));
+    const pages = timeline.records.of(Math.floor(chunk.fromTick / timeline.intervalTicks));
     const answer: WorkerAnswer = {
       ...{ index, chunk: gathered, executed: pages?.executed ?? null, written: pages?.written ?? null },
     };

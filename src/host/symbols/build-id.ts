@@ -29,7 +29,7 @@ export interface BuildId {
 export function buildIdOf(image: Uint8Array): BuildId | null {
   const sections = new Sections(image);
   for (const name of SECTIONS) {
-    const { bytes, address } = sections.get(name);
+    const { bytes, address } = sections.tryGet(name);
     const notes = bytes.subarray(0, NOTES_BYTES_MAX);
     for (let at = 0; at + HEADER_BYTES <= notes.length; ) {
       const id = idAt(notes, at);

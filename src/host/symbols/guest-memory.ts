@@ -12,6 +12,13 @@ export const PAGE_OFFSET = 0xc000_0000;
 export const KERNEL_MIN = 0x4000_0000;
 const TEXT_BYTES_MAX = 512;
 
+/** Physical address; −1 where there is none. */
+export function guestPhysical(cpu: Cpu, linear: number): number {
+  const address = linear >>> 0;
+  const physical = peekPhysical(cpu, address);
+  return physical >= 0 || address < PAGE_OFFSET ? physical : address - PAGE_OFFSET;
+}
+
 /** Copies bytes; how many from the first on could be read. */
 export function guestBytes(cpu: Cpu, linear: number, target: Uint8Array): number {
   const address = linear >>> 0;

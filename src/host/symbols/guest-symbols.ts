@@ -11,7 +11,7 @@ import { type BuildId, buildIdInMemory, buildIdOf, overlap } from './build-id.ts
 import { guestRam } from './guest-memory.ts';
 import { findKallsyms, isSettled, isStillThere, type Kallsyms } from './kallsyms.ts';
 import { findModuleList, listModules, type Module, moduleSymbols } from './modules.ts';
-import { isCurrent } from './process.ts';
+import { isCurrent, type ProcessName } from './process.ts';
 import { isPlaced, linkedText, mayMove, slideByAnchors, slideByBanner } from './slide.ts';
 import { SymbolSource, type SymbolTable } from './symbol-table.ts';
 
@@ -60,6 +60,8 @@ export class GuestSymbols {
   modules: readonly Module[] = [];
   /** Which modules the table has. */
   private modulesShown = '';
+  /** Where the sections of files of modules lie, by label. */
+  private readonly placedModules = new Map<string, string>();
   /** Where a look or a search has found nothing: not to do it twice. */
   private lookedTick = -1;
   private searchedTicks = new Map<string, number>();
@@ -81,7 +83,7 @@ export class GuestSymbols {
       this.seen.add(source);
       this.lookedTick = -1;
       this.isHopeless = false;
-      if (source.slide === null) this.moving.add(source);
+      if (source.slide === null && source.moduleFile === null && source.program === null) this.moving.add(source);
     }
   }
 
@@ -101,11 +103,50 @@ export class GuestSymbols {
       const [isPlacedNow, hasTable] = [this.placeSources(cpu), this.readKallsyms(cpu)];
       isChanged = this.readModules(cpu) || isPlacedNow || hasTable;
     }
+    isChanged = this.placeModuleFiles() || isChanged;
     for (const source of this.table.sources) {
-      if (source.process !== null) this.table.setCurrent(source, isCurrent(cpu, source.process, this.table));
+      if (source.process !== null) this.placeProgram(cpu, source, source.process);
       this.compareBuild(cpu, source);
     }
     return isChanged;
+  }
+
+  /** Files of modules get their names where the guest has loaded them, and keep them until it loads them elsewhere. */
+  private placeModuleFiles(): boolean {
+    let isChanged = false;
+    const guests = this.table.sources.find(({ label }) => label === MODULES_LABEL)?.symbols ?? [];
+    for (const { label, moduleFile } of [...this.table.sources]) {
+      const places = moduleFile?.place(guests) ?? null;
+      if (moduleFile === null || places === null) continue;
+      const shown = [...places.sections].join(' ');
+      if (this.placedModules.get(label) === shown) continue;
+      this.placedModules.set(label, shown);
+      this.table.add(moduleFile.placed(label, places));
+      this.takeNew();
+      isChanged = true;
+      if (places.isOtherBuild) this.told.push(otherBuild(label, 'its symbols lie otherwise than those in memory'));
+    }
+    return isChanged;
+  }
+
+  /** Of a program that lies wherever it is loaded, where that is in the address space at hand. */
+  private placeProgram(cpu: Cpu, source: SymbolSource, process: ProcessName): void {
+    const { program } = source;
+    const isItsOwn = process.kind === 'program' || isCurrent(cpu, process, this.table);
+    const base = isItsOwn ? (program?.find(cpu) ?? null) : null;
+    if (base !== null) this.table.setSlide(source, base);
+    this.table.setCurrent(source, program === null ? isItsOwn : base !== null);
+  }
+
+  private get absent(): SymbolSource[] {
+    return this.table.sources.filter(
+      ({ moduleFile, program, slide }) => slide === null && (moduleFile !== null || program !== null),
+    );
+  }
+
+  /** Files of modules and programs whose names have no address yet. */
+  get hasAbsent(): boolean {
+    return this.absent.length > 0;
   }
 
   /** Sentences that nobody has heard yet. */
@@ -136,10 +177,7 @@ export class GuestSymbols {
     if (found === id) return;
     this.table.setOtherBuild(source);
     const guests = found === '' ? 'which the guest does not have in its place' : `and the guest's is ${found}`;
-    this.told.push(
-      `${label} is of another build than the guest runs (its build ID is ${id}, ${guests}), so its names and lines ` +
-        'are not used: give the file of that build; addresses go on.',
-    );
+    this.told.push(otherBuild(label, `its build ID is ${id}, ${guests}`));
   }
 
   private placeSources(cpu: Cpu): boolean {
@@ -253,7 +291,7 @@ export class GuestSymbols {
 
   /** Why names have no addresses here, as a sentence; '' when all is well. */
   get problem(): string {
-    if (!this.isUnplaced) return '';
+    if (!this.isUnplaced) return this.absentProblem;
     const open = [...this.moving].filter(({ slide }) => slide === null).map(({ label }) => label);
     if (open.length === 0) {
       return 'The kernel has no names yet, its own table of them is not in memory: seek a moment at which it runs.';
@@ -262,6 +300,12 @@ export class GuestSymbols {
       `Where the kernel of ${open.join(', ')} has placed itself is not known yet (it may do so at random), so its ` +
       'names have no addresses here: seek a moment at which it runs; if it runs, they are the names of another kernel.'
     );
+  }
+
+  private get absentProblem(): string {
+    if (!this.hasAbsent) return '';
+    const labels = this.absent.map(({ label }) => label).join(', ');
+    return `The guest has not loaded ${labels} by this moment, so its names have no addresses: seek a later one.`;
   }
 
   /** Goes on until every name has its address, and comes back; false when the run does not tell. */
@@ -279,10 +323,11 @@ export class GuestSymbols {
   /** The same without coming back: stands where the kernel has its names, or somewhere. */
   *find(timeline: Timeline): Way<boolean> {
     this.refresh(timeline.machine.cpu);
-    if (!this.isUnplaced) return true;
+    const isOpen = (): boolean => this.isUnplaced || this.hasAbsent;
+    if (!isOpen()) return true;
     if (this.isHopeless) return false;
     const { intervalTicks } = timeline;
-    while (this.isUnplaced && timeline.position.tick < timeline.endTick) {
+    while (isOpen() && timeline.position.tick < timeline.endTick) {
       // A look at all of memory costs as much as running for an interval or two.
       const wantedTick = timeline.position.tick + Math.max(intervalTicks, timeline.position.tick / LOOKS_PER_DOUBLING);
       const next = Math.floor(wantedTick / intervalTicks) * intervalTicks;
@@ -291,10 +336,14 @@ export class GuestSymbols {
       if (position.tick < Math.min(next, timeline.endTick)) break;
       yield undefined;
     }
-    this.isHopeless = this.isUnplaced;
-    return !this.isUnplaced;
+    this.isHopeless = isOpen();
+    return !this.isHopeless;
   }
 }
+
+const otherBuild = (label: string, why: string): string =>
+  `${label} is of another build than the guest runs (${why}), so its names and lines are not used: give the file of ` +
+  'that build; addresses go on.';
 
 /** Whether symbols from this source are to be looked for in the guest. */
 export const slideOfFile = (source: SymbolSource, offset: number | null): number | null =>

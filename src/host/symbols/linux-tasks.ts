@@ -1,9 +1,10 @@
 // Tasks of an i386 Linux, by its own data: where a task_struct has its name and its pid, which differs from build to
 // build and is found by what init_task is known to hold, and which task is current. Looks at a moment, changes nothing.
 
+import type { CurrentTask } from '../../core/query/current-task.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
 import { CS, FS, SEG_BASE, SEG_SELECTOR } from '../../core/state/layout.ts';
-import { guestBytes, guestText, guestWord } from './guest-memory.ts';
+import { guestBytes, guestPhysical, guestText, guestWord } from './guest-memory.ts';
 import type { SymbolTable } from './symbol-table.ts';
 
 const TASK_BYTES = 0x4000;
@@ -52,12 +53,13 @@ export function taskNameOffset(cpu: Cpu, symbols: SymbolTable): number {
   return (init === undefined ? null : findOffsets(cpu, init))?.comm ?? -1;
 }
 
-export function currentTask(
+/** Linear address of the pointer to the current task, as it is found at the moment; null: not known. */
+function currentPointer(
   cpu: Cpu,
   at: (name: string) => number | null,
-  offsets: Offsets,
+  { comm }: Offsets,
   notes: string[] = [],
-): Task | null {
+): number | null {
   // Since Linux 6.2 current_task is the first member of pcpu_hot.
   const variable = at('current_task') ?? at('pcpu_hot');
   if (variable === null) {
@@ -70,15 +72,37 @@ export function currentTask(
   const candidates = [table === null ? null : guestWord(cpu, table), isKernel ? cpu.m32[SEG_BASE + FS] : null, 0];
   for (const base of candidates) {
     if (base === null) continue;
-    const address = guestWord(cpu, variable + base);
-    const comm = address === null || address === 0 ? null : nameAt(cpu, address + offsets.comm);
-    if (address === null || comm === null) continue;
-    const pid = offsets.pid === null ? null : guestWord(cpu, address + offsets.pid);
-    if (pid === null) notes.push('where a task has its pid could not be found out');
-    return { address, comm, pid };
+    const task = guestWord(cpu, variable + base);
+    if (task !== null && task !== 0 && nameAt(cpu, task + comm) !== null) return (variable + base) >>> 0;
   }
   notes.push('current_task leads to no task: too early in the boot, or the kernel is not mapped here');
   return null;
+}
+
+export function currentTask(
+  cpu: Cpu,
+  at: (name: string) => number | null,
+  offsets: Offsets,
+  notes: string[] = [],
+): Task | null {
+  const pointer = currentPointer(cpu, at, offsets, notes);
+  const address = pointer === null ? null : guestWord(cpu, pointer);
+  const comm = address === null ? null : nameAt(cpu, address + offsets.comm);
+  if (address === null || comm === null) return null;
+  const pid = offsets.pid === null ? null : guestWord(cpu, address + offsets.pid);
+  if (pid === null) notes.push('where a task has its pid could not be found out');
+  return { address, comm, pid };
+}
+
+/** Where the kernel says which task runs, by physical addresses, for those who ask at many moments; null: not known. */
+export function currentTaskPlace(cpu: Cpu, symbols: SymbolTable): CurrentTask | null {
+  const at = (name: string): number | null => symbols.address(name) ?? null;
+  const init = at('init_task');
+  const offsets = init === null ? null : findOffsets(cpu, init);
+  const pointer = offsets === null ? null : currentPointer(cpu, at, offsets);
+  if (init === null || offsets === null || pointer === null) return null;
+  const [pointerAt, initAt] = [pointer, init].map((linear) => guestPhysical(cpu, linear));
+  return pointerAt < 0 || initAt < 0 ? null : { pointerAt, directOffset: init - initAt, nameOffset: offsets.comm };
 }
 
 /** The name of the current task; null: not known, for want of symbols or of a task. */

@@ -7,7 +7,7 @@ import { PAGE_BYTES } from '../../core/base/pages.ts';
 import { peekPhysical } from '../../core/memory/peek.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
 import { guestBytes, guestRam, guestText, guestWord, KERNEL_MIN } from './guest-memory.ts';
-import { kindOfLetter, STT_FUNC, textAt } from './read-symbols.ts';
+import { kindOfLetter, STT_FUNC, SYMBOL_BYTES, textAt } from './read-symbols.ts';
 import { type GuestSymbol, SYMBOL_COUNT_MAX } from './symbol-table.ts';
 
 const MODULES_MAX = 512;
@@ -21,7 +21,6 @@ const PAGE_WORDS = PAGE_BYTES / 4;
 /** What kallsyms needs is not further into the structure. */
 const STRUCT_BYTES_MAX = 1024;
 
-const SYMBOL_BYTES = 16;
 const MODULE_SYMBOLS_MAX = 1 << 17;
 const STRINGS_BYTES_MAX = 1 << 22;
 

@@ -1,16 +1,19 @@
 // The process that symbols are of: an address means something else in every address space, so the names of a program
 // hold only where it is the one that runs. A process is named as its Linux knows it (name or pid), or by CR3 as any
-// guest has it. Looks at a moment, changes nothing.
+// guest has it, or by a program that it has loaded. Looks at a moment, changes nothing.
 
 import type { Cpu } from '../../core/state/cpu.ts';
 import { CR0, CR0_PG, CR3, CR4, CR4_PAE } from '../../core/state/layout.ts';
 import { currentTask, findOffsets, type Offsets } from './linux-tasks.ts';
+import type { ProgramFile } from './program-file.ts';
 import type { SymbolTable } from './symbol-table.ts';
 
 export type ProcessName =
   | { readonly kind: 'space'; readonly cr3: number }
   | { readonly kind: 'pid'; readonly pid: number }
-  | { readonly kind: 'name'; readonly name: string };
+  | { readonly kind: 'name'; readonly name: string }
+  /** Whoever has the program in its address space. */
+  | { readonly kind: 'program'; readonly program: ProgramFile };
 
 /** A task's name is no longer (TASK_COMM_LEN). */
 const COMM_CHARACTERS_MAX = 15;
@@ -43,6 +46,7 @@ export function isCurrent(cpu: Cpu, process: ProcessName, table: SymbolTable): b
     const mask = (m32[CR4] & CR4_PAE) === 0 ? 0xffff_f000 : 0xffff_ffe0;
     return (m32[CR0] & CR0_PG) !== 0 && ((m32[CR3] ^ process.cr3) & mask) === 0;
   }
+  if (process.kind === 'program') return process.program.isHere(cpu);
   const offsets = taskOffsets(cpu, table);
   const task = offsets === null ? null : currentTask(cpu, (name) => table.address(name) ?? null, offsets);
   if (task === null) return false;

@@ -5,8 +5,10 @@ import { type GuestSymbol, SYMBOL_COUNT_MAX, type SymbolKind } from './symbol-ta
 
 const SHT_SYMTAB = 2;
 const SHF_EXECINSTR = 4;
-const SHN_ABS = 0xfff1;
-const SHN_LORESERVE = 0xff00;
+export const SHN_ABS = 0xfff1;
+export const SHN_LORESERVE = 0xff00;
+/** Of an entry of a table of symbols. */
+export const SYMBOL_BYTES = 16;
 export const STT_FUNC = 2;
 const NAME_BYTES_MAX = 512;
 
@@ -15,8 +17,14 @@ export function isElf32(image: Uint8Array): boolean {
   return image.length >= 52 && image[0] === 0x7f && textAt(image, 1, 4) === 'ELF' && image[4] === 1 && image[5] === 1;
 }
 
-/** Functions, objects and plain labels of an ELF32 file; nothing for any other file. */
-export function readElfSymbols(image: Uint8Array): GuestSymbol[] {
+/**
+ * Functions, objects and plain labels of an ELF32 file; nothing for any other file. Of a file that is not linked
+ * `placeOf` says where a section lies; what is in one that lies nowhere is left out.
+ */
+export function readElfSymbols(
+  image: Uint8Array,
+  placeOf: (section: number) => number | null = () => 0,
+): GuestSymbol[] {
   if (!isElf32(image)) return [];
   const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
   const found: GuestSymbol[] = [];
@@ -34,7 +42,7 @@ export function readElfSymbols(image: Uint8Array): GuestSymbol[] {
     const [stringsAt, stringsSize] = [view.getUint32(strings + 16, true), view.getUint32(strings + 20, true)];
     const [at, size] = [view.getUint32(section + 16, true), view.getUint32(section + 20, true)];
     if (at + size > image.length || stringsAt + stringsSize > image.length) continue;
-    for (let entry = at; entry + 16 <= at + size && found.length < SYMBOL_COUNT_MAX; entry += 16) {
+    for (let entry = at; entry + SYMBOL_BYTES <= at + size && found.length < SYMBOL_COUNT_MAX; entry += SYMBOL_BYTES) {
       const type = image[entry + 12] & 15;
       const index = view.getUint16(entry + 14, true);
       if (type > STT_FUNC || index === 0) continue;
@@ -43,7 +51,10 @@ export function readElfSymbols(image: Uint8Array): GuestSymbol[] {
       const isCode = type === STT_FUNC || (index < sectionCount && (flagsOf(index) & SHF_EXECINSTR) !== 0);
       const kind = index === SHN_ABS ? 'absolute' : isCode && index < SHN_LORESERVE ? 'code' : 'data';
       const isGlobal = image[entry + 12] >>> 4 !== 0;
-      found.push({ name, address: view.getUint32(entry + 4, true), kind, isGlobal, module: '' });
+      const base = kind === 'absolute' ? 0 : placeOf(index);
+      if (base === null) continue;
+      const address = (view.getUint32(entry + 4, true) + base) >>> 0;
+      found.push({ name, address, kind, isGlobal, module: '' });
     }
   }
   return found;

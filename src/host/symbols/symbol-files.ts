@@ -10,7 +10,9 @@ import { readGivenFile } from '../node/images.ts';
 import { DebugInfo } from '../dwarf/debug-info.ts';
 import { buildIdOf } from './build-id.ts';
 import { slideOfFile } from './guest-symbols.ts';
+import { ModuleFile } from './module-file.ts';
 import { parseProcess, type ProcessName } from './process.ts';
+import { ProgramFile } from './program-file.ts';
 import { readElfSymbols, readSystemMap } from './read-symbols.ts';
 import { symbolOf, SymbolSource, SymbolTable } from './symbol-table.ts';
 
@@ -37,9 +39,34 @@ export function readSymbolFile(given: string): SymbolSource {
   const { rest, process } = splitProcess(given);
   const { path, offset } = splitOffset(rest);
   const bytes = readGivenFile(path, 'symbol file', WANTED);
+  const moduleFile = ModuleFile.of(path, bytes);
+  if (moduleFile !== null) return sourceOfModule(path, moduleFile, { offset, process });
   const source = symbolsFromBytes(path, bytes, offset, process === null ? path : given);
   source.process = process;
   source.isCurrent = process === null;
+  const program = offset === null ? ProgramFile.of(bytes) : null;
+  if (program === null) return source;
+  source.program = program;
+  source.process ??= { kind: 'program', program };
+  source.slide = null;
+  source.isCurrent = false;
+  return source;
+}
+
+/** Without names until the guest has loaded it. */
+function sourceOfModule(
+  path: string,
+  moduleFile: ModuleFile,
+  { offset, process }: { readonly offset: number | null; readonly process: ProcessName | null },
+): SymbolSource {
+  if (offset !== null || process !== null) {
+    throw new CommandError(
+      `${path} is a kernel module: its sections lie where the guest has loaded each, and all processes have it; ` +
+        'give the file alone.',
+    );
+  }
+  const source = new SymbolSource(path, [], null);
+  source.moduleFile = moduleFile;
   return source;
 }
 

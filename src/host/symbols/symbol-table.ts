@@ -5,7 +5,9 @@
 
 import type { DebugInfo } from '../dwarf/debug-info.ts';
 import type { BuildId } from './build-id.ts';
+import type { ModuleFile } from './module-file.ts';
 import type { ProcessName } from './process.ts';
+import type { ProgramFile } from './program-file.ts';
 
 /** Absolute symbols are numbers: they move with nothing and name no place. */
 export type SymbolKind = 'code' | 'data' | 'absolute';
@@ -44,6 +46,10 @@ export class SymbolSource {
   buildId: BuildId | null = null;
   /** The process that the names are of; null: they hold in every address space. */
   process: ProcessName | null = null;
+  /** Of a module's file: it has names once the guest has loaded the module. */
+  moduleFile: ModuleFile | null = null;
+  /** Of a file that lies wherever it is loaded: its slide is that of the address space that the processor has. */
+  program: ProgramFile | null = null;
   /** False: its process is not the one that runs, and no address is called by its names. */
   isCurrent = true;
   /** The guest runs another build: nothing of the file holds. */

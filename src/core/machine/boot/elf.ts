@@ -21,7 +21,7 @@ export interface LoadPlan {
 
 const EM_386 = 3;
 const EM_486 = 6;
-const PT_LOAD = 1;
+export const PT_LOAD = 1;
 
 export function isElf(image: Uint8Array): boolean {
   return image.length >= 4 && read32(image, 0) === 0x464c457f;
