@@ -103,6 +103,40 @@ const SOURCE = `
   mov dx, 0x744
   in al, dx
   call show
+  ; so are those of the SMBus host, on which a transaction finds nobody
+  mov dx, 0x820
+  in al, dx
+  call show
+  mov eax, 0x80000b90
+  mov dx, 0xcf8
+  out dx, eax
+  mov eax, 0x00000821
+  mov dx, 0xcfc
+  out dx, eax
+  mov eax, 0x80000bd0
+  mov dx, 0xcf8
+  out dx, eax
+  mov al, 9
+  mov dx, 0xcfe
+  out dx, al
+  mov dx, 0x820
+  in al, dx
+  call show
+  mov dx, 0x824
+  mov al, 0xa1
+  out dx, al
+  mov dx, 0x822
+  mov al, 0x48
+  out dx, al
+  in al, dx
+  call show
+  mov dx, 0x820
+  in al, dx
+  call show
+  mov al, 0xff
+  out dx, al
+  in al, dx
+  call show
   ; fw_cfg has DMA
   mov dx, 0x510
   mov ax, 1
@@ -180,7 +214,7 @@ show:
 const OURS = firmware(SOURCE);
 OURS[0x8000] = 0xa5;
 
-const EXPECTED = [0xa5, 0xa5, 0xff, 0x33, 0x44, 0x44, 0x33, 0x02, 0xff, 0x00, 0x03, 0x51];
+const EXPECTED = [0xa5, 0xa5, 0xff, 0x33, 0x44, 0x44, 0x33, 0x02, 0xff, 0x00, 0xff, 0x00, 0x08, 0x04, 0x00, 0x03, 0x51];
 
 async function recorded(bios: Uint8Array, maxTicks: number) {
   const run = await record({ images: { bios }, memoryMegabytes: 32, maxTicks, hashEveryTicks: 200_000 });

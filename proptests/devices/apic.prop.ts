@@ -158,7 +158,7 @@ test('after reset the local APIC is off and every local vector masked, so that t
   harness.out8(0x2005, 1);
   assert.ok(!harness.intr);
   // Turned off in IA32_APIC_BASE it is not there at all: its pins are INTR and NMI (SDM 3, section 10.4.3).
-  harness.board.setApicBase(0xfee00100);
+  harness.board.setApicBase(0xfee00100, false);
   assert.ok(harness.intr);
   assert.equal(acknowledge(harness), 0x25);
 });
@@ -207,15 +207,33 @@ test('off in IA32_APIC_BASE, the 8259 has the processor to itself and the regist
   assert.ok(apic !== undefined);
   harness.store32(ICR_LOW, 0x40080);
   assert.ok(harness.intr);
-  assert.equal(apic.baseMsr, 0xfee00900);
-  apic.baseMsr = 0xfee00100;
+  apic.setBase(0xfee00100);
   assert.ok(!harness.intr);
-  assert.equal(harness.load32(APIC + 0x30), 0xffffffff);
+  assert.throws(() => harness.load32(APIC + 0x30), /no device/);
   harness.out8(0x21, 0x00);
   harness.out8(0x2004, 1);
   assert.equal(acknowledge(harness), 0x24);
-  apic.baseMsr = 0xfee00900;
+  apic.setBase(0xfee00900);
   assert.equal(harness.load32(APIC + 0x30), 0x00050014);
+  // Elsewhere with all that it holds; beyond 4 GiB nothing reaches it, and a reset brings it back.
+  harness.store32(APIC + 0x80, 0x30);
+  apic.setBase(0xd0000900);
+  assert.equal(harness.load32(0xd0000080), 0x30);
+  assert.throws(() => harness.load32(APIC + 0x80), /no device/);
+  apic.setBase(0x5_fee00900);
+  assert.throws(() => harness.load32(APIC + 0x80), /no device/);
+  harness.board.reset();
+  assert.equal(harness.load32(APIC + 0x80), 0);
+});
+
+test('in a log of before it stays, on or off, wherever IA32_APIC_BASE says', () => {
+  const harness = new Harness({ quirks: ['fixed-apic'] });
+  const { apic } = harness.board;
+  assert.equal(apic?.version, 1);
+  apic?.setBase(0xd0000900);
+  assert.equal(harness.load32(APIC + 0x30), 0x00050014);
+  apic?.setBase(0xd0000100);
+  assert.equal(harness.load32(APIC + 0x30), 0xffffffff);
 });
 
 test('interprocessor interrupts reach this processor alone, by every address it has', () => {

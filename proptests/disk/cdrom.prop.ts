@@ -200,3 +200,27 @@ test('random packets throw nothing, end, and are gone on with after saving', () 
     { seed: 5, numRuns: 60 },
   );
 });
+
+test('lengths beyond what there is, odd ones and none: the reply, as much of it as is wanted', () => {
+  const driver = new CdDriver();
+  for (const packet of [
+    [0x12, 0, 0, 0, 255],
+    [0x46, 0, 0, 0, 0, 0, 0, 0xff, 0xff],
+    [0x5a, 0, 0x3f, 0, 0, 0, 0, 0xff, 0xff],
+    [0x43, 0, 0, 0, 0, 0, 0, 0xff, 0xff],
+    [0x4a, 1, 0, 0, 0x10, 0, 0, 0xff, 0xff],
+  ]) {
+    const whole = driver.ask(packet);
+    assert.ok(whole.length > 0 && whole.length < 1000, `${packet.join(' ')}: ${whole.length}`);
+    const length = packet[0] === 0x12 ? 4 : 8;
+    for (const wanted of [1, 3, 5]) {
+      const shorter = packet.map((byte, i) => (i === length ? wanted : i === length - 1 && length === 8 ? 0 : byte));
+      assert.deepEqual(driver.ask(shorter), whole.slice(0, wanted), `${packet[0]}: ${wanted}`);
+    }
+  }
+  for (const packet of [read10(0, 0), [0xa8, 0, 0, 0, 0, 0, 0, 0, 0, 0], [0xbe, 0, 0, 0, 0, 0, 0, 0, 0, 0x10]]) {
+    driver.send(packet);
+    assert.equal(driver.wait() & (ERR | DRQ), 0, 'no block is no data');
+  }
+  assert.equal(driver.refused([0xbe, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 0x10]), '5/21/0');
+});

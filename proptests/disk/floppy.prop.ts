@@ -233,3 +233,25 @@ test('random accesses throw nothing and are gone on with after saving', () => {
     { seed: 6, numRuns: 60 },
   );
 });
+
+test('a command that is cut short by a reset is forgotten, whatever it had been told', () => {
+  for (const command of [[READ], [READ, 4, 2], [WRITE, 0, 0, 0, 1, 2, 18, 0x1b], [0x4d, 0, 2], [0x0f, 0], [0x03]]) {
+    const driver = new Driver();
+    const { harness } = driver;
+    driver.channel(0x44, 512);
+    driver.send(...command);
+    harness.out8(0x3f2, 0x18);
+    harness.run(1000);
+    harness.out8(0x3f2, 0x1c);
+    harness.run(10_000);
+    for (let i = 0; i < 4; i++) assert.deepEqual(driver.results(0x08), [0xc0 | i, 0], `${command}`);
+    harness.out8(0x3f7, 0);
+    driver.send(0x03, 0xaf, 0x02);
+    driver.send(0x07, 0);
+    harness.run(1_000_000);
+    assert.deepEqual(driver.results(0x08), [0x20, 0]);
+    driver.channel(0x44, 512);
+    assert.equal(driver.results(READ, 0, 0, 0, 1, 2, 18, 0x1b, 0xff)[0] & 0xc0, 0, `${command}`);
+    assert.deepEqual(harness.memory.slice(BUFFER, BUFFER + 512), sectorsOf(disk, 0, 1));
+  }
+});

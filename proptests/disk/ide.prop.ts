@@ -358,3 +358,33 @@ test('a block that the host is to fill holds nothing of an earlier one, which a 
   for (const harness of [first, second]) command(harness, 0x30);
   assert.equal(second.save(), first.save());
 });
+
+test('regions and a table where nothing is: what is read is lost, what is written is ones', () => {
+  const driver = new IdeDriver({ hda: disk });
+  const [hole, apic] = [0x5000_0000, 0xfee0_0000];
+  driver.command(0xc8, 0, 3);
+  driver.startMaster(
+    [
+      { address: hole, count: 512 },
+      { address: apic, count: 512 },
+      { address: 0xffff_fe00, count: 512 },
+    ],
+    true,
+  );
+  assert.equal(driver.wait() & (ERR | DRQ), 0);
+  driver.stopMaster();
+  driver.startMaster([{ address: hole, count: 512 }], false);
+  driver.command(0xca, 7, 1);
+  driver.wait();
+  driver.stopMaster();
+  assert.deepEqual(driver.sectors(7, 1), new Uint8Array(512).fill(0xff));
+  // A table of ones: regions at odd addresses, of which the first is the last.
+  driver.harness.board.bus.write(driver.master + 4, 4, hole);
+  driver.command(0xc8, 0, 255);
+  driver.harness.out8(driver.master, 9);
+  driver.wait();
+  driver.harness.out8(driver.master, 0);
+  driver.write(0x206, 4);
+  driver.write(0x206, 0);
+  assert.equal(driver.wait() & (ERR | DRQ), 0);
+});

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import * as fc from 'fast-check';
 import { bytesSource } from '../../src/core/board/image.ts';
+import { describeMachine } from '../../src/core/session/describe-machine.ts';
 import { openDisk } from '../../src/host/node/disks.ts';
 import { CommandError } from '../../src/host/node/errors.ts';
 import { writeOverlay } from '../../src/host/node/overlay-file.ts';
@@ -188,6 +189,46 @@ test('headers that lie are refused by what they say, and a name below is looked 
   writeOverlay({ path: outside, backing: { name: '../../etc/passwd', format: 'raw' }, sizeBytes: 512, pages: [] });
   assert.throws(() => openDisk(outside, 'image', 'x'), /lies over another, "..\/..\/etc\/passwd"/);
   assert.throws(() => openDisk(outside, 'image', 'x', [folder]), /--backing PATH/);
+});
+
+test('a disk that no machine has is refused before it is read', () => {
+  const { path } = overlay([0]);
+  const sound = new Uint8Array(readFileSync(path));
+  // With clusters of 2 MiB a few entries of the first table are enough for a size of 1 TiB.
+  const claimed = sound.slice();
+  const header = new DataView(claimed.buffer);
+  header.setUint32(20, 21);
+  header.setBigUint64(24, 2n ** 40n);
+  header.setUint32(36, 2);
+  writeFileSync(at('claims.qcow2'), claimed);
+  assert.equal(openDisk(at('claims.qcow2'), 'hda image', 'x', [folder]).sizeBytes, 2 ** 40);
+  const never = (): never => {
+    throw new Error('it was read');
+  };
+  const large = (sizeBytes: number) => ({
+    sizeBytes,
+    read: never,
+    get sha256() {
+      return never();
+    },
+  });
+  const machine = (role: string, sizeBytes: number) =>
+    describeMachine(
+      {
+        bios: { name: 'bios', data: new Uint8Array(0x10000).fill(1).fill(2, 0xfff0, 0xfff8) },
+        drives: { [role]: { name: 'it', data: large(sizeBytes) } },
+      },
+      {},
+      () => '',
+    );
+  assert.throws(
+    () => machine('hda', 2 ** 41 + 512),
+    /hda image it has 2199023256064 bytes, and a disk has 2199023255552/,
+  );
+  assert.throws(() => machine('cdrom', 2 ** 50), /cdrom image it has .* at most \(2 TiB\): give another/);
+  assert.throws(() => machine('fda', 3_000_000), /fda image it has 3000000 bytes, and a diskette has 2949120 at most/);
+  assert.throws(() => machine('hdb', 0), /hdb image it is empty: give another/);
+  assert.throws(() => machine('hda', 2 ** 41), /it was read/);
 });
 
 test('what cannot be opened as a disk is said in words', () => {

@@ -28,7 +28,7 @@ start:
   mov al, 0
   out 0xf4, al
 `;
-const KERNEL = { boot: { method: 'multiboot' }, options: {} };
+const KERNEL = { boot: { method: 'multiboot' }, options: {}, devices: [] };
 const settings = { images: { kernel: assemble(SOURCE).bytes }, memoryMegabytes: 4, hashEveryTicks: 1 };
 
 /** The same log under another header, in frames that say they are of `format`. */
@@ -81,7 +81,9 @@ test('the recordings kept from before are of format 1 and have all its quirks', 
   for (const { file } of goldenLogs()) {
     const log = openLog(readFileSync(join(goldenFolder, file)));
     if (log.frames[0].format !== 1) continue;
-    assert.deepEqual(log.header.machine.quirks, quirksOfLog(1, KERNEL), file);
+    const { devices } = log.header.machine;
+    assert.deepEqual(log.header.machine.quirks, quirksOfLog(1, { ...KERNEL, devices }), file);
+    assert.ok(log.header.machine.quirks.includes('fixed-apic'), file);
     seen++;
   }
   assert.ok(seen >= 10);

@@ -382,7 +382,7 @@ export class BlockEmitter {
     let how: number = op.size;
     if (this.addressesIn.get(this.inside().index) === 1) how |= MISS_WALK;
     if (op.op === 'load' && op.write) how |= MISS_WRITE;
-    if (op.size > 0 && !this.isShared.has(op.address)) how |= MISS_UNALIGNED;
+    if (!this.isShared.has(op.address)) how |= MISS_UNALIGNED;
     return op.op === 'load' ? `loadMiss(${address}, ${how})` : `storeMiss(${address}, ${how}, ${this.value(op.value)})`;
   }
 

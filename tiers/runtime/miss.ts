@@ -2,6 +2,7 @@
 // in the TLB yet is looked up, a clean one is marked written, and a value that lies unaligned inside one page is moved
 // through a scratch word. Everything else is answered with 0, and the instruction goes the slow way: devices, faults,
 // code, page tables, page ends, #AC, watchpoints, and whatever asks the function to leave.
+// A write that changes nothing but a device's own memory, such as that of a screen, is done at once too.
 // What the page tables are marked with is what the handler would mark: only instructions with one address ask for it.
 
 import * as pages from '../../src/core/base/pages.ts';
@@ -44,8 +45,11 @@ export function makeMiss(cpu: Cpu): Miss {
   const { tlb, m32, view } = cpu;
   const { locateExplicit, wouldFaultOnAlignment } = access;
 
+  /** Physical address of what `plain` was asked for, if a device answers there; else −1. */
+  let atDevice = -1;
   /** Host address of an access that is plain but for its alignment, or 0. */
   const plain = (linear: number, how: number, read: boolean, write: boolean): number => {
+    atDevice = -1;
     if (cpu.watchActive) return 0;
     const user = (m32[MODE_KEY] & MODE_CPL3) !== 0;
     let deny = 0;
@@ -61,7 +65,9 @@ export function makeMiss(cpu: Cpu): Miss {
         cpu.exitRequest &= ~EXIT_FAULT;
         return 0;
       }
-      if (host < CPU_BLOCK_SIZE || cpu.tables.marked !== tables || (tlb[page] & deny) !== 0) return 0;
+      if (cpu.tables.marked !== tables) return 0;
+      if (host < CPU_BLOCK_SIZE) atDevice = cpu.walkPhysical;
+      if (host < CPU_BLOCK_SIZE || (tlb[page] & deny) !== 0) return 0;
     }
     return ((tlb[page] & -4096) + linear) | 0;
   };
@@ -88,7 +94,11 @@ export function makeMiss(cpu: Cpu): Miss {
     if (!mayMove(linear, how)) return 0;
     const host = plain(linear, how, false, true);
     const size = how & SIZE;
-    if (host === 0 || (host & ((1 << size) - 1)) === 0) return host;
+    if (host === 0) {
+      const isAlone = atDevice >= 0 && (how & UNALIGNED) !== 0 && (linear & ((1 << size) - 1)) === 0;
+      return isAlone && cpu.space.writesQuietly(atDevice, 1 << size, value) ? SCRATCH << 2 : 0;
+    }
+    if ((host & ((1 << size) - 1)) === 0) return host;
     if (size === 2) view.setInt32(host, value, true);
     else view.setInt16(host, value, true);
     return SCRATCH << 2;

@@ -31,6 +31,8 @@ export const HELPERS: Readonly<Record<string, FunctionType>> = {
   jumpInSegment: CODE_TYPE,
   /** (linear, how): MISS_*. */
   miss: PAIR,
+  /** (linear, how, value): the same of a store, whose value may be taken. */
+  storeMiss: { parameters: [I32, I32, I32], results: [I32] },
   /** (pc, EIP, ticks left before it, instructions that follow it in its block): 1 when the function must be left. */
   step: { parameters: [I32, I32, I32, I32], results: [I32] },
   /** (row, pc) */
@@ -78,5 +80,7 @@ export const MISS_ALIGNED = 0x100;
  * What a miss answers when the access is the handler's; otherwise host address − linear address: page aligned.
  */
 export const MISS_NONE = 1;
+/** Of a store: it has been done. */
+export const MISS_STORED = 2;
 
 export const jumpIndex = (host: number): number => (host ^ (host >>> 14)) & (JUMP_ENTRIES - 1);

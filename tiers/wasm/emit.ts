@@ -78,6 +78,12 @@ function returnPoints(fn: IrFunction): number[] {
   return [...new Set(points)].slice(0, 4);
 }
 
+/** Of a store: what pushes its value, and the label of the block that ends behind it. */
+interface Stored {
+  readonly push: () => void;
+  readonly done: number;
+}
+
 class Emitter {
   readonly body = new Body(PARAMETERS);
   private readonly values = new Values(this.body);
@@ -229,9 +235,16 @@ class Emitter {
 
   /**
    * Push nothing; gives the local that holds the host address of a plain access, which has been made sure of. `own`:
-   * the local is to be given back.
+   * the local is to be given back. `stored`: of a store whose place nobody else asks for.
    */
-  private locate(address: Temp, deny: number, size: number, isAligned: boolean, keep: boolean): Held {
+  private locate(
+    address: Temp,
+    deny: number,
+    size: number,
+    isAligned: boolean,
+    keep: boolean,
+    stored: Stored | null = null,
+  ): Held {
     const { body, context } = this;
     const held = this.values.localOf(address);
     const host = this.values.takeLocal();
@@ -252,7 +265,8 @@ class Emitter {
     if (this.addressesIn.get(this.inside().index) === 1) how |= convention.MISS_WALK;
     if (isAligned) how |= convention.MISS_ALIGNED;
     body.i32(how);
-    body.call(W.call, context.helper('miss'));
+    stored?.push();
+    body.call(W.call, context.helper(stored === null ? 'miss' : 'storeMiss'));
     body.tee(host);
     body.i32(convention.MISS_NONE);
     body.op(W.i32_and);
@@ -260,6 +274,12 @@ class Emitter {
     body.open(W.if);
     this.slow();
     body.end();
+    if (stored !== null) {
+      body.get(host);
+      body.i32(convention.MISS_STORED);
+      body.op(W.i32_and);
+      body.branch(W.br_if, stored.done);
+    }
     body.end();
     body.get(host);
     body.i32(-4096);
@@ -328,12 +348,19 @@ class Emitter {
   }
 
   private store(op: Extract<Op, { op: 'store' }>): void {
-    const { body } = this;
-    const host = this.place32(op);
+    const { body, values } = this;
+    const isAlone = !op.checked && !this.shared.has(op.address);
+    const push = values.held(op.value);
+    const done = isAlone ? body.open(W.block) : 0;
+    const host = isAlone
+      ? this.locate(op.address, this.deny[1], op.size, false, false, { push, done })
+      : this.place32(op);
     body.get(host.local);
-    this.values.value(op.value);
+    push();
     body.memory([W.i32_store8, W.i32_store16, W.i32_store][op.size], 0, 0);
-    if (host.isOwn) this.values.giveLocal(host.local);
+    if (isAlone) body.end();
+    values.used(op.value);
+    if (host.isOwn) values.giveLocal(host.local);
   }
 
   /** Words between memory and the CPU block. */

@@ -102,28 +102,46 @@ export function makeThreads(runtime: Runtime): Threads {
     // The function has been left already, and the next one is looked up afresh.
     return m32[EXIT_REQUEST] !== 0 && !cpu.loop.goOn();
   };
+  /** Physical address of what `fill` was asked for, if a device answers there; else −1. */
+  let atDevice = -1;
   /** As convention.MISS_*, for what is not in the TLB or may not be written yet. */
   const fill = (linear: number, how: number): number => {
+    atDevice = -1;
     if (cpu.watchActive || (how & convention.MISS_WALK) === 0) return convention.MISS_NONE;
     const deny = how & convention.MISS_DENY_MASK;
     const tables = cpu.tables.marked;
     const isWrite = (deny & (TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE)) !== 0;
     // A device answers: the handler will find the same.
-    if ((m32[CR0] & CR0_PG) === 0 && cpu.space.isDevice(linear >>> 0)) return convention.MISS_NONE;
+    if ((m32[CR0] & CR0_PG) === 0 && cpu.space.isDevice(linear >>> 0)) {
+      atDevice = linear >>> 0;
+      return convention.MISS_NONE;
+    }
     const host = locateExplicit(cpu, linear, isWrite);
     // A fault is that of the instruction, which has changed nothing and accesses nothing else.
     if (m32[EXIT_REQUEST] !== 0) return convention.MISS_NONE;
-    if (host < CPU_BLOCK_SIZE || cpu.tables.marked !== tables) return convention.MISS_NONE;
+    if (cpu.tables.marked !== tables) return convention.MISS_NONE;
+    if (host < CPU_BLOCK_SIZE) {
+      atDevice = cpu.walkPhysical;
+      return convention.MISS_NONE;
+    }
     const entry = tlb[linear >>> 12];
     if ((entry & deny) === 0) return entry & -4096;
     const bytes = 1 << ((how >>> convention.MISS_SIZE_SHIFT) & 7);
     const isBeside = isWrite && cpu.memory.isBesideCode(host - cpu.ramBase, bytes);
     return isBeside ? entry & -4096 : convention.MISS_NONE;
   };
+  /** The same of a store, which a device may take at once. */
+  const fillStore = (linear: number, how: number, value: number): number => {
+    const filled = fill(linear, how);
+    if (atDevice < 0) return filled;
+    const bytes = 1 << ((how >>> convention.MISS_SIZE_SHIFT) & 7);
+    const isAligned = (linear & (bytes - 1)) === 0;
+    return isAligned && cpu.space.writesQuietly(atDevice, bytes, value) ? convention.MISS_STORED : filled;
+  };
   const assist = (row: number, pc: number): void => handlers[row](cpu, code, pc);
 
   const threads = new WebAssembly.Instance(new WebAssembly.Module(encodeThreads(places)), {
-    [ENVIRONMENT]: { ...runtime.wide, memory, table, goOn, fill, step, assist },
+    [ENVIRONMENT]: { ...runtime.wide, memory, table, goOn, fill, fillStore, step, assist },
   }).exports;
   const leave: unknown = threads.leave;
   for (let entry = 0; entry < TABLE_ENTRIES; entry++) table.set(entry, leave);

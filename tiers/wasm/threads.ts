@@ -199,11 +199,13 @@ function enter(codeType: number): Body {
   return body;
 }
 
-/** (linear, how): as convention.MISS_*. What lies unaligned inside one page is plain here. */
-function miss(places: Places, fill: number): Body {
+/**
+ * (linear, how): as convention.MISS_*; of a store with its value. What lies unaligned inside one page is plain here.
+ */
+function miss(places: Places, fill: number, parameters: number): Body {
   const LINEAR = 0;
   const HOW = 1;
-  const body = new Body(2);
+  const body = new Body(parameters);
   const size = body.local();
   const entry = body.local();
   const isOther = body.open(W.block);
@@ -253,8 +255,7 @@ function miss(places: Places, fill: number): Body {
   body.op(W.i32_and);
   body.op(W.return);
   body.end();
-  body.get(LINEAR);
-  body.get(HOW);
+  for (let k = 0; k < parameters; k++) body.get(k);
   body.call(W.return_call, fill);
   body.end();
   body.i32(convention.MISS_NONE);
@@ -275,8 +276,8 @@ function forward(parameters: number, to: number): Body {
 export const FORWARDED: readonly string[] = ['step', 'assist', ...Object.keys(ATTEMPTS)];
 
 /**
- * Imports `memory`, `table`, `goOn` () → 1 to leave, `fill` (linear, how) and FORWARDED; exports `enter`, `leave` and
- * the helpers.
+ * Imports `memory`, `table`, `goOn` () → 1 to leave, `fill` (linear, how), `fillStore` (linear, how, value) and
+ * FORWARDED; exports `enter`, `leave` and the helpers.
  */
 export function encodeThreads(places: Places): Uint8Array {
   const module = new ModuleBuilder();
@@ -287,6 +288,8 @@ export function encodeThreads(places: Places): Uint8Array {
   const goOn = module.importFunction(ENVIRONMENT, 'goOn', module.type([], [I32]));
   const pair = module.type([I32, I32], [I32]);
   const fill = module.importFunction(ENVIRONMENT, 'fill', pair);
+  const storing = typeOf(convention.helperType('storeMiss'));
+  const fillStore = module.importFunction(ENVIRONMENT, 'fillStore', storing);
   const imported = FORWARDED.map((name) =>
     module.importFunction(ENVIRONMENT, name, typeOf(convention.helperType(name))),
   );
@@ -294,7 +297,8 @@ export function encodeThreads(places: Places): Uint8Array {
   found.set('out', module.define(codeType, out(places, codeType, goOn)));
   found.set('jump', module.define(codeType, jump(false, places, codeType)));
   found.set('jumpInSegment', module.define(codeType, jump(true, places, codeType)));
-  found.set('miss', module.define(pair, miss(places, fill)));
+  found.set('miss', module.define(pair, miss(places, fill, 2)));
+  found.set('storeMiss', module.define(storing, miss(places, fillStore, 3)));
   FORWARDED.forEach((name, k) => {
     const type = convention.helperType(name);
     found.set(name, module.define(typeOf(type), forward(type.parameters.length, imported[k])));

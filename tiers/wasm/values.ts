@@ -155,6 +155,21 @@ export class Values {
     this.used(temp);
   }
 
+  /** A temp that can be pushed as often as is wanted; with `used` afterwards it is one use of it. */
+  held(temp: Temp): () => void {
+    const op = this.defs[temp];
+    if (op?.op === 'const') return () => this.body.i32(op.value);
+    if (this.where[temp] === DEFERRED && op !== undefined) {
+      this.expression(op);
+      const local = this.takeLocal();
+      this.body.set(local);
+      this.where[temp] = local;
+    }
+    const at = this.where[temp];
+    if (at < 0) throw new Error(`t${temp} is nowhere`);
+    return () => this.body.get(at);
+  }
+
   /** What is on the stack becomes the value of a temp. */
   define(temp: Temp): void {
     if (this.remaining[temp] === 0) {

@@ -129,8 +129,11 @@ export interface Board {
   takeInterrupt(tick: number): number;
   /** The level of INTR where it is known. */
   readonly intr: boolean;
-  /** Low half of IA32_APIC_BASE, as WRMSR has just set it (Intel SDM vol. 3, section 10.4.3). */
-  setApicBase(low: number): void;
+  /**
+   * IA32_APIC_BASE (Intel SDM vol. 3, section 10.4.3), 36 bits, as WRMSR has just set it, or as it is in a state that
+   * has been loaded.
+   */
+  setApicBase(base: number, isLoaded: boolean): void;
   /** The reset line of everything on the board. */
   reset(): void;
 

@@ -50,6 +50,7 @@ export type Bulk = Pick<
   | 'write16'
   | 'write32'
   | 'merge32'
+  | 'isFree'
   | 'write'
   | 'fill'
   | 'clear'
@@ -215,8 +216,8 @@ export interface DeviceContext {
   portBlock(port: number, part: ImagePart | null): void;
   /** Said while such a read is made. False: it is part of a wider access, which has to be in the log. */
   portBlockRead(port: number): boolean;
-  /** Registers in memory for good, in whole pages; they win over everything else that is there. */
-  mmio(address: number, sizeBytes: number, handler: MmioHandler): void;
+  /** Registers in memory, in whole pages; they win over everything else that is there. Seldom moved. */
+  mmio(address: number, sizeBytes: number, handler: MmioHandler): Aperture;
   /** An aperture that wins over RAM and ROM, hidden until it is placed. Whole pages. */
   aperture(sizeBytes: number, content: ApertureContent): Aperture;
   /** A function of the PCI bus; its base addresses are placed by whoever programs them. */

@@ -125,6 +125,8 @@ export class DeviceBoard implements Board {
         handler.write(offset, size, value);
         this.#isInAccess = false;
       },
+      // Nothing of it is in any log.
+      writesQuietly: handler.writesQuietly,
     };
   }
 
@@ -158,7 +160,11 @@ export class DeviceBoard implements Board {
         this.#blockPort = port;
         return true;
       },
-      mmio: (address, sizeBytes, handler) => this.#aperture(sizeBytes, OVER_ALL, handler).place(address),
+      mmio: (address, sizeBytes, handler) => {
+        const aperture = this.#aperture(sizeBytes, OVER_ALL, handler);
+        aperture.place(address);
+        return aperture;
+      },
       aperture: (sizeBytes, content) => this.#aperture(sizeBytes, OVER_ROM, content),
       pci: (spec) => pciBus.add(spec),
       bulk: (name) => this.#bulk(name),
@@ -279,9 +285,12 @@ export class DeviceBoard implements Board {
     return vector;
   }
 
-  setApicBase(low: number): void {
-    const { apic } = this;
-    if (apic !== undefined) apic.baseMsr = low >>> 0;
+  setApicBase(base: number, isLoaded: boolean): void {
+    this.#isQuiet = isLoaded;
+    this.#isInAccess = true;
+    this.apic?.setBase(base);
+    this.#isInAccess = false;
+    this.#isQuiet = false;
   }
 
   reset(): void {

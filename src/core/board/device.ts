@@ -83,6 +83,11 @@ export interface Dma {
 export interface MmioHandler {
   read(offset: number, size: number): number;
   write(offset: number, size: number, value: number): void;
+  /**
+   * Makes a write that changes bytes of the device's own memory and nothing else, so that it need not be known when it
+   * is made. False: it is none, and nothing has been done.
+   */
+  writesQuietly?(offset: number, size: number, value: number): boolean;
 }
 
 /** What leaves the machine: guest output and requests. Never feeds anything back. */

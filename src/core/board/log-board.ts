@@ -261,7 +261,9 @@ export class LogBoard implements Board {
     return event !== null && event.kind === 'interrupt' ? event.vector : -1;
   }
 
-  setApicBase(): void {}
+  setApicBase(_base: number, isLoaded: boolean): void {
+    if (!isLoaded) this.takeAccessed();
+  }
 
   reset(): void {
     this.tap.reset();

@@ -113,7 +113,7 @@ export function decodeHeader(payload: Packed, format: number): LogHeader | strin
     seed,
     boot: { method, commandLine: boot.commandLine },
     images,
-    quirks: [...new Set([...quirks, ...quirksOfLog(format, { boot: { method }, options: knownOptions })])],
+    quirks: [...new Set([...quirks, ...quirksOfLog(format, { boot: { method }, options: knownOptions, devices })])],
     options: knownOptions,
   };
   return { creator, profile: knownProfile, machine };

@@ -186,7 +186,7 @@ export class Machine {
     cpu.ferr = this.errorPins;
     cpu.loop = { goOn: () => this.goOn() };
     cpu.ports = this.board.ports;
-    if (this.board.hasApic) cpu.apic = { setBase: (low) => this.board.setApicBase(low) };
+    if (this.board.hasApic) cpu.apic = { setBase: (base) => this.board.setApicBase(base, false) };
     this.hasher = new StateHasher(cpu, [...this.space.bulks.values()]);
     this.nextHashTick = options.hashEveryTicks > 0 ? options.hashEveryTicks : Number.POSITIVE_INFINITY;
     resetCpu(cpu);

@@ -9,9 +9,10 @@ import type { BoardState, SavedStates } from '../board/board.ts';
 import type { DeviceState, DeviceValue } from '../board/device.ts';
 import { StateError } from '../base/fields.ts';
 import { updateWatch } from '../cpu/system/debug.ts';
+import { apicBase } from '../cpu/system/msr.ts';
 import { updateMode } from '../cpu/system/segmentation.ts';
 import { DIRTY_CHECKPOINT } from '../memory/memory.ts';
-import { A20, APIC_BASE, RAM_BASE, TICK_F64 } from '../state/layout.ts';
+import { A20, RAM_BASE, TICK_F64 } from '../state/layout.ts';
 import type { Machine } from './machine.ts';
 import { CPU_BYTES, cpuBytes, loadCpuBytes } from './state-hash.ts';
 
@@ -197,7 +198,7 @@ export class PageStore {
     cpu.f64[TICK_F64] = snapshot.tick;
     updateMode(cpu);
     machine.board.load(snapshot.board);
-    machine.board.setApicBase(cpu.m32[APIC_BASE]);
+    machine.board.setApicBase(apicBase(cpu), true);
     machine.loadLoop(snapshot.loop);
     const isMapSame = cpu.m32[A20] === a20;
     if (keepCode && isMapSame) memory.dropTranslations();

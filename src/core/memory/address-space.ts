@@ -35,6 +35,9 @@ export type Shown =
   /** From that byte on. The memory says which of its pages a processor may see directly. */
   | { readonly bulk: BulkPages; readonly offset: number; readonly isWritable: boolean };
 
+export type MmioListener = (physical: number, size: number, value: number) => void;
+export const NOBODY_LISTENS: MmioListener = () => {};
+
 /** What a stretch of pages leads to, as one may say it without knowing the apertures. */
 export interface MappedRun {
   /** Of the address space, and how many. */
@@ -454,8 +457,8 @@ export class AddressSpace {
   }
 
   /** A debugger's view of reads from devices and of writes to them. */
-  onMmioRead: (physical: number, size: number, value: number) => void = () => {};
-  onMmioWrite: (physical: number, size: number, value: number) => void = () => {};
+  onMmioRead: MmioListener = NOBODY_LISTENS;
+  onMmioWrite: MmioListener = NOBODY_LISTENS;
 
   /** Write 1, 2 or 4 bytes that lie within one page. */
   write(physical: number, size: number, value: number): void {
@@ -473,6 +476,15 @@ export class AddressSpace {
       this.onMmioWrite(physical, size, value);
       handler.write(this.throughA20(physical) - aperture.address, size, size === 4 ? value >>> 0 : value);
     }
+  }
+
+  /** As `write`, where it makes no difference when: false, and nothing is done, if it may make one. */
+  writesQuietly(physical: number, size: number, value: number): boolean {
+    if (physical >= 0x1_0000_0000 || this.onMmioWrite !== NOBODY_LISTENS) return false;
+    const mapped = this.pageMap[physical >>> 12];
+    if (mapped >= 0) return false;
+    const { handler, aperture } = this.handlers[-mapped - 1];
+    return handler.writesQuietly?.(this.throughA20(physical) - aperture.address, size, value) === true;
   }
 
   /** Set A and D bits: tracked like any write, but no translation depends on the old value. */

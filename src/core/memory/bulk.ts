@@ -186,8 +186,8 @@ export class BulkMemory implements BulkPages {
     return at >= 0 && count >= 0 && at + count <= this.sizeBytes;
   }
 
-  /** A write of the device into the page at this byte changes that byte and nothing else. */
-  private isFree(byte: number): boolean {
+  /** A write of the device to the word at this byte, which is inside, changes that word and nothing else. */
+  isFree(byte: number): boolean {
     const { space } = this;
     return (
       this.closed[byte >>> 12] === 1 &&

@@ -2,6 +2,7 @@
  * What instructions read from devices and write to them: through I/O ports, and through memory that devices answer for.
  * What a device does to memory by itself is no part of it (accesses has that).
  */
+import { NOBODY_LISTENS } from '../memory/address-space.ts';
 import type { PortBus } from '../state/cpu.ts';
 import { type Gatherer, type Gathering, linearEip, record } from './gatherer.ts';
 
@@ -49,8 +50,8 @@ export class DevicesGatherer implements Gatherer {
   end(): void {
     const { cpu, space } = this.gathering.machine;
     cpu.ports = this.bus;
-    space.onMmioRead = () => {};
-    space.onMmioWrite = () => {};
+    space.onMmioRead = NOBODY_LISTENS;
+    space.onMmioWrite = NOBODY_LISTENS;
   }
 
   release(): void {}

@@ -4,6 +4,7 @@
  * and the library differ in where the bytes come from. Errors name the parameters below.
  */
 import { digestOf, type ImageContent, sizeOfContent } from '../board/image.ts';
+import { DISK_BYTES_MAX } from '../devices/disk/disk-contents.ts';
 import { FLOPPY_BYTES_MAX } from '../devices/disk/floppy-formats.ts';
 import { CDROM_ROLE, DISK_ROLES, DRIVE_ROLES, FLOPPY_ROLES, isDriveImage } from '../devices/disk/roles.ts';
 import type { Sha256 } from '../base/sha256.ts';
@@ -191,6 +192,11 @@ function arrange(boot: BootImages, append: string): Arrangement {
     if ((FLOPPY_ROLES as readonly string[]).includes(role) && sizeOfContent(image.data) > FLOPPY_BYTES_MAX) {
       const what = `the ${role} image ${image.name} has ${sizeOfContent(image.data)} bytes`;
       throw new BootError(`${what}, and a diskette has ${FLOPPY_BYTES_MAX} at most: give another, or use --hda.`);
+    }
+    // Before anybody reads all of it for its digest.
+    if (sizeOfContent(image.data) > DISK_BYTES_MAX) {
+      const what = `the ${role} image ${image.name} has ${sizeOfContent(image.data)} bytes`;
+      throw new BootError(`${what}, and a disk has ${DISK_BYTES_MAX} at most (2 TiB): give another.`);
     }
     images.set(role, image);
   }

@@ -77,8 +77,8 @@ export interface ErrorPins {
 
 /** The processor's own local APIC, as WRMSR reaches it (SDM 3 §10.4.3). */
 export interface ApicPin {
-  /** Low half of IA32_APIC_BASE, as it is from now on. */
-  setBase(low: number): void;
+  /** IA32_APIC_BASE, 36 bits, as it is from now on. */
+  setBase(base: number): void;
 }
 
 /** The loop that owns time, as an engine reaches it from inside a slice. */

@@ -222,6 +222,11 @@ function writeEfer(cpu: Cpu, low: number, high: number): void {
 }
 
 /** WRMSR of EDX:EAX to register ECX. */
+/** IA32_APIC_BASE, 36 bits. */
+export function apicBase({ m32 }: Cpu): number {
+  return (m32[APIC_BASE] >>> 0) + m32[APIC_BASE + 1] * 0x1_0000_0000;
+}
+
 export function writeMsr(cpu: Cpu): void {
   const msr = cpu.m32[ECX];
   const low = cpu.m32[EAX];
@@ -240,7 +245,7 @@ export function writeMsr(cpu: Cpu): void {
       if (cpu.apic === null || (low & 0x6ff) !== 0 || (high & ~HIGH_ADDRESS) !== 0) fail(cpu);
       cpu.m32[APIC_BASE] = (low & ~0x100) | (cpu.m32[APIC_BASE] & 0x100);
       cpu.m32[APIC_BASE + 1] = high;
-      cpu.apic?.setBase(cpu.m32[APIC_BASE]);
+      cpu.apic?.setBase(apicBase(cpu));
       cpu.exitRequest |= EXIT_DEADLINE;
       return;
     case SYSENTER_CS_MSR:

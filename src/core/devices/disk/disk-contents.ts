@@ -8,6 +8,8 @@ import { PAGE_BYTES } from '../../base/pages.ts';
 import type { Bulk, DeviceImage } from '../../board/context.ts';
 
 export const SECTOR_BYTES = 512;
+/** What 32 bits count sectors of, as partition tables and firmware do. */
+export const DISK_BYTES_MAX = 2 ** 32 * SECTOR_BYTES;
 const ENTRY_BYTES = 4;
 
 /** Bulk memory for so many written pages: whole pages. */

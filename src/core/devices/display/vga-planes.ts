@@ -165,6 +165,22 @@ export function writePlain(plain: PlainPlanes, registers: VgaRegisters, memory: 
   memory.merge32((address & PLANE_MASK) * 4, writeWord(registers, value), plain.written);
 }
 
+/** As writePlain for `size` bytes, where that changes their words and nothing else; false: nothing is done. */
+export function writePlainQuietly(
+  plain: PlainPlanes,
+  registers: VgaRegisters,
+  memory: Bulk,
+  offset: number,
+  size: number,
+  value: number,
+): boolean {
+  const address = offset - plain.first;
+  if (address < 0 || address + size > plain.count) return false;
+  for (let i = 0; i < size; i++) if (!memory.isFree(((address + i) & PLANE_MASK) * 4)) return false;
+  for (let i = 0; i < size; i++) writePlain(plain, registers, memory, offset + i, (value >>> (8 * i)) & 0xff);
+  return true;
+}
+
 /** Character and attribute at once, as text modes are mostly written: false, and nothing is done, if it is not that. */
 export function writeCell(registers: VgaRegisters, memory: Bulk, offset: number, value: number): boolean {
   const { sequencer } = registers;

@@ -20,6 +20,7 @@ import {
   windowOffset,
   writeCell,
   writePlain,
+  writePlainQuietly,
   writePlanes,
 } from './vga-planes.ts';
 import {
@@ -165,6 +166,10 @@ export class Vga extends withFields(VGA_FIELDS) implements Device {
           if (!writeCell(this, memory, at + done, (value >>> (8 * done)) & 0xffff)) break;
         }
         for (; done < size; done++) writePlanes(this, memory, at + done, (value >>> (8 * done)) & 0xff);
+      },
+      writesQuietly: (offset, size, value) => {
+        const plain = this.#plain;
+        return plain !== null && writePlainQuietly(plain, this, memory, begin + offset, size, value);
       },
     };
   }

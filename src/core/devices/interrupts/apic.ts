@@ -4,7 +4,8 @@
  *
  * After reset the local vector table stands as PC firmware leaves it (LINT0 ExtINT, LINT1 NMI: virtual wire), since a
  * directly booted kernel has no firmware before it. SMI and start-up messages have no effect with one processor;
- * no x2APIC, no TSC-deadline mode, no relocation.
+ * no x2APIC, no TSC-deadline mode. IA32_APIC_BASE says where it answers, in the processor's own state; a local APIC
+ * that it turns off answers nowhere.
  */
 import {
   DELIVER_EXTINT,
@@ -16,18 +17,21 @@ import {
   LEVEL,
   MASKED,
 } from './entry.ts';
-import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
+import type { Aperture, DeviceContext, DeviceEntry } from '../../board/context.ts';
 import type { Device, Timer } from '../../board/device.ts';
 import { bits, byte, cycle, flag, unsigned, word32, words } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
+import { PAGE_BYTES } from '../../base/pages.ts';
 
+/** Where it answers after reset. */
 export const apicAddress = 0xfee00000;
+/** With the quirk `fixed-apic`, and in logs that have it. */
+const FIXED_VERSION = 1;
 /** Input clock of the timer, before its divider. */
 export const apicTimerHertz = 1_000_000_000;
 
 const version = 0x00050014;
 const enableMsrBit = 0x800;
-const bootstrapMsrBit = 0x100;
 
 const ASSERT = 0x4000;
 const PERIODIC = 0x20000;
@@ -77,7 +81,7 @@ function highestVector(words: Uint32Array): number {
 
 export class LocalApic extends withFields(FIELDS) implements Device {
   readonly name = 'apic';
-  readonly version = 1;
+  readonly version: number;
   readonly fields = FIELDS.of(this, {
     problem: ({ timerStart }, { tick }) => {
       const present = this.#context.clock.cycles(tick, apicTimerHertz);
@@ -86,19 +90,23 @@ export class LocalApic extends withFields(FIELDS) implements Device {
   });
   readonly #context: DeviceContext;
   readonly #opensLints: boolean;
+  readonly #isFixed: boolean;
+  readonly #registers: Aperture;
   readonly #timer: Timer;
 
-  /** `opensLints`, the quirk `open-lint-reset`: after reset LINT0 and LINT1 are as firmware sets them. */
-  constructor(context: DeviceContext, opensLints = false) {
+  /** The quirk `open-lint-reset`: after reset LINT0 and LINT1 are as firmware sets them. */
+  constructor(context: DeviceContext) {
     super();
-    this.#opensLints = opensLints;
+    this.#opensLints = context.hasQuirk('open-lint-reset');
+    this.#isFixed = context.hasQuirk('fixed-apic');
+    this.version = this.#isFixed ? FIXED_VERSION : 2;
     this.#context = context;
     context.services.localApic = this;
     this.#timer = context.clock.timer('apic', () => {
       this.#advanceTimer();
       this.#armTimer();
     });
-    context.mmio(apicAddress, 0x1000, {
+    this.#registers = context.mmio(apicAddress, PAGE_BYTES, {
       read: (offset, size) => narrowed(this.#read(offset & 0xff0), offset, size),
       write: (offset, _size, value) => this.#write(offset & 0xff0, value >>> 0),
     });
@@ -108,14 +116,12 @@ export class LocalApic extends withFields(FIELDS) implements Device {
   // -------------------------------------------------------------------------------------------------------------
   // The processor's side
 
-  /** Low half of IA32_APIC_BASE. */
-  get baseMsr(): number {
-    return (apicAddress | bootstrapMsrBit | (this.enabled ? enableMsrBit : 0)) >>> 0;
-  }
-
-  /** Writing the base address has no effect; clearing the enable bit loses all state, as the manual says. */
-  set baseMsr(value: number) {
+  /** IA32_APIC_BASE, 36 bits, from now on. Clearing the enable bit loses all state, as the manual says. */
+  setBase(value: number): void {
     const enabled = (value & enableMsrBit) !== 0;
+    const address = value - (value % PAGE_BYTES);
+    // Nothing answers beyond 4 GiB.
+    if (!this.#isFixed) this.#registers.place(enabled && address < 0x1_0000_0000 ? address : -1);
     if (enabled === this.enabled) return;
     this.enabled = enabled;
     if (!enabled) this.#clear();
@@ -429,6 +435,7 @@ export class LocalApic extends withFields(FIELDS) implements Device {
   }
 
   reset(): void {
+    this.#registers.place(apicAddress);
     this.enabled = true;
     this.#clear();
     this.#context.interrupts.update();
@@ -457,5 +464,5 @@ function testBit(words: Uint32Array, bit: number): boolean {
 
 export const localApic: DeviceEntry = {
   isPresent: ({ apic }) => apic !== false,
-  create: (context) => new LocalApic(context, context.hasQuirk('open-lint-reset')),
+  create: (context) => new LocalApic(context),
 };

@@ -1,8 +1,8 @@
 /**
  * ACPI fixed hardware as a PIIX4 has it (ACPI specification 6.4, chapter 4.8; 82371AB data sheet): PM1a event block at
  * 600h, PM1a control at 604h, the power management timer at 608h, and the SMI command port B2h with which an operating
- * system takes ACPI over. Power button, soft off, SCI on IRQ 9. Firmware finds the block nowhere and places it; on a
- * machine without any it lies at 600h for good.
+ * system takes ACPI over. Power button, soft off, SCI on IRQ 9. Firmware finds the block nowhere and places it, and the
+ * SMBus host of the same function (chipset/smbus.ts) with it; on a machine without any it lies at 600h for good.
  *
  * The timer is computed, not counted; its status bit is found when somebody looks, and an event is armed only while
  * its interrupt is enabled. There is no system management mode: B2h acts on the enable bit by itself. Sleep types 0
@@ -12,6 +12,7 @@ import type { DeviceContext, DeviceEntry, PortAperture } from '../../board/conte
 import type { Device, IrqLine, PortHandler, Timer } from '../../board/device.ts';
 import { bits, byte, cycle } from '../../base/field-kinds.ts';
 import { fields, withFields } from '../../base/fields.ts';
+import { SMBUS, SMBUS_PORTS, Smbus } from '../chipset/smbus.ts';
 
 export const pmTimerHertz = 3579545;
 export const acpiPorts = { event: 0x600, control: 0x604, timer: 0x608, smiCommand: 0xb2 } as const;
@@ -23,6 +24,8 @@ const SMI_ENABLES = 0x5b;
 const MISCELLANEOUS = 0x80;
 const SMBUS_BASE = 0x90;
 const SMBUS_CONTROL = 0xd2;
+/** Of SMBHSTCFG: the SMBus host is decoded. */
+const SMBUS_ENABLED = 1;
 
 interface Configuration {
   readonly config: Readonly<Record<number, number>>;
@@ -68,6 +71,8 @@ const FIELDS = fields({
   carriesSeen: cycle(),
 });
 
+const WITH_SMBUS = fields({ ...FIELDS.shape, smbus: SMBUS });
+
 export interface AcpiOptions {
   /** Width of the timer in bits. */
   readonly timerBits: 24 | 32;
@@ -75,10 +80,11 @@ export interface AcpiOptions {
   readonly isMovable: boolean;
 }
 
-export class AcpiPm extends withFields(FIELDS) implements Device {
+export class AcpiPm extends withFields(WITH_SMBUS) implements Device {
   readonly name = 'acpi-pm';
-  readonly version = 1;
-  readonly fields = FIELDS.of(this);
+  readonly version: number;
+  readonly fields;
+  override readonly smbus = new Smbus();
   readonly #context: DeviceContext;
   readonly #sci: IrqLine;
   readonly #timer: Timer;
@@ -91,12 +97,22 @@ export class AcpiPm extends withFields(FIELDS) implements Device {
     this.#sci = context.irq(9);
     context.input('power-button', () => this.pressPowerButton());
     const { isMovable } = options;
+    const hasSmbus = isMovable && !context.hasQuirk('no-smbus');
+    this.version = hasSmbus ? 2 : 1;
+    this.fields = hasSmbus ? WITH_SMBUS.of(this) : FIELDS.of(this);
+    const smbusPorts = context.portAperture(SMBUS_PORTS, {
+      read: (port) => this.smbus.read(port),
+      write: (port, _size, value) => this.smbus.write(port, value),
+    });
     const ports: { readonly offset: number; readonly aperture: PortAperture }[] = [];
     const place = (): void => {
       const { config } = pci;
       const base = (config[BASE] | (config[BASE + 1] << 8)) & -PM_ALIGNMENT;
       const isOn = base !== 0 && (config[MISCELLANEOUS] & 1) !== 0;
       for (const { offset, aperture } of ports) aperture.place(isOn ? base + offset : -1);
+      const smbus = (config[SMBUS_BASE] | (config[SMBUS_BASE + 1] << 8)) & -SMBUS_PORTS;
+      const isSmbusOn = hasSmbus && smbus !== 0 && (config[SMBUS_CONTROL] & SMBUS_ENABLED) !== 0;
+      smbusPorts.place(isSmbusOn ? smbus : -1);
     };
     const { config, writable } = isMovable ? FOR_FIRMWARE : PLACED;
     const pci = context.pci({
@@ -211,7 +227,7 @@ export class AcpiPm extends withFields(FIELDS) implements Device {
   }
 
   reset(): void {
-    FIELDS.clear(this);
+    WITH_SMBUS.clear(this);
     this.carriesSeen = Math.floor(this.#cycle() / this.#halfPeriod);
     this.#settle();
   }
