@@ -16,6 +16,9 @@ export async function loadContestants(names: readonly string[]): Promise<Contest
   return contestants;
 }
 
+/** Instructions of a block when a fault is narrowed down. */
+const SHORT_BLOCKS = [1, 2, 4, 8, 16, 32];
+
 async function loadContestant(name: string): Promise<Contestant> {
   const makeEngine = await loadEngine(name);
   const usual = policyOf(name);
@@ -23,13 +26,18 @@ async function loadContestant(name: string): Promise<Contestant> {
   const given = name.includes(':') ? name.slice(name.indexOf(':') + 1) : '';
   const policy = parseTierPolicy(given, usual);
   const text = Object.entries(policy).map(([knob, value]) => `${knob}=${value}`);
-  const separator = given === '' ? ':' : ',';
+  const eager = `${name}${given === '' ? ':' : ','}threshold=1,evict=0,wait=0`;
+  const shorter = SHORT_BLOCKS.filter((block) => block < policy.block).map(async (block) => ({
+    block,
+    makeEngine: await loadEngine(`${eager},block=${block}`),
+  }));
   return {
     name,
     policy: text.join(','),
     family: 'compiling',
     makeEngine,
-    makeEager: await loadEngine(`${name}${separator}threshold=1,evict=0,wait=0`),
+    makeEager: await loadEngine(eager),
+    shorter: await Promise.all(shorter),
   };
 }
 
@@ -43,6 +51,7 @@ function randomPolicy(seed: number, index: number): string {
     threshold: choose(11, [1, 1, 2, 3, 20, 500, 999_999_999]),
     ramp: choose(20, [0, 0, 1, 50]),
     region: choose(12, [1, 1, 2, 4, 10, 24]),
+    block: choose(24, [64, 64, 64, 1, 2, 7]),
     instructions: choose(13, [1, 2, 5, 30, 120, 300]),
     calls: choose(21, [0, 1]),
     overlap: choose(22, [0, 1]),
@@ -87,6 +96,7 @@ export async function scheduledContestant(
       return new ScheduledEngine(engine, schedule, setWindow);
     },
     ...(plain.makeEager === undefined ? {} : { makeEager: plain.makeEager }),
+    ...(plain.shorter === undefined ? {} : { shorter: plain.shorter }),
   };
 }
 
@@ -106,7 +116,8 @@ export async function explainSuspect(lockstep: Lockstep, found: FirstDifference)
   const engine = lockstep.runners.find(({ contestant }) => contestant.name === found.suspect)?.engine;
   const passes = engine instanceof CompilingEngine && engine.passes.length > 0 ? engine.passes : PASSES;
   const makeBackend = engine instanceof CompilingEngine ? engine.makeBackend : await loadBackend();
-  const policy = { ...usual, threshold: 1, delay: 0, ramp: 0, wait: 0, instructions: 300 };
+  const block = found.block ?? usual.block;
+  const policy = { ...usual, threshold: 1, delay: 0, ramp: 0, wait: 0, instructions: 300, block };
   const lines: string[] = [];
   const showsWith = (count: number, backend = makeBackend): boolean =>
     showsDifference(lockstep, found, {

@@ -2,6 +2,8 @@
 // form, as in js:threshold=1,region=2. Invisible to the guest: any policy gives the same states at the same ticks, and
 // the knobs exist so that schedules can be permuted.
 
+import { BLOCK_INSTRUCTIONS_MAX } from './interp/blocks.ts';
+
 export interface TierPolicy {
   /** Entry into a block at which it is compiled, at first; 0, as 1: the first. Beyond what a run reaches: never. */
   readonly threshold: number;
@@ -19,6 +21,11 @@ export interface TierPolicy {
   readonly steepest: number;
   /** Blocks of a function at most. */
   readonly region: number;
+  /**
+   * Guest instructions of a block at most, and so of what runs in one piece at least: short ones show where a fault
+   * is.
+   */
+  readonly block: number;
   /** Guest instructions of a function at most. */
   readonly instructions: number;
   /** 1: functions go on into calls, and where those return to. */
@@ -55,6 +62,7 @@ export const JS_POLICY: TierPolicy = {
   ramp: 0,
   steepest: 64,
   region: 10,
+  block: BLOCK_INSTRUCTIONS_MAX,
   instructions: 120,
   calls: 1,
   overlap: 1,
@@ -106,6 +114,7 @@ const RANGES: Readonly<Record<keyof TierPolicy, readonly [min: number, max: numb
   ramp: [0, COUNT_MAX],
   steepest: [0, COUNT_MAX],
   region: [1, COUNT_MAX],
+  block: [1, BLOCK_INSTRUCTIONS_MAX],
   instructions: [1, COUNT_MAX],
   calls: [0, 1],
   overlap: [0, 1],

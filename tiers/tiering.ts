@@ -7,7 +7,7 @@ import { Random } from '../src/core/base/random.ts';
 import type { BranchCounts, Engine, WhyDropped } from '../src/core/machine/engine.ts';
 import type { Cpu } from '../src/core/state/cpu.ts';
 import { Interpreter } from './interp/engine.ts';
-import { B_HOST, BlockCache } from './interp/blocks.ts';
+import { B_HOST, BlockCache, type BlockListener } from './interp/blocks.ts';
 import { HANDLER_TABLE } from './interp/handlers.ts';
 import { B_ARMED, B_COMPILED, B_HEAT } from './interp/tier-above.ts';
 import type { IrFunction } from './ir/ir.ts';
@@ -81,7 +81,7 @@ export class CompilingEngine implements Engine {
     this.random = new Random(policy.seed);
     this.hotAfter = Math.max(1, policy.threshold);
     this.passes = passes;
-    this.blocks = new BlockCache(cpu, {
+    const listener: BlockListener = {
       onBuilt: (block) => {
         this.arm(block);
         watch?.built(block);
@@ -90,7 +90,8 @@ export class CompilingEngine implements Engine {
         watch?.forgotten(dropped);
         this.unlink(dropped, isChanged);
       },
-    });
+    };
+    this.blocks = new BlockCache(cpu, listener, policy.block);
     this.units = new Units(this.blocks.code);
     const tier = {
       functions: this.units.functions,
@@ -124,6 +125,7 @@ export class CompilingEngine implements Engine {
   setPolicy(policy: TierPolicy): void {
     const isLower = policy.threshold < this.policy.threshold;
     this.policy = policy;
+    this.blocks.longest = policy.block;
     this.hotAfter = Math.max(1, policy.threshold);
     if (isLower) this.drop();
   }

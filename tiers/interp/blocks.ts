@@ -28,7 +28,8 @@ export const B_NEXT = 4;
 export const B_ABOVE = 5;
 export const BLOCK_HEADER_WORDS = 8;
 
-const BLOCK_INSTRUCTIONS_MAX = 64;
+/** Instructions of a block at most. */
+export const BLOCK_INSTRUCTIONS_MAX = 64;
 /** 1 M instructions: a Debian boot decodes some 400 k. */
 const ARENA_WORDS = 8 << 20;
 
@@ -74,6 +75,8 @@ export class BlockCache implements CodeInvalidator {
   private readonly pageBlocks: Int32Array;
   private readonly cpu: Cpu;
   private readonly listener: BlockListener;
+  /** Instructions of a block at most, of those that are built from now on: 1 to BLOCK_INSTRUCTIONS_MAX. */
+  longest: number;
   /** Host addresses of instructions that a debugger looks at, and their blocks by host address and mode key. */
   private readonly stops = new Set<number>();
   private readonly stopBlocks = new Map<number, number>();
@@ -82,8 +85,9 @@ export class BlockCache implements CodeInvalidator {
   built = 0;
   drops = 0;
 
-  constructor(cpu: Cpu, listener: BlockListener = NOBODY) {
+  constructor(cpu: Cpu, listener: BlockListener = NOBODY, longest = BLOCK_INSTRUCTIONS_MAX) {
     this.cpu = cpu;
+    this.longest = longest;
     this.listener = listener;
     this.pageBlocks = new Int32Array(cpu.m8.length >>> 12);
     cpu.memory.addInvalidator(this);
@@ -139,7 +143,7 @@ export class BlockCache implements CodeInvalidator {
     let at = host;
     let pc = block + BLOCK_HEADER_WORDS;
     let count = 0;
-    while (count < BLOCK_INSTRUCTIONS_MAX && at < pageEnd) {
+    while (count < this.longest && at < pageEnd) {
       const length = decodeInstruction(this.cpu.m8, at, pageEnd - at, cs32, code, pc);
       if (length <= 0) break;
       code[pc + R_POSITION] = (at - host) | (length << 16);

@@ -26,6 +26,8 @@ export interface Contestant {
   readonly family?: string;
   /** The same engine, ready to compile at first sight: what shows a fault in a run of a few instructions. */
   readonly makeEager?: EngineFactory;
+  /** That one with blocks of so many instructions at most, shortest first: it runs fewer of them in one piece. */
+  readonly shorter?: readonly { readonly block: number; readonly makeEngine: EngineFactory }[];
 }
 
 export interface LockstepSetup {

@@ -79,6 +79,8 @@ export interface FirstDifference {
   readonly noticedFailure: string | null;
   /** What the suspect runs in one piece, from `instruction` on. */
   readonly piece: readonly InstructionAt[];
+  /** Instructions of a block at most, of the suspect that shows it; null: as many as it has. */
+  readonly block: number | null;
   /** Translations that the reference had used by then. */
   readonly held: readonly HeldPage[];
   /** Both at `tick`: reference left, suspect right. */
@@ -405,6 +407,8 @@ class Search {
       for (let i = endIndex - 1; i >= 0; i--) {
         if (this.failureOf(suspect, moments[i], end, held) === null) continue;
         const fails: Fails = (start, until) => this.failureOf(suspect, moments[start], moments[until], held) !== null;
+        const shortest = this.shortest(moments, i, endIndex, held);
+        if (shortest !== null) return shortest;
         const [from, to] = later(fails, moments, i, endIndex) ?? [i, endIndex];
         // Once more: the suspect has run other pieces since.
         const failure = this.failureOf(suspect, moments[from], moments[to], held);
@@ -419,6 +423,38 @@ class Search {
           held,
         });
       }
+    }
+    return null;
+  }
+
+  /**
+   * The same with shorter blocks: a piece from `first` to `end` that fails whole is narrowed down to the latest start
+   * and the nearest end between which the suspect still fails, with the shortest blocks that show it. Null: none do.
+   */
+  private shortest(moments: readonly Moment[], first: number, end: number, held: readonly HeldPage[]): Found | null {
+    for (const { block, makeEngine } of this.suspect.contestant.shorter ?? []) {
+      if (block >= end - first) return null;
+      const suspect = this.lockstep.createRunner({ ...this.suspect.contestant, makeEngine });
+      const failureOf = (from: number, to: number): Failure | null =>
+        this.failureOf(suspect, moments[from], moments[to], held);
+      if (failureOf(first, end) === null) continue;
+      let from = end - 1;
+      while (from > first && failureOf(from, end) === null) from--;
+      let to = from + 1;
+      while (to < end && failureOf(from, to) === null) to++;
+      // Once more: the suspect has run other pieces since.
+      const failure = failureOf(from, to);
+      if (failure === null) continue;
+      return this.describe({
+        start: moments[from],
+        end: moments[to].snapshot,
+        suspect: failure.runner,
+        outcomes: [moments[to].outcome, failure.outcome],
+        piece: moments.slice(from, to).map((moment) => moment.place),
+        precision: 'instruction',
+        block,
+        held,
+      });
     }
     return null;
   }
@@ -509,15 +545,17 @@ class Search {
     readonly outcomes: readonly [Outcome, Outcome];
     readonly piece: readonly InstructionAt[];
     readonly precision: FirstDifference['precision'];
+    readonly block?: number;
     readonly held: readonly HeldPage[];
   }): Found {
-    const { start, end, suspect, outcomes, piece, precision, held } = found;
+    const { start, end, suspect, outcomes, piece, precision, block = null, held } = found;
     const differences = compareSnapshots(end, suspect.store.take());
     return {
       instruction: start.place,
       precision,
       tick: end.tick,
       piece,
+      block,
       held,
       differences,
       before: start.snapshot,

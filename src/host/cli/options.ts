@@ -185,7 +185,7 @@ export const TIER_POLICY_OPTION: OptionSpec = {
   name: 'tier-policy',
   value: 'KNOBS',
   help:
-    'when and what js, wasm and tiered compile, as in threshold=500,region=10; also delay, ramp, steepest, ' +
+    'when and what js, wasm and tiered compile, as in threshold=500,region=10; also delay, ramp, steepest, block, ' +
     'instructions, calls, overlap, cache, ahead, losses, optimise, wait, evict, seed',
 };
 

@@ -3,7 +3,7 @@
 // (host-profile.ts). Its one argument is a Job as JSON.
 
 import { PerformanceObserver } from 'node:perf_hooks';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readSync, writeSync } from 'node:fs';
 import { openLog } from '../../core/log/log.ts';
 import { loadEngine } from '../../engines.ts';
 import { findImages, type GivenImages } from '../node/find-images.ts';
@@ -26,6 +26,8 @@ export interface Job {
   /** Pieces that are timed one by one. */
   readonly pieces: number;
   readonly isSampled: boolean;
+  /** Before each piece it writes an empty line to standard output and waits for a byte on standard input. */
+  readonly isInTurns?: boolean;
 }
 
 export interface ChildResult {
@@ -48,6 +50,12 @@ export interface ChildResult {
 
 interface Figures {
   readonly figures?: { readonly size: number };
+}
+
+function awaitTurn({ isInTurns }: Job): void {
+  if (isInTurns !== true) return;
+  writeSync(1, '\n');
+  readSync(0, Buffer.alloc(1));
 }
 
 export async function runJob(job: Job): Promise<ChildResult> {
@@ -86,6 +94,7 @@ export async function runJob(job: Job): Promise<ChildResult> {
   const pieceMs: number[] = [];
   const pieceTicks: number[] = [];
   const step = Math.max(1, Math.ceil((toTick - fromTick) / job.pieces));
+  awaitTurn(job);
   let ms = mainMs();
   let busy = fromTick - machine.idleTicks;
   for (let goesOn = true; goesOn; ) {
@@ -94,7 +103,8 @@ export async function runJob(job: Job): Promise<ChildResult> {
     const nowBusy = machine.tick - machine.idleTicks;
     pieceMs.push(nowMs - ms);
     pieceTicks.push(nowBusy - busy);
-    ms = nowMs;
+    if (goesOn) awaitTurn(job);
+    ms = job.isInTurns === true ? mainMs() : nowMs;
     busy = nowBusy;
   }
   const time = since(loading);

@@ -8,7 +8,7 @@ import type { Figures } from './figures.ts';
 import type { HotBy } from './hot-by.ts';
 import type { HotTime } from './hot-time.ts';
 import { HOST_TIERS, type HostFrame, type HostProfile, type HostTier } from './host-profile.ts';
-import { groupEnds, inGroups, median, robustTotal, spreadOf, warmUp } from './statistics.ts';
+import { groupEnds, inGroups, leastByGroup, median, robustTotal, spreadOf, warmUp } from './statistics.ts';
 
 export const FORMAT = 'reprise bench';
 export const VERSION = 1;
@@ -164,7 +164,7 @@ export function rowFigures(row: Row): RowFigures {
   };
 }
 
-/** Pieces that are long enough to be timed, with the median of their times; `end`: the first piece behind. */
+/** Pieces that are long enough to be timed, with the least of their times; `end`: the first piece behind. */
 export function typicalPieces({ times, pieceTicks }: Row): {
   readonly ticks: number;
   readonly ms: number;
@@ -172,8 +172,8 @@ export function typicalPieces({ times, pieceTicks }: Row): {
 }[] {
   const ends = groupEnds(times);
   const ticks = inGroups(pieceTicks, ends);
-  const rounds = times.map((round) => inGroups(round, ends));
-  return ends.map((end, k) => ({ ticks: ticks[k], ms: median(rounds.map((round) => round[k])), end }));
+  const least = leastByGroup(times, ends);
+  return ends.map((end, k) => ({ ticks: ticks[k], ms: least[k], end }));
 }
 
 /** Host time of a tier by an instruction of its own, in ns; null where there are none, or too few to say. */

@@ -1,12 +1,13 @@
-// Rounds of runs in fresh processes, the contestants in turns: every round runs each once, the next one in the opposite
-// order, so that what drifts (heat, somebody else's load) hits all alike. A contestant that fails is out, with its
+// Rounds of runs in fresh processes, the contestants in turns: each round runs each once, the next the other way.
+// Two builds of one engine run side by side, piece by piece in turns, so that what comes and goes within a second (a
+// neighbour on the same core, heat, somebody else's load) hits both alike. A contestant that fails is out, with its
 // reason; the others go on. Ctrl-C ends with the rounds that are whole.
 
-import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { CommandError } from '../node/errors.ts';
+import { Child, Stopped } from './child.ts';
 import { type ChildResult, type Job, PROTOCOL } from './child-run.ts';
 
 /** An engine of a build. */
@@ -49,35 +50,9 @@ export function contestantsOf(engines: readonly string[], against: string | unde
   ]);
 }
 
-export class Stopped extends Error {}
-
-/** One run; rejects with the last line that the process said. */
-function runChild(script: string, job: Job, isStopped: () => boolean): Promise<ChildResult> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [script, JSON.stringify(job)], { stdio: ['ignore', 'pipe', 'pipe'] });
-    let stdout = '';
-    let stderr = '';
-    child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-    child.on('error', (error) => reject(error));
-    child.on('close', (status, signal) => {
-      if (isStopped()) reject(new Stopped());
-      else if (status === 0) resolve(JSON.parse(stdout) as ChildResult);
-      else {
-        const said = stderr.trimEnd().split('\n').at(-1) ?? '';
-        reject(new Error(said !== '' ? said : `its process ended with ${signal ?? `status ${status}`}`));
-      }
-    });
-    const timer = setInterval(() => {
-      if (isStopped()) child.kill('SIGTERM');
-    }, 100);
-    child.on('close', () => clearInterval(timer));
-  });
-}
-
 export interface RoundsSetup {
   readonly contestants: readonly Contestant[];
-  readonly job: Omit<Job, 'protocol' | 'engine' | 'isSampled'>;
+  readonly job: Omit<Job, 'protocol' | 'engine' | 'isSampled' | 'isInTurns'>;
   readonly rounds: number;
   /** Whether each contestant gets one more run that is sampled. */
   readonly isSampled: boolean;
@@ -99,26 +74,52 @@ export async function runRounds(setup: RoundsSetup): Promise<Rounds> {
   const runs = contestants.map((contestant): Runs => ({ contestant, results: [], sampled: null, failure: '' }));
   const all = contestants.length * (rounds + (setup.isSampled ? 1 : 0));
   let done = 0;
-  const once = async (one: Runs, isSampled: boolean): Promise<void> => {
+  const start = (one: Runs, isSampled: boolean, isInTurns: boolean): Child => {
     const { contestant } = one;
-    done++;
-    if (one.failure !== '') return;
-    setup.progress(done - 1, all, label(contestant));
+    setup.progress(done++, all, label(contestant));
+    const { engine, script } = contestant;
+    return new Child(script, { ...job, protocol: PROTOCOL, engine, isSampled, isInTurns }, isStopped);
+  };
+  const resultOf = async (one: Runs, child: Child): Promise<ChildResult | null> => {
     try {
-      const whole: Job = { ...job, protocol: PROTOCOL, engine: contestant.engine, isSampled };
-      const result = await runChild(contestant.script, whole, isStopped);
-      if (isSampled) one.sampled = result;
-      else one.results.push(result);
+      return await child.result;
     } catch (error) {
       if (error instanceof Stopped) throw error;
       one.failure = (error as Error).message;
+      return null;
     }
   };
+  const isIn = ({ failure }: Runs): boolean => failure === '';
+  /** All of one engine, from the first piece to the last. */
+  const sideBySide = async (group: readonly Runs[]): Promise<void> => {
+    const list: { readonly one: Runs; readonly child: Child }[] = [];
+    for (const one of group.filter(isIn)) {
+      const child = start(one, false, true);
+      // One after the other: what they load is no part of the measurement and disturbs nobody.
+      await child.settles();
+      list.push({ one, child });
+    }
+    for (let goesOn = true; goesOn; list.reverse()) {
+      goesOn = false;
+      for (const { child } of list) if (await child.waits()) goesOn = (await child.turn()) || goesOn;
+    }
+    for (const { one, child } of list) {
+      const result = await resultOf(one, child);
+      if (result !== null) one.results.push(result);
+    }
+  };
+  const groups = [...new Set(contestants.map(({ engine }) => engine))].map((engine) =>
+    runs.filter(({ contestant }) => contestant.engine === engine),
+  );
   try {
     for (let round = 0; round < rounds; round++) {
-      for (const one of round % 2 === 0 ? runs : [...runs].reverse()) await once(one, false);
+      for (const group of round % 2 === 0 ? groups : [...groups].reverse()) {
+        await sideBySide(round % 2 === 0 ? group : [...group].reverse());
+      }
     }
-    if (setup.isSampled) for (const one of runs) await once(one, true);
+    for (const one of setup.isSampled ? runs.filter(isIn) : []) {
+      one.sampled = await resultOf(one, start(one, true, false));
+    }
   } catch (error) {
     if (!(error instanceof Stopped)) throw error;
   }

@@ -1,8 +1,9 @@
 // The statistics of measurements on identical work: two builds or engines ran the same windows, in turns. Each piece
-// of the run was timed in each round. A time that stands far out of its piece's others (a burst of somebody else's
-// load) is drawn in to where the others end; rounds are then compared in pairs. How sure the ratio is comes from the
-// bootstrap over rounds (Efron 1979), widened as few rounds need it (Student's t). Random numbers are seeded: the same
-// measurements give the same verdict.
+// of the run was timed in each round. What comes from outside (a neighbour on the same core, an interrupt, caches that
+// somebody else has filled) only ever adds to a time, so that the least time of a piece over the rounds is what the
+// piece takes (Chen and Revels, "Robust benchmarking in noisy environments", 2016), and a run takes the sum of those.
+// How sure the ratio is comes from the bootstrap over rounds (Efron 1979), widened as few rounds need it (Student's t).
+// Random numbers are seeded: the same measurements give the same verdict.
 
 import { Random } from '../../core/base/random.ts';
 
@@ -47,14 +48,10 @@ export function quantile(sorted: readonly number[], part: number): number {
 /** Times by round, by piece of the run, in any unit. */
 export type Times = readonly (readonly number[])[];
 
-/** How far a time may be from the median of its piece: this part of it at least, or so many typical deviations. */
-const PART_MIN = 0.1;
-const DEVIATIONS = 6;
-
 const sumOf = (numbers: readonly number[]): number => numbers.reduce((sum, one) => sum + one, 0);
 
-/** The clock of a thread moves on by milliseconds: less than this in a piece is no measure of the piece. */
-const GROUP_MS = 25;
+/** Shorter pieces are put together: asking for the time takes some of it. */
+const GROUP_MS = 2;
 
 /** Where groups of pieces end: each takes this long at least in the round that was quickest about it. */
 export function groupEnds(times: Times): number[] {
@@ -77,23 +74,29 @@ export function groupEnds(times: Times): number[] {
 export const inGroups = (list: readonly number[], ends: readonly number[]): number[] =>
   ends.map((end, k) => sumOf(list.slice(ends[k - 1] ?? 0, end)));
 
-/** Times with what stands far out drawn in. */
-function drawnIn(times: Times): number[][] {
-  const medians = times[0].map((_, piece) => median(times.map((round) => round[piece])));
-  const away = times.flatMap((round) =>
-    round.map((time, piece) => (medians[piece] === 0 ? 0 : Math.abs(time / medians[piece] - 1))),
-  );
-  const part = Math.max(PART_MIN, DEVIATIONS * median(away));
-  return times.map((round) =>
-    round.map((time, piece) => Math.min(Math.max(time, medians[piece] * (1 - part)), medians[piece] * (1 + part))),
-  );
+/** The least time of each piece over the rounds picked. */
+function leastTimes(times: Times, picked: readonly number[]): number[] {
+  const least = [...(times[picked[0]] ?? [])];
+  for (const round of picked) {
+    const list = times[round];
+    for (let piece = 0; piece < least.length; piece++) {
+      if (list[piece] < least[piece]) least[piece] = list[piece];
+    }
+  }
+  return least;
 }
 
-/** Time of a run: the mean of the rounds, bursts drawn in. */
-export function robustTotal(times: Times): number {
-  const ends = groupEnds(times);
-  return sumOf(drawnIn(times.map((round) => inGroups(round, ends))).map(sumOf)) / times.length;
-}
+const allOf = (times: Times): number[] => times.map((_, round) => round);
+
+/** The least time of each group of pieces, in the groups that `groupEnds` says. */
+export const leastByGroup = (times: Times, ends: readonly number[]): number[] =>
+  leastTimes(
+    times.map((round) => inGroups(round, ends)),
+    allOf(times),
+  );
+
+/** Time of a run that nobody disturbs: each of its pieces as fast as in the round that was quickest about it. */
+export const robustTotal = (times: Times): number => sumOf(leastByGroup(times, groupEnds(times)));
 
 /** Student's t for one wrong verdict in a hundred, both ways together, by degrees of freedom from 1. */
 const STUDENT = [63.66, 9.92, 5.84, 4.6, 4.03, 3.71, 3.5, 3.36, 3.25, 3.17, 3.11, 3.05, 3.01, 2.98, 2.95];
@@ -104,18 +107,14 @@ export function compare(first: Times, second: Times, seed = 1): Comparison {
   const rounds = Math.min(first.length, second.length);
   const sides = [first.slice(0, rounds), second.slice(0, rounds)];
   const ends = groupEnds(sides.flat());
-  const [before, after] = sides.map((times) => drawnIn(times.map((round) => inGroups(round, ends))).map(sumOf));
-  const ratio = sumOf(after) / sumOf(before);
+  const [before, after] = sides.map((times) => times.map((round) => inGroups(round, ends)));
+  const ratioOf = (picked: readonly number[]): number =>
+    sumOf(leastTimes(after, picked)) / sumOf(leastTimes(before, picked));
+  const ratio = ratioOf(allOf(before));
   const random = new Random(seed);
-  const ratios = Array.from({ length: RESAMPLES }, () => {
-    let [beforeSum, afterSum] = [0, 0];
-    for (let k = 0; k < rounds; k++) {
-      const pick = random.below(rounds);
-      beforeSum += before[pick];
-      afterSum += after[pick];
-    }
-    return afterSum / beforeSum;
-  });
+  const ratios = Array.from({ length: RESAMPLES }, () =>
+    ratioOf(Array.from({ length: rounds }, () => random.below(rounds))),
+  );
   const mean = sumOf(ratios) / RESAMPLES;
   const variance = sumOf(ratios.map((one) => (one - mean) ** 2)) / RESAMPLES;
   // What is drawn again from few rounds spreads less than the rounds do.
