@@ -76,7 +76,7 @@ export async function qemuScreen({ folder, options, steps, end, secondsMax }) {
   const monitorPath = join(folder, 'monitor');
   const dump = join(folder, 'text.bin');
   const clock = ['-rtc', 'base=2026-01-01T00:00:00'];
-  const quiet = [...clock, '-display', 'none', '-net', 'none', '-serial', 'none', '-no-reboot'];
+  const quiet = [...clock, '-nodefaults', '-display', 'none', '-no-reboot'];
   const qemu = spawn(
     'qemu-system-i386',
     ['-accel', 'tcg', '-vga', 'std', ...quiet, '-monitor', `unix:${monitorPath},server=on,wait=off`, ...options],

@@ -21,8 +21,8 @@ const INSTALLER = 'usr/lib/debian-installer/images/12/i386/text/debian-installer
 
 /**
  * By name: the package, which of its files go onto the disc, and what GRUB does with them; or the disc itself. `steps`
- * are what is waited for and typed; `end` what must stand there at last, `shows` what else; `differs` says which lines
- * are a machine's own business.
+ * are what is waited for and typed; `meets` what must stand there on the way; `end` what must stand there at last,
+ * `shows` what else; `differs` says which lines are a machine's own business.
  */
 const SYSTEMS = {
   floppy: {
@@ -68,10 +68,11 @@ const SYSTEMS = {
     config: 'set timeout=0\nmenuentry mach { multiboot /boot/gnumach-1.8-486.gz\n boot\n}\n',
     memory: 64,
     options: ['--ns-per-tick', '64'],
+    meets: ['GNU Mach 1.8'],
     steps: [],
-    end: 'Probing PCI hardware',
-    shows: [/^GNU Mach 1\.8/m, /PCI BIOS revision/],
-    differs: /biosmem|vm_page|hd[a-d]:|ide|intnull|BIOS32|Controller|Probing/,
+    end: 'he kernel!',
+    shows: [/PCI BIOS revision/, /Partition check/, /panic .*No bootstrap code loaded/],
+    differs: /hd\d:|ide\d?:|ide\d at|intnull|BIOS32|Controller|com \d|RTC time|unexpected ACK/,
     ticks: 2e9,
   },
   memtest: {
@@ -158,7 +159,10 @@ async function boot(name, system) {
   const log = join(folder, `${name}.rlog`);
   const script = join(folder, `${name}.script`);
   const action = (typed) => (typed.startsWith('<') ? `key ${typed.slice(1, -1)}` : `type ${JSON.stringify(typed)}`);
-  const lines = system.steps.map(([text, typed]) => `when screen ${JSON.stringify(text)} ${action(typed)}`);
+  const met = (system.meets ?? []).map((text) => [text, '<left-shift>']);
+  const lines = [...met, ...system.steps].map(([text, typed]) => {
+    return `when screen ${JSON.stringify(text)} ${action(typed)}`;
+  });
   // The reset line ends the run, and leaves the screen as it is.
   writeFileSync(script, [...lines, `when screen ${JSON.stringify(system.end)} reset`, ''].join('\n'));
   rmSync(log, { force: true });

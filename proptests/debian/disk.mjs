@@ -123,6 +123,14 @@ const dumped = path('etc.tar');
 tool('debugfs', '-R', `dump /root/etc.tar ${dumped}`, `${path('hda.raw')}?offset=${PARTITION_BYTES}`);
 const held = existsSync(dumped) ? sha256(dumped) : 'nothing';
 checks.that('the overlay holds the archive that the guest made', sum !== undefined && held === sum, held);
+// As root, where there are loop devices, the kernel of this host mounts it too.
+const mounted = path('mounted');
+mkdirSync(mounted, { recursive: true });
+const mount = tool('mount', '-o', `loop,ro,offset=${PARTITION_BYTES}`, path('hda.raw'), mounted);
+if (mount.status === 0) {
+  checks.that('the overlay mounts', sha256(join(mounted, 'root/etc.tar')) === sum);
+  tool('umount', mounted);
+} else console.log(`     not mounted here: ${last(mount.text)}`);
 const listed = tool('debugfs', '-R', 'cat /etc/hostname', path('hdb.raw')).text;
 checks.that('the second overlay holds what was unpacked', listed.includes('reprise'), last(listed));
 

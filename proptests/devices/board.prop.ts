@@ -139,6 +139,25 @@ test('PCI: only writable bits change, in any access size', () => {
   );
 });
 
+test('the timing of the ISA bus is kept as software sets it, and changes nothing', () => {
+  // 82371SB: recovery times (4Ch), decoded ROM (4Eh, 4Fh), top of memory (69h), status (6Ah), fast DMA (76h, 77h).
+  const registers = [0x4c, 0x4e, 0x4f, 0x69, 0x6a, 0x70, 0x76, 0x77, 0x82];
+  const harness = new Harness();
+  const before = registers.map((register) => readConfig(harness, 8, register, 1));
+  assert.deepEqual(before.slice(0, 2), [0x4d, 0x03], 'as after reset');
+  for (const register of registers) writeConfig(harness, 8, register, 1, 0xa5);
+  for (const register of registers) assert.equal(readConfig(harness, 8, register, 1), 0xa5, register.toString(16));
+  // Ports that PCs write to for their delay alone.
+  for (const port of [0x80, 0x84, 0xed]) harness.out8(port, 0x55);
+  assert.equal(harness.in8(0x84), 0x55);
+  assert.equal(harness.in8(0xed), 0xff);
+  harness.board.reset();
+  assert.deepEqual(
+    registers.map((register) => readConfig(harness, 8, register, 1)),
+    before,
+  );
+});
+
 test('the ACPI timer is a function of the tick; its carry sets the status and interrupts', () => {
   const harness = new Harness({ apic: false, nsPerTick: 1024 }).silenceTimer();
   const { bus } = harness.board;
