@@ -208,7 +208,8 @@ export class CompilingEngine implements Engine {
   private lift(region: Region): IrFunction {
     const { code } = this.blocks;
     const { mode } = region;
-    const blocks = region.blocks.map(({ first, count, delta }) => liftBlock(code, first, count, delta, mode));
+    const { probes } = this.cpu;
+    const blocks = region.blocks.map(({ first, count, delta }) => liftBlock(code, first, count, delta, mode, probes));
     const fn = { mode, blocks };
     return this.policy.optimise !== 0 ? optimise(fn, this.passes) : fn;
   }

@@ -78,6 +78,7 @@ test('searching forward is a plain run: compiled, with its checkpoints, and with
     ['text', true, (timeline) => goTo(timeline, parsePosition('serial:"Z"'))],
     ['no text', false, (timeline) => goTo(timeline, parsePosition('serial:"ZZ"'))],
     ['no fault', false, (timeline) => goTo(timeline, parsePosition('fault:14'))],
+    ['no value', false, (timeline) => goTo(timeline, parsePosition('ecx == 0x7fffffff'))],
     ['no breakpoint', true, (timeline) => timeline.continueForward()],
     ['no watchpoint', true, (timeline) => timeline.continueForward()],
   ];

@@ -8,6 +8,7 @@
 import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { ENDS_BLOCK, OP } from '../../src/core/isa/ops.ts';
 import { decodeInstruction } from '../../src/core/isa/decode.ts';
+import { registersWritten } from '../../src/core/isa/effects.ts';
 import { HOT_PROBED, META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
 import { MODE_CS32, MODE_FLAT_CODE } from '../../src/core/state/layout.ts';
 import type { Cpu, Probes } from '../../src/core/state/cpu.ts';
@@ -58,9 +59,12 @@ export interface BlockListener {
 const NOBODY: BlockListener = { onBuilt: () => {}, onDropped: () => {} };
 
 /** Whether somebody asks for the instruction of this row at a host byte address. */
-function isProbed(probes: Probes | null, host: number, row: number): boolean {
+/** Whether the instruction at a host address, whose record is at `pc`, is asked for. */
+function isProbed(probes: Probes | null, host: number, code: Int32Array, pc: number): boolean {
   if (probes === null) return false;
-  return probes.rows[row] !== 0 || (probes.marksOf(host >>> 12)?.[host & 0xfff] ?? 0) !== 0;
+  if (probes.rows[code[pc + R_META] & META_OP_MASK] !== 0) return true;
+  if ((probes.marksOf(host >>> 12)?.[host & 0xfff] ?? 0) !== 0) return true;
+  return probes.registers !== 0 && (registersWritten(code, pc) & probes.registers) !== 0;
 }
 
 const stopKey = (host: number, mode: number): number => host * MODES + mode;
@@ -148,7 +152,7 @@ export class BlockCache implements CodeInvalidator {
       if (length <= 0) break;
       code[pc + R_POSITION] = (at - host) | (length << 16);
       const op = code[pc + R_META] & META_OP_MASK;
-      code[pc + R_HOT] = isProbed(this.cpu.probes, at, op) ? HOT_PROBED : specialise(code, pc, mode);
+      code[pc + R_HOT] = isProbed(this.cpu.probes, at, code, pc) ? HOT_PROBED : specialise(code, pc, mode);
       at += length;
       count++;
       pc += RECORD_WORDS;
@@ -207,7 +211,7 @@ export class BlockCache implements CodeInvalidator {
     const first = block + BLOCK_HEADER_WORDS;
     for (let pc = first, end = first + code[block + B_COUNT] * RECORD_WORDS; pc < end; pc += RECORD_WORDS) {
       const at = code[block + B_HOST] + (code[pc + R_POSITION] & 0xffff);
-      const isWanted = isProbed(this.cpu.probes, at, code[pc + R_META] & META_OP_MASK);
+      const isWanted = isProbed(this.cpu.probes, at, code, pc);
       if (isWanted !== (code[pc + R_HOT] === HOT_PROBED)) return true;
     }
     return false;

@@ -7,6 +7,7 @@ import { ENDS_BLOCK, type OpLiftedBy, type OpName, ROWS } from '../../src/core/i
 import { HOT_PROBED, META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
 import type { LiftedBy } from '../../src/core/isa/row.ts';
 import { Builder } from '../ir/builder.ts';
+import type { Probes } from '../../src/core/state/cpu.ts';
 import type { Block } from '../ir/ir.ts';
 import { aluLifters } from './alu.ts';
 import { assisted } from './assist.ts';
@@ -22,6 +23,7 @@ import { simdLifters } from './simd.ts';
 import { stackLifters } from './stack.ts';
 import { stringLifters } from './string.ts';
 import { systemLifters } from './system.ts';
+import { guardTerm, termAsked } from './term.ts';
 import { x87Lifters } from './x87.ts';
 
 /** Exactly the rows whose facts name a file here (isa/row.ts, `lifted`). */
@@ -48,9 +50,16 @@ const LIFTER_TABLE: readonly (Lifter | undefined)[] = ROWS.map((row) => {
 
 /**
  * Lift `count` records from arena position `first`, the first at `delta` from the function's entry. R_POSITION of the
- * records is relative to the block.
+ * records is relative to the block. `probes`: by whom instructions are asked for, where any are.
  */
-export function liftBlock(code: Int32Array, first: number, count: number, delta: number, mode: number): Block {
+export function liftBlock(
+  code: Int32Array,
+  first: number,
+  count: number,
+  delta: number,
+  mode: number,
+  probes: Probes | null = null,
+): Block {
   const b = new Builder();
   let following = delta;
   for (let index = 0; index < count; index++) {
@@ -61,15 +70,19 @@ export function liftBlock(code: Int32Array, first: number, count: number, delta:
     following = at + length;
     const op = code[pc + R_META] & META_OP_MASK;
     b.insn(index, op, at, length, pc);
-    const lifter = code[pc + R_HOT] === HOT_PROBED ? undefined : LIFTER_TABLE[op];
+    const isProbed = code[pc + R_HOT] === HOT_PROBED;
+    const term = isProbed ? termAsked(code, pc, probes) : null;
+    const lifter = isProbed && term === null ? undefined : LIFTER_TABLE[op];
     const mark = b.ops.length;
     if (lifter !== undefined) {
       try {
         lifter({ b, code, pc, mode, at, following });
+        if (term !== null) guardTerm(b, mark, term);
         continue;
       } catch (error) {
         if (error !== NOT_LIFTED) throw error;
         b.ops.length = mark;
+        b.exit = null;
       }
     }
     b.handler(registersWritten(code, pc));

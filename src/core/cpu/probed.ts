@@ -2,6 +2,7 @@
  * An instruction that somebody asks for (Probes in state/cpu.ts), done by its handler: the same on every engine. Each
  * iteration of a REP is told of by itself, so that it makes no difference where slices end.
  */
+import { registersWritten } from '../isa/effects.ts';
 import { META_OP_MASK, META_REP, META_REPNE, R_META } from '../isa/record.ts';
 import { type Cpu, EXIT_FAULT } from '../state/cpu.ts';
 import { CS, EIP, EXIT_REQUEST, SEG_BASE } from '../state/layout.ts';
@@ -32,7 +33,10 @@ export function runIfProbed(handlers: Handlers, cpu: Cpu, code: Int32Array, pc: 
   const { m32, probes } = cpu;
   const row = code[pc + R_META] & META_OP_MASK;
   const page = ((m32[EIP] + m32[SEG_BASE + CS]) >>> 0) >>> 12;
-  if (probes !== null && (probes.rows[row] !== 0 || probes.hasPage(page))) runProbed(handlers, cpu, code, pc);
+  const isAsked =
+    probes !== null &&
+    (probes.rows[row] !== 0 || probes.hasPage(page) || (registersWritten(code, pc) & probes.registers) !== 0);
+  if (isAsked) runProbed(handlers, cpu, code, pc);
   else handlers[row](cpu, code, pc);
 }
 

@@ -321,6 +321,7 @@ export class Machine {
     this.bootAgain();
     updateMode(cpu);
     this.settle(tick);
+    cpu.probes?.intervened(cpu);
   }
 
   /** Of the reset that is about to be done, or that has ended the run as `shutdown`. */
@@ -372,6 +373,7 @@ export class Machine {
       if (this.initRequested) {
         this.initRequested = false;
         initCpu(cpu);
+        cpu.probes?.intervened(cpu);
       }
       if (tick >= this.nextHashTick) this.reportHash(tick);
       this.deliverPending(tick);
@@ -401,10 +403,7 @@ export class Machine {
     return this.stopReason === 'break';
   }
 
-  /**
-   * The processor waits at an x87 instruction for the interrupt of FERR#. It would try again each tick and change
-   * nothing, so that the time until something comes from outside passes as it does for one that is halted.
-   */
+  /** It waits at an x87 instruction for the interrupt of FERR#: time passes as for one that is halted. */
   get isFrozen(): boolean {
     const { cpu } = this;
     if (!cpu.waitsForError) return false;
@@ -428,6 +427,7 @@ export class Machine {
     this.deliveryCount = tick === this.deliveryTick ? this.deliveryCount + 1 : 1;
     this.deliveryTick = tick;
     if (this.stopAfterDeliveries > 0 && this.deliveryCount >= this.stopAfterDeliveries) this.breakIn();
+    this.cpu.probes?.intervened(this.cpu);
   }
 
   /** Ends a run at a tick at which something has already happened: an idle tick passes, so that the state is exact. */
@@ -461,6 +461,7 @@ export class Machine {
       if (event.kind === 'hold-interrupts') this.holdTick = Math.max(this.holdTick, tick + event.ticks);
       else if (!applyEdit(this.cpu, event)) this.board.input(event);
     }
+    if (isAny) this.cpu.probes?.intervened(this.cpu);
     return isAny;
   }
 

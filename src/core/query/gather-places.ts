@@ -54,6 +54,8 @@ export interface AccessesJob {
 
 export class AccessesGatherer implements Gatherer, Probes {
   readonly rows = new Uint8Array(ROWS.length);
+  readonly registers = 0;
+  readonly term = null;
   /** Offsets by host page. */
   private readonly marks = new Map<number, Uint8Array>();
   private readonly gathering: Gathering;
@@ -114,6 +116,8 @@ export class AccessesGatherer implements Gatherer, Probes {
   }
 
   fetched(): void {}
+
+  intervened(): void {}
 
   /** The last write has been made: what is there now is what it wrote. */
   private settle(): void {

@@ -113,6 +113,8 @@ export abstract class PlaceProbes implements Gatherer, Probes {
   protected readonly gathering: Gathering;
   protected readonly places: ProbePlaces;
   readonly rows: Uint8Array;
+  readonly registers = 0;
+  readonly term = null;
   protected isOn = false;
   /** Records that there were before the instruction in hand: `begins` sets it. */
   protected before = 0;
@@ -148,6 +150,8 @@ export abstract class PlaceProbes implements Gatherer, Probes {
   }
 
   abstract begins(cpu: Cpu, row: number): void;
+
+  intervened(): void {}
 
   ends(_cpu: Cpu, hasRetired: boolean): void {
     if (!hasRetired && this.isOn) this.gathering.batch.truncate(this.before);

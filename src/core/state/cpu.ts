@@ -6,6 +6,7 @@
 import * as layout from './layout.ts';
 import type { AddressSpace } from '../memory/address-space.ts';
 import type { Memory } from '../memory/memory.ts';
+import type { RegisterTerm } from './register-term.ts';
 import { SavedSpaces } from './saved-spaces.ts';
 import { TableNotes } from './table-notes.ts';
 import { TlbList } from './tlb-list.ts';
@@ -57,6 +58,10 @@ export interface Probes {
   marksOf(hostPage: number): Uint8Array | null;
   /** By row number. */
   readonly rows: Uint8Array;
+  /** Mask of general registers (bit = number): instructions that may change one of them are asked for; 0: none is. */
+  readonly registers: number;
+  /** Of these, one need not be told of where this is 0 behind it: compiled code looks for itself. Null: all are. */
+  readonly term: RegisterTerm | null;
   /** Instructions of this linear page are asked for. */
   hasPage(page: number): boolean;
   /** An instruction is fetched from a linear page, by a translation that is not in the TLB yet. */
@@ -65,6 +70,8 @@ export interface Probes {
   begins(cpu: Cpu, row: number): void;
   /** It has retired, or it has not: it faulted. EIP is still its own, `nextEip` where it leads. */
   ends(cpu: Cpu, hasRetired: boolean): void;
+  /** Something else than an instruction may have changed registers: an interrupt, an exception, a reset, an input. */
+  intervened(cpu: Cpu): void;
 }
 
 /** The FERR# and IGNNE# pins: how a board reports x87 errors while CR0.NE is 0 (SDM 1 §8.7.2). */

@@ -16,3 +16,7 @@ export const NEAR_TICKS = [1 << 20, 1 << 16, 1 << 12];
 export const SAVED_PARTS = 4;
 /** A long way leaves a checkpoint where it begins, when none is as near: who gives it up is back at once. */
 export const RETURN_TICKS = 1 << 20;
+/** Where a condition may hold and does not, so many ticks are looked at closely, twice as many each time, */
+export const CLOSE_TICKS = 16;
+/** until such a part of what was run was not. */
+export const CLOSE_PART = 64;

@@ -7,11 +7,13 @@
  * that begin with 0 or hold a letter are hexadecimal, as listings print addresses. Evaluation touches nothing.
  */
 import { excerpt } from '../base/excerpt.ts';
+import { combinedTerm, constantTerm, negatedTerm, registerTerm, type Term } from './condition-terms.ts';
 import { FLAG_NAMES } from '../state/flag-names.ts';
 import { REGISTERS_16, REGISTERS_32, REGISTERS_8, STATE_SEGMENTS } from '../base/names.ts';
 import { peekNumber } from '../memory/peek.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { getFlags } from '../state/flags.ts';
+import { type RegisterTerm, termRegisters } from '../state/register-term.ts';
 import { CR0, CR2, CR3, CR4, CS, EFER, EIP, SEG_BASE, SEG_LIMIT, SEG_SELECTOR } from '../state/layout.ts';
 
 export type Evaluator = (cpu: Cpu) => number;
@@ -137,12 +139,17 @@ interface Part {
   readonly isEip?: boolean;
   /** It is not 0 only where EIP is one of these. */
   readonly eips?: readonly number[];
+  /** What it asks of general registers. */
+  readonly term?: Term;
 }
 
-/** A condition, and the values of EIP outside of which it never holds; null: it may hold anywhere. */
+/** A condition, and where it cannot hold. */
 export interface Condition {
   readonly evaluate: Evaluator;
+  /** The values of EIP outside of which it never holds; null: it may hold anywhere. */
   readonly eips: readonly number[] | null;
+  /** It never holds where this is 0; null: nothing is known of it. */
+  readonly term: RegisterTerm | null;
 }
 
 interface Token {
@@ -184,8 +191,8 @@ export function compileExpression(
 
 /** The same of a condition, with the places where it can hold. */
 export function compileCondition(text: string, symbols?: SymbolLookup): Condition {
-  const { evaluate, eips = null } = parseWhole({ text, whole: text, from: 0 }, symbols);
-  return { evaluate, eips };
+  const { evaluate, eips = null, term } = parseWhole({ text, whole: text, from: 0 }, symbols);
+  return { evaluate, eips, term: term === undefined || termRegisters(term.term) === 0 ? null : term.term };
 }
 
 function parseWhole(source: Source, symbols: SymbolLookup = () => undefined): Part {
@@ -248,23 +255,23 @@ function parseLevel(parser: Parser, level: number): Part {
 
 function combine(operator: string, left: Part, right: Part): Part {
   const [a, b] = [left.evaluate, right.evaluate];
+  const term = combinedTerm(operator, left.term, right.term);
   if (operator === '||') {
     const evaluate: Evaluator = (cpu) => (a(cpu) !== 0 || b(cpu) !== 0 ? 1 : 0);
-    if (left.eips === undefined || right.eips === undefined) return { evaluate };
-    return { evaluate, eips: [...left.eips, ...right.eips] };
+    if (left.eips === undefined || right.eips === undefined) return { evaluate, term };
+    return { evaluate, eips: [...left.eips, ...right.eips], term };
   }
   if (operator === '&&') {
     const eips = left.eips ?? right.eips;
     const evaluate: Evaluator = (cpu) => (a(cpu) !== 0 && b(cpu) !== 0 ? 1 : 0);
-    return eips === undefined ? { evaluate } : { evaluate, eips };
+    return eips === undefined ? { evaluate, term } : { evaluate, eips, term };
   }
   const apply = APPLY[operator];
   const evaluate: Evaluator = (cpu) => apply(a(cpu), b(cpu));
-  if (left.constant !== undefined && right.constant !== undefined) {
-    return { evaluate, constant: apply(left.constant, right.constant) };
-  }
+  if (left.constant !== undefined && right.constant !== undefined)
+    return constantPart(apply(left.constant, right.constant));
   const place = left.isEip === true ? right.constant : right.isEip === true ? left.constant : undefined;
-  return operator === '==' && place !== undefined ? { evaluate, eips: [place] } : { evaluate };
+  return operator === '==' && place !== undefined ? { evaluate, eips: [place] } : { evaluate, term };
 }
 
 function parseUnary(parser: Parser): Part {
@@ -276,9 +283,11 @@ function parseUnary(parser: Parser): Part {
     parser.at++;
     const token = given?.word ?? fail(source, at, 'a value is missing here');
     if (token === '-' || token === '~' || token === '!') {
-      const value = parseUnary(parser).evaluate;
-      if (token === '!') return { evaluate: (cpu) => (value(cpu) === 0 ? 1 : 0) };
-      return { evaluate: token === '-' ? (cpu) => -value(cpu) >>> 0 : (cpu) => ~value(cpu) >>> 0 };
+      const part = parseUnary(parser);
+      const value = part.evaluate;
+      const term = negatedTerm(token, part.term);
+      if (token === '!') return { evaluate: (cpu) => (value(cpu) === 0 ? 1 : 0), term };
+      return { evaluate: token === '-' ? (cpu) => -value(cpu) >>> 0 : (cpu) => ~value(cpu) >>> 0, term };
     }
     if (token === '*') return memory(parseUnary(parser), 4);
     if (token === '(') return closing(parser, ')');
@@ -308,7 +317,7 @@ function memory({ evaluate: address }: Part, size: number): Part {
 }
 
 function constantPart(constant: number): Part {
-  return { evaluate: () => constant, constant };
+  return { evaluate: () => constant, constant, term: constantTerm(constant) };
 }
 
 function value({ source, symbols }: Parser, token: string, at: number): Part {
@@ -321,7 +330,7 @@ function value({ source, symbols }: Parser, token: string, at: number): Part {
   }
   const symbol = symbols(token);
   const register = registerReader(token);
-  if (register !== null) return { evaluate: register, isEip: isEip(token) };
+  if (register !== null) return { evaluate: register, isEip: isEip(token), term: registerTerm(plainName(token)) };
   if (symbol !== undefined) return constantPart(symbol >>> 0);
   if (BARE_ADDRESS.test(token)) {
     return constantPart(Number.parseInt(token, 16));

@@ -90,6 +90,10 @@ export class Lookout {
     this.machine = machine;
   }
 
+  get hasHit(): boolean {
+    return this.hit !== null;
+  }
+
   /** The hit of the search in hand, once. */
   take(): Hit | null {
     const { hit } = this;

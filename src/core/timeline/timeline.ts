@@ -35,6 +35,8 @@ import { TextSearch } from './hear-text.ts';
 import { DEBUG_CONSOLE_LINE, SerialHistory } from './serial-history.ts';
 import { chooseInterval, PageRecords, type Wanted } from './page-records.ts';
 import { createReplay } from '../session/session.ts';
+import { RegisterProbes, searchByTerm } from './register-probes.ts';
+import { seekBefore } from './seek-before.ts';
 import type { TimelineOptions } from './timeline-options.ts';
 import { StoredCheckpoints } from './stored-checkpoints.ts';
 import type { EngineFactory } from '../session/session.ts';
@@ -292,7 +294,7 @@ export class Timeline {
     const stop = yield* this.seek({ tick: target, seq: 0 });
     // In the ticks of a reset there is no position: go to the one before it.
     if (this.position.tick > Math.max(target, startTick) && comparePositions(this.position, { tick, seq }) >= 0) {
-      return yield* this.seekBefore(tick);
+      return yield* seekBefore(this, tick);
     }
     return target < startTick ? this.stopped('start') : stop;
   }
@@ -361,25 +363,6 @@ export class Timeline {
     return null;
   }
 
-  /** The last position before `tick`, when tick − 1 is none. */
-  private *seekBefore(tick: number): Way<Stop> {
-    let distance = 1 << 16;
-    do {
-      distance *= 2;
-      yield* this.seek({ tick: tick - distance, seq: 0 });
-    } while (this.position.tick >= tick && distance < tick - this.startTick);
-    let low = Math.max(this.startTick, tick - distance);
-    let high = tick - 1;
-    // `low` is a position before the reset.
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      yield* this.seek({ tick: middle, seq: 0 });
-      if (this.position.tick < tick) low = middle;
-      else high = middle - 1;
-    }
-    return yield* this.seek({ tick: low, seq: 0 });
-  }
-
   get isAtEnd(): boolean {
     return this.machine.tick >= this.lastTick || this.port.divergence !== null;
   }
@@ -397,7 +380,8 @@ export class Timeline {
   /** On to `tick`, with checkpoints and records of what is passed; stops at the end of the run or a break. */
   private *runTo(tick: number): Way<void> {
     const { machine, intervalTicks } = this;
-    if (tick - machine.tick > CHUNK_TICKS && machine.cpu.fetchStops === null) this.engines.use(this.makeEngine);
+    const isLookedFor = machine.cpu.fetchStops !== null || machine.cpu.probes instanceof RegisterProbes;
+    if (tick - machine.tick > CHUNK_TICKS && !isLookedFor) this.engines.use(this.makeEngine);
     machine.engine.isHeld = this.searchedTicks + tick - machine.tick < this.holdTicks;
     while (machine.tick < tick) {
       const mark = (Math.floor(machine.tick / intervalTicks) + 1) * intervalTicks;
@@ -488,7 +472,7 @@ export class Timeline {
 
   /** On until a function says so before an instruction; each is run by itself. */
   *continueUntil(evaluate: Evaluator): Way<Stop> {
-    return yield* this.continueToCondition({ evaluate, eips: null });
+    return yield* this.continueToCondition({ evaluate, eips: null, term: null });
   }
 
   /** On until a condition holds before an instruction: at full speed but for the places where it can. */
@@ -552,9 +536,20 @@ export class Timeline {
     condition: Condition | null,
   ): Way<Stop> {
     if (this.isAtEnd) return this.stopped('end');
+    const search: Search = { breakpoints, watchpoints, condition, from: this.position, before: null };
+    const term = condition?.eips === null && this.machine.cpu.probes === null ? condition.term : null;
     try {
-      this.arm({ breakpoints, watchpoints, condition, from: this.position, before: null });
-      yield* this.runToEnd();
+      if (term !== null && breakpoints.length + watchpoints.length === 0) {
+        this.markReturn(this.lastTick - this.machine.tick);
+        this.engines.use(this.makeStepper);
+        const { machine, lookout, lastTick: endTick } = this;
+        const runTo = (tick: number): Way<void> => this.runTo(tick);
+        const isAtEnd = (): boolean => this.isAtEnd;
+        yield* this.toward(endTick, searchByTerm(term, { machine, lookout, search, endTick, runTo, isAtEnd }));
+      } else {
+        this.arm(search);
+        yield* this.runToEnd();
+      }
     } finally {
       this.lookout.disarm();
     }

@@ -1,0 +1,56 @@
+/**
+ * A number that is made of general registers and constants alone, as plain data: what a debugger's condition asks of
+ * them. It changes only where one of them does, so compiled code can work it out for itself. All values are int32.
+ */
+import type { Cpu } from './cpu.ts';
+
+/** What a term may do with two others; comparisons give 1 or 0, shift counts are constants below 32. */
+export type TermOperator = 'add' | 'sub' | 'mul' | 'and' | 'or' | 'xor' | 'shl' | 'shr' | TermComparison;
+type TermComparison = 'eq' | 'ne' | 'lt' | 'le' | 'ltu' | 'leu';
+
+export type RegisterTerm =
+  | { readonly kind: 'constant'; readonly value: number }
+  /** Bits of a register by number: shifted right, then masked. */
+  | { readonly kind: 'register'; readonly register: number; readonly shift: number; readonly mask: number }
+  | { readonly kind: 'apply'; readonly how: TermOperator; readonly a: RegisterTerm; readonly b: RegisterTerm };
+
+const APPLY: Readonly<Record<TermOperator, (a: number, b: number) => number>> = {
+  add: (a, b) => (a + b) | 0,
+  sub: (a, b) => (a - b) | 0,
+  mul: (a, b) => Math.imul(a, b),
+  and: (a, b) => a & b,
+  or: (a, b) => a | b,
+  xor: (a, b) => a ^ b,
+  shl: (a, b) => a << b,
+  shr: (a, b) => (a >>> b) | 0,
+  eq: (a, b) => (a === b ? 1 : 0),
+  ne: (a, b) => (a === b ? 0 : 1),
+  lt: (a, b) => (a < b ? 1 : 0),
+  le: (a, b) => (a <= b ? 1 : 0),
+  ltu: (a, b) => (a >>> 0 < b >>> 0 ? 1 : 0),
+  leu: (a, b) => (a >>> 0 <= b >>> 0 ? 1 : 0),
+};
+
+/** A function that gives the term's value. */
+export function termValue(term: RegisterTerm): (cpu: Cpu) => number {
+  switch (term.kind) {
+    case 'constant': {
+      const { value } = term;
+      return () => value;
+    }
+    case 'register': {
+      const { register, shift, mask } = term;
+      return ({ m32 }) => (m32[register] >>> shift) & mask;
+    }
+    case 'apply': {
+      const [apply, a, b] = [APPLY[term.how], termValue(term.a), termValue(term.b)];
+      return (cpu) => apply(a(cpu), b(cpu));
+    }
+  }
+}
+
+/** Mask of the registers that the term reads (bit = number). */
+export function termRegisters(term: RegisterTerm): number {
+  if (term.kind === 'constant') return 0;
+  return term.kind === 'register' ? 1 << term.register : termRegisters(term.a) | termRegisters(term.b);
+}

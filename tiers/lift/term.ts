@@ -1,0 +1,66 @@
+// Instructions that somebody asks for because they write a register that a condition is made of (Probes in
+// state/cpu.ts): compiled code works out what the condition's term will be behind the instruction, and only where it
+// holds leaves the instruction to its handler, which tells. So a search for a condition runs as fast as compiled code.
+
+import { META_OP_MASK, META_REP, META_REPNE, R_META } from '../../src/core/isa/record.ts';
+import type { Probes } from '../../src/core/state/cpu.ts';
+import type { RegisterTerm } from '../../src/core/state/register-term.ts';
+import type { Builder } from '../ir/builder.ts';
+import { isPure, type Op, type Temp } from '../ir/ir.ts';
+import { NOT_LIFTED } from './operands.ts';
+
+/** The term that an instruction which is asked for has to be looked at for; null: its handler does it in any case. */
+export function termAsked(code: Int32Array, pc: number, probes: Probes | null): RegisterTerm | null {
+  if (probes === null || probes.term === null) return null;
+  const meta = code[pc + R_META];
+  // Each iteration is looked at.
+  if ((meta & (META_REP | META_REPNE)) !== 0 || probes.rows[meta & META_OP_MASK] !== 0) return null;
+  return probes.term;
+}
+
+/** What changes something that the guest can see, and may as well do so a few operations later. */
+const isLate = ({ op }: Op): boolean =>
+  op === 'set' || op === 'cc' || op === 'bits' || op === 'store' || op === 'stash';
+
+/** What leaves a place where the term cannot be worked out before anything has changed. */
+const isFixed = ({ op }: Op): boolean =>
+  op === 'put' || op === 'poke' || op === 'handler' || op === 'assist' || op === 'attempt' || op === 'fetch';
+
+/**
+ * Behind an instruction whose operations begin at `mark`: before the first of its changes a guard, that the term is 0
+ * when all of them are made. Throws NOT_LIFTED where that cannot be known in time.
+ */
+export function guardTerm(b: Builder, mark: number, term: RegisterTerm): void {
+  const own = b.ops.splice(mark);
+  const early: Op[] = [];
+  const late: Op[] = [];
+  const written = new Map<number, Temp>();
+  for (const op of own) {
+    if (isFixed(op)) throw NOT_LIFTED;
+    if (isLate(op)) late.push(op);
+    else if (late.length === 0 || isPure(op) || (op.op === 'get' && !written.has(op.register))) early.push(op);
+    else throw NOT_LIFTED;
+    if (op.op === 'set') written.set(op.register, op.value);
+  }
+  b.ops.push(...early);
+  const isConcerned = (part: RegisterTerm): boolean =>
+    part.kind === 'apply'
+      ? isConcerned(part.a) || isConcerned(part.b)
+      : part.kind === 'register' && written.has(part.register);
+  if (isConcerned(term)) b.guard(termOf(b, term, written));
+  b.ops.push(...late);
+}
+
+function termOf(b: Builder, term: RegisterTerm, written: ReadonlyMap<number, Temp>): Temp {
+  switch (term.kind) {
+    case 'constant':
+      return b.constant(term.value);
+    case 'register': {
+      const whole = written.get(term.register) ?? b.get(term.register);
+      const moved = term.shift === 0 ? whole : b.with('shr', whole, term.shift);
+      return term.mask === -1 ? moved : b.with('and', moved, term.mask);
+    }
+    case 'apply':
+      return b.binary(term.how, termOf(b, term.a, written), termOf(b, term.b, written));
+  }
+}
