@@ -9,11 +9,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { DebugClient } from '@vscode/debugadapter-testsupport';
+import type { DebugProtocol } from '@vscode/debugprotocol';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { record } from '../../src/library.ts';
 import { forgeImage } from '../cli/forge.ts';
 import { flatGuest } from '../support/flat-guest.ts';
-import { Adapters, evaluated, moved, opened } from './client.ts';
+import { skipKernel } from '../symbols/kernel/kernel.ts';
+import { buildProgram } from '../symbols/loaded-program.ts';
+import { Adapters, evaluated, moved, opened, top } from './client.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'reprise-dap-stops-'));
 const adapters = new Adapters(folder);
@@ -161,5 +164,32 @@ test('where the replay leaves the recording a client may want to stop; the way e
   // Backwards there is the recorded run.
   assert.equal(await moved(client, 'stepBack', { threadId: 1, granularity: 'instruction' }), 'step');
   await assert.rejects(info(), /does not stand at an exception/);
+  await client.stop();
+});
+
+test('lines of a program that is not loaded yet are looked for ahead', { skip: skipKernel }, async () => {
+  const { kernel: image, line, path } = buildProgram(folder);
+  const { log: made } = await record({ images: { kernel: image }, memoryMegabytes: 16, maxTicks: 60_000, embed: true });
+  writeFileSync(join(folder, 'program.rlog'), made);
+  const source = { path: join(folder, 'prog.c') };
+  const client = await opened(await adapters.listening(), { log: 'program.rlog', symbols: [path] }, async (each) => {
+    const wanted = [{ line }];
+    const { breakpoints } = (await each.setBreakpointsRequest({ source, breakpoints: wanted })).body;
+    assert.deepEqual(
+      breakpoints.map(({ verified, line: at }) => [verified, at]),
+      [[true, line]],
+    );
+  });
+  assert.equal(Number(await evaluated(client, 'tick')), 0, 'it stands where it stood');
+  for (let times = 0; times < 2; times++) {
+    assert.equal(await moved(client, 'continue'), 'breakpoint');
+    const { line: at, name } = await top(client);
+    assert.deepEqual([name, at], ['work', line]);
+  }
+  const { modules } = (await client.send('modules')).body;
+  assert.match(
+    modules.find(({ id }: DebugProtocol.Module) => id === path)?.symbolStatus ?? '',
+    /names and lines, moved by 0x00c00000/,
+  );
   await client.stop();
 });

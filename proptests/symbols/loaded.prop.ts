@@ -4,32 +4,24 @@
  * held against code that runs there, and a file of another build is told.
  */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { Random } from '../../src/core/base/random.ts';
-import { assemble } from '../../src/core/isa/assemble.ts';
 import { CR3 } from '../../src/core/state/layout.ts';
 import { MODULES_LABEL } from '../../src/host/symbols/guest-symbols.ts';
 import { ModuleFile } from '../../src/host/symbols/module-file.ts';
 import { readElfSymbols } from '../../src/host/symbols/read-symbols.ts';
 import { readSymbolFile } from '../../src/host/symbols/symbol-files.ts';
 import { type GuestSymbol, SymbolSource, SymbolTable } from '../../src/host/symbols/symbol-table.ts';
-import { flatGuest } from '../support/flat-guest.ts';
 import { debuggerOf } from '../timeline/debugger-fixture.ts';
 import { recordRun } from '../timeline/fixture.ts';
 import { skipKernel } from './kernel/kernel.ts';
+import { buildProgram, gcc, lineOf } from './loaded-program.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'reprise-loaded-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
-
-const FLAGS = ['-m32', '-O0', '-ffreestanding', '-fno-stack-protector', '-fcf-protection=none', '-nostdlib'];
-
-function gcc(...args: string[]): void {
-  execFileSync('gcc', [...FLAGS, ...args], { cwd: folder, stdio: 'pipe' });
-}
 
 const MODULE = `int counter = 40;
 static int hidden;
@@ -48,9 +40,6 @@ __attribute__((section(".init.text"))) int mod_init(void)
     return mod_add(started);
 }
 `;
-const lineOf = (source: string, mark: string): number =>
-  source.split('\n').findIndex((text) => text.includes(`/* mark: ${mark} */`)) + 1;
-
 const KERNEL = `int mod_init(void);
 int mod_add(int by);
 void kernel_main(void)
@@ -77,10 +66,10 @@ function built(): { kernel: Uint8Array; guests: GuestSymbol[]; path: string } {
   writeFileSync(join(folder, 'mod.c'), MODULE);
   writeFileSync(join(folder, 'kernel.c'), KERNEL);
   writeFileSync(join(folder, 'kernel.ld'), SCRIPT);
-  gcc('-fno-pic', '-g', '-c', '-o', 'mod.o', 'mod.c');
-  gcc('-fno-pic', '-c', '-o', 'kernel.o', 'kernel.c');
+  gcc(folder, '-fno-pic', '-g', '-c', '-o', 'mod.o', 'mod.c');
+  gcc(folder, '-fno-pic', '-c', '-o', 'kernel.o', 'kernel.c');
   const link = ['-static', '-no-pie', '-Wl,-z,noexecstack', '-Wl,--no-warn-rwx-segments', '-Wl,--build-id=none'];
-  gcc(...link, '-Wl,-T,kernel.ld', '-o', 'kernel.elf', 'kernel.o', 'mod.o');
+  gcc(folder, ...link, '-Wl,-T,kernel.ld', '-o', 'kernel.elf', 'kernel.o', 'mod.o');
   const kernel = new Uint8Array(readFileSync(join(folder, 'kernel.elf')));
   const guests = readElfSymbols(kernel)
     .filter(({ address }) => address >= 0x180000)
@@ -144,7 +133,7 @@ test('what a kernel has dropped of a module has no place, and another build is t
   assert.ok(file.place(moved)?.isOtherBuild === false, 'one symbol a section tells no build apart');
   const long = `${MODULE}int mod_more(void)\n{\n    return 1;\n}\nint mod_last(void)\n{\n    return 2;\n}\n`;
   writeFileSync(join(folder, 'long.c'), long);
-  gcc('-fno-pic', '-c', '-o', 'mod.ko', 'long.c');
+  gcc(folder, '-fno-pic', '-c', '-o', 'mod.ko', 'long.c');
   const longFile = join(folder, 'mod.ko');
   const own = readElfSymbols(new Uint8Array(readFileSync(longFile))).map((symbol) => ({ ...symbol, module: 'mod' }));
   const other = own.map((symbol) => (symbol.name === 'mod_last' ? { ...symbol, address: 0x9999 } : symbol));
@@ -186,84 +175,15 @@ test('a damaged module is told or left out', { skip: skipKernel }, () => {
   assert.ok(placed > 50);
 });
 
-const PROGRAM = `int work(int n)
-{
-    int twice = n + n; /* mark: twice */
-    return twice + 1;
-}
-`;
-
-/** The program lies in memory once, and in each of two spaces at another address. */
-function twoSpaces(image: Uint8Array, offset: number): string {
-  const bytes = Array.from({ length: Math.ceil(image.length / 16) }, (_, i) => [
-    ...image.subarray(i * 16, i * 16 + 16),
-  ]);
-  return flatGuest(
-    `  cld
-  mov ax, 16
-  mov es, ax
-  mov esi, program
-  mov edi, 0x400000
-  mov ecx, ${image.length}
-  rep movsb
-  mov dword [0x300000], 0x83
-  mov dword [0x301000], 0x83
-  mov dword [0x300008], 0x400087
-  mov dword [0x30100c], 0x400087
-  mov eax, cr4
-  or eax, 0x10
-  mov cr4, eax
-  mov eax, 0x300000
-  mov cr3, eax
-  mov eax, cr0
-  or eax, 0x80000000
-  mov cr0, eax
-  mov esi, 3
-again:
-  mov eax, 0x300000
-  mov cr3, eax
-  push esi
-  mov ebx, ${0x80_0000 + offset}
-  call ebx
-  pop esi
-  mov eax, 0x301000
-  mov cr3, eax
-  push esi
-  mov ebx, ${0xc0_0000 + offset}
-  call ebx
-  pop esi
-  dec esi
-  jnz again
-  cli
-  hlt
-`,
-    `align 16\nprogram:\n${bytes.map((each) => `  db ${each.join(', ')}\n`).join('')}`,
-  );
-}
-
 test('a program that may lie anywhere is found by its headers, in each address space', {
   skip: skipKernel,
 }, async () => {
-  writeFileSync(join(folder, 'prog.c'), PROGRAM);
-  gcc('-fno-pic', '-g', '-shared', '-Wl,--build-id=none', '-o', 'prog', 'prog.c');
-  const path = join(folder, 'prog');
-  const file = new Uint8Array(readFileSync(path));
-  const view = new DataView(file.buffer);
-  const work = readElfSymbols(file).find(({ name }) => name === 'work')?.address ?? 0;
-  // As a loader has it: each segment where it is linked.
-  const image = new Uint8Array(0x2000);
-  for (let i = 0; i < view.getUint16(44, true); i++) {
-    const header = view.getUint32(28, true) + i * 32;
-    const [kind, from, to, , size] = [0, 4, 8, 12, 16].map((at) => view.getUint32(header + at, true));
-    if (kind === 1 && to + size <= image.length) image.set(file.subarray(from, from + size), to);
-  }
-  const { bytes: kernel } = assemble(twoSpaces(image, work));
+  const { kernel, line: place, path, work } = buildProgram(folder);
   const recorded = await recordRun('program', { images: { kernel }, memoryMegabytes: 16, maxTicks: 60_000 });
   const symbols = new SymbolTable();
   symbols.add(readSymbolFile(path));
   const debug = debuggerOf(recorded, { symbols });
   const { cpu } = debug.timeline.machine;
-  const place = lineOf(PROGRAM, 'twice');
   assert.equal((await debug.execute('where')).text.includes('work'), false);
   // Nothing is loaded at the start: the recording tells where it will be.
   await debug.execute(`break prog.c:${place}`);

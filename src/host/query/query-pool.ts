@@ -1,7 +1,8 @@
 // A query over several threads, each with its own timeline. The window is cut into the intervals of the timeline; a
-// thread goes on where it stands while it can, and otherwise takes half of the longest stretch that nobody has begun,
-// so that checkpoints are restored seldom. What comes back is folded in the order of the run. Written for this: a
-// pool of a library hands a task to any thread, and here the thread that stands nearest is several times as fast.
+// thread goes on where it stands while it can, and otherwise takes half of the heaviest stretch that nobody has begun,
+// so that checkpoints are restored seldom. How heavy an interval is, its pages tell: a guest that idles touches few.
+// What comes back is folded in the order of the run. Written for this: a pool of a library hands a task to any thread,
+// and here the thread that stands nearest is several times as fast.
 
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
@@ -10,6 +11,7 @@ import { directCallers } from '../../core/query/direct-callers.ts';
 import type { Answer, QueryPlan } from '../../core/query/plan.ts';
 import type { QueryProgress, QueryWindow } from '../../core/query/run.ts';
 import { PAGE_BYTES } from '../../core/base/pages.ts';
+import type { IntervalPages } from '../../core/timeline/page-records.ts';
 import type { Timeline } from '../../core/timeline/timeline.ts';
 import type { WorkerAnswer, WorkerChunk, WorkerStart } from './query-worker.ts';
 
@@ -36,6 +38,7 @@ export interface PoolOptions {
 interface ChunkState {
   readonly fromTick: number;
   readonly toTick: number;
+  readonly weight: number;
   state: 'open' | 'taken' | 'done' | 'ruled-out';
   answer: WorkerAnswer | null;
 }
@@ -70,7 +73,8 @@ export class QueryPool {
     for (let { fromTick } = stretch; fromTick < stretch.toTick; ) {
       const toTick = Math.min(stretch.toTick, (Math.floor(fromTick / intervalTicks) + 1) * intervalTicks);
       const isRuledOut = plan.pages !== null && !this.mayTouch(fromTick, plan.pages.executed, plan.pages.written);
-      this.chunks.push({ fromTick, toTick, state: isRuledOut ? 'ruled-out' : 'open', answer: null });
+      const weight = isRuledOut ? 0 : weightOf(timeline.knownRecords.of(Math.floor(fromTick / intervalTicks)));
+      this.chunks.push({ fromTick, toTick, weight, state: isRuledOut ? 'ruled-out' : 'open', answer: null });
       fromTick = toTick;
     }
     if (plan.job.table !== 'calls' || !plan.job.wantsReturns) return;
@@ -105,7 +109,7 @@ export class QueryPool {
         this.failure ??= error;
         this.wake();
       });
-      this.places.set(worker, Math.floor((i * this.chunks.length) / workers));
+      this.places.set(worker, this.halfway(0, this.chunks.length, i / workers));
       return worker;
     });
     for (let ahead = 0; ahead < CHUNKS_AHEAD; ahead++) for (const worker of threads) this.give(worker);
@@ -165,17 +169,27 @@ export class QueryPool {
     const { chunks } = this;
     if (this.heldBytes > HELD_BYTES_MAX) return chunks[this.head]?.state === 'open' ? this.head : -1;
     if (chunks[at]?.state === 'open') return at;
-    // The longest stretch that nobody has begun; its second half where somebody comes along from before.
-    let [best, bestLength] = [-1, 0];
+    // The heaviest stretch that nobody has begun; its second half where somebody comes along from before.
+    let [best, bestEnd, bestWeight] = [-1, -1, 0];
     for (let first = 0; first < chunks.length; first++) {
       if (chunks[first].state !== 'open') continue;
-      let end = first;
-      while (chunks[end]?.state === 'open') end++;
-      if (end - first > bestLength) [best, bestLength] = [first, end - first];
+      let [end, weight] = [first, 0];
+      for (; chunks[end]?.state === 'open'; end++) weight += chunks[end].weight;
+      if (weight > bestWeight) [best, bestEnd, bestWeight] = [first, end, weight];
       first = end;
     }
-    if (best < 0) return -1;
-    return chunks[best - 1]?.state === 'taken' ? best + Math.floor(bestLength / 2) : best;
+    return chunks[best - 1]?.state === 'taken' ? this.halfway(best, bestEnd, 1 / 2) : best;
+  }
+
+  /** The chunk of a stretch before which so much of its weight lies; never its end. */
+  private halfway(first: number, end: number, part: number): number {
+    const weights = this.chunks.slice(first, end).map(({ weight }) => weight);
+    let left = weights.reduce((sum, weight) => sum + weight, 0) * part;
+    for (const [i, weight] of weights.entries()) {
+      left -= weight;
+      if (left < 0) return first + i;
+    }
+    return first;
   }
 
   /** What has come, as far as nothing before it is missing. */
@@ -217,6 +231,12 @@ export class QueryPool {
     return [...awaited].some((place) => !listened.has(place));
   }
 }
+
+/** Of an interval of which nothing is known, or little: it takes time too. */
+const WEIGHT_MIN = 16;
+
+const weightOf = (pages: IntervalPages | null): number =>
+  WEIGHT_MIN + (pages === null ? 0 : pages.executed.length + pages.written.length);
 
 const bytesOf = ({ chunk }: WorkerAnswer): number =>
   chunk?.batches.reduce((sum, { numbers }) => sum + numbers.byteLength, 0) ?? 0;
