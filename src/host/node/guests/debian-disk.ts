@@ -83,20 +83,27 @@ export function installDebianDisk(options: DiskOptions): DiskManifest {
     writeFileSync(configured, '');
   }
   const kernel = kernelOf(root);
-  writeFileSync(join(root, 'boot/grub/grub.cfg'), grubConfiguration(kernel));
-  progress('file system');
-  const sectors = (options.megabytes * 0x100000) / SECTOR_BYTES;
+  const linux = `/boot/vmlinuz-${kernel} root=/dev/sda1 ro console=tty0 console=ttyS0,115200`;
+  writeFileSync(join(root, 'boot/grub/grub.cfg'), grubConfiguration(linux, `/boot/initrd.img-${kernel}`));
+  progress('file system and boot loader');
+  makeDisk({ root, output, megabytes: options.megabytes });
+  const manifest = { image, sizeBytes: statSync(image).size, sha256: sha256OfFile(image), kernel };
+  writeFileSync(join(output, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  return manifest;
+}
+
+/** disk.img in `output`: a boot loader, and a partition with what is in the folder `root`, boot/grub/grub.cfg too. */
+export function makeDisk({ root, output, megabytes }: { root: string; output: string; megabytes: number }): string {
+  const image = join(output, 'disk.img');
+  const sectors = (megabytes * 0x100000) / SECTOR_BYTES;
   rmSync(image, { force: true });
   const offset = PARTITION_FIRST * SECTOR_BYTES;
   const blocks = `${((sectors - PARTITION_FIRST) * SECTOR_BYTES) / 1024}k`;
   run('truncate', ['-s', String(sectors * SECTOR_BYTES), image], 'coreutils');
   const features = ['-F', '-q', '-t', 'ext4', '-L', 'debian', '-E', `offset=${offset}`, '-d', root];
   run('mke2fs', [...features, image, blocks], 'e2fsprogs');
-  progress('boot loader');
   putBootLoader(image, sectors, output);
-  const manifest = { image, sizeBytes: statSync(image).size, sha256: sha256OfFile(image), kernel };
-  writeFileSync(join(output, 'manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
-  return manifest;
+  return image;
 }
 
 function configure(root: string): void {
@@ -122,14 +129,15 @@ function kernelOf(root: string): string {
   return last.slice('vmlinuz-'.length);
 }
 
-function grubConfiguration(kernel: string): string {
+/** `linux`: the kernel's path and its command line. */
+export function grubConfiguration(linux: string, initrd: string): string {
   return `set timeout=0
 serial --unit=0 --speed=115200
 terminal_input console serial
 terminal_output console serial
 menuentry 'Debian' {
-  linux /boot/vmlinuz-${kernel} root=/dev/sda1 ro console=tty0 console=ttyS0,115200
-  initrd /boot/initrd.img-${kernel}
+  linux ${linux}
+  initrd ${initrd}
 }
 `;
 }

@@ -1,5 +1,5 @@
 // What happened when, by kind: for each lane the ticks in ascending order, with a number that says more. Memory is
-// bounded: a lane that has too many keeps on counting them, a bucket a stretch of ticks.
+// bounded: a lane that has too many goes on counting them, by stretches of ticks that grow with the run.
 
 /** Groups in the order in which the page shows them. */
 export const LANE_GROUPS = [
@@ -20,8 +20,11 @@ export type LaneGroup = (typeof LANE_GROUPS)[number];
 export const levelled = (group: LaneGroup): boolean => group === 'spaces';
 
 /** Events that a lane keeps one by one: twelve bytes each. */
-const EVENTS_MAX = 1 << 20;
+export const EVENTS_MAX = 1 << 20;
 const FIRST_CAPACITY = 256;
+/** Stretches in which later ones are counted: when there are more, two become one. */
+const STRETCHES_MAX = 1 << 14;
+const FIRST_STRETCH_TICKS = 1 << 16;
 
 export class Lane {
   readonly key: string;
@@ -30,8 +33,12 @@ export class Lane {
   private ticks = new Float64Array(FIRST_CAPACITY);
   private values = new Uint32Array(FIRST_CAPACITY);
   private length = 0;
-  /** Events beyond those that are kept: `left` of them. */
-  left = 0;
+  /** Events beyond those that are kept: so many in each stretch, the first of which begins at tick 0. */
+  private later: number[] = [];
+  /** What the last of each stretch said. */
+  private laterValues: number[] = [];
+  private stretchTicks = FIRST_STRETCH_TICKS;
+  private laterCount = 0;
 
   constructor(key: string, group: LaneGroup, name: string) {
     this.key = key;
@@ -40,12 +47,12 @@ export class Lane {
   }
 
   get count(): number {
-    return this.length + this.left;
+    return this.length + this.laterCount;
   }
 
   add(tick: number, value: number): void {
     if (this.length === EVENTS_MAX) {
-      this.left++;
+      this.addLater(tick, value);
       return;
     }
     if (this.length === this.ticks.length) {
@@ -59,7 +66,60 @@ export class Lane {
     this.values[this.length++] = value;
   }
 
-  /** Index of the first event at or after a tick. */
+  private addLater(tick: number, value: number): void {
+    while (tick >= this.stretchTicks * STRETCHES_MAX) {
+      const [counts, values] = [this.later, this.laterValues];
+      this.later = [];
+      this.laterValues = [];
+      this.stretchTicks *= 2;
+      for (let i = 0; i < counts.length; i++) {
+        if (counts[i] > 0) this.countLater(i >> 1, counts[i], values[i]);
+      }
+    }
+    this.countLater(Math.floor(tick / this.stretchTicks), 1, value);
+    this.laterCount++;
+  }
+
+  private countLater(stretch: number, count: number, value: number): void {
+    while (this.later.length <= stretch) {
+      this.later.push(0);
+      this.laterValues.push(0);
+    }
+    this.later[stretch] += count;
+    this.laterValues[stretch] = value;
+  }
+
+  /** Of the events that are only counted: those between two ticks, as if they were even in their stretch. */
+  private laterBetween(from: number, to: number): number {
+    let found = 0;
+    const { later, stretchTicks } = this;
+    for (let i = Math.floor(from / stretchTicks); i < later.length && i * stretchTicks < to; i++) {
+      // None came before those that are kept.
+      const begin = Math.max(i * stretchTicks, this.keptTick);
+      const end = (i + 1) * stretchTicks;
+      const part = Math.min(to, end) - Math.max(from, begin);
+      if (part > 0) found += (later[i] * part) / (end - begin);
+    }
+    return Math.ceil(found);
+  }
+
+  /** Of the last event that is kept. */
+  private get keptTick(): number {
+    return this.ticks[this.length - 1];
+  }
+
+  /** What the last event said at or before a tick, plus one; 0: none. */
+  private levelAt(tick: number): number {
+    if (this.laterCount > 0 && tick > this.keptTick) {
+      for (let i = Math.min(Math.floor(tick / this.stretchTicks), this.later.length - 1); i >= 0; i--) {
+        if (this.later[i] > 0) return this.laterValues[i] + 1;
+      }
+    }
+    const at = this.indexAt(tick + 1) - 1;
+    return at < 0 ? 0 : this.values[at] + 1;
+  }
+
+  /** Index of the first event at or after a tick, of those that are kept. */
   indexAt(tick: number): number {
     let low = 0;
     let high = this.length;
@@ -88,6 +148,7 @@ export class Lane {
       const next = i === buckets - 1 ? this.indexAt(to) : this.indexAt(from + width * (i + 1));
       found[i] = next - at;
       at = next;
+      if (this.laterCount > 0) found[i] += this.laterBetween(from + width * i, from + width * (i + 1));
     }
     return found;
   }
@@ -97,8 +158,7 @@ export class Lane {
     const found = new Uint32Array(buckets);
     const width = (to - from) / buckets;
     for (let i = 0; i < buckets; i++) {
-      const at = this.indexAt(from + width * i + 1) - 1;
-      found[i] = at < 0 ? 0 : this.values[at] + 1;
+      found[i] = this.levelAt(from + width * i);
     }
     return found;
   }
