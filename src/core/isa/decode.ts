@@ -182,14 +182,15 @@ interface OpcodeTables {
 }
 
 function buildOpcodes(): OpcodeTables {
+  const specificities = FORMS.map((form) => (form === undefined ? -1 : specificity(form)));
   const opcodes = new Int32Array(2 * 256 * 4);
   const blocks = new Map<number, Int16Array>();
   const order = FORMS.flatMap((form, index) => (form === undefined ? [] : [{ form, index }]));
-  order.sort((x, y) => specificity(x.form) - specificity(y.form));
+  order.sort((x, y) => specificities[x.index] - specificities[y.index]);
   const enter = (previous: number, index: number): number => {
     const other = FORMS[previous];
     const form = FORMS[index];
-    if (other !== undefined && form !== undefined && specificity(other) === specificity(form)) {
+    if (other !== undefined && form !== undefined && specificities[previous] === specificities[index]) {
       throw new Error(`${other.name} ${other.text} and ${form.name} ${form.text} claim the same bytes`);
     }
     return index;

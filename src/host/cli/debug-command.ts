@@ -4,9 +4,6 @@
 import type { Arguments } from './args.ts';
 import type { Debugger } from '../debugger/debugger.ts';
 import { runPiped, runScript } from '../debugger/script.ts';
-import { runTerminal } from '../debugger/terminal.ts';
-import { RecordingTarget } from '../gdb/recording-target.ts';
-import { listenForGdb } from '../gdb/listen.ts';
 import { withLogProblems } from '../node/log-file.ts';
 import { gdbLines } from '../symbols/describe.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
@@ -35,12 +32,15 @@ async function talk(args: Arguments, debug: Debugger): Promise<number> {
   }
   const colors = await loadColors(args.has('no-color'), process.stdout);
   if (colors.level > 0) debug.mark = (text) => colors.yellow(text);
+  const { runTerminal } = await import('../debugger/terminal.ts');
   await runTerminal(debug, colors);
   return EXIT.ok;
 }
 
 async function serve(args: Arguments, debug: Debugger): Promise<number> {
   await runScript(debug, args.list('exec'), false);
+  const { RecordingTarget } = await import('../gdb/recording-target.ts');
+  const { listenForGdb } = await import('../gdb/listen.ts');
   const wanted = args.number('gdb') ?? 0;
   const server = await listenForGdb({ target: new RecordingTarget(debug), port: wanted, say });
   if (args.has('json')) printJson({ command: 'debug', gdb: server.port });

@@ -8,7 +8,7 @@ import type { LogReader } from '../../core/log/log.ts';
 import { createReplay, type EngineFactory, type Images } from '../../core/session/session.ts';
 import type { Cpu } from '../../core/state/cpu.ts';
 import { MODE_CS32, MODE_KEY } from '../../core/state/layout.ts';
-import { loadListing } from '../debugger/disassemble.ts';
+import { loadNodeListing } from '../node/listing.ts';
 import { linearEip } from '../debugger/views.ts';
 import { guestBytes } from '../symbols/guest-memory.ts';
 import { GuestSymbols } from '../symbols/guest-symbols.ts';
@@ -23,7 +23,7 @@ export interface InstructionNames {
 
 /** Symbol files as --symbols. */
 export async function loadInstructionNames(images: Images, symbolFiles: readonly string[]): Promise<InstructionNames> {
-  const disassemble = await loadListing();
+  const disassemble = await loadNodeListing();
   const guest = new GuestSymbols(symbolsFor(images, symbolFiles), images);
   const at = (cpu: Cpu, address: number): string => {
     const bytes = new Uint8Array(INSTRUCTION_BYTES_MAX);

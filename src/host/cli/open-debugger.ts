@@ -8,7 +8,7 @@ import { Timeline } from '../../core/timeline/timeline.ts';
 import { COMMANDS } from '../debugger/commands.ts';
 import { Debugger } from '../debugger/debugger.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
-import { loadListing } from '../debugger/disassemble.ts';
+import { loadNodeListing } from '../node/listing.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
 import { findImages } from '../node/find-images.ts';
 import { whyUnreadable } from '../node/images.ts';
@@ -54,7 +54,7 @@ async function open(args: Arguments, verb: string, log: LogReader): Promise<Open
     timeline,
     commands: COMMANDS,
     symbols: symbolsFor(images, args.list('symbols')),
-    disassemble: await loadListing(),
+    disassemble: await loadNodeListing(),
     logName: path,
     images,
     makeEngine,

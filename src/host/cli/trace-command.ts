@@ -25,7 +25,7 @@ import { signalStatus } from '../node/work.ts';
 import { GuestSymbols } from '../symbols/guest-symbols.ts';
 import { symbolsFor } from '../symbols/symbol-files.ts';
 import { SymbolTable } from '../symbols/symbol-table.ts';
-import { loadListing } from '../debugger/disassemble.ts';
+import { loadNodeListing } from '../node/listing.ts';
 import { writeCoverage } from './coverage.ts';
 import { Walk } from './walk.ts';
 import { givenImages } from './replay-command.ts';
@@ -314,7 +314,7 @@ async function traceLines(
   const listing = listingBeside(target);
   const counts =
     format === 'coverage'
-      ? await writeCoverage({ ...all, ...listing, disassemble: await loadListing() })
+      ? await writeCoverage({ ...all, ...listing, disassemble: await loadNodeListing() })
       : format === 'memory'
         ? await writeMemoryAccesses(all, from, to)
         : await writeDeviceAccesses(all);

@@ -9,7 +9,7 @@ import { Timeline } from '../../core/timeline/timeline.ts';
 import { COMMANDS } from '../debugger/commands.ts';
 import { Debugger } from '../debugger/debugger.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
-import { loadListing } from '../debugger/disassemble.ts';
+import { loadNodeListing } from '../node/listing.ts';
 import { symbolsOfImages } from '../symbols/symbol-files.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
 
@@ -116,7 +116,7 @@ export async function walkBack(log: LogReader, images: Images): Promise<Cause> {
     timeline: new Timeline({ log, images, makeEngine }),
     commands: COMMANDS,
     symbols: symbolsOfImages(images),
-    disassemble: await loadListing(),
+    disassemble: await loadNodeListing(),
     logName: 'race.rlog',
     images,
     makeEngine,

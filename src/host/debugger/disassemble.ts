@@ -4,8 +4,11 @@
 
 import type { Disassembler } from './views.ts';
 
-export async function loadListing(): Promise<Disassembler> {
-  const { Decoder, DecoderOptions, Formatter, FormatterSyntax } = await import('iced-x86');
+type Iced = Pick<typeof import('iced-x86'), 'Decoder' | 'DecoderOptions' | 'Formatter' | 'FormatterSyntax'>;
+
+/** `load`: another way to the package, where there is one. */
+export async function loadListing(load: () => Iced | Promise<Iced> = () => import('iced-x86')): Promise<Disassembler> {
+  const { Decoder, DecoderOptions, Formatter, FormatterSyntax } = await load();
   const formatter = new Formatter(FormatterSyntax.Nasm);
   formatter.hexPrefix = '0x';
   formatter.hexSuffix = '';

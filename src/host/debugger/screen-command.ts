@@ -4,13 +4,12 @@
 import { screenText } from '../../core/devices/display/screen.ts';
 import { CommandError } from '../node/errors.ts';
 import { NewFile } from '../node/new-file.ts';
-import { encodePng } from '../screen/png.ts';
 import { pictureOf, screenLines, screenOf, whyNoScreen } from '../screen/screen-of.ts';
 import { plain } from './arguments.ts';
 import type { Command, Debugger, Output } from './debugger.ts';
 import { DebuggerError } from './debugger-error.ts';
 
-function showScreen({ timeline }: Debugger, rest: string): Output {
+async function showScreen({ timeline }: Debugger, rest: string): Promise<Output> {
   const { machine } = timeline;
   const problem = whyNoScreen(timeline.log.header.machine, machine.board.devices.length === 0 ? 'log' : 'model');
   if (problem !== null) throw new DebuggerError(problem);
@@ -20,6 +19,7 @@ function showScreen({ timeline }: Debugger, rest: string): Output {
     const lines = screenLines(machine);
     return plain(lines.join('\n').trimEnd(), { width, height, text: screenText(pictureOf(machine)) });
   }
+  const { encodePng } = await import('../screen/png.ts');
   const file = new NewFile(rest, { what: 'screenshot' });
   try {
     file.open().write(encodePng(screen));

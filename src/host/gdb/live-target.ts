@@ -16,7 +16,7 @@ import type { Cpu } from '../../core/state/cpu.ts';
 import { countOf } from '../debugger/arguments.ts';
 import { apicLines, picLines, pitLines } from '../debugger/chips.ts';
 import { DebuggerError } from '../debugger/debugger-error.ts';
-import { loadListing } from '../debugger/disassemble.ts';
+import { loadNodeListing } from '../node/listing.ts';
 import { gdtLines, idtLines, pageTableLines, tssLines } from '../debugger/tables.ts';
 import { fpuLines, xmmLines } from '../debugger/units.ts';
 import { instructionLines, instructions, linearEip } from '../debugger/views.ts';
@@ -285,7 +285,7 @@ export class LiveTarget implements GdbTarget, DriveControl {
     const isCount = place !== undefined && count === undefined && /^\d{1,3}$/.test(place);
     const address = place === undefined || isCount ? here : evaluate(place, cpu, this.guest);
     const wanted = countOf((isCount ? place : count) ?? '', 10, 10_000);
-    const list = instructions(cpu, await loadListing(), address, wanted);
+    const list = instructions(cpu, await loadNodeListing(), address, wanted);
     return instructionLines(list, this.guest.table, here);
   }
 

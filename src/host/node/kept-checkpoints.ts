@@ -203,8 +203,7 @@ export class KeptCheckpoints implements CheckpointSource {
         else missing.push(number - first);
       }
     }
-    this.readChunks(this.index.pages, missing, PAGE_BYTES, (at, bytes) => {
-      const page = Uint8Array.from(bytes);
+    this.readChunks(this.index.pages, missing, PAGE_BYTES, (at, page) => {
       const number = at + first;
       held.set(number, page);
       this.loadedPages.set(number, new WeakRef(page));
@@ -223,25 +222,26 @@ export class KeptCheckpoints implements CheckpointSource {
     chunks: Chunks,
     wanted: number[],
     size: number,
-    take: (number: number, bytes: Buffer) => void,
+    take: (number: number, bytes: Uint8Array) => void,
   ): void {
     const sorted = [...new Set(wanted)].sort((a, b) => a - b);
-    let chunk = 0;
-    let content: Buffer | null = null;
-    for (const number of sorted) {
-      expect(number < chunks.count);
-      while ((chunks.firsts[chunk + 1] ?? chunks.count) <= number) {
-        chunk++;
-        content = null;
-      }
+    for (let i = 0, chunk = 0; i < sorted.length; ) {
+      expect(sorted[i] < chunks.count);
+      while ((chunks.firsts[chunk + 1] ?? chunks.count) <= sorted[i]) chunk++;
       const first = chunks.firsts[chunk];
-      const count = (chunks.firsts[chunk + 1] ?? chunks.count) - first;
-      expect(count <= Math.max(PAGES_PER_CHUNK, GROUPS_PER_CHUNK));
+      const end = chunks.firsts[chunk + 1] ?? chunks.count;
+      expect(end - first <= Math.max(PAGES_PER_CHUNK, GROUPS_PER_CHUNK));
       const piece = chunks.pieces[chunk];
-      expect(piece.bytes === count * size);
-      content ??= readRaw(this.file, piece);
-      const at = (number - first) * size;
-      take(number, content.subarray(at, at + size));
+      expect(piece.bytes === (end - first) * size);
+      const { buffer, byteOffset } = readRaw(this.file, piece);
+      let behind = i;
+      while (behind < sorted.length && sorted[behind] < end) behind++;
+      // What is mostly wanted stays as it was read, at a fraction of the cost; of the rest there are copies.
+      const isKept = (behind - i) * 2 >= end - first;
+      for (; i < behind; i++) {
+        const part = new Uint8Array(buffer, byteOffset + (sorted[i] - first) * size, size);
+        take(sorted[i], isKept ? part : part.slice());
+      }
     }
   }
 

@@ -31,6 +31,8 @@ export const symbolOf = (name: string, address: number, kind: SymbolKind = 'code
 });
 
 export const SYMBOL_COUNT_MAX = 1 << 20;
+/** So many lookups are done by looking through all symbols: most sessions that are scripts ask for no more. */
+const PLAIN_LOOKS = 8;
 /** Further away than this from the symbol before it an address has no name. */
 const DISTANCE_MAX = 1 << 20;
 
@@ -54,20 +56,37 @@ export class SymbolSource {
   isCurrent = true;
   /** The guest runs another build: nothing of the file holds. */
   isOtherBuild = false;
-  private readonly byName = new Map<string, GuestSymbol>();
+  /** Null: not made yet. */
+  private index: Map<string, GuestSymbol> | null = null;
+  private plainLooks = 0;
 
   constructor(label: string, symbols: readonly GuestSymbol[], slide: number | null = 0) {
     this.label = label;
     this.symbols = symbols.length > SYMBOL_COUNT_MAX ? symbols.slice(0, SYMBOL_COUNT_MAX) : symbols;
     this.slide = slide;
+  }
+
+  /** By name; of several the first global one, or the first. */
+  private get byName(): ReadonlyMap<string, GuestSymbol> {
+    if (this.index !== null) return this.index;
+    const index = new Map<string, GuestSymbol>();
     for (const symbol of this.symbols) {
-      const before = this.byName.get(symbol.name);
-      if (before === undefined || (!before.isGlobal && symbol.isGlobal)) this.byName.set(symbol.name, symbol);
+      const before = index.get(symbol.name);
+      if (before === undefined || (!before.isGlobal && symbol.isGlobal)) index.set(symbol.name, symbol);
     }
+    this.index = index;
+    return index;
   }
 
   find(name: string): GuestSymbol | undefined {
-    return this.byName.get(name);
+    if (this.index !== null || ++this.plainLooks > PLAIN_LOOKS) return this.byName.get(name);
+    let found: GuestSymbol | undefined;
+    for (const symbol of this.symbols) {
+      if (symbol.name !== name) continue;
+      if (symbol.isGlobal) return symbol;
+      found ??= symbol;
+    }
+    return found;
   }
 
   names(): Iterable<string> {
@@ -89,6 +108,7 @@ export class SymbolTable {
   private list: SymbolSource[] = [];
   /** Ascending by address, one symbol an address; null: to be made again. */
   private places: readonly Placed[] | null = null;
+  private plainLooks = 0;
   private functions: readonly Placed[] | null = null;
   /** Where `functionAt` has last been: walks ask for one function many times. */
   private last: { from: number; to: number; found: Placed | null } = { from: 1, to: 0, found: null };
@@ -168,8 +188,20 @@ export class SymbolTable {
 
   /** The symbol at or before an address, of code or data. */
   nearest(address: number): Placed | null {
+    if (this.places === null && ++this.plainLooks <= PLAIN_LOOKS) return this.nearestOfAll(address >>> 0);
     this.places ??= this.sorted(false);
     return nearestOf(this.places, address >>> 0);
+  }
+
+  /** The same without the order that many lookups want. */
+  private nearestOfAll(address: number): Placed | null {
+    let best: Placed | null = null;
+    this.eachPlaced(false, (symbol, at) => {
+      if (at > address || (best !== null && at < best.address)) return;
+      if (best !== null && at === best.address && rankOf(symbol) >= rankOf(best.symbol)) return;
+      best = { address: at, symbol };
+    });
+    return nearestOf(best === null ? [] : [best], address);
   }
 
   /** The function that the address lies in: the code symbol at or before it. */
@@ -194,15 +226,20 @@ export class SymbolTable {
     return this.functions.slice(first, indexBefore(this.functions, to - 1) + 1);
   }
 
-  private sorted(isCodeOnly: boolean): Placed[] {
-    const all: Placed[] = [];
+  /** Every symbol that has an address now. */
+  private eachPlaced(isCodeOnly: boolean, tell: (symbol: GuestSymbol, address: number) => void): void {
     for (const { isCurrent, isOtherBuild, slide, symbols } of this.list) {
       if (slide === null || !isCurrent || isOtherBuild) continue;
       for (const symbol of symbols) {
         if (symbol.kind === 'absolute' || (isCodeOnly && symbol.kind !== 'code')) continue;
-        all.push({ address: (symbol.address + slide) >>> 0, symbol });
+        tell(symbol, (symbol.address + slide) >>> 0);
       }
     }
+  }
+
+  private sorted(isCodeOnly: boolean): Placed[] {
+    const all: Placed[] = [];
+    this.eachPlaced(isCodeOnly, (symbol, address) => all.push({ address, symbol }));
     // The order of sources remains among equals: the sort is stable.
     all.sort((a, b) => a.address - b.address || rankOf(a.symbol) - rankOf(b.symbol));
     return all.filter(({ address }, i) => i === 0 || all[i - 1].address !== address);
