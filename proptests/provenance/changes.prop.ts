@@ -135,6 +135,23 @@ test('the questions as verbs: JSON, text, graphs, and sentences for what cannot 
     assert.match(text.stdout, /ebx at 0x[0-9a-f]{8} <deposit>: 771 times, 8 values\n.* 0x1 to 0x8\n/);
     const dot = await reprise(['origin', log, 'eax', '--format', 'dot', ...at], { timeoutMs: 100_000 });
     assert.match(dot.stdout, /^digraph origin \{/);
+    // All of it as text: every node once, and each way leads to a node that there is.
+    const nodes = dot.stdout.match(/^ {2}n\d+ \[/gm) ?? [];
+    const edges = [...dot.stdout.matchAll(/^ {2}n(\d+) -> n(\d+) /gm)].map(([, from, to]) => [from, to].map(Number));
+    const all = (await reprise(['origin', log, 'eax', '--all', ...at], { timeoutMs: 100_000 })).stdout;
+    const numbers = [...all.matchAll(/^ {0,2}(\d+) {2}\S/gm)].map(([, number]) => Number(number));
+    assert.deepEqual(
+      numbers,
+      nodes.map((_, i) => i + 1),
+    );
+    assert.ok(nodes.length > 5);
+    const ways = [...all.matchAll(/^ +-> (.*)$/gm)].flatMap(([, line]) =>
+      [...line.matchAll(/ is (\d+)/g)].map(([, to]) => Number(to) - 1),
+    );
+    assert.deepEqual(
+      ways,
+      [...edges].sort(([a], [b]) => a - b).map(([, to]) => to),
+    );
     for (const [words, wanted] of [
       [['origin', log, 'eip'], /why-not/],
       [['origin', log, '[['], /missing.*\n {2}\[\[\n {4}\^\n$/s],
