@@ -1,18 +1,22 @@
 /**
  * The table of names that a Linux kernel carries, as its build makes it (scripts/kallsyms.c): every layout from 4.x to
  * 6.x is written here from a list of symbols, put somewhere into memory, and found again with every name and address;
- * with it the modules, by lists and structures as the kernel has them. Bytes that are damaged are refused or read, and
- * never thrown about.
+ * with it the modules and the tasks, by lists and structures as the kernel has them. Bytes that are damaged are refused
+ * or read, and never thrown about.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { CR0, CR0_PG } from '../../src/core/state/layout.ts';
+import { runningTaskName } from '../../src/core/query/current-task.ts';
+import { CR0, CR0_PG, CS, GDTR_BASE, SEG_SELECTOR } from '../../src/core/state/layout.ts';
 import { type FoundPlaces, GuestSymbols, KALLSYMS_LABEL, MODULES_LABEL } from '../../src/host/symbols/guest-symbols.ts';
 import { PAGE_OFFSET } from '../../src/host/symbols/guest-memory.ts';
 import { findKallsyms, isSettled } from '../../src/host/symbols/kallsyms.ts';
+import { findTasks } from '../../src/host/symbols/linux-shapes.ts';
+import { currentTaskPlace } from '../../src/host/symbols/linux-tasks.ts';
 import { findModuleList } from '../../src/host/symbols/modules.ts';
-import { symbolOf, SymbolTable } from '../../src/host/symbols/symbol-table.ts';
+import { isCurrent } from '../../src/host/symbols/process.ts';
+import { symbolOf, SymbolSource, SymbolTable } from '../../src/host/symbols/symbol-table.ts';
 import { mappedMachine } from './fixture.ts';
 
 interface Layout {
@@ -295,4 +299,59 @@ test('at the boot itself no memory is searched: the kernel is still packed', asy
   assert.equal(guest.refresh(cpu), false);
   cpu.deadlineTick = cpu.left + 1;
   assert.equal(guest.refresh(cpu), true);
+});
+
+const INIT_AT = 0x31_0000;
+const TASK_AT = 0x32_0000;
+const CODE_AT = 0x33_0000;
+const PERCPU_AT = 0x34_0000;
+const VARIABLE = 0x1c0;
+
+test('a kernel that names only its code has its tasks found by their shape, in user mode too', async () => {
+  const { cpu, ram, words } = await mappedMachine();
+  const linear = (at: number): number => at + PAGE_OFFSET;
+  const putTask = (at: number, name: string, pid: number, isOwnParent: boolean): void => {
+    const [parent, leader] = [isOwnParent ? at : INIT_AT, at].map(linear);
+    // pid, tgid, a canary, real_parent, parent, children, sibling, group_leader
+    words(at + 0x100, pid, pid, 0xcafe, parent, parent, linear(at) + 0x118, linear(at) + 0x118, 0, 0, leader);
+    ram.write(`${name}\0`, at + 0x200, 'latin1');
+  };
+  putTask(INIT_AT, 'swapper/0', 0, true);
+  putTask(TASK_AT, 'init', 1, false);
+  // A text that is no task, and a variable that is read more often than the current task.
+  ram.write('swapper/%d\0swapper/0\0', 0x2f_0001, 'latin1');
+  const reads = [0x40, 0x40, 0x40, VARIABLE, VARIABLE].flatMap((variable) => [
+    ...[0x64, 0xa1, variable & 255, variable >> 8, 0, 0],
+    ...[0x64, 0x8b, 0x0d, variable & 255, variable >> 8, 0, 0],
+  ]);
+  ram.set(reads, CODE_AT);
+  words(PERCPU_AT + 0x40, 5);
+  words(PERCPU_AT + VARIABLE, linear(TASK_AT));
+  const text = { from: linear(CODE_AT), to: linear(CODE_AT) + 0x1000 };
+  // The base of the processor's variables, in the table of descriptors.
+  const gdtAt = 0x35_0000;
+  const base = linear(PERCPU_AT);
+  words(gdtAt + 0xd8, ((base & 0xffff) << 16) | 0xffff, (base & 0xff00_0000) | 0x00cf_9300 | ((base >>> 16) & 0xff));
+  cpu.m32[GDTR_BASE] = linear(gdtAt);
+  cpu.m32[SEG_SELECTOR + CS] = 0x73;
+  const found = findTasks(cpu, text);
+  assert.deepEqual(
+    found?.map(({ address, name }) => [name, address]),
+    [
+      ['init_task', linear(INIT_AT)],
+      ['current_task_pointer', linear(PERCPU_AT) + VARIABLE],
+    ],
+  );
+  const table = new SymbolTable();
+  table.add(new SymbolSource('tasks', found ?? []));
+  const place = currentTaskPlace(cpu, table);
+  assert.deepEqual(place, { pointerAt: PERCPU_AT + VARIABLE, directOffset: PAGE_OFFSET, nameOffset: 0x200 });
+  assert.equal(place === null ? null : runningTaskName(cpu, place), 'init');
+  assert.ok(isCurrent(cpu, { kind: 'name', name: 'init' }, table) && isCurrent(cpu, { kind: 'pid', pid: 1 }, table));
+  // A pointer to what is no task is not believed.
+  words(PERCPU_AT + VARIABLE, linear(TASK_AT) + 0x40);
+  assert.equal(findTasks(cpu, text), null);
+  words(PERCPU_AT + VARIABLE, linear(TASK_AT));
+  words(INIT_AT + 0x100 + 36, 0);
+  assert.equal(findTasks(cpu, text), null, 'without init_task');
 });

@@ -25,8 +25,8 @@ export interface QueryPlan {
   readonly job: Job;
   readonly fields: number;
   readonly pages: Pages | null;
-  /** Asked at another moment the guest may tell which processes run; here it does not. */
-  readonly lacksTask: boolean;
+  /** Which process runs is asked for, and not known: at another moment the guest may tell, or no symbol says it. */
+  readonly lacksTask: 'here' | 'symbol' | null;
   readonly from: Bound | null;
   readonly to: Bound | null;
   /** Rows go on as they come. */
@@ -70,7 +70,8 @@ export function planQuery(text: string, { guest, describe, suggest }: PlanContex
   const { currentTask: task } = guest;
   const isProcessAsked = shape.used.has(COLUMN_PROCESS);
   const job: Job = { ...planned.job(shape.used), ...(isProcessAsked && task !== null ? { task } : {}) };
-  const lacksTask = isProcessAsked && task === null && guest.symbolOf(TASK_SYMBOL) !== undefined;
+  const canTell = guest.symbolOf(TASK_SYMBOL) !== undefined;
+  const lacksTask = !isProcessAsked || task !== null ? null : canTell ? 'here' : 'symbol';
   const start = (emit: (row: Row) => void): Answer => {
     let isComplete = query.limit === 0;
     let rows = 0;

@@ -23,6 +23,10 @@ import { QueryRun } from './query-run.ts';
 import { givenImages } from './replay-command.ts';
 import { EXIT, say } from './report.ts';
 
+const NO_PROCESSES =
+  'which process runs could not be found out, the column is empty: a Linux tells it by itself or by a vmlinux given ' +
+  'with --symbols';
+
 /** Parts of a run at which a kernel is looked for. */
 const KERNEL_PARTS = [0.5, 0.75, 1];
 
@@ -63,6 +67,7 @@ async function answer(args: Arguments, log: LogReader, text: string): Promise<nu
     if (plan === null) return signalStatus(work.signal ?? 'SIGINT');
     writeNames();
     for (const problem of guest.problems()) warn(problem);
+    if (plan.lacksTask !== null) warn(NO_PROCESSES);
     const format: RowFormat = args.has('json') ? 'json' : args.has('csv') ? 'csv' : 'table';
     const rows = new RowsText(plan.columns, format, (address) => symbols.describe(address));
     const start = { path, log: sharedCopy(log.file), given, engine, devices, key } as const;
@@ -107,7 +112,7 @@ async function planFor(planning: Planning): Promise<QueryPlan | null> {
   guest.refresh(timeline.machine.cpu);
   const isPlanned = (): boolean => {
     try {
-      return !plan().lacksTask && !guest.isUnplaced;
+      return plan().lacksTask !== 'here' && !guest.isUnplaced;
     } catch (error) {
       // Of a module that is loaded later, perhaps.
       if (error instanceof UnknownNameError) return false;
@@ -117,7 +122,7 @@ async function planFor(planning: Planning): Promise<QueryPlan | null> {
   try {
     // What is wrong whatever the names are is said at once.
     const found = plan();
-    if (!guest.isUnplaced && !found.lacksTask) return found;
+    if (!guest.isUnplaced && found.lacksTask !== 'here') return found;
   } catch (error) {
     if (!(error instanceof UnknownNameError && (guest.isUnplaced || guest.hasAbsent))) throw error;
   }

@@ -10,6 +10,7 @@ import type { Timeline, Way } from '../../core/timeline/timeline.ts';
 import { type BuildId, buildIdInMemory, buildIdOf, overlap } from './build-id.ts';
 import { guestRam } from './guest-memory.ts';
 import { findKallsyms, isSettled, isStillThere, type Kallsyms } from './kallsyms.ts';
+import { findTasks } from './linux-shapes.ts';
 import { findModuleList, listModules, type Module, moduleSymbols } from './modules.ts';
 import { isCurrent, type ProcessName } from './process.ts';
 import { isPlaced, linkedText, mayMove, slideByAnchors, slideByBanner } from './slide.ts';
@@ -17,6 +18,7 @@ import { SymbolSource, type SymbolTable } from './symbol-table.ts';
 
 export const KALLSYMS_LABEL = "the guest's kallsyms";
 export const MODULES_LABEL = "the guest's modules";
+export const TASKS_LABEL = "the guest's tasks";
 /** So far from where a search of all memory found nothing it is not tried again. */
 const SEARCH_AGAIN_TICKS = 1 << 22;
 
@@ -102,6 +104,7 @@ export class GuestSymbols {
     if (this.isLinux) {
       const [isPlacedNow, hasTable] = [this.placeSources(cpu), this.readKallsyms(cpu)];
       isChanged = this.readModules(cpu) || isPlacedNow || hasTable;
+      isChanged = this.readTasks(cpu) || isChanged;
     }
     isChanged = this.placeModuleFiles() || isChanged;
     for (const source of this.table.sources) {
@@ -214,6 +217,7 @@ export class GuestSymbols {
     this.kallsyms = found;
     this.moduleList = null;
     this.modulesShown = '';
+    this.table.remove(TASKS_LABEL);
     const source = new SymbolSource(KALLSYMS_LABEL, found.symbols);
     this.table.add(source);
     for (const each of this.moving) if (each.slide === null) this.table.setSlide(each, slideByAnchors(each, source));
@@ -234,6 +238,19 @@ export class GuestSymbols {
     this.modulesShown = shown;
     const symbols = modules.flatMap((module) => moduleSymbols(cpu, module));
     this.table.add(new SymbolSource(MODULES_LABEL, symbols));
+    this.takeNew();
+    return true;
+  }
+
+  /** Where a kernel that names only its code has its tasks. */
+  private readTasks(cpu: Cpu): boolean {
+    const { kallsyms, table } = this;
+    if (kallsyms === null || table.address('init_task') !== undefined) return false;
+    const [from, to] = [table.address('_stext'), table.address('_etext')];
+    if (from === undefined || to === undefined) return false;
+    const found = this.searching('tasks', cpu, () => findTasks(cpu, { from, to }));
+    if (found === null) return false;
+    table.add(new SymbolSource(TASKS_LABEL, found));
     this.takeNew();
     return true;
   }

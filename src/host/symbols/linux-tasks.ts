@@ -7,7 +7,11 @@ import { CS, FS, SEG_BASE, SEG_SELECTOR } from '../../core/state/layout.ts';
 import { guestBytes, guestPhysical, guestText, guestWord } from './guest-memory.ts';
 import type { SymbolTable } from './symbol-table.ts';
 
-const TASK_BYTES = 0x4000;
+/** None is larger. */
+export const TASK_BYTES = 0x4000;
+/** What linux-shapes.ts calls the pointer that it has found. */
+export const CURRENT_POINTER = 'current_task_pointer';
+const PID_MAX = 1 << 22;
 const COMM_BYTES = 16;
 
 export interface Task {
@@ -28,6 +32,8 @@ function taskText(cpu: Cpu, address: number): string {
 
 export interface Offsets {
   readonly comm: number;
+  /** Of the real parent; null: not found. */
+  readonly parent: number | null;
   /** Null: not found. */
   readonly pid: number | null;
 }
@@ -42,15 +48,24 @@ export function findOffsets(cpu: Cpu, init: number): Offsets | null {
     if (word(parent) !== init || word(parent + 4) !== init || word(parent + 24) !== init) continue;
     // pid and tgid, both 0, stand before; between them and real_parent there may be the canary of the stack protector.
     const pid = word(parent - 4) === 0 ? parent - 8 : parent - 12;
-    return { comm, pid: word(pid) === 0 && word(pid + 4) === 0 ? pid : null };
+    return { comm, parent, pid: word(pid) === 0 && word(pid + 4) === 0 ? pid : null };
   }
-  return { comm, pid: null };
+  return { comm, parent: null, pid: null };
 }
 
 /** Where a task has its name, from its beginning on; −1: not known. */
 export function taskNameOffset(cpu: Cpu, symbols: SymbolTable): number {
   const init = symbols.address('init_task');
   return (init === undefined ? null : findOffsets(cpu, init))?.comm ?? -1;
+}
+
+/** What looks like a task: it has a name, a pid, and a parent that has a name; null: it is none. */
+export function taskAt(cpu: Cpu, address: number, { comm, parent, pid }: Offsets): Task | null {
+  const name = nameAt(cpu, address + comm);
+  const above = parent === null ? null : guestWord(cpu, address + parent);
+  const number = pid === null ? null : guestWord(cpu, address + pid);
+  if (name === null || above === null || nameAt(cpu, above + comm) === null) return null;
+  return number === null || number > PID_MAX ? null : { address, comm: name, pid: number };
 }
 
 /** Linear address of the pointer to the current task, as it is found at the moment; null: not known. */
@@ -60,6 +75,8 @@ function currentPointer(
   { comm }: Offsets,
   notes: string[] = [],
 ): number | null {
+  const found = at(CURRENT_POINTER);
+  if (found !== null) return guestWord(cpu, found) === null ? null : found;
   // Since Linux 6.2 current_task is the first member of pcpu_hot.
   const variable = at('current_task') ?? at('pcpu_hot');
   if (variable === null) {
