@@ -3,7 +3,7 @@
 
 import { parseQuery } from '../../core/query/parse.ts';
 import { planQuery, type QueryPlan } from '../../core/query/plan.ts';
-import { UnknownNameError } from '../../core/query/query-error.ts';
+import { QueryError, UnknownNameError } from '../../core/query/query-error.ts';
 import type { LogReader } from '../../core/log/log.ts';
 import { Timeline, type Way } from '../../core/timeline/timeline.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
@@ -14,6 +14,7 @@ import { signalStatus, Work } from '../node/work.ts';
 import { grammarText } from '../query/grammar.ts';
 import { planContext } from '../query/guest-view.ts';
 import { workersDefault } from '../query/query-pool.ts';
+import { QueryThreads } from '../query/query-threads.ts';
 import { type RowFormat, RowsText } from '../query/rows-text.ts';
 import { GuestSymbols } from '../symbols/guest-symbols.ts';
 import { symbolsFor } from '../symbols/symbol-files.ts';
@@ -58,6 +59,10 @@ async function answer(args: Arguments, log: LogReader, text: string): Promise<nu
   const key = keyOf(args, timeline);
   const symbols = symbolsFor(images, args.list('symbols'));
   const guest = new GuestSymbols(symbols, images);
+  const start = { path, log: sharedCopy(log.file), given, engine, devices, key } as const;
+  const workers = args.number('jobs') ?? workersDefault();
+  const isWhole = kept !== null && kept.knownTick >= timeline.endTick - timeline.intervalTicks && wantsAll(args, text);
+  const threads = isWhole && workers > 1 ? new QueryThreads(workers, { ...start, notesPages: !kept.knowsPages }) : null;
   const writeNames = keepNames(args, timeline, guest);
   const work = new Work(null);
   let status: number;
@@ -70,17 +75,37 @@ async function answer(args: Arguments, log: LogReader, text: string): Promise<nu
     if (plan.lacksTask !== null) warn(NO_PROCESSES);
     const format: RowFormat = args.has('json') ? 'json' : args.has('csv') ? 'csv' : 'table';
     const rows = new RowsText(plan.columns, format, (address) => symbols.describe(address));
-    const start = { path, log: sharedCopy(log.file), given, engine, devices, key } as const;
     status = await new QueryRun({
-      ...{ timeline, plan, rows, work, knownTick, start, symbolOf: (name: string) => symbols.address(name) },
-      ...{ workers: args.number('jobs') ?? workersDefault(), limit: args.number('limit') ?? Number.POSITIVE_INFINITY },
-      ...{ keepsLists: kept !== null },
+      ...{
+        timeline,
+        plan,
+        rows,
+        work,
+        knownTick,
+        start,
+        threads,
+        workers,
+        symbolOf: (name: string) => symbols.address(name),
+      },
+      ...{ limit: args.number('limit') ?? Number.POSITIVE_INFINITY, keepsLists: kept !== null },
     }).run();
   } finally {
     work.release();
+    await threads?.end();
   }
   if (kept !== null && work.signal === null) await keepAtEnd(args, kept);
   return status;
+}
+
+/** Whether the whole run will be gone through, as far as its text tells; a mistake is told where it is planned. */
+function wantsAll(args: Arguments, text: string): boolean {
+  try {
+    const { from, limit, to } = parseQuery(text);
+    return from === null && to === null && limit === null && args.number('limit') === undefined;
+  } catch (error) {
+    if (error instanceof QueryError) return false;
+    throw error;
+  }
 }
 
 /** What threads can look at together. */

@@ -26,6 +26,8 @@ export interface QueryRunOptions {
   readonly knownTick: number;
   readonly start: PoolOptions['start'];
   readonly workers: number;
+  /** Threads that have been started already, or null. */
+  readonly threads: PoolOptions['threads'];
   /** Rows that are written at most. */
   readonly limit: number;
   /** What is gathered is kept for other queries. */
@@ -92,7 +94,7 @@ export class QueryRun {
   }
 
   private async gather(stretch: QueryWindow, tell: (progress: QueryProgress) => Promise<boolean>): Promise<void> {
-    const { knownTick, keepsLists, plan, start, timeline, work, workers } = this.options;
+    const { knownTick, keepsLists, plan, start, threads, timeline, work, workers } = this.options;
     const hear = (row: Row): void => {
       if (this.written++ < this.options.limit) this.options.rows.add(row);
     };
@@ -109,7 +111,7 @@ export class QueryRun {
     const heard = (batch: Batch): void => this.hold(batch);
     const pool =
       workers > 1 && !isShort && knownTick >= stretch.toTick - timeline.intervalTicks
-        ? new QueryPool({ timeline, plan, answer, stretch, workers, start, heard, tell })
+        ? new QueryPool({ timeline, plan, answer, stretch, workers, threads, start, heard, tell })
         : null;
     if (pool !== null && pool.openChunks >= CHUNKS_MIN) {
       await pool.run();

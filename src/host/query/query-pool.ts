@@ -5,7 +5,6 @@
 // and here the thread that stands nearest is several times as fast.
 
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
 import type { Batch } from '../../core/query/batch.ts';
 import { directCallers } from '../../core/query/direct-callers.ts';
 import type { Answer, QueryPlan } from '../../core/query/plan.ts';
@@ -13,7 +12,8 @@ import type { QueryProgress, QueryWindow } from '../../core/query/run.ts';
 import { PAGE_BYTES } from '../../core/base/pages.ts';
 import type { IntervalPages } from '../../core/timeline/page-records.ts';
 import type { Timeline } from '../../core/timeline/timeline.ts';
-import type { WorkerAnswer, WorkerChunk, WorkerStart } from './query-worker.ts';
+import { QueryThreads } from './query-threads.ts';
+import type { WorkerAnswer, WorkerStart } from './query-worker.ts';
 
 /** Below so many intervals one thread is as fast. */
 export const CHUNKS_MIN = 8;
@@ -28,7 +28,9 @@ export interface PoolOptions {
   readonly answer: Answer;
   readonly stretch: QueryWindow;
   readonly workers: number;
-  readonly start: Omit<WorkerStart, 'job' | 'fields' | 'notesPages' | 'stop'>;
+  readonly start: Omit<WorkerStart, 'notesPages' | 'stop'>;
+  /** Where they have been started already; they are ended in any case. */
+  readonly threads?: QueryThreads | null;
   /** Each batch, in the order of the run. */
   readonly heard: (batch: Batch) => void;
   /** Now and then; false: it shall end with what there is. */
@@ -55,15 +57,13 @@ export class QueryPool {
   private readonly chunks: ChunkState[] = [];
   private readonly returns = new Set<number>();
   private readonly reruns: number[] = [];
-  private readonly stop = new Int32Array(new SharedArrayBuffer(4));
   /** Where each thread will stand when it has done what it was given. */
-  private readonly places = new Map<Worker, number>();
+  private readonly places: number[] = [];
   /** Threads that could have been given more. */
-  private readonly idle: Worker[] = [];
+  private readonly idle: number[] = [];
   private head = 0;
   private heldBytes = 0;
   private doneTicks = 0;
-  private failure: unknown = null;
   private wake: () => void = () => {};
 
   constructor(options: PoolOptions) {
@@ -100,38 +100,37 @@ export class QueryPool {
   async run(): Promise<void> {
     const { answer, plan, start, tell, workers } = this.options;
     const notesPages = this.chunks.some((chunk) => this.isUnknown(chunk));
-    const threads = Array.from({ length: Math.max(1, Math.min(workers, this.openChunks)) }, (_, i) => {
-      const { job, fields } = plan;
-      const workerData: WorkerStart = { ...start, job, fields, notesPages, stop: this.stop };
-      const worker = new Worker(new URL('./query-worker.js', import.meta.url), { workerData });
-      worker.on('message', (message: WorkerAnswer) => this.answered(worker, message));
-      worker.on('error', (error) => {
-        this.failure ??= error;
-        this.wake();
-      });
-      this.places.set(worker, this.halfway(0, this.chunks.length, i / workers));
-      return worker;
-    });
-    for (let ahead = 0; ahead < CHUNKS_AHEAD; ahead++) for (const worker of threads) this.give(worker);
+    const threads = this.options.threads ?? new QueryThreads(workers, { ...start, notesPages });
+    const count = Math.max(1, Math.min(threads.count, this.openChunks));
+    threads.heard = (thread, message) => {
+      if (message === null) this.wake();
+      else this.answered(threads, thread, message);
+    };
+    for (let thread = 0; thread < count; thread++) {
+      threads.tell(thread, { job: plan.job, fields: plan.fields });
+      this.places.push(this.halfway(0, this.chunks.length, thread / count));
+    }
+    for (let ahead = 0; ahead < CHUNKS_AHEAD; ahead++) {
+      for (let thread = 0; thread < count; thread++) this.give(threads, thread);
+    }
     try {
-      this.fold();
+      this.fold(threads);
       while (this.head < this.chunks.length && !answer.isComplete() && !this.hasDiverged) {
         await new Promise<void>((resolve) => {
           this.wake = resolve;
           setTimeout(resolve, TELL_EVERY_MS);
         });
-        if (this.failure !== null) throw this.failure;
-        this.fold();
+        if (threads.failure !== null) throw threads.failure;
+        this.fold(threads);
         const totalTicks = this.options.stretch.toTick - this.options.stretch.fromTick;
         if (!(await tell({ doneTicks: this.doneTicks, totalTicks, rows: answer.rows() }))) break;
       }
     } finally {
-      Atomics.store(this.stop, 0, 1);
-      await Promise.all(threads.map((worker) => worker.terminate()));
+      await threads.end();
     }
   }
 
-  private answered(worker: Worker, message: WorkerAnswer): void {
+  private answered(threads: QueryThreads, thread: number, message: WorkerAnswer): void {
     const chunk = this.chunks[message.index];
     if (message.chunk !== null) {
       chunk.answer = message;
@@ -145,24 +144,23 @@ export class QueryPool {
         records.note(interval, written, executed);
       }
     }
-    this.give(worker);
+    this.give(threads, thread);
     this.wake();
   }
 
   /** The next chunk for a thread. */
-  private give(worker: Worker): void {
+  private give(threads: QueryThreads, thread: number): void {
     const rerun = this.reruns.shift();
-    const index = rerun ?? this.choose(this.places.get(worker) ?? 0);
+    const index = rerun ?? this.choose(this.places[thread]);
     if (index < 0) {
-      this.idle.push(worker);
+      this.idle.push(thread);
       return;
     }
     // From what is run again it comes back.
-    if (rerun === undefined) this.places.set(worker, index + 1);
+    if (rerun === undefined) this.places[thread] = index + 1;
     const chunk = this.chunks[index];
     chunk.state = 'taken';
-    const message: WorkerChunk = { index, fromTick: chunk.fromTick, toTick: chunk.toTick, returns: [...this.returns] };
-    worker.postMessage(message);
+    threads.tell(thread, { index, fromTick: chunk.fromTick, toTick: chunk.toTick, returns: [...this.returns] });
   }
 
   private choose(at: number): number {
@@ -193,7 +191,7 @@ export class QueryPool {
   }
 
   /** What has come, as far as nothing before it is missing. */
-  private fold(): void {
+  private fold(threads: QueryThreads): void {
     const { fold, isComplete } = this.options.answer;
     while (this.head < this.chunks.length && !isComplete()) {
       const chunk = this.chunks[this.head];
@@ -217,7 +215,7 @@ export class QueryPool {
       this.doneTicks += chunk.toTick - chunk.fromTick;
       this.head++;
     }
-    for (const worker of this.idle.splice(0)) this.give(worker);
+    for (const thread of this.idle.splice(0)) this.give(threads, thread);
   }
 
   /** A call that has not returned may do so in the chunk, where nobody has listened. */

@@ -19,20 +19,27 @@ export interface WorkerStart {
   readonly devices: 'model' | 'log';
   /** Of the kept checkpoints. */
   readonly key: string;
-  readonly job: Job;
-  readonly fields: number;
   /** What intervals do to pages is not known yet: it is noted on the way. */
   readonly notesPages: boolean;
   /** Not 0: give up. */
   readonly stop: Int32Array;
 }
 
+/** The first message: what is to be gathered. */
+export interface WorkerJob {
+  readonly job: Job;
+  readonly fields: number;
+}
+
+/** Each message behind it. */
 export interface WorkerChunk {
   readonly index: number;
   readonly fromTick: number;
   readonly toTick: number;
   readonly returns: readonly number[];
 }
+
+export type WorkerMessage = WorkerJob | WorkerChunk;
 
 /** Null: what there was to do has been given up. */
 export interface WorkerAnswer {
@@ -49,7 +56,7 @@ const CHECKPOINT_BYTES = 1 << 26;
 async function main(start: WorkerStart): Promise<void> {
   const port = parentPort;
   if (port === null) return;
-  const { devices, engine, fields, given, job, key, notesPages, path, stop } = start;
+  const { devices, engine, given, key, notesPages, path, stop } = start;
   const log = openLog(start.log);
   const timeline = new Timeline({
     log,
@@ -61,8 +68,14 @@ async function main(start: WorkerStart): Promise<void> {
     notesPages,
   });
   new KeptCheckpoints({ timeline, key, warn: () => {} });
-  const gatherer = new ChunkGatherer(timeline, job, fields);
-  port.on('message', ({ index, ...chunk }: WorkerChunk) => {
+  let gatherer: ChunkGatherer | null = null;
+  port.on('message', (message: WorkerMessage) => {
+    if ('job' in message) {
+      gatherer = new ChunkGatherer(timeline, message.job, message.fields);
+      return;
+    }
+    if (gatherer === null) throw new Error('a chunk has come before its job');
+    const { index, ...chunk } = message;
     const way = gatherer.gather(chunk);
     let gathered: GatheredChunk | null = null;
     for (let step = way.next(); gathered === null && Atomics.load(stop, 0) === 0; step = way.next()) {
