@@ -81,9 +81,11 @@ const steps = [
       'node dist/proptests/page/walk-recording.js $TMP/disk.rlog --image "$REPRISE_DEBIAN_DISK" --image $TMP',
   },
   {
-    name: 'page: the recording in Chromium, a hundred mutated logs, a Debian boot',
-    packages: ['chromium', 'apt'],
-    probe: 'command -v chromium && command -v apt-get && command -v dpkg-deb',
+    name: 'page: the recording in Chromium, a hundred mutated logs, a Debian kernel from a disk',
+    packages: ['chromium', 'apt', 'seabios', 'e2fsprogs', 'grub-common', 'grub-pc-bin'],
+    probe:
+      'command -v chromium && command -v apt-get && command -v dpkg-deb && command -v mke2fs && ' +
+      'command -v grub-mkimage && ls /usr/share/seabios/bios-256k.bin /usr/lib/grub/i386-pc/boot.img',
     run:
       'node src/host/bootstrap.mjs && REPRISE_MUTANTS=100 node proptests/run.mjs page/ && ' +
       'node dist/proptests/page/pictures.js $TMP/pictures && node dist/proptests/page/measure-debian.js $TMP',

@@ -1,8 +1,9 @@
 /**
- * Pictures of the page to be looked at: every view on a recording of ours, light and dark, at two widths. Those of the
- * README are two of them. Compares nothing: eyes do.
+ * Pictures of the page to be looked at: every view on a recording of ours, light and dark, at two widths, and the page
+ * before anything is open, with its keys, and while a guest runs. Those of the README are two of them. Compares
+ * nothing: eyes do.
  *
- *   node dist/proptests/page/pictures.js FOLDER [LOG POSITION]     default: race-full
+ *   node dist/proptests/page/pictures.js FOLDER [LOG POSITION [OPTION…]]     default: race-full; options of pack
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,8 +11,10 @@ import { pathToFileURL } from 'node:url';
 import { reprise } from '../cli/command.ts';
 import { projectRoot } from '../support/poison.ts';
 import { buildPage, goTo, launch, settled, untilPassed } from './browser.ts';
+import { viewIds } from './same.ts';
 
-const [folder, log = join(projectRoot, 'replay-logs/race-full.rlog'), position = '60%'] = process.argv.slice(2);
+const [folder, log = join(projectRoot, 'replay-logs/race-full.rlog'), position = '60%', ...options] =
+  process.argv.slice(2);
 if (folder === undefined) {
   console.error('usage: node dist/proptests/page/pictures.js FOLDER [LOG POSITION]');
   process.exit(2);
@@ -19,7 +22,7 @@ if (folder === undefined) {
 mkdirSync(folder, { recursive: true });
 buildPage();
 const html = join(folder, 'page.html');
-const packed = await reprise(['pack', log, '--html', html]);
+const packed = await reprise(['pack', log, '--html', html, ...options], { timeoutMs: 600_000 });
 if (packed.status !== 0) throw new Error(packed.stderr);
 const browser = await launch();
 for (const colorScheme of ['light', 'dark'] as const) {
@@ -28,6 +31,16 @@ for (const colorScheme of ['light', 'dark'] as const) {
     [1920, 1080],
   ]) {
     const page = await browser.newPage({ colorScheme, viewport: { width, height } });
+    page.setDefaultTimeout(900_000);
+    const take = async (name: string): Promise<void> => {
+      await page.screenshot({ path: join(folder, `${name}-${colorScheme}-${width}.png`) });
+    };
+    await page.goto(pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href);
+    await page.click('.boot summary');
+    await take('start');
+    await page.click('text="Boot"');
+    await page.waitForFunction("document.querySelector('.live .xterm-rows')?.textContent.trim() !== ''");
+    await take('live');
     await page.goto(pathToFileURL(html).href);
     await untilPassed(page);
     await goTo(page, position);
@@ -40,20 +53,17 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await goTo(page, String(Math.max(0, tick - Math.floor(end / 50))));
     await page.click('text=Count executions');
     await settled(page);
-    const tabs = await page
-      .locator('[role=tab]')
-      .evaluateAll((buttons) =>
-        buttons.filter((button) => !(button as unknown as { hidden: boolean }).hidden).map(({ id }) => id),
-      );
-    for (const id of tabs) {
-      await page.click(`#${id}`);
-      if (id === 'tab-compare') {
+    for (const id of await viewIds(page)) {
+      await page.click(`#tab-${id}`);
+      if (id === 'compare') {
         await page.click('text=Same recording');
         await page.waitForSelector('#view-compare tbody tr');
       }
       await settled(page);
-      await page.screenshot({ path: join(folder, `${id.slice('tab-'.length)}-${colorScheme}-${width}.png`) });
+      await take(id);
     }
+    await page.click('header [aria-label="Keys"]');
+    await take('keys');
     await page.close();
   }
 }

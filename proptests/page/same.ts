@@ -56,13 +56,18 @@ export async function assertSame(page: Page, run: RecordedRun, tick: number): Pr
   assert.equal(words, rows === null ? '' : rows.join('\n').trimEnd(), `text of the screen at tick ${tick}`);
 }
 
-/** Brings each view to the front, one after the other; each must show something. */
-export async function assertEveryView(page: Page): Promise<string[]> {
-  const ids = await page
+/** The views that have a tab for what is open. */
+export function viewIds(page: Page): Promise<string[]> {
+  return page
     .locator('.bench:first-child [role=tab]')
     .evaluateAll((tabs) =>
       tabs.filter((tab) => !(tab as unknown as { hidden: boolean }).hidden).map(({ id }) => id.slice('tab-'.length)),
     );
+}
+
+/** Brings each view to the front, one after the other; each must show something. */
+export async function assertEveryView(page: Page): Promise<string[]> {
+  const ids = await viewIds(page);
   for (const id of ids) {
     await page.click(`#tab-${id}`);
     await settled(page);

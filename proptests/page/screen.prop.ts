@@ -2,15 +2,18 @@
 // moment; a machine that boots a disk by firmware is walked in, and every view shows something of it.
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
+import type { Page } from 'playwright-core';
 import { assembleSource } from '../../src/host/node/guest-images.ts';
-import { openRun, record } from '../../src/library.ts';
+import { openRun, record, type RecordedRun } from '../../src/library.ts';
+import { inFolder } from '../cli/command.ts';
 import { projectRoot } from '../support/poison.ts';
 import { skip, testBrowser, untilPassed, watch } from './browser.ts';
 import { assertEveryView, assertSame } from './same.ts';
+import { serveView } from './serve-view.ts';
 
 const FIRMWARE = '/usr/share/seabios';
 const hasFirmware = existsSync(`${FIRMWARE}/bios-256k.bin`) && existsSync(`${FIRMWARE}/vgabios-stdvga.bin`);
@@ -24,6 +27,15 @@ async function compare(log: Uint8Array, shares: readonly number[]): Promise<stri
   const wrong = watch(page);
   await page.goto(pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href);
   await page.setInputFiles('#file', { name: 'run.rlog', mimeType: '', buffer: Buffer.from(log) });
+  return walk(page, run, { shares, wrong });
+}
+
+/** What is open there is what the library opened, at these shares of it, and every view shows something. */
+async function walk(
+  page: Page,
+  run: RecordedRun,
+  { shares, wrong }: { shares: readonly number[]; wrong: readonly string[] },
+): Promise<string[]> {
   await untilPassed(page);
   for (const share of shares) await assertSame(page, run, Math.floor(run.endTick * share));
   const views = await assertEveryView(page);
@@ -42,21 +54,56 @@ for (const name of ['chained', 'linear', 'scroll']) {
   });
 }
 
-test('a disk that firmware boots: screen, serial line, registers and every view', { skip: skipDisk }, async () => {
+/** A disk of ours under SeaBIOS. */
+async function recordDisk(embed: boolean) {
   const image = (name: string): Uint8Array => new Uint8Array(readFileSync(`${FIRMWARE}/${name}`));
   const hda = new Uint8Array(2 * 16 * 63 * 512);
   hda.set(assembleSource(source('bootsector.asm')).bytes);
   hda.set([0x55, 0xaa], 510);
   hda.set(new TextEncoder().encode('sector two '), 512);
-  const { log, reason } = await record({
-    images: { bios: image('bios-256k.bin'), vgaBios: image('vgabios-stdvga.bin'), drives: { hda } },
-    memoryMegabytes: 32,
-    maxTicks: 400_000_000,
-    embed: true,
-  });
+  const images = { bios: image('bios-256k.bin'), vgaBios: image('vgabios-stdvga.bin'), drives: { hda } };
+  return { ...(await record({ images, memoryMegabytes: 32, maxTicks: 400_000_000, embed })), images };
+}
+
+test('a disk that firmware boots: screen, serial line, registers and every view', { skip: skipDisk }, async () => {
+  const { log, reason } = await recordDisk(true);
   assert.equal(reason, 'debug-exit');
   const views = await compare(log, [1, 0.5, 0.97]);
   for (const id of ['screen', 'serial', 'code', 'registers', 'devices', 'memory', 'stack', 'tables', 'events']) {
     assert.ok(views.includes(id), id);
   }
+});
+
+test('a disk that lies with the server is read in parts, and one that is missing is asked for', {
+  skip: skipDisk,
+}, async () => {
+  await inFolder(async (folder) => {
+    const { images, log } = await recordDisk(false);
+    const { bios, drives, vgaBios } = images;
+    const path = join(folder, 'disk.rlog');
+    const disk = join(folder, 'disk.img');
+    writeFileSync(path, log);
+    writeFileSync(disk, drives.hda);
+    const run = await openRun(log, { images });
+    const server = await serveView([path, '--image', disk, '--image', FIRMWARE], folder);
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    try {
+      const wrong = watch(page, server.address);
+      await page.goto(server.address);
+      await walk(page, run, { shares: [1, 0.5], wrong });
+    } finally {
+      server.end();
+    }
+    const bare = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    const wrong = watch(bare);
+    await bare.goto(pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href);
+    await bare.setInputFiles('#file', path);
+    await bare.waitForSelector('.missing h3');
+    const asked = (await bare.locator('.missing li').allInnerTexts()).join('\n');
+    for (const role of ['bios', 'vgabios', 'hda'])
+      assert.match(asked, new RegExp(`${role}.*SHA-256 [0-9a-f]{64}`, 's'));
+    const given = (name: string, bytes: Uint8Array) => ({ name, mimeType: '', buffer: Buffer.from(bytes) });
+    await bare.setInputFiles('#file', [given('one', drives.hda), given('two', bios), given('three', vgaBios)]);
+    await walk(bare, run, { shares: [1], wrong });
+  });
 });

@@ -1,9 +1,8 @@
-// Every view of the page on recordings of ours: what it shows is what the library says, or the debugger; axe-core finds
-// nothing to complain of, light and dark; a recording is compared with itself on another engine.
+// Every view of the page on recordings of ours: what it shows is what the library says, or the debugger; a recording
+// is compared with itself on another engine, and with another one.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
@@ -22,20 +21,6 @@ import { goTo, settled, skip, testBrowser, textOf, untilPassed, watch } from './
 
 const tasks = join(projectRoot, 'replay-logs/tasks.rlog');
 const viewer = join(projectRoot, 'dist/src/host/page/viewer.html');
-const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-const VIEWS = [
-  'code',
-  'engine',
-  'devices',
-  'registers',
-  'events',
-  'ask',
-  'bookmarks',
-  'difference',
-  'compare',
-  'facts',
-  'memory',
-];
 const browser = testBrowser();
 let run: RecordedRun;
 
@@ -286,26 +271,6 @@ test('checkpoints of a long run lie close enough for a hand that drags', { skip 
   assert.match(await show(page, 'facts'), /every 2\u202f097\u202f152 ticks/);
   await page.close();
 });
-
-for (const scheme of ['light', 'dark'] as const) {
-  test(`axe-core finds nothing, ${scheme}`, { skip }, async () => {
-    await withPage(async (page) => {
-      // The page's policy keeps scripts out: it is evaluated.
-      await page.evaluate(readFileSync(axe, 'utf8'));
-      // The whole page once, then each view that was behind another.
-      for (const id of scheme === 'light' ? ['', ...VIEWS] : ['']) {
-        if (id !== '') await show(page, id);
-        const place = id === '' ? 'html' : `#view-${id}`;
-        const found = (await page.evaluate(
-          `axe.run(${JSON.stringify(place)}, { resultTypes: ['violations'] })` +
-            '.then(({ violations }) => violations.map(' +
-            "({ id, nodes }) => `${id}: ${nodes.map((node) => node.target + ' ' + node.failureSummary).join('; ')}`))",
-        )) as string[];
-        assert.deepEqual(found, [], id);
-      }
-    }, scheme);
-  });
-}
 
 test('a heisenbug: from what the guest said to who wrote the number', { skip }, async () => {
   const base = { images: { kernel: buildGuest('race') }, memoryMegabytes: 4, engine: 'interp', embed: true };

@@ -227,8 +227,22 @@ export class Timeline {
 
   // --- Going to a position ---------------------------------------------------------------------------------------
 
+  /**
+   * Goes to one of the moments from `tick` on, fewer than `ticks` later: to the last checkpoint among them, or else to
+   * the first. For a hand that drags: it leaves no checkpoints for the steps back that it is not going to take.
+   */
+  *seekWithin(tick: number, ticks: number): Way<Stop> {
+    const known = this.checkpoints.before(tick + Math.max(1, ticks) - 1).snapshot.tick;
+    return yield* this.go({ tick: Math.max(tick, known), seq: 0 }, []);
+  }
+
   /** Goes to a position, or to the nearest that the run has. */
   *seek(target: Position): Way<Stop> {
+    return yield* this.go(target, NEAR_TICKS);
+  }
+
+  /** `marks`: so far before it checkpoints are left. */
+  private *go(target: Position, marks: readonly number[]): Way<Stop> {
     const tick = Math.max(this.startTick, Math.min(target.tick, this.lastTick));
     const wanted = { tick, seq: tick === target.tick ? target.seq : 0 };
     const here = this.position;
@@ -237,11 +251,11 @@ export class Timeline {
     const isBack = !isAhead || base.snapshot.tick > here.tick;
     this.markReturn(tick - (isBack ? base.snapshot.tick : here.tick));
     if (isBack) this.restore(base);
-    return yield* this.toward(tick, this.approach(tick, wanted));
+    return yield* this.toward(tick, this.approach(tick, wanted, marks));
   }
 
-  private *approach(tick: number, wanted: Position): Way<Stop> {
-    for (const distance of NEAR_TICKS) {
+  private *approach(tick: number, wanted: Position, marks: readonly number[]): Way<Stop> {
+    for (const distance of marks) {
       const mark = tick - distance;
       if (distance >= this.intervalTicks || mark - this.machine.tick < distance) continue;
       if (this.checkpoints.before(tick).snapshot.tick > mark - distance / 2) continue;

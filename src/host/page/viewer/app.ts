@@ -115,6 +115,13 @@ export class App {
     return this.move('seek', { tick: Math.max(0, Math.min(end, Math.round(tick))), seq });
   }
 
+  /** To one of so many ticks from there on, whichever is at hand. */
+  seekWithin(tick: number, ticks: number): Promise<boolean> {
+    const end = this.state.facts?.endTick ?? 0;
+    const from = Math.max(0, Math.min(end, Math.round(tick)));
+    return this.move('seek', { tick: from, within: Math.min(Math.floor(ticks), end - from) });
+  }
+
   tell(error: unknown): void {
     if (error instanceof ProblemError) {
       if (error.problem.kind !== 'given-up') this.say(error.problem.text, 'problem');

@@ -10,6 +10,7 @@ export interface Keeper {
   readonly key: string;
 }
 
+/** `position` null: it was taken away. */
 interface Wanted {
   readonly name: string;
   readonly note: string;
@@ -17,6 +18,8 @@ interface Wanted {
 }
 
 let keeper: Keeper = { address: null, key: '' };
+/** By key, for a browser that stores nothing: until the page is left. */
+const unstored = new Map<string, readonly Wanted[]>();
 
 export function setKeeper(given: Keeper): void {
   keeper = given;
@@ -31,7 +34,7 @@ async function save(app: App, wanted: Wanted): Promise<boolean> {
   const answer = await app.ask('setBookmark', wanted);
   if (answer === null) return false;
   app.set({ bookmarks: answer.bookmarks });
-  remember(answer.bookmarks);
+  remember(wanted);
   if (keeper.address === null) return true;
   try {
     const response = await fetch(keeper.address, { method: 'POST', body: JSON.stringify(wanted) });
@@ -45,27 +48,45 @@ async function save(app: App, wanted: Wanted): Promise<boolean> {
   return true;
 }
 
-function remember(bookmarks: readonly Bookmark[]): void {
+function remember(wanted: Wanted): void {
+  const kept = [...stored().filter(({ name }) => name !== wanted.name), wanted];
   try {
-    localStorage.setItem(keeper.key, JSON.stringify(bookmarks));
+    localStorage.setItem(keeper.key, JSON.stringify(kept));
   } catch {
     // No store for a page from disk, or it is full: the page has them, and the download.
+    unstored.set(keeper.key, kept);
   }
 }
 
-/** What this browser has kept of this recording that the log does not have. */
-export function remembered(known: readonly Bookmark[]): Bookmark[] {
+function stored(): readonly Wanted[] {
+  const here = unstored.get(keeper.key);
+  if (here !== undefined) return here;
   try {
     const kept = JSON.parse(localStorage.getItem(keeper.key) ?? '[]') as unknown;
-    if (!Array.isArray(kept)) return [];
-    return kept.filter(isBookmark).filter(({ name }) => !known.some((each) => each.name === name));
+    return Array.isArray(kept) ? kept.filter(isWanted) : [];
   } catch {
     return [];
   }
 }
 
-function isBookmark(value: unknown): value is Bookmark {
+/**
+ * What this browser has kept of this recording that the log does not have. Where a server keeps the log others may have
+ * changed it since, and only names that it has not are told.
+ */
+export function remembered(known: readonly Bookmark[]): Wanted[] {
+  return stored().filter((each) => {
+    const same = known.find(({ name }) => name === each.name);
+    if (each.position === null) return keeper.address === null && same !== undefined;
+    if (same === undefined) return true;
+    return keeper.address === null && JSON.stringify(bare(same)) !== JSON.stringify(bare(each));
+  });
+}
+
+const bare = ({ name, note, position }: Wanted) => [name, note, position?.tick, position?.seq];
+
+function isWanted(value: unknown): value is Wanted {
   if (typeof value !== 'object' || value === null) return false;
-  const { name, note, position } = value as Partial<Bookmark>;
-  return typeof name === 'string' && typeof note === 'string' && Number.isSafeInteger(position?.tick);
+  const { name, note, position } = value as Partial<Wanted>;
+  const isPlace = position === null || Number.isSafeInteger(position?.tick);
+  return typeof name === 'string' && typeof note === 'string' && isPlace;
 }

@@ -1,7 +1,8 @@
-// The page's end of the protocol: questions become promises, notices go to who listens. A worker that fails is
-// replaced: its open questions are rejected, the page lives and says what happened.
+// The page's end of the protocol: questions become promises, notices go to who listens. What is asked in one turn of
+// the page goes as one message, and its answers come as one. A worker that fails is replaced: its open questions are
+// rejected, the page lives and says what happened.
 
-import type { AnswerOf, AskOf, FromWorker, Notice, Problem, Question, Request } from './protocol.ts';
+import type { AnswerOf, AskOf, FromWorker, Notice, Problem, Question, Reply, Request } from './protocol.ts';
 
 export class ProblemError extends Error {
   override readonly name = 'ProblemError';
@@ -24,12 +25,16 @@ interface Waiting {
 export class Client {
   onNotice: (notice: Notice) => void = () => {};
   /** The worker is gone; its successor is there already, and knows nothing. */
-  onReplaced: (why: string) => void = () => {};
+  onReplaced: (why: string, isShort: boolean) => void = () => {};
   /** Whether anything is under way whose end the page does not show yet, told when that changes. */
   onBusy: (isBusy: boolean) => void = () => {};
   private readonly startWorker: () => Worker;
   private worker: Worker;
   private readonly waiting = new Map<number, Waiting>();
+  /** Asked in this turn. */
+  private unsent: Request[] = [];
+  private unsentBuffers: Transferable[] = [];
+  private readonly turn = new MessageChannel();
   private nextId = 1;
   /** What is under way besides questions. */
   private held = 0;
@@ -41,12 +46,13 @@ export class Client {
   constructor(startWorker: () => Worker) {
     this.startWorker = startWorker;
     this.worker = this.start();
+    this.turn.port1.onmessage = () => this.post();
   }
 
   private start(): Worker {
     const worker = this.startWorker();
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
-      if (worker === this.worker) this.take(data);
+      for (const each of data) if (worker === this.worker) this.take(each);
     };
     worker.onerror = (event) => {
       event.preventDefault();
@@ -77,24 +83,41 @@ export class Client {
     return new Promise<AnswerOf<Q>>((resolve, reject) => {
       this.waiting.set(id, { resolve: resolve as Waiting['resolve'], reject });
       this.tellBusy();
-      this.worker.postMessage(request, [...transfer]);
+      if (this.unsent.push(request) === 1) this.turn.port2.postMessage(null);
+      this.unsentBuffers.push(...transfer);
     });
+  }
+
+  private post(): void {
+    const [requests, buffers] = [this.unsent, this.unsentBuffers];
+    if (requests.length === 0) return;
+    this.unsent = [];
+    this.unsentBuffers = [];
+    this.worker.postMessage({ requests }, buffers);
   }
 
   /** The way in hand is given up; a worker that does not hear of it in time is replaced. */
   giveUp(): void {
-    const { worker, heard } = this;
-    worker.postMessage({ giveUp: true });
+    this.post();
+    this.worker.postMessage({ giveUp: true });
+    this.listenFor(this.worker, this.heard);
+  }
+
+  /** Whether it says anything in time. A tab that slept has heard nothing, and listens once more. */
+  private listenFor(worker: Worker, heard: number): void {
+    const startMs = performance.now();
     setTimeout(() => {
-      const isDeaf = worker === this.worker && heard === this.heard && this.waiting.size > 0;
-      if (isDeaf) this.replace('it did not answer any more');
+      if (worker !== this.worker || heard !== this.heard || this.waiting.size === 0) return;
+      if (performance.now() - startMs > 2 * DEAF_MS) this.listenFor(worker, heard);
+      else this.replace('it did not answer any more');
     }, DEAF_MS);
   }
 
-  private take(message: FromWorker): void {
+  private take(message: Reply | Notice): void {
     this.heard++;
     if ('notice' in message) {
-      this.onNotice(message);
+      if (message.notice === 'short') this.replace(message.text, true);
+      else this.onNotice(message);
       return;
     }
     const waiting = this.waiting.get(message.id);
@@ -102,8 +125,9 @@ export class Client {
     this.restSoon();
     if ('answer' in message) waiting?.resolve(message.answer);
     else {
+      const { kind, text } = message.problem;
       waiting?.reject(new ProblemError(message.problem));
-      if (message.problem.kind === 'fault') this.replace(message.problem.text);
+      if (kind === 'fault' || kind === 'memory') this.replace(text, kind === 'memory');
     }
   }
 
@@ -135,21 +159,24 @@ export class Client {
   close(): void {
     this.isClosed = true;
     this.worker.terminate();
+    this.turn.port1.close();
     this.giveUpAll('it was closed');
   }
 
   private giveUpAll(why: string): void {
     const open = [...this.waiting.values()];
     this.waiting.clear();
+    this.unsent = [];
+    this.unsentBuffers = [];
     for (const { reject } of open) reject(new ProblemError({ kind: 'given-up', text: why }));
     this.restSoon();
   }
 
-  /** Another worker in the place of this one. */
-  replace(why: string): void {
+  /** Another worker in the place of this one; `isShort`: of memory. */
+  replace(why: string, isShort = false): void {
     this.worker.terminate();
     this.worker = this.start();
     this.giveUpAll(why);
-    this.onReplaced(why);
+    this.onReplaced(why, isShort);
   }
 }

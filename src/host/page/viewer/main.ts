@@ -4,6 +4,7 @@
 
 import { App } from './app.ts';
 import { makeBench } from './bench.ts';
+import { budgetWarning } from './budget.ts';
 import { ATTACHMENTS_ID, NO_SETTINGS, type PageSettings } from '../attachments.ts';
 import { Client } from './client.ts';
 import { makeControls } from './controls.ts';
@@ -78,7 +79,7 @@ void app.ask('host', null).then((answer) => {
   app.set({ engines: answer.engines });
   replace(engines, ...answer.engines.map((name) => h('option', { value: name }, name)));
   engines.value = opener.engine;
-  if (answer.warning !== '') app.say(answer.warning, 'note');
+  for (const warning of [answer.warning, budgetWarning()]) if (warning !== '') app.say(warning, 'note');
 });
 engines.addEventListener('change', () => void opener.useEngine(engines.value));
 const download = h('button', { type: 'button', hidden: true, onclick: () => void opener.download() }, 'Download log');
@@ -108,9 +109,9 @@ client.onNotice = (notice) => {
   } else if (notice.notice === 'way') app.set({ way: { done: notice.done, total: notice.total } });
   else app.say(notice.text, 'note');
 };
-client.onReplaced = (why) => {
+client.onReplaced = (why, isShort) => {
   app.set({ way: null, speed: null });
-  void opener.reopen(why);
+  void opener.reopen(why, isShort);
 };
 
 let linkTimer: ReturnType<typeof setTimeout> | undefined;
@@ -131,6 +132,8 @@ function followLink(): void {
     void app.seek(place.tick, place.seq);
 }
 window.addEventListener('hashchange', followLink);
+/** The address that the page came with is of the first recording: another has moments of its own. */
+let isFirst = true;
 
 app.subscribe((changed) => {
   const { facts, logName, pass } = app.state;
@@ -140,7 +143,10 @@ app.subscribe((changed) => {
     main.hidden = facts === null;
     document.title = facts === null ? 'Reprise' : `${logName} · Reprise`;
     title.textContent = facts === null ? 'Reprise' : logName;
-    if (facts !== null) followLink();
+    if (facts !== null && isFirst) {
+      isFirst = false;
+      followLink();
+    }
   }
   if (changed.has('pass') || changed.has('facts')) {
     document.documentElement.dataset.passed = pass.isDone ? 'yes' : 'no';

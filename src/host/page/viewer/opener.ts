@@ -2,9 +2,10 @@
 // Keeps what it takes to open it again, with the images that were asked for.
 
 import { startsWithMagic } from '../../../core/log/frames.ts';
-import type { App, Bookmark } from './app.ts';
+import type { App } from './app.ts';
 import type { Attachment, GivenNames, PageSettings } from '../attachments.ts';
-import { remembered, setKeeper } from './bookmark-keeper.ts';
+import { remembered, saveBookmark, setKeeper } from './bookmark-keeper.ts';
+import { checkpointBytes, lessBytes } from './budget.ts';
 import { Client } from './client.ts';
 import { h } from './dom.ts';
 import type { MissingImage, OpenAsk } from './worker/opened.ts';
@@ -42,6 +43,7 @@ export class Opener {
   private readonly given: PageSettings;
   private current: Recording | null = null;
   private losses = 0;
+  private checkpointBytesMax = checkpointBytes();
   engine: string;
   /** Asks a person for images; each that is given is tried. */
   onMissing: (missing: readonly MissingImage[]) => void = () => {};
@@ -140,7 +142,8 @@ export class Opener {
     try {
       const { name, bytes, images, remote, symbols, names, sources } = recording;
       const files = { images, remote, symbols, names, sources };
-      const ask: OpenAsk = { log: bytes, ...files, engine: this.engine, salvage: true };
+      const { engine, checkpointBytesMax } = this;
+      const ask: OpenAsk = { log: bytes, ...files, engine, checkpointBytesMax, salvage: true };
       const facts = await app.client.ask('open', ask);
       if ('missing' in facts) {
         this.onMissing(facts.missing);
@@ -156,7 +159,7 @@ export class Opener {
         bookmarks: facts.bookmarks,
         window: { from: 0, to: Math.max(1, facts.endTick) },
       });
-      await this.restore(remembered(facts.bookmarks));
+      for (const bookmark of remembered(facts.bookmarks)) await saveBookmark(app, bookmark);
       if (tick !== null) await app.seek(tick);
     } catch (error) {
       app.tell(error);
@@ -165,16 +168,17 @@ export class Opener {
     }
   }
 
-  private async restore(bookmarks: readonly Bookmark[]): Promise<void> {
-    for (const { name, note, position } of bookmarks) {
-      const answer = await this.app.ask('setBookmark', { name, note, position });
-      if (answer !== null) this.app.set({ bookmarks: answer.bookmarks });
-    }
-  }
-
-  /** The worker is another one: opens again what was open, where it was. */
-  async reopen(why: string): Promise<void> {
+  /** The worker is another one: opens again what was open, where it was; with less memory where it was short of it. */
+  async reopen(why: string, isShort: boolean): Promise<void> {
     const { app, current } = this;
+    const less = isShort ? lessBytes(this.checkpointBytesMax) : null;
+    if (less !== null && current !== null && app.state.facts !== null) {
+      const tick = app.state.moment?.tick ?? null;
+      this.checkpointBytesMax = less;
+      app.say('The browser ran short of memory: fewer moments are kept at hand, and ways become longer.', 'note');
+      await this.open(current, tick);
+      return;
+    }
     if (current === null || app.state.facts === null || ++this.losses > LOSSES_MAX) {
       app.set({ facts: null, moment: null });
       app.say(`This recording could not be run (${why}): try another engine, or reprise debug.`, 'problem');
@@ -191,7 +195,8 @@ export class Opener {
     const bytes = file === null ? current.bytes : new Uint8Array(await file.arrayBuffer());
     const client = new Client(startWorker);
     try {
-      const facts = await client.ask('open', { ...current, log: bytes, engine, salvage: true });
+      const { checkpointBytesMax } = this;
+      const facts = await client.ask('open', { ...current, log: bytes, engine, checkpointBytesMax, salvage: true });
       if ('missing' in facts) throw new Error(`It needs ${facts.missing.map(({ name }) => name).join(', ')} too.`);
       return { client, facts };
     } catch (error) {
@@ -203,9 +208,7 @@ export class Opener {
   /** The engine for what follows; the guest does not notice. */
   async useEngine(name: string): Promise<void> {
     this.engine = name;
-    if (this.current !== null && this.app.state.facts !== null) {
-      await this.open(this.current, this.app.state.moment?.tick ?? null);
-    }
+    if (this.current !== null) await this.open(this.current, this.app.state.moment?.tick ?? null);
   }
 
   /** The log with its bookmarks, as a file. */

@@ -21,9 +21,10 @@ export interface Request<Q extends Question = Question> {
 
 /**
  * user: what was asked cannot be, in a sentence that names the next step. log: the recording is not good. given-up:
- * another way was asked for meanwhile. fault: ours, and the worker is not to be trusted any more.
+ * another way was asked for meanwhile. memory: the browser gives no more of it. fault: ours. After the last two the
+ * worker is not to be trusted any more.
  */
-export type ProblemKind = 'user' | 'log' | 'given-up' | 'fault';
+export type ProblemKind = 'user' | 'log' | 'given-up' | 'memory' | 'fault';
 
 export interface Problem {
   readonly kind: ProblemKind;
@@ -69,9 +70,16 @@ export interface WarnNotice {
   readonly text: string;
 }
 
-export type Notice = PassNotice | WayNotice | WarnNotice;
+/** The worker has run out of memory while nobody asked for anything. */
+export interface ShortNotice {
+  readonly notice: 'short';
+  readonly text: string;
+}
 
-/** To the worker: a request, or the wish that the way in hand be given up. */
-export type ToWorker = Request | { readonly giveUp: true };
+export type Notice = PassNotice | WayNotice | WarnNotice | ShortNotice;
 
-export type FromWorker = Reply | Notice;
+/** To the worker: what was asked at once, or the wish that the way in hand be given up. */
+export type ToWorker = { readonly requests: readonly Request[] } | { readonly giveUp: true };
+
+/** What was answered at once: views that show a moment do so in one frame. */
+export type FromWorker = readonly (Reply | Notice)[];

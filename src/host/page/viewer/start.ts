@@ -21,7 +21,7 @@ export function makeStart(opener: Opener, bootForm: HTMLElement): Start {
   const missing = h('div', { class: 'missing' });
   const element = h(
     'section',
-    { class: 'start', 'aria-label': 'Open a recording' },
+    { class: 'start', role: 'main', 'aria-label': 'Open a recording' },
     h('h2', {}, 'Drop a recording here'),
     h('p', { class: 'quiet' }, 'A log that reprise record wrote. It stays on this computer.'),
     h('label', { for: 'file', class: 'button' }, 'Or choose a file'),

@@ -33,7 +33,7 @@ export function makeLive(app: App, opener: Opener): LivePage {
   const save = h('button', { type: 'button' }, 'Stop and download log');
   const element = h(
     'section',
-    { class: 'live', hidden: true, 'aria-label': 'Running guest' },
+    { class: 'live', hidden: true, role: 'main', 'aria-label': 'Running guest' },
     h('div', { class: 'controls' }, look, save, status),
     h('div', { class: 'live-sights' }, canvas, place),
   );

@@ -1,6 +1,7 @@
 // How the timeline looks: a ruler, then a row a lane, with bars as high as the logarithm of what happened; address
-// spaces as bands of colour; where the pass has not been is hatched. Colours are those of the style sheet; nothing
-// depends on colour alone, since lanes have names. Draws, and knows no events.
+// spaces as bands of colour; where the pass has not been is hatched. Where one is, and where the pointer is, goes over
+// it: that changes with each move, the rest seldom. Colours are those of the style sheet; nothing depends on colour
+// alone, since lanes have names. Draws, and knows no events.
 
 import { count, duration } from '../dom.ts';
 import type { AnswerOf } from '../protocol.ts';
@@ -22,17 +23,30 @@ export interface Geometry {
   readonly rows: readonly Row[];
 }
 
+/** The run: what stays while one moves in it. */
 export interface Picture {
   readonly lanes: Lanes | null;
-  readonly tick: number;
   readonly endTick: number;
   readonly nsPerTick: number;
   readonly passedTick: number;
   readonly bookmarks: readonly { readonly name: string; readonly position: { readonly tick: number } }[];
   /** Where this run and the one beside it part; null: nowhere that is known. */
   readonly differenceTick: number | null;
+}
+
+/** Where one is in it. */
+export interface Place {
+  readonly tick: number;
+  /** Where the pointer is, in pixels; null: elsewhere. */
   readonly hover: number | null;
 }
+
+export interface PlaceColors {
+  readonly accent: string;
+  readonly quiet: string;
+}
+
+export const placeColors = (): PlaceColors => ({ accent: cssColor('--accent'), quiet: cssColor('--quiet') });
 
 /** Where lanes have their names, in pixels. */
 export const LEFT = 118;
@@ -72,12 +86,38 @@ const ON_BAND = '#101418';
 /** A hue that an address space keeps. */
 const bandColor = (value: number): string => `hsl(${((value >>> 12) * 137 + 215) % 360} 55% 58%)`;
 
+/** Where a tick is, in pixels. */
+function xIn({ width, window }: Geometry, tick: number): number {
+  return LEFT + ((tick - window.from) / (window.to - window.from)) * (width - LEFT);
+}
+
+/** Over what drawLanes has drawn. */
+export function drawPlace(
+  context: CanvasRenderingContext2D,
+  geometry: Geometry,
+  { tick, hover }: Place,
+  { accent, quiet }: PlaceColors,
+): void {
+  const height = heightOf(geometry.rows);
+  if (hover !== null && hover > LEFT) {
+    context.fillStyle = quiet;
+    context.fillRect(Math.round(hover), RULER_HEIGHT, 1, height);
+  }
+  const here = xIn(geometry, tick);
+  if (here < LEFT - 1 || here > geometry.width) return;
+  context.fillStyle = accent;
+  context.fillRect(here - 1, 0, 2, height);
+  context.beginPath();
+  context.arc(here, 6, 5, 0, 2 * Math.PI);
+  context.fill();
+}
+
 export function drawLanes(context: CanvasRenderingContext2D, geometry: Geometry, picture: Picture): void {
-  const { width, window, rows } = geometry;
+  const { width, rows } = geometry;
   const height = heightOf(rows);
   const plot = width - LEFT;
-  const xOf = (tick: number): number => LEFT + ((tick - window.from) / (window.to - window.from)) * plot;
-  const [paper, ink, quiet, grid, accent] = ['--paper', '--ink', '--quiet', '--grid', '--accent'].map(cssColor);
+  const xOf = (tick: number): number => xIn(geometry, tick);
+  const [paper, ink, quiet, grid] = ['--paper', '--ink', '--quiet', '--grid'].map(cssColor);
   context.fillStyle = paper;
   context.fillRect(0, 0, width, height);
   context.font = '12px system-ui, sans-serif';
@@ -126,18 +166,6 @@ export function drawLanes(context: CanvasRenderingContext2D, geometry: Geometry,
   };
   for (const { name, position } of picture.bookmarks) flag(name, position.tick, cssColor('--bookmark'));
   if (picture.differenceTick !== null) flag('first difference', picture.differenceTick, cssColor('--problem'));
-  if (picture.hover !== null && picture.hover > LEFT) {
-    context.fillStyle = quiet;
-    context.fillRect(Math.round(picture.hover), RULER_HEIGHT, 1, height);
-  }
-  const here = xOf(picture.tick);
-  if (here >= LEFT - 1 && here <= width) {
-    context.fillStyle = accent;
-    context.fillRect(here - 1, 0, 2, height);
-    context.beginPath();
-    context.arc(here, 6, 5, 0, 2 * Math.PI);
-    context.fill();
-  }
 }
 
 function drawLane(

@@ -5,7 +5,7 @@
 import type { App, Change } from '../app.ts';
 import { count, duration, h, hex } from '../dom.ts';
 import type { AnswerOf } from '../protocol.ts';
-import { drawLanes, type Geometry, heightOf, LEFT, rowsOf } from './draw.ts';
+import { drawLanes, drawPlace, type Geometry, heightOf, LEFT, type PlaceColors, placeColors, rowsOf } from './draw.ts';
 
 type Lanes = AnswerOf<'lanes'>;
 
@@ -13,7 +13,8 @@ const ZOOM_STEP = 1.25;
 /** A window is never narrower. */
 const WINDOW_TICKS_MIN = 32;
 const ASK_MS = 60;
-const DRAWN: readonly Change[] = ['moment', 'window', 'facts', 'bookmarks', 'pass', 'differenceTick'];
+/** What the run looks like depends on these. */
+const DRAWN: readonly Change[] = ['window', 'facts', 'bookmarks', 'pass', 'differenceTick'];
 
 export interface TimelineShown {
   readonly element: HTMLElement;
@@ -39,8 +40,12 @@ export function makeTimeline(app: App, label: string): TimelineShown {
   let isStale = false;
   let hover: number | null = null;
 
+  const run = document.createElement('canvas');
+  let colors: PlaceColors | null = null;
+
+  /** The run anew, then where one is in it. */
   const draw = (): void => {
-    const { moment, window, facts, bookmarks, pass, differenceTick } = app.state;
+    const { window, facts, bookmarks, pass, differenceTick } = app.state;
     if (facts === null) return;
     const width = Math.max(200, scroll.clientWidth);
     const rows = rowsOf(lanes);
@@ -48,27 +53,43 @@ export function makeTimeline(app: App, label: string): TimelineShown {
     const height = heightOf(rows);
     const ratio = devicePixelRatio || 1;
     if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
-      canvas.width = Math.round(width * ratio);
-      canvas.height = Math.round(height * ratio);
+      for (const each of [run, canvas]) {
+        each.width = Math.round(width * ratio);
+        each.height = Math.round(height * ratio);
+      }
       canvas.style.width = `${width}px`;
       canvas.style.height = `${height}px`;
     }
-    const context = canvas.getContext('2d');
+    canvas.setAttribute('aria-valuemax', String(facts.endTick));
+    const context = run.getContext('2d');
     if (context === null) return;
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    const { endTick, nsPerTick } = facts;
     drawLanes(context, geometry, {
       lanes,
-      tick: moment?.tick ?? 0,
-      endTick: facts.endTick,
-      nsPerTick: facts.nsPerTick,
+      endTick,
+      nsPerTick,
       passedTick: pass.tick,
       bookmarks,
       differenceTick,
-      hover,
     });
-    canvas.setAttribute('aria-valuemax', String(facts.endTick));
-    canvas.setAttribute('aria-valuenow', String(moment?.tick ?? 0));
-    canvas.setAttribute('aria-valuetext', `tick ${moment?.tick ?? 0} of ${facts.endTick}`);
+    colors = placeColors();
+    drawMoment();
+  };
+
+  /** The run as it was drawn last, and where one is in it now. */
+  const drawMoment = (): void => {
+    const { moment, facts } = app.state;
+    const context = canvas.getContext('2d');
+    if (facts === null || geometry === null || colors === null || context === null) return;
+    const tick = moment?.tick ?? 0;
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    context.drawImage(run, 0, 0);
+    const ratio = canvas.width / geometry.width;
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    drawPlace(context, geometry, { tick, hover }, colors);
+    canvas.setAttribute('aria-valuenow', String(tick));
+    canvas.setAttribute('aria-valuetext', `tick ${tick} of ${facts.endTick}`);
   };
 
   const plotWidth = (): number => Math.max(1, (geometry?.width ?? 1) - LEFT);
@@ -117,13 +138,15 @@ export function makeTimeline(app: App, label: string): TimelineShown {
   };
   const zoomAt = (tick: number, factor: number): void => {
     const { from, to } = app.state.window;
-    setWindow(tick - (tick - from) / factor, tick + (to - tick) / factor);
+    // As close as it goes, and no further to one side.
+    const times = Math.min(factor, Math.max(1, (to - from) / WINDOW_TICKS_MIN));
+    setWindow(tick - (tick - from) / times, tick + (to - tick) / times);
   };
   const zoom = (factor: number): void => zoomAt(app.state.moment?.tick ?? 0, factor);
 
   let scrubTick: number | null = null;
   let isScrubbing = false;
-  /** One seek at a time; the newest wish is the next. */
+  /** One seek at a time; the newest wish is the next. A pixel stands for all the moments in it. */
   const scrub = async (tick: number): Promise<void> => {
     scrubTick = tick;
     if (isScrubbing) return;
@@ -132,7 +155,8 @@ export function makeTimeline(app: App, label: string): TimelineShown {
       while (scrubTick !== null) {
         const wanted: number = scrubTick;
         scrubTick = null;
-        await app.seek(wanted);
+        const { from, to } = app.state.window;
+        await app.seekWithin(wanted, (to - from) / plotWidth());
       }
     } finally {
       isScrubbing = false;
@@ -152,12 +176,12 @@ export function makeTimeline(app: App, label: string): TimelineShown {
     const total = row?.total ?? null;
     const lane = row === undefined ? '' : ` · ${row.name}${total === null ? '' : `: ${count(total)} in all`}`;
     hint.textContent = `${time}${lane}${row?.group === 'spaces' ? spaceAt(row.key, tick) : ''}`;
-    draw();
+    drawMoment();
   });
   canvas.addEventListener('pointerleave', () => {
     hover = null;
     hint.textContent = '';
-    draw();
+    drawMoment();
   });
   canvas.addEventListener(
     'wheel',
@@ -183,6 +207,7 @@ export function makeTimeline(app: App, label: string): TimelineShown {
     if (changed.has('facts')) lanes = null;
     if (changed.has('moment')) followMoment();
     if (DRAWN.some((key) => changed.has(key))) draw();
+    else if (changed.has('moment')) drawMoment();
     if (changed.has('window') || changed.has('pass') || changed.has('facts')) void ask();
   });
   /** A moment outside the window takes the window with it. */

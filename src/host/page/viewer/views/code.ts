@@ -10,8 +10,15 @@ const COUNTED_TICKS = 1 << 20;
 
 const timesOf = (times: number): string => (times === 0 ? '' : `${count(times)}×`);
 
-/** Scrolls the panel up or down until the row is in its upper half; never sideways. */
+/**
+ * Scrolls the panel up or down until the row is in its upper half; never sideways. When the frame is drawn: where
+ * things lie is worked out once then, for all views.
+ */
 export function keepInSight(row: HTMLElement): void {
+  requestAnimationFrame(() => scrollTo(row));
+}
+
+function scrollTo(row: HTMLElement): void {
   const panel = row.closest('.panel');
   if (panel === null) return;
   const [box, place] = [panel.getBoundingClientRect(), row.getBoundingClientRect()];

@@ -24,7 +24,10 @@ export const FACTS: View = {
         ['Command line', facts.commandLine],
         ['Engine', facts.engine],
         ['First pass', passed],
-        ['Checkpoints', `every ${count(facts.intervalTicks)} ticks, while there is memory`],
+        [
+          'Checkpoints',
+          `every ${count(facts.intervalTicks)} ticks, in at most ${bytesText(facts.checkpointBytesMax)} of memory`,
+        ],
         ...facts.images.map(({ role, name, sizeBytes }) => [role, `${name}, ${bytesText(sizeBytes)}`] as const),
       ];
       replace(list, ...rows.flatMap(([name, value]) => [h('dt', {}, name), h('dd', {}, value)]));

@@ -7,6 +7,27 @@ import type { View } from './view.ts';
 const ROW_BYTES = 16;
 const BYTES_SHOWN = 512;
 
+interface Row {
+  readonly element: HTMLElement;
+  readonly head: HTMLElement;
+  readonly cells: readonly HTMLElement[];
+  readonly text: HTMLElement;
+}
+
+/** A row of the table, for the bytes from `offset` on behind the address that is shown. */
+function makeRow(offset: number): Row {
+  const cell = (_: unknown, i: number) => h('td', { class: 'byte', 'data-offset': offset + i }, '');
+  const cells = Array.from({ length: ROW_BYTES }, cell);
+  const head = h('th', { scope: 'row' }, '');
+  const text = h('td', { class: 'text' }, '');
+  return { element: h('tr', {}, head, ...cells, text), head, cells, text };
+}
+
+/** Most bytes stay what they are from one moment to the next: what does not change is not laid out again. */
+function setText(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 export const MEMORY: View = {
   id: 'memory',
   title: 'Memory',
@@ -29,6 +50,9 @@ export const MEMORY: View = {
       h('button', { type: 'submit' }, 'Show'),
       h('label', {}, physical, ' physical'),
     );
+    /** In use for whatever is shown. */
+    const rows: Row[] = [];
+    const body = h('tbody', {});
     let offset = 0;
     let shown: { address: number; bytes: Uint8Array } | null = null;
     const turn = (pages: number): void => {
@@ -68,38 +92,48 @@ export const MEMORY: View = {
         answer = await app.client.ask('memory', { at, count: BYTES_SHOWN, isPhysical: physical.checked });
       } catch (error) {
         replace(table);
+        shown = null;
         told.textContent = error instanceof Error ? error.message : String(error);
         return;
       }
       const { address, bytes } = answer;
       if (bytes.length === 0) {
         replace(table);
+        shown = null;
         told.textContent = `Nothing is mapped at ${hex(address)}h at this moment.`;
         return;
       }
       if (shown === null || shown.address !== address) told.textContent = '';
       const old = shown !== null && shown.address === address ? shown.bytes : null;
-      const rows: HTMLElement[] = [];
-      for (let at = 0; at < bytes.length; at += ROW_BYTES) {
-        const cells: HTMLElement[] = [];
-        let text = '';
-        for (let i = at; i < Math.min(at + ROW_BYTES, bytes.length); i++) {
-          const place = (address + i) >>> 0;
-          const isChanged = old !== null && i < old.length && old[i] !== bytes[i];
-          cells.push(h('td', { class: isChanged ? 'byte changed' : 'byte', 'data-address': place }, hex(bytes[i], 2)));
-          text += bytes[i] >= 32 && bytes[i] < 127 ? String.fromCharCode(bytes[i]) : '·';
-        }
-        while (cells.length < ROW_BYTES) cells.push(h('td'));
-        rows.push(
-          h('tr', {}, h('th', { scope: 'row' }, hex(address + at)), ...cells, h('td', { class: 'text' }, text)),
-        );
-      }
-      replace(table, h('tbody', {}, ...rows));
+      fill(address, bytes, old);
       shown = { address, bytes };
     };
+
+    /** `old`: what stood there before; null: something else was shown. */
+    const fill = (address: number, bytes: Uint8Array, old: Uint8Array | null): void => {
+      const rowCount = Math.ceil(bytes.length / ROW_BYTES);
+      while (rows.length < rowCount) rows.push(makeRow(rows.length * ROW_BYTES));
+      if (body.childElementCount !== rowCount) replace(body, ...rows.slice(0, rowCount).map(({ element }) => element));
+      if (body.parentElement !== table) replace(table, body);
+      for (let r = 0; r < rowCount; r++) {
+        const { cells, head, text } = rows[r];
+        setText(head, hex(address + r * ROW_BYTES));
+        let letters = '';
+        for (let c = 0; c < ROW_BYTES; c++) {
+          const i = r * ROW_BYTES + c;
+          const isThere = i < bytes.length;
+          const isChanged = old !== null && i < old.length && old[i] !== bytes[i];
+          const kind = !isThere ? '' : isChanged ? 'byte changed' : 'byte';
+          if (cells[c].className !== kind) cells[c].className = kind;
+          setText(cells[c], isThere ? hex(bytes[i], 2) : '');
+          if (isThere) letters += bytes[i] >= 32 && bytes[i] < 127 ? String.fromCharCode(bytes[i]) : '·';
+        }
+        setText(text, letters);
+      }
+    };
     table.addEventListener('click', (event) => {
-      const address = (event.target as HTMLElement).dataset.address;
-      if (address !== undefined) void askWriter(Number(address));
+      const { offset: at } = (event.target as HTMLElement).dataset;
+      if (at !== undefined && shown !== null) void askWriter((shown.address + Number(at)) >>> 0);
     });
     physical.addEventListener('change', () => void show());
     const writer = h(

@@ -33,7 +33,7 @@ export const TABLES_VIEW: View = {
       placeholder: 'address',
     });
     const form = h('form', { class: 'bar' }, choose, at, h('button', { type: 'submit' }, 'Show'));
-    const text = h('pre', { class: 'mono', 'aria-label': 'Contents of the table' });
+    const text = h('pre', { class: 'mono', role: 'group', 'aria-label': 'Contents of the table' });
     const show = async (): Promise<void> => {
       at.hidden = choose.value !== 'pagetable';
       try {

@@ -24,8 +24,6 @@ import { Lanes } from './lanes.ts';
 import { Pass } from './pass.ts';
 import { type RemoteImage, remoteImage } from './remote-image.ts';
 
-/** Memory for checkpoints: a tab has less of it than a process. */
-const CHECKPOINT_BYTES_MAX = 384 << 20;
 /**
  * A hand that drags wants to see a place within a tenth of a second: the interpreter comes so far in 20 ms, and what
  * the guest writes meanwhile is mostly in the next checkpoint's pages anyway (measured on a Debian boot: 487 MiB with
@@ -52,6 +50,8 @@ export interface OpenAsk {
   readonly names: readonly GivenNames[];
   readonly sources: readonly { readonly name: string; readonly text: string }[];
   readonly engine: string;
+  /** Memory for checkpoints. */
+  readonly checkpointBytesMax: number;
   /** Use what is before the damaged part of a damaged log. */
   readonly salvage: boolean;
 }
@@ -180,7 +180,7 @@ export async function openRecording(ask: OpenAsk): Promise<Opened> {
     const run = await openRun(log, {
       images: { media: given },
       engine: ask.engine,
-      checkpointBytesMax: CHECKPOINT_BYTES_MAX,
+      checkpointBytesMax: ask.checkpointBytesMax,
       intervalTicks: intervalTicks(log.lastTick),
     });
     return new Opened(run, ask, await loadListing());

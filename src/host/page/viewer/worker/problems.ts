@@ -20,7 +20,7 @@ export function problemOf(error: unknown): Problem {
   }
   if (error instanceof RangeError && /memory|allocat|array length/i.test(error.message)) {
     return {
-      kind: 'log',
+      kind: 'memory',
       text: 'The browser has not enough memory for this machine: close other tabs, or take reprise debug.',
     };
   }

@@ -7,10 +7,16 @@ import { instructions, linearEip } from '../../../../debugger/views.ts';
 import type { Moment } from '../../protocol.ts';
 import type { WorkerSession } from '../session.ts';
 
-export async function seek(session: WorkerSession, ask: { tick: number; seq?: number }): Promise<Moment> {
-  const opened = await session.recording();
-  const { tick, seq = 0 } = ask;
-  return opened.moved(await session.walk(opened, opened.timeline.seek({ tick, seq })));
+/** `within` so many ticks from there on each moment is as good: the one that is reached soonest is taken. */
+export async function seek(
+  session: WorkerSession,
+  ask: { tick: number; seq?: number; within?: number },
+): Promise<Moment> {
+  const opened = session.present();
+  const { timeline } = opened;
+  const { tick, seq = 0, within = 0 } = ask;
+  const way = within > 0 ? timeline.seekWithin(tick, within) : timeline.seek({ tick, seq });
+  return opened.moved(await session.walk(opened, way));
 }
 
 /** Instructions forwards, or backwards where `count` is negative. */

@@ -25,6 +25,7 @@ export interface OpenedFacts {
   /** How the run ended; '' where the log was cut off. */
   readonly end: string;
   readonly intervalTicks: number;
+  readonly checkpointBytesMax: number;
 }
 
 /** `missing`: the images that are wanted before it can be opened. */
@@ -53,6 +54,7 @@ export async function open(session: WorkerSession, ask: OpenAsk): Promise<OpenAn
       fileBytes: log.file.length,
       end: log.end === null ? '' : log.end.reason,
       intervalTicks: timeline.intervalTicks,
+      checkpointBytesMax: ask.checkpointBytesMax,
     };
   } catch (error) {
     if (error instanceof ImagesMissing) return { missing: error.missing };
