@@ -61,7 +61,7 @@ test('a worker that says nothing any more is replaced, one that slept with its t
   }
 });
 
-test('a worker without memory is replaced, in an answer or unasked, and the page hears that it was memory', async () => {
+test('a worker without memory is replaced, in an answer or unasked, and the page hears why', async () => {
   const { client, replaced, workers } = makeClient();
   const asked = client.ask('registers', { withUnits: false });
   workers[0].onmessage?.({ data: [{ id: 1, problem: { kind: 'memory', text: 'no more' } }] });

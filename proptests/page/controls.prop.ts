@@ -1,4 +1,5 @@
-// Every key and button of the bar, the pointer and the wheel on the timeline: each leads where the library leads.
+// Every key and button of the bar, the pointer and the wheel on the timeline: each leads where the library leads, from
+// the whole run down to single ticks.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -227,22 +227,14 @@ export class Timeline {
 
   // --- Going to a position ---------------------------------------------------------------------------------------
 
-  /**
-   * Goes to one of the moments from `tick` on, fewer than `ticks` later: to the last checkpoint among them, or else to
-   * the first. For a hand that drags: it leaves no checkpoints for the steps back that it is not going to take.
-   */
+  /** For a hand that drags: to the last checkpoint of so many ticks from `tick` on, or to the first; leaves none. */
   *seekWithin(tick: number, ticks: number): Way<Stop> {
     const known = this.checkpoints.before(tick + Math.max(1, ticks) - 1).snapshot.tick;
-    return yield* this.go({ tick: Math.max(tick, known), seq: 0 }, []);
+    return yield* this.seek({ tick: Math.max(tick, known), seq: 0 }, []);
   }
 
-  /** Goes to a position, or to the nearest that the run has. */
-  *seek(target: Position): Way<Stop> {
-    return yield* this.go(target, NEAR_TICKS);
-  }
-
-  /** `marks`: so far before it checkpoints are left. */
-  private *go(target: Position, marks: readonly number[]): Way<Stop> {
+  /** Goes to a position, or to the nearest that the run has; `marks`: so far before it checkpoints are left. */
+  *seek(target: Position, marks: readonly number[] = NEAR_TICKS): Way<Stop> {
     const tick = Math.max(this.startTick, Math.min(target.tick, this.lastTick));
     const wanted = { tick, seq: tick === target.tick ? target.seq : 0 };
     const here = this.position;
@@ -702,7 +694,6 @@ export class Timeline {
     }
   }
 
-  /** The engine in use. */
   get engine(): Engine {
     return this.machine.engine;
   }

@@ -1,7 +1,7 @@
 // The worker: takes requests one after the other, and between them, when nobody wants anything, goes on with the first
 // pass. A move gives up the way in hand and those that wait. Answers to what was asked at once go together, so that the
-// page shows them in one frame. Whatever a recording does to the core becomes a sentence; what is no sentence of ours is
-// a fault, and the page replaces the worker.
+// page shows them in one frame. Whatever a recording does to the core becomes a sentence; what is no sentence of ours
+// is a fault, and the page replaces the worker.
 
 import type { FromWorker, Problem, Request, ToWorker } from '../protocol.ts';
 import { type Answer, ANSWERS, ASIDE } from './answers.ts';
