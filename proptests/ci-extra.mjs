@@ -50,7 +50,7 @@ const steps = [
     run: 'node proptests/witnesses/emulators/second-opinion.mjs $TMP',
   },
   {
-    name: 'Debian: boots, records, replays with and without devices; queries are what a stepped run sees',
+    name: 'Debian: boots, records, replays with and without devices; queries and an origin are what happened',
     packages: ['apt'],
     probe: 'command -v apt-get && command -v dpkg-deb',
     run:
