@@ -230,17 +230,26 @@ class Search {
     return this.shorten() ?? this.shortenAfterRun() ?? this.atTick();
   }
 
-  /** Halves again on new machines, when they show it at all: what a schedule needs may have gone by. */
+  /**
+   * Halves again on new machines, when they show it at all: what a schedule needs may have gone by. Pages of a new
+   * machine have not been hashed as those of one that ran before, and what needs that does not show without.
+   */
   private startFresh(): void {
-    const { base, low, high } = this;
+    const { base, low, high, warmth, held } = this;
     this.isFresh = true;
     [this.base, this.low, this.high] = [this.origin, this.origin.tick, this.noticedTick];
     if (this.differsFrom(this.base, this.high)) {
       this.halve();
       return;
     }
+    this.held = this.translations();
+    this.warmth = 'hashed';
+    if (this.differsFrom(this.base, this.high)) {
+      this.halve();
+      return;
+    }
     this.isFresh = false;
-    [this.base, this.low, this.high] = [base, low, high];
+    [this.base, this.low, this.high, this.warmth, this.held] = [base, low, high, warmth, held];
   }
 
   /** Whether machines that have not run yet do as the halving found: one differs at its end, one does not before. */
@@ -511,7 +520,8 @@ class Search {
     const { suspect } = this;
     const outcomes: [Outcome, Outcome] = [reference.runTo(this.high), suspect.runTo(this.high)];
     const end = reference.store.take();
-    const isExact = this.high - this.low === 1;
+    // What does not show once more is no instruction's fault for certain.
+    const isExact = this.high - this.low === 1 && !isSameOutcome(...outcomes);
     const precision = isExact ? 'instruction' : 'interval';
     const { held } = this;
     return this.describe({ start, end, suspect, outcomes, piece: [start.place], precision, held });
