@@ -12,7 +12,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { buildGuest } from '../dist/src/host/node/guest-images.js';
+import { assembleSource } from '../dist/src/host/node/guest-images.js';
 import { root } from '../proptests/debian/guest.mjs';
 import { DISK_MODULES, kernelModules, run } from '../proptests/debian/with-modules.mjs';
 
@@ -154,7 +154,7 @@ async function disk() {
 
 async function screen(name, [short, long]) {
   const image = path(`${name}.bin`);
-  writeFileSync(image, buildGuest(`screen-${name}`));
+  writeFileSync(image, assembleSource(readFileSync(join(root, 'guests', `screen-${name}.asm`), 'utf8')).bytes);
   const ours = (count) => [
     ...[process.execPath, cli, 'run', '--kernel', image, '--append', `guest ${count}`, '--memory', '64'],
     ...['--vga', 'std'],
