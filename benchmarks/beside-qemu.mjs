@@ -59,9 +59,9 @@ function timesOf([program, ...words], marks) {
     child.stdout.setEncoding('latin1').on('data', (text) => {
       said += text;
       while (times.length < marks.length) {
-        const found = said.indexOf(marks[times.length], from);
-        if (found < 0) return;
-        from = found + marks[times.length].length;
+        const found = new RegExp(marks[times.length]).exec(said.slice(from));
+        if (found === null) return;
+        from += found.index + found[0].length;
         times.push(seconds(child.pid));
         if (times.length === marks.length) child.kill('SIGKILL');
       }
@@ -152,6 +152,9 @@ async function disk() {
   console.log(`  with the boot: record beside run ${(whole('record') / whole('run')).toFixed(3)}`);
 }
 
+/** The guests say that they have drawn, or scrolled. */
+const END = /drawn|scrolled/;
+
 async function screen(name, [short, long]) {
   const image = path(`${name}.bin`);
   writeFileSync(image, assembleSource(readFileSync(join(root, 'guests', `screen-${name}.asm`), 'utf8')).bytes);
@@ -172,7 +175,7 @@ async function screen(name, [short, long]) {
     `guest ${count}`,
   ];
   const frame = (command) => async () => {
-    const [[before], [after]] = [await timesOf(command(short), ['drawn']), await timesOf(command(long), ['drawn'])];
+    const [[before], [after]] = [await timesOf(command(short), [END]), await timesOf(command(long), [END])];
     return after - before;
   };
   const found = await inTurns({ run: frame(ours), qemu: frame(theirs) });

@@ -72,7 +72,7 @@ const SYSTEMS = {
     steps: [],
     end: 'he kernel!',
     shows: [/PCI BIOS revision/, /Partition check/, /panic .*No bootstrap code loaded/],
-    differs: /hd\d:|ide\d?:|ide\d at|intnull|BIOS32|Controller|com \d|RTC time|unexpected ACK/,
+    differs: /floppy0:|FDC 0|com\d:|hd\d:|ide\d?:|ide\d at|intnull|BIOS32|Controller|com \d|RTC time|unexpected ACK/,
     ticks: 2e9,
   },
   memtest: {

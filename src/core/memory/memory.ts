@@ -233,9 +233,17 @@ export class Memory {
         const start = page * PAGE_BYTES + offset;
         for (const each of this.invalidators) each.invalidate(start, start + size);
         for (const cpu of this.processors) cpu.exitRequest |= EXIT_CODE;
+        this.unmarkBytes(page, offset, size);
         return;
       }
     }
+  }
+
+  /** No block is left that was made from these bytes: the next write to them need not look for one. */
+  private unmarkBytes(page: number, offset: number, size: number): void {
+    const bits = this.codeBytes[page];
+    if (bits === undefined) return;
+    for (let at = offset; at < offset + size; at++) bits[at >>> 5] &= ~(1 << (at & 31));
   }
 
   /**
