@@ -33,7 +33,7 @@ async function withRecording(
   });
 }
 
-test('record, then replay, verify, debug and trace from another directory without naming an image', async () => {
+test('record, then replay, verify, debug, trace and bench from another directory without naming an image', async () => {
   await withRecording(async (folder, run) => {
     const elsewhere = join(folder, 'elsewhere');
     for (const line of [
@@ -41,6 +41,7 @@ test('record, then replay, verify, debug and trace from another directory withou
       'verify ../logs/a.rlog --engines interp,step',
       'debug ../logs/a.rlog --exec registers',
       'trace ../logs/a.rlog out.json --functions --to 5000',
+      'bench ../logs/a.rlog --engines interp --rounds 1 --no-sampling',
     ]) {
       const { status, stderr } = await run(line, elsewhere);
       assert.equal(status, 0, `${line}: ${stderr}`);
