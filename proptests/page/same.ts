@@ -43,7 +43,13 @@ export async function assertSame(page: Page, run: RecordedRun, tick: number): Pr
   await settled(page);
   const text = String(await page.locator('#view-serial pre').textContent());
   const sent = new TextDecoder('latin1').decode(run.serial());
-  assert.ok(sent.endsWith(text) && (text.length === sent.length || text.length > 1 << 17), `text at tick ${tick}`);
+  const isWhole = text.length === sent.length || text.length > 1 << 17;
+  const place = [...sent].findIndex((letter, i) => letter !== text[i]);
+  assert.ok(
+    sent.endsWith(text) && isWhole,
+    `text at tick ${tick}: ${text.length} letters of ${sent.length}, other ones from ${place} on: ` +
+      JSON.stringify([sent.slice(place, place + 40), text.slice(place, place + 40)]),
+  );
   const vga = vgaOf(machine.board);
   if (vga === null) return;
   await page.click('#tab-screen');

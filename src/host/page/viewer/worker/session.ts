@@ -22,7 +22,7 @@ const PACE: Pace = { msMin: 8, msMax: 24 };
 /** Between two notices of progress. */
 const NOTICE_MS = 100;
 /** Each makes the page draw its timeline anew. */
-const PASS_NOTICE_MS = 500;
+const PASS_NOTICE_MS = 1000;
 
 /** A turn of the worker's own event loop, without the pause that timers make. */
 const channel = new MessageChannel();
