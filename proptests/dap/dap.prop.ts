@@ -334,25 +334,28 @@ test('a client that never reads its answers is not listened to, and texts have a
   const socket = connect(port, '127.0.0.1');
   socket.on('error', () => {});
   socket.pause();
-  const flood = message({ seq: 1, type: 'request', command: 'threads'.repeat(40) }).repeat(1000);
-  // As much as the adapter takes: once it has stopped, the rest stays here.
-  let sent = 0;
-  for (let still = 0; still < 8 && sent < 400; ) {
-    const hasRoom = socket.write(flood);
-    sent++;
-    if (hasRoom) continue;
-    const isDrained = await new Promise<boolean>((resolve) => {
-      const timer = setTimeout(() => resolve(false), 250);
-      socket.once('drain', () => {
-        clearTimeout(timer);
-        resolve(true);
+  try {
+    const flood = message({ seq: 1, type: 'request', command: 'threads'.repeat(40) }).repeat(1000);
+    // As much as the adapter takes: once it has stopped, the rest stays here.
+    let sent = 0;
+    for (let still = 0; still < 8 && sent < 400; ) {
+      const hasRoom = socket.write(flood);
+      sent++;
+      if (hasRoom) continue;
+      const isDrained = await new Promise<boolean>((resolve) => {
+        const timer = setTimeout(() => resolve(false), 250);
+        socket.once('drain', () => {
+          clearTimeout(timer);
+          resolve(true);
+        });
       });
-    });
-    still = isDrained ? 0 : still + 1;
+      still = isDrained ? 0 : still + 1;
+    }
+    assert.ok(sent < 400, 'the adapter has taken all of it');
+    assert.ok(residentKilobytes() - before < 400_000, `${residentKilobytes() - before} kB more`);
+  } finally {
+    socket.destroy();
   }
-  assert.ok(sent < 400, 'the adapter has taken all of it');
-  assert.ok(residentKilobytes() - before < 400_000, `${residentKilobytes() - before} kB more`);
-  socket.destroy();
   assert.match(await servedAt(port, message(initialize), 'supportsStepBack'), /supportsStepBack/);
   const { bytes: kernel } = assemble(CRASH);
   const { log } = await record({ images: { kernel }, memoryMegabytes: 4, maxTicks: 400_000, embed: true });
