@@ -166,17 +166,24 @@ export class QueryPool {
   private choose(at: number): number {
     const { chunks } = this;
     if (this.heldBytes > HELD_BYTES_MAX) return chunks[this.head]?.state === 'open' ? this.head : -1;
-    if (chunks[at]?.state === 'open') return at;
+    const isFree = (index: number): boolean => /^(open|ruled-out)$/.test(chunks[index]?.state ?? '');
+    // What is ruled out on the way is passed over.
+    const next = chunks.findIndex(({ state }, index) => index >= at && state !== 'ruled-out');
+    if (chunks[next]?.state === 'open') return next;
     // The heaviest stretch that nobody has begun; its second half where somebody comes along from before.
     let [best, bestEnd, bestWeight] = [-1, -1, 0];
     for (let first = 0; first < chunks.length; first++) {
       if (chunks[first].state !== 'open') continue;
       let [end, weight] = [first, 0];
-      for (; chunks[end]?.state === 'open'; end++) weight += chunks[end].weight;
+      for (; isFree(end); end++) weight += chunks[end].weight;
       if (weight > bestWeight) [best, bestEnd, bestWeight] = [first, end, weight];
       first = end;
     }
-    return chunks[best - 1]?.state === 'taken' ? this.halfway(best, bestEnd, 1 / 2) : best;
+    const before = chunks
+      .slice(0, Math.max(0, best))
+      .filter(({ state }) => state !== 'ruled-out')
+      .at(-1);
+    return before?.state === 'taken' ? this.halfway(best, bestEnd, 1 / 2) : best;
   }
 
   /** The chunk of a stretch before which so much of its weight lies; never its end. */
