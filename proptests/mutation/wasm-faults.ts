@@ -26,7 +26,8 @@ const LOSES_TICKS: answers.Answer = { differs: /tick|eip/ };
 const RUNS_ANOTHER: answers.Answer = {
   differs: /tick|eip|memory|e(ax|cx|dx|bx|sp|bp|si|di)|xmm|^fp|mxcsr|eflags/,
 };
-const READS_CARRY = /\.(b|nb|be|nbe)\b|^(ADC|SBB|RCL|RCR|INC|DEC|CMC|SALC)/;
+/** INC, DEC, DIV and IDIV keep it. */
+const READS_CARRY = /\.(b|nb|be|nbe)\b|^(ADC|SBB|RCL|RCR|INC|DEC|CMC|SALC|I?DIV)/;
 const conditional = (codes: string): RegExp => new RegExp(`^(JCC|SETCC|CMOVCC|LOOPN?E)(\\.(${codes}))?\\b`);
 
 export const WASM_FAULTS: readonly Mutation[] = [
