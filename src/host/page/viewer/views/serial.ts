@@ -37,6 +37,8 @@ export const SERIAL: View = {
     let shown = 0;
     let known = '';
     let text = '';
+    /** As the terminal reads it; a letter may come in two parts. */
+    let decoder = new TextDecoder();
     choose.addEventListener('change', () => {
       line = Number(choose.value);
       reset();
@@ -46,6 +48,7 @@ export const SERIAL: View = {
       terminal.reset();
       shown = 0;
       text = '';
+      decoder = new TextDecoder();
     };
     const show = async (): Promise<void> => {
       if (!isOpen && place.isConnected) {
@@ -57,7 +60,7 @@ export const SERIAL: View = {
       const { start, total, bytes, lines } = answer;
       if (start !== shown || total < shown) reset();
       terminal.write(bytes);
-      text += new TextDecoder('latin1').decode(bytes);
+      text += decoder.decode(bytes, { stream: true });
       shown = total;
       plain.textContent = text;
       const listed = lines.length === 0 ? [0] : lines;
