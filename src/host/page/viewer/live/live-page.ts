@@ -37,7 +37,14 @@ export function makeLive(app: App, opener: Opener): LivePage {
     h('div', { class: 'controls' }, look, save, status),
     h('div', { class: 'live-sights' }, canvas, place),
   );
-  const terminal = new Terminal({ cols: 80, rows: 24, convertEol: true, scrollback: 20_000, fontSize: 13 });
+  const terminal = new Terminal({
+    cols: 80,
+    rows: 24,
+    convertEol: true,
+    scrollback: 20_000,
+    fontSize: 13,
+    logLevel: 'off',
+  });
   let isOpen = false;
   let isRunning = false;
   let name = '';

@@ -27,6 +27,8 @@ export const SERIAL: View = {
       scrollback: 20_000,
       fontSize: 13,
       screenReaderMode: false,
+      // What a guest sends is no error of the page.
+      logLevel: 'off',
       theme: colors.matches ? DARK : LIGHT,
     });
     colors.addEventListener('change', () => {
