@@ -49,7 +49,7 @@ await page.click('.boot summary');
 await take('start');
 await page.click('text="Boot"');
 await page.waitForFunction("document.querySelector('.live .xterm-rows')?.textContent.trim() !== ''");
-await page.screenshot({ path: join(folder, 'live.png') });
+await take('live');
 await page.goto(pathToFileURL(html).href);
 await untilPassed(page);
 await goTo(page, position);

@@ -11,7 +11,7 @@ import { assembleSource } from '../../src/host/node/guest-images.ts';
 import { openRun, record, type RecordedRun } from '../../src/library.ts';
 import { inFolder } from '../cli/command.ts';
 import { projectRoot } from '../support/poison.ts';
-import { skip, testBrowser, untilPassed, watch } from './browser.ts';
+import { goTo, settled, skip, testBrowser, untilPassed, watch } from './browser.ts';
 import { assertEveryView, assertSame } from './same.ts';
 import { serveView } from './serve-view.ts';
 
@@ -38,11 +38,48 @@ async function walk(
 ): Promise<string[]> {
   await untilPassed(page);
   for (const share of shares) await assertSame(page, run, Math.floor(run.endTick * share));
+  await page.click('#tab-screen');
+  await settled(page);
+  await assertInSight(page, 'screen', 'canvas');
   const views = await assertEveryView(page);
   assert.deepEqual(wrong, []);
   await page.close();
   return views;
 }
+
+/** Nothing of it lies above or below the panel of the view. */
+async function assertInSight(page: Page, view: string, part: string): Promise<void> {
+  const panel = await page.locator(`#view-${view}`).boundingBox();
+  const box = await page.locator(`#view-${view} ${part}`).boundingBox();
+  assert.ok(panel !== null && box !== null, part);
+  const isWithin = box.y >= panel.y - 1 && box.y + box.height <= panel.y + panel.height + 1;
+  assert.ok(isWithin, JSON.stringify({ panel, box }));
+}
+
+test('the line that a guest printed last is in sight, however many were before', { skip }, async () => {
+  const lines = `%include "common.inc"
+main:   mov ebx, 60
+again:  mov al, 'x'
+        call put_char
+        mov al, 10
+        call put_char
+        dec ebx
+        jnz again
+        ret`;
+  const { log } = await record({ images: { kernel: assembleSource(lines).bytes }, memoryMegabytes: 8, embed: true });
+  const page = await browser.newPage({ viewport: { width: 1280, height: 700 } });
+  const wrong = watch(page);
+  await page.goto(pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href);
+  await page.setInputFiles('#file', { name: 'lines.rlog', mimeType: '', buffer: Buffer.from(log) });
+  await untilPassed(page);
+  await goTo(page, 'end');
+  await page.waitForFunction("document.querySelector('#view-serial').scrollTop > 0");
+  await assertInSight(page, 'serial', '.xterm-rows > :last-child');
+  await goTo(page, '0');
+  await page.waitForFunction("document.querySelector('#view-serial').scrollTop === 0");
+  assert.deepEqual(wrong, []);
+  await page.close();
+});
 
 for (const name of ['chained', 'linear', 'scroll']) {
   test(`screen-${name}: the canvas has the dots that the guest drew`, { skip }, async () => {

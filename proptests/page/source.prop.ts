@@ -41,6 +41,13 @@ test('the source of a moment, its variables and its calls', { skip: skip || skip
     assert.equal(shown.trim(), KERNEL_SOURCE[added - 1].trim());
     const variables = await textOf(page.locator('[aria-label="Variables"]'));
     assert.match(variables, /sum\s+int\s+30/);
+    // The file's name above the lines and the variables below stay in the panel, however far the lines are scrolled.
+    const panel = await page.locator('#view-source').boundingBox();
+    for (const part of ['.source-place', '.source-variables']) {
+      const box = await page.locator(`#view-source ${part}`).boundingBox();
+      assert.ok(panel !== null && box !== null && box.y >= panel.y - 1, part);
+      assert.ok(box.y + box.height <= panel.y + panel.height + 1, part);
+    }
     assert.match(await textOf(page.locator('#view-stack')), /kernel_main.*kernel\.c:\d+/);
     await page.click('#tab-watches');
     await page.fill('[aria-label="Expression to watch"]', 'head->amount');

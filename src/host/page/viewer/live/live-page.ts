@@ -2,11 +2,11 @@
 // the first instruction. It runs at guest time; when it has ended, or is ended, its recording is opened or handed
 // out.
 
-import { Terminal } from '@xterm/xterm';
 import type { App } from '../app.ts';
 import { count, duration, h } from '../dom.ts';
 import { FRAME_MS_MAX } from '../player.ts';
 import { type Opener, saveFile } from '../opener.ts';
+import { makeTerminal } from '../terminal.ts';
 import type { GivenNames } from '../../attachments.ts';
 import type { BootAsk } from '../worker/live.ts';
 import { keyOf } from './browser-keys.ts';
@@ -37,14 +37,7 @@ export function makeLive(app: App, opener: Opener): LivePage {
     h('div', { class: 'controls' }, look, save, status),
     h('div', { class: 'live-sights' }, canvas, place),
   );
-  const terminal = new Terminal({
-    cols: 80,
-    rows: 24,
-    convertEol: true,
-    scrollback: 20_000,
-    fontSize: 13,
-    logLevel: 'off',
-  });
+  const terminal = makeTerminal({ isReadOnly: false });
   let isOpen = false;
   let isRunning = false;
   let name = '';

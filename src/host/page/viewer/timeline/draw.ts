@@ -123,7 +123,8 @@ export function drawLanes(context: CanvasRenderingContext2D, geometry: Geometry,
   context.font = '12px system-ui, sans-serif';
   context.textBaseline = 'middle';
   const spaces = new Map(picture.lanes?.spaces ?? []);
-  drawRuler(context, geometry, picture, { ink, quiet, grid });
+  const flags = flagsOf(context, geometry, picture);
+  drawRuler(context, geometry, { picture, flags, ink, quiet, grid });
   for (const row of rows) {
     context.fillStyle = quiet;
     context.textAlign = 'left';
@@ -145,27 +146,49 @@ export function drawLanes(context: CanvasRenderingContext2D, geometry: Geometry,
     context.fillStyle = cssColor('--unpassed');
     context.fillRect(passedX, RULER_HEIGHT, width - passedX, height - RULER_HEIGHT);
   }
-  const flag = (name: string, tick: number, color: string): void => {
-    const x = xOf(tick);
-    if (x < LEFT || x > width) return;
-    context.fillStyle = color;
-    context.fillRect(x, 18, 1, height - 18);
-    context.beginPath();
-    context.moveTo(x - 5, 17);
-    context.lineTo(x + 5, 17);
-    context.lineTo(x, 25);
-    context.fill();
-    // Beyond the right edge nobody would read it.
+  for (const each of flags) drawFlag(context, each, { paper, height });
+}
+
+/** A moment with a name: where its line stands, and from where to where its name. */
+interface Flag {
+  readonly name: string;
+  readonly color: string;
+  readonly x: number;
+  readonly at: number;
+  readonly wide: number;
+}
+
+function flagsOf(context: CanvasRenderingContext2D, geometry: Geometry, picture: Picture): Flag[] {
+  const { width } = geometry;
+  const flag = (name: string, tick: number, color: string): Flag => {
+    const x = xIn(geometry, tick);
     const wide = Math.min(FLAG_WIDTH, context.measureText(name).width);
-    const at = x + 9 + wide > width ? x - 9 - wide : x + 7;
-    context.textAlign = 'left';
-    context.fillStyle = paper;
-    context.fillRect(at - 1, 16, wide + 2, 14);
-    context.fillStyle = color;
-    context.fillText(name, at, 23, FLAG_WIDTH);
+    // Beyond the right edge nobody would read it.
+    return { name, color, x, at: x + 9 + wide > width ? x - 9 - wide : x + 7, wide };
   };
-  for (const { name, position } of picture.bookmarks) flag(name, position.tick, cssColor('--bookmark'));
-  if (picture.differenceTick !== null) flag('first difference', picture.differenceTick, cssColor('--problem'));
+  const flags = picture.bookmarks.map(({ name, position }) => flag(name, position.tick, cssColor('--bookmark')));
+  const { differenceTick } = picture;
+  if (differenceTick !== null) flags.push(flag('first difference', differenceTick, cssColor('--problem')));
+  return flags.filter(({ x }) => x >= LEFT && x <= width);
+}
+
+function drawFlag(
+  context: CanvasRenderingContext2D,
+  { name, color, x, at, wide }: Flag,
+  { paper, height }: { paper: string; height: number },
+): void {
+  context.fillStyle = color;
+  context.fillRect(x, 18, 1, height - 18);
+  context.beginPath();
+  context.moveTo(x - 5, 17);
+  context.lineTo(x + 5, 17);
+  context.lineTo(x, 25);
+  context.fill();
+  context.textAlign = 'left';
+  context.fillStyle = paper;
+  context.fillRect(at - 1, 16, wide + 2, 14);
+  context.fillStyle = color;
+  context.fillText(name, at, 23, FLAG_WIDTH);
 }
 
 function drawLane(
@@ -208,8 +231,13 @@ function drawLane(
 function drawRuler(
   context: CanvasRenderingContext2D,
   { width, window }: Geometry,
-  { nsPerTick }: Picture,
-  { ink, quiet, grid }: { ink: string; quiet: string; grid: string },
+  {
+    picture: { nsPerTick },
+    flags,
+    ink,
+    quiet,
+    grid,
+  }: { picture: Picture; flags: readonly Flag[]; ink: string; quiet: string; grid: string },
 ): void {
   const span = window.to - window.from;
   const plot = width - LEFT;
@@ -222,10 +250,18 @@ function drawRuler(
     const x = LEFT + ((tick - window.from) / span) * plot;
     context.fillStyle = grid;
     context.fillRect(x, 0, 1, 4000);
-    context.fillStyle = ink;
-    context.fillText(count(tick), x + 4, 10);
-    context.fillStyle = quiet;
-    context.fillText(duration(tick * nsPerTick), x + 4, 24);
+    // Half a number would be another one: what an edge or a flag would cut is left out.
+    const label = (text: string, y: number, color: string, others: readonly Flag[]): void => {
+      const end = x + 4 + context.measureText(text).width;
+      const isCut = others.some(
+        (flag) => end > Math.min(flag.x - 5, flag.at) && x < Math.max(flag.x, flag.at + flag.wide),
+      );
+      if (end > width || isCut) return;
+      context.fillStyle = color;
+      context.fillText(text, x + 4, y);
+    };
+    label(count(tick), 10, ink, []);
+    label(duration(tick * nsPerTick), 24, quiet, flags);
   }
 }
 

@@ -23,7 +23,7 @@ function scrollTo(row: HTMLElement): void {
   if (panel === null) return;
   const [box, place] = [panel.getBoundingClientRect(), row.getBoundingClientRect()];
   const top = place.top - box.top;
-  if (top < 30 || top > box.height / 2) panel.scrollTop += top - box.height / 4;
+  if (top < 50 || top > box.height / 2) panel.scrollTop += top - box.height / 4;
 }
 
 export const CODE: View = {
@@ -35,7 +35,7 @@ export const CODE: View = {
       type: 'text',
       class: 'mono',
       'aria-label': 'Address or symbol to show code at',
-      placeholder: 'address or symbol; empty: here',
+      placeholder: 'address or symbol, or empty',
       size: 28,
     });
     const list = h('table', { class: 'mono code', 'aria-label': 'Instructions' });
@@ -50,7 +50,7 @@ export const CODE: View = {
       },
       'Count executions',
     );
-    const form = h('form', { class: 'bar' }, field, h('button', { type: 'submit' }, 'Show'), countButton);
+    const form = h('form', { class: 'bar code-where' }, field, h('button', { type: 'submit' }, 'Show'), countButton);
     const countExecutions = async (): Promise<void> => {
       problem.textContent = 'Counting…';
       try {

@@ -7,6 +7,8 @@ import type { View } from './view.ts';
 
 type Block = NonNullable<AnswerOf<'engine'>['hottest']>[number];
 
+const HEADS: readonly string[] = ['block', 'heat', 'entered', 'tier', 'instr.', 'name'];
+
 const tierOf = ({ isCompiled }: { isCompiled: boolean }): string => (isCompiled ? 'compiled' : 'interpreted');
 
 export const ENGINE: View = {
@@ -46,6 +48,7 @@ export const ENGINE: View = {
       const most = Math.log2((hottest?.[0]?.entries ?? 0) + 2);
       replace(
         table,
+        h('thead', {}, h('tr', { class: 'quiet' }, ...HEADS.map((head) => h('th', { scope: 'col' }, head)))),
         h('tbody', {}, ...(hottest ?? []).map((block) => row(block, Math.log2(block.entries + 1) / most))),
       );
     };
@@ -59,7 +62,7 @@ export const ENGINE: View = {
         h('td', {}, h('meter', { value: share.toFixed(3), 'aria-label': 'Heat, by the logarithm' })),
         h('td', { class: 'executed' }, `${count(entries)}×`),
         h('td', {}, tierOf(block)),
-        h('td', { class: 'quiet' }, `${instructions} instructions`),
+        h('td', { class: 'number quiet' }, String(instructions)),
         h('td', {}, symbol),
       );
     };

@@ -1,13 +1,11 @@
 // What the guest sent on a serial line up to this moment, in a terminal (xterm.js), so that colours and cursor movement
 // are what they were. Going on in time writes what is new; going back draws it again.
 
-import { Terminal } from '@xterm/xterm';
 import { h, replace } from '../dom.ts';
+import { makeTerminal } from '../terminal.ts';
 import type { View } from './view.ts';
 
 const NAMES = ['COM1', 'COM2', 'COM3', 'COM4', 'Debug console'];
-const DARK = { background: '#0d1117', foreground: '#e6edf3', cursor: '#e6edf3' };
-const LIGHT = { background: '#ffffff', foreground: '#1b1f24', cursor: '#1b1f24' };
 
 export const SERIAL: View = {
   id: 'serial',
@@ -18,22 +16,7 @@ export const SERIAL: View = {
     const place = h('div', { class: 'terminal' });
     const plain = h('pre', { class: 'mono', role: 'group', 'aria-label': 'Serial text' });
     const details = h('details', {}, h('summary', {}, 'As plain text'), plain);
-    const colors = matchMedia('(prefers-color-scheme: dark)');
-    const terminal = new Terminal({
-      cols: 80,
-      rows: 24,
-      convertEol: true,
-      disableStdin: true,
-      scrollback: 20_000,
-      fontSize: 13,
-      screenReaderMode: false,
-      // What a guest sends is no error of the page.
-      logLevel: 'off',
-      theme: colors.matches ? DARK : LIGHT,
-    });
-    colors.addEventListener('change', () => {
-      terminal.options.theme = colors.matches ? DARK : LIGHT;
-    });
+    const terminal = makeTerminal({ isReadOnly: true });
     let isOpen = false;
     let line = 0;
     let shown = 0;
@@ -52,6 +35,16 @@ export const SERIAL: View = {
       text = '';
       decoder = new TextDecoder();
     };
+    /** The line that is written last; a reader of the plain text keeps his place. */
+    const keepCursorInSight = (): void => {
+      const panel = place.closest('.panel');
+      const screen = place.querySelector('.xterm-screen');
+      if (panel === null || screen === null || details.open) return;
+      const height = screen.clientHeight / terminal.rows;
+      const top = screen.getBoundingClientRect().top - panel.getBoundingClientRect().top;
+      const bottom = top + (terminal.buffer.active.cursorY + 1) * height;
+      panel.scrollTop += bottom + height / 2 - panel.clientHeight;
+    };
     const show = async (): Promise<void> => {
       if (!isOpen && place.isConnected) {
         terminal.open(place);
@@ -60,8 +53,9 @@ export const SERIAL: View = {
       const answer = await app.ask('serial', { line, from: shown });
       if (answer === null) return;
       const { start, total, bytes, lines } = answer;
-      if (start !== shown || total < shown) reset();
-      terminal.write(bytes);
+      const isAgain = start !== shown || total < shown;
+      if (isAgain) reset();
+      if (isAgain || bytes.length > 0) terminal.write(bytes, () => requestAnimationFrame(keepCursorInSight));
       text += decoder.decode(bytes, { stream: true });
       shown = total;
       plain.textContent = text;

@@ -13,9 +13,10 @@ export const SOURCE: View = {
   pane: 'code',
   isThere: (app) => app.state.facts?.hasSource === true,
   make: (app) => {
-    const title = h('p', { class: 'quiet' });
+    const title = h('p', { class: 'quiet source-place' });
     const text = h('table', { class: 'mono code', 'aria-label': 'Source' });
     const locals = h('table', { class: 'mono', 'aria-label': 'Variables' });
+    const variables = h('div', { class: 'source-variables' }, h('h2', { class: 'minor' }, 'Variables'), locals);
     const show = async (): Promise<void> => {
       const answer = await app.ask('source', null);
       if (answer === null) {
@@ -49,6 +50,6 @@ export const SOURCE: View = {
       );
       replace(locals, h('tbody', {}, ...values));
     };
-    return { element: h('div', {}, title, text, h('h2', { class: 'minor' }, 'Variables'), locals), show };
+    return { element: h('div', {}, title, text, variables), show };
   },
 };
