@@ -9,7 +9,7 @@
  * too. Takes a quarter of an hour; on a busy machine verdicts are `too noisy`, which is told and counts as wrong.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -46,6 +46,7 @@ const folder = mkdtempSync(join(tmpdir(), 'reprise-bench-check-'));
 /** A copy of this build, with one file changed. Throws when the text to replace is not there. */
 function copyOf(name: string, file?: string, change?: (text: string) => string): string {
   const copy = join(folder, name);
+  if (existsSync(copy)) return copy;
   for (const part of ['dist/src', 'dist/tiers', 'package.json']) {
     cpSync(join(root, part), join(copy, part), { recursive: true, filter: (path) => !/\.(map|d\.ts)$/.test(path) });
   }
@@ -143,8 +144,9 @@ async function slowedHandler(): Promise<void> {
   for (let tries = 0; tries < 6; tries++) {
     const { ratio } = differenceOf(log, 'interp', slowed(turns), ['--no-sampling']);
     const part = 1 / ratio - 1;
-    if (part >= 0.045 && part <= 0.065) break;
-    turns = Math.max(1, Math.round(turns * Math.min(4, 0.055 / Math.max(part, 0.005))));
+    const better = Math.max(1, Math.round(turns * Math.min(4, 0.05 / Math.max(part, 0.005))));
+    if (better === turns) break;
+    turns = better;
   }
   const found = differenceOf(log, 'interp', slowed(turns), []);
   tell(
