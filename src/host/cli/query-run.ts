@@ -1,15 +1,18 @@
 // The run of one query for the shell: from what an earlier query has left, on several threads where checkpoints are
 // kept, else along the recording; rows are written as they come, with a progress line and how many rows there may be.
 
+import { performance } from 'node:perf_hooks';
 import type { Batch } from '../../core/query/batch.ts';
 import type { Row } from '../../core/query/compile.ts';
 import type { Answer, QueryPlan } from '../../core/query/plan.ts';
 import { findWindow, type QueryProgress, type QueryWindow, runQuery } from '../../core/query/run.ts';
+import { CHUNK_TICKS } from '../../core/timeline/distances.ts';
 import { mistakeText } from '../../core/timeline/expression.ts';
 import { PositionError } from '../../core/timeline/positions.ts';
 import type { Timeline, Way } from '../../core/timeline/timeline.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { count, Progress } from '../node/progress.ts';
+import { type Pace, pacedChunk } from '../pace.ts';
 import { signalStatus, type Work } from '../node/work.ts';
 import { ANSWER_BYTES_MAX, readAnswer, writeAnswer } from '../query/kept-lists.ts';
 import { CHUNKS_MIN, type PoolOptions, QueryPool } from '../query/query-pool.ts';
@@ -41,6 +44,9 @@ const HUGE_AFTER_PART = 0.02;
 const HELD_ROWS = 1000;
 /** So many wait at most for an estimate. */
 const HELD_ROWS_MAX = 100_000;
+
+/** A piece takes so long with the writing of its rows, which may be one for each tick: Ctrl-C is heard between two. */
+const PACE: Pace = { msMin: 50, msMax: 150 };
 
 export class QueryRun {
   private readonly options: QueryRunOptions;
@@ -137,7 +143,13 @@ export class QueryRun {
         return goesOn;
       },
     });
-    while (way.next().done !== true) goesOn = await tell(progress);
+    timeline.chunkTicks = CHUNK_TICKS / 16;
+    for (let startMs = performance.now(); way.next().done !== true; ) {
+      goesOn = await tell(progress);
+      const nowMs = performance.now();
+      timeline.chunkTicks = pacedChunk(timeline.chunkTicks, nowMs - startMs, PACE);
+      startMs = nowMs;
+    }
     this.hasDiverged = timeline.divergence !== null;
   }
 
