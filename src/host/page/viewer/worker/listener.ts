@@ -15,24 +15,30 @@ const NAMED_FAULTS = 20;
 const SAMPLED_WORDS = 4096;
 const VECTOR_LINUX_CALL = 0x80;
 
+/** What was on the screen when it was looked at last; kept from one part of the pass to the next. */
+export interface ScreenSeen {
+  digest: number;
+}
+
 export class Listener {
   private readonly machine: Machine;
   private readonly lanes: Lanes;
   /** Before this tick somebody has listened already. */
   private readonly fromTick: number;
   private readonly restore: () => void;
-  private screenDigest = 0;
+  private readonly seen: ScreenSeen;
   /** The name of the current task; null: not known. */
   private readonly taskName: () => string | null;
   /** The name of the space that the processor is in has been looked for. */
   private isNamed = false;
 
-  constructor(machine: Machine, lanes: Lanes, fromTick: number, taskName: () => string | null) {
+  constructor(machine: Machine, lanes: Lanes, fromTick: number, seen: ScreenSeen, taskName: () => string | null) {
     this.machine = machine;
     this.lanes = lanes;
     this.fromTick = fromTick;
     this.taskName = taskName;
-    this.screenDigest = this.digestOfScreen();
+    this.seen = seen;
+    if (fromTick === 0) seen.digest = this.digestOfScreen();
     const undo = this.listenToDevices();
     machine.watcher = { delivered: (kind, vector) => this.delivered(kind, vector) };
     machine.cpu.systemWatcher = {
@@ -89,11 +95,11 @@ export class Listener {
     if (tick >= this.fromTick) this.lanes.add('serial', `serial:${line}`, SERIAL_NAMES[line] ?? `line ${line}`, tick);
   }
 
-  /** Between two pieces of the way. */
+  /** At the same ticks in each pass. */
   look(): void {
     const digest = this.digestOfScreen();
-    if (digest === this.screenDigest) return;
-    this.screenDigest = digest;
+    if (digest === this.seen.digest) return;
+    this.seen.digest = digest;
     this.note('screen', 'screen', 'screen changes', 0);
   }
 

@@ -6,8 +6,11 @@ import { describeDivergence, logEvents } from '../../../../library.ts';
 import type { Timeline, Way } from '../../../../core/timeline/timeline.ts';
 import type { GuestSymbols } from '../../../symbols/guest-symbols.ts';
 import { currentTaskName } from '../../../symbols/linux-tasks.ts';
-import { Listener } from './listener.ts';
+import { Listener, type ScreenSeen } from './listener.ts';
 import type { Lanes } from './lanes.ts';
+
+/** The screen is looked at once in so many ticks, wherever the pass was paused. */
+const LOOK_TICKS = 1 << 24;
 
 export class Pass {
   /** The run has been listened to up to here. */
@@ -18,6 +21,7 @@ export class Pass {
   private readonly lanes: Lanes;
   private readonly guest: GuestSymbols;
   private hasInputs = false;
+  private readonly screen: ScreenSeen = { digest: 0 };
   /** Symbols are not looked for before. */
   private symbolsTick = 0;
 
@@ -53,15 +57,19 @@ export class Pass {
     const { timeline, lanes } = this;
     yield* timeline.seek({ tick: this.tick, seq: 0 });
     if (this.tick === 0) this.noteInputs();
-    const listener = new Listener(timeline.machine, lanes, this.tick, () => this.taskName());
+    const listener = new Listener(timeline.machine, lanes, this.tick, this.screen, () => this.taskName());
     timeline.serial.listener = (line, _index, byte, tick) => listener.heard(line, byte, tick);
     try {
-      for (const way = timeline.runOn(timeline.endTick); ; ) {
-        const { done } = way.next();
-        this.tick = Math.max(this.tick, timeline.position.tick);
+      for (let isOver = false; !isOver; ) {
+        const lookTick = Math.min(timeline.endTick, (Math.floor(this.tick / LOOK_TICKS) + 1) * LOOK_TICKS);
+        for (const way = timeline.runOn(lookTick, true); ; ) {
+          const { done } = way.next();
+          this.tick = Math.max(this.tick, timeline.position.tick);
+          if (done === true) break;
+          yield undefined;
+        }
         listener.look();
-        if (done === true) break;
-        yield undefined;
+        isOver = this.tick >= timeline.endTick || this.tick < lookTick;
       }
       this.isDone = true;
       const { divergence } = timeline;
