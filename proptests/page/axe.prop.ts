@@ -7,16 +7,13 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
 import { record } from '../../src/library.ts';
-import { projectRoot } from '../support/poison.ts';
 import { buildKernel, skipKernel } from '../symbols/kernel/kernel.ts';
-import { goTo, settled, skip, testBrowser, untilPassed, watch } from './browser.ts';
+import { goTo, made, settled, skip, testBrowser, untilPassed, VIEWER, watch } from './browser.ts';
 import { viewIds } from './same.ts';
 
-const viewer = pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href;
 const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
 const browser = testBrowser();
 
@@ -44,7 +41,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
   test(`axe-core finds nothing, ${colorScheme}`, { skip }, async () => {
     const page = await browser.newPage({ colorScheme, viewport: { width: 1280, height: 800 } });
     const wrong = watch(page);
-    await page.goto(viewer);
+    await page.goto(VIEWER);
     // The page's policy keeps scripts out: it is evaluated.
     await page.evaluate(readFileSync(axe, 'utf8'));
     await page.click('.boot summary');
@@ -55,7 +52,7 @@ for (const colorScheme of ['light', 'dark'] as const) {
     await assertClean(page, 'html', 'a guest runs');
     const images = { kernel: kernel() };
     const { log } = await record({ images, memoryMegabytes: 8, vga: 'std', maxTicks: 50_000, embed: true });
-    await page.setInputFiles('#file', { name: 'run.rlog', mimeType: '', buffer: Buffer.from(log) });
+    await page.setInputFiles('#file', made('run.rlog', log));
     await untilPassed(page);
     await goTo(page, '50%');
     await assertClean(page, 'html', 'a recording is open');

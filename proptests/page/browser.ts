@@ -6,8 +6,12 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { after } from 'node:test';
-import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
+import { pathToFileURL } from 'node:url';
+import { chromium, type Browser, type BrowserContextOptions, type Locator, type Page } from 'playwright-core';
 import { projectRoot } from '../support/poison.ts';
+
+/** The page without a recording, opened from disk. */
+export const VIEWER = pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href;
 
 /** Whether a page has come to an end is asked, not timed: this is for one that never does, on a host that is busy. */
 const PATIENCE_MS = 300_000;
@@ -56,6 +60,27 @@ export function watch(page: Page, origin = ''): string[] {
     if (!isOwn && !/^(file|data|blob):/.test(request.url())) wrong.push(`request: ${request.url()}`);
   });
   return wrong;
+}
+
+/** A file as people give it to the page, made here. */
+export const made = (name: string, bytes: Uint8Array): { name: string; mimeType: string; buffer: Buffer } => ({
+  name,
+  mimeType: '',
+  buffer: Buffer.from(bytes),
+});
+
+/** A page that has been given a file, by its path or as it was made; `script` runs there before everything else. */
+export async function opened(
+  browser: Pick<Browser, 'newPage'>,
+  file: string | ReturnType<typeof made>,
+  { script = '', ...options }: BrowserContextOptions & { readonly script?: string } = {},
+): Promise<{ page: Page; wrong: string[] }> {
+  const page = await browser.newPage({ viewport: { width: 1280, height: 800 }, ...options });
+  const wrong = watch(page);
+  if (script !== '') await page.addInitScript(script);
+  await page.goto(VIEWER);
+  await page.setInputFiles('#file', file);
+  return { page, wrong };
 }
 
 /** Until the run is open and has been passed once. */

@@ -5,7 +5,6 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
 import { peekBytes } from '../../src/core/memory/peek.ts';
 import { finish } from '../../src/core/timeline/timeline.ts';
@@ -13,10 +12,9 @@ import { linearEip } from '../../src/host/debugger/views.ts';
 import { LEFT } from '../../src/host/page/viewer/timeline/draw.ts';
 import { openRun, type RecordedRun } from '../../src/library.ts';
 import { projectRoot } from '../support/poison.ts';
-import { goTo, settled, skip, testBrowser, textOf, untilPassed, watch } from './browser.ts';
+import { goTo, opened, settled, skip, testBrowser, textOf, untilPassed } from './browser.ts';
 
 const tasks = join(projectRoot, 'replay-logs/tasks.rlog');
-const viewer = pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href;
 const browser = testBrowser();
 let page: Page;
 let wrong: string[];
@@ -25,10 +23,7 @@ let run: RecordedRun;
 before(async () => {
   if (skip !== false) return;
   run = await openRun(readFileSync(tasks));
-  page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  wrong = watch(page);
-  await page.goto(viewer);
-  await page.setInputFiles('#file', tasks);
+  ({ page, wrong } = await opened(browser, tasks));
   await untilPassed(page);
 });
 

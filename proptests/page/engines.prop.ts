@@ -5,11 +5,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import { registers } from '../../src/host/debugger/views.ts';
 import { engineNames, openRun } from '../../src/library.ts';
 import { projectRoot } from '../support/poison.ts';
-import { goTo, shownRegisters, skip, testBrowser, textOf, untilPassed, watch } from './browser.ts';
+import { goTo, opened, shownRegisters, skip, testBrowser, textOf, untilPassed } from './browser.ts';
 
 const browser = testBrowser();
 
@@ -19,10 +18,7 @@ for (const name of ['tasks', 'paging']) {
     const run = await openRun(readFileSync(path));
     await run.seek('end');
     const { eip, eflags } = registers(run.timeline.machine.cpu);
-    const page = await browser.newPage();
-    const wrong = watch(page);
-    await page.goto(pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href);
-    await page.setInputFiles('#file', path);
+    const { page, wrong } = await opened(browser, path);
     await untilPassed(page);
     await page.click('#tab-facts');
     for (const engine of engineNames()) {

@@ -5,13 +5,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import { crc32c } from '../../src/core/log/crc32c.ts';
 import { FRAME_HEADER_BYTES } from '../../src/core/log/frames.ts';
 import { Random } from '../../src/core/base/random.ts';
 import { openLog } from '../../src/library.ts';
 import { projectRoot } from '../support/poison.ts';
-import { settled, skip, testBrowser, textOf, untilPassed, watch } from './browser.ts';
+import { made, settled, skip, testBrowser, textOf, untilPassed, VIEWER, watch } from './browser.ts';
 
 /** The campaign of a hundred is a step of ci-extra. */
 const MUTANTS = Number(process.env.REPRISE_MUTANTS ?? 20);
@@ -48,11 +47,10 @@ test(`${MUTANTS} mutated logs: a sentence each, nothing else (seed ${SEED})`, { 
   const below = (limit: number): number => random.below(limit);
   const page = await browser.newPage();
   const wrong = watch(page);
-  await page.goto(pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href);
+  await page.goto(VIEWER);
   for (let i = 0; i < MUTANTS; i++) {
     const which = below(logs.length);
-    const buffer = Buffer.from(mutant(logs[which], below));
-    await page.setInputFiles('#file', { name: `mutant${i}.rlog`, mimeType: '', buffer });
+    await page.setInputFiles('#file', made(`mutant${i}.rlog`, mutant(logs[which], below)));
     await settled(page);
     const said = await page.locator('.messages p, .missing h3').allInnerTexts();
     const isOpen = await page.locator('main:not([hidden])').count();
@@ -72,7 +70,7 @@ test(`${MUTANTS} mutated logs: a sentence each, nothing else (seed ${SEED})`, { 
 test('a file that is read slowly is under way from the moment it is given', { skip }, async () => {
   const page = await browser.newPage();
   const wrong = watch(page);
-  await page.goto(pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href);
+  await page.goto(VIEWER);
   await settled(page);
   await page.evaluate(`{
     const { arrayBuffer } = Blob.prototype;
@@ -80,7 +78,7 @@ test('a file that is read slowly is under way from the moment it is given', { sk
       return new Promise((resolve) => setTimeout(() => resolve(arrayBuffer.call(this)), 400));
     };
   }`);
-  await page.setInputFiles('#file', { name: 'no log', mimeType: '', buffer: Buffer.from('no log') });
+  await page.setInputFiles('#file', made('no log', Buffer.from('no log')));
   await settled(page);
   assert.equal(await page.locator('.messages p').count(), 1);
   await page.setInputFiles('#file', join(projectRoot, 'replay-logs/tasks.rlog'));
@@ -97,14 +95,14 @@ test('images that are missing are asked for by name and digest', { skip }, async
   const { record } = await import('../../src/library.ts');
   const kernel = buildGuest('echo');
   const { log } = await record({ images: { kernel }, memoryMegabytes: 4, maxTicks: 100_000 });
-  await page.goto(pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href);
-  await page.setInputFiles('#file', { name: 'bare.rlog', mimeType: '', buffer: Buffer.from(log) });
+  await page.goto(VIEWER);
+  await page.setInputFiles('#file', made('bare.rlog', log));
   await page.waitForSelector('.missing h3');
   assert.match(await textOf(page.locator('.missing')), /kernel.*SHA-256 [0-9a-f]{64}/);
-  await page.setInputFiles('#file', { name: 'wrong', mimeType: '', buffer: Buffer.from(kernel.slice().reverse()) });
+  await page.setInputFiles('#file', made('wrong', kernel.slice().reverse()));
   await settled(page);
   assert.match(await textOf(page.locator('.missing')), /kernel/);
-  await page.setInputFiles('#file', { name: 'right', mimeType: '', buffer: Buffer.from(kernel) });
+  await page.setInputFiles('#file', made('right', kernel));
   await untilPassed(page);
   assert.deepEqual(wrong, []);
   await page.close();

@@ -5,11 +5,10 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import { engineNames, openLog, openRun, replay } from '../../src/library.ts';
 import { inFolder, reprise } from '../cli/command.ts';
 import { projectRoot } from '../support/poison.ts';
-import { goTo, skip, testBrowser, textOf, untilPassed, watch } from './browser.ts';
+import { goTo, skip, testBrowser, textOf, untilPassed, VIEWER, watch } from './browser.ts';
 
 const browser = testBrowser();
 
@@ -17,7 +16,7 @@ test('a guest that was booted, typed at and recorded in the page replays on ever
   await inFolder(async (folder) => {
     const page = await browser.newPage({ acceptDownloads: true });
     const wrong = watch(page);
-    await page.goto(pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href);
+    await page.goto(VIEWER);
     await page.selectOption('[aria-label="Built-in guest"]', 'echo');
     await page.click('text="Boot"');
     await page.waitForFunction("document.querySelector('.live .xterm-rows')?.textContent.includes('type quit')");
@@ -49,7 +48,7 @@ test('a guest that was booted, typed at and recorded in the page replays on ever
 test('what cannot be booted is said in a sentence, and the page goes on', { skip }, async () => {
   const page = await browser.newPage();
   const wrong = watch(page);
-  await page.goto(pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href);
+  await page.goto(VIEWER);
   await page.click('text=From files');
   await page.click('text=Boot these files');
   await page.waitForSelector('.messages p');

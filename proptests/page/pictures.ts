@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { reprise } from '../cli/command.ts';
 import { projectRoot } from '../support/poison.ts';
-import { buildPage, goTo, launch, settled, untilPassed } from './browser.ts';
+import { buildPage, goTo, launch, settled, untilPassed, VIEWER } from './browser.ts';
 import { viewIds } from './same.ts';
 
 const [folder, log = join(projectRoot, 'replay-logs/race-full.rlog'), position = '60%', ...options] =
@@ -44,7 +44,7 @@ async function take(name: string): Promise<void> {
   }
 }
 
-await page.goto(pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href);
+await page.goto(VIEWER);
 await page.click('.boot summary');
 await take('start');
 await page.click('text="Boot"');

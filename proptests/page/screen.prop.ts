@@ -5,13 +5,12 @@ import assert from 'node:assert/strict';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
 import { assembleSource } from '../../src/host/node/guest-images.ts';
 import { openRun, record, type RecordedRun } from '../../src/library.ts';
 import { inFolder } from '../cli/command.ts';
 import { projectRoot } from '../support/poison.ts';
-import { goTo, settled, skip, testBrowser, untilPassed, watch } from './browser.ts';
+import { goTo, made, opened, settled, skip, testBrowser, untilPassed, watch } from './browser.ts';
 import { assertEveryView, assertSame } from './same.ts';
 import { serveView } from './serve-view.ts';
 
@@ -23,10 +22,7 @@ const browser = testBrowser();
 
 async function compare(log: Uint8Array, shares: readonly number[]): Promise<string[]> {
   const run = await openRun(log);
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  const wrong = watch(page);
-  await page.goto(pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href);
-  await page.setInputFiles('#file', { name: 'run.rlog', mimeType: '', buffer: Buffer.from(log) });
+  const { page, wrong } = await opened(browser, made('run.rlog', log));
   return walk(page, run, { shares, wrong });
 }
 
@@ -67,10 +63,7 @@ again:  mov al, 'x'
         jnz again
         ret`;
   const { log } = await record({ images: { kernel: assembleSource(lines).bytes }, memoryMegabytes: 8, embed: true });
-  const page = await browser.newPage({ viewport: { width: 1280, height: 700 } });
-  const wrong = watch(page);
-  await page.goto(pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href);
-  await page.setInputFiles('#file', { name: 'lines.rlog', mimeType: '', buffer: Buffer.from(log) });
+  const { page, wrong } = await opened(browser, made('lines.rlog', log), { viewport: { width: 1280, height: 700 } });
   await untilPassed(page);
   await goTo(page, 'end');
   await page.waitForFunction("document.querySelector('#view-serial').scrollTop > 0");
@@ -131,16 +124,12 @@ test('a disk that lies with the server is read in parts, and one that is missing
     } finally {
       server.end();
     }
-    const bare = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    const wrong = watch(bare);
-    await bare.goto(pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href);
-    await bare.setInputFiles('#file', path);
+    const { page: bare, wrong } = await opened(browser, path);
     await bare.waitForSelector('.missing h3');
     const asked = (await bare.locator('.missing li').allInnerTexts()).join('\n');
     for (const role of ['bios', 'vgabios', 'hda'])
       assert.match(asked, new RegExp(`${role}.*SHA-256 [0-9a-f]{64}`, 's'));
-    const given = (name: string, bytes: Uint8Array) => ({ name, mimeType: '', buffer: Buffer.from(bytes) });
-    await bare.setInputFiles('#file', [given('one', drives.hda), given('two', bios), given('three', vgaBios)]);
+    await bare.setInputFiles('#file', [made('one', drives.hda), made('two', bios), made('three', vgaBios)]);
     await walk(bare, run, { shares: [1], wrong });
   });
 });

@@ -5,12 +5,10 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
 import { projectRoot } from '../support/poison.ts';
-import { goTo, settled, skip, testBrowser, textOf, untilPassed, watch } from './browser.ts';
+import { goTo, opened, settled, skip, testBrowser, textOf, untilPassed } from './browser.ts';
 
-const viewer = pathToFileURL(join(projectRoot, 'dist/src/host/page/viewer.html')).href;
 const golden = (name: string): string => join(projectRoot, `replay-logs/${name}.rlog`);
 const browser = testBrowser();
 
@@ -24,15 +22,6 @@ const workersBegin = (text: string, times: number): string => `{
     }
   };
 }`;
-
-async function open(name: string, script: string): Promise<{ page: Page; wrong: string[] }> {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  const wrong = watch(page);
-  if (script !== '') await page.addInitScript(script);
-  await page.goto(viewer);
-  await page.setInputFiles('#file', golden(name));
-  return { page, wrong };
-}
 
 async function bookmark(page: Page, name: string): Promise<void> {
   await page.click('#tab-bookmarks');
@@ -52,7 +41,7 @@ const tick = (page: Page): Promise<string | null> => page.getAttribute('canvas.t
 test('without tail calls the page says so, and runs JavaScript', { skip }, async () => {
   // What has one is no module there.
   const without = 'WebAssembly.validate = () => false;';
-  const { page, wrong } = await open('tasks', workersBegin(without, 9));
+  const { page, wrong } = await opened(browser, golden('tasks'), { script: workersBegin(without, 9) });
   await untilPassed(page);
   assert.match(await textOf(page.locator('.messages')), /no tail calls: the engine tiered makes JavaScript/);
   await goTo(page, 'end');
@@ -71,7 +60,7 @@ test('without tail calls the page says so, and runs JavaScript', { skip }, async
 
 test('on a device with little memory fewer checkpoints are kept, and the page says so', { skip }, async () => {
   const little = "Object.defineProperty(Navigator.prototype, 'deviceMemory', { get: () => 0.5 });";
-  const { page, wrong } = await open('tasks', little);
+  const { page, wrong } = await opened(browser, golden('tasks'), { script: little });
   await untilPassed(page);
   assert.match(await textOf(page.locator('.messages')), /little memory: 51.2 MiB/);
   await page.click('#tab-facts');
@@ -90,7 +79,7 @@ test('memory that ends in the middle of the pass is told, and the page goes on w
       return slice.apply(this, range);
     };
   }`;
-  const { page, wrong } = await open('race-full', workersBegin(ending, 1));
+  const { page, wrong } = await opened(browser, golden('race-full'), { script: workersBegin(ending, 1) });
   await page.waitForSelector('.messages p');
   await untilPassed(page);
   assert.match(await textOf(page.locator('.messages')), /ran short of memory: fewer moments are kept/);
@@ -111,7 +100,7 @@ test('a machine larger than memory is refused in a sentence, and the page goes o
       return new Memory(...given);
     };
   }`;
-  const { page, wrong } = await open('tasks', workersBegin(none, 1));
+  const { page, wrong } = await opened(browser, golden('tasks'), { script: workersBegin(none, 1) });
   await page.waitForSelector('.messages p');
   assert.match(await textOf(page.locator('.messages')), /not enough memory for this machine/);
   await page.setInputFiles('#file', golden('tasks'));
@@ -123,7 +112,7 @@ test('a machine larger than memory is refused in a sentence, and the page goes o
 test('a tab that sleeps while it plays and while it passes wakes where it was, with its bookmarks', {
   skip,
 }, async () => {
-  const { page, wrong } = await open('interrupts', '');
+  const { page, wrong } = await opened(browser, golden('interrupts'));
   const session = await page.context().newCDPSession(page);
   const sleep = async (): Promise<void> => {
     await session.send('Page.setWebLifecycleState', { state: 'frozen' });
@@ -159,7 +148,7 @@ test('a tab that sleeps while it plays and while it passes wakes where it was, w
 });
 
 test('a bookmark that was moved in the page stays moved, and one that was removed removed', { skip }, async () => {
-  const { page, wrong } = await open('echo', '');
+  const { page, wrong } = await opened(browser, golden('echo'));
   await untilPassed(page);
   for (const [name, at] of [
     ['moved', '1000'],

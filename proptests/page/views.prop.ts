@@ -5,7 +5,6 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { before, test } from 'node:test';
-import { pathToFileURL } from 'node:url';
 import type { Page } from 'playwright-core';
 import { explainTiers } from '../../tiers/explain.ts';
 import { finish } from '../../src/core/timeline/timeline.ts';
@@ -17,10 +16,9 @@ import { createMachine, openRun, record, type RecordedRun, serialText } from '..
 import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
 import { LEFT } from '../../src/host/page/viewer/timeline/draw.ts';
 import { projectRoot } from '../support/poison.ts';
-import { goTo, settled, skip, testBrowser, textOf, untilPassed, watch } from './browser.ts';
+import { goTo, made, opened, settled, skip, testBrowser, textOf, untilPassed, VIEWER } from './browser.ts';
 
 const tasks = join(projectRoot, 'replay-logs/tasks.rlog');
-const viewer = join(projectRoot, 'dist/src/host/page/viewer.html');
 const browser = testBrowser();
 let run: RecordedRun;
 
@@ -30,10 +28,7 @@ before(async () => {
 });
 
 async function withPage(work: (page: Page) => Promise<void>, colorScheme: 'light' | 'dark' = 'light'): Promise<void> {
-  const page = await browser.newPage({ colorScheme, viewport: { width: 1280, height: 800 } });
-  const wrong = watch(page);
-  await page.goto(pathToFileURL(viewer).href);
-  await page.setInputFiles('#file', tasks);
+  const { page, wrong } = await opened(browser, tasks, { colorScheme });
   await untilPassed(page);
   await work(page);
   assert.deepEqual(wrong, []);
@@ -172,10 +167,7 @@ test('two runs side by side: the other follows by tick and by event, and the fir
   const ours = 'canvas.timeline';
   const theirs = '.bench + .bench canvas.timeline';
   const tickOf = (canvas: string): Promise<number> => page.getAttribute(canvas, 'aria-valuenow').then(Number);
-  const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-  const wrong = watch(page);
-  await page.goto(pathToFileURL(viewer).href);
-  await page.setInputFiles('#file', tasks);
+  const { page, wrong } = await opened(browser, tasks);
   await untilPassed(page);
   await show(page, 'compare');
   await page.selectOption('[aria-label="Engine of the other run"]', 'js');
@@ -201,12 +193,12 @@ test('two runs side by side: the other follows by tick and by event, and the fir
   const quiet = { images: { kernel: buildGuest('race') }, memoryMegabytes: 4, engine: 'interp', maxTicks: 60_000 };
   const disturbed = { ...quiet, inputs: [{ tick: 30_000, event: serialText('7') }] };
   const [one, two] = [(await record({ ...quiet, embed: true })).log, (await record({ ...disturbed, embed: true })).log];
-  await page.setInputFiles('#file', { name: 'one.rlog', mimeType: '', buffer: Buffer.from(one) });
+  await page.setInputFiles('#file', made('one.rlog', one));
   await settled(page);
   assert.equal(await page.locator('.bench').count(), 1);
   await untilPassed(page);
   await show(page, 'compare');
-  await page.setInputFiles('#compare-file', { name: 'two.rlog', mimeType: '', buffer: Buffer.from(two) });
+  await page.setInputFiles('#compare-file', made('two.rlog', two));
   await settled(page);
   await page.click('text=First difference');
   await settled(page);
@@ -265,8 +257,8 @@ test('checkpoints of a long run lie close enough for a hand that drags', { skip 
     maxTicks: 2 ** 28,
     embed: true,
   });
-  await page.goto(pathToFileURL(viewer).href);
-  await page.setInputFiles('#file', { name: 'long.rlog', mimeType: '', buffer: Buffer.from(log) });
+  await page.goto(VIEWER);
+  await page.setInputFiles('#file', made('long.rlog', log));
   await settled(page);
   assert.match(await show(page, 'facts'), /every 2\u202f097\u202f152 ticks/);
   await page.close();
@@ -288,10 +280,7 @@ test('a heisenbug: from what the guest said to who wrote the number', { skip }, 
   await lost.seek('serial:"LOST UPDATE"');
   const said = lost.position.tick;
   const written = await lost.lastWrite(0x200010);
-  const page = await browser.newPage();
-  const wrong = watch(page);
-  await page.goto(pathToFileURL(viewer).href);
-  await page.setInputFiles('#file', { name: 'lost.rlog', mimeType: '', buffer: Buffer.from(log) });
+  const { page, wrong } = await opened(browser, made('lost.rlog', log));
   await untilPassed(page);
   await goTo(page, 'serial:"LOST UPDATE"');
   assert.equal(await page.getAttribute('canvas.timeline', 'aria-valuenow'), String(said));
