@@ -2,7 +2,8 @@
 // at first sight, with random tier policies for schedules, and, for a suspect that compiles, what the passes have to do
 // with a difference. The tiers are loaded only when an engine that compiles is named.
 
-import { type FirstDifference, type InstructionAt, showsDifference } from './core/verify/narrow.ts';
+import type { InstructionAt } from './core/verify/instruction-at.ts';
+import { type FirstDifference, showsDifference } from './core/verify/narrow.ts';
 import { ScheduledEngine, scheduleNumber, scheduleOf, scheduleToText } from './core/verify/schedule.ts';
 import type { Lockstep, Contestant } from './core/verify/lockstep.ts';
 import type { TierExplanation } from '../tiers/explain.ts';

@@ -78,7 +78,7 @@ async function lookByReplay(log: Uint8Array, name: string) {
 /** The parts of a build that run a log. */
 interface Build {
   readonly verify: typeof import('../../src/core/verify/lockstep.ts');
-  readonly narrow: typeof import('../../src/core/verify/narrow.ts');
+  readonly instructions: typeof import('../../src/core/verify/instruction-at.ts');
   readonly log: typeof import('../../src/core/log/log.ts');
   readonly images: typeof import('../../src/core/log/log-images.ts');
   readonly inputs: typeof import('../../src/core/log/timed-input.ts');
@@ -87,15 +87,15 @@ interface Build {
 
 async function loadBuild(root: string): Promise<Build> {
   const load = (path: string) => import(pathToFileURL(join(root, 'dist/src', path)).href);
-  const [verifying, narrow, log, images, inputs, contestants] = await Promise.all([
+  const [verifying, instructions, log, images, inputs, contestants] = await Promise.all([
     load('core/verify/lockstep.js'),
-    load('core/verify/narrow.js'),
+    load('core/verify/instruction-at.js'),
     load('core/log/log.js'),
     load('core/log/log-images.js'),
     load('core/log/timed-input.js'),
     load('contestants.js'),
   ]);
-  return { verify: verifying, narrow, log, images, inputs, contestants };
+  return { verify: verifying, instructions, log, images, inputs, contestants };
 }
 
 /**
@@ -121,7 +121,7 @@ async function instructionBesideSound(log: Uint8Array): Promise<string> {
     else high = middle;
   }
   const { machine } = await runTo(builds[0], low);
-  return builds[0].narrow.instructionAt(machine.cpu, machine.tick).text;
+  return builds[0].instructions.instructionAt(machine.cpu, machine.tick).text;
 }
 
 if (folder !== undefined) {

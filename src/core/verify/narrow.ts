@@ -4,17 +4,13 @@
  * runs many instructions in one piece only shows its fault when a piece is run whole, so the tick found is where a
  * piece ends; then the piece is shortened from its front: from every state of the reference, latest first, the suspect
  * runs to that end, several times, so that code is compiled. The latest start from which it still fails is the
- * instruction.
+ * instruction; where it lies inside of a long piece, the suspect is run with shorter blocks.
  */
-import { instructionText } from '../isa/describe.ts';
-import { decodeInstruction } from '../isa/decode.ts';
-import { rowOf } from '../isa/ops.ts';
-import { INSTRUCTION_BYTES_MAX, META_OP_MASK, R_META, RECORD_WORDS } from '../isa/record.ts';
 import type { Snapshot } from '../machine/snapshot.ts';
 import { type HeldPage, heldPages, refillTlb } from '../memory/refill.ts';
-import { peekBytes } from '../memory/peek.ts';
-import type { Cpu } from '../state/cpu.ts';
-import { CR0, CR0_PG, CS, EIP, MODE_CS32, MODE_KEY, SEG_BASE } from '../state/layout.ts';
+import { CR0, CR0_PG } from '../state/layout.ts';
+import { type InstructionAt, instructionAt } from './instruction-at.ts';
+import { type Fails, laterPiece, PIECE_TICKS_MAX } from './later-piece.ts';
 import { compareSnapshots, type StateDifferences } from './state-rows.ts';
 import {
   isSameOutcome,
@@ -32,8 +28,6 @@ const EARLIER_INTERVALS = [1, 3, 7, 15];
 const WINDOW_TICKS = 160;
 /** A string instruction takes a tick an iteration: so far it is gone back to where one begins. */
 const WINDOW_TICKS_MAX = 10_000;
-/** Instructions that a block has at most. */
-const PIECE_TICKS_MAX = 64;
 /**
  * Runs of a window: the first decodes, the second finds the code warm, the third lets a compiler come in. All but the
  * first find translations too: without them the first access to a page is a slow path, and what follows it is
@@ -45,17 +39,6 @@ const warmthOf = (turn: number): Warmth | null =>
 type Warmth = 'translated' | 'hashed';
 /** The words of string instructions that repeat. */
 const REPEATS = /^REP/;
-
-export interface InstructionAt {
-  readonly tick: number;
-  readonly eip: number;
-  readonly linear: number;
-  readonly bits: 16 | 32;
-  /** From EIP on, 15 at most; fewer when the next page cannot be read. */
-  readonly bytes: Uint8Array;
-  /** Of the decoder of this project. */
-  readonly text: string;
-}
 
 export interface FirstDifference {
   readonly reference: string;
@@ -418,19 +401,11 @@ class Search {
         const fails: Fails = (start, until) => this.failureOf(suspect, moments[start], moments[until], held) !== null;
         const shortest = this.shortest(moments, i, endIndex, held);
         if (shortest !== null) return shortest;
-        const [from, to] = later(fails, moments, i, endIndex) ?? [i, endIndex];
+        const [from, to] = laterPiece(fails, moments, i, endIndex) ?? [i, endIndex];
         // Once more: the suspect has run other pieces since.
         const failure = this.failureOf(suspect, moments[from], moments[to], held);
         if (failure === null) continue;
-        return this.describe({
-          start: moments[from],
-          end: moments[to].snapshot,
-          suspect: failure.runner,
-          outcomes: [moments[to].outcome, failure.outcome],
-          piece: moments.slice(from, to).map((moment) => moment.place),
-          precision: 'instruction',
-          held,
-        });
+        return this.describePiece(moments.slice(from, to + 1), failure, held);
       }
     }
     return null;
@@ -454,16 +429,7 @@ class Search {
       // Once more: the suspect has run other pieces since.
       const failure = failureOf(from, to);
       if (failure === null) continue;
-      return this.describe({
-        start: moments[from],
-        end: moments[to].snapshot,
-        suspect: failure.runner,
-        outcomes: [moments[to].outcome, failure.outcome],
-        piece: moments.slice(from, to).map((moment) => moment.place),
-        precision: 'instruction',
-        block,
-        held,
-      });
+      return this.describePiece(moments.slice(from, to + 1), failure, held, block);
     }
     return null;
   }
@@ -480,18 +446,10 @@ class Search {
     const fails: Fails = (from, to) => this.failureAfterRun(moments[from], moments[to]) !== null;
     for (let i = end - 1; i >= 0; i--) {
       if (!fails(i, end)) continue;
-      const [from, to] = later(fails, moments, i, end) ?? [i, end];
+      const [from, to] = laterPiece(fails, moments, i, end) ?? [i, end];
       const outcome = this.failureAfterRun(moments[from], moments[to]);
       if (outcome === null) continue;
-      return this.describe({
-        start: moments[from],
-        end: moments[to].snapshot,
-        suspect: this.suspect,
-        outcomes: [moments[to].outcome, outcome],
-        piece: moments.slice(from, to).map((moment) => moment.place),
-        precision: 'instruction',
-        held: this.held,
-      });
+      return this.describePiece(moments.slice(from, to + 1), { outcome, runner: this.suspect }, this.held);
     }
     return null;
   }
@@ -548,6 +506,20 @@ class Search {
     return { snapshot: runner.store.take(), place: instructionAt(machine.cpu, machine.tick) };
   }
 
+  /** From the first of the moments to the last one the suspect did otherwise, in one piece. */
+  private describePiece(
+    moments: readonly Moment[],
+    { outcome, runner }: Failure,
+    held: readonly HeldPage[],
+    block?: number,
+  ): Found {
+    const [start, end] = [moments[0], moments[moments.length - 1]];
+    const piece = moments.slice(0, -1).map(({ place }) => place);
+    const outcomes = [end.outcome, outcome] as const;
+    const suspect = runner;
+    return this.describe({ start, end: end.snapshot, suspect, outcomes, piece, precision: 'instruction', block, held });
+  }
+
   private describe(found: {
     readonly start: Omit<Moment, 'outcome'>;
     readonly end: Snapshot;
@@ -555,7 +527,7 @@ class Search {
     readonly outcomes: readonly [Outcome, Outcome];
     readonly piece: readonly InstructionAt[];
     readonly precision: FirstDifference['precision'];
-    readonly block?: number;
+    readonly block?: number | undefined;
     readonly held: readonly HeldPage[];
   }): Found {
     const { start, end, suspect, outcomes, piece, precision, block = null, held } = found;
@@ -574,65 +546,4 @@ class Search {
       explanation: '',
     };
   }
-}
-
-/** Whether the suspect fails when it runs what stands between two moments in one piece. */
-type Fails = (from: number, to: number) => boolean;
-
-/**
- * A piece that ends where control may go elsewhere ends wherever it begins. Another one is as long as pieces are: one
- * that begins behind moment `first` goes beyond `end`, and is not run in one piece then. So the end is moved back, as
- * far as nothing else goes wrong in between, and a later start is looked for; or, where the fault is everywhere, the
- * last start before the next place at which all pieces end.
- */
-function later(
-  fails: Fails,
-  moments: readonly Moment[],
-  first: number,
-  end: number,
-): [from: number, to: number] | null {
-  if (end - first < 2 || endsPiece(moments[end - 1].place)) return null;
-  const lastFailing = (to: number, from: number, until: number): number => {
-    let at = from;
-    while (at > until && !fails(at, to)) at--;
-    return at;
-  };
-  const isEnd = (to: number): boolean => to < moments.length && moments[to].outcome.failure === null;
-  const moved = (more: number): [from: number, to: number] | null => {
-    const to = end + more;
-    if (!isEnd(to)) return null;
-    const from = lastFailing(to, end - 1, first);
-    if (from === first) return null;
-    // A later start that does not fail tells the start that does from everything behind it.
-    return from < end - 1 || lastFailing(to, to - 1, end - 1) === end - 1 ? [from, to] : null;
-  };
-  const toNextEnd = (): [from: number, to: number] | null => {
-    const to = moments.findIndex((_, i) => i > end && endsPiece(moments[i - 1].place));
-    if (to < 0 || !isEnd(to)) return null;
-    const from = lastFailing(to, to - 1, first);
-    return from > first ? [from, to] : null;
-  };
-  return moved(PIECE_TICKS_MAX) ?? toNextEnd() ?? moved(12);
-}
-
-/** Whether control may go elsewhere behind the instruction, so that what runs in one piece ends with it. */
-function endsPiece({ bytes, bits }: InstructionAt): boolean {
-  const code = new Int32Array(RECORD_WORDS);
-  if (decodeInstruction(bytes, 0, bytes.length, bits === 32, code, 0) <= 0) return true;
-  const { endsBlock, kind } = rowOf(code[R_META] & META_OP_MASK);
-  return endsBlock || kind === 'branch';
-}
-
-/** The instruction at EIP, read through the page tables without changing anything that counts. */
-export function instructionAt(cpu: Cpu, tick: number): InstructionAt {
-  const { m32 } = cpu;
-  const eip = m32[EIP];
-  const linear = (eip + m32[SEG_BASE + CS]) | 0;
-  const bits = (m32[MODE_KEY] & MODE_CS32) !== 0 ? 32 : 16;
-  const ahead = new Uint8Array(INSTRUCTION_BYTES_MAX);
-  const array = ahead.subarray(0, peekBytes(cpu, linear, ahead));
-  const code = new Int32Array(RECORD_WORDS);
-  const length = decodeInstruction(array, 0, array.length, bits === 32, code, 0);
-  const text = length > 0 ? instructionText(code, 0) : 'no instruction that decodes';
-  return { tick, eip, linear, bits, bytes: length > 0 ? array.subarray(0, length) : array, text };
 }

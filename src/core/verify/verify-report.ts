@@ -3,7 +3,8 @@
  * states side by side, what the suspect made of the code, and how to see it again. The same text for the same log and
  * engines: no time, no path but the one given.
  */
-import type { FirstDifference, InstructionAt } from './narrow.ts';
+import type { InstructionAt } from './instruction-at.ts';
+import type { FirstDifference } from './narrow.ts';
 import { rowsToText } from './state-rows.ts';
 
 /** The guest instruction in another's words; null: nobody else is asked. */

@@ -1,7 +1,7 @@
 // Guest instructions in the words of iced-x86, loaded only by those who print them: the package is large,
 // and most verbs never need it.
 
-import type { InstructionAt } from '../../core/verify/narrow.ts';
+import type { InstructionAt } from '../../core/verify/instruction-at.ts';
 
 /** A function that gives the text of one instruction, or null for bytes that are none. */
 export async function loadDisassembler(): Promise<(place: InstructionAt) => string | null> {
