@@ -16,7 +16,6 @@ import { fileURLToPath } from 'node:url';
 import { scriptArguments } from '../src/host/cli/script-arguments.ts';
 import type { EngineDifference } from '../src/host/measure/difference.ts';
 import { record } from '../src/library.ts';
-import { PASSES } from '../tiers/opt/pipeline.ts';
 import { choosePrograms, PROGRAM_MEGABYTES } from './programs.ts';
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
@@ -114,17 +113,14 @@ async function againstItself(): Promise<void> {
 
 /** This build is faster than one without the pass: its sooner code is at the top. */
 async function withoutPass(): Promise<void> {
+  const what = 'flags on wasm, the pass flags left out';
+  if (!isWanted(what)) return;
   const log = await recordingOf('flags', 6000);
-  for (const { name } of PASSES.filter(({ name }) => name === 'flags')) {
-    const what = `flags on wasm, the pass ${name} left out`;
-    if (!isWanted(what)) continue;
-    const file = 'tiers/opt/pipeline.js';
-    const copy = copyOf(`no-${name}`, file, (text) =>
-      text.replace(new RegExp(`\\{ name: '${name}', run: \\w+ \\},`), ''),
-    );
-    const found = differenceOf(log, 'wasm', copy, []);
-    tell(what, found, found.verdict === 'faster', topOf(found));
-  }
+  const copy = copyOf('no-flags', 'tiers/opt/pipeline.js', (text) =>
+    text.replace(/\{ name: 'flags', run: \w+ \},/, ''),
+  );
+  const found = differenceOf(log, 'wasm', copy, []);
+  tell(what, found, found.verdict === 'faster', topOf(found));
 }
 
 /** A handler that takes longer, so that the run takes 5 % longer. */

@@ -26,6 +26,17 @@ ${idt}${data}
 `;
 }
 
+/** Pages of 4 MB from now on, by the directory at a physical address. Uses EAX. */
+export const turnOnPaging = (directory: number): string => `  mov eax, cr4
+  or eax, 0x10
+  mov cr4, eax
+  mov eax, ${directory}
+  mov cr3, eax
+  mov eax, cr0
+  or eax, 0x80000000
+  mov cr0, eax
+`;
+
 /** Sets up the first 8259, vectors from 20h, and opens the lines whose bits of `mask` are 0. */
 export const setUpPic = (mask: number): string => `  mov al, 0x11
   out 0x20, al

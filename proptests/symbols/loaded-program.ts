@@ -7,7 +7,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { readElfSymbols } from '../../src/host/symbols/read-symbols.ts';
-import { flatGuest } from '../support/flat-guest.ts';
+import { flatGuest, turnOnPaging } from '../support/flat-guest.ts';
 
 const FLAGS = ['-m32', '-O0', '-ffreestanding', '-fno-stack-protector', '-fcf-protection=none', '-nostdlib'];
 
@@ -44,15 +44,7 @@ function twoSpaces(image: Uint8Array, offset: number): string {
   mov dword [0x301000], 0x83
   mov dword [0x300008], 0x400087
   mov dword [0x30100c], 0x400087
-  mov eax, cr4
-  or eax, 0x10
-  mov cr4, eax
-  mov eax, 0x300000
-  mov cr3, eax
-  mov eax, cr0
-  or eax, 0x80000000
-  mov cr0, eax
-  mov esi, 3
+${turnOnPaging(0x30_0000)}  mov esi, 3
 again:
   mov eax, 0x300000
   mov cr3, eax

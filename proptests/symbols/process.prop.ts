@@ -11,7 +11,7 @@ import { assemble } from '../../src/core/isa/assemble.ts';
 import { CR3 } from '../../src/core/state/layout.ts';
 import { readSymbolFile, splitProcess, symbolsFor } from '../../src/host/symbols/symbol-files.ts';
 import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
-import { flatGuest } from '../support/flat-guest.ts';
+import { flatGuest, turnOnPaging } from '../support/flat-guest.ts';
 import { debuggerOf } from '../timeline/debugger-fixture.ts';
 import { recordRun } from '../timeline/fixture.ts';
 import { buildKernel, lineOf, skipKernel } from './kernel/kernel.ts';
@@ -31,15 +31,7 @@ const TWO_SPACES = flatGuest(`  mov edi, 0x400000
   mov dword [0x301000], 0x83
   mov dword [0x300004], 0x400083
   mov dword [0x301004], 0x800083
-  mov eax, cr4
-  or eax, 0x10
-  mov cr4, eax
-  mov eax, 0x300000
-  mov cr3, eax
-  mov eax, cr0
-  or eax, 0x80000000
-  mov cr0, eax
-  mov ecx, 6
+${turnOnPaging(0x30_0000)}  mov ecx, 6
 again:
   mov eax, cr3
   xor eax, 0x1000
