@@ -1,5 +1,6 @@
 /**
- * The instruction that a processor is about to do, as text and bytes: what reports of differences name.
+ * The instruction that a processor is about to do, as text and bytes: what reports of differences name. Reads memory
+ * through the page tables and changes nothing that counts; the text is of this project's own decoder.
  */
 import { decodeInstruction } from '../isa/decode.ts';
 import { instructionText } from '../isa/describe.ts';

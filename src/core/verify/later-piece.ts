@@ -1,5 +1,6 @@
 /**
- * A piece that an engine does otherwise, and that begins too early to say much, is moved to where it begins later.
+ * A piece that an engine does otherwise, and that begins too early to say much, is moved to where it begins later. For
+ * suspects that cannot be run with shorter blocks (another build, say); whether a piece fails is asked of the caller.
  */
 import { endsPiece, type InstructionAt } from './instruction-at.ts';
 import type { Outcome } from './lockstep.ts';
