@@ -1,6 +1,6 @@
 /**
  * Queries of a Debian boot against a single-step run of the interpreter over the same windows: calls of a hot kernel
- * function, accesses of a page, system calls; and the origin of a letter that it has printed (provenance/debian.ts).
+ * function, accesses of a page, system calls; and the origins of letters that it has printed (provenance/debian.ts).
  * Not a test file of `npm test`: a window takes some seconds.
  *
  *   node dist/proptests/query/debian.js LOG --kernel FILE --initrd FILE
@@ -22,7 +22,7 @@ import { GuestSymbols } from '../../src/host/symbols/guest-symbols.ts';
 import { currentTask, findOffsets } from '../../src/host/symbols/linux-tasks.ts';
 import { symbolsFor } from '../../src/host/symbols/symbol-files.ts';
 import { openLog } from '../../src/library.ts';
-import { lettersOrigin } from '../provenance/debian.ts';
+import { lettersOrigin, pipedOrigin } from '../provenance/debian.ts';
 import { AccessLooker, CallLooker, type Looker, type Row, stepThrough, SyscallLooker } from './brute-force.ts';
 
 const [path = '', ...options] = process.argv.slice(2);
@@ -68,7 +68,7 @@ const found = {
     'syscalls() select position, space, process, number, result, duration, arg0, arg1, arg2, arg3, arg4, arg5',
   ),
 };
-for (const { detail, holds, what } of lettersOrigin(timeline, guest)) {
+for (const { detail, holds, what } of [...lettersOrigin(timeline, guest), ...pipedOrigin(timeline, guest)]) {
   console.log(`${holds ? 'ok  ' : 'FAIL'} ${what}: ${detail}`);
   if (!holds) process.exitCode = 1;
 }

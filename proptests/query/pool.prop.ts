@@ -57,6 +57,10 @@ tiny:
   ret
 late:
   mov dword [0x300000], edx
+  cmp edx, 2
+  ja late_read
+  cmp dword [0x310000], 0
+late_read:
   mov eax, 7
   ret
 
@@ -124,6 +128,12 @@ test('pages rule intervals out, in a session that has not walked', async () => {
   assert.ok(pool.openChunks > 0 && pool.openChunks < count / 4, `${pool.openChunks} of ${count}`);
   assert.equal((await askTogether(plan, timeline)).length, 3);
   assert.equal(ask(timeline, 'accesses(0x300000, 4, w)', symbols).length, 3);
+  // What was only looked at is known as well.
+  const read = planOf('accesses(0x310000, 4, r)', symbols);
+  const reading = new QueryPool({ ...options, plan: read, start, stretch: { fromTick: 0, toTick: timeline.endTick } });
+  assert.ok(reading.openChunks > 0 && reading.openChunks < count / 4, `${reading.openChunks} of ${count}`);
+  assert.equal((await askTogether(read, timeline)).length, 2);
+  assert.equal(ask(timeline, 'accesses(0x310000, 4, r)', symbols).length, 2);
 });
 
 test('what is kept of an answer is the answer, or nothing', () => {

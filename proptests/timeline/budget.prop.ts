@@ -77,7 +77,7 @@ test('what checkpoints hold is within the budget, wherever one goes', () => {
 test('what intervals did to pages is packed, counted, and read as it was', () => {
   const dice = new Random(7);
   const records = new PageRecords();
-  const expected: { written: Uint32Array; executed: Uint32Array }[] = [];
+  const expected: { written: Uint32Array; executed: Uint32Array; touched: Uint32Array }[] = [];
   const draw = (): Uint32Array => {
     const pages = new Set(Array.from({ length: dice.below(60) }, () => dice.below(2 ** dice.below(21))));
     return Uint32Array.from(pages).sort();
@@ -87,9 +87,10 @@ test('what intervals did to pages is packed, counted, and read as it was', () =>
     const before = expected.at(-1);
     const written = before !== undefined && dice.below(3) === 0 ? before.written.slice() : draw();
     const executed = interval === 1000 ? Uint32Array.from({ length: 40_000 }, (_, i) => i * 107_000) : draw();
-    arrays += written.byteLength + executed.byteLength + 400;
-    expected.push({ written, executed });
-    records.note(interval, written, executed);
+    const touched = before !== undefined && dice.below(3) === 0 ? before.touched.slice() : draw();
+    arrays += written.byteLength + executed.byteLength + touched.byteLength + 600;
+    expected.push({ written, executed, touched });
+    records.note(interval, { written, executed, touched });
   }
   expected.forEach((pages, interval) => assert.deepEqual(records.of(interval), pages));
   const all = records.all();

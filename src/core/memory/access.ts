@@ -77,6 +77,7 @@ function translate(cpu: Cpu, linear: number, write: boolean, user: boolean, fetc
   if (place < 0) return DEVICE;
   const host = place - cpu.base;
   const ramPage = (host - cpu.ramBase) >>> 12;
+  if (cpu.touchedPages !== null) cpu.touchedPages[ramPage] = 1;
   let entry = (host - (linear & -4096)) | 0 | deny;
   if (global) entry |= TLB_GLOBAL;
   const rom = cpu.space.isRom(physicalPage);

@@ -9,6 +9,9 @@ import { CallsGatherer } from './gather-calls.ts';
 import type { Gatherer } from './gatherer.ts';
 import { type Job, makeGatherer } from './jobs.ts';
 
+/** Records of a batch, unless a chunk has fewer. */
+const BATCH_RECORDS = 1 << 12;
+
 export interface Chunk {
   readonly fromTick: number;
   readonly toTick: number;
@@ -55,7 +58,7 @@ export class ChunkGatherer {
         } finally {
           gatherer.end();
         }
-        if (batch.count > 0) batches.push(batch.take());
+        if (batch.count >= BATCH_RECORDS || (isOver && batch.count > 0)) batches.push(batch.take());
         if (!isOver) yield undefined;
       }
     } finally {

@@ -18,7 +18,8 @@ export interface DevicesJob {
 export class DevicesGatherer implements Gatherer {
   private readonly gathering: Gathering;
   private readonly job: DevicesJob;
-  private readonly bus: PortBus;
+  /** What stands between two windows; others may listen too. */
+  private bus: PortBus;
 
   constructor(gathering: Gathering, job: DevicesJob) {
     this.gathering = gathering;
@@ -27,8 +28,9 @@ export class DevicesGatherer implements Gatherer {
   }
 
   begin(): void {
-    const { bus } = this;
     const { cpu, space } = this.gathering.machine;
+    const bus = cpu.ports;
+    this.bus = bus;
     if (this.job.table === 'mmio') {
       space.onMmioRead = (physical, size, value) => this.note(0, physical, size, value);
       space.onMmioWrite = (physical, size, value) => this.note(1, physical, size, value);
@@ -49,7 +51,10 @@ export class DevicesGatherer implements Gatherer {
 
   end(): void {
     const { cpu, space } = this.gathering.machine;
-    cpu.ports = this.bus;
+    if (this.job.table === 'io') {
+      cpu.ports = this.bus;
+      return;
+    }
     space.onMmioRead = NOBODY_LISTENS;
     space.onMmioWrite = NOBODY_LISTENS;
   }

@@ -22,6 +22,8 @@ export const SYSCALL = {
   args: 9,
 } as const;
 export const SYSCALL_ARGS = 6;
+/** INT n by which Linux is called. */
+export const VECTOR_LINUX = 0x80;
 export const SYSCALL_INT = 0;
 export const SYSCALL_SYSENTER = 1;
 export const SYSCALL_RETURN = 2;
@@ -48,7 +50,7 @@ export class SyscallsGatherer extends PlaceProbes {
     const { batch } = this.gathering;
     this.row = row;
     this.before = batch.count;
-    if (!this.isOn || row === OP.IRET || row === OP.SYSEXIT) return;
+    if (!this.isOn || (row !== OP.INT && row !== OP.SYSENTER)) return;
     const { m32 } = cpu;
     const isInt = row === OP.INT;
     const next = (cpu.nextEip + m32[SEG_BASE + CS]) >>> 0;

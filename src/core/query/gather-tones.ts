@@ -19,7 +19,8 @@ const CONTROL_PORT = 0x61;
 
 export class TonesGatherer implements Gatherer {
   private readonly gathering: Gathering;
-  private readonly bus: PortBus;
+  /** What stands between two windows; others may listen too. */
+  private bus: PortBus;
   private readonly pit: Pit | undefined;
   private told = -1;
 
@@ -30,10 +31,12 @@ export class TonesGatherer implements Gatherer {
   }
 
   begin(): void {
-    const { bus } = this;
+    const { cpu } = this.gathering.machine;
+    const bus = cpu.ports;
+    this.bus = bus;
     this.told = -1;
     this.note();
-    this.gathering.machine.cpu.ports = {
+    cpu.ports = {
       read: (port, size) => bus.read(port, size),
       write: (port, size, value) => {
         bus.write(port, size, value);

@@ -14,13 +14,14 @@ import {
 } from './gather-deliveries.ts';
 import { DevicesGatherer, type DevicesJob } from './gather-devices.ts';
 import type { CurrentTask } from './current-task.ts';
+import { EventsGatherer, type EventsJob } from './gather-events.ts';
 import type { Gatherer, Gathering } from './gatherer.ts';
 import { SwitchesGatherer, type SwitchesJob } from './gather-switches.ts';
 import { TonesGatherer, type TonesJob } from './gather-tones.ts';
 import { SyscallsGatherer, type SyscallsJob } from './gather-syscalls.ts';
 
 /** What a table gathers; the process of each moment too where it is asked for, and the guest shows it. */
-export type Job = TableJob & { readonly task?: CurrentTask };
+export type Job = (TableJob | EventsJob) & { readonly task?: CurrentTask };
 
 export type TableJob =
   | CallsJob
@@ -36,6 +37,10 @@ export type TableJob =
 
 export function makeGatherer(job: Job, place: Omit<Gathering, 'task'>): Gatherer {
   const gathering: Gathering = { ...place, task: job.task ?? null };
+  return job.table === 'events' ? new EventsGatherer(gathering, job, gathererOf) : gathererOf(job, gathering);
+}
+
+function gathererOf(job: TableJob, gathering: Gathering): Gatherer {
   switch (job.table) {
     case 'calls':
       return new CallsGatherer(gathering, job);

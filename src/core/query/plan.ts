@@ -5,13 +5,14 @@
  */
 import { type GuestView, TableArguments } from './arguments.ts';
 import type { Scope } from './compile.ts';
+import type { LinuxPlaces } from './events.ts';
 import { COLUMN_PROCESS, type Fold } from './fold.ts';
 import type { Job } from './jobs.ts';
+import type { AskedPages } from '../timeline/page-records.ts';
 import { parseQuery } from './parse.ts';
 import { QueryError } from './query-error.ts';
 import { type OutputColumn, shapeOf } from './shape.ts';
 import type { Bound, Item, Query } from './syntax.ts';
-import type { Pages } from './table.ts';
 import { TABLES } from './tables.ts';
 import type { Describe } from './values.ts';
 import type { Row } from './compile.ts';
@@ -24,9 +25,11 @@ export interface QueryPlan {
   readonly columns: readonly OutputColumn[];
   readonly job: Job;
   readonly fields: number;
-  readonly pages: Pages | null;
+  readonly pages: AskedPages | null;
   /** Which process runs is asked for, and not known: at another moment the guest may tell, or no symbol says it. */
   readonly lacksTask: 'here' | 'symbol' | null;
+  /** What is known of the guest where the query was planned. */
+  readonly linux: LinuxPlaces;
   readonly from: Bound | null;
   readonly to: Bound | null;
   /** Rows go on as they come. */
@@ -89,6 +92,7 @@ export function planQuery(text: string, { guest, describe, suggest }: PlanContex
   return {
     ...{ query, columns: shape.columns, job, fields: planned.fields, pages: planned.pages },
     lacksTask,
+    linux: { currentTask: task, tasks: guest.tasks },
     ...{ from: query.from, to: query.to, isStreaming: shape.isStreaming, start },
   };
 }

@@ -108,7 +108,8 @@ function isRuledOut(timeline: Timeline, { pages }: QueryPlan, { fold }: Answer, 
   const interval = Math.floor(tick / timeline.intervalTicks);
   const behind = [...(fold.awaited?.() ?? [])].map((address) => Math.floor(address / PAGE_BYTES));
   const { ramPages } = timeline.machine.memory;
-  return !timeline.knownRecords.mayTouch(interval, [...pages.executed, ...behind], pages.written, ramPages);
+  const asked = { ...pages, executed: [...pages.executed, ...behind] };
+  return !timeline.knownRecords.mayTouch(interval, asked, ramPages);
 }
 
 interface RangeGather {

@@ -4,16 +4,9 @@
  */
 import type { ColumnType, Row } from './compile.ts';
 import { COLUMN_POSITION, type Fold } from './fold.ts';
+import type { AskedPages } from '../timeline/page-records.ts';
 import type { TableJob } from './jobs.ts';
 import type { TableArguments } from './arguments.ts';
-
-/** Pages by which intervals are ruled out; null: any interval may have rows. */
-export interface Pages {
-  /** Linear pages of instructions. */
-  readonly executed: readonly number[];
-  /** Pages of physical memory. */
-  readonly written: readonly number[];
-}
 
 export interface TablePlan {
   readonly columns: readonly ColumnType[];
@@ -21,7 +14,8 @@ export interface TablePlan {
   readonly shown: readonly number[];
   /** Numbers of a record. */
   readonly fields: number;
-  readonly pages: Pages | null;
+  /** By which intervals are ruled out; null: any interval may have rows. */
+  readonly pages: AskedPages | null;
   /** `used`: the columns that are looked at. */
   readonly job: (used: ReadonlySet<number>) => TableJob;
   readonly fold: (used: ReadonlySet<number>, emit: (row: Row) => void) => Fold;

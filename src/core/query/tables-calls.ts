@@ -19,14 +19,13 @@ import {
 import { plainFold, momentColumns } from './fold.ts';
 import { CALL, type CallsJob } from './gather-calls.ts';
 import { EXECUTION } from './gather-places.ts';
-import { SYSCALL, SYSCALL_ARGS } from './gather-syscalls.ts';
+import { SYSCALL, SYSCALL_ARGS, VECTOR_LINUX } from './gather-syscalls.ts';
 import { syscallNumber } from './linux-syscalls.ts';
 import { CPU_REGISTERS_RECORDED } from './registers-recorded.ts';
 import { MOMENT_COLUMNS, showAll, shownOf, type Table } from './table.ts';
 
 const ARGS_DEFAULT = 3;
 const ARGS_MAX = 32;
-const VECTOR_LINUX = 0x80;
 
 const pagesOf = (addresses: readonly number[]): number[] => [
   ...new Set(addresses.map((address) => Math.floor(address / PAGE_BYTES))),
@@ -76,7 +75,7 @@ const CALLS: Table = {
       columns,
       shown: shownOf([...(addresses.length > 1 ? [which] : []), ...shownArgs, result, duration, caller]),
       fields,
-      pages: { executed: pagesOf(addresses), written: [] },
+      pages: { executed: pagesOf(addresses), written: [], touched: [] },
       job: (used): CallsJob => ({
         ...{ table: 'calls', addresses, stackWords, wantsReturns: wantsReturns(used), returns: [] },
       }),
@@ -117,7 +116,7 @@ const ALLOCATIONS: Table = {
       columns,
       shown: showAll(columns).filter((column) => column < ALLOCATION_COLUMN.function),
       fields,
-      pages: { executed: pagesOf(addresses), written: [] },
+      pages: { executed: pagesOf(addresses), written: [], touched: [] },
       job: (): CallsJob => ({ ...{ table: 'calls', addresses, stackWords, wantsReturns: true, returns: [] } }),
       fold: (_used, emit) => new AllocationsFold(shape, new Set(frees), emit),
     };
@@ -146,7 +145,7 @@ const EXECUTIONS: Table = {
       columns,
       shown: showAll(columns),
       fields,
-      pages: { executed: pagesOf(addresses), written: [] },
+      pages: { executed: pagesOf(addresses), written: [], touched: [] },
       job: () => ({ table: 'executions', addresses }),
       fold: (_used, emit) =>
         plainFold(fields, (numbers, at, texts) => [

@@ -14,7 +14,8 @@ import { SWITCH, SWITCH_KINDS } from './gather-switches.ts';
 import { TONE } from './gather-tones.ts';
 import type { TableJob } from './jobs.ts';
 import { PAGE_BYTES } from '../base/pages.ts';
-import { MOMENT_COLUMNS, type Pages, showAll, type Table, type TablePlan } from './table.ts';
+import type { AskedPages } from '../timeline/page-records.ts';
+import { MOMENT_COLUMNS, showAll, type Table, type TablePlan } from './table.ts';
 
 /** A watched range is kept by its pages. */
 const ACCESS_BYTES_MAX = 1 << 24;
@@ -27,7 +28,7 @@ interface Simple {
   readonly fields: number;
   readonly job: TableJob;
   readonly make: MakeRow;
-  readonly pages?: Pages | null;
+  readonly pages?: AskedPages | null;
   readonly hidden?: readonly string[];
 }
 
@@ -74,8 +75,7 @@ const ACCESSES: Table = {
       ],
       fields: ACCESS.privilege + 1,
       job: { table: 'accesses', physical, bytes, kinds },
-      // What was read leaves no trace in the records.
-      pages: kinds === 'w' ? { executed: [], written } : null,
+      pages: { executed: [], written, touched: kinds === 'w' ? [] : written },
       hidden: ['old', 'privilege'],
       make: (numbers, at) => [
         numbers[at + ACCESS.physical],

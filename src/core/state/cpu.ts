@@ -203,6 +203,8 @@ export class Cpu {
    * Linear pages from which instructions are fetched are entered here, for a debugger: each at least once a TLB flush.
    */
   fetchedPages: Set<number> | null = null;
+  /** By page of memory, for a debugger too: 1 where an instruction has found its way to one since translations went. */
+  touchedPages: Uint8Array | null = null;
 
   /** Result registers of the page walk (cpu/system/paging.ts): page-aligned physical address, TLB deny bits, global. */
   walkPhysical = DOUBLE;

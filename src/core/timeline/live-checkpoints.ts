@@ -12,6 +12,7 @@ import { DIRTY_INTERVAL } from '../memory/memory.ts';
 import type { PortMark } from '../session/log-port.ts';
 import type { KnownText } from './checkpoint-source.ts';
 import { type Checkpoint, snapshotBytes } from './checkpoints.ts';
+import { beginNotes, notedPages } from './page-notes.ts';
 import { INTERVAL_TICKS_MAX, type PageRecord, PageRecords } from './page-records.ts';
 import { SerialHistory, type SerialMark, sentThrough } from './serial-history.ts';
 
@@ -51,7 +52,7 @@ export class LiveCheckpoints {
     const { machine } = this;
     if (machine === null) return;
     this.openInterval = interval;
-    machine.cpu.fetchedPages = interval < 0 ? null : new Set();
+    beginNotes(machine.cpu, interval >= 0);
     machine.memory.dropTranslations();
   }
 
@@ -62,11 +63,11 @@ export class LiveCheckpoints {
     const interval = Math.floor(machine.tick / intervalTicks);
     const isBegin = machine.tick === interval * intervalTicks;
     if (interval === this.openInterval || (this.openInterval < 0 && !isBegin)) return;
-    const written = Uint32Array.from(machine.memory.takeDirty(DIRTY_INTERVAL));
-    const executed = Uint32Array.from(machine.cpu.fetchedPages ?? []).sort();
-    // Several at once only when a reset spans them.
+    const written = machine.memory.takeDirty(DIRTY_INTERVAL);
     if (this.openInterval >= 0) {
-      for (let i = this.openInterval; i < interval; i++) this.records.note(i, written, executed);
+      const pages = notedPages(machine.cpu, written);
+      // Several at once only when a reset spans them.
+      for (let i = this.openInterval; i < interval; i++) this.records.note(i, pages);
     }
     this.begin(isBegin ? interval : -1);
     if (isBegin) this.take(machine);

@@ -1,7 +1,7 @@
 /**
- * What each interval of a timeline did to pages: the RAM pages that were written in it and the linear pages from which
- * instructions were fetched. A search backwards asks here which intervals it need not run. An interval without a
- * record is one where the run has not been from its beginning to its end.
+ * What each interval of a timeline did to pages: the RAM pages that were written in it, those that instructions looked
+ * at, and the linear pages from which instructions were fetched. A search backwards asks here which intervals it need
+ * not run. An interval without a record is one where the run has not been from its beginning to its end.
  */
 import type { Breakpoint, Position, Watchpoint } from './lookout.ts';
 import { PackedLists } from './packed-lists.ts';
@@ -12,11 +12,18 @@ const INTERVAL_TICKS_MIN = 1 << 13;
 /** Short runs are cut into so many. */
 const INTERVAL_COUNT = 64;
 
-/** Ascending page numbers: linear ones of instructions, those of memory that was written. */
+/** Ascending page numbers. */
 export interface IntervalPages {
+  /** Linear pages from which instructions were fetched. */
   readonly executed: Uint32Array;
+  /** Pages of RAM that were written, by whomever. */
   readonly written: Uint32Array;
+  /** Pages of RAM to which instructions had a translation: none has read another. */
+  readonly touched: Uint32Array;
 }
+
+/** What somebody asks about: an interval is of interest if it has one of them. */
+export type AskedPages = { readonly [list in keyof IntervalPages]: readonly number[] };
 
 /** What somebody looks for. */
 export interface Wanted {
@@ -24,13 +31,9 @@ export interface Wanted {
   readonly watchpoints: readonly Watchpoint[];
 }
 
-/** Of one interval; both lists ascend. */
-export interface PageRecord {
+/** Of one interval. */
+export interface PageRecord extends IntervalPages {
   readonly interval: number;
-  /** Pages of RAM. */
-  readonly written: Uint32Array;
-  /** Linear pages. */
-  readonly executed: Uint32Array;
 }
 
 /** What a host takes for an interval besides its lists. */
@@ -41,12 +44,13 @@ export class PageRecords {
   /** By interval, the places of its lists. */
   private readonly written: (number | undefined)[] = [];
   private readonly executed: (number | undefined)[] = [];
+  private readonly touched: (number | undefined)[] = [];
 
-  /** Both lists ascend. */
-  note(interval: number, written: Uint32Array, executed: Uint32Array): void {
+  note(interval: number, { executed, touched, written }: IntervalPages): void {
     // A guest that idles does the same in every interval: one list is enough.
     this.written[interval] = this.lists.add(written, this.written[interval - 1]);
     this.executed[interval] = this.lists.add(executed, this.executed[interval - 1]);
+    this.touched[interval] = this.lists.add(touched, this.touched[interval - 1]);
   }
 
   /** Memory of all records: there are as many as the run has intervals. */
@@ -59,14 +63,15 @@ export class PageRecords {
     const found: PageRecord[] = [];
     let last: { readonly places: readonly number[]; readonly record: PageRecord } | null = null;
     for (let interval = 0; interval < this.written.length; interval++) {
-      const [written, executed] = [this.written[interval], this.executed[interval]];
-      if (written === undefined || executed === undefined) continue;
+      const [written, executed, touched] = [this.written[interval], this.executed[interval], this.touched[interval]];
+      if (written === undefined || executed === undefined || touched === undefined) continue;
       const record: PageRecord = {
         interval,
         written: last?.places[0] === written ? last.record.written : this.lists.at(written),
         executed: last?.places[1] === executed ? last.record.executed : this.lists.at(executed),
+        touched: last?.places[2] === touched ? last.record.touched : this.lists.at(touched),
       };
-      last = { places: [written, executed], record };
+      last = { places: [written, executed, touched], record };
       found.push(record);
     }
     return found;
@@ -74,41 +79,48 @@ export class PageRecords {
 
   /** Takes over what is not known of another session's. */
   learn(records: readonly PageRecord[]): void {
-    for (const { interval, written, executed } of records) {
-      if (this.written[interval] === undefined) this.note(interval, written, executed);
+    for (const { interval, ...pages } of records) {
+      if (this.written[interval] === undefined) this.note(interval, pages);
     }
   }
 
-  /** Both lists of an interval; null: it has not been run from its beginning to its end. */
+  /** The lists of an interval; null: it has not been run from its beginning to its end. */
   of(interval: number): IntervalPages | null {
-    const [executed, written] = [this.executed[interval], this.written[interval]];
-    if (executed === undefined || written === undefined) return null;
-    return { executed: this.lists.at(executed), written: this.lists.at(written) };
+    const [executed, written, touched] = [this.executed[interval], this.written[interval], this.touched[interval]];
+    if (executed === undefined || written === undefined || touched === undefined) return null;
+    return { executed: this.lists.at(executed), written: this.lists.at(written), touched: this.lists.at(touched) };
   }
 
   /**
-   * False: the interval executed none of these linear pages and wrote none of these pages of memory. Beyond RAM lies
-   * what devices show there, at one time or another.
+   * False: the interval executed none of these linear pages, and wrote and looked at none of these pages of memory.
+   * Beyond RAM lies what devices show there, at one time or another.
    */
-  mayTouch(interval: number, executed: Iterable<number>, written: Iterable<number>, ramPages: number): boolean {
+  mayTouch(interval: number, { executed, touched, written }: AskedPages, ramPages: number): boolean {
     const pages = this.of(interval);
     if (pages === null) return true;
-    for (const page of executed) if (includesSorted(pages.executed, page)) return true;
-    for (const page of written) if (page >= ramPages || includesSorted(pages.written, page)) return true;
-    return false;
+    const isIn = (list: Uint32Array, page: number): boolean => page >= ramPages || includesSorted(list, page);
+    return (
+      executed.some((page) => includesSorted(pages.executed, page)) ||
+      written.some((page) => isIn(pages.written, page)) ||
+      touched.some((page) => isIn(pages.touched, page))
+    );
   }
 
   /**
-   * Nothing that is wanted is in the interval: it wrote no page that is watched and executed none with a breakpoint.
+   * Nothing that is wanted is in the interval: it wrote or looked at no page that is watched and executed none with a
+   * breakpoint.
    */
   canSkip(interval: number, { breakpoints, watchpoints }: Wanted, ramPages: number): boolean {
-    if (watchpoints.some(({ kind }) => kind !== 'write')) return false;
-    const pages = watchpoints.flatMap(({ physical, sizeBytes }) => {
+    const pagesOf = ({ physical, sizeBytes }: Watchpoint): number[] => {
       const first = physical >>> 12;
       return Array.from({ length: ((physical + sizeBytes - 1) >>> 12) - first + 1 }, (_, i) => first + i);
-    });
-    const breakPages = breakpoints.map(({ address }) => address >>> 12);
-    return !this.mayTouch(interval, breakPages, pages, ramPages);
+    };
+    const asked: AskedPages = {
+      executed: breakpoints.map(({ address }) => address >>> 12),
+      written: watchpoints.flatMap(pagesOf),
+      touched: watchpoints.filter(({ kind }) => kind !== 'write').flatMap(pagesOf),
+    };
+    return !this.mayTouch(interval, asked, ramPages);
   }
 
   /** The parts of a run from one position to another that are not ruled out. */

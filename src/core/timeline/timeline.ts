@@ -8,8 +8,8 @@
  * give up; `finish` runs one to its end. Breakpoints are linear addresses and stop before the instruction; engines
  * run at full speed and look only there. Watchpoints are RAM bytes (the memory, not the address
  * that a page table gives it) and see whoever writes them, DMA too. Forwards they stop after the access, backwards
- * before it, as debuggers expect. The run is cut into intervals, each with a list of the RAM pages written in it and of
- * the linear pages executed in it, so that a search backwards runs only the intervals that matter.
+ * before it, as debuggers expect. The run is cut into intervals, each with lists of the RAM pages written and looked at
+ * in it and of the linear pages executed in it, so that a search backwards runs only the intervals that matter.
  */
 import { SILENT_OUTPUT } from '../board/silent.ts';
 import type { Engine } from '../machine/engine.ts';
@@ -34,6 +34,7 @@ import type { Breakpoint, Hit, Position, Search, Watchpoint, WatchKind } from '.
 import { TextSearch } from './hear-text.ts';
 import { DEBUG_CONSOLE_LINE, SerialHistory } from './serial-history.ts';
 import { chooseInterval, PageRecords, type Wanted } from './page-records.ts';
+import { beginNotes, notedPages } from './page-notes.ts';
 import { createReplay } from '../session/session.ts';
 import { RegisterProbes, searchByTerm } from './register-probes.ts';
 import { seekBefore } from './seek-before.ts';
@@ -422,11 +423,11 @@ export class Timeline {
   /** The intervals before this one have been run, and it begins. */
   private notePages(interval: number): void {
     const { machine } = this;
-    const pages = Uint32Array.from(machine.memory.takeDirty(DIRTY_INTERVAL));
+    const written = machine.memory.takeDirty(DIRTY_INTERVAL);
     if (this.openInterval >= 0) {
-      const executed = Uint32Array.from(machine.cpu.fetchedPages ?? []).sort();
+      const pages = notedPages(machine.cpu, written);
       // Several at once only when a reset spans them.
-      for (let i = this.openInterval; i < interval; i++) this.records.note(i, pages, executed);
+      for (let i = this.openInterval; i < interval; i++) this.records.note(i, pages);
       this.checkpoints.otherBytes = this.records.bytes;
     }
     this.beginInterval(interval);
@@ -436,7 +437,7 @@ export class Timeline {
   private beginInterval(given: number): void {
     const interval = this.notesPages ? given : -1;
     this.openInterval = interval;
-    this.machine.cpu.fetchedPages = interval < 0 ? null : new Set();
+    beginNotes(this.machine.cpu, interval >= 0);
     this.machine.memory.dropTranslations();
   }
 

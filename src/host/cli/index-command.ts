@@ -1,5 +1,6 @@
 // `reprise index LOG`: one walk through a recorded run, and its checkpoints on disk, so that the first seek of reprise
-// debug need not be one. What is kept, and how, is node/kept-checkpoints.ts.
+// debug need not be one, and its events (index-events.ts), so that queries of them run nothing. What is kept, and how,
+// is node/kept-checkpoints.ts and query/kept-events.ts.
 
 import type { LogReader } from '../../core/log/log.ts';
 import { Timeline } from '../../core/timeline/timeline.ts';
@@ -11,8 +12,11 @@ import { openLogFile, withLogProblems } from '../node/log-file.ts';
 import { PacedWay } from '../node/paced-way.ts';
 import { count } from '../node/progress.ts';
 import { signalStatus, Work } from '../node/work.ts';
+import { GuestSymbols } from '../symbols/guest-symbols.ts';
+import { symbolsFor } from '../symbols/symbol-files.ts';
 import type { Arguments } from './args.ts';
-import { keep, openKept } from './keep.ts';
+import { gatherEvents } from './index-events.ts';
+import { keep, keepNames, keyOf, openKept } from './keep.ts';
 import { givenImages } from './replay-command.ts';
 import { EXIT, printJson, say } from './report.ts';
 
@@ -25,9 +29,10 @@ export async function indexCommand(args: Arguments): Promise<number> {
 async function indexLog(args: Arguments, path: string, log: LogReader): Promise<number> {
   const warn = (text: string): void => say(`index: ${text}`);
   const megabytes = args.number('checkpoint-memory');
+  const images = findImages({ log, path, given: givenImages(args), warn });
   const timeline = new Timeline({
     log,
-    images: findImages({ log, path, given: givenImages(args), warn }),
+    images,
     makeEngine: await loadEngine(args.text('engine') ?? DEFAULT_ENGINE),
     devices: args.text('devices') === 'log' ? 'log' : 'model',
     warn,
@@ -35,13 +40,19 @@ async function indexLog(args: Arguments, path: string, log: LogReader): Promise<
   });
   const kept = openKept(args, 'index', timeline);
   if (kept === null) throw new UsageError('--checkpoint-cache 0 keeps no checkpoints: give more, or leave it out.');
+  const guest = new GuestSymbols(symbolsFor(images, []), images);
+  const writeNames = keepNames(args, timeline, guest);
+  let keepEvents: (key: string) => void = () => {};
   const work = new Work(null);
   try {
     // All of it has been walked through before.
     if (kept.knownTick >= timeline.endTick && kept.knowsPages)
       return report(args, { ...nothing, path, kept, timeline });
     // Without a shorter way through checkpoints that are kept already: what is between them is wanted too.
-    const way = new PacedWay(timeline, timeline.runOn(timeline.endTick), { label: 'index', isQuiet: args.has('json') });
+    const gathering = gatherEvents(timeline, guest, (keeps) => {
+      keepEvents = keeps;
+    });
+    const way = new PacedWay(timeline, gathering, { label: 'index', isQuiet: args.has('json') });
     while (work.signal === null && (await way.next()).done !== true) {
       // Until the end, or until somebody has had enough: then what there is is kept.
     }
@@ -49,6 +60,8 @@ async function indexLog(args: Arguments, path: string, log: LogReader): Promise<
   } finally {
     work.release();
   }
+  writeNames();
+  keepEvents(keyOf(args, timeline));
   const { tick } = timeline.machine;
   const added = kept.unkept().length;
   const bytes = added === 0 ? null : await keep(args, kept);

@@ -13,6 +13,8 @@ import { openLogFile, withLogProblems } from '../node/log-file.ts';
 import { signalStatus, Work } from '../node/work.ts';
 import { grammarText } from '../query/grammar.ts';
 import { planContext } from '../query/guest-view.ts';
+import { hasIndex } from '../query/kept-events.ts';
+import { isProbablyKept } from '../query/kept-lists.ts';
 import { workersDefault } from '../query/query-pool.ts';
 import { QueryThreads } from '../query/query-threads.ts';
 import { type RowFormat, RowsText } from '../query/rows-text.ts';
@@ -61,8 +63,9 @@ async function answer(args: Arguments, log: LogReader, text: string): Promise<nu
   const guest = new GuestSymbols(symbols, images);
   const start = { path, log: sharedCopy(log.file), given, engine, devices, key } as const;
   const workers = args.number('jobs') ?? workersDefault();
-  const isWhole = kept !== null && kept.knownTick >= timeline.endTick - timeline.intervalTicks && wantsAll(args, text);
-  const threads = isWhole && workers > 1 ? new QueryThreads(workers, { ...start, notesPages: !kept.knowsPages }) : null;
+  const isWhole = kept !== null && kept.knownTick >= timeline.endTick - timeline.intervalTicks;
+  const isRun = isWhole && willRun(args, text, key);
+  const threads = isRun && workers > 1 ? new QueryThreads(workers, { ...start, notesPages: !kept.knowsPages }) : null;
   const writeNames = keepNames(args, timeline, guest);
   const work = new Work(null);
   let status: number;
@@ -98,10 +101,11 @@ async function answer(args: Arguments, log: LogReader, text: string): Promise<nu
 }
 
 /** Whether the whole run will be gone through, as far as its text tells; a mistake is told where it is planned. */
-function wantsAll(args: Arguments, text: string): boolean {
+function willRun(args: Arguments, text: string, key: string): boolean {
   try {
-    const { from, limit, to } = parseQuery(text);
-    return from === null && to === null && limit === null && args.number('limit') === undefined;
+    const { from, limit, table, to } = parseQuery(text);
+    const wantsAll = from === null && to === null && limit === null && args.number('limit') === undefined;
+    return wantsAll && !hasIndex(key, table.toLowerCase()) && !isProbablyKept(key, text);
   } catch (error) {
     if (error instanceof QueryError) return false;
     throw error;

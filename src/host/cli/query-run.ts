@@ -14,7 +14,9 @@ import { UsageError } from '../../core/base/usage-error.ts';
 import { count, Progress } from '../node/progress.ts';
 import { type Pace, pacedChunk } from '../pace.ts';
 import { signalStatus, type Work } from '../node/work.ts';
-import { ANSWER_BYTES_MAX, readAnswer, writeAnswer } from '../query/kept-lists.ts';
+import { AllEvents } from '../query/all-events.ts';
+import { readEvents } from '../query/kept-events.ts';
+import { ANSWER_BYTES_MAX, noteKept, readAnswer, writeAnswer } from '../query/kept-lists.ts';
 import { CHUNKS_MIN, type PoolOptions, QueryPool } from '../query/query-pool.ts';
 import type { RowsText } from '../query/rows-text.ts';
 import { EXIT, say } from './report.ts';
@@ -104,7 +106,7 @@ export class QueryRun {
     const hear = (row: Row): void => {
       if (this.written++ < this.options.limit) this.options.rows.add(row);
     };
-    const known = keepsLists ? readAnswer(start.key, plan.job, plan.fields, stretch) : null;
+    const known = keepsLists ? this.readKnown(stretch) : null;
     if (known !== null) {
       const answer = plan.start(hear);
       for (const batch of known) if (!answer.isComplete() && !this.isFull) answer.fold.add(batch);
@@ -113,27 +115,42 @@ export class QueryRun {
     }
     // Who wants the first rows has them soonest from one thread.
     const isShort = plan.isStreaming && (plan.query.limit !== null || Number.isFinite(this.options.limit));
-    const answer = plan.start(hear);
+    const isWholeRun = stretch.fromTick === timeline.startTick && stretch.toTick === timeline.endTick;
+    const events = keepsLists && isWholeRun && !isShort ? AllEvents.of(plan) : null;
+    const asked = plan.start(hear);
+    const gathered = events?.plan ?? plan;
+    const answer = events?.answer(asked) ?? asked;
+    if (events !== null) this.batches = null;
     const heard = (batch: Batch): void => this.hold(batch);
     const pool =
       workers > 1 && !isShort && knownTick >= stretch.toTick - timeline.intervalTicks
-        ? new QueryPool({ timeline, plan, answer, stretch, workers, threads, start, heard, tell })
+        ? new QueryPool({ timeline, plan: gathered, answer, stretch, workers, threads, start, heard, tell })
         : null;
     if (pool !== null && pool.openChunks >= CHUNKS_MIN) {
       await pool.run();
       this.hasDiverged = pool.hasDiverged;
       answer.end();
-    } else await this.gatherAlone(answer, stretch, tell);
+    } else await this.gatherAlone(gathered, answer, stretch, tell);
     const isWhole = work.signal === null && !this.hasDiverged && !answer.isComplete() && !this.isFull;
-    if (isWhole && this.batches !== null) writeAnswer(start.key, plan.job, stretch, this.batches);
+    if (isWhole) events?.keep(start.key, stretch);
+    if (!isWhole || this.batches === null) return;
+    writeAnswer(start.key, plan.job, stretch, this.batches);
+    noteKept(start.key, plan.query.text);
+  }
+
+  /** What earlier sessions have left of it. */
+  private readKnown(stretch: QueryWindow): Batch[] | null {
+    const { plan, start } = this.options;
+    return readEvents(start.key, plan.job, stretch) ?? readAnswer(start.key, plan.job, plan.fields, stretch);
   }
 
   private async gatherAlone(
+    plan: QueryPlan,
     answer: Answer,
     stretch: QueryWindow,
     tell: (progress: QueryProgress) => Promise<boolean>,
   ): Promise<void> {
-    const { plan, timeline } = this.options;
+    const { timeline } = this.options;
     let progress: QueryProgress = { doneTicks: 0, totalTicks: 1, rows: 0 };
     let goesOn = true;
     const way = runQuery(timeline, plan, stretch, answer, {

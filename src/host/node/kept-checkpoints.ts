@@ -271,12 +271,14 @@ export class KeptCheckpoints implements CheckpointSource {
     expect(isList(value));
     let written: Uint32Array = new Uint32Array(0);
     let executed = written;
+    let touched = written;
     return value.map((each): PageRecord => {
-      const [interval, writtenBytes, executedBytes] = isList(each) ? each : [];
+      const [interval, writtenBytes, executedBytes, touchedBytes] = isList(each) ? each : [];
       expect(isSafe(interval) && interval >= 0 && interval * this.timeline.intervalTicks <= this.timeline.endTick);
       if (writtenBytes !== null) written = ascending(writtenBytes);
       if (executedBytes !== null) executed = ascending(executedBytes);
-      return { interval, written, executed };
+      if (touchedBytes !== null) touched = ascending(touchedBytes);
+      return { interval, written, executed, touched };
     });
   }
 

@@ -160,12 +160,17 @@ export class KeptWriter {
 }
 
 /** Lists that are the same as the one before are not written again. */
-function encodeRecord({ interval, written, executed }: PageRecord, i: number, all: readonly PageRecord[]): Packed {
+function encodeRecord(
+  { interval, written, executed, touched }: PageRecord,
+  i: number,
+  all: readonly PageRecord[],
+): Packed {
   const before = all[i - 1];
   return [
     interval,
     written === before?.written ? null : bytesOf(written),
     executed === before?.executed ? null : bytesOf(executed),
+    touched === before?.touched ? null : bytesOf(touched),
   ];
 }
 

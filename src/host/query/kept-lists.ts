@@ -21,9 +21,21 @@ function answerPath(key: string, job: Job, { fromTick, toTick }: QueryWindow): s
   return keptAnswerPath(digest);
 }
 
+const markPath = (key: string, text: string): string =>
+  keptAnswerPath(createHash('sha256').update(`${key} answered ${text}`).digest('hex'));
+
+/** The answer to this very text is probably kept, which is known before the query is planned. */
+export const isProbablyKept = (key: string, text: string): boolean => readKept(markPath(key, text)) === true;
+
+export const noteKept = (key: string, text: string): void => writeKept(markPath(key, text), true);
+
 /** Null: it is not kept. */
 export function readAnswer(key: string, job: Job, fields: number, stretch: QueryWindow): Batch[] | null {
-  const value = readKept(answerPath(key, job, stretch));
+  return unpackBatches(readKept(answerPath(key, job, stretch)), fields);
+}
+
+/** Null: that is no list of batches with so many fields. */
+export function unpackBatches(value: Packed | undefined, fields: number): Batch[] | null {
   if (!isList(value)) return null;
   const batches: Batch[] = [];
   for (const each of value) {
@@ -39,11 +51,14 @@ export function readAnswer(key: string, job: Job, fields: number, stretch: Query
 }
 
 export function writeAnswer(key: string, job: Job, stretch: QueryWindow, batches: readonly Batch[]): void {
-  const list = batches.map(
+  writeKept(answerPath(key, job, stretch), packBatches(batches));
+}
+
+export function packBatches(batches: readonly Batch[]): Packed {
+  return batches.map(
     ({ numbers, texts }): Packed => [
       new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength),
       [...texts],
     ],
   );
-  writeKept(answerPath(key, job, stretch), list);
 }

@@ -10,7 +10,7 @@ import { directCallers } from '../../core/query/direct-callers.ts';
 import type { Answer, QueryPlan } from '../../core/query/plan.ts';
 import type { QueryProgress, QueryWindow } from '../../core/query/run.ts';
 import { PAGE_BYTES } from '../../core/base/pages.ts';
-import type { IntervalPages } from '../../core/timeline/page-records.ts';
+import type { AskedPages, IntervalPages } from '../../core/timeline/page-records.ts';
 import type { Timeline } from '../../core/timeline/timeline.ts';
 import { QueryThreads } from './query-threads.ts';
 import type { WorkerAnswer, WorkerStart } from './query-worker.ts';
@@ -72,7 +72,7 @@ export class QueryPool {
     const { intervalTicks } = timeline;
     for (let { fromTick } = stretch; fromTick < stretch.toTick; ) {
       const toTick = Math.min(stretch.toTick, (Math.floor(fromTick / intervalTicks) + 1) * intervalTicks);
-      const isRuledOut = plan.pages !== null && !this.mayTouch(fromTick, plan.pages.executed, plan.pages.written);
+      const isRuledOut = plan.pages !== null && !this.mayTouch(fromTick, plan.pages);
       const weight = isRuledOut ? 0 : weightOf(timeline.knownRecords.of(Math.floor(fromTick / intervalTicks)));
       this.chunks.push({ fromTick, toTick, weight, state: isRuledOut ? 'ruled-out' : 'open', answer: null });
       fromTick = toTick;
@@ -81,9 +81,9 @@ export class QueryPool {
     for (const place of directCallers(timeline.machine, plan.job.addresses)) this.returns.add(place);
   }
 
-  private mayTouch(tick: number, executed: readonly number[], written: readonly number[]): boolean {
+  private mayTouch(tick: number, pages: AskedPages): boolean {
     const { intervalTicks, knownRecords, machine } = this.options.timeline;
-    return knownRecords.mayTouch(Math.floor(tick / intervalTicks), executed, written, machine.memory.ramPages);
+    return knownRecords.mayTouch(Math.floor(tick / intervalTicks), pages, machine.memory.ramPages);
   }
 
   /** A whole interval, and nobody knows what it does to pages. */
@@ -138,11 +138,8 @@ export class QueryPool {
       this.heldBytes += bytesOf(message);
       for (const place of message.chunk.listenedLast) this.returns.add(place);
       const { intervalTicks, knownRecords: records } = this.options.timeline;
-      const { executed, written } = message;
       const interval = Math.floor(chunk.fromTick / intervalTicks);
-      if (executed !== null && written !== null && records.of(interval) === null) {
-        records.note(interval, written, executed);
-      }
+      if (message.pages !== null && records.of(interval) === null) records.note(interval, message.pages);
     }
     this.give(threads, thread);
     this.wake();
@@ -230,7 +227,7 @@ export class QueryPool {
     if (awaited.size === 0) return false;
     if (chunk.answer?.chunk == null) {
       const pages = [...awaited].map((place) => Math.floor(place / PAGE_BYTES));
-      return this.mayTouch(chunk.fromTick, pages, []);
+      return this.mayTouch(chunk.fromTick, { executed: pages, written: [], touched: [] });
     }
     const listened = new Set(chunk.answer.chunk.listenedFirst);
     return [...awaited].some((place) => !listened.has(place));

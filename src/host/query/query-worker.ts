@@ -5,6 +5,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { ChunkGatherer, type GatheredChunk } from '../../core/query/chunk.ts';
 import type { Job } from '../../core/query/jobs.ts';
 import { openLog } from '../../core/log/log.ts';
+import type { IntervalPages } from '../../core/timeline/page-records.ts';
 import { Timeline } from '../../core/timeline/timeline.ts';
 import { loadEngine } from '../../engines.ts';
 import { findImages, type GivenImages } from '../node/find-images.ts';
@@ -46,8 +47,7 @@ export interface WorkerAnswer {
   readonly index: number;
   readonly chunk: GatheredChunk | null;
   /** What the interval did to pages, where it was run whole and that was wanted. */
-  readonly executed: Uint32Array | null;
-  readonly written: Uint32Array | null;
+  readonly pages: IntervalPages | null;
 }
 
 /** A worker goes forward from what is kept, and leaves none of its own. */
@@ -83,9 +83,7 @@ async function main(start: WorkerStart): Promise<void> {
     }
     way.return({} as never);
     const pages = timeline.records.of(Math.floor(chunk.fromTick / timeline.intervalTicks));
-    const answer: WorkerAnswer = {
-      ...{ index, chunk: gathered, executed: pages?.executed ?? null, written: pages?.written ?? null },
-    };
+    const answer: WorkerAnswer = { index, chunk: gathered, pages };
     port.postMessage(answer, gathered?.batches.map(({ numbers }) => numbers.buffer as ArrayBuffer) ?? []);
   });
 }
