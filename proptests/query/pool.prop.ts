@@ -88,7 +88,7 @@ async function askTogether(plan: QueryPlan, timeline: Timeline, isReady = false)
   const answer = plan.start((row) => rows.push(row));
   const shared = new Uint8Array(new SharedArrayBuffer(log.file.length));
   shared.set(log.file);
-  const start = { path, log: shared, given, engine: 'tiered', devices: 'model', key } as const;
+  const start = { path, log: shared, given, images: null, engine: 'tiered', devices: 'model', key } as const;
   const threads = isReady ? new QueryThreads(3, { ...start, notesPages: false }) : null;
   const pool = new QueryPool({
     ...{ start, threads, timeline, plan, answer, workers: 3, heard: () => {}, tell: async () => true },
@@ -123,7 +123,7 @@ test('pages rule intervals out, in a session that has not walked', async () => {
   assert.ok(count > 30);
   const plan = planOf('accesses(0x300000, 4, w)', symbols);
   const options = { timeline, plan, answer: plan.start(() => {}), workers: 1, heard: () => {}, tell: async () => true };
-  const start = { path, log: log.file, given, engine: 'interp', devices: 'model', key } as const;
+  const start = { path, log: log.file, given, images: null, engine: 'interp', devices: 'model', key } as const;
   const pool = new QueryPool({ ...options, start, stretch: { fromTick: 0, toTick: timeline.endTick } });
   assert.ok(pool.openChunks > 0 && pool.openChunks < count / 4, `${pool.openChunks} of ${count}`);
   assert.equal((await askTogether(plan, timeline)).length, 3);

@@ -3,7 +3,7 @@
 // is node/kept-checkpoints.ts and query/kept-events.ts.
 
 import type { LogReader } from '../../core/log/log.ts';
-import { Timeline } from '../../core/timeline/timeline.ts';
+import { finish, Timeline } from '../../core/timeline/timeline.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { findImages } from '../node/find-images.ts';
@@ -16,6 +16,7 @@ import { GuestSymbols } from '../symbols/guest-symbols.ts';
 import { symbolsFor } from '../symbols/symbol-files.ts';
 import type { Arguments } from './args.ts';
 import { gatherEvents } from './index-events.ts';
+import { findAndKeepGuest } from '../query/kept-guest.ts';
 import { keep, keepNames, keyOf, openKept } from './keep.ts';
 import { givenImages } from './replay-command.ts';
 import { EXIT, printJson, say } from './report.ts';
@@ -61,8 +62,13 @@ async function indexLog(args: Arguments, path: string, log: LogReader): Promise<
     work.release();
   }
   writeNames();
-  keepEvents(keyOf(args, timeline));
   const { tick } = timeline.machine;
+  const isWhole = work.signal === null && tick >= timeline.endTick && timeline.divergence === null;
+  if (isWhole) {
+    keepEvents(keyOf(args, timeline));
+    const middle = new GuestSymbols(symbolsFor(images, []), images);
+    finish(findAndKeepGuest(keyOf(args, timeline), timeline, middle));
+  }
   const added = kept.unkept().length;
   const bytes = added === 0 ? null : await keep(args, kept);
   if (added === 0) kept.close();

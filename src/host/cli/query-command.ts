@@ -5,6 +5,7 @@ import { parseQuery } from '../../core/query/parse.ts';
 import { planQuery, type QueryPlan } from '../../core/query/plan.ts';
 import { QueryError, UnknownNameError } from '../../core/query/query-error.ts';
 import type { LogReader } from '../../core/log/log.ts';
+import type { Images } from '../../core/session/session.ts';
 import { Timeline, type Way } from '../../core/timeline/timeline.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { DEFAULT_ENGINE, loadEngine } from '../../engines.ts';
@@ -12,13 +13,15 @@ import { findImages } from '../node/find-images.ts';
 import { openLogFile, withLogProblems } from '../node/log-file.ts';
 import { signalStatus, Work } from '../node/work.ts';
 import { grammarText } from '../query/grammar.ts';
-import { planContext } from '../query/guest-view.ts';
+import { contextOf, planContext } from '../query/guest-view.ts';
+import { hideGuest, keepGuest, readGuest, showGuest } from '../query/kept-guest.ts';
 import { hasIndex } from '../query/kept-events.ts';
 import { isProbablyKept } from '../query/kept-lists.ts';
 import { workersDefault } from '../query/query-pool.ts';
 import { QueryThreads } from '../query/query-threads.ts';
 import { type RowFormat, RowsText } from '../query/rows-text.ts';
 import { GuestSymbols } from '../symbols/guest-symbols.ts';
+import type { SymbolTable } from '../symbols/symbol-table.ts';
 import { symbolsFor } from '../symbols/symbol-files.ts';
 import type { Arguments } from './args.ts';
 import { keepAtEnd, keepNames, keyOf, openKept } from './keep.ts';
@@ -61,7 +64,8 @@ async function answer(args: Arguments, log: LogReader, text: string): Promise<nu
   const key = keyOf(args, timeline);
   const symbols = symbolsFor(images, args.list('symbols'));
   const guest = new GuestSymbols(symbols, images);
-  const start = { path, log: sharedCopy(log.file), given, engine, devices, key } as const;
+  const shared = sharedImages(images);
+  const start = { path, log: sharedCopy(log.file), given, images: shared, engine, devices, key } as const;
   const workers = args.number('jobs') ?? workersDefault();
   const isWhole = kept !== null && kept.knownTick >= timeline.endTick - timeline.intervalTicks;
   const isRun = isWhole && willRun(args, text, key);
@@ -71,11 +75,16 @@ async function answer(args: Arguments, log: LogReader, text: string): Promise<nu
   let status: number;
   try {
     const knownTick = kept?.knownTick ?? 0;
-    const plan = await planFor({ text, timeline, guest, work, warn, knownTick });
+    const isOwn = kept !== null && args.list('symbols').length === 0;
+    const quick = isOwn ? planFromKept(key, text, symbols) : null;
+    const plan = quick ?? (await planFor({ text, timeline, guest, work, warn, knownTick }));
     if (plan === null) return signalStatus(work.signal ?? 'SIGINT');
-    writeNames();
-    for (const problem of guest.problems()) warn(problem);
-    if (plan.lacksTask !== null) warn(NO_PROCESSES);
+    if (quick === null) {
+      writeNames();
+      if (isOwn) keepGuest(key, timeline, guest);
+      for (const problem of guest.problems()) warn(problem);
+      if (plan.lacksTask !== null) warn(NO_PROCESSES);
+    }
     const format: RowFormat = args.has('json') ? 'json' : args.has('csv') ? 'csv' : 'table';
     const rows = new RowsText(plan.columns, format, (address) => symbols.describe(address));
     status = await new QueryRun({
@@ -112,11 +121,39 @@ function willRun(args: Arguments, text: string, key: string): boolean {
   }
 }
 
+/** Null: some are files that are read where they are needed. */
+function sharedImages(images: Images): ReadonlyMap<string, Uint8Array> | null {
+  const shared = new Map<string, Uint8Array>();
+  for (const [role, content] of images) if (content instanceof Uint8Array) shared.set(role, sharedCopy(content));
+  return shared.size === images.size ? shared : null;
+}
+
 /** What threads can look at together. */
 function sharedCopy(bytes: Uint8Array): Uint8Array {
   const shared = new Uint8Array(new SharedArrayBuffer(bytes.length));
   shared.set(bytes);
   return shared;
+}
+
+/** Asks about a moment, which is looked at. */
+class MomentWanted extends Error {}
+
+/** By what earlier sessions have found out of the guest; null: that does not say all. */
+function planFromKept(key: string, text: string, symbols: SymbolTable): QueryPlan | null {
+  const kept = parseQuery(text).from?.kind === 'tick' ? null : readGuest(key);
+  if (kept === null) return null;
+  showGuest(symbols, kept);
+  const { currentTask, tasks } = kept;
+  const physicalOf = (): never => {
+    throw new MomentWanted();
+  };
+  try {
+    return planQuery(text, contextOf(symbols, { currentTask, tasks, physicalOf }));
+  } catch (error) {
+    if (!(error instanceof MomentWanted || error instanceof UnknownNameError)) throw error;
+    hideGuest(symbols);
+    return null;
+  }
 }
 
 interface Planning {

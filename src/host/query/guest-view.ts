@@ -12,27 +12,32 @@ import type { SymbolTable } from '../symbols/symbol-table.ts';
 /** Linux on i386 has its kernel above, unless it was built in another way. */
 const LINUX_KERNEL_FROM = 0xc0000000;
 
-export function planContext(machine: Machine, symbols: SymbolTable): PlanContext {
-  return {
-    guest: guestView(machine, symbols),
-    describe: (address) => symbols.describe(address),
-    suggest: (name, names) => nearest(name, names),
-  };
-}
-
-function guestView({ cpu, space }: Machine, symbols: SymbolTable): GuestView {
-  const symbolOf = (name: string): number | undefined => symbols.address(name);
-  const isLinux = symbolOf('start_kernel') !== undefined;
-  const switchTo = symbolOf('__switch_to_asm');
-  return {
-    symbolOf,
-    names: () => symbols.names(),
+export function planContext({ cpu, space }: Machine, symbols: SymbolTable): PlanContext {
+  const switchTo = symbols.address('__switch_to_asm');
+  return contextOf(symbols, {
     physicalOf: (linear) => {
       const physical = peekPhysical(cpu, linear);
       return physical >= 0 && space.peekPage(physical) >= 0 ? physical : null;
     },
-    passesInRegisters: (address) => isLinux && address >= LINUX_KERNEL_FROM,
     currentTask: currentTaskPlace(cpu, symbols),
     tasks: switchTo === undefined ? null : { switchTo, nameOffset: taskNameOffset(cpu, symbols) },
+  });
+}
+
+/** What `planContext` asks of a moment. */
+export type MomentView = Pick<GuestView, 'physicalOf' | 'currentTask' | 'tasks'>;
+
+export function contextOf(symbols: SymbolTable, moment: MomentView): PlanContext {
+  const symbolOf = (name: string): number | undefined => symbols.address(name);
+  const isLinux = symbolOf('start_kernel') !== undefined;
+  return {
+    guest: {
+      symbolOf,
+      names: () => symbols.names(),
+      passesInRegisters: (address) => isLinux && address >= LINUX_KERNEL_FROM,
+      ...moment,
+    },
+    describe: (address) => symbols.describe(address),
+    suggest: (name, names) => nearest(name, names),
   };
 }

@@ -16,6 +16,8 @@ export interface WorkerStart {
   /** The log, shared. */
   readonly log: Uint8Array;
   readonly given: GivenImages;
+  /** The images where all of them lie in memory, shared; null: each thread looks for them. */
+  readonly images: ReadonlyMap<string, Uint8Array> | null;
   readonly engine: string;
   readonly devices: 'model' | 'log';
   /** Of the kept checkpoints. */
@@ -56,11 +58,11 @@ const CHECKPOINT_BYTES = 1 << 26;
 async function main(start: WorkerStart): Promise<void> {
   const port = parentPort;
   if (port === null) return;
-  const { devices, engine, given, key, notesPages, path, stop } = start;
+  const { devices, engine, given, images, key, notesPages, path, stop } = start;
   const log = openLog(start.log);
   const timeline = new Timeline({
     log,
-    images: findImages({ log, path, given, warn: () => {} }),
+    images: images ?? findImages({ log, path, given, warn: () => {} }),
     makeEngine: await loadEngine(engine),
     devices,
     checkpointBytesMax: CHECKPOINT_BYTES,
