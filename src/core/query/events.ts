@@ -10,9 +10,6 @@ import { SYSCALL, SYSCALL_ARGS, SYSCALL_RETURN, VECTOR_LINUX } from './gather-sy
 import { TONE } from './gather-tones.ts';
 import type { TableJob } from './jobs.ts';
 
-const PORT_MAX = 0xffff;
-const ADDRESS_MAX = 2 ** 32 - 1;
-
 /** What is known of a Linux where a query is planned. */
 export interface LinuxPlaces {
   readonly currentTask: CurrentTask | null;
@@ -53,7 +50,7 @@ export function wholeJob(table: EventTable, tasks: LinuxTasks | null): TableJob 
       return { table, tasks };
     case 'io':
     case 'mmio':
-      return { table, first: 0, last: table === 'io' ? PORT_MAX : ADDRESS_MAX };
+      return { table, first: 0, last: table === 'io' ? 0xffff : 2 ** 32 - 1 };
     case 'serial':
       return { table, lines: null };
     default:

@@ -4,12 +4,12 @@
  * gives the same state. A position is (tick, seq): before the instruction of that tick, after `seq` of the interrupts
  * and exceptions that come at it. A reset takes time in which no position lies.
  *
- * Ways that may take long are generators: each `yield` is a moment at which the host may look at its keyboard and
- * give up; `finish` runs one to its end. Breakpoints are linear addresses and stop before the instruction; engines
- * run at full speed and look only there. Watchpoints are RAM bytes (the memory, not the address
- * that a page table gives it) and see whoever writes them, DMA too. Forwards they stop after the access, backwards
- * before it, as debuggers expect. The run is cut into intervals, each with lists of the RAM pages written and looked at
- * in it and of the linear pages executed in it, so that a search backwards runs only the intervals that matter.
+ * Ways that may take long are generators: each `yield` is a moment at which the host may look at its keyboard and give
+ * up; `finish` runs one to its end. Breakpoints are linear addresses and stop before the instruction; engines run at
+ * full speed and look only there. Watchpoints are RAM bytes (of memory, whatever page tables say) and see whoever
+ * writes them, DMA too. Forwards they stop after the access, backwards before it, as debuggers expect. The run is cut
+ * into intervals, each with lists of the RAM pages written and looked at in it and of the linear pages executed in it,
+ * so that a search backwards runs only the intervals that matter.
  */
 import { SILENT_OUTPUT } from '../board/silent.ts';
 import type { Engine } from '../machine/engine.ts';
@@ -97,7 +97,7 @@ export class Timeline {
   private hasAskedForRecords = false;
   /** Intervals run by searches backwards, for figures. */
   searchedIntervals = 0;
-  /** The interval that has been run from its beginning without a gap, or −1. */
+  /** Run from its beginning without a gap, or −1. */
   private openInterval = -1;
   /** Where the way in hand began and where it ends at the latest. */
   private goal: Goal | null = null;
