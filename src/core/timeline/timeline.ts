@@ -434,10 +434,9 @@ export class Timeline {
   }
 
   /** From here on pages are noted; −1: no interval begins here. */
-  private beginInterval(given: number): void {
-    const interval = this.notesPages ? given : -1;
-    this.openInterval = interval;
-    beginNotes(this.machine.cpu, interval >= 0);
+  private beginInterval(interval: number): void {
+    this.openInterval = this.notesPages ? interval : -1;
+    beginNotes(this.machine.cpu, this.openInterval >= 0);
     this.machine.memory.dropTranslations();
   }
 
