@@ -86,7 +86,7 @@ test('searches of the debugger show theirs, and Ctrl-C leads back to where they 
     try {
       const prompt = /reprise> (?:\x1b\[\d+G)?$/;
       await debug.until(prompt);
-      for (const search of ['seek serial:"never"', 'seek fault:14', 'seek cpl == 2']) {
+      for (const search of ['seek serial:"never"', 'seek fault:14', 'seek eip > 0xfffffff0']) {
         debug.shown = '';
         debug.child.stdin.write(`${search}\r`);
         await debug.until(/debug: \[#*\.*\] +\d+ %, \d+:\d\d left, [\d ]+ ticks\/s, [\d ]+ ticks of [\d ]+ ticks/);

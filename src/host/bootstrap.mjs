@@ -16,6 +16,11 @@ export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const sourceFolders = ['src', 'tiers', 'proptests', 'benchmarks'];
 const stampFile = join(root, 'dist', '.built');
 const oldestNodeMajor = 20;
+/** What is made of what was compiled. */
+const BUNDLES = [
+  ['src/host/page/viewer/bundle.mjs', 'the page of reprise view'],
+  ['src/host/cli/bundle.mjs', 'the command line in few pieces'],
+];
 
 function say(line) {
   process.stderr.write(`reprise: ${line}\n`);
@@ -104,7 +109,7 @@ export function bootstrap() {
   }
   const digest = sourceDigest();
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === digest) return;
-  say('building dist/ (tsc -b, and the page of reprise view)');
+  say('building dist/ (tsc -b, the page of reprise view, the command line in few pieces)');
   const built = spawnSync(process.execPath, [join(root, 'node_modules', 'typescript', 'bin', 'tsc'), '-b'], {
     cwd: root,
     stdio: ['ignore', 2, 2],
@@ -114,13 +119,11 @@ export function bootstrap() {
     fail('the build failed (see above).');
   }
   removeOrphans();
-  const bundled = spawnSync(process.execPath, [join(root, 'src/host/page/viewer/bundle.mjs')], {
-    cwd: root,
-    stdio: ['ignore', 2, 2],
-  });
-  if (bundled.status !== 0) {
+  for (const [script, what] of BUNDLES) {
+    const bundled = spawnSync(process.execPath, [join(root, script)], { cwd: root, stdio: ['ignore', 2, 2] });
+    if (bundled.status === 0) continue;
     rmSync(stampFile, { force: true });
-    fail('the page of reprise view could not be built (see above).');
+    fail(`${what} could not be built (see above).`);
   }
   mkdirSync(dirname(stampFile), { recursive: true });
   writeFileSync(stampFile, digest);

@@ -5,12 +5,22 @@
  *
  * Plain JavaScript so that it can run before anything is built. The command line itself is cli.ts.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { buildOf } from './built.mjs';
 
+const dist = new URL('../../dist/', import.meta.url);
 const commandLine = new URL('../../dist/src/host/cli/cli.js', import.meta.url);
 
 const isBuilt = () => existsSync(fileURLToPath(commandLine));
+
+/** The command line in few pieces (cli/bundle.mjs), which begins sooner; undefined when they are of another build. */
+function inPieces() {
+  const mark = new URL('command/build', dist);
+  if (!existsSync(mark)) return undefined;
+  const built = buildOf(fileURLToPath(dist));
+  return built === '' || built === readFileSync(mark, 'latin1') ? new URL('command/cli.js', dist).href : undefined;
+}
 
 function fail(line) {
   process.stderr.write(`reprise: ${line}\n`);
@@ -24,4 +34,4 @@ if (!isBuilt()) {
   bootstrap();
   if (!isBuilt()) fail('the build left no dist/src/host/cli/cli.js: run npm run build and look at its messages.');
 }
-await import(commandLine.href);
+await import(inPieces() ?? commandLine.href);

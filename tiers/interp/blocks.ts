@@ -8,7 +8,7 @@
 import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { ENDS_BLOCK, OP } from '../../src/core/isa/ops.ts';
 import { decodeInstruction } from '../../src/core/isa/decode.ts';
-import { registersWritten } from '../../src/core/isa/effects.ts';
+import { isAskedFor } from '../../src/core/cpu/probed.ts';
 import { HOT_PROBED, META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
 import { MODE_CS32, MODE_FLAT_CODE } from '../../src/core/state/layout.ts';
 import type { Cpu, Probes } from '../../src/core/state/cpu.ts';
@@ -58,13 +58,10 @@ export interface BlockListener {
 
 const NOBODY: BlockListener = { onBuilt: () => {}, onDropped: () => {} };
 
-/** Whether somebody asks for the instruction of this row at a host byte address. */
 /** Whether the instruction at a host address, whose record is at `pc`, is asked for. */
 function isProbed(probes: Probes | null, host: number, code: Int32Array, pc: number): boolean {
   if (probes === null) return false;
-  if (probes.rows[code[pc + R_META] & META_OP_MASK] !== 0) return true;
-  if ((probes.marksOf(host >>> 12)?.[host & 0xfff] ?? 0) !== 0) return true;
-  return probes.registers !== 0 && (registersWritten(code, pc) & probes.registers) !== 0;
+  return (probes.marksOf(host >>> 12)?.[host & 0xfff] ?? 0) !== 0 || isAskedFor(probes, code, pc);
 }
 
 const stopKey = (host: number, mode: number): number => host * MODES + mode;

@@ -77,7 +77,7 @@ export function liftBlock(
     if (lifter !== undefined) {
       try {
         lifter({ b, code, pc, mode, at, following });
-        if (term !== null) guardTerm(b, mark, term);
+        if (term !== null && probes !== null) guardTerm(b, mark, term, probes);
         continue;
       } catch (error) {
         if (error !== NOT_LIFTED) throw error;

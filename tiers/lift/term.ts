@@ -1,4 +1,4 @@
-// Instructions that somebody asks for because they write a register that a condition is made of (Probes in
+// Instructions that somebody asks for because they write a register or flags that a condition is made of (Probes in
 // state/cpu.ts): compiled code works out what the condition's term will be behind the instruction, and only where it
 // holds leaves the instruction to its handler, which tells. So a search for a condition runs as fast as compiled code.
 
@@ -6,6 +6,7 @@ import { META_OP_MASK, META_REP, META_REPNE, R_META } from '../../src/core/isa/r
 import type { Probes } from '../../src/core/state/cpu.ts';
 import type { RegisterTerm } from '../../src/core/state/register-term.ts';
 import type { Builder } from '../ir/builder.ts';
+import { type FlagState, flagOf } from '../ir/flag-values.ts';
 import { isPure, type Op, type Temp } from '../ir/ir.ts';
 import { NOT_LIFTED } from './operands.ts';
 
@@ -30,37 +31,48 @@ const isFixed = ({ op }: Op): boolean =>
  * Behind an instruction whose operations begin at `mark`: before the first of its changes a guard, that the term is 0
  * when all of them are made. Throws NOT_LIFTED where that cannot be known in time.
  */
-export function guardTerm(b: Builder, mark: number, term: RegisterTerm): void {
+export function guardTerm(b: Builder, mark: number, term: RegisterTerm, probes: Probes): void {
   const own = b.ops.splice(mark);
   const early: Op[] = [];
   const late: Op[] = [];
-  const written = new Map<number, Temp>();
+  const behind: Behind = { registers: new Map(), flags: null };
   for (const op of own) {
     if (isFixed(op)) throw NOT_LIFTED;
     if (isLate(op)) late.push(op);
-    else if (late.length === 0 || isPure(op) || (op.op === 'get' && !written.has(op.register))) early.push(op);
+    else if (late.length === 0 || isPure(op) || (op.op === 'get' && !behind.registers.has(op.register))) early.push(op);
     else throw NOT_LIFTED;
-    if (op.op === 'set') written.set(op.register, op.value);
+    if (op.op === 'set') behind.registers.set(op.register, op.value);
+    if (op.op === 'cc' || op.op === 'bits') behind.flags = op;
   }
   b.ops.push(...early);
-  const isConcerned = (part: RegisterTerm): boolean =>
-    part.kind === 'apply'
-      ? isConcerned(part.a) || isConcerned(part.b)
-      : part.kind === 'register' && written.has(part.register);
-  if (isConcerned(term)) b.guard(termOf(b, term, written));
+  const isWritten = [...behind.registers.keys()].some((register) => ((probes.registers >> register) & 1) !== 0);
+  if (isWritten || (probes.hasFlags && behind.flags !== null)) b.guard(termOf(b, term, behind));
   b.ops.push(...late);
 }
 
-function termOf(b: Builder, term: RegisterTerm, written: ReadonlyMap<number, Temp>): Temp {
+/** What an instruction leaves of what a term may ask for. */
+interface Behind {
+  readonly registers: Map<number, Temp>;
+  /** Null: the flags as they were before it. */
+  flags: FlagState | null;
+}
+
+function termOf(b: Builder, term: RegisterTerm, behind: Behind): Temp {
   switch (term.kind) {
     case 'constant':
       return b.constant(term.value);
     case 'register': {
-      const whole = written.get(term.register) ?? b.get(term.register);
+      const whole = behind.registers.get(term.register) ?? b.get(term.register);
       const moved = term.shift === 0 ? whole : b.with('shr', whole, term.shift);
       return term.mask === -1 ? moved : b.with('and', moved, term.mask);
     }
+    case 'flag': {
+      if (behind.flags === null) return b.with('ne', b.with('and', b.flags(), term.bit), 0);
+      const value = flagOf(b, behind.flags, term.bit);
+      if (value < 0) throw NOT_LIFTED;
+      return value;
+    }
     case 'apply':
-      return b.binary(term.how, termOf(b, term.a, written), termOf(b, term.b, written));
+      return b.binary(term.how, termOf(b, term.a, behind), termOf(b, term.b, behind));
   }
 }

@@ -1,29 +1,11 @@
 // Lowers reads of the lazy flags to plain comparisons where the operation that set them stands in the same block:
 // CMP and JL become one `lt`. SDM 1 appendix B names the conditions; state/flags.ts the encoding.
 
-import { CC_ADD, CC_DEC, CC_INC, CC_LOGIC, CC_SUB } from '../../src/core/state/flags.ts';
+import { CC_DEC, CC_INC, CC_LOGIC, CC_SUB } from '../../src/core/state/flags.ts';
 import { groupOf } from '../ir/arithmetic.ts';
 import { Builder } from '../ir/builder.ts';
-import { type Block, type Op, type Temp, withExitUse, withUses } from '../ir/ir.ts';
-
-type State = Extract<Op, { op: 'cc' | 'bits' }>;
-
-/** CF as 0 or 1, or −1 when it is left to the general way. */
-function carryOf(b: Builder, state: State): Temp {
-  if (state.op === 'bits') return b.with('and', state.value, 1);
-  const group = groupOf(state.kind);
-  if (group === CC_LOGIC) return b.constant(0);
-  if (group >= CC_INC) return b.with('and', state.source, 1);
-  if (group === CC_ADD) {
-    const wrapped = b.binary('ltu', state.result, state.source);
-    if (state.carryIn < 0) return wrapped;
-    return b.binary('or', wrapped, b.binary('and', state.carryIn, b.binary('eq', state.result, state.source)));
-  }
-  if (group !== CC_SUB || state.left < 0) return -1;
-  const below = b.binary('ltu', state.left, state.source);
-  if (state.carryIn < 0) return below;
-  return b.binary('or', below, b.binary('and', state.carryIn, b.binary('eq', state.left, state.source)));
-}
+import { carryOf, type FlagState as State } from '../ir/flag-values.ts';
+import { type Block, type Temp, withExitUse, withUses } from '../ir/ir.ts';
 
 /** SF ≠ OF as 0 or 1, or −1. `orEqual`: or the result is 0. */
 function lessOf(b: Builder, state: Extract<State, { op: 'cc' }>, orEqual: boolean): Temp {

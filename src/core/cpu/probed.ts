@@ -2,12 +2,19 @@
  * An instruction that somebody asks for (Probes in state/cpu.ts), done by its handler: the same on every engine. Each
  * iteration of a REP is told of by itself, so that it makes no difference where slices end.
  */
-import { registersWritten } from '../isa/effects.ts';
+import { registersWritten, WRITES_FLAGS } from '../isa/effects.ts';
 import { META_OP_MASK, META_REP, META_REPNE, R_META } from '../isa/record.ts';
-import { type Cpu, EXIT_FAULT } from '../state/cpu.ts';
+import { type Cpu, EXIT_FAULT, type Probes } from '../state/cpu.ts';
 import { CS, EIP, EXIT_REQUEST, SEG_BASE } from '../state/layout.ts';
 
 type Handlers = readonly ((cpu: Cpu, code: Int32Array, pc: number) => void)[];
+
+/** Whether the instruction whose record is at `pc` is asked for by its row or by what it may change. */
+export function isAskedFor(probes: Probes, code: Int32Array, pc: number): boolean {
+  const row = code[pc + R_META] & META_OP_MASK;
+  if (probes.rows[row] !== 0 || (probes.hasFlags && WRITES_FLAGS[row] !== 0)) return true;
+  return probes.registers !== 0 && (registersWritten(code, pc) & probes.registers) !== 0;
+}
 
 /** The record at `pc` is marked; EIP, nextEip, registers and `left` are exact. */
 export function runProbed(handlers: Handlers, cpu: Cpu, code: Int32Array, pc: number): void {
@@ -33,10 +40,7 @@ export function runIfProbed(handlers: Handlers, cpu: Cpu, code: Int32Array, pc: 
   const { m32, probes } = cpu;
   const row = code[pc + R_META] & META_OP_MASK;
   const page = ((m32[EIP] + m32[SEG_BASE + CS]) >>> 0) >>> 12;
-  const isAsked =
-    probes !== null &&
-    (probes.rows[row] !== 0 || probes.hasPage(page) || (registersWritten(code, pc) & probes.registers) !== 0);
-  if (isAsked) runProbed(handlers, cpu, code, pc);
+  if (probes !== null && (probes.hasPage(page) || isAskedFor(probes, code, pc))) runProbed(handlers, cpu, code, pc);
   else handlers[row](cpu, code, pc);
 }
 

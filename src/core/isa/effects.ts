@@ -1,8 +1,9 @@
-// What one decoded instruction may write of the general registers: the row's facts (row.ts, `writes`) and the operands
-// of the record put together. Compiled code and tests ask; nothing here executes.
+// What one decoded instruction may write: of the general registers by the row's facts (row.ts, `writes`) and the
+// operands of the record put together; of flags, segments and control registers by its row alone. Compiled code, probes
+// and tests ask; nothing here executes.
 
-import { ECX, EDX } from '../state/layout.ts';
-import { rowOf } from './ops.ts';
+import { ARITHMETIC_FLAGS, ECX, EDX } from '../state/layout.ts';
+import { flagMask, type OpName, ROWS, rowOf } from './ops.ts';
 import {
   KIND_REGISTER,
   META_KIND_A_SHIFT,
@@ -17,6 +18,28 @@ import {
   R_META,
   SIZE_8,
 } from './record.ts';
+
+/** By row number: 1 for rows that `isIn`, and for those that may switch tasks, which change everything. */
+function rowsThat(isIn: (row: (typeof ROWS)[number]) => boolean): Uint8Array {
+  return Uint8Array.from(ROWS, (row) => (row.writes.task || isIn(row) ? 1 : 0));
+}
+
+const SEGMENT_ROWS: ReadonlySet<string> = new Set<OpName>([
+  ...(['MOV_TO_SREG', 'POP_SREG', 'LES', 'LDS', 'LSS', 'LFS', 'LGS'] as const),
+  ...(['LLDT', 'LTR', 'SYSENTER', 'SYSEXIT'] as const),
+]);
+const CONTROL_ROWS: ReadonlySet<string> = new Set<OpName>(['MOV_TO_CR', 'LMSW', 'CLTS', 'WRMSR']);
+
+/** By row number: whether the instruction may change CF PF AF ZF SF OF. */
+export const WRITES_FLAGS = rowsThat(
+  ({ flags }) => (flagMask(flags.written + flags.undefined) & ARITHMETIC_FLAGS) !== 0,
+);
+/** Any other bit of EFLAGS; RF goes behind every instruction that has it, of which the machine tells. */
+export const WRITES_SYSTEM_FLAGS = rowsThat(({ flags }) => (flagMask(flags.written) & ~ARITHMETIC_FLAGS) !== 0);
+/** A segment register, LDTR or TR, and with CS the privilege level. */
+export const WRITES_SEGMENTS = rowsThat(({ name }) => SEGMENT_ROWS.has(name));
+/** CR0 to CR4 or EFER. */
+export const WRITES_CONTROL = rowsThat(({ name }) => CONTROL_ROWS.has(name));
 
 /** Mask of the register that an operand is, of AH for EAX too; 0 when it is none. */
 function operandMask(meta: number, kindShift: number, sizeShift: number, word: number): number {

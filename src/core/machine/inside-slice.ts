@@ -1,6 +1,7 @@
 // What may be passed between two instructions without leaving the engine (Loop in state/cpu.ts): which requests, and
 // what keeps the machine's loop from going on. SDM 3 §6.8.3 (shadows), §17.3.1 (RF), table 6-2 (priorities).
 
+import type { Engine } from './engine.ts';
 import { type Cpu, EXIT_CODE, EXIT_FAULT, EXIT_MODE, EXIT_WINDOW } from '../state/cpu.ts';
 import {
   CS,
@@ -37,6 +38,14 @@ function isLookedAt({ fetchStops, m32 }: Cpu): boolean {
   return fetchStops !== null && fetchStops.looksAt((m32[EIP] + m32[SEG_BASE + CS]) | 0, m32[MODE_KEY]);
 }
 
+/** One instruction, at which a debugger has looked already: with its RF, which it runs without. */
+export function runAfterLook(cpu: Cpu, engine: Engine): void {
+  const stops = cpu.fetchStops;
+  if (stops !== null) cpu.fetchStops = { ...stops, isEverywhere: false, looksAt: () => false, reached: () => false };
+  engine.run(cpu);
+  cpu.fetchStops = stops;
+}
+
 /**
  * Whether a trap, an NMI or an interrupt comes before the next instruction or, held back by a shadow, after it. `intr`:
  * the level of INTR.
@@ -67,7 +76,8 @@ export class Resumed {
   begin(cpu: Cpu): boolean {
     const { m32 } = cpu;
     if ((m32[EFLAGS] & RF) === 0) return true;
-    if (!isPlainNext(cpu)) return false;
+    // Whoever is told of flags is told when RF goes.
+    if (cpu.probes !== null || !isPlainNext(cpu)) return false;
     m32[EFLAGS] &= ~RF;
     this.tick = cpu.now();
     this.task = m32[SEG_SELECTOR + TR];

@@ -48,7 +48,7 @@ import { LogBoard } from '../board/log-board.ts';
 import { planBulk } from '../board/table.ts';
 import { TickClock } from '../board/clock.ts';
 import { applyEdit } from './edit.ts';
-import { isAnythingPending, isPassable, Resumed } from './inside-slice.ts';
+import { isAnythingPending, isPassable, Resumed, runAfterLook } from './inside-slice.ts';
 import { BoardErrorPins } from './error-pins.ts';
 import { requestCause, type ResetCause, shutdownCause } from './reset-cause.ts';
 import { checkSlice, checkTick } from './slice-check.ts';
@@ -612,7 +612,7 @@ export class Machine {
     const isForResumeOnly = (flags & TF) === 0 && shadow === 0 && !cpu.breakActive && cpu.fetchStops === null;
     cpu.repeatTicks = isForResumeOnly ? budget - 1 : 0;
     this.isAlone = true;
-    this.engine.run(cpu);
+    runAfterLook(cpu, this.engine);
     this.isAlone = false;
     this.checkSlice(tick, 1 + cpu.repeatTicks, true);
     cpu.repeatTicks = 0;
@@ -625,6 +625,7 @@ export class Machine {
     }
     // Between iterations it stays, and is in the frames of traps and interrupts.
     if (cpu.isUnfinished) m32[EFLAGS] |= flags & RF;
+    else if ((flags & RF) !== 0) cpu.probes?.intervened(cpu);
     if ((flags & TF) !== 0 && !cpu.trapInhibit) m32[PENDING_DEBUG] |= DR6_BS;
   }
 

@@ -171,6 +171,7 @@ export class AddressSpace {
       }
       this.pageMap = this.aliased;
     }
+    this.applyWatch();
     this.memory.dropTranslations();
   }
 
@@ -576,6 +577,9 @@ export class AddressSpace {
   /** A debugger's: bytes of a watched page are about to be written, or are being read by an instruction. */
   onWatched: (physical: number, size: number, isWrite: boolean) => void = () => {};
 
+  /** A debugger's, while pages are watched: what lies where has changed. */
+  onMoved: () => void = () => {};
+
   /** Replaces the pages that are watched. What a device answers for is not seen. */
   watch(pages: ReadonlyMap<number, number>): void {
     this.watched = pages;
@@ -600,6 +604,7 @@ export class AddressSpace {
       const physical = watchedAt.get(at >>> 12) ?? at >>> 12;
       this.onWatched(physical * PAGE_BYTES + (at & 0xfff), size, isWrite);
     };
+    if (!isNew) this.onMoved();
   }
 
   /** Copy into guest RAM with full tracking; ROM and MMIO ignore it. */

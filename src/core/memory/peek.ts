@@ -8,43 +8,47 @@ import type { Cpu } from '../state/cpu.ts';
 import { TLB_NO_SUPER_READ } from './tlb.ts';
 import { CR0, CR0_PG, CR3, CR4, CR4_PAE, CR4_PSE, PDPTE } from '../state/layout.ts';
 
+/** Told of the physical address of each table entry that a walk looks at. */
+type Noting = (physical: number) => void;
+
 /** A table entry; 0 (not present) where there is no memory. */
-function entryAt(cpu: Cpu, physical: number): number {
+function entryAt(cpu: Cpu, physical: number, note?: Noting): number {
+  note?.(physical);
   const host = cpu.space.peekPage(physical);
   return host < 0 ? 0 : cpu.memory.view.getInt32(host + (physical & 0xffc), true);
 }
 
 /** Without PAE. */
-const directoryEntry = (cpu: Cpu, linear: number): number =>
-  entryAt(cpu, ((cpu.m32[CR3] & -4096) >>> 0) + (linear >>> 22) * 4);
+const directoryEntry = (cpu: Cpu, linear: number, note?: Noting): number =>
+  entryAt(cpu, ((cpu.m32[CR3] & -4096) >>> 0) + (linear >>> 22) * 4, note);
 
 /** Physical address of a linear one, or −1 when it is not mapped. */
-export function peekPhysical(cpu: Cpu, linear: number): number {
+export function peekPhysical(cpu: Cpu, linear: number, note?: Noting): number {
   const { m32 } = cpu;
   if ((m32[CR0] & CR0_PG) === 0) return linear >>> 0;
-  if ((m32[CR4] & CR4_PAE) !== 0) return peekPae(cpu, linear);
-  const pde = directoryEntry(cpu, linear);
+  if ((m32[CR4] & CR4_PAE) !== 0) return peekPae(cpu, linear, note);
+  const pde = directoryEntry(cpu, linear, note);
   if ((pde & PTE_P) === 0) return -1;
   if ((pde & PTE_PS) !== 0 && (m32[CR4] & CR4_PSE) !== 0) {
     // PSE-36: bits 20–13 of the entry are address bits 39–32; the P6 has four of them.
     return ((pde >>> 13) & 15) * 0x1_0000_0000 + ((pde & 0xffc00000) >>> 0) + (linear & 0x3fffff);
   }
-  const pte = entryAt(cpu, ((pde & -4096) >>> 0) + ((linear >>> 12) & 0x3ff) * 4);
+  const pte = entryAt(cpu, ((pde & -4096) >>> 0) + ((linear >>> 12) & 0x3ff) * 4, note);
   return (pte & PTE_P) === 0 ? -1 : ((pte & -4096) >>> 0) + (linear & 0xfff);
 }
 
-function peekPae(cpu: Cpu, linear: number): number {
+function peekPae(cpu: Cpu, linear: number, note?: Noting): number {
   const word = PDPTE + (linear >>> 30) * 2;
   if ((cpu.m32[word] & PTE_P) === 0) return -1;
   const join = (low: number, high: number, mask: number): number => (high & 0xf) * 0x1_0000_0000 + ((low & mask) >>> 0);
   const pdeAt = join(cpu.m32[word], cpu.m32[word + 1], -4096) + ((linear >>> 21) & 0x1ff) * 8;
-  const pde = entryAt(cpu, pdeAt);
+  const pde = entryAt(cpu, pdeAt, note);
   if ((pde & PTE_P) === 0) return -1;
-  const pdeHigh = entryAt(cpu, pdeAt + 4);
+  const pdeHigh = entryAt(cpu, pdeAt + 4, note);
   if ((pde & PTE_PS) !== 0) return join(pde, pdeHigh, 0xffe00000 | 0) + (linear & 0x1fffff);
   const pteAt = join(pde, pdeHigh, -4096) + ((linear >>> 12) & 0x1ff) * 8;
-  const pte = entryAt(cpu, pteAt);
-  return (pte & PTE_P) === 0 ? -1 : join(pte, entryAt(cpu, pteAt + 4), -4096) + (linear & 0xfff);
+  const pte = entryAt(cpu, pteAt, note);
+  return (pte & PTE_P) === 0 ? -1 : join(pte, entryAt(cpu, pteAt + 4, note), -4096) + (linear & 0xfff);
 }
 
 /** Present, and for programs. */
@@ -119,4 +123,20 @@ export function peekNumber(cpu: Cpu, linear: number, size: number): number | nul
   let value = 0;
   for (let i = size - 1; i >= 0; i--) value = value * 256 + bytes[i];
   return value;
+}
+
+/**
+ * What such a number depends on as long as registers stay as they are: the doublewords of physical memory, by their
+ * address / 4, that hold it and the table entries that lead there.
+ */
+export function dwordsBehind(cpu: Cpu, linear: number, size: number): Set<number> {
+  const dwords = new Set<number>();
+  const note = (physical: number): void => {
+    dwords.add(Math.floor(physical / 4));
+  };
+  for (const at of [linear, linear + size - 1]) {
+    const physical = peekPhysical(cpu, at >>> 0, note);
+    if (physical >= 0) note(physical);
+  }
+  return dwords;
 }

@@ -127,6 +127,7 @@ const watcherOf = ({ watcher }: Machine): DeliveryWatcher | null => watcher;
 class ProbesTogether implements Probes {
   readonly rows = new Uint8Array(ROWS.length);
   readonly registers = 0;
+  readonly hasFlags = false;
   readonly term = null;
   private readonly all: readonly Probes[];
 

@@ -55,6 +55,7 @@ export interface AccessesJob {
 export class AccessesGatherer implements Gatherer, Probes {
   readonly rows = new Uint8Array(ROWS.length);
   readonly registers = 0;
+  readonly hasFlags = false;
   readonly term = null;
   /** Offsets by host page. */
   private readonly marks = new Map<number, Uint8Array>();

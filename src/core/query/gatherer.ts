@@ -114,6 +114,7 @@ export abstract class PlaceProbes implements Gatherer, Probes {
   protected readonly places: ProbePlaces;
   readonly rows: Uint8Array;
   readonly registers = 0;
+  readonly hasFlags = false;
   readonly term = null;
   protected isOn = false;
   /** Records that there were before the instruction in hand: `begins` sets it. */

@@ -60,7 +60,12 @@ export interface Probes {
   readonly rows: Uint8Array;
   /** Mask of general registers (bit = number): instructions that may change one of them are asked for; 0: none is. */
   readonly registers: number;
-  /** Of these, one need not be told of where this is 0 behind it: compiled code looks for itself. Null: all are. */
+  /** Instructions that may change an arithmetic flag are asked for. */
+  readonly hasFlags: boolean;
+  /**
+   * One that is asked for by what it changes need not be told of where this is 0 behind it: compiled code looks for
+   * itself. Null: all are told of.
+   */
   readonly term: RegisterTerm | null;
   /** Instructions of this linear page are asked for. */
   hasPage(page: number): boolean;

@@ -1,8 +1,10 @@
 /**
- * A number that is made of general registers and constants alone, as plain data: what a debugger's condition asks of
- * them. It changes only where one of them does, so compiled code can work it out for itself. All values are int32.
+ * A number that is made of general registers, arithmetic flags and constants alone, as plain data: what a debugger's
+ * condition asks of them. It changes only where one of them does, so compiled code can work it out for itself. All
+ * values are int32.
  */
 import type { Cpu } from './cpu.ts';
+import { getFlags } from './flags.ts';
 
 /** What a term may do with two others; comparisons give 1 or 0, shift counts are constants below 32. */
 export type TermOperator = 'add' | 'sub' | 'mul' | 'and' | 'or' | 'xor' | 'shl' | 'shr' | TermComparison;
@@ -12,6 +14,8 @@ export type RegisterTerm =
   | { readonly kind: 'constant'; readonly value: number }
   /** Bits of a register by number: shifted right, then masked. */
   | { readonly kind: 'register'; readonly register: number; readonly shift: number; readonly mask: number }
+  /** An arithmetic flag, as its bit of EFLAGS: 1 or 0. */
+  | { readonly kind: 'flag'; readonly bit: number }
   | { readonly kind: 'apply'; readonly how: TermOperator; readonly a: RegisterTerm; readonly b: RegisterTerm };
 
 const APPLY: Readonly<Record<TermOperator, (a: number, b: number) => number>> = {
@@ -42,6 +46,10 @@ export function termValue(term: RegisterTerm): (cpu: Cpu) => number {
       const { register, shift, mask } = term;
       return ({ m32 }) => (m32[register] >>> shift) & mask;
     }
+    case 'flag': {
+      const { bit } = term;
+      return (cpu) => ((getFlags(cpu) & bit) === 0 ? 0 : 1);
+    }
     case 'apply': {
       const [apply, a, b] = [APPLY[term.how], termValue(term.a), termValue(term.b)];
       return (cpu) => apply(a(cpu), b(cpu));
@@ -49,8 +57,7 @@ export function termValue(term: RegisterTerm): (cpu: Cpu) => number {
   }
 }
 
-/** Mask of the registers that the term reads (bit = number). */
-export function termRegisters(term: RegisterTerm): number {
-  if (term.kind === 'constant') return 0;
-  return term.kind === 'register' ? 1 << term.register : termRegisters(term.a) | termRegisters(term.b);
+/** Whether the term is more than a constant. */
+export function readsState(term: RegisterTerm): boolean {
+  return term.kind === 'apply' ? readsState(term.a) || readsState(term.b) : term.kind !== 'constant';
 }

@@ -1,9 +1,12 @@
 /**
- * What a condition asks of general registers alone, as a term that compiled code can work out (state/register-term.ts),
- * built beside its evaluator (expression.ts). A term that is made here has the value of its expression at every moment,
- * but for && with something that is no term: there what is left of it holds at least wherever the whole does.
+ * What a condition asks of general registers and arithmetic flags alone, as a term that compiled code can work out
+ * (state/register-term.ts), built beside its evaluator (expression.ts). A term that is made here has the value of its
+ * expression at every moment, but for && with something that is no term: there what is left of it holds at least
+ * wherever the whole does.
  */
 import { REGISTERS_16, REGISTERS_32, REGISTERS_8 } from '../base/names.ts';
+import { FLAG_NAMES } from '../state/flag-names.ts';
+import { ARITHMETIC_FLAGS } from '../state/layout.ts';
 import type { RegisterTerm, TermOperator } from '../state/register-term.ts';
 
 /** `isExact`: of the same value as the expression; else it is not 0 wherever that is not. */
@@ -21,8 +24,10 @@ export function constantTerm(value: number): Term | undefined {
   return value >= 0 && value <= 0xffffffff ? exact({ kind: 'constant', value: value | 0 }) : undefined;
 }
 
-/** Of a general register or a part of one; undefined for everything else. `name` is in lower case. */
+/** Of a general register, a part of one, or an arithmetic flag; undefined for all else. `name` is in lower case. */
 export function registerTerm(name: string): Term | undefined {
+  const flag = Object.hasOwn(FLAG_NAMES, name) ? FLAG_NAMES[name] & ARITHMETIC_FLAGS : 0;
+  if (flag !== 0) return exact({ kind: 'flag', bit: flag });
   const whole = REGISTERS_32.indexOf(name as (typeof REGISTERS_32)[number]);
   if (whole >= 0) return bits(whole, 0, -1);
   const word = REGISTERS_16.indexOf(name as (typeof REGISTERS_16)[number]);

@@ -7,13 +7,22 @@
  * that begin with 0 or hold a letter are hexadecimal, as listings print addresses. Evaluation touches nothing.
  */
 import { excerpt } from '../base/excerpt.ts';
+import {
+  type Bound,
+  combinedBound,
+  constantBound,
+  isChangeable,
+  memoryBound,
+  negatedBound,
+  registerBound,
+} from './condition-basis.ts';
 import { combinedTerm, constantTerm, negatedTerm, registerTerm, type Term } from './condition-terms.ts';
 import { FLAG_NAMES } from '../state/flag-names.ts';
 import { REGISTERS_16, REGISTERS_32, REGISTERS_8, STATE_SEGMENTS } from '../base/names.ts';
 import { peekNumber } from '../memory/peek.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { getFlags } from '../state/flags.ts';
-import { type RegisterTerm, termRegisters } from '../state/register-term.ts';
+import { type RegisterTerm, readsState } from '../state/register-term.ts';
 import { CR0, CR2, CR3, CR4, CS, EFER, EIP, SEG_BASE, SEG_LIMIT, SEG_SELECTOR } from '../state/layout.ts';
 
 export type Evaluator = (cpu: Cpu) => number;
@@ -61,8 +70,6 @@ function plainName(name: string): string {
   const given = name.toLowerCase();
   return Object.hasOwn(GDB_NAMES, given) ? GDB_NAMES[given] : given.replace(/^\$/, '');
 }
-
-const isEip = (name: string): boolean => plainName(name) === 'eip';
 
 /** How to read a register, or null when there is none of that name. */
 export function registerReader(name: string): Evaluator | null {
@@ -123,6 +130,12 @@ const APPLY: Readonly<Record<string, (a: number, b: number) => number>> = {
   '%': (a, b) => (b === 0 ? 0 : (a >>> 0) % (b >>> 0)),
 };
 
+const NEGATE: Readonly<Record<'-' | '~' | '!', (value: Evaluator) => Evaluator>> = {
+  '-': (value) => (cpu) => -value(cpu) >>> 0,
+  '~': (value) => (cpu) => ~value(cpu) >>> 0,
+  '!': (value) => (cpu) => (value(cpu) === 0 ? 1 : 0),
+};
+
 const NUMBER = /(0x[0-9a-f_]+|[0-9][0-9a-f_]*h\b|[0-9][0-9a-f]{7}(?![\w.$@])|\d[\d_]*)/;
 /** An address as listings print it, without 0x. */
 const BARE_ADDRESS = /^(?=0|.*[a-f])[0-9a-f]{8}$/i;
@@ -139,8 +152,13 @@ interface Part {
   readonly isEip?: boolean;
   /** It is not 0 only where EIP is one of these. */
   readonly eips?: readonly number[];
-  /** What it asks of general registers. */
+  /** What it asks of general registers and arithmetic flags. */
   readonly term?: Term;
+  /** What it is made of. */
+  readonly bound?: Bound;
+  readonly isTick?: boolean;
+  /** It is 0 before this tick. */
+  readonly fromTick?: number;
 }
 
 /** A condition, and where it cannot hold. */
@@ -150,7 +168,17 @@ export interface Condition {
   readonly eips: readonly number[] | null;
   /** It never holds where this is 0; null: nothing is known of it. */
   readonly term: RegisterTerm | null;
+  /** The same, and what it is made of; null: it may change anywhere. */
+  readonly bound: Bound | null;
+  /** It never holds before this tick. */
+  readonly fromTick: number;
 }
+
+/** A condition of which nothing is known. */
+export const conditionOf = (evaluate: Evaluator): Condition => ({
+  ...{ evaluate, eips: null, term: null, bound: null },
+  fromTick: 0,
+});
 
 interface Token {
   readonly word: string;
@@ -191,8 +219,15 @@ export function compileExpression(
 
 /** The same of a condition, with the places where it can hold. */
 export function compileCondition(text: string, symbols?: SymbolLookup): Condition {
-  const { evaluate, eips = null, term } = parseWhole({ text, whole: text, from: 0 }, symbols);
-  return { evaluate, eips, term: term === undefined || termRegisters(term.term) === 0 ? null : term.term };
+  const part = parseWhole({ text, whole: text, from: 0 }, symbols);
+  const { evaluate, eips = null, term, bound, fromTick = 0 } = part;
+  return {
+    evaluate,
+    eips,
+    term: term !== undefined && readsState(term.term) ? term.term : null,
+    bound: bound !== undefined && isChangeable(bound.basis) ? bound : null,
+    fromTick,
+  };
 }
 
 function parseWhole(source: Source, symbols: SymbolLookup = () => undefined): Part {
@@ -255,23 +290,41 @@ function parseLevel(parser: Parser, level: number): Part {
 
 function combine(operator: string, left: Part, right: Part): Part {
   const [a, b] = [left.evaluate, right.evaluate];
-  const term = combinedTerm(operator, left.term, right.term);
+  const fromTick = combinedTick(operator, left, right);
+  const madeOf = (evaluate: Evaluator): Part => ({
+    evaluate,
+    term: combinedTerm(operator, left.term, right.term),
+    bound: combinedBound(operator, left.bound, right.bound, evaluate),
+    ...(fromTick === undefined ? {} : { fromTick }),
+  });
   if (operator === '||') {
-    const evaluate: Evaluator = (cpu) => (a(cpu) !== 0 || b(cpu) !== 0 ? 1 : 0);
-    if (left.eips === undefined || right.eips === undefined) return { evaluate, term };
-    return { evaluate, eips: [...left.eips, ...right.eips], term };
+    const whole = madeOf((cpu) => (a(cpu) !== 0 || b(cpu) !== 0 ? 1 : 0));
+    if (left.eips === undefined || right.eips === undefined) return whole;
+    return { ...whole, eips: [...left.eips, ...right.eips] };
   }
   if (operator === '&&') {
     const eips = left.eips ?? right.eips;
-    const evaluate: Evaluator = (cpu) => (a(cpu) !== 0 && b(cpu) !== 0 ? 1 : 0);
-    return eips === undefined ? { evaluate, term } : { evaluate, eips, term };
+    const whole = madeOf((cpu) => (a(cpu) !== 0 && b(cpu) !== 0 ? 1 : 0));
+    return eips === undefined ? whole : { ...whole, eips };
   }
   const apply = APPLY[operator];
-  const evaluate: Evaluator = (cpu) => apply(a(cpu), b(cpu));
   if (left.constant !== undefined && right.constant !== undefined)
     return constantPart(apply(left.constant, right.constant));
+  const whole = madeOf((cpu) => apply(a(cpu), b(cpu)));
   const place = left.isEip === true ? right.constant : right.isEip === true ? left.constant : undefined;
-  return operator === '==' && place !== undefined ? { evaluate, eips: [place] } : { evaluate, term };
+  return operator === '==' && place !== undefined ? { ...whole, eips: [place] } : whole;
+}
+
+/** The tick before which an operator between two parts gives 0, where one is known. */
+function combinedTick(operator: string, left: Part, right: Part): number | undefined {
+  const [a, b] = [left.fromTick, right.fromTick];
+  if (operator === '&&') return a === undefined || b === undefined ? (a ?? b) : Math.max(a, b);
+  if (operator === '||') return a === undefined || b === undefined ? undefined : Math.min(a, b);
+  const isFirst = left.isTick === true;
+  const limit = isFirst ? right.constant : right.isTick === true ? left.constant : undefined;
+  if (limit === undefined) return undefined;
+  if (operator === '==' || operator === (isFirst ? '>=' : '<=')) return limit;
+  return operator === (isFirst ? '>' : '<') ? limit + 1 : undefined;
 }
 
 function parseUnary(parser: Parser): Part {
@@ -284,10 +337,8 @@ function parseUnary(parser: Parser): Part {
     const token = given?.word ?? fail(source, at, 'a value is missing here');
     if (token === '-' || token === '~' || token === '!') {
       const part = parseUnary(parser);
-      const value = part.evaluate;
-      const term = negatedTerm(token, part.term);
-      if (token === '!') return { evaluate: (cpu) => (value(cpu) === 0 ? 1 : 0), term };
-      return { evaluate: token === '-' ? (cpu) => -value(cpu) >>> 0 : (cpu) => ~value(cpu) >>> 0, term };
+      const evaluate = NEGATE[token](part.evaluate);
+      return { evaluate, term: negatedTerm(token, part.term), bound: negatedBound(part.bound, evaluate) };
     }
     if (token === '*') return memory(parseUnary(parser), 4);
     if (token === '(') return closing(parser, ')');
@@ -312,12 +363,14 @@ function closing(parser: Parser, bracket: string): Part {
   return inner;
 }
 
-function memory({ evaluate: address }: Part, size: number): Part {
-  return { evaluate: (cpu) => peekNumber(cpu, address(cpu), size) ?? 0 };
+function memory({ evaluate: address, bound }: Part, size: number): Part {
+  const evaluate: Evaluator = (cpu) => peekNumber(cpu, address(cpu), size) ?? 0;
+  return { evaluate, bound: memoryBound(bound, size, evaluate) };
 }
 
 function constantPart(constant: number): Part {
-  return { evaluate: () => constant, constant, term: constantTerm(constant) };
+  const evaluate: Evaluator = () => constant;
+  return { evaluate, constant, term: constantTerm(constant), bound: constantBound(evaluate) };
 }
 
 function value({ source, symbols }: Parser, token: string, at: number): Part {
@@ -330,7 +383,11 @@ function value({ source, symbols }: Parser, token: string, at: number): Part {
   }
   const symbol = symbols(token);
   const register = registerReader(token);
-  if (register !== null) return { evaluate: register, isEip: isEip(token), term: registerTerm(plainName(token)) };
+  if (register !== null) {
+    const name = plainName(token);
+    const bound = registerBound(name, register);
+    return { evaluate: register, isEip: name === 'eip', isTick: name === 'tick', term: registerTerm(name), bound };
+  }
   if (symbol !== undefined) return constantPart(symbol >>> 0);
   if (BARE_ADDRESS.test(token)) {
     return constantPart(Number.parseInt(token, 16));

@@ -26,7 +26,7 @@ import { EngineSwitch } from './engine-switch.ts';
 import { type Checkpoint, CheckpointStore } from './checkpoints.ts';
 import { Goal, type WayProgress } from './goal.ts';
 import type { Divergence } from '../session/divergence.ts';
-import type { Condition, Evaluator } from './expression.ts';
+import { type Condition, conditionOf, type Evaluator } from './expression.ts';
 import type { LogReader } from '../log/log.ts';
 import { type Listener, startListening } from './listener.ts';
 import { comparePositions, Lookout, positionAtRest, positionInRun, writeTo } from './lookout.ts';
@@ -35,12 +35,11 @@ import { TextSearch } from './hear-text.ts';
 import { DEBUG_CONSOLE_LINE, SerialHistory } from './serial-history.ts';
 import { chooseInterval, PageRecords, type Wanted } from './page-records.ts';
 import { beginNotes, notedPages } from './page-notes.ts';
-import { createReplay } from '../session/session.ts';
-import { RegisterProbes, searchByTerm } from './register-probes.ts';
+import { createReplay, type EngineFactory } from '../session/session.ts';
+import { ConditionProbes, searchByBound } from './condition-probes.ts';
 import { seekBefore } from './seek-before.ts';
 import type { TimelineOptions } from './timeline-options.ts';
 import { StoredCheckpoints } from './stored-checkpoints.ts';
-import type { EngineFactory } from '../session/session.ts';
 
 export interface Stop {
   readonly kind: 'position' | 'breakpoint' | 'watchpoint' | 'condition' | 'delivery' | 'start' | 'end' | 'divergence';
@@ -387,7 +386,7 @@ export class Timeline {
   /** On to `tick`, with checkpoints and records of what is passed; stops at the end of the run or a break. */
   private *runTo(tick: number): Way<void> {
     const { machine, intervalTicks } = this;
-    const isLookedFor = machine.cpu.fetchStops !== null || machine.cpu.probes instanceof RegisterProbes;
+    const isLookedFor = machine.cpu.fetchStops !== null || machine.cpu.probes instanceof ConditionProbes;
     if (tick - machine.tick > CHUNK_TICKS && !isLookedFor) this.engines.use(this.makeEngine);
     machine.engine.isHeld = this.searchedTicks + tick - machine.tick < this.holdTicks;
     while (machine.tick < tick) {
@@ -478,7 +477,7 @@ export class Timeline {
 
   /** On until a function says so before an instruction; each is run by itself. */
   *continueUntil(evaluate: Evaluator): Way<Stop> {
-    return yield* this.continueToCondition({ evaluate, eips: null, term: null });
+    return yield* this.continueToCondition(conditionOf(evaluate));
   }
 
   /** On until a condition holds before an instruction: at full speed but for the places where it can. */
@@ -543,15 +542,16 @@ export class Timeline {
   ): Way<Stop> {
     if (this.isAtEnd) return this.stopped('end');
     const search: Search = { breakpoints, watchpoints, condition, from: this.position, before: null };
-    const term = condition?.eips === null && this.machine.cpu.probes === null ? condition.term : null;
+    const isAlone = breakpoints.length + watchpoints.length === 0 && this.machine.cpu.probes === null;
+    const first = { tick: Math.min(condition?.fromTick ?? 0, this.lastTick), seq: 0 };
     try {
-      if (term !== null && breakpoints.length + watchpoints.length === 0) {
+      if (isAlone && first.tick > this.machine.tick) yield* this.seek(first, []);
+      if (isAlone && condition?.eips === null && condition.bound !== null) {
         this.markReturn(this.lastTick - this.machine.tick);
         this.engines.use(this.makeStepper);
-        const { machine, lookout, lastTick: endTick } = this;
-        const runTo = (tick: number): Way<void> => this.runTo(tick);
-        const isAtEnd = (): boolean => this.isAtEnd;
-        yield* this.toward(endTick, searchByTerm(term, { machine, lookout, search, endTick, runTo, isAtEnd }));
+        const run = (ticks: number): Way<void> => this.runTo(Math.min(this.lastTick, this.machine.tick + ticks));
+        const context = { machine: this.machine, lookout: this.lookout, search, run, isAtEnd: () => this.isAtEnd };
+        yield* this.toward(this.lastTick, searchByBound(condition.bound, condition.term, context));
       } else {
         this.arm(search);
         yield* this.runToEnd();

@@ -37,25 +37,36 @@ export class PacedWay<T> {
     timeline.chunkTicks = Math.min(timeline.chunkTicks, CHUNK_TICKS / 4);
   }
 
-  /** One step, and a turn of the event loop behind it unless it was the last. */
+  /** Some steps, and a turn of the event loop behind it unless it was the last. */
   async next(): Promise<IteratorResult<undefined, T>> {
-    const { timeline } = this;
-    const startMs = performance.now();
-    let result: IteratorResult<undefined, T>;
-    try {
-      result = this.way.next();
-    } catch (error) {
-      this.progress?.clear();
-      throw error;
-    }
-    const takenMs = performance.now() - startMs;
-    timeline.chunkTicks = pacedChunk(timeline.chunkTicks, takenMs, PACE);
+    const result = this.walk();
     if (result.done === true) this.progress?.clear();
     else {
       await new Promise((resolve) => setImmediate(resolve));
       this.show();
     }
     return result;
+  }
+
+  /**
+   * Pieces for as long as a look at the keyboard may wait. Each is short: where a guest idles pieces take no time at
+   * all, and the next one may be full of work.
+   */
+  private walk(): IteratorResult<undefined, T> {
+    const { timeline } = this;
+    const startMs = performance.now();
+    try {
+      for (let pieceMs = startMs; ; ) {
+        const result = this.way.next();
+        const nowMs = performance.now();
+        timeline.chunkTicks = Math.min(CHUNK_TICKS, pacedChunk(timeline.chunkTicks, nowMs - pieceMs, PACE));
+        if (result.done === true || nowMs - startMs >= PACE.msMin) return result;
+        pieceMs = nowMs;
+      }
+    } catch (error) {
+      this.progress?.clear();
+      throw error;
+    }
   }
 
   giveUp(): void {

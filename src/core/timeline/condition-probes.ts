@@ -1,0 +1,130 @@
+/**
+ * Looking out for a condition where it can come to hold alone: behind instructions that write what it is made of
+ * (condition-basis.ts), where its memory is written, and behind what changes any of that without an instruction. The
+ * machine breaks in at the first such place where it may hold; whether it does is for whoever looks closely from there
+ * on (lookout.ts).
+ */
+import { WRITES_CONTROL, WRITES_SEGMENTS, WRITES_SYSTEM_FLAGS } from '../isa/effects.ts';
+import { ROWS } from '../isa/ops.ts';
+import type { Machine } from '../machine/machine.ts';
+import type { Cpu, Probes } from '../state/cpu.ts';
+import { HALTED } from '../state/layout.ts';
+import type { RegisterTerm } from '../state/register-term.ts';
+import type { Basis, Bound } from './condition-basis.ts';
+import { CHUNK_TICKS, CLOSE_PART, CLOSE_TICKS } from './distances.ts';
+import type { Evaluator } from './expression.ts';
+import type { Lookout, Search } from './lookout.ts';
+import type { Way } from './timeline.ts';
+import { WatchedPlaces } from './watched-places.ts';
+
+/** Rows that write some of it, beside those that are known by their operands and the many that write flags. */
+function rowsOf({ hasSystemFlags, hasSegments, hasControl }: Basis): Uint8Array {
+  return Uint8Array.from(ROWS, (_, row) =>
+    (hasSystemFlags && WRITES_SYSTEM_FLAGS[row] !== 0) ||
+    (hasSegments && WRITES_SEGMENTS[row] !== 0) ||
+    (hasControl && WRITES_CONTROL[row] !== 0)
+      ? 1
+      : 0,
+  );
+}
+
+export class ConditionProbes implements Probes {
+  readonly rows: Uint8Array;
+  readonly registers: number;
+  readonly hasFlags: boolean;
+  readonly term: RegisterTerm | null;
+  /** False: somebody looks more closely. */
+  private isOn = false;
+  private readonly machine: Machine;
+  private readonly value: Evaluator;
+  private readonly places: WatchedPlaces | null;
+
+  constructor(machine: Machine, { evaluate, basis }: Bound, term: RegisterTerm | null) {
+    this.machine = machine;
+    this.term = term;
+    this.registers = basis.registers;
+    this.hasFlags = basis.hasFlags;
+    this.rows = rowsOf(basis);
+    this.value = evaluate;
+    this.places = basis.places.length === 0 ? null : new WatchedPlaces(machine, basis.places);
+  }
+
+  /** Between slices: looks out from here on. False: the condition may hold here already. */
+  begin(): boolean {
+    this.isOn = this.value(this.machine.cpu) === 0;
+    if (this.isOn) this.places?.watch();
+    else this.places?.forget();
+    return this.isOn;
+  }
+
+  end(): void {
+    this.isOn = false;
+    this.places?.forget();
+  }
+
+  marksOf(): null {
+    return null;
+  }
+
+  hasPage(): boolean {
+    return false;
+  }
+
+  fetched(): void {}
+
+  begins(): void {}
+
+  ends(cpu: Cpu, hasRetired: boolean): void {
+    if (hasRetired) this.intervened(cpu);
+  }
+
+  intervened(cpu: Cpu): void {
+    if (this.isOn && (this.value(cpu) !== 0 || this.places?.hasMoved === true)) this.machine.breakIn();
+  }
+}
+
+/** Of a timeline, what a search needs. */
+export interface BoundSearch {
+  readonly machine: Machine;
+  readonly lookout: Lookout;
+  readonly search: Search;
+  /** On by so many ticks, or to the end. */
+  readonly run: (ticks: number) => Way<void>;
+  readonly isAtEnd: () => boolean;
+}
+
+/** On to where the condition of a search holds, or to the end: the lookout has the hit. */
+export function* searchByBound(bound: Bound, term: RegisterTerm | null, context: BoundSearch): Way<void> {
+  const { cpu, memory } = context.machine;
+  const probes = new ConditionProbes(context.machine, bound, term);
+  cpu.probes = probes;
+  memory.probesChanged();
+  try {
+    yield* alternate(probes, context);
+  } finally {
+    probes.end();
+    cpu.probes = null;
+    memory.probesChanged();
+  }
+}
+
+/** Where it may hold and does not, looking closely pays the longer the more often that was so. */
+function* alternate(probes: ConditionProbes, { machine, lookout, search, run, isAtEnd }: BoundSearch): Way<void> {
+  let closeTicks = CLOSE_TICKS;
+  while (!isAtEnd()) {
+    const { tick } = machine;
+    if (probes.begin()) {
+      yield* run(Number.POSITIVE_INFINITY);
+      if (machine.tick - tick > closeTicks * CLOSE_PART) closeTicks = CLOSE_TICKS;
+      // Where much is written that it depends on, the breaks are all there is of pauses.
+      yield undefined;
+      continue;
+    }
+    lookout.arm(search);
+    // Halted, the next instruction may be far away.
+    yield* run(machine.cpu.m32[HALTED] !== 0 ? CHUNK_TICKS : closeTicks);
+    if (lookout.hasHit) return;
+    lookout.disarm();
+    closeTicks = Math.min(closeTicks * 2, CHUNK_TICKS);
+  }
+}
