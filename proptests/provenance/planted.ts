@@ -165,6 +165,37 @@ check_tsc:
   movzx eax, ah
 check_pit:
   nop
+  ; a byte of a word that others are in, added to and taken from again, as a string of words is copied
+  mov al, [received]
+  mov [buffer + 0x600], al
+  mov al, [struck]
+  mov [buffer + 0x601], al
+  mov ecx, [buffer + 0x600]
+  mov ebx, 0xfefefeff
+  add ecx, ebx
+  mov edx, ecx
+  sub edx, ebx
+  and edx, 0x7f7f7f7f
+  mov [buffer + 0x700], dl
+  movzx eax, byte [buffer + 0x700]
+check_lowest:
+  nop
+  ; and the one above, of which bits alone are turned
+  mov edx, [buffer + 0x600]
+  not edx
+  mov [buffer + 0x700], dh
+  movzx eax, byte [buffer + 0x700]
+check_masked:
+  nop
+  ; what the image has, with an immediate added and taken away
+  mov ecx, [constant]
+  mov ebx, 0xfefefeff
+  add ecx, ebx
+  mov edx, ecx
+  sub edx, ebx
+  movzx eax, dl
+check_added:
+  nop
   ; two inputs: a fork
   movzx eax, byte [received]
   movzx edx, byte [struck]

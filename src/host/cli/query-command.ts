@@ -14,10 +14,10 @@ import { openLogFile, withLogProblems } from '../node/log-file.ts';
 import { signalStatus, Work } from '../node/work.ts';
 import { grammarText } from '../query/grammar.ts';
 import { contextOf, planContext } from '../query/guest-view.ts';
-import { hideGuest, keepGuest, readGuest, showGuest } from '../query/kept-guest.ts';
+import { hideGuest, keepGuest, middleOf, readGuest, showGuest } from '../query/kept-guest.ts';
 import { hasIndex } from '../query/kept-events.ts';
 import { isProbablyKept } from '../query/kept-lists.ts';
-import { workersDefault } from '../query/query-pool.ts';
+import { startTicks, workersDefault } from '../query/query-pool.ts';
 import { QueryThreads } from '../query/query-threads.ts';
 import { type RowFormat, RowsText } from '../query/rows-text.ts';
 import { GuestSymbols } from '../symbols/guest-symbols.ts';
@@ -69,7 +69,10 @@ async function answer(args: Arguments, log: LogReader, text: string): Promise<nu
   const workers = args.number('jobs') ?? workersDefault();
   const isWhole = kept !== null && kept.knownTick >= timeline.endTick - timeline.intervalTicks;
   const isRun = isWhole && willRun(args, text, key);
-  const threads = isRun && workers > 1 ? new QueryThreads(workers, { ...start, notesPages: !kept.knowsPages }) : null;
+  const threads =
+    isRun && workers > 1
+      ? new QueryThreads(workers, { ...start, notesPages: !kept.knowsPages }, startTicks(timeline, workers))
+      : null;
   const writeNames = keepNames(args, timeline, guest);
   const work = new Work(null);
   let status: number;
@@ -98,6 +101,7 @@ async function answer(args: Arguments, log: LogReader, text: string): Promise<nu
         threads,
         workers,
         symbolOf: (name: string) => symbols.address(name),
+        codeTick: quick === null ? null : middleOf(timeline),
       },
       ...{ limit: args.number('limit') ?? Number.POSITIVE_INFINITY, keepsLists: kept !== null },
     }).run();

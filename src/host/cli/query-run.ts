@@ -27,6 +27,8 @@ export interface QueryRunOptions {
   readonly rows: RowsText;
   readonly work: Work;
   readonly symbolOf: (name: string) => number | undefined;
+  /** Where the guest's code is to be looked at for calls; null: the timeline stands there. */
+  readonly codeTick: number | null;
   /** Up to there checkpoints are kept. */
   readonly knownTick: number;
   readonly start: PoolOptions['start'];
@@ -122,10 +124,11 @@ export class QueryRun {
     const answer = events?.answer(asked) ?? asked;
     if (events !== null) this.batches = null;
     const heard = (batch: Batch): void => this.hold(batch);
-    const pool =
-      workers > 1 && !isShort && knownTick >= stretch.toTick - timeline.intervalTicks
-        ? new QueryPool({ timeline, plan: gathered, answer, stretch, workers, threads, start, heard, tell })
-        : null;
+    const isTogether = workers > 1 && !isShort && knownTick >= stretch.toTick - timeline.intervalTicks;
+    if (isTogether && !(await this.goToCode())) return;
+    const pool = isTogether
+      ? new QueryPool({ timeline, plan: gathered, answer, stretch, workers, threads, start, heard, tell })
+      : null;
     if (pool !== null && pool.openChunks >= CHUNKS_MIN) {
       await pool.run();
       this.hasDiverged = pool.hasDiverged;
@@ -136,6 +139,13 @@ export class QueryRun {
     if (!isWhole || this.batches === null) return;
     writeAnswer(start.key, plan.job, stretch, this.batches);
     noteKept(start.key, plan.query.text);
+  }
+
+  /** Threads are told of places behind calls, which stand in the guest's code. False: given up. */
+  private async goToCode(): Promise<boolean> {
+    const { codeTick: tick, plan, timeline } = this.options;
+    if (tick === null || plan.job.table !== 'calls' || !plan.job.wantsReturns) return true;
+    return (await this.walk(timeline.seek({ tick, seq: 0 }, []))) !== null;
   }
 
   /** What earlier sessions have left of it. */

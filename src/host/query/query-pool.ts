@@ -28,7 +28,7 @@ export interface PoolOptions {
   readonly answer: Answer;
   readonly stretch: QueryWindow;
   readonly workers: number;
-  readonly start: Omit<WorkerStart, 'notesPages' | 'stop'>;
+  readonly start: Omit<WorkerStart, 'notesPages' | 'stop' | 'likelyTick'>;
   /** Where they have been started already; they are ended in any case. */
   readonly threads?: QueryThreads | null;
   /** Each batch, in the order of the run. */
@@ -43,6 +43,26 @@ interface ChunkState {
   readonly weight: number;
   state: 'open' | 'taken' | 'done' | 'ruled-out';
   answer: WorkerAnswer | null;
+}
+
+/** Where each of several threads begins if all of the run has to be gone through, as equal parts as can be foreseen. */
+export function startTicks({ endTick, intervalTicks, knownRecords, startTick }: Timeline, threads: number): number[] {
+  const first = Math.floor(startTick / intervalTicks);
+  const count = Math.ceil(endTick / intervalTicks) - first;
+  const weights = Array.from({ length: count }, (_, i) => weightOf(knownRecords.of(first + i)));
+  return Array.from({ length: threads }, (_, thread) =>
+    Math.max(startTick, (first + indexAt(weights, thread / threads)) * intervalTicks),
+  );
+}
+
+/** The first index before which no more than this part of the weight lies; never behind the last. */
+function indexAt(weights: readonly number[], part: number): number {
+  let left = weights.reduce((sum, weight) => sum + weight, 0) * part;
+  for (const [i, weight] of weights.entries()) {
+    left -= weight;
+    if (left < 0) return i;
+  }
+  return 0;
 }
 
 /** Chunks that a thread has before it, so that it need not wait for this one between two of them. */
@@ -186,12 +206,7 @@ export class QueryPool {
   /** The chunk of a stretch before which so much of its weight lies; never its end. */
   private halfway(first: number, end: number, part: number): number {
     const weights = this.chunks.slice(first, end).map(({ weight }) => weight);
-    let left = weights.reduce((sum, weight) => sum + weight, 0) * part;
-    for (const [i, weight] of weights.entries()) {
-      left -= weight;
-      if (left < 0) return first + i;
-    }
-    return first;
+    return first + indexAt(weights, part);
   }
 
   /** What has come, as far as nothing before it is missing. */

@@ -13,10 +13,11 @@ export class QueryThreads {
   private readonly workers: readonly Worker[];
   private readonly stop = new Int32Array(new SharedArrayBuffer(4));
 
-  constructor(count: number, start: Omit<WorkerStart, 'stop'>) {
+  /** `likelyTicks`: where they will probably begin, one for each; they go there by themselves. */
+  constructor(count: number, start: Omit<WorkerStart, 'stop' | 'likelyTick'>, likelyTicks: readonly number[] = []) {
     this.count = count;
-    const workerData: WorkerStart = { ...start, stop: this.stop };
     this.workers = Array.from({ length: count }, (_, thread) => {
+      const workerData: WorkerStart = { ...start, stop: this.stop, likelyTick: likelyTicks[thread] ?? 0 };
       const worker = new Worker(new URL('./query-worker.js', import.meta.url), { workerData });
       worker.on('message', (answer: WorkerAnswer) => this.heard(thread, answer));
       worker.on('error', (error) => {

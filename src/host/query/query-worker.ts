@@ -6,7 +6,7 @@ import { ChunkGatherer, type GatheredChunk } from '../../core/query/chunk.ts';
 import type { Job } from '../../core/query/jobs.ts';
 import { openLog } from '../../core/log/log.ts';
 import type { IntervalPages } from '../../core/timeline/page-records.ts';
-import { Timeline } from '../../core/timeline/timeline.ts';
+import { finish, Timeline } from '../../core/timeline/timeline.ts';
 import { loadEngine } from '../../engines.ts';
 import { findImages, type GivenImages } from '../node/find-images.ts';
 import { KeptCheckpoints } from '../node/kept-checkpoints.ts';
@@ -24,6 +24,8 @@ export interface WorkerStart {
   readonly key: string;
   /** What intervals do to pages is not known yet: it is noted on the way. */
   readonly notesPages: boolean;
+  /** It will probably begin there. */
+  readonly likelyTick: number;
   /** Not 0: give up. */
   readonly stop: Int32Array;
 }
@@ -58,7 +60,7 @@ const CHECKPOINT_BYTES = 1 << 26;
 async function main(start: WorkerStart): Promise<void> {
   const port = parentPort;
   if (port === null) return;
-  const { devices, engine, given, images, key, notesPages, path, stop } = start;
+  const { devices, engine, given, images, key, likelyTick, notesPages, path, stop } = start;
   const log = openLog(start.log);
   const timeline = new Timeline({
     log,
@@ -70,6 +72,8 @@ async function main(start: WorkerStart): Promise<void> {
     notesPages,
   });
   new KeptCheckpoints({ timeline, key, warn: () => {} });
+  // While the query is planned. Where no checkpoint is near, that would be a way of its own.
+  if (likelyTick > timeline.startTick) finish(timeline.seek({ tick: likelyTick, seq: 0 }, []));
   let gatherer: ChunkGatherer | null = null;
   port.on('message', (message: WorkerMessage) => {
     if ('job' in message) {

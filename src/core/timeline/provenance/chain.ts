@@ -86,7 +86,17 @@ export function* openInputs(origins: Origins, answer: Origin): Way<Origin[]> {
   for (const input of inputs) if (!(yield* isFixed(origins, input, { left: FIXED_LOOKS }))) open.push(input);
   if (open.length > 0 || isPicked) return open;
   // Of fixed ones, what the image has says more than an immediate.
-  return inputs.filter(({ end }) => end.kind === 'image' || end.kind === 'reset').slice(0, 1);
+  for (const input of inputs) if (yield* leadsToImage(origins, input, { left: FIXED_LOOKS })) return [input];
+  return [];
+}
+
+/** Of a fixed value: whether it is of the image or what a reset leaves, however that was put together. */
+function* leadsToImage(origins: Origins, answer: Origin, budget: { left: number }): Way<boolean> {
+  const { kind } = answer.end;
+  if (kind === 'image' || kind === 'reset') return true;
+  if (kind === 'constant' || budget.left-- <= 0) return false;
+  for (const input of yield* inputsOf(origins, answer)) if (yield* leadsToImage(origins, input, budget)) return true;
+  return false;
 }
 
 /** Every one of them. */

@@ -23,6 +23,11 @@ export interface Flow {
   readonly how: 'move' | 'computed' | 'constant' | 'input';
   readonly from: Place | null;
   readonly inputs: readonly FlowInput[];
+  /**
+   * Of what is computed: which bytes of inputs as wide as the result one of its bytes depends on. `same`: those of its
+   * place; `lower`: those and all below; null: any.
+   */
+  readonly lanes: 'same' | 'lower' | null;
   /** Of a load: the registers of its address, index first. */
   readonly address: readonly AddressPart[];
   /** Of `input`: a port and the bytes read from it, or what else it is. */
@@ -30,11 +35,23 @@ export interface Flow {
   readonly what: string;
 }
 
-const NOTHING = { from: null, inputs: [], address: [], port: null, what: '' } as const;
+const NOTHING = { from: null, inputs: [], lanes: null, address: [], port: null, what: '' } as const;
 
 /** Places as one name. */
 export function namesOf(places: readonly Place[]): string {
   return places.map(placeName).join(' and ');
+}
+
+/** The inputs on which bytes of the result depend that lie at `to`, a part of where it goes. */
+export function inputsOf({ inputs, lanes, to: whole }: Flow, to: Place): readonly FlowInput[] {
+  if (lanes === null || to.space !== whole.space || to.space === 'flags' || to.size === whole.size) return inputs;
+  const offset = to.at - whole.at;
+  return inputs.map((input): FlowInput => {
+    const [place] = input.places;
+    if (input.places.length !== 1 || place.space === 'flags' || place.size !== whole.size) return input;
+    const needed = lanes === 'same' ? part(place, offset, to.size) : part(place, 0, offset + to.size);
+    return { name: placeName(needed), places: [needed] };
+  });
 }
 
 export class FlowBuilder {
@@ -81,12 +98,12 @@ export class FlowBuilder {
     }
   }
 
-  compute(to: readonly Place[], inputs: readonly FlowInput[], what = ''): void {
+  compute(to: readonly Place[], inputs: readonly FlowInput[], what = '', lanes: Flow['lanes'] = null): void {
     const wanted = inputs.filter(({ places }) => places.length > 0);
     const address = addressParts(this.instruction);
     for (const place of to) {
       if (wanted.length === 0) this.all.push({ ...NOTHING, to: place, how: 'constant', what });
-      else this.all.push({ ...NOTHING, to: place, how: 'computed', inputs: wanted, address, what });
+      else this.all.push({ ...NOTHING, to: place, how: 'computed', inputs: wanted, lanes, address, what });
     }
   }
 

@@ -76,6 +76,10 @@ const IMPLIED: Readonly<Record<string, readonly (readonly [register: number, siz
   ],
 };
 
+/** Rows whose result has each bit, or each byte, from those of its place; from those and what lies below. */
+const SAME_LANES = /^(AND|OR|XOR|NOT|PAND|PANDN|POR|PXOR|ANDPS|ANDPD|ORPS|ORPD|XORPS|XORPD)$/;
+const LOWER_LANES = /^(ADD|ADC|SUB|SBB|INC|DEC|NEG|LEA|XADD)$/;
+
 const SHIFTS = /^(ROL|ROR|RCL|RCR|SHL|SHR|SAR)$/;
 
 export function flowsOf(cpu: Cpu, instruction: Instruction): readonly Flow[] {
@@ -148,7 +152,9 @@ function general(flows: FlowBuilder): void {
     const isWritten = (writes.registers & (1 << register)) !== 0;
     if (isWritten || isHigh) to.push(flows.register(register, width === 1 ? 2 : width));
   }
-  flows.compute(to, inputs);
+  const { name } = row;
+  const lanes = SAME_LANES.test(name) ? 'same' : LOWER_LANES.test(name) ? 'lower' : null;
+  flows.compute(to, inputs, '', lanes);
   const written = flagMask(flags.written + flags.undefined);
   const isShiftByNothing = SHIFTS.test(row.name) && b.length > 0 && (cpu.m8[ECX << 2] & 31) === 0;
   if (written !== 0 && !isShiftByNothing) flows.compute([flagsPlace(written)], inputs);

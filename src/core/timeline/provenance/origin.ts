@@ -6,7 +6,7 @@
  */
 import { comparePositions, type Position } from '../lookout.ts';
 import type { Timeline, Way } from '../timeline.ts';
-import type { FlowInput } from './flow.ts';
+import { type FlowInput, inputsOf } from './flow.ts';
 import type { AddressPart } from './operands.ts';
 import { joined, part, type Place, valueAt } from './place.ts';
 import { deviceSource, dmaSource, editSource, portSource, type Source } from './sources.ts';
@@ -152,8 +152,8 @@ export class Origins {
     const { position } = step;
     const { cpu } = this.timeline.machine;
     if (flow.how === 'computed') {
-      const inputs = flow.inputs.map((input) => this.questionOf(input, position));
-      return { kind: 'computed', step, to: flow.to, inputs };
+      const inputs = inputsOf(flow, written).map((input) => this.questionOf(input, position));
+      return { kind: 'computed', step, to: flow.lanes === null ? flow.to : written, inputs };
     }
     if (flow.how === 'constant') {
       yield* this.timeline.seek({ tick: position.tick + 1, seq: 0 });

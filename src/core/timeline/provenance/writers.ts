@@ -131,7 +131,7 @@ export class Writers {
     const [from] = memoryAt(cpu, (base + 0x28 + place.at) >>> 0, place.size);
     if (from === undefined) return null;
     const what = 'loaded from a task state segment';
-    const flow: Flow = { to: place, how: 'move', from, inputs: [], address: [], port: null, what };
+    const flow: Flow = { to: place, how: 'move', from, inputs: [], lanes: null, address: [], port: null, what };
     return { kind: 'instruction', step, flow, written: place };
   }
 
