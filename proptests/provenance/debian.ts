@@ -64,7 +64,7 @@ export function* lettersOrigin(timeline: Timeline, guest: GuestSymbols): Generat
 const ECHOED = 'serial:"-\\r\\nready"';
 const WORD = 'ready';
 
-/** A call of one of the pipe's two functions in which a value was moved on. */
+/** A step of a chain within a call of one of the pipe's two functions. */
 interface Passage {
   readonly tick: number;
   /** CR3. */
@@ -82,12 +82,20 @@ export function* pipedOrigin(timeline: Timeline, guest: GuestSymbols): Generator
   const steps = stepsOf(origins);
   const inPrograms = steps.filter(({ linear }) => linear < PAGE_OFFSET).map(({ position: { tick } }) => tick);
   const stretch = { fromTick: Math.min(...inPrograms), toTick: position.tick };
+  const spaces = steps.map((step) => {
+    finish(timeline.seek(step.position));
+    return { tick: step.position.tick, space: cpu.m32[CR3] >>> 0 };
+  });
+  finish(timeline.seek(position));
   const passages = (name: string): Passage[] => {
     const plan = planQuery(`calls("${name}") select tick, returned, space, process`, planContext(machine, guest.table));
     const found: Passage[] = [];
-    const answer = plan.start(([tick, returned, space, process]) => {
-      const isIn = steps.some(({ position: at }) => at.tick >= Number(tick) && at.tick < Number(returned));
-      if (isIn) found.push({ tick: Number(tick), space: Number(space), process: String(process) });
+    // Whoever reads may have waited for whoever writes: their calls lie within each other.
+    const answer = plan.start(([from, to, space, process]) => {
+      const isIn = (at: { tick: number; space: number }): boolean =>
+        at.tick >= Number(from) && at.tick < Number(to) && at.space === space;
+      const step = spaces.find(isIn);
+      if (step !== undefined) found.push({ ...step, process: String(process) });
     });
     finish(runQuery(timeline, plan, stretch, answer));
     return found;
