@@ -98,7 +98,7 @@ test('what the middle of a run shows is kept, and plans as the guest itself does
   assert.equal(others.count, 0);
 });
 
-test('nothing is kept at another moment, of names with line ends, of a guest without a task; damage is no guest', () => {
+test('nothing is kept at another moment, of names with line ends, without a task; damage is no guest', () => {
   const timeline = timelineOf(run);
   keepGuest('early', timeline, new GuestSymbols(tableWith()));
   finish(timeline.seek({ tick: middleOf(timeline), seq: 0 }));
