@@ -2,6 +2,7 @@
 // takes each of them as long as the planning takes.
 
 import { Worker } from 'node:worker_threads';
+import { setThreadFlags } from '../node/v8-flags.ts';
 import type { WorkerAnswer, WorkerMessage, WorkerStart } from './query-worker.ts';
 
 export class QueryThreads {
@@ -16,6 +17,7 @@ export class QueryThreads {
   /** `likelyTicks`: where they will probably begin, one for each; they go there by themselves. */
   constructor(count: number, start: Omit<WorkerStart, 'stop' | 'likelyTick'>, likelyTicks: readonly number[] = []) {
     this.count = count;
+    setThreadFlags();
     this.workers = Array.from({ length: count }, (_, thread) => {
       const workerData: WorkerStart = { ...start, stop: this.stop, likelyTick: likelyTicks[thread] ?? 0 };
       const worker = new Worker(new URL('./query-worker.js', import.meta.url), { workerData });
