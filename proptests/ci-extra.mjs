@@ -87,7 +87,7 @@ const steps = [
       'command -v chromium && command -v apt-get && command -v dpkg-deb && command -v mke2fs && ' +
       'command -v grub-mkimage && ls /usr/share/seabios/bios-256k.bin /usr/lib/grub/i386-pc/boot.img',
     run:
-      'node src/host/bootstrap.mjs && REPRISE_MUTANTS=100 node proptests/run.mjs page/ && ' +
+      'node src/host/bootstrap.mjs && REPRISE_MUTANTS=100 node proptests/run.mjs page/ measure/report && ' +
       'node dist/proptests/page/pictures.js $TMP/pictures && node dist/proptests/page/measure-debian.js $TMP',
   },
   {

@@ -2,18 +2,19 @@
  * Runs the tests: node proptests/run.mjs [WORD...] [--node-option...]
  *
  * The list is made of the sources (*.prop.ts in proptests, tiers, benchmarks) and mapped into dist/, so that what an
- * older source left behind there is never run. A WORD keeps the files whose path contains it; options go to
- * `node --test`.
- * At the end it names every skipped test with its reason.
+ * older source left behind there is never run. A WORD keeps the files whose path contains it; without one, the files
+ * that open a browser are left to the step `page` of ci-extra.mjs. Options go to `node --test`.
+ * At the end it names every skipped test with its reason, and the files that took longest.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const timeoutPerFileMs = 300_000;
+const SLOWEST_FILES = 8;
 
 function findTests(folder) {
   const found = [];
@@ -32,8 +33,8 @@ function fail(line) {
 
 const usage = `usage: npm test -- [WORD...] [--node-option...]
 
-Runs the test files whose path contains one of the WORDs, or all of them. Options go to node --test, as in
---test-name-pattern=TEXT.`;
+Runs the test files whose path contains one of the WORDs; without one, all but those that open a browser (npm test --
+page/ runs them). Options go to node --test, as in --test-name-pattern=TEXT.`;
 
 if (process.argv.includes('--help')) {
   console.log(usage);
@@ -42,7 +43,11 @@ if (process.argv.includes('--help')) {
 const words = process.argv.slice(2).filter((argument) => !argument.startsWith('-'));
 const options = process.argv.slice(2).filter((argument) => argument.startsWith('-'));
 const all = ['proptests', 'tiers', 'benchmarks'].flatMap(findTests);
-const chosen = all.filter((path) => words.length === 0 || words.some((word) => path.includes(word)));
+const opensBrowser = (path) => readFileSync(join(root, path), 'utf8').includes("/browser.ts'");
+const left = words.length === 0 ? all.filter(opensBrowser) : [];
+const chosen = all.filter((path) =>
+  words.length === 0 ? !left.includes(path) : words.some((word) => path.includes(word)),
+);
 if (chosen.length === 0)
   fail(`No test file has ${words.join(' or ')} in its path. The files are:\n  ${all.join('\n  ')}`);
 
@@ -71,11 +76,22 @@ const run = spawnSync(
   { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
 );
 
-const { passed, failed, skipped } = existsSync(summaryFile)
-  ? JSON.parse(readFileSync(summaryFile, 'utf8') || '{"passed":0,"failed":1,"skipped":[]}')
-  : { passed: 0, failed: 1, skipped: [] };
+const nothing = { passed: 0, failed: 1, skipped: [], msByFile: {} };
+const { passed, failed, skipped, msByFile } = existsSync(summaryFile)
+  ? JSON.parse(readFileSync(summaryFile, 'utf8') || JSON.stringify(nothing))
+  : nothing;
 rmSync(folder, { recursive: true, force: true });
 if (skipped.length > 0) console.log('\nSkipped:');
 for (const { name, reason } of skipped) console.log(`  ${name}: ${reason || 'no reason given'}`);
+if (left.length > 0) {
+  const names = left.map((path) => path.replace(/^proptests\/|\.prop\.ts$/g, '')).join(', ');
+  console.log(`\nLeft to npm run ci:extra -- page, since they open a browser:\n  ${names}`);
+}
+const slowest = Object.entries(msByFile).sort(([, one], [, other]) => other - one);
+if (slowest.length > SLOWEST_FILES) {
+  const nameOf = (file) => relative(join(root, 'dist'), file).replace(/\.prop\.js$/, '');
+  const named = ([file, ms]) => `${nameOf(file)} ${(ms / 1000).toFixed(0)} s`;
+  console.log(`\nLongest: ${slowest.slice(0, SLOWEST_FILES).map(named).join(', ')}`);
+}
 console.log(`\n${chosen.length} files: ${passed} passed, ${failed} failed, ${skipped.length} skipped`);
 process.exit(run.status ?? 1);
