@@ -146,8 +146,10 @@ const constant = (d: Draft): number =>
 /** Of F6 and F7: divisions, which fault often, are rare. */
 const GROUP3 = [2, 3, 4, 5, 2, 3, 4, 5, 2, 3, 6, 7];
 
-/** Prefix, opcode behind 0F, and whether an immediate follows: SSE, every family of lifters among them. */
-const SSE: readonly (readonly [prefix: number, opcode: number, hasImmediate?: boolean])[] = [
+const span = (first: number, last: number): number[] => Array.from({ length: last - first + 1 }, (_, k) => first + k);
+
+/** Prefix, opcode behind 0F, whether an immediate follows, digit of a group: every family of lifters is among them. */
+const SSE: readonly (readonly [prefix: number, opcode: number, hasImmediate?: boolean, digit?: number])[] = [
   ...[0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x28, 0x29, 0x50, 0x54, 0x55, 0x56, 0x57].flatMap(
     (opcode): [number, number][] => [
       [0, opcode],
@@ -164,13 +166,25 @@ const SSE: readonly (readonly [prefix: number, opcode: number, hasImmediate?: bo
     [0, opcode],
     [0x66, opcode],
   ]),
-  ...[0x60, 0x62, 0x64, 0x66, 0x6a, 0x6c, 0x6d, 0x6e, 0x6f, 0x74, 0x75, 0x76, 0x7e, 0x7f, 0xd4, 0xd7, 0xda].map(
-    (opcode): [number, number] => [0x66, opcode],
-  ),
-  ...[0xdb, 0xdf, 0xe7, 0xeb, 0xef, 0xf4, 0xf8, 0xf9, 0xfa, 0xfc, 0xfd, 0xfe, 0xd6].map((opcode): [number, number] => [
-    0x66,
-    opcode,
+  ...[
+    ...span(0x60, 0x6f),
+    0x74,
+    0x75,
+    0x76,
+    0x7e,
+    0x7f,
+    ...span(0xd1, 0xef),
+    ...span(0xf1, 0xf6),
+    ...span(0xf8, 0xfe),
+  ].map((opcode): [number, number] => [0x66, opcode]),
+  ...[2, 4, 6].flatMap((digit): [number, number, boolean, number][] => [
+    [0x66, 0x71, true, digit],
+    [0x66, 0x72, true, digit],
+    [0x66, 0x73, true, digit === 4 ? 3 : digit],
   ]),
+  [0x66, 0x73, true, 7],
+  [0xf2, 0x70, true],
+  [0xf3, 0xe6],
   ...[0x6f, 0x7e, 0x7f, 0x16].map((opcode): [number, number] => [0xf3, opcode]),
   [0xf2, 0xf0],
   [0, 0x2b],
@@ -184,8 +198,8 @@ const SSE: readonly (readonly [prefix: number, opcode: number, hasImmediate?: bo
   [0xf2, 0xc2, true],
 ];
 const sse: Template = (d, w) => {
-  const [prefix, opcode, hasImmediate = false] = SSE[(d.c >>> 8) % SSE.length];
-  const operand = modrm(d, w, -1, (opcode & 0xf7) === 0xd7 && opcode !== 0xdf);
+  const [prefix, opcode, hasImmediate = false, digit = -1] = SSE[(d.c >>> 8) % SSE.length];
+  const operand = modrm(d, w, digit, digit >= 0 || ((opcode & 0xf7) === 0xd7 && opcode !== 0xdf));
   return [...(prefix === 0 ? [] : [prefix]), 0x0f, opcode, ...operand, ...(hasImmediate ? [imm8(d)] : [])];
 };
 

@@ -63,6 +63,8 @@ ADD
   cc add32 result=v0 source=v5 left=v6 carry=v18
   bits v0
   v21: i32 = spare
+  v22: v128 = sar16 v4 15
+  v23: v128 = shuffle v4 v11 31 0 16 15 0 0 0 0 1 1 1 1 2 2 2 2
   put fs.base v0
 CPUID
   handler writes eax ecx edx ebx
@@ -91,6 +93,7 @@ const KINDS: Readonly<Record<Op['op'], true>> = {
   select: true,
   vector: true,
   shuffle: true,
+  laneShift: true,
   mask: true,
   convert: true,
   load: true,
@@ -248,6 +251,9 @@ test('refused: numbers out of range, places and counts that do not fit', () => {
   refuse('get', { register: 9 }, /get with register 9/);
   refuse('set', { register: -1 }, /set with register -1/);
   refuse('shuffle', { lanes: [0, 1, 2, 8] }, /shuffle with lanes 0 1 2 8/);
+  refuse('shuffle', { lanes: [0, 1, 2] }, /shuffle with lanes 0 1 2/);
+  refuse('shuffle', { lanes: Array(16).fill(32) }, /shuffle with lanes 32/);
+  refuse('laneShift', { count: 16 }, /laneShift with count 16/);
   refuse('load', { size: 2, signed: true }, /load with size 2, signed/);
   refuse('store', { size: 3 }, /store with size 3/);
   refuse('cc', { kind: 25 }, /cc with kind 25/);

@@ -30,8 +30,11 @@ function immediateBytes(form: Form, is16: boolean, word: () => number, address: 
       return [];
     case 'b':
     case 's':
-    case 'jb':
-      return little(word(), 1);
+    case 'jb': {
+      // Counts of shifts are small.
+      const value = word();
+      return little((value & 0x100) === 0 ? value : value & 0x1f, 1);
+    }
     case 'w':
       return little(word(), 2);
     case 'z':

@@ -2,7 +2,7 @@
 // It numbers temps and folds nothing: simplifying is the work of tiers/opt.
 
 import type { ValueAttempt, WordAttempt } from './attempts.ts';
-import type { Binary, Convert, Exit, Op, Size, Temp, Type, Unary, Vector } from './ir.ts';
+import type { Binary, Convert, Exit, LaneShift, Op, Size, Temp, Type, Unary, Vector } from './ir.ts';
 
 export class Builder {
   readonly ops: Op[] = [];
@@ -83,9 +83,15 @@ export class Builder {
     return to;
   }
 
-  shuffle(a: Temp, b: Temp, lanes: readonly [number, number, number, number]): Temp {
+  shuffle(a: Temp, b: Temp, lanes: readonly number[]): Temp {
     const to = this.fresh();
     this.ops.push({ op: 'shuffle', to, type: 'v128', a, b, lanes });
+    return to;
+  }
+
+  laneShift(how: LaneShift, a: Temp, count: number): Temp {
+    const to = this.fresh();
+    this.ops.push({ op: 'laneShift', to, type: 'v128', how, a, count });
     return to;
   }
 

@@ -22,7 +22,7 @@ import type { Cpu } from '../../src/core/state/cpu.ts';
 import { binary, carryOf, conditionOf, flagsOf, unary } from './arithmetic.ts';
 import type { Wide } from './attempts.ts';
 import { BASE, type Block, type IrFunction, type Op, type Temp, type Type, unknown } from './ir.ts';
-import { mask, shuffle, vector, type Vector128 } from './lanes.ts';
+import { laneShift, mask, shuffle, vector, type Vector128 } from './lanes.ts';
 import { isWithin, reachOf } from './reach.ts';
 
 /** What evaluation calls: a part of the Runtime of compiled code (tiers/runtime/runtime.ts). */
@@ -121,6 +121,9 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ser
         break;
       case 'shuffle':
         values[op.to] = shuffle(lanes(op.a), lanes(op.b), op.lanes);
+        break;
+      case 'laneShift':
+        values[op.to] = laneShift(op.how, lanes(op.a), op.count);
         break;
       case 'mask':
         values[op.to] = mask(op.bits, lanes(op.a));

@@ -61,7 +61,11 @@ export type Binary = (typeof BINARY)[number];
 
 /**
  * Operations on two v128, lane by lane; the number is the bits of a lane. andnot is a & ~b; eq and gt (signed) give
- * lanes of all ones or all zeros.
+ * lanes of all ones or all zeros. adds, subs, mins, maxs and packs are signed, addu, subu, minu, maxu and packu are
+ * not; adds to subu saturate; avg rounds up. mul is the low half of a product, mulhs and mulhu are the high one.
+ * dot16 sums pairs of signed products of words, mulu32 makes quadwords of even doublewords, sad8 sums absolute
+ * differences of eight bytes in each quadword. packs16, packs32 and packu16 saturate lanes of that size to half of it,
+ * those of `a` first; packu16 takes signed ones, too.
  */
 export const VECTOR = [
   'and',
@@ -71,15 +75,48 @@ export const VECTOR = [
   'add8',
   'add16',
   'add32',
+  'add64',
   'sub8',
   'sub16',
   'sub32',
+  'sub64',
+  'adds8',
+  'adds16',
+  'addu8',
+  'addu16',
+  'subs8',
+  'subs16',
+  'subu8',
+  'subu16',
+  'avg8',
+  'avg16',
+  'minu8',
+  'mins16',
+  'maxu8',
+  'maxs16',
   'eq8',
   'eq16',
   'eq32',
+  'gt8',
+  'gt16',
   'gt32',
+  'mul16',
+  'mulhs16',
+  'mulhu16',
+  'mulu32',
+  'dot16',
+  'sad8',
+  'packs16',
+  'packs32',
+  'packu16',
 ] as const;
 export type Vector = (typeof VECTOR)[number];
+
+/** Shifts of the lanes of a v128 by a number of bits that is known and less than theirs. */
+export const LANE_SHIFTS = ['shl16', 'shl32', 'shl64', 'shr16', 'shr32', 'shr64', 'sar16', 'sar32'] as const;
+export type LaneShift = (typeof LANE_SHIFTS)[number];
+/** Bits of a lane. */
+export const laneBits = (how: LaneShift): number => Number(how.slice(3));
 
 /** Conversions to f64 that are exact for every value: of an i32 as a signed number, and of an f32. */
 export const CONVERT = ['fromInt32', 'promote'] as const;
@@ -137,14 +174,22 @@ export type Op =
       readonly a: Temp;
       readonly b: Temp;
     }
-  /** Doublewords in their order: 0 to 3 of `a`, 4 to 7 of `b`. */
+  /** Four doublewords in their order, 0 to 3 of `a` and 4 to 7 of `b`; or sixteen bytes, 0 to 15 and 16 to 31. */
   | {
       readonly op: 'shuffle';
       readonly to: Temp;
       readonly type: 'v128';
       readonly a: Temp;
       readonly b: Temp;
-      readonly lanes: readonly [number, number, number, number];
+      readonly lanes: readonly number[];
+    }
+  | {
+      readonly op: 'laneShift';
+      readonly to: Temp;
+      readonly type: 'v128';
+      readonly how: LaneShift;
+      readonly a: Temp;
+      readonly count: number;
     }
   /** The top bits of the lanes of a v128, the lowest lane's in bit 0. */
   | { readonly op: 'mask'; readonly to: Temp; readonly type: 'i32'; readonly bits: 8 | 32 | 64; readonly a: Temp }
@@ -264,6 +309,7 @@ export function usesOf(op: Op): Temp[] {
     case 'unary':
     case 'mask':
     case 'convert':
+    case 'laneShift':
       return [op.a];
     case 'binary':
     case 'vector':
@@ -313,7 +359,8 @@ export function withUses(op: Op, map: (temp: Temp) => Temp): Op {
     }
     case 'unary':
     case 'mask':
-    case 'convert': {
+    case 'convert':
+    case 'laneShift': {
       const a = map(op.a);
       return a === op.a ? op : { ...op, a };
     }
@@ -388,6 +435,7 @@ export function isPure(op: Op): boolean {
     case 'shuffle':
     case 'mask':
     case 'convert':
+    case 'laneShift':
       return true;
     default:
       return false;

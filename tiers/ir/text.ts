@@ -13,6 +13,8 @@ import {
   type Convert,
   type Exit,
   type IrFunction,
+  LANE_SHIFTS,
+  type LaneShift,
   type Op,
   REGISTER_NAMES,
   type Size,
@@ -77,6 +79,8 @@ function valueText(op: Extract<Op, { to: Temp }>): string {
       return `select ${v(op.test)} ${v(op.a)} ${v(op.b)}`;
     case 'shuffle':
       return `shuffle ${v(op.a)} ${v(op.b)} ${op.lanes.join(' ')}`;
+    case 'laneShift':
+      return `${op.how} ${v(op.a)} ${op.count}`;
     case 'mask':
       return `mask${op.bits} ${v(op.a)}`;
     case 'load': {
@@ -233,6 +237,10 @@ class Line {
     return this.words.splice(0).join(' ');
   }
 
+  get isEmpty(): boolean {
+    return this.words.length === 0;
+  }
+
   end(): void {
     if (this.words.length > 0) this.fail('nothing more');
   }
@@ -278,10 +286,14 @@ function parseTyped(to: Temp, type: Type, how: string, line: Line): Op {
     if ((VECTOR as readonly string[]).includes(how)) {
       return { op: 'vector', to, type, how: how as Vector, a: line.temp(), b: line.temp() };
     }
+    if ((LANE_SHIFTS as readonly string[]).includes(how)) {
+      return { op: 'laneShift', to, type, how: how as LaneShift, a: line.temp(), count: line.number32() };
+    }
     if (how !== 'shuffle') return line.fail('an operation on v128');
     const [a, b] = [line.temp(), line.temp()];
-    const lanes = [0, 1, 2, 3].map(() => line.number32());
-    return { op: 'shuffle', to, type, a, b, lanes: lanes as [number, number, number, number] };
+    const lanes: number[] = [];
+    while (!line.isEmpty) lanes.push(line.number32());
+    return { op: 'shuffle', to, type, a, b, lanes };
   }
   if ((CONVERT as readonly string[]).includes(how)) {
     is('f64');

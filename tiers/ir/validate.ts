@@ -13,6 +13,7 @@ import {
   canGoSlow,
   exitUse,
   type IrFunction,
+  laneBits,
   type Op,
   type Temp,
   type Type,
@@ -43,6 +44,7 @@ function operandType(op: Op): Type {
   switch (op.op) {
     case 'vector':
     case 'shuffle':
+    case 'laneShift':
     case 'mask':
       return 'v128';
     case 'convert':
@@ -59,6 +61,7 @@ function resultTypes(op: Extract<Op, { to: Temp }>): readonly Type[] {
   switch (op.op) {
     case 'vector':
     case 'shuffle':
+    case 'laneShift':
       return ['v128'];
     case 'convert':
       return ['f64'];
@@ -84,8 +87,13 @@ function numbersOf(op: Op): string {
       return isBelow(op.register, 9) ? '' : `register ${op.register}`;
     case 'set':
       return isBelow(op.register, 8) ? '' : `register ${op.register}`;
-    case 'shuffle':
-      return op.lanes.length === 4 && op.lanes.every((lane) => isBelow(lane, 8)) ? '' : `lanes ${op.lanes.join(' ')}`;
+    case 'shuffle': {
+      const { length } = op.lanes;
+      const isRight = (length === 4 || length === 16) && op.lanes.every((lane) => isBelow(lane, 2 * length));
+      return isRight ? '' : `lanes ${op.lanes.join(' ')}`;
+    }
+    case 'laneShift':
+      return isBelow(op.count, laneBits(op.how)) ? '' : `count ${op.count}`;
     case 'load':
       return isBelow(op.size, op.signed ? 2 : 3) ? '' : `size ${op.size}${op.signed ? ', signed' : ''}`;
     case 'store':
@@ -292,6 +300,7 @@ class BlockValidator {
       case 'select':
       case 'vector':
       case 'shuffle':
+      case 'laneShift':
       case 'mask':
       case 'convert':
       case 'guard':

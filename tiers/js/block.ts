@@ -29,7 +29,7 @@ import { ATTEMPTS, type Role } from '../ir/attempts.ts';
 import type { Structure } from '../ir/structure.ts';
 import { MISS_UNALIGNED, MISS_WALK, MISS_WRITE } from '../runtime/miss.ts';
 import type { Spelling } from './spelling.ts';
-import { maskOf, vectorWord } from './vectors.ts';
+import { maskOf, shiftedWords, shuffledWords, vectorWords } from './vectors.ts';
 
 const COMPARISONS: Readonly<Record<string, [string, boolean]>> = {
   eq: ['===', false],
@@ -496,20 +496,18 @@ export class BlockEmitter {
         break;
       case 'vector': {
         const [a, b] = [this.wordsOf(op.a), this.wordsOf(op.b)];
-        this.defineWords(
-          op.to,
-          a.map((word, k) => vectorWord(op.how, word, b[k])),
-        );
+        this.defineWords(op.to, vectorWords(op.how, a, b));
         break;
       }
       case 'shuffle': {
-        const both = [...this.wordsOf(op.a), ...this.wordsOf(op.b)];
-        this.words.set(
-          op.to,
-          op.lanes.map((lane) => both[lane]),
-        );
+        const words = shuffledWords(this.wordsOf(op.a), this.wordsOf(op.b), op.lanes);
+        if (op.lanes.length === 4) this.words.set(op.to, words);
+        else this.defineWords(op.to, words);
         break;
       }
+      case 'laneShift':
+        this.defineWords(op.to, shiftedWords(op.how, this.wordsOf(op.a), op.count));
+        break;
       case 'mask':
         this.define(op.to, maskOf(op.bits, this.wordsOf(op.a)));
         break;

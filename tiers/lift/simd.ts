@@ -3,11 +3,19 @@
 // assist (assist.ts); forms with MMX registers are left to the handlers.
 
 import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
-import { KIND_MEMORY, KIND_XMM, META_SIZE_B_SHIFT, SIZE_128, SIZE_32, SIZE_64 } from '../../src/core/isa/record.ts';
+import {
+  KIND_IMMEDIATE,
+  KIND_MEMORY,
+  KIND_XMM,
+  META_SIZE_B_SHIFT,
+  SIZE_128,
+  SIZE_32,
+  SIZE_64,
+} from '../../src/core/isa/record.ts';
 import { WIDE, XMM } from '../../src/core/state/layout.ts';
 import type { ValueAttempt, WordAttempt } from '../ir/attempts.ts';
-import type { Temp, Type, Vector } from '../ir/ir.ts';
-import { requireSse } from './assist.ts';
+import { type LaneShift, laneBits, type Temp, type Type, type Vector } from '../ir/ir.ts';
+import { assisted, requireSse } from './assist.ts';
 import {
   effectiveOffset,
   immediate,
@@ -163,6 +171,83 @@ const shuffles = (...bases: Lanes): Lifter =>
     return l.b.shuffle(x, y, [lane(0), lane(1), lane(2), lane(3)]);
   });
 
+/** SHUFPD: a quadword of A, and one of B. */
+const shufpd = combines((l, x, y) => {
+  const [low, high] = [2 * (immediate(l) & 1), 4 + (immediate(l) & 2)];
+  return l.b.shuffle(x, y, [low, low + 1, high, high + 1]);
+});
+
+/** Elements of so many bytes of A and B in turns, from byte `from` of each on. */
+function interleaves(bytes: number, from: number): Lifter {
+  const lanes = Array.from({ length: 16 }, (_, k) => {
+    const element = k >> (bytes === 1 ? 0 : 1);
+    return from + bytes * (element >> 1) + (k & (bytes - 1)) + (element & 1) * 16;
+  });
+  return combines((l, x, y) => l.b.shuffle(x, y, lanes));
+}
+
+/** PSHUFLW (half 0) and PSHUFHW (1): words of one half of B as the immediate says, and its other half. */
+const shufflesWords = (half: number): Lifter =>
+  combines((l, x, y) => {
+    const word = (k: number): number => (k >> 2 === half ? 4 * half + ((immediate(l) >> (2 * (k & 3))) & 3) : k);
+    const lanes = Array.from({ length: 16 }, (_, k) => 16 + 2 * word(k >> 1) + (k & 1));
+    return l.b.shuffle(x, y, lanes);
+  });
+
+const zeros = (l: Lift, x: Temp): Temp => l.b.vector('xor', x, x);
+
+/** PSLLDQ and PSRLDQ: bytes of A, and zeros behind them. */
+const shiftsBytes =
+  (isLeft: boolean): Lifter =>
+  (l) => {
+    requireSse(l);
+    const to = destination(l);
+    const count = Math.min(16, immediate(l) & 0xff);
+    const x = l.b.peek(to, 'v128');
+    const lanes = Array.from({ length: 16 }, (_, k) => {
+      const from = isLeft ? k - count : k + count;
+      return from < 0 || from > 15 ? 16 : from;
+    });
+    l.b.poke(to, l.b.shuffle(x, zeros(l, x), lanes), 'v128');
+  };
+
+/** PSLLW and the like by an immediate; by a register or memory the handler does it. */
+const shifts =
+  (how: LaneShift): Lifter =>
+  (l) => {
+    if (kindB(l) !== KIND_IMMEDIATE) {
+      assisted(l);
+      return;
+    }
+    requireSse(l);
+    const to = destination(l);
+    const count = immediate(l) & 0xff;
+    const last = laneBits(how) - 1;
+    const x = l.b.peek(to, 'v128');
+    const isAll = count > last && !how.startsWith('sar');
+    l.b.poke(to, isAll ? zeros(l, x) : l.b.laneShift(how, x, Math.min(count, last)), 'v128');
+  };
+
+function pextrw(l: Lift): void {
+  if (kindB(l) !== KIND_XMM) throw NOT_LIFTED;
+  requireSse(l);
+  const { b } = l;
+  const at = immediate(l) & 7;
+  const word = b.peek(xmmWord(registerB(l)) + (at >> 1));
+  const value = (at & 1) === 0 ? b.with('and', word, 0xffff) : b.with('shr', word, 16);
+  writeRegister(l, registerA(l), SIZE_32, value);
+}
+
+function pinsrw(l: Lift): void {
+  requireSse(l);
+  const { b } = l;
+  const at = immediate(l) & 7;
+  const to = destination(l) + (at >> 1);
+  const value = b.with('and', readB(l), 0xffff);
+  const kept = b.with('and', b.peek(to), (at & 1) === 0 ? ~0xffff : 0xffff);
+  b.poke(to, b.binary('or', kept, (at & 1) === 0 ? value : b.with('shl', value, 16)));
+}
+
 const lanewise = (how: Vector): Lifter => combines((l, x, y) => l.b.vector(how, x, y));
 /** ~A & B. */
 const andNot = combines((l, x, y) => l.b.vector('andnot', y, x));
@@ -205,17 +290,31 @@ function cvtsi2sd(l: Lift): void {
   l.b.poke(to, l.b.convert('fromInt32', readB(l)), 'f64');
 }
 
-/** Exact for normal numbers and zeros; denormals, infinities and NaNs are the handler's. */
-function cvtss2sd(l: Lift): void {
-  const { b } = l;
+/** CVTDQ2PD: exact. */
+function cvtdq2pd(l: Lift): void {
   requireSse(l);
   const to = destination(l);
   const from = source(l);
-  const magnitude = b.with('and', b.peek(from), 0x7fffffff);
-  const isNotNormal = b.binary('leu', b.constant(0x7f000000), b.with('sub', magnitude, 0x00800000));
-  b.guard(b.binary('and', b.with('ne', magnitude, 0), isNotNormal));
-  b.poke(to, b.convert('promote', b.peek(from, 'f32')), 'f64');
+  const values = [l.b.peek(from), l.b.peek(from + 1)];
+  values.forEach((value, k) => l.b.poke(to + 2 * k, l.b.convert('fromInt32', value), 'f64'));
 }
+
+/** Exact for normal numbers and zeros; denormals, infinities and NaNs are the handler's. `count`: how many. */
+const widens =
+  (count: 1 | 2): Lifter =>
+  (l) => {
+    const { b } = l;
+    requireSse(l);
+    const to = destination(l);
+    const from = source(l);
+    for (let k = 0; k < count; k++) {
+      const magnitude = b.with('and', b.peek(from + k), 0x7fffffff);
+      const isNotNormal = b.binary('leu', b.constant(0x7f000000), b.with('sub', magnitude, 0x00800000));
+      b.guard(b.binary('and', b.with('ne', magnitude, 0), isNotNormal));
+    }
+    const values = Array.from({ length: count }, (_, k) => b.peek(from + k, 'f32'));
+    values.forEach((value, k) => b.poke(to + 2 * k, b.convert('promote', value), 'f64'));
+  };
 
 function truncates(how: WordAttempt): Lifter {
   return (l) => {
@@ -286,7 +385,53 @@ export const simdLifters = {
   PCMPEQB: lanewise('eq8'),
   PCMPEQW: lanewise('eq16'),
   PCMPEQD: lanewise('eq32'),
+  PCMPGTB: lanewise('gt8'),
+  PCMPGTW: lanewise('gt16'),
   PCMPGTD: lanewise('gt32'),
+  PADDQ: lanewise('add64'),
+  PSUBQ: lanewise('sub64'),
+  PADDSB: lanewise('adds8'),
+  PADDSW: lanewise('adds16'),
+  PADDUSB: lanewise('addu8'),
+  PADDUSW: lanewise('addu16'),
+  PSUBSB: lanewise('subs8'),
+  PSUBSW: lanewise('subs16'),
+  PSUBUSB: lanewise('subu8'),
+  PSUBUSW: lanewise('subu16'),
+  PAVGB: lanewise('avg8'),
+  PAVGW: lanewise('avg16'),
+  PMINUB: lanewise('minu8'),
+  PMINSW: lanewise('mins16'),
+  PMAXUB: lanewise('maxu8'),
+  PMAXSW: lanewise('maxs16'),
+  PMULLW: lanewise('mul16'),
+  PMULHW: lanewise('mulhs16'),
+  PMULHUW: lanewise('mulhu16'),
+  PMULUDQ: lanewise('mulu32'),
+  PMADDWD: lanewise('dot16'),
+  PSADBW: lanewise('sad8'),
+  PACKSSWB: lanewise('packs16'),
+  PACKSSDW: lanewise('packs32'),
+  PACKUSWB: lanewise('packu16'),
+  PUNPCKLBW: interleaves(1, 0),
+  PUNPCKLWD: interleaves(2, 0),
+  PUNPCKHBW: interleaves(1, 8),
+  PUNPCKHWD: interleaves(2, 8),
+  PSHUFLW: shufflesWords(0),
+  PSHUFHW: shufflesWords(1),
+  SHUFPD: shufpd,
+  PSLLDQ: shiftsBytes(true),
+  PSRLDQ: shiftsBytes(false),
+  PSLLW: shifts('shl16'),
+  PSLLD: shifts('shl32'),
+  PSLLQ: shifts('shl64'),
+  PSRLW: shifts('shr16'),
+  PSRLD: shifts('shr32'),
+  PSRLQ: shifts('shr64'),
+  PSRAW: shifts('sar16'),
+  PSRAD: shifts('sar32'),
+  PEXTRW: pextrw,
+  PINSRW: pinsrw,
   ADDSS: attempts('addF32'),
   SUBSS: attempts('subtractF32'),
   MULSS: attempts('multiplyF32'),
@@ -311,6 +456,8 @@ export const simdLifters = {
   CVTSI2SD: cvtsi2sd,
   CVTTSS2SI: truncates('truncateF32'),
   CVTTSD2SI: truncates('truncateF64'),
-  CVTSS2SD: cvtss2sd,
+  CVTSS2SD: widens(1),
+  CVTPS2PD: widens(2),
+  CVTDQ2PD: cvtdq2pd,
   CVTSD2SS: attempts('narrowF64'),
 } satisfies Record<OpLiftedBy<'simd'>, Lifter>;

@@ -17,7 +17,9 @@ function keyOf(op: Op): string | null {
     case 'vector':
       return `v${op.how} ${op.a} ${op.b}`;
     case 'shuffle':
-      return `shuffle ${op.a} ${op.b} ${op.lanes.join('')}`;
+      return `shuffle ${op.a} ${op.b} ${op.lanes.join()}`;
+    case 'laneShift':
+      return `${op.how} ${op.a} ${op.count}`;
     case 'mask':
       return `mask${op.bits} ${op.a}`;
     case 'convert':
