@@ -27,6 +27,7 @@ import { reachOf } from '../ir/reach.ts';
 import { type Structure, structure } from '../ir/structure.ts';
 import * as convention from './convention.ts';
 import { Body, V, W } from './encode.ts';
+import { testInPlace } from './floats.ts';
 import { type Held, Values } from './values.ts';
 
 const { P_CC_DST, P_CC_OP, P_CC_SRC, P_EIP, P_LEFT, P_REGISTERS, PARAMETERS } = convention;
@@ -498,17 +499,7 @@ class Emitter {
         this.values.define(op.to);
         break;
       case 'attempt':
-        body.i32(op.a);
-        body.i32(op.b);
-        body.call(W.call, context.helper(op.how));
-        if ('to' in op) this.given(op.to);
-        else {
-          body.op(W.i32_eqz);
-          body.hintUnlikely();
-          body.open(W.if);
-          this.slow();
-          body.end();
-        }
+        this.attempt(op);
         break;
       case 'assist': {
         const { pc, delta } = this.inside();
@@ -528,20 +519,40 @@ class Emitter {
     }
   }
 
-  /** What an attempt gave is on the stack: negative when it did nothing. */
-  private given(temp: Temp): void {
-    const { body } = this;
-    const local = this.values.takeLocal();
-    body.tee(local);
-    body.i32(0);
-    body.op(W.i32_lt_s);
+  /** In place where that can be (floats.ts), and by its function where not all is plain. */
+  private attempt(op: Extract<Op, { op: 'attempt' }>): void {
+    const { body, values } = this;
+    const inPlace = testInPlace(body, values, op.how, op.a, op.b);
+    const given = 'to' in op ? values.takeLocal() : -1;
+    if (inPlace !== null) {
+      body.op(W.i32_eqz);
+      body.hintUnlikely();
+      body.open(W.if);
+    }
+    body.i32(op.a);
+    body.i32(op.b);
+    body.call(W.call, this.context.helper(op.how));
+    // What gives a value gives a negative one when it did nothing; another answers 0 then.
+    if (given >= 0) {
+      body.tee(given);
+      body.i32(0);
+      body.op(W.i32_lt_s);
+    } else body.op(W.i32_eqz);
     body.hintUnlikely();
     body.open(W.if);
     this.slow();
     body.end();
-    body.get(local);
-    this.values.giveLocal(local);
-    this.values.define(temp);
+    if (inPlace !== null) {
+      body.else();
+      inPlace.done();
+      if (given >= 0) body.set(given);
+      body.end();
+      inPlace.free();
+    }
+    if (!('to' in op)) return;
+    body.get(given);
+    values.giveLocal(given);
+    values.define(op.to);
   }
 
   private handler(writes: number): void {
