@@ -8,7 +8,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
-const cli = join(root, 'dist/src/host/cli/cli.js');
+const cli = join(root, 'src/host/reprise.mjs');
 
 export const last = (text) => text.trim().split('\n').at(-1) ?? '';
 

@@ -217,6 +217,24 @@ function isParityEven(cpu: Cpu): boolean {
   return (m32[CC_OP] === EFLAGS_KIND ? m32[EFLAGS] & PF : parity(m32[CC_DST])) !== 0;
 }
 
+/** One bit of EFLAGS as 1 or 0, without working out the others. */
+export function flagValue(cpu: Cpu, bit: number): 0 | 1 {
+  switch (bit) {
+    case CF:
+      return carry(cpu);
+    case ZF:
+      return isZero(cpu) ? 1 : 0;
+    case SF:
+      return isNegative(cpu) ? 1 : 0;
+    case PF:
+      return isParityEven(cpu) ? 1 : 0;
+    case OF:
+      return overflow(cpu) ? 1 : 0;
+    default:
+      return ((bit === AF ? getFlags(cpu) : cpu.m32[EFLAGS]) & bit) === 0 ? 0 : 1;
+  }
+}
+
 /** SF ≠ OF. */
 function isLess(cpu: Cpu): boolean {
   const m32 = cpu.m32;

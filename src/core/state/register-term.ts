@@ -4,7 +4,7 @@
  * values are int32.
  */
 import type { Cpu } from './cpu.ts';
-import { getFlags } from './flags.ts';
+import { flagValue } from './flags.ts';
 
 /** What a term may do with two others; comparisons give 1 or 0, shift counts are constants below 32. */
 export type TermOperator = 'add' | 'sub' | 'mul' | 'and' | 'or' | 'xor' | 'shl' | 'shr' | TermComparison;
@@ -48,7 +48,7 @@ export function termValue(term: RegisterTerm): (cpu: Cpu) => number {
     }
     case 'flag': {
       const { bit } = term;
-      return (cpu) => ((getFlags(cpu) & bit) === 0 ? 0 : 1);
+      return (cpu) => flagValue(cpu, bit);
     }
     case 'apply': {
       const [apply, a, b] = [APPLY[term.how], termValue(term.a), termValue(term.b)];

@@ -9,7 +9,7 @@ import { ROWS } from '../isa/ops.ts';
 import type { Machine } from '../machine/machine.ts';
 import type { Cpu, Probes } from '../state/cpu.ts';
 import { HALTED } from '../state/layout.ts';
-import type { RegisterTerm } from '../state/register-term.ts';
+import { type RegisterTerm, termValue } from '../state/register-term.ts';
 import type { Basis, Bound } from './condition-basis.ts';
 import { CHUNK_TICKS, CLOSE_PART, CLOSE_TICKS } from './distances.ts';
 import type { Evaluator } from './expression.ts';
@@ -37,6 +37,10 @@ export class ConditionProbes implements Probes {
   private isOn = false;
   private readonly machine: Machine;
   private readonly value: Evaluator;
+  /** 0 where the value is, and sooner worked out; null: there is none. */
+  private readonly part: Evaluator | null;
+  /** Of the instruction in hand. */
+  private row = 0;
   private readonly places: WatchedPlaces | null;
 
   constructor(machine: Machine, { evaluate, basis }: Bound, term: RegisterTerm | null) {
@@ -46,12 +50,13 @@ export class ConditionProbes implements Probes {
     this.hasFlags = basis.hasFlags;
     this.rows = rowsOf(basis);
     this.value = evaluate;
+    this.part = term === null ? null : termValue(term);
     this.places = basis.places.length === 0 ? null : new WatchedPlaces(machine, basis.places);
   }
 
   /** Between slices: looks out from here on. False: the condition may hold here already. */
   begin(): boolean {
-    this.isOn = this.value(this.machine.cpu) === 0;
+    this.isOn = !this.mayHold(this.machine.cpu);
     if (this.isOn) this.places?.watch();
     else this.places?.forget();
     return this.isOn;
@@ -72,14 +77,23 @@ export class ConditionProbes implements Probes {
 
   fetched(): void {}
 
-  begins(): void {}
+  begins(_cpu: Cpu, row: number): void {
+    this.row = row;
+  }
 
   ends(cpu: Cpu, hasRetired: boolean): void {
-    if (hasRetired) this.intervened(cpu);
+    if (!hasRetired) return;
+    // What is told of for registers or flags leads nowhere else.
+    if (this.rows[this.row] !== 0) this.intervened(cpu);
+    else if (this.isOn && this.mayHold(cpu)) this.machine.breakIn();
   }
 
   intervened(cpu: Cpu): void {
-    if (this.isOn && (this.value(cpu) !== 0 || this.places?.hasMoved === true)) this.machine.breakIn();
+    if (this.isOn && (this.mayHold(cpu) || this.places?.hasMoved === true)) this.machine.breakIn();
+  }
+
+  private mayHold(cpu: Cpu): boolean {
+    return (this.part === null || this.part(cpu) !== 0) && this.value(cpu) !== 0;
   }
 }
 

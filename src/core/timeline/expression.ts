@@ -21,7 +21,7 @@ import { FLAG_NAMES } from '../state/flag-names.ts';
 import { REGISTERS_16, REGISTERS_32, REGISTERS_8, STATE_SEGMENTS } from '../base/names.ts';
 import { peekNumber } from '../memory/peek.ts';
 import type { Cpu } from '../state/cpu.ts';
-import { getFlags } from '../state/flags.ts';
+import { flagValue, getFlags } from '../state/flags.ts';
 import { type RegisterTerm, readsState } from '../state/register-term.ts';
 import { CR0, CR2, CR3, CR4, CS, EFER, EIP, SEG_BASE, SEG_LIMIT, SEG_SELECTOR } from '../state/layout.ts';
 
@@ -85,9 +85,12 @@ export function registerReader(name: string): Evaluator | null {
     const first = lower.endsWith('.base') ? SEG_BASE : lower.endsWith('.limit') ? SEG_LIMIT : SEG_SELECTOR;
     return (cpu) => cpu.m32[first + segment] >>> 0;
   }
-  if (Object.hasOwn(CONTROL, lower)) return (cpu) => cpu.m32[CONTROL[lower]] >>> 0;
+  if (Object.hasOwn(CONTROL, lower)) {
+    const word = CONTROL[lower];
+    return (cpu) => cpu.m32[word] >>> 0;
+  }
   if (lower === 'eflags') return (cpu) => getFlags(cpu) >>> 0;
-  if (Object.hasOwn(FLAG_NAMES, lower)) return (cpu) => ((getFlags(cpu) & FLAG_NAMES[lower]) === 0 ? 0 : 1);
+  if (Object.hasOwn(FLAG_NAMES, lower)) return (cpu) => flagValue(cpu, FLAG_NAMES[lower]);
   if (lower === 'cpl') return (cpu) => cpu.m32[SEG_SELECTOR + CS] & 3;
   if (lower === 'tick') return (cpu) => cpu.now();
   return null;
