@@ -33,6 +33,10 @@ const strays = files
   .map(({ path }) => path)
   .filter((path) => /proptests|benchmarks|\.prop\.|node_modules|\.map$/.test(path));
 assert.deepEqual(strays, [], 'only what is needed at run time is packed');
+assert.ok(
+  files.some(({ path }) => path === 'dist/command/cli.js'),
+  'the command line is packed in few pieces',
+);
 
 writeFileSync(join(folder, 'package.json'), '{ "private": true, "type": "module" }');
 run('npm', ['install', '--omit=dev', '--no-fund', '--no-audit', `./${filename}`], folder);
