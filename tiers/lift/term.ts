@@ -39,7 +39,7 @@ export function guardTerm(b: Builder, mark: number, term: RegisterTerm, probes: 
   for (const op of own) {
     if (isFixed(op)) throw NOT_LIFTED;
     if (isLate(op)) late.push(op);
-    else if (late.length === 0 || isPure(op) || (op.op === 'get' && !behind.registers.has(op.register))) early.push(op);
+    else if (late.length === 0 || isPure(op) || isAsBefore(op, behind)) early.push(op);
     else throw NOT_LIFTED;
     if (op.op === 'set') behind.registers.set(op.register, op.value);
     if (op.op === 'cc' || op.op === 'bits') behind.flags = op;
@@ -55,6 +55,12 @@ interface Behind {
   readonly registers: Map<number, Temp>;
   /** Null: the flags as they were before it. */
   flags: FlagState | null;
+}
+
+/** What reads something that the instruction has not changed so far. */
+function isAsBefore(op: Op, { registers, flags }: Behind): boolean {
+  if (op.op === 'get') return !registers.has(op.register);
+  return flags === null && (op.op === 'flags' || op.op === 'carry' || op.op === 'condition');
 }
 
 function termOf(b: Builder, term: RegisterTerm, behind: Behind): Temp {

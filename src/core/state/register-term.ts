@@ -52,7 +52,11 @@ export function termValue(term: RegisterTerm): (cpu: Cpu) => number {
     }
     case 'apply': {
       const [apply, a, b] = [APPLY[term.how], termValue(term.a), termValue(term.b)];
-      return (cpu) => apply(a(cpu), b(cpu));
+      if (term.how !== 'and') return (cpu) => apply(a(cpu), b(cpu));
+      return (cpu) => {
+        const left = a(cpu);
+        return left === 0 ? 0 : left & b(cpu);
+      };
     }
   }
 }
