@@ -3,7 +3,7 @@
  * end, beside a replay of the log, in pairs; how soon Ctrl-C is answered on the way; the memory, beside a seek to the
  * same tick; and the first seek of a second session to random ticks. Not a test file of `npm test`: it measures.
  *
- *   node proptests/debian/seeks.mjs LOG FOLDER [--text BOOTED] [--pairs 5] [--places 20] [--seed 1] [--part WORD]
+ *   npm run measure:seeks -- LOG FOLDER [--text BOOTED] [--pairs 5] [--places 20] [--seed 1] [--part WORD]
  *
  * The images must be where `record` noted them, or beside the log. Processor time is that of the whole process, and of
  * its main thread alone, which is what somebody waits for on a host that has a second processor free. A part: first,
