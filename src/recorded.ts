@@ -228,6 +228,7 @@ export class RecordedRun {
       guest: {
         symbolOf,
         names: () => [],
+        remarkOn: () => '',
         physicalOf: (linear) => {
           const physical = peekPhysical(cpu, linear);
           return physical >= 0 && space.peekPage(physical) >= 0 ? physical : null;

@@ -223,6 +223,9 @@ test('a function that the compiler has put into its caller has a frame, forwards
   await moved(client, 'stepIn', { threadId: 1, granularity: 'instruction' });
   assert.equal(await moved(client, 'reverseContinue'), 'breakpoint');
   await check();
+  // It has no address that could be asked about, and a query says why.
+  await assert.rejects(evaluated(client, 'query calls("put")', 'repl'), /no name "put".*into its callers/);
+  await assert.rejects(evaluated(client, 'query calls("kernel_mian")', 'repl'), /did you mean kernel_main\?/);
   await client.stop();
 });
 

@@ -13,6 +13,7 @@ export function guestView(symbols: ReadonlyMap<string, number>): GuestView {
   return {
     symbolOf: (name) => symbols.get(name),
     names: () => symbols.keys(),
+    remarkOn: () => '',
     physicalOf: (linear) => linear,
     passesInRegisters: () => false,
     currentTask: null,

@@ -13,6 +13,8 @@ export interface GuestView {
   readonly symbolOf: (name: string) => number | undefined;
   /** All names, for patterns. */
   readonly names: () => Iterable<string>;
+  /** Of a name without an address: what else is known of it, as the end of a sentence; '': nothing. */
+  readonly remarkOn: (name: string) => string;
   /** Where a linear address leads at the moment at which the query is planned; null: nowhere. */
   readonly physicalOf: (linear: number) => number | null;
   /** How its functions take their arguments, as far as that is known: kernel addresses of a Linux by registers. */
@@ -108,7 +110,9 @@ export class TableArguments {
     if (expression.kind !== 'text') return this.value(expression) >>> 0;
     const address = this.guest.symbolOf(expression.value);
     if (address !== undefined) return address;
-    throw new UnknownNameError(this.text, expression.at, `The guest has no name "${expression.value}" that is known`);
+    const remark = this.guest.remarkOn(expression.value);
+    const problem = `The guest has no name "${expression.value}" that is known${remark}`;
+    throw new UnknownNameError(this.text, expression.at, problem);
   }
 
   /** Linear addresses of a name, of all names of a pattern such as "vfs_*", or of a number. */

@@ -99,6 +99,18 @@ export class DebugInfo {
     }
   }
 
+  /** Whether anything is called so; what, would take a walk through all of it. */
+  hasText(name: string): boolean {
+    const text = Buffer.from(`${name}\0`);
+    return [this.sections.str, this.sections.info].some(({ buffer, byteLength, byteOffset }) => {
+      const bytes = Buffer.from(buffer, byteOffset, byteLength);
+      for (let at = bytes.indexOf(text); at >= 0; at = bytes.indexOf(text, at + 1)) {
+        if (at === 0 || !/\w/.test(String.fromCharCode(bytes[at - 1]))) return true;
+      }
+      return false;
+    });
+  }
+
   get hasLines(): boolean {
     return this.units.some(({ linesAt }) => linesAt !== null);
   }

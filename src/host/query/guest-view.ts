@@ -24,6 +24,14 @@ export function planContext({ cpu, space }: Machine, symbols: SymbolTable): Plan
   });
 }
 
+function remarkOn(symbols: SymbolTable, name: string): string {
+  if (symbols.sources.some(({ debug }) => debug?.hasText(name) === true)) {
+    return ': debug information has it without code, the compiler has put it into its callers or it is no function';
+  }
+  const near = nearest(name, [...symbols.names()]);
+  return near === undefined ? '' : `: did you mean ${near}?`;
+}
+
 /** What `planContext` asks of a moment. */
 export type MomentView = Pick<GuestView, 'physicalOf' | 'currentTask' | 'tasks'>;
 
@@ -34,6 +42,7 @@ export function contextOf(symbols: SymbolTable, moment: MomentView): PlanContext
     guest: {
       symbolOf,
       names: () => symbols.names(),
+      remarkOn: (name) => remarkOn(symbols, name),
       passesInRegisters: (address) => isLinux && address >= LINUX_KERNEL_FROM,
       ...moment,
     },
