@@ -3,6 +3,7 @@
  * narrower queries, on disk and back; what is kept without what a query wants to know answers nothing.
  */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +25,7 @@ import { GuestSymbols } from '../../src/host/symbols/guest-symbols.ts';
 import { SymbolTable } from '../../src/host/symbols/symbol-table.ts';
 import { serialText } from '../../src/library.ts';
 import { type Recorded, recordGuest, timelineOf } from '../timeline/fixture.ts';
+import { reprisePath } from '../cli/command.ts';
 import { planOf } from './fixture.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'reprise-events-'));
@@ -149,6 +151,24 @@ test('an index is made on the way of its pass; what is damaged or of another gue
     writeFileSync(join(files, name), damaged);
   }
   for (const table of EVENT_TABLES) assert.equal(keptRows(timeline, 'index', `${table}()`), null, table);
+});
+
+test('reprise index, and then a query of events that runs nothing: what a run of it finds', () => {
+  const [{ log, images }] = RUNS;
+  writeFileSync(join(folder, 'race.rlog'), log.file);
+  writeFileSync(join(folder, 'kernel'), images.get('kernel') ?? new Uint8Array());
+  const reprise = (...line: readonly string[]): string => {
+    const given = [reprisePath, line[0], 'race.rlog', ...line.slice(1), '--image', 'kernel'];
+    const { status, stderr, stdout } = spawnSync(process.execPath, given, { cwd: folder, encoding: 'utf8' });
+    assert.equal(status, 0, stderr);
+    return stdout;
+  };
+  reprise('index');
+  for (const query of ['io() where kind == "w" last 5', 'interrupts() from 10% to 90%']) {
+    const found = reprise('query', query, '--json');
+    assert.ok(found !== '');
+    assert.equal(found, reprise('query', query, '--json', '--checkpoint-cache', '0'), query);
+  }
 });
 
 test('a table of which there is too much is given up, but not the one that is asked for', () => {
