@@ -87,7 +87,17 @@ test('all tables at once are each table by itself, and what is kept of them too'
     assert.ok(all !== null);
     const asked: Row[] = [];
     const stretch = { fromTick: first.startTick, toTick: first.endTick };
-    finish(runQuery(first, all.plan, stretch, all.answer(plan.start((row) => asked.push(row)))));
+    finish(
+      runQuery(
+        first,
+        all.plan,
+        stretch,
+        all.answer(
+          plan.start((row) => asked.push(row)),
+          () => {},
+        ),
+      ),
+    );
     assert.deepEqual(asked, rowsOf(first, QUERIES[i]), `${recorded.name}: ${QUERIES[i]}`);
     assert.equal(keptRows(first, key, 'io()'), null);
     all.keep(key, stretch);

@@ -16,7 +16,7 @@ import { runKey } from '../../src/host/node/cache-folder.ts';
 import { findImages } from '../../src/host/node/find-images.ts';
 import { KeptCheckpoints } from '../../src/host/node/kept-checkpoints.ts';
 import { readAnswer, writeAnswer } from '../../src/host/query/kept-lists.ts';
-import { QueryPool } from '../../src/host/query/query-pool.ts';
+import { QueryPool, threadsFor } from '../../src/host/query/query-pool.ts';
 import { QueryThreads } from '../../src/host/query/query-threads.ts';
 import { openLog, record } from '../../src/library.ts';
 import { flatGuest } from '../support/flat-guest.ts';
@@ -114,6 +114,18 @@ test('threads together answer as one does', async () => {
     );
   }
   assert.equal((await askTogether(planOf('calls(work) where duration > 9000', symbols), timeline)).length, 40);
+});
+
+test('a processor for each thread, and one for what V8 compiles for it, unless there is much to do', () => {
+  const counts = [
+    [1, 1],
+    [100, 2],
+    [600, 2],
+    [10, 8],
+    [1300, 8],
+    [100_000, 8],
+  ].map(([chunks, processors]) => threadsFor(chunks, processors));
+  assert.deepEqual(counts, [1, 1, 2, 4, 5, 8]);
 });
 
 test('pages rule intervals out, in a session that has not walked', async () => {

@@ -48,7 +48,7 @@ class PartBatch extends BatchBuilder {
 
 export class EventsGatherer implements Gatherer {
   /** Records of a table beyond which it is given up. */
-  recordsMax = 1 << 19;
+  recordsMax = 1 << 20;
   private readonly gathering: Gathering;
   private readonly asked: number;
   private readonly parts: readonly Part[];

@@ -3,10 +3,9 @@
 // itself, which may be late: what had happened by then is gathered once more, where it was anything.
 
 import { PAGE_BYTES } from '../../core/base/pages.ts';
-import type { Batch } from '../../core/query/batch.ts';
 import { ChunkGatherer } from '../../core/query/chunk.ts';
 import type { LinuxPlaces } from '../../core/query/events.ts';
-import { EVENT_RECORD_FIELDS, splitEvents } from '../../core/query/gather-events.ts';
+import { EVENT_RECORD_FIELDS, type EventBatches, splitEvents } from '../../core/query/gather-events.ts';
 import type { Job } from '../../core/query/jobs.ts';
 import type { Timeline, Way } from '../../core/timeline/timeline.ts';
 import { planContext } from '../query/guest-view.ts';
@@ -33,19 +32,19 @@ export function* gatherEvents(
     const { currentTask, tasks } = planContext(timeline.machine, guest.table).guest;
     return { currentTask, tasks };
   };
-  const gathered: Batch[][] = [];
+  const gathered: (readonly EventBatches[])[] = [];
   const stretches: Stretch[] = [];
   let linux = look();
   let gatherer = gathererOf(timeline, linux);
-  const gather = function* ({ fromTick, toTick }: Stretch): Way<readonly Batch[]> {
-    return (yield* gatherer.gather({ fromTick, toTick, returns: [] })).batches;
+  const gather = function* ({ fromTick, toTick }: Stretch): Way<readonly EventBatches[]> {
+    return (yield* gatherer.gather({ fromTick, toTick, returns: [] })).batches.map(splitEvents);
   };
   try {
     let lookTick = startTick + (endTick - startTick) / LOOKS;
     for (let fromTick = startTick; fromTick < endTick && timeline.divergence === null; ) {
       const toTick = Math.min(endTick, (Math.floor(fromTick / intervalTicks) + 1) * intervalTicks);
       stretches.push({ fromTick, toTick });
-      gathered.push([...(yield* gather({ fromTick, toTick }))]);
+      gathered.push(yield* gather({ fromTick, toTick }));
       fromTick = toTick;
       const isLate = fromTick > (startTick + endTick) / 2;
       if (linux.currentTask !== null || !guest.isUnplaced || isLate || fromTick < lookTick) continue;
@@ -56,7 +55,7 @@ export function* gatherEvents(
       gatherer.release();
       gatherer = gathererOf(timeline, linux);
       for (const [i, each] of stretches.entries()) {
-        if (gathered[i].length > 0 || mayHaveSwitched(timeline, linux, each)) gathered[i] = [...(yield* gather(each))];
+        if (gathered[i].length > 0 || mayHaveSwitched(timeline, linux, each)) gathered[i] = yield* gather(each);
       }
     }
   } finally {
@@ -64,7 +63,7 @@ export function* gatherEvents(
   }
   if (timeline.divergence !== null) return;
   const lists = new EventLists();
-  for (const batch of gathered.flat()) lists.add(splitEvents(batch));
+  for (const batches of gathered.flat()) lists.add(batches);
   done((key) => lists.write(key, { fromTick: startTick, toTick: endTick }, linux));
 }
 

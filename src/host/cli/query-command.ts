@@ -17,7 +17,7 @@ import { contextOf, planContext } from '../query/guest-view.ts';
 import { hideGuest, keepGuest, middleOf, readGuest, showGuest } from '../query/kept-guest.ts';
 import { hasIndex } from '../query/kept-events.ts';
 import { isProbablyKept } from '../query/kept-lists.ts';
-import { startTicks, workersDefault } from '../query/query-pool.ts';
+import { startTicks, threadsFor } from '../query/query-pool.ts';
 import { QueryThreads } from '../query/query-threads.ts';
 import { type RowFormat, RowsText } from '../query/rows-text.ts';
 import { GuestSymbols } from '../symbols/guest-symbols.ts';
@@ -66,12 +66,14 @@ async function answer(args: Arguments, log: LogReader, text: string): Promise<nu
   const guest = new GuestSymbols(symbols, images);
   const shared = sharedImages(images);
   const start = { path, log: sharedCopy(log.file), given, images: shared, engine, devices, key } as const;
-  const workers = args.number('jobs') ?? workersDefault();
+  const workers = args.number('jobs') ?? null;
   const isWhole = kept !== null && kept.knownTick >= timeline.endTick - timeline.intervalTicks;
   const isRun = isWhole && willRun(args, text, key);
+  // What pages rule out is not known yet.
+  const count = workers ?? threadsFor(Math.ceil(timeline.endTick / timeline.intervalTicks));
   const threads =
-    isRun && workers > 1
-      ? new QueryThreads(workers, { ...start, notesPages: !kept.knowsPages }, startTicks(timeline, workers))
+    isRun && count > 1
+      ? new QueryThreads(count, { ...start, notesPages: !kept.knowsPages }, startTicks(timeline, count))
       : null;
   const writeNames = keepNames(args, timeline, guest);
   const work = new Work(null);

@@ -17,7 +17,7 @@ import { signalStatus, type Work } from '../node/work.ts';
 import { AllEvents } from '../query/all-events.ts';
 import { readEvents } from '../query/kept-events.ts';
 import { ANSWER_BYTES_MAX, noteKept, readAnswer, writeAnswer } from '../query/kept-lists.ts';
-import { CHUNKS_MIN, type PoolOptions, QueryPool } from '../query/query-pool.ts';
+import { CHUNKS_MIN, type PoolOptions, QueryPool, threadsFor } from '../query/query-pool.ts';
 import type { RowsText } from '../query/rows-text.ts';
 import { EXIT, say } from './report.ts';
 
@@ -32,13 +32,22 @@ export interface QueryRunOptions {
   /** Up to there checkpoints are kept. */
   readonly knownTick: number;
   readonly start: PoolOptions['start'];
-  readonly workers: number;
+  /** Null: as many as pay. */
+  readonly workers: number | null;
   /** Threads that have been started already, or null. */
   readonly threads: PoolOptions['threads'];
   /** Rows that are written at most. */
   readonly limit: number;
   /** What is gathered is kept for other queries. */
   readonly keepsLists: boolean;
+}
+
+/** What one thread goes through. */
+interface Alone {
+  readonly plan: QueryPlan;
+  readonly answer: Answer;
+  readonly stretch: QueryWindow;
+  readonly heard: (batch: Batch) => void;
 }
 
 /** An answer is called huge from so many rows on, and only when much of it is still to come. */
@@ -121,22 +130,24 @@ export class QueryRun {
     const events = keepsLists && isWholeRun && !isShort ? AllEvents.of(plan) : null;
     const asked = plan.start(hear);
     const gathered = events?.plan ?? plan;
-    const answer = events?.answer(asked) ?? asked;
-    if (events !== null) this.batches = null;
-    const heard = (batch: Batch): void => this.hold(batch);
-    const isTogether = workers > 1 && !isShort && knownTick >= stretch.toTick - timeline.intervalTicks;
+    const answer = events?.answer(asked, (batch) => this.hold(batch)) ?? asked;
+    const heard = (batch: Batch): void => {
+      if (events === null) this.hold(batch);
+    };
+    const count = workers ?? threadsFor(Math.ceil((stretch.toTick - stretch.fromTick) / timeline.intervalTicks));
+    const isTogether = count > 1 && !isShort && knownTick >= stretch.toTick - timeline.intervalTicks;
     if (isTogether && !(await this.goToCode())) return;
     const pool = isTogether
       ? new QueryPool({ timeline, plan: gathered, answer, stretch, workers, threads, start, heard, tell })
       : null;
-    if (pool !== null && pool.openChunks >= CHUNKS_MIN) {
+    if (pool !== null && pool.threads > 1 && pool.openChunks >= CHUNKS_MIN) {
       await pool.run();
       this.hasDiverged = pool.hasDiverged;
       answer.end();
-    } else await this.gatherAlone(gathered, answer, stretch, tell);
+    } else await this.gatherAlone({ plan: gathered, answer, stretch, heard }, tell);
     const isWhole = work.signal === null && !this.hasDiverged && !answer.isComplete() && !this.isFull;
-    if (isWhole) events?.keep(start.key, stretch);
-    if (!isWhole || this.batches === null) return;
+    const isIndexed = isWhole && events?.keep(start.key, stretch) === true;
+    if (!isWhole || isIndexed || this.batches === null) return;
     writeAnswer(start.key, plan.job, stretch, this.batches);
     noteKept(start.key, plan.query.text);
   }
@@ -155,16 +166,14 @@ export class QueryRun {
   }
 
   private async gatherAlone(
-    plan: QueryPlan,
-    answer: Answer,
-    stretch: QueryWindow,
+    { answer, heard, plan, stretch }: Alone,
     tell: (progress: QueryProgress) => Promise<boolean>,
   ): Promise<void> {
     const { timeline } = this.options;
     let progress: QueryProgress = { doneTicks: 0, totalTicks: 1, rows: 0 };
     let goesOn = true;
     const way = runQuery(timeline, plan, stretch, answer, {
-      heard: (batch) => this.hold(batch),
+      heard,
       tell: (told) => {
         progress = told;
         return goesOn;

@@ -412,7 +412,7 @@ export const VERBS: readonly Verb[] = [
           name: 'jobs',
           value: 'N',
           range: [1, JOBS_MAX],
-          help: 'threads, where checkpoints are kept (reprise index); default: one a processor',
+          help: 'threads, where checkpoints are kept (reprise index); default: as many as pay',
         },
         SYMBOLS_OPTION,
         ...CHECKPOINT_OPTIONS.filter(({ name }) => name === 'checkpoint-cache'),

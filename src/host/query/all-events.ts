@@ -34,24 +34,29 @@ export class AllEvents {
     return new AllEvents(plan);
   }
 
-  /** The answer to the query, of batches of everything. */
-  answer(answer: Answer): Answer {
+  /** The answer to the query, of batches of everything; `heard`: told of its own records. */
+  answer(answer: Answer, heard: (batch: Batch) => void): Answer {
     const { job } = this.asked;
     const table = job.table === 'events' ? undefined : EVENT_TABLES[eventNumber(job)];
     const isOfJob = job.table === 'events' ? null : recordsOf(job);
-    const add = (batch: Batch): void => {
-      const split = splitEvents(batch);
+    const add = (all: Batch): void => {
+      const split = splitEvents(all);
       const own = table === undefined ? undefined : split.byTable.get(table);
       // What is kept is all of it: the answer takes a copy of its own.
       const copy = own === undefined ? undefined : { ...own, numbers: own.numbers.slice() };
       this.lists.add(split);
-      if (copy !== undefined && isOfJob !== null) answer.fold.add(chosen(copy, this.asked.fields, isOfJob));
+      if (copy === undefined || isOfJob === null) return;
+      const batch = chosen(copy, this.asked.fields, isOfJob);
+      answer.fold.add(batch);
+      heard(batch);
     };
     return { ...answer, fold: { add, end: () => answer.fold.end() } };
   }
 
-  /** All of the run has been gathered. */
-  keep(key: string, stretch: QueryWindow): void {
-    this.lists.write(key, stretch, this.asked.linux);
+  /** All of the run has been gathered. False: there was too much of the table that was asked for. */
+  keep(key: string, stretch: QueryWindow): boolean {
+    const { job, linux } = this.asked;
+    this.lists.write(key, stretch, linux);
+    return job.table !== 'events' && this.lists.has(EVENT_TABLES[eventNumber(job)]);
   }
 }

@@ -22,8 +22,8 @@ import { keptAnswerPath } from '../node/cache-folder.ts';
 import { readKept, writeKept } from '../node/kept-values.ts';
 import { packBatches, unpackBatches } from './kept-lists.ts';
 
-/** A table whose records are more is not kept. */
-const TABLE_BYTES_MAX = 1 << 25;
+/** A table whose records are more is not kept; packed they are a tenth of it and less. */
+const TABLE_BYTES_MAX = 1 << 27;
 
 const pathOf = (key: string, table: EventTable): string =>
   keptAnswerPath(createHash('sha256').update(`${key} events ${table}`).digest('hex'));
@@ -47,6 +47,11 @@ export class EventLists {
       else this.lists.delete(table);
     }
     for (const table of givenUp) this.lists.delete(table);
+  }
+
+  /** Nothing of the table has been left out. */
+  has(table: EventTable): boolean {
+    return this.lists.has(table);
   }
 
   /** All of the run is in it. */

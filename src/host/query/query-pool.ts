@@ -20,14 +20,27 @@ export const CHUNKS_MIN = 8;
 /** Records that wait to be folded; beyond it only the first chunk that is missing is run. */
 const HELD_BYTES_MAX = 1 << 28;
 
-export const workersDefault = (): number => availableParallelism();
+/**
+ * V8 compiles in threads of its own, and for each of ours anew: on a Debian boot as long as the guest runs. So half of
+ * the processors are left to it, unless each thread has so many intervals that this is little of its time.
+ */
+const CHUNKS_PER_THREAD = 256;
+
+/** How many threads pay for so many intervals. */
+export function threadsFor(chunks: number, processors: number = availableParallelism()): number {
+  return Math.max(
+    1,
+    Math.min(processors, Math.max(Math.floor(processors / 2), Math.floor(chunks / CHUNKS_PER_THREAD))),
+  );
+}
 
 export interface PoolOptions {
   readonly timeline: Timeline;
   readonly plan: QueryPlan;
   readonly answer: Answer;
   readonly stretch: QueryWindow;
-  readonly workers: number;
+  /** Null: as many as pay. */
+  readonly workers: number | null;
   readonly start: Omit<WorkerStart, 'notesPages' | 'stop' | 'likelyTick'>;
   /** Where they have been started already; they are ended in any case. */
   readonly threads?: QueryThreads | null;
@@ -117,10 +130,15 @@ export class QueryPool {
     return this.chunks.filter(({ state }) => state === 'open').length;
   }
 
+  /** How many share the work. */
+  get threads(): number {
+    return this.options.threads?.count ?? this.options.workers ?? threadsFor(this.openChunks);
+  }
+
   async run(): Promise<void> {
-    const { answer, plan, start, tell, workers } = this.options;
+    const { answer, plan, start, tell } = this.options;
     const notesPages = this.chunks.some((chunk) => this.isUnknown(chunk));
-    const threads = this.options.threads ?? new QueryThreads(workers, { ...start, notesPages });
+    const threads = this.options.threads ?? new QueryThreads(this.threads, { ...start, notesPages });
     const count = Math.max(1, Math.min(threads.count, this.openChunks));
     threads.heard = (thread, message) => {
       if (message === null) this.wake();
