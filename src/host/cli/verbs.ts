@@ -380,7 +380,8 @@ export const VERBS: readonly Verb[] = [
     brief: 'make the checkpoints with which reprise debug reaches any moment at once',
     summary:
       'Runs a recorded run once and keeps checkpoints of it, so that reprise debug reaches any moment at once, and ' +
-      'its events (system calls, interrupts, faults, ports, switches, serial lines), so that queries of them run nothing.',
+      'its events (system calls, interrupts, faults, ports, switches, serial lines), so that queries of them run ' +
+      'nothing.',
     options: [
       ...grouped('Index', [...CHECKPOINT_OPTIONS, DEVICES_OPTION, salvage('use'), ENGINE_OPTION]),
       ...IMAGE_OPTIONS,
