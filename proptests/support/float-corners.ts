@@ -45,6 +45,8 @@ const INTEGER_ENDS = bothSigns([
 export const CORNERS_F32: readonly number[] = [
   ...[...SMALL, ...INTEGER_ENDS].map(wordOf),
   ...bothSigns([LEAST_F32, GREATEST_F32, 2 ** 23 - 0.5, 2 ** -60, 2 ** 60, Number.POSITIVE_INFINITY]).map(wordOf),
+  // Products of these are zero, or a denormal.
+  ...bothSigns([2 ** -70, 2 ** -90, 2 ** -100]).map(wordOf),
   // Denormals: the least, the greatest, one between.
   ...[1, 0x7fffff, 0x80000001, 0x80123456],
   // NaNs: the indefinite, quiet and signalling ones with payloads.
@@ -55,6 +57,7 @@ export const CORNERS_F32: readonly number[] = [
 export const CORNERS_F64: readonly Words64[] = [
   ...[...SMALL, ...INTEGER_ENDS].map(wordsOf),
   ...bothSigns([LEAST_F64, GREATEST_F64, 2 ** -600, 2 ** 600, Number.POSITIVE_INFINITY]).map(wordsOf),
+  ...bothSigns([2 ** -530, 2 ** -700, 2 ** -900]).map(wordsOf),
   // The ends of singles, and halves between two of them.
   ...bothSigns([LEAST_F32, LEAST_F32 / 2, 2 ** -150, GREATEST_F32, GREATEST_F32 * (1 + 2 ** -25), 2 ** 128]).map(
     wordsOf,

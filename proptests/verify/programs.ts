@@ -8,7 +8,8 @@
 import { Random } from '../../src/core/base/random.ts';
 import { CONDITIONS, REGISTERS_16, REGISTERS_32, REGISTERS_8 } from '../../src/core/base/names.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
-import { cornerData, CORNERS, cornerSetup, cornerTurn, NUMBERS } from './corner-tables.ts';
+import { CORNERS_F32, CORNERS_F64 } from '../support/float-corners.ts';
+import { cornerData, CORNERS, CORNERS_32, CORNERS_64, cornerSetup, cornerTurn, NUMBERS } from './corner-tables.ts';
 import { FloatProbes } from './float-probes.ts';
 import { DATA, DATA_BYTES, type Lines, Probes } from './probes.ts';
 
@@ -368,6 +369,14 @@ export class Program implements Lines {
     } else if (kind === 2) {
       push(`${dice.pick(['pshufd', 'shufps'])} ${x}, ${either}, ${dice.below(256)}`);
       push(`${dice.pick(['punpckldq', 'unpckhps', 'punpcklqdq', 'movhlps', 'movlhps', 'punpcklbw'])} ${x}, ${y}`);
+    } else if (kind === 3 && dice.below(2) === 0) {
+      // Squares of corners overflow, and become denormals and zeros, far more often than products of two.
+      const [table, count, suffix] = dice.pick([
+        [CORNERS_32, CORNERS_F32.length, 's'],
+        [CORNERS_64, 2 * CORNERS_F64.length, 'd'],
+      ] as const);
+      push(`movups ${x}, [${table + 8 * dice.below((count >> 1) - 1)}]`);
+      push(`${dice.pick(['mulp', 'muls', 'addp', 'divs'])}${suffix} ${x}, ${x}`);
     } else if (kind === 3 || kind === 4) {
       // Numbers of a few bits, so that results are exact and inexact.
       push(`cvtsi2sd ${x}, ${a}\ncvtsi2sd ${y}, ${this.register()}`);
