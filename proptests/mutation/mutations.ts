@@ -384,7 +384,7 @@ export const MUTATIONS: readonly Mutation[] = [
       { names: /^\w+(\.\w+)? (edi|di)\b|^(XADD|XCHG|CMPXCHG|POP|REP|STOS|MOVS)/ },
     ],
   ]),
-  ...inFile('tiers/opt/flags.js', [
+  ...inFile('tiers/ir/flag-values.js', [
     [
       'function carryOf',
       "b.binary('ltu', state.left, state.source)",
@@ -399,6 +399,8 @@ export const MUTATIONS: readonly Mutation[] = [
       'lowered CF after ADD inverted',
       flagsReadBy(/\.(b|nb|be|nbe)\b|^(ADC|SBB|RCL|RCR|INC|DEC|CMC)/),
     ],
+  ]),
+  ...inFile('tiers/opt/flags.js', [
     [
       'function lessOf',
       "orEqual ? 'le' : 'lt'",
