@@ -220,6 +220,8 @@ export const WASM_FAULTS: readonly Mutation[] = [
       'SHR of WebAssembly shifts in the sign',
       { shows: SHIFTS_RIGHT.shows ?? /./ },
     ],
+  ]),
+  ...onWasm('vectors.js', [
     [
       'const VECTORS',
       'andnot: V.v128_andnot',

@@ -127,31 +127,47 @@ export interface InPlace {
   readonly free: () => void;
 }
 
+/** Locals of one attempt. */
+type Take = (type: Type) => number;
+
 /** Emits the test of an attempt; null for one that is not done in place. `a` and `b`: words of the CPU block. */
 export function testInPlace(body: Body, values: Values, how: AttemptName, a: number, b: number): InPlace | null {
+  const taken: (readonly [local: number, type: Type])[] = [];
+  const take: Take = (type) => {
+    const local = values.takeLocal(type);
+    taken.push([local, type]);
+    return local;
+  };
+  const done = test(body, take, how, a, b);
+  if (done === null) return null;
+  const free = (): void => {
+    for (const [local, type] of taken) values.giveLocal(local, type);
+  };
+  return { done, free };
+}
+
+/** Pushes the test; gives what does the attempt, or null. */
+function test(body: Body, take: Take, how: AttemptName, a: number, b: number): (() => void) | null {
   const arithmetic = ARITHMETIC[how];
-  if (arithmetic !== undefined) return testArithmetic(body, values, arithmetic, a, b);
+  if (arithmetic !== undefined) return testArithmetic(body, take, arithmetic, a, b);
   switch (how) {
     case 'compareF32':
     case 'compareF64':
-      return testComparison(body, values, FORMATS[how === 'compareF32' ? 'f32' : 'f64'], a, b);
+      return testComparison(body, take, FORMATS[how === 'compareF32' ? 'f32' : 'f64'], a, b);
     case 'truncateF32':
     case 'truncateF64':
-      return testTruncation(body, values, FORMATS[how === 'truncateF32' ? 'f32' : 'f64'], a, b);
+      return testTruncation(body, take, how === 'truncateF32', a, b);
     case 'fromInt32F32':
       pushRoundsFreely(body);
-      return {
-        done: () => {
-          body.i32(0);
-          body.i32(0);
-          body.memory(W.i32_load, 2, 4 * b);
-          body.op(W.f32_convert_i32_s);
-          body.memory(W.f32_store, 2, 4 * a);
-        },
-        free: () => {},
+      return () => {
+        body.i32(0);
+        body.i32(0);
+        body.memory(W.i32_load, 2, 4 * b);
+        body.op(W.f32_convert_i32_s);
+        FORMATS.f32.store(body, a);
       };
     case 'narrowF64':
-      return testNarrowing(body, values, a, b);
+      return testNarrowing(body, take, a, b);
     default:
       return null;
   }
@@ -190,15 +206,24 @@ function pushFinite(body: Body, format: Instructions, local: number): void {
   format.op(body, 'le');
 }
 
+/** A local becomes the words from `a` on. */
+const storing =
+  (body: Body, format: Instructions, a: number, local: number): (() => void) =>
+  () => {
+    body.i32(0);
+    body.get(local);
+    format.store(body, a);
+  };
+
 function testArithmetic(
   body: Body,
-  values: Values,
+  take: Take,
   [operation, name]: readonly [Operation, Format],
   a: number,
   b: number,
-): InPlace {
+): () => void {
   const format = FORMATS[name];
-  const [x, y, result] = [0, 1, 2].map(() => values.takeLocal(format.type));
+  const [x, y, result] = [0, 1, 2].map(() => take(format.type));
   format.load(body, a);
   body.tee(x);
   format.load(body, b);
@@ -226,21 +251,12 @@ function testArithmetic(
   format.all(body);
   pushRoundsFreely(body);
   body.op(W.i32_and);
-  return {
-    done: () => {
-      body.i32(0);
-      body.get(result);
-      format.store(body, a);
-    },
-    free: () => {
-      for (const local of [x, y, result]) values.giveLocal(local, format.type);
-    },
-  };
+  return storing(body, format, a, result);
 }
 
 /** Infinities compare as numbers do. */
-function testComparison(body: Body, values: Values, format: Instructions, a: number, b: number): InPlace {
-  const [x, y] = [values.takeLocal(format.type), values.takeLocal(format.type)];
+function testComparison(body: Body, take: Take, format: Instructions, a: number, b: number): () => void {
+  const [x, y] = [take(format.type), take(format.type)];
   format.load(body, a);
   body.set(x);
   format.load(body, b);
@@ -248,30 +264,24 @@ function testComparison(body: Body, values: Values, format: Instructions, a: num
   pushPlain(body, format, x);
   pushPlain(body, format, y);
   body.op(W.i32_and);
-  return {
-    done: () => {
-      body.get(y);
-      body.get(x);
-      format.op(body, 'gt');
-      body.get(x);
-      body.get(y);
-      format.op(body, 'eq');
-      body.i32(ZF_SHIFT);
-      body.op(W.i32_shl);
-      body.op(W.i32_or);
-    },
-    free: () => {
-      values.giveLocal(x, format.type);
-      values.giveLocal(y, format.type);
-    },
+  return () => {
+    body.get(y);
+    body.get(x);
+    format.op(body, 'gt');
+    body.get(x);
+    body.get(y);
+    format.op(body, 'eq');
+    body.i32(ZF_SHIFT);
+    body.op(W.i32_shl);
+    body.op(W.i32_or);
   };
 }
 
 /** Toward zero, whatever RC is; that it rounds is told already when PE is set. */
-function testTruncation(body: Body, values: Values, format: Instructions, a: number, b: number): InPlace {
-  const isSingle = format.type === 'f32';
-  const x = values.takeLocal(format.type);
-  const wide = isSingle ? values.takeLocal('f64') : x;
+function testTruncation(body: Body, take: Take, isSingle: boolean, a: number, b: number): () => void {
+  const format = FORMATS[isSingle ? 'f32' : 'f64'];
+  const x = take(format.type);
+  const wide = isSingle ? take('f64') : x;
   format.load(body, b);
   body.set(x);
   if (isSingle) {
@@ -290,23 +300,17 @@ function testTruncation(body: Body, values: Values, format: Instructions, a: num
   body.op(W.i32_and);
   pushRoundsFreely(body);
   body.op(W.i32_and);
-  return {
-    done: () => {
-      body.i32(0);
-      body.get(wide);
-      body.op(W.i32_trunc_f64_s);
-      body.memory(W.i32_store, 2, 4 * a);
-    },
-    free: () => {
-      values.giveLocal(x, format.type);
-      if (isSingle) values.giveLocal(wide, 'f64');
-    },
+  return () => {
+    body.i32(0);
+    body.get(wide);
+    body.op(W.i32_trunc_f64_s);
+    body.memory(W.i32_store, 2, 4 * a);
   };
 }
 
 /** CVTSD2SS. A zero comes from a zero alone. */
-function testNarrowing(body: Body, values: Values, a: number, b: number): InPlace {
-  const [wide, narrow] = [values.takeLocal('f64'), values.takeLocal('f32')];
+function testNarrowing(body: Body, take: Take, a: number, b: number): () => void {
+  const [wide, narrow] = [take('f64'), take('f32')];
   const single = FORMATS.f32;
   FORMATS.f64.load(body, b);
   body.tee(wide);
@@ -321,15 +325,5 @@ function testNarrowing(body: Body, values: Values, a: number, b: number): InPlac
   body.op(W.i32_and);
   pushRoundsFreely(body);
   body.op(W.i32_and);
-  return {
-    done: () => {
-      body.i32(0);
-      body.get(narrow);
-      single.store(body, a);
-    },
-    free: () => {
-      values.giveLocal(wide, 'f64');
-      values.giveLocal(narrow, 'f32');
-    },
-  };
+  return storing(body, single, a, narrow);
 }

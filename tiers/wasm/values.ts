@@ -2,20 +2,10 @@
 // live in locals, which are used again after the last use. A temp that is what a register holds is read from the
 // register's parameter until that is overwritten. Constants are pushed wherever they are read.
 
-import {
-  type Binary,
-  type Block,
-  exitUse,
-  isPure,
-  type LaneShift,
-  type Op,
-  type Temp,
-  type Type,
-  usesOf,
-  type Vector,
-} from '../ir/ir.ts';
+import { type Binary, type Block, exitUse, isPure, type Op, type Temp, type Type, usesOf } from '../ir/ir.ts';
 import { PARAMETERS } from './convention.ts';
 import { type Body, F32, F64, I32, I64, V, V128, type ValueType, W } from './encode.ts';
+import { pushVector } from './vectors.ts';
 
 const SIMPLE: Readonly<Partial<Record<Binary, number>>> = {
   add: W.i32_add,
@@ -38,64 +28,6 @@ const SIMPLE: Readonly<Partial<Record<Binary, number>>> = {
   ltu: W.i32_lt_u,
   leu: W.i32_le_u,
 };
-
-/** Operations that WebAssembly has no instruction for. */
-type Composed = 'mulhs16' | 'mulhu16' | 'mulu32' | 'sad8';
-
-const VECTORS: Readonly<Record<Exclude<Vector, Composed>, number>> = {
-  and: V.v128_and,
-  or: V.v128_or,
-  xor: V.v128_xor,
-  andnot: V.v128_andnot,
-  add8: V.i8x16_add,
-  add16: V.i16x8_add,
-  add32: V.i32x4_add,
-  add64: V.i64x2_add,
-  sub8: V.i8x16_sub,
-  sub16: V.i16x8_sub,
-  sub32: V.i32x4_sub,
-  sub64: V.i64x2_sub,
-  adds8: V.i8x16_add_sat_s,
-  adds16: V.i16x8_add_sat_s,
-  addu8: V.i8x16_add_sat_u,
-  addu16: V.i16x8_add_sat_u,
-  subs8: V.i8x16_sub_sat_s,
-  subs16: V.i16x8_sub_sat_s,
-  subu8: V.i8x16_sub_sat_u,
-  subu16: V.i16x8_sub_sat_u,
-  avg8: V.i8x16_avgr_u,
-  avg16: V.i16x8_avgr_u,
-  minu8: V.i8x16_min_u,
-  mins16: V.i16x8_min_s,
-  maxu8: V.i8x16_max_u,
-  maxs16: V.i16x8_max_s,
-  eq8: V.i8x16_eq,
-  eq16: V.i16x8_eq,
-  eq32: V.i32x4_eq,
-  gt8: V.i8x16_gt_s,
-  gt16: V.i16x8_gt_s,
-  gt32: V.i32x4_gt_s,
-  mul16: V.i16x8_mul,
-  dot16: V.i32x4_dot_i16x8_s,
-  packs16: V.i8x16_narrow_i16x8_s,
-  packs32: V.i16x8_narrow_i32x4_s,
-  packu16: V.i8x16_narrow_i16x8_u,
-};
-
-const LANE_SHIFT_CODES: Readonly<Record<LaneShift, number>> = {
-  shl16: V.i16x8_shl,
-  shl32: V.i32x4_shl,
-  shl64: V.i64x2_shl,
-  shr16: V.i16x8_shr_u,
-  shr32: V.i32x4_shr_u,
-  shr64: V.i64x2_shr_u,
-  sar16: V.i16x8_shr_s,
-  sar32: V.i32x4_shr_s,
-};
-
-/** Bytes of the upper halves of eight doublewords; of doublewords 0 and 2, then anything. */
-const UPPER_HALVES = [2, 3, 6, 7, 10, 11, 14, 15, 18, 19, 22, 23, 26, 27, 30, 31];
-const EVEN_DOUBLEWORDS = [0, 1, 2, 3, 8, 9, 10, 11, 0, 1, 2, 3, 8, 9, 10, 11];
 
 const MASKS = { 8: V.i8x16_bitmask, 32: V.i32x4_bitmask, 64: V.i64x2_bitmask } as const;
 
@@ -292,18 +224,9 @@ export class Values {
         body.op(W.select);
         return;
       case 'vector':
-        this.vector(op);
-        return;
       case 'shuffle':
-        this.value(op.a);
-        this.value(op.b);
-        if (op.lanes.length === 16) this.shuffleBytes(op.lanes);
-        else this.shuffleBytes(op.lanes.flatMap((lane) => [0, 1, 2, 3].map((k) => 4 * lane + k)));
-        return;
       case 'laneShift':
-        this.value(op.a);
-        body.i32(op.count);
-        body.vector(LANE_SHIFT_CODES[op.how]);
+        pushVector(body, this, op);
         return;
       case 'mask':
         this.value(op.a);
@@ -316,64 +239,6 @@ export class Values {
       default:
         throw new Error(`${op.op} is no expression`);
     }
-  }
-
-  private shuffleBytes(lanes: readonly number[]): void {
-    this.body.vector(V.i8x16_shuffle);
-    for (const lane of lanes) this.body.op(lane);
-  }
-
-  private vector(op: Extract<Op, { op: 'vector' }>): void {
-    const { body } = this;
-    const { how } = op;
-    if (how === 'mulu32') {
-      for (const temp of [op.a, op.b]) {
-        const push = this.held(temp);
-        push();
-        push();
-        this.shuffleBytes(EVEN_DOUBLEWORDS);
-        this.used(temp);
-      }
-      body.vector(V.i64x2_extmul_low_i32x4_u);
-      return;
-    }
-    if (how !== 'mulhs16' && how !== 'mulhu16' && how !== 'sad8') {
-      this.value(op.a);
-      this.value(op.b);
-      body.vector(VECTORS[how]);
-      return;
-    }
-    const [a, b] = [this.held(op.a), this.held(op.b)];
-    const both = (code: number, first = a, second = b): void => {
-      first();
-      second();
-      body.vector(code);
-    };
-    if (how === 'sad8') {
-      // One of the two differences is 0. Then eight bytes are summed in pairs, three times.
-      both(V.i8x16_sub_sat_u);
-      both(V.i8x16_sub_sat_u, b, a);
-      body.vector(V.v128_or);
-      body.vector(V.i16x8_extadd_pairwise_i8x16_u);
-      body.vector(V.i32x4_extadd_pairwise_i16x8_u);
-      const sums = this.takeLocal('v128');
-      body.tee(sums);
-      body.i32(32);
-      body.vector(V.i64x2_shl);
-      body.i32(32);
-      body.vector(V.i64x2_shr_u);
-      body.get(sums);
-      body.i32(32);
-      body.vector(V.i64x2_shr_u);
-      body.vector(V.i64x2_add);
-      this.giveLocal(sums, 'v128');
-    } else {
-      both(how === 'mulhs16' ? V.i32x4_extmul_low_i16x8_s : V.i32x4_extmul_low_i16x8_u);
-      both(how === 'mulhs16' ? V.i32x4_extmul_high_i16x8_s : V.i32x4_extmul_high_i16x8_u);
-      this.shuffleBytes(UPPER_HALVES);
-    }
-    this.used(op.a);
-    this.used(op.b);
   }
 
   private isZero(temp: Temp): boolean {
