@@ -9,7 +9,16 @@ import { Random } from '../../src/core/base/random.ts';
 import { CONDITIONS, REGISTERS_16, REGISTERS_32, REGISTERS_8 } from '../../src/core/base/names.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import { CORNERS_F32, CORNERS_F64 } from '../support/float-corners.ts';
-import { cornerData, CORNERS, CORNERS_32, CORNERS_64, cornerSetup, cornerTurn, NUMBERS } from './corner-tables.ts';
+import {
+  cornerData,
+  CORNERS,
+  CORNERS_32,
+  CORNERS_64,
+  cornerSetup,
+  cornerTurn,
+  NUMBERS,
+  MXCSR_PLACES,
+} from './corner-tables.ts';
 import { FloatProbes } from './float-probes.ts';
 import { DATA, DATA_BYTES, type Lines, Probes } from './probes.ts';
 
@@ -375,6 +384,8 @@ export class Program implements Lines {
         [CORNERS_32, CORNERS_F32.length, 's'],
         [CORNERS_64, 2 * CORNERS_F64.length, 'd'],
       ] as const);
+      // Behind the first of them UE says nothing more.
+      push(`ldmxcsr [modes + ${dice.pick(MXCSR_PLACES.usual)}]`);
       push(`movups ${x}, [${table + 8 * dice.below((count >> 1) - 1)}]`);
       push(`${dice.pick(['mulp', 'muls', 'addp', 'divs'])}${suffix} ${x}, ${x}`);
     } else if (kind === 3 || kind === 4) {
