@@ -89,7 +89,8 @@ if (left.length > 0) {
 }
 const slowest = Object.entries(msByFile).sort(([, one], [, other]) => other - one);
 if (slowest.length > SLOWEST_FILES) {
-  const nameOf = (file) => relative(join(root, 'dist'), file).replace(/\.prop\.js$/, '');
+  // Files are told of by their sources, or as they were compiled.
+  const nameOf = (file) => relative(root, file).replace(/^dist\/|\.prop\.[jt]s$/g, '');
   const named = ([file, ms]) => `${nameOf(file)} ${(ms / 1000).toFixed(0)} s`;
   console.log(`\nLongest: ${slowest.slice(0, SLOWEST_FILES).map(named).join(', ')}`);
 }

@@ -3,35 +3,18 @@
 // Debian's chromium, and is skipped by name without it.
 
 import assert from 'node:assert/strict';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { chromium, type Browser, type Page } from 'playwright-core';
 import { type Measurement, rowFigures } from '../../src/host/measure/measurement.ts';
 import { type SpeedscopeFile, speedscopeFile, csvText } from '../../src/host/measure/speedscope.ts';
 import { inFolder, reprise } from '../cli/command.ts';
+import { launch, skip, watch } from '../page/browser.ts';
 import { projectRoot } from '../support/poison.ts';
 
-const CHROMIUM = '/usr/bin/chromium';
-const skip = existsSync(CHROMIUM) ? false : `no ${CHROMIUM}: apt-get install chromium`;
 const tasks = join(projectRoot, 'replay-logs/tasks.rlog');
-
-const launch = (): Promise<Browser> => chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
-
-/** What a page does that it must not. */
-function watch(page: Page): string[] {
-  const wrong: string[] = [];
-  page.on('pageerror', (error) => wrong.push(`error: ${error.message}`));
-  page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') wrong.push(`console: ${message.text()}`);
-  });
-  page.on('request', (request) => {
-    if (!/^(file|data|blob):/.test(request.url())) wrong.push(`request: ${request.url()}`);
-  });
-  return wrong;
-}
 
 test('the report opens from disk and has the figures of the JSON', { skip }, async () => {
   await inFolder(async (folder) => {
