@@ -161,21 +161,13 @@ export class Experiment {
    * places and interrupts then end there.
    */
   run(inputs: readonly TimedInput[], horizonTick: number, merging: Merging | null = null): Outcome {
-    const { session, port, setup, failures } = this;
+    const { session, failures } = this;
     const { machine } = session;
     const counts = machine.engine.branchCounts ?? null;
-    if (!this.isFresh) this.store.restore(this.start, true);
-    this.isFresh = false;
-    port.clear();
-    for (const { tick, event } of inputs) port.push(event, tick);
-    this.sent = [];
-    this.player = setup.script.length === 0 ? null : new ScriptPlayer(setup.script, port);
     counts?.words.fill(0);
-    const stopOn = new StopOn([...failureEvents(failures), ...(setup.endings ?? [])]);
-    this.heard = stopOn.listen(SILENT_OUTPUT);
+    const stopOn = this.begin(inputs);
     const places: number[] = [];
-    const novelties = new Novelties();
-    this.novelties = novelties;
+    const { novelties } = this;
     const interruptTicks: number[] = [];
     const arrivals: Arrival[] = [];
     const faults = new Set<number>();
@@ -239,22 +231,71 @@ export class Experiment {
     return outcome;
   }
 
-  /**
-   * From the moment on with `inputs`, one instruction after the other; `look` sees the machine before each, and ends it
-   * by false.
-   */
-  walk(inputs: readonly TimedInput[], untilTick: number, look: (cpu: Cpu, tick: number) => boolean): void {
-    const { session, port } = this;
+  /** Back to the moment, with these inputs to come. */
+  private begin(inputs: readonly TimedInput[]): StopOn {
+    const { port, setup } = this;
     if (!this.isFresh) this.store.restore(this.start, true);
     this.isFresh = false;
     port.clear();
     for (const { tick, event } of inputs) port.push(event, tick);
+    this.sent = [];
+    this.novelties = new Novelties();
+    this.player = setup.script.length === 0 ? null : new ScriptPlayer(setup.script, port);
+    const stopOn = new StopOn([...failureEvents(this.failures), ...(setup.endings ?? [])]);
+    this.heard = stopOn.listen(SILENT_OUTPUT);
+    return stopOn;
+  }
+
+  /**
+   * What a run with these inputs has come to at a tick, as a digest of its state and of what it sent; null when it is
+   * over by then. The bytes at the physical addresses `dead` are left out.
+   */
+  stateAt(inputs: readonly TimedInput[], tick: number, dead: Iterable<number>): string | null {
+    const { session } = this;
+    const { machine } = session;
+    const stopOn = this.begin(inputs);
+    machine.watcher = null;
+    stopOn.attach(machine);
+    const ended = goOn(session, stopOn, tick);
+    machine.watcher = null;
+    if (ended !== null || stopOn.tick !== null) return null;
+    for (const at of dead) machine.space.writeBytes(at, Uint8Array.of(0));
+    return `${machine.hash().root} ${this.sentDigest}`;
+  }
+
+  /**
+   * From the moment on with `inputs`, one instruction after the other; `look` sees the machine before each, and ends it
+   * by false. So does `delivered`, which sees it behind each interrupt and exception, before the next instruction.
+   */
+  walk(
+    inputs: readonly TimedInput[],
+    untilTick: number,
+    look: (cpu: Cpu, tick: number) => boolean,
+    delivered: (...words: Parameters<DeliveryWatcher['delivered']>) => boolean = () => true,
+  ): void {
+    const { session } = this;
+    const { machine } = session;
+    this.begin(inputs);
     this.player = null;
     this.heard = SILENT_OUTPUT;
-    session.machine.watcher = null;
-    while (session.tick < untilTick && look(session.machine.cpu, session.tick)) {
-      if (session.advance(session.tick + 1) !== 'tick') return;
-    }
+    let last: Parameters<DeliveryWatcher['delivered']> = ['interrupt', 0];
+    machine.watcher = {
+      delivered: (...words) => {
+        last = words;
+      },
+    };
+    const step = (): boolean => {
+      const untilNext = session.tick + 1;
+      for (let count = 1; ; count++) {
+        machine.stopAfterDeliveries = count;
+        const reason = session.advance(untilNext);
+        if (reason !== 'break') return reason === 'tick';
+        if (!delivered(...last)) return false;
+      }
+    };
+    while (session.tick < untilTick && look(machine.cpu, session.tick) && step());
+    machine.stopAfterDeliveries = 0;
+    machine.watcher = null;
   }
 
   /** The same guest on another machine; the last one asked for is kept. */

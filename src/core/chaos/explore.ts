@@ -25,6 +25,19 @@ export interface ExploreSettings {
   readonly horizonTick: number;
 }
 
+/** Placements [fromTick, toTick) that come to the same, so that one of them is run. */
+export interface Group {
+  readonly fromTick: number;
+  readonly toTick: number;
+}
+
+/** Which of the placements [settings.fromTick, toTick) cannot differ, all of them in order (placements.ts). */
+export type Grouping = (settings: ExploreSettings, toTick: number) => readonly Group[];
+
+/** Every placement is one of its own. */
+export const EACH_ALONE: Grouping = ({ fromTick }, toTick) =>
+  Array.from({ length: toTick - fromTick }, (_, i) => ({ fromTick: fromTick + i, toTick: fromTick + i + 1 }));
+
 export interface Stretch {
   readonly fromTick: number;
   /** Exclusive. */
@@ -35,8 +48,12 @@ export interface Stretch {
 }
 
 export interface ExploreResult {
+  /** Placements of which the outcome is known. */
+  readonly places: number;
   /** Placements that were run. */
   readonly runs: number;
+  /** Placements that cannot differ from one that was run, by the instructions between them. */
+  readonly spared: number;
   readonly stretches: readonly Stretch[];
   readonly failing: number;
   /** Placements that came to a state another one had come to, and were not run to their end. */
@@ -61,33 +78,39 @@ export function placed({ event, releaseTicks, inputs }: ExploreSettings, tick: n
   return [...inputs, ...added].sort((a, b) => a.tick - b.tick);
 }
 
-export function* explore(settings: ExploreSettings): Campaign<ExploreResult> {
+export function* explore(settings: ExploreSettings, grouping = EACH_ALONE): Campaign<ExploreResult> {
   const { fromTick, toTick, horizonTick } = settings;
   const stretches: Stretch[] = [];
   let failing = 0;
   let merged = 0;
+  let runs = 0;
   let tick = fromTick;
   for (let isStopped = false; tick < toTick && !isStopped; ) {
     const length = Math.min(BATCH_TRIALS, toTick - tick);
-    const inputs = settings.inputs.filter((input) => input.tick >= tick);
-    const trials = Array.from({ length }, (_, i) => placed({ ...settings, inputs }, tick + i));
+    const here = { ...settings, fromTick: tick, inputs: settings.inputs.filter((input) => input.tick >= tick) };
+    const groups = grouping(here, tick + length);
+    const trials = groups.map((group) => placed(here, group.fromTick));
     const mergeTicks = mergeTicksOf(tick + length + settings.releaseTicks);
     const batch = { fromTick: tick, horizonTick, trials, mergeTicks, pieceTrials: PIECE_TRIALS };
     const answer = yield { ...batch, isUntilFailure: false };
-    for (const outcome of answer.outcomes) {
-      if (outcome.fails) failing++;
+    for (const [i, outcome] of answer.outcomes.entries()) {
+      const group = groups[i];
+      runs++;
+      if (outcome.fails) failing += group.toTick - group.fromTick;
       if (outcome.isMerged) merged++;
-      addPlacement(stretches, tick++, outcome);
+      addPlacements(stretches, group, outcome);
+      tick = group.toTick;
     }
     ({ isStopped } = answer);
   }
-  return { runs: tick - fromTick, stretches, failing, merged, isComplete: tick >= toTick };
+  const places = tick - fromTick;
+  return { places, runs, spared: places - runs, stretches, failing, merged, isComplete: tick >= toTick };
 }
 
-function addPlacement(stretches: Stretch[], tick: number, outcome: Outcome): void {
+function addPlacements(stretches: Stretch[], { fromTick, toTick }: Group, outcome: Outcome): void {
   const name = outcomeName(outcome);
   const last = stretches.at(-1);
   if (last !== undefined && last.outcome === name && last.fails === outcome.fails) {
-    stretches[stretches.length - 1] = { ...last, toTick: tick + 1 };
-  } else stretches.push({ fromTick: tick, toTick: tick + 1, fails: outcome.fails, outcome: name });
+    stretches[stretches.length - 1] = { ...last, toTick };
+  } else stretches.push({ fromTick, toTick, fails: outcome.fails, outcome: name });
 }

@@ -145,6 +145,7 @@ export const CHAOS_VERBS: readonly Verb[] = [
           help: 'then two events at pairs of boundaries, so many runs',
         },
         { name: 'seed', value: 'S', range: [0, TICK_MAX], help: 'of the pairs, when there are more (default 1)' },
+        { name: 'each', help: 'run every place, also those that cannot differ from their neighbours' },
         { name: 'placement', value: 'TICK', range: [0, TICK_MAX], help: 'run this place alone and write its log' },
         { ...OUT_LOG_OPTION, help: `${OUT_LOG_OPTION.help}: of the first place that fails, or of --placement` },
         { name: 'svg', value: 'FILE', kind: 'file', help: 'the picture of the window, for a browser' },

@@ -4,12 +4,15 @@
 import {
   type ExploreResult,
   type ExploreSettings,
+  EACH_ALONE,
   explore,
+  type Grouping,
   outcomeName,
   placed,
   type Stretch,
 } from '../../core/chaos/explore.ts';
 import type { Experiment } from '../../core/chaos/experiment.ts';
+import { groupPlacements } from '../../core/chaos/placements.ts';
 import { explorePairs, type PairsResult } from '../../core/chaos/explore-pairs.ts';
 import type { Campaign } from '../../core/chaos/campaign.ts';
 import type { InputEvent } from '../../core/log/events.ts';
@@ -136,7 +139,8 @@ async function exploreLog(args: Arguments): Promise<number> {
     isQuiet: args.has('json'),
   };
   const runner = await runnerOf(args, 'explore', guest, experiment);
-  const campaign = exploreAll(settings, args.number('pairs') ?? 0, args.number('seed') ?? 1);
+  const grouping: Grouping = args.has('each') ? EACH_ALONE : (some, end) => groupPlacements(experiment, some, end);
+  const campaign = exploreAll(settings, grouping, args.number('pairs') ?? 0, args.number('seed') ?? 1);
   const { result: found, signal } = await walkCampaign(runner, campaign, progress).finally(() => runner.close());
   const { singles: result, pairs } = found;
   const pair = pairs?.failing[0] ?? null;
@@ -173,10 +177,11 @@ async function exploreLog(args: Arguments): Promise<number> {
 /** Every place alone, then pairs of those that do no harm alone. */
 function* exploreAll(
   settings: ExploreSettings,
+  grouping: Grouping,
   budget: number,
   seed: number,
 ): Campaign<{ readonly singles: ExploreResult; readonly pairs: PairsResult | null }> {
-  const singles = yield* explore(settings);
+  const singles = yield* explore(settings, grouping);
   if (budget === 0 || !singles.isComplete) return { singles, pairs: null };
   const failingAlone = new Set<number>();
   for (const { fromTick, toTick, fails } of singles.stretches) {
@@ -247,7 +252,7 @@ async function report(
   { fromTick, toTick }: ExploreSettings,
 ): Promise<void> {
   const colors = await loadColors(args.has('no-color'), process.stderr);
-  const { runs, failing, merged, stretches } = result;
+  const { places: all, failing, merged, spared, stretches } = result;
   const cells = Math.min(CELLS, toTick - fromTick);
   const cellTicks = (toTick - fromTick) / cells;
   let line = '';
@@ -258,7 +263,10 @@ async function report(
     else if (inCell.every(({ fails }) => fails)) line += colors.red('#');
     else line += inCell.some(({ fails }) => fails) ? colors.red('+') : '.';
   }
-  say(`explore: ${count(failing)} of ${count(runs)} places fail; ${count(merged)} runs came to a known state early`);
+  const saved = spared === 0 ? '' : `; ${count(spared)} were not run, which cannot differ from their neighbours`;
+  say(
+    `explore: ${count(failing)} of ${count(all)} places fail${saved}; ${count(merged)} runs came to a known state early`,
+  );
   say(`  ${count(fromTick)} [${line}] ${count(toTick)}   . well, + some fail, # all fail`);
   const rows = stretches.flatMap((stretch, i) => (stretch.fails ? [{ stretch, place: places[i] }] : []));
   for (const { stretch, place } of rows.slice(0, STRETCHES_SHOWN)) {
