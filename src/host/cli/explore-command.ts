@@ -263,10 +263,9 @@ async function report(
     else if (inCell.every(({ fails }) => fails)) line += colors.red('#');
     else line += inCell.some(({ fails }) => fails) ? colors.red('+') : '.';
   }
-  const saved = spared === 0 ? '' : `; ${count(spared)} were not run, which cannot differ from their neighbours`;
-  say(
-    `explore: ${count(failing)} of ${count(all)} places fail${saved}; ${count(merged)} runs came to a known state early`,
-  );
+  say(`explore: ${count(failing)} of ${count(all)} places fail`);
+  const early = `${count(merged)} runs came to a known state early`;
+  say(`  ${count(spared)} places cannot differ from a neighbour and were not run; ${early}`);
   say(`  ${count(fromTick)} [${line}] ${count(toTick)}   . well, + some fail, # all fail`);
   const rows = stretches.flatMap((stretch, i) => (stretch.fails ? [{ stretch, place: places[i] }] : []));
   for (const { stretch, place } of rows.slice(0, STRETCHES_SHOWN)) {
