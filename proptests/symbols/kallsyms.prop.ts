@@ -12,7 +12,7 @@ import { CR0, CR0_PG, CS, GDTR_BASE, SEG_SELECTOR } from '../../src/core/state/l
 import { type FoundPlaces, GuestSymbols, KALLSYMS_LABEL, MODULES_LABEL } from '../../src/host/symbols/guest-symbols.ts';
 import { PAGE_OFFSET } from '../../src/host/symbols/guest-memory.ts';
 import { findKallsyms, isSettled } from '../../src/host/symbols/kallsyms.ts';
-import { findTasks } from '../../src/host/symbols/linux-shapes.ts';
+import { findTasks, namesOfTasks } from '../../src/host/symbols/linux-shapes.ts';
 import { currentTaskPlace } from '../../src/host/symbols/linux-tasks.ts';
 import { findModuleList } from '../../src/host/symbols/modules.ts';
 import { isCurrent } from '../../src/host/symbols/process.ts';
@@ -283,9 +283,13 @@ test('what an earlier session has found is looked at first, and believed no more
   const { moduleList } = lower;
   assert.equal(moduleList, PAGE_OFFSET + HEAD_AT);
   const upper = lower.digitsAt + upperAt - KALLSYMS_AT;
-  assert.deepEqual(found({ digitsAt: upper, moduleList: null }), { digitsAt: upper, moduleList });
+  assert.deepEqual(found({ digitsAt: upper, moduleList: null, tasks: null }), {
+    digitsAt: upper,
+    moduleList,
+    tasks: null,
+  });
   for (const wrong of [upper + 1, 0, ram.length - 3, 2 ** 40]) {
-    assert.deepEqual(found({ digitsAt: wrong, moduleList: (moduleList + wrong) >>> 0 }), lower);
+    assert.deepEqual(found({ digitsAt: wrong, moduleList: (moduleList + wrong) >>> 0, tasks: null }), lower);
   }
   ram.writeUInt32LE(0, MODULES_AT + 12);
   assert.equal(findModuleList(cpu), null, 'by its shape none is found');
@@ -335,15 +339,16 @@ test('a kernel that names only its code has its tasks found by their shape, in u
   cpu.m32[GDTR_BASE] = linear(gdtAt);
   cpu.m32[SEG_SELECTOR + CS] = 0x73;
   const found = findTasks(cpu, text);
-  assert.deepEqual(
-    found?.map(({ address, name }) => [name, address]),
-    [
-      ['init_task', linear(INIT_AT)],
-      ['current_task_pointer', linear(PERCPU_AT) + VARIABLE],
-    ],
-  );
+  assert.ok(found !== null);
+  assert.deepEqual(found, { init: linear(INIT_AT), pointer: linear(PERCPU_AT) + VARIABLE });
+  // What an earlier session has found is looked at first, and believed no more than anything else.
+  assert.deepEqual(findTasks(cpu, { from: 0, to: 0 }, found), found, 'without a look at the code');
+  for (const wrong of [{ init: linear(TASK_AT) }, { init: 0 }, { pointer: linear(PERCPU_AT) + 0x40 }, { pointer: 0 }]) {
+    assert.equal(findTasks(cpu, { from: 0, to: 0 }, { ...found, ...wrong }), null);
+    assert.deepEqual(findTasks(cpu, text, { ...found, ...wrong }), found);
+  }
   const table = new SymbolTable();
-  table.add(new SymbolSource('tasks', found ?? []));
+  table.add(new SymbolSource('tasks', namesOfTasks(found)));
   const place = currentTaskPlace(cpu, table);
   assert.deepEqual(place, { pointerAt: PERCPU_AT + VARIABLE, directOffset: PAGE_OFFSET, nameOffset: 0x200 });
   assert.equal(place === null ? null : runningTaskName(cpu, place), 'init');

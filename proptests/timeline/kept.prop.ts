@@ -25,7 +25,7 @@ import { createReplay } from '../../src/core/session/session.ts';
 import { encodeBookmark } from '../../src/core/timeline/bookmarks.ts';
 import { type Checkpoint, snapshotBytes } from '../../src/core/timeline/checkpoints.ts';
 import { encodeCheckpoint } from '../../src/core/timeline/checkpoint-source.ts';
-import { type GatheredCheckpoints, LiveCheckpoints } from '../../src/core/timeline/live-checkpoints.ts';
+import { type GatheredCheckpoints, LiveCheckpoints, recordsFor } from '../../src/core/timeline/live-checkpoints.ts';
 import { goTo, parsePosition } from '../../src/core/timeline/positions.ts';
 import type { TimelineOptions } from '../../src/core/timeline/timeline-options.ts';
 import type { Timeline } from '../../src/core/timeline/timeline.ts';
@@ -177,6 +177,11 @@ test('the first session after a recording that gathered checkpoints is like a se
     const gathered = gather(run);
     const { checkpoints, records, text } = gathered;
     assert.deepEqual(records, walked.records.all(), run.name);
+    // Of a run that has become long, the intervals are several of those that were gathered.
+    const longer = timelineOf(run, { intervalTicks: INTERVAL * 4 });
+    go(longer.seek({ tick: run.log.lastTick, seq: 0 }));
+    assert.deepEqual(recordsFor(gathered, longer.intervalTicks), longer.records.all(), run.name);
+    assert.deepEqual(recordsFor(gathered, INTERVAL / 2), []);
     assert.deepEqual(text.serial, walked.serial.partsSince(0));
     const [made, usual] = [checkpoints.map(({ snapshot }) => snapshot.tick), walked.checkpoints.ticks()];
     assert.deepEqual(
@@ -232,7 +237,7 @@ test('reprise record --index leaves them, and says where it cannot', async () =>
     writeFileSync(join(cwd, 'script'), '# nobody types\n');
     const machine = '--kernel sort --append 400 --memory 4 --max-ticks 40_000_000 --input script';
     const recorded = await run(`record a.rlog ${machine} --epoch 2026-01-01T00:00:00Z --index`);
-    assert.match(recorded.stderr, /\nrecord: 2 checkpoints, [\d ]+ bytes in \S+\.checkpoints\n$/);
+    assert.match(recorded.stderr, /\nrecord: 9 checkpoints, [\d ]+ bytes in \S+\.checkpoints\n$/);
     await run(`record b.rlog ${machine} --epoch 2026-01-01T00:00:00Z`);
     assert.deepEqual(readFileSync(join(cwd, 'a.rlog')), readFileSync(join(cwd, 'b.rlog')), 'the log is the same');
     const exec = async (...more: string[]) => await reprise([...['debug', 'a.rlog'], ...more], { cwd, env });
@@ -375,7 +380,10 @@ test('bookmarks change nothing, another run has another file, and so have device
 test('where a guest has its names is kept beside its checkpoints, and not believed', async () => {
   const { timeline } = open(runs[0]);
   const args = new Arguments([], new Map());
-  const first: Pick<GuestSymbols, 'likely' | 'found'> = { likely: null, found: { digitsAt: 4096, moduleList: null } };
+  const first: Pick<GuestSymbols, 'likely' | 'found'> = {
+    likely: null,
+    found: { digitsAt: 4096, moduleList: null, tasks: null },
+  };
   keepNames(args, timeline, first)();
   const path = keptNamesPath(runKey(runs[0].log, 'model'));
   const again = (found: FoundPlaces | null): FoundPlaces | null => {
@@ -383,13 +391,16 @@ test('where a guest has its names is kept beside its checkpoints, and not believ
     keepNames(args, timeline, guest)();
     return guest.likely;
   };
-  assert.deepEqual(again({ digitsAt: 4096, moduleList: 0xc0de_0000 }), { digitsAt: 4096, moduleList: null });
-  const known = { digitsAt: 4096, moduleList: 0xc0de_0000 };
+  const tasks = { init: 0xc0de_1000, pointer: 0xc0de_2000 };
+  const bare = { digitsAt: 4096, moduleList: null, tasks: null };
+  assert.deepEqual(again({ ...bare, moduleList: 0xc0de_0000 }), bare);
+  assert.deepEqual(again({ ...bare, tasks }), { ...bare, moduleList: 0xc0de_0000 });
+  const known = { digitsAt: 4096, moduleList: 0xc0de_0000, tasks };
   const before = statSync(path).ino;
-  assert.deepEqual(again({ digitsAt: 4096, moduleList: null }), known);
+  assert.deepEqual(again(bare), known, 'what a session has not seen is not forgotten');
   assert.deepEqual(again(known), known);
   assert.equal(statSync(path).ino, before, 'what is known is not written again');
-  for (const value of ['x', [1], [-1, null], [1, 2 ** 32], [1.5, null], null]) {
+  for (const value of ['x', [1], [-1, null, null], [1, 2 ** 32, null], [1.5, null, null], [1, 2], [1, 2, [3]], null]) {
     writeKept(path, value as never);
     assert.equal(again(null), null);
   }

@@ -13,7 +13,7 @@ import type { PortMark } from '../session/log-port.ts';
 import type { KnownText } from './checkpoint-source.ts';
 import { type Checkpoint, snapshotBytes } from './checkpoints.ts';
 import { beginNotes, notedPages } from './page-notes.ts';
-import { INTERVAL_TICKS_MAX, type PageRecord, PageRecords } from './page-records.ts';
+import { INTERVAL_TICKS, joinRecords, type PageRecord, PageRecords } from './page-records.ts';
 import { SerialHistory, type SerialMark, sentThrough } from './serial-history.ts';
 
 export class LiveCheckpoints {
@@ -29,7 +29,7 @@ export class LiveCheckpoints {
   /** The interval that is being run from its beginning, or −1. */
   private openInterval = -1;
 
-  constructor(bytesMax: number, intervalTicks = INTERVAL_TICKS_MAX) {
+  constructor(bytesMax: number, intervalTicks = INTERVAL_TICKS) {
     this.bytesMax = bytesMax;
     this.intervalTicks = intervalTicks;
     this.everyTicks = intervalTicks;
@@ -104,6 +104,11 @@ export class LiveCheckpoints {
     const text = { serial: this.serial.partsSince(0), knownTick: log.lastTick };
     return { checkpoints, records: this.records.all(), intervalTicks: this.intervalTicks, text };
   }
+}
+
+/** What is known of intervals as long as those of a timeline, which knows how long the run has become. */
+export function recordsFor({ intervalTicks, records }: GatheredCheckpoints, timelineTicks: number): PageRecord[] {
+  return timelineTicks % intervalTicks === 0 ? joinRecords(records, timelineTicks / intervalTicks) : [];
 }
 
 /** Of a whole run. */

@@ -6,8 +6,11 @@
 import type { Breakpoint, Position, Watchpoint } from './lookout.ts';
 import { PackedLists } from './packed-lists.ts';
 
-/** An interval is run again in some 0.2 s by the interpreter. */
-export const INTERVAL_TICKS_MAX = 1 << 24;
+/** Half an interval is what a seek into it runs on average: 0.1 s by an interpreter that has just been started. */
+export const INTERVAL_TICKS = 1 << 22;
+/** Very long runs are cut into fewer pieces: an interval of these is run again in some 0.2 s. */
+const INTERVAL_TICKS_MAX = 1 << 24;
+const INTERVAL_COUNT_MAX = 4096;
 const INTERVAL_TICKS_MIN = 1 << 13;
 /** Short runs are cut into so many. */
 const INTERVAL_COUNT = 64;
@@ -142,10 +145,42 @@ export class PageRecords {
 }
 
 /** Ticks of the intervals of a run: so many at most, and a power of two where that is one. */
-export function chooseInterval(runTicks: number, ticksMax = INTERVAL_TICKS_MAX): number {
+export function chooseInterval(runTicks: number, ticksMax = longestInterval(runTicks)): number {
   let ticks = INTERVAL_TICKS_MIN;
   while (ticks < ticksMax && ticks * INTERVAL_COUNT < runTicks) ticks *= 2;
   return ticks;
+}
+
+function longestInterval(runTicks: number): number {
+  let ticks = INTERVAL_TICKS;
+  while (ticks < INTERVAL_TICKS_MAX && ticks * INTERVAL_COUNT_MAX < runTicks) ticks *= 2;
+  return ticks;
+}
+
+/** The records of intervals that are `times` as long: those of which every part is known. */
+export function joinRecords(records: readonly PageRecord[], times: number): PageRecord[] {
+  const byInterval = new Map<number, PageRecord[]>();
+  for (const record of records) {
+    const interval = Math.floor(record.interval / times);
+    const parts = byInterval.get(interval);
+    if (parts === undefined) byInterval.set(interval, [record]);
+    else parts.push(record);
+  }
+  return [...byInterval]
+    .filter(([, parts]) => parts.length === times)
+    .map(([interval, parts]) => ({
+      interval,
+      executed: union(parts.map(({ executed }) => executed)),
+      written: union(parts.map(({ written }) => written)),
+      touched: union(parts.map(({ touched }) => touched)),
+    }));
+}
+
+function union(lists: readonly Uint32Array[]): Uint32Array {
+  const [first, ...others] = new Set(lists);
+  return others.length === 0
+    ? first
+    : Uint32Array.from(new Set([first, ...others].flatMap((list) => [...list]))).sort();
 }
 
 function includesSorted(list: Uint32Array, wanted: number): boolean {

@@ -1,8 +1,10 @@
 // Checkpoints that outlive a session, for the verbs that walk in a recording: taken up at their beginning, added to at
 // their end, when what was walked is worth it. With a progress line, and given up at the first signal.
 
+import { isDeepStrictEqual } from 'node:util';
 import { CHECKPOINT_CACHE_BYTES_DEFAULT } from '../../core/base/defaults.ts';
 import { isList, isSafe, isUnsigned } from '../../core/log/event-codec.ts';
+import type { Packed } from '../../core/log/payload.ts';
 import type { Checkpoint } from '../../core/timeline/checkpoints.ts';
 import type { Timeline } from '../../core/timeline/timeline.ts';
 import { boundCache, keptNamesPath, runKey } from '../node/cache-folder.ts';
@@ -10,7 +12,7 @@ import { KeptCheckpoints } from '../node/kept-checkpoints.ts';
 import { readKept, writeKept } from '../node/kept-values.ts';
 import { Progress } from '../node/progress.ts';
 import { Work } from '../node/work.ts';
-import type { GuestSymbols } from '../symbols/guest-symbols.ts';
+import type { FoundPlaces, GuestSymbols } from '../symbols/guest-symbols.ts';
 import type { Arguments } from './args.ts';
 import { say } from './report.ts';
 
@@ -50,17 +52,31 @@ export function keepNames(
 ): () => void {
   if (cacheBytes(args) === 0) return () => {};
   const path = keptNamesPath(keyOf(args, timeline));
-  const known = readKept(path);
-  const [digitsAt, moduleList] = isList(known) ? known : [];
-  const isPlace = isSafe(digitsAt) && digitsAt >= 0 && (moduleList === null || isUnsigned(moduleList, 0xffffffff));
-  if (isPlace) guest.likely = { digitsAt, moduleList };
+  const likely = placesOf(readKept(path));
+  if (likely !== null) guest.likely = likely;
   return () => {
-    const { found, likely } = guest;
+    const { found } = guest;
     if (found === null) return;
-    const isKnown =
-      found.digitsAt === likely?.digitsAt && (found.moduleList ?? likely.moduleList) === likely.moduleList;
-    if (!isKnown) writeKept(path, [found.digitsAt, found.moduleList]);
+    const { digitsAt, moduleList, tasks } = found;
+    const known = likely?.digitsAt === digitsAt ? likely : null;
+    const told = {
+      digitsAt,
+      moduleList: moduleList ?? known?.moduleList ?? null,
+      tasks: tasks ?? known?.tasks ?? null,
+    };
+    if (!isDeepStrictEqual(told, likely))
+      writeKept(path, [digitsAt, told.moduleList, told.tasks && [told.tasks.init, told.tasks.pointer]]);
   };
+}
+
+const isAddress = (value: Packed | undefined): value is number => isUnsigned(value, 0xffffffff);
+
+function placesOf(value: Packed | null): FoundPlaces | null {
+  const [digitsAt, moduleList, tasks] = isList(value) ? value : [];
+  if (!isSafe(digitsAt) || (moduleList !== null && !isAddress(moduleList))) return null;
+  if (tasks === null) return { digitsAt, moduleList, tasks };
+  const [init, pointer] = isList(tasks) ? tasks : [];
+  return isAddress(init) && isAddress(pointer) ? { digitsAt, moduleList, tasks: { init, pointer } } : null;
 }
 
 /** The size of the file; null when it has not been written. */

@@ -4,7 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { openLog } from '../../core/log/log.ts';
 import type { Images } from '../../core/session/session.ts';
-import type { LiveCheckpoints } from '../../core/timeline/live-checkpoints.ts';
+import { type LiveCheckpoints, recordsFor } from '../../core/timeline/live-checkpoints.ts';
 import { Timeline } from '../../core/timeline/timeline.ts';
 import { loadEngine } from '../../engines.ts';
 import { count } from '../node/progress.ts';
@@ -18,10 +18,10 @@ export async function keepGathered(args: Arguments, images: Images, live: LiveCh
   const timeline = new Timeline({ log, images, makeEngine: await loadEngine(chosenEngine(args)) });
   const kept = openKept(args, 'record', timeline);
   if (kept === null) return;
-  const { checkpoints, records, intervalTicks, text } = live.of(log);
-  timeline.learn(text);
-  if (intervalTicks === timeline.intervalTicks) timeline.records.learn(records);
-  const added = kept.unkept(checkpoints);
+  const gathered = live.of(log);
+  timeline.learn(gathered.text);
+  timeline.records.learn(recordsFor(gathered, timeline.intervalTicks));
+  const added = kept.unkept(gathered.checkpoints);
   const bytes = await keep(args, kept, added);
   if (bytes === null || args.has('json')) return;
   say(`record: ${count(added.length)} checkpoints, ${count(bytes)} bytes in ${kept.path}`);

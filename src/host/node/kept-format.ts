@@ -9,7 +9,7 @@ import { isBytes, isList, isSafe } from '../../core/log/event-codec.ts';
 import { type Packed, packPayload, unpackPayload } from '../../core/log/payload.ts';
 import { GROUP_PAGES } from '../../core/machine/snapshot.ts';
 
-export const MAGIC = Buffer.from('reprise checkpoints 2\n');
+export const MAGIC = Buffer.from('reprise checkpoints 3\n');
 /** Where the index is and how long, its digest, the magic again. */
 export const DIGEST_BYTES = 32;
 const TRAILER_BYTES = 16 + DIGEST_BYTES + MAGIC.length;
@@ -79,21 +79,38 @@ function decodePiece(value: Packed | undefined, endBytes: number): Piece {
   return { offset, bytes, digest };
 }
 
-const encodeChunks = ({ firsts, pieces, count }: Chunks): Packed => [firsts, pieces.map(encodePiece), count];
+/** Many pieces are two columns: unpacking each by itself would take as long as reading what a seek needs. */
+function encodePieces(pieces: readonly Piece[]): Packed {
+  const places = Float64Array.from(pieces.flatMap(({ offset, bytes }) => [offset, bytes]));
+  return [bytesOf(places), Buffer.concat(pieces.map(({ digest }) => digest))];
+}
+
+function decodePieces(value: Packed | undefined, endBytes: number): Piece[] {
+  const [places, digests] = isList(value) ? value : [];
+  expect(isBytes(places) && isBytes(digests) && places.length % 16 === 0);
+  const count = places.length / 16;
+  expect(digests.length === count * DIGEST_BYTES);
+  const numbers = new Float64Array(Uint8Array.from(places).buffer);
+  return Array.from({ length: count }, (_, i) => {
+    const [offset, bytes] = [numbers[i * 2], numbers[i * 2 + 1]];
+    return decodePiece([offset, bytes, digests.subarray(i * DIGEST_BYTES, (i + 1) * DIGEST_BYTES)], endBytes);
+  });
+}
+
+const encodeChunks = ({ firsts, pieces, count }: Chunks): Packed => [
+  bytesOf(Uint32Array.from(firsts)),
+  encodePieces(pieces),
+  count,
+];
 
 function decodeChunks(value: Packed | undefined, endBytes: number): Chunks {
-  const [firsts, pieces, count] = isList(value) ? value : [];
-  expect(isList(firsts) && isList(pieces) && firsts.length === pieces.length && isSafe(count) && count >= 0);
-  expect(
-    firsts.every(
-      (first, i) => isSafe(first) && first < count && (i === 0 ? first === 0 : first > Number(firsts[i - 1])),
-    ),
-  );
-  return {
-    firsts: firsts as number[],
-    pieces: pieces.map((piece) => decodePiece(piece, endBytes)),
-    count,
-  };
+  const [packed, packedPieces, count] = isList(value) ? value : [];
+  expect(isBytes(packed) && packed.length % 4 === 0 && isSafe(count));
+  const firsts = [...wordsOf(packed)];
+  const pieces = decodePieces(packedPieces, endBytes);
+  expect(firsts.length === pieces.length);
+  expect(firsts.every((first, i) => first < count && (i === 0 ? first === 0 : first > firsts[i - 1])));
+  return { firsts, pieces, count };
 }
 
 function encodeIndex(key: string, { pages, groups, checkpoints, text, records }: Index): Uint8Array {
@@ -101,7 +118,7 @@ function encodeIndex(key: string, { pages, groups, checkpoints, text, records }:
     key,
     encodeChunks(pages),
     encodeChunks(groups),
-    checkpoints.map(({ tick, piece }) => [tick, encodePiece(piece)]),
+    [bytesOf(Float64Array.from(checkpoints, ({ tick }) => tick)), encodePieces(checkpoints.map(({ piece }) => piece))],
     text === null ? null : [text.knownTick, encodePiece(text.piece)],
     records === null ? null : [records.intervalTicks, records.count, encodePiece(records.piece)],
   ]);
@@ -110,11 +127,12 @@ function encodeIndex(key: string, { pages, groups, checkpoints, text, records }:
 function decodeIndex(raw: Uint8Array, key: string, endBytes: number): Index {
   const value = unpackPayload(raw);
   expect(isList(value) && value.length === 6 && value[0] === key && isList(value[3]));
-  const checkpoints = value[3].map((each) => {
-    const [tick, piece] = isList(each) ? each : [];
-    expect(isSafe(tick) && tick > 0);
-    return { tick, piece: decodePiece(piece, endBytes) };
-  });
+  const [packedTicks, packedPieces] = value[3];
+  expect(isBytes(packedTicks) && packedTicks.length % 8 === 0);
+  const pieces = decodePieces(packedPieces, endBytes);
+  const ticks = new Float64Array(Uint8Array.from(packedTicks).buffer);
+  expect(ticks.length === pieces.length && ticks.every((tick) => isSafe(tick) && tick > 0));
+  const checkpoints = pieces.map((piece, i) => ({ tick: ticks[i], piece }));
   expect(checkpoints.every(({ tick }, i) => i === 0 || tick > checkpoints[i - 1].tick));
   let text: Index['text'] = null;
   if (value[4] !== null) {

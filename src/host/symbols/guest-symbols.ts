@@ -10,7 +10,7 @@ import type { Timeline, Way } from '../../core/timeline/timeline.ts';
 import { type BuildId, buildIdInMemory, buildIdOf, overlap } from './build-id.ts';
 import { guestRam } from './guest-memory.ts';
 import { findKallsyms, isSettled, isStillThere, type Kallsyms } from './kallsyms.ts';
-import { findTasks } from './linux-shapes.ts';
+import { findTasks, type FoundTasks, namesOfTasks } from './linux-shapes.ts';
 import { findModuleList, listModules, type Module, moduleSymbols } from './modules.ts';
 import { isCurrent, type ProcessName } from './process.ts';
 import { isPlaced, linkedText, mayMove, slideByAnchors, slideByBanner } from './slide.ts';
@@ -37,6 +37,8 @@ export interface FoundPlaces {
   readonly digitsAt: number;
   /** Linear address of the head of the list of modules; null: none has been seen. */
   readonly moduleList: number | null;
+  /** Null: not found, or not looked for. */
+  readonly tasks: FoundTasks | null;
 }
 
 export class GuestSymbols {
@@ -58,6 +60,7 @@ export class GuestSymbols {
   /** What somebody has found before: searches begin there. */
   likely: FoundPlaces | null = null;
   private moduleList: number | null = null;
+  private tasks: FoundTasks | null = null;
   /** Loaded, as the last look saw them; newest first. */
   modules: readonly Module[] = [];
   /** Which modules the table has. */
@@ -248,9 +251,10 @@ export class GuestSymbols {
     if (kallsyms === null || table.address('init_task') !== undefined) return false;
     const [from, to] = [table.address('_stext'), table.address('_etext')];
     if (from === undefined || to === undefined) return false;
-    const found = this.searching('tasks', cpu, () => findTasks(cpu, { from, to }));
+    const found = this.searching('tasks', cpu, () => findTasks(cpu, { from, to }, this.likely?.tasks));
     if (found === null) return false;
-    table.add(new SymbolSource(TASKS_LABEL, found));
+    this.tasks = found;
+    table.add(new SymbolSource(TASKS_LABEL, namesOfTasks(found)));
     this.takeNew();
     return true;
   }
@@ -267,7 +271,8 @@ export class GuestSymbols {
 
   /** What has been found, for `likely` of others; null: nothing. */
   get found(): FoundPlaces | null {
-    return this.kallsyms === null ? null : { digitsAt: this.kallsyms.digitsAt, moduleList: this.moduleList };
+    const { kallsyms, moduleList, tasks } = this;
+    return kallsyms === null ? null : { digitsAt: kallsyms.digitsAt, moduleList, tasks };
   }
 
   /** Names exist whose addresses are not known yet. */

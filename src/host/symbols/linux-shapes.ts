@@ -16,13 +16,39 @@ const TEXT_BYTES_MAX = 1 << 25;
 /** Of variables that are read often so many are looked at. */
 const CANDIDATES_MAX = 8;
 
-/** Names for what is found; null: not here, now. */
-export function findTasks(cpu: Cpu, text: { readonly from: number; readonly to: number }): GuestSymbol[] | null {
+/** Linear addresses. */
+export interface FoundTasks {
+  readonly init: number;
+  /** Of the pointer to the current task. */
+  readonly pointer: number;
+}
+
+/** Null: not here, now. `likely`: what an earlier search of this run found; looked at first. */
+export function findTasks(
+  cpu: Cpu,
+  text: { readonly from: number; readonly to: number },
+  likely: FoundTasks | null = null,
+): FoundTasks | null {
+  if (likely !== null && isThere(cpu, likely)) return likely;
   const init = findInitTask(cpu);
   const offsets = init === null ? null : findOffsets(cpu, init);
   const pointer = offsets === null ? null : findPointer(cpu, text, offsets);
-  if (init === null || pointer === null) return null;
-  return [symbolOf('init_task', init, 'data'), symbolOf(CURRENT_POINTER, pointer, 'data')];
+  return init === null || pointer === null ? null : { init, pointer };
+}
+
+export const namesOfTasks = ({ init, pointer }: FoundTasks): GuestSymbol[] => [
+  symbolOf('init_task', init, 'data'),
+  symbolOf(CURRENT_POINTER, pointer, 'data'),
+];
+
+function isThere(cpu: Cpu, { init, pointer }: FoundTasks): boolean {
+  const offsets = findOffsets(cpu, init);
+  return offsets !== null && offsets.parent !== null && leadsToTask(cpu, pointer, offsets);
+}
+
+function leadsToTask(cpu: Cpu, pointer: number, offsets: Offsets): boolean {
+  const task = guestWord(cpu, pointer);
+  return task !== null && task >= KERNEL_MIN && taskAt(cpu, task, offsets) !== null;
 }
 
 /** Its real parent, its parent and the leader of its group are itself, and stand before its name. */
@@ -57,8 +83,7 @@ function findPointer(cpu: Cpu, { from, to }: { from: number; to: number }, offse
   const often = [...counts].sort(([, a], [, b]) => b - a).slice(0, CANDIDATES_MAX);
   for (const [variable] of often) {
     const pointer = (variable + base) >>> 0;
-    const task = guestWord(cpu, pointer);
-    if (task !== null && task >= KERNEL_MIN && taskAt(cpu, task, offsets) !== null) return pointer;
+    if (leadsToTask(cpu, pointer, offsets)) return pointer;
   }
   return null;
 }
