@@ -23,6 +23,7 @@ const FAULTS: readonly (readonly InputEvent[])[] = [
   [{ kind: 'flip-bit', address: 0x10_0048, bit: 2 }],
   [{ kind: 'irq-line', line: 5, level: true }],
   [{ kind: 'hold-interrupts', ticks: 10_000 }],
+  [{ kind: 'time-stamp', ticks: 123_456 }],
   [{ kind: 'nmi' }],
   [{ kind: 'reset' }],
   [{ kind: 'epoch', seconds: 1_000_000 }],

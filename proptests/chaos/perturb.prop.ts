@@ -23,7 +23,7 @@ import type { TimedInput } from '../../src/core/log/timed-input.ts';
 import { openLog } from '../../src/core/log/log.ts';
 import { describeMachine } from '../../src/core/session/describe-machine.ts';
 import { loadEngine } from '../../src/engines.ts';
-import { replay } from '../../src/library.ts';
+import { engineNames, replay } from '../../src/library.ts';
 import { assembleRace } from '../../src/host/node/guest-images.ts';
 import { sha256 } from '../../src/host/node/images.ts';
 import { flatGuest, setUpPic } from '../support/flat-guest.ts';
@@ -33,6 +33,8 @@ const KIND: Readonly<Record<Knob, InputEvent['kind'] | null>> = {
   latency: 'stall',
   powercut: 'power-cut',
   hold: 'hold-interrupts',
+  jitter: 'hold-interrupts',
+  entropy: 'time-stamp',
   input: 'serial',
   spurious: 'irq-line',
   nmi: 'nmi',
@@ -68,11 +70,35 @@ test('each knob makes what it says, inside the machine, behind the moment, in or
         }
         assert.ok(name === 'input' || name === 'hold' || inputs.includes(key), 'what was there stays');
       }
-      if (KIND[name] === null) assert.deepEqual(plan, [key]);
+      if (KIND[name] === null || name === 'entropy') assert.deepEqual(plan, [key]);
       if (['disk', 'latency', 'powercut'].includes(name))
         assert.deepEqual(makePlan(new Random(seed), { ...settings, drives: [] }), [key]);
     }),
   );
+});
+
+test('what a guest takes for chance is another from its first tick on, and replays', async () => {
+  const guest = { ramBytes: 1 << 22, epochSeconds: 0, drives: [] };
+  const plan = { knobs: ['entropy' as const], inputs: [], fromTick: 0, endTick: 100, interruptTicks: [], ...guest };
+  // It fails for one value of four bits.
+  const source = flatGuest('  rdtsc\n  and eax, 0xf00\n  cmp eax, 0x700\n  sete al\n  out 0xf4, al');
+  const kernel = { name: 'chance', data: assemble(source).bytes };
+  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
+  const makeEngine = await loadEngine('interp');
+  const failures = [parseFailure('exit:1')];
+  const experiment = new Experiment({ ...setup, makeEngine, recorded: [], script: [], failures });
+  assert.equal(experiment.run([], 1000).fails, false);
+  const settings = { seed: 1, runs: 200, plan, horizonTick: 1000, machine: setup.manifest };
+  const { failing } = finishCampaign(experiment, chaos(settings));
+  assert.ok(failing !== null && failing.inputs.every(({ tick, event }) => tick === 0 && event.kind === 'time-stamp'));
+  const frames: Uint8Array[] = [];
+  const { inputs } = failing;
+  const trial = { ...setup, makeEngine, script: [], failures, horizonTick: 1000, inputs, creator: 'test' };
+  assert.ok(recordTrial({ ...trial, sink: (frame) => frames.push(frame) }));
+  for (const engine of engineNames()) {
+    const again = await replay(concatenate(frames), { images: { kernel: kernel.data }, engine });
+    assert.deepEqual([again.divergence, again.debugExit], [null, 1], engine);
+  }
 });
 
 test('other machines: more memory, another time of a tick, each in the manifest of the failing run', async () => {

@@ -83,6 +83,7 @@ const inputEvent: fc.Arbitrary<InputEvent> = fc.oneof(
   fc.record({ kind: fc.constant('stall' as const), drive: fc.constantFrom('hda', 'cdrom'), ticks: fc.nat() }),
   fc.record({ kind: fc.constant('irq-line' as const), line: fc.nat(15), level: fc.boolean() }),
   fc.record({ kind: fc.constant('hold-interrupts' as const), ticks: fc.nat() }),
+  fc.record({ kind: fc.constant('time-stamp' as const), ticks: fc.nat() }),
   fc.record({ kind: fc.constant('edit-disk' as const), drive: fc.constantFrom('hda', 'hdb'), sector: fc.nat(), bytes }),
   fc.record({ kind: fc.constant('flip-bit' as const), address: fc.nat(), bit: fc.nat(7) }),
   fc.constantFrom({ kind: 'power-button' as const }, { kind: 'reset' as const }, { kind: 'nmi' as const }),

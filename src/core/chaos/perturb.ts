@@ -2,8 +2,9 @@
  * What may happen to a run that did not happen to it, all within what hardware does, each kind a knob with a name:
  * interrupts that come later, inputs that come at other moments, an interrupt line that somebody pulls for nothing,
  * non-maskable interrupts, resets, sectors that cannot be read or written, drives that take their time or lose their
- * power, a wall clock that is set, bits of RAM that flip. Each is an input of the log, which so says what was done to
- * the run. A plan is the inputs of one run; from a seed, or a change of a plan that was worth keeping.
+ * power, a wall clock that is set, a counter since power-on that is elsewhere, bits of RAM that flip. Each is an input
+ * of the log, which so says what was done to the run. A plan is the inputs of one run; from a seed, or a change of a
+ * plan that was worth keeping.
  */
 import type { Random } from '../base/random.ts';
 import type { TimedInput } from '../log/timed-input.ts';
@@ -11,6 +12,7 @@ import { cutInputs } from './power-cut.ts';
 
 export const KNOBS = {
   hold: 'interrupts wait for 16 to 65536 ticks',
+  jitter: 'interrupts in a row each wait for up to 1024 ticks, as those of a timer do on a busy machine',
   input: 'inputs come up to 65536 ticks earlier or later',
   spurious: 'an interrupt line is pulled that no device drives',
   nmi: 'non-maskable interrupts',
@@ -19,6 +21,7 @@ export const KNOBS = {
   latency: 'what a drive is busy with takes 16 to 65536 ticks longer, and so comes after what it came before',
   powercut: 'the power of the disks fails, with what they have not flushed, and the machine starts again',
   epoch: 'the wall clock is set up to a year forwards or backwards',
+  entropy: 'the time stamp counter, from which guests take chance, begins somewhere else',
   memory: 'the machine has up to twice the memory',
   ratio: 'a tick takes a quarter to four times the time',
   flip: 'bits of memory flip by themselves',
@@ -63,6 +66,8 @@ const DELAY_LOG_RANGE = 13;
 /** Lines of a PC that are free unless something is plugged in. */
 const FREE_LINES = [5, 7, 9, 10, 11] as const;
 const PULSE_TICKS = 64;
+const JITTERED_MAX = 64;
+const JITTER_TICKS = 1024;
 const BAD_SECTORS_MAX = 64;
 const YEAR_SECONDS = 365 * 86_400;
 
@@ -83,6 +88,14 @@ function perturbation(random: Random, settings: PlanSettings, knob: Knob): Timed
   switch (knob) {
     case 'hold':
       return [{ tick, event: { kind: 'hold-interrupts', ticks: someDelay(random) } }];
+    case 'jitter': {
+      const first = settings.interruptTicks.findIndex((one) => one >= tick);
+      const row = first < 0 ? [tick] : settings.interruptTicks.slice(first, first + 1 + random.below(JITTERED_MAX));
+      return row.map((one) => ({
+        tick: one,
+        event: { kind: 'hold-interrupts', ticks: 1 + random.below(JITTER_TICKS) },
+      }));
+    }
     case 'spurious': {
       const line = random.pick(FREE_LINES);
       return [
@@ -116,6 +129,10 @@ function perturbation(random: Random, settings: PlanSettings, knob: Knob): Timed
       const seconds = settings.epochSeconds + random.below(2 * YEAR_SECONDS) - YEAR_SECONDS;
       return [{ tick, event: { kind: 'epoch', seconds: Math.max(0, seconds) } }];
     }
+    case 'entropy':
+      // Later on a counter that jumps is no other machine, but a broken one.
+      if (settings.fromTick > 0) return [];
+      return [{ tick: 0, event: { kind: 'time-stamp', ticks: random.word() >>> 0 } }];
     case 'flip':
       return [{ tick, event: { kind: 'flip-bit', address: random.below(settings.ramBytes), bit: random.below(8) } }];
     case 'input':

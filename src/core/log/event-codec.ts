@@ -48,6 +48,7 @@ export function encodeInput(event: InputEvent): Packed[] {
     case 'irq-line':
       return [kind, event.line, event.level];
     case 'hold-interrupts':
+    case 'time-stamp':
       return [kind, event.ticks];
     case 'flip-bit':
       return [kind, event.address, event.bit];
@@ -106,6 +107,8 @@ export function decodeInput(row: readonly Packed[]): InputEvent | null | 'unknow
       return isUnsigned(a, 15) && typeof b === 'boolean' ? { kind: 'irq-line', line: a, level: b } : null;
     case INPUT_KIND['hold-interrupts']:
       return isUnsigned(a, UINT32_MAX) ? { kind: 'hold-interrupts', ticks: a } : null;
+    case INPUT_KIND['time-stamp']:
+      return isUnsigned(a, UINT32_MAX) ? { kind: 'time-stamp', ticks: a } : null;
     case INPUT_KIND['flip-bit']:
       return isUnsigned(a, UINT32_MAX) && isUnsigned(b, 7) ? { kind: 'flip-bit', address: a, bit: b } : null;
     case INPUT_KIND['power-button']:

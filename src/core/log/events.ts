@@ -121,6 +121,14 @@ export interface FlipBitInput {
   /** 0–7. */
   readonly bit: number;
 }
+/**
+ * The time stamp counter goes on from so many ticks further: it counts since power-on, which nobody knows exactly, and
+ * is where programs of such a machine take what they call chance.
+ */
+export interface TimeStampInput {
+  readonly kind: 'time-stamp';
+  readonly ticks: number;
+}
 export interface PlainInput {
   readonly kind: 'power-button' | 'reset' | 'nmi';
 }
@@ -144,6 +152,7 @@ export type InputEvent =
   | InterruptLineInput
   | HoldInterruptsInput
   | FlipBitInput
+  | TimeStampInput
   | PlainInput;
 
 export interface InterruptCheck {
@@ -307,6 +316,7 @@ export const INPUT_KIND = {
   'irq-line': 20,
   'hold-interrupts': 21,
   'flip-bit': 22,
+  'time-stamp': 27,
 } as const satisfies Record<InputEvent['kind'], number>;
 
 /** Numbers of checks. Those of four columns (tick, kind, operand, value) come first, the others are rows. */
@@ -370,6 +380,8 @@ export function eventToText(event: InputEvent | CheckEvent): string {
       return `irq-line ${event.line} ${event.level ? 'high' : 'low'}`;
     case 'hold-interrupts':
       return `hold-interrupts ${event.ticks} ticks`;
+    case 'time-stamp':
+      return `time-stamp ${event.ticks} ticks further`;
     case 'flip-bit':
       return `flip-bit ${event.bit} at 0x${event.address.toString(16)}`;
     case 'end-of-input':

@@ -6,7 +6,7 @@ import { REGISTERS_32 } from '../base/names.ts';
 import type { InputEvent } from '../log/events.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { foldFlags } from '../state/flags.ts';
-import { ARITHMETIC_FLAGS, DF, EFLAGS, EIP, IF } from '../state/layout.ts';
+import { ARITHMETIC_FLAGS, DF, EFLAGS, EIP, IF, TSC_OFFSET_F64 } from '../state/layout.ts';
 
 /** Names of registers that an edit can set. */
 export const EDITABLE_REGISTERS = [...REGISTERS_32, 'eip', 'eflags'] as const;
@@ -29,6 +29,10 @@ export function applyEdit(cpu: Cpu, event: InputEvent): boolean {
       byte[0] ^= 1 << bit;
       cpu.space.writeBytes(address, byte);
     }
+    return true;
+  }
+  if (event.kind === 'time-stamp') {
+    cpu.f64[TSC_OFFSET_F64] += event.ticks;
     return true;
   }
   if (event.kind !== 'edit-register') return false;

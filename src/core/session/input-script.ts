@@ -8,7 +8,7 @@
  *   ACTION: serial "TEXT" · serial1 "TEXT" · serial break · type "TEXT" · key NAME [down|up] · key ctrl-alt-delete ·
  *           mouse DX DY [BUTTONS] (0 to 7, or left, right, middle, joined by +) · power · reset · nmi · end ·
  *           DRIVE eject · DRIVE insert FILE · DRIVE error read|write SECTOR..SECTOR ·
- *           irq LINE high|low · hold TICKS · flip ADDRESS BIT
+ *           irq LINE high|low · hold TICKS · flip ADDRESS BIT · tsc TICKS
  *   TEXT escapes: \n \r \t \e \\ \" \xHH; other characters as UTF-8. TICK may hold underscores.
  *
  * The `when` lines fire in their order, each once; the next one looks only at what comes after the last fired. The
@@ -228,6 +228,9 @@ function parseInputs(tokens: readonly Token[], line: number, media: string[]): I
       const address = parseAddress(operands[0], line);
       return [{ kind: 'flip-bit', address, bit: parseNumber(operands[1], 0, 7, 'a bit, 0 to 7', line) }];
     }
+    case 'tsc':
+      most(1);
+      return [{ kind: 'time-stamp', ticks: parseNumber(operands[0], 1, 0xffffffff, 'a number of ticks', line) }];
     case 'power':
       most(0);
       return [{ kind: 'power-button' }];
@@ -239,7 +242,7 @@ function parseInputs(tokens: readonly Token[], line: number, media: string[]): I
       most(0);
       return [{ kind: 'end-of-input', port: 0 }];
     default:
-      throw expected(line, 'one of serial, type, key, mouse, power, reset, nmi, irq, hold, flip, end', verb);
+      throw expected(line, 'one of serial, type, key, mouse, power, reset, nmi, irq, hold, flip, tsc, end', verb);
   }
 }
 

@@ -59,8 +59,11 @@ async function chaosOf(args: Arguments): Promise<number> {
   const fromTick = readFrom(args, guest);
   const firstHorizon = args.number('horizon') ?? (guest.endTick ?? HORIZON_DEFAULT) + SLACK_TICKS;
   if (firstHorizon <= fromTick) throw new UsageError('The horizon is not behind --from: give a later one.');
-  if (fromTick > 0 && (knobs.includes('memory') || knobs.includes('ratio'))) {
-    throw new UsageError('The knobs memory and ratio change the machine, from tick 0 on: leave --from out.');
+  const ofMachine = knobs.filter((knob) => knob === 'memory' || knob === 'ratio' || knob === 'entropy');
+  if (fromTick > 0 && ofMachine.length > 0) {
+    throw new UsageError(
+      `What ${ofMachine.join(' and ')} would change is so from tick 0 on: leave the knob, or --from.`,
+    );
   }
   if (knobs.includes('powercut') && guest.manifest.options['write-cache'] === undefined) {
     throw new UsageError(

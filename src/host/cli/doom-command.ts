@@ -64,9 +64,9 @@ export async function doomCommand(args: Arguments): Promise<number> {
 async function doomOf(args: Arguments): Promise<number> {
   const failures = readFailures(args, 'symptom');
   const knobs = args.has('knobs') ? readKnobs(args.text('knobs')) : KNOBS_DEFAULT;
-  if (knobs.includes('memory') || knobs.includes('ratio')) {
+  if (knobs.some((knob) => knob === 'memory' || knob === 'ratio' || knob === 'entropy')) {
     throw new UsageError(
-      'The knobs memory and ratio change the machine, which a recording has: they are of chaos alone.',
+      'The knobs memory, ratio and entropy change the machine, which a recording has: they are of chaos alone.',
     );
   }
   const svg = args.text('svg') ?? null;
