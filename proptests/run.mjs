@@ -8,7 +8,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -64,7 +64,7 @@ const run = spawnSync(
     '--import',
     pathToFileURL(join(root, 'dist/proptests/support/preload.js')).href,
     '--test',
-    '--test-concurrency=2',
+    `--test-concurrency=${availableParallelism() + 1}`,
     `--test-timeout=${timeoutPerFileMs}`,
     '--test-reporter=spec',
     '--test-reporter-destination=stdout',

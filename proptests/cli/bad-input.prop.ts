@@ -153,7 +153,8 @@ const CASES: readonly (readonly [words: string, says: RegExp])[] = [
 /** Two of the machines that the advice above leads to. */
 const ADVISED = ['--memory 2027 --vga std', '--memory 2026 --vga std --hda large.bin'];
 
-const AT_ONCE = 2;
+/** Every how many mistakes one is also made in a process of its own. */
+const ALONE_EVERY = 20;
 
 test('what the advice for a machine that is too large says is possible is possible', async () => {
   await inFolder(async (folder) => {
@@ -178,23 +179,22 @@ test(`${CASES.length} mistakes get one sentence each, status 2, and change nothi
             : `${name} ${readFileSync(join(folder, name)).toString('base64')}`,
         );
     const before = state();
-    const queue = [...CASES];
     const problems: string[] = [];
-    const worker = async (): Promise<void> => {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-        const [line, says] = next;
-        const { status, stdout, stderr } = await reprise(line.split(' '), { cwd: folder, timeoutMs: 30_000 });
-        const sentence = stderr.trimEnd();
-        const isOneSentence = sentence.startsWith('reprise: ') && !sentence.includes('\n') && /[.)]$/.test(sentence);
-        const hasStack = /\bat .*\.js:\d+|node:internal|this is a bug/.test(stderr);
-        if (status !== 2 || stdout !== '' || !says.test(sentence) || !isOneSentence || hasStack) {
-          problems.push(
-            `reprise ${line}\n  status ${status}, stdout ${JSON.stringify(stdout)}\n  ${stderr}\n  expected ${says}`,
-          );
-        }
+    for (const [index, [line, says]] of CASES.entries()) {
+      const words = line.split(' ');
+      const { status, stdout, stderr } = await reprise(words, { cwd: folder, timeoutMs: 30_000 });
+      const sentence = stderr.trimEnd();
+      const isOneSentence = sentence.startsWith('reprise: ') && !sentence.includes('\n') && /[.)]$/.test(sentence);
+      const hasStack = /\bat .*\.js:\d+|node:internal|this is a bug/.test(stderr);
+      if (status !== 2 || stdout !== '' || !says.test(sentence) || !isOneSentence || hasStack) {
+        problems.push(
+          `reprise ${line}\n  status ${status}, stdout ${JSON.stringify(stdout)}\n  ${stderr}\n  expected ${says}`,
+        );
       }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, worker));
+      if (index % ALONE_EVERY !== 0) continue;
+      const alone = await reprise(words, { cwd: folder, timeoutMs: 30_000, isAlone: true });
+      assert.deepEqual([alone.status, alone.stdout, alone.stderr], [status, stdout, stderr], line);
+    }
     assert.equal(problems.join('\n'), '');
     assert.deepEqual(state(), before, 'no file changed, none was left behind');
   });

@@ -1,12 +1,16 @@
 /**
- * Starts the real command in another process, for the tests of the command line: its exit status, both outputs, the
- * time it took. A command that hangs is killed. Knows nothing of what the verbs do.
+ * Does what the command `reprise` does with some words, in another process, for the tests of the command line: its exit
+ * status, both outputs. A command that hangs is killed. Knows nothing of what the verbs do.
+ *
+ * Starting a process takes longer than most commands: those of a test file share one (commands.ts), one after another,
+ * unless the test is about the process itself, or gives it something on standard input.
  */
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { projectRoot } from '../support/poison.ts';
+import { Commands } from './commands.ts';
 
 export const reprisePath = join(projectRoot, 'src/host/reprise.mjs');
 
@@ -15,7 +19,6 @@ export interface Ended {
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
-  readonly milliseconds: number;
 }
 
 export interface CommandOptions {
@@ -24,13 +27,26 @@ export interface CommandOptions {
   readonly input?: string | 'hold';
   readonly env?: Readonly<Record<string, string>>;
   readonly timeoutMs?: number;
+  /** Started as a user does, in a process of its own, as it is also with `input`. */
+  readonly isAlone?: boolean;
 }
 
+/** By environment. */
+const shared = new Map<string, Commands>();
+
 /** Runs `reprise` with these words. A command that hangs is killed and has status 137. */
-export function reprise(words: readonly string[], options: CommandOptions = {}): Promise<Ended> {
+export async function reprise(words: readonly string[], options: CommandOptions = {}): Promise<Ended> {
+  const { cwd = process.cwd(), env = {}, timeoutMs = 60_000 } = options;
+  if (options.isAlone === true || options.input !== undefined) return repriseAlone(words, options);
+  const key = JSON.stringify(env);
+  const commands = shared.get(key) ?? new Commands(env);
+  shared.set(key, commands);
+  return commands.run(words, cwd, timeoutMs);
+}
+
+function repriseAlone(words: readonly string[], options: CommandOptions): Promise<Ended> {
   const { cwd, input, env = {}, timeoutMs = 60_000 } = options;
   return new Promise((resolve) => {
-    const startMs = performance.now();
     const child = spawn(process.execPath, [reprisePath, ...words], {
       cwd,
       env: { ...process.env, ...env },
@@ -46,7 +62,7 @@ export function reprise(words: readonly string[], options: CommandOptions = {}):
     child.on('close', (code, signal) => {
       clearTimeout(timer);
       const status = code ?? (signal === 'SIGKILL' ? 137 : 143);
-      resolve({ status, stdout, stderr, milliseconds: performance.now() - startMs });
+      resolve({ status, stdout, stderr });
     });
   });
 }

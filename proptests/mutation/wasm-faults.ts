@@ -14,7 +14,7 @@ const onWasm = (file: string, rows: readonly Row[]): Mutation[] => inFile(`tiers
 /** What is done by its handler in the middle of a block. */
 const HANDLED = new RegExp(
   '^(LOOP|RCL|RCR|REP|MOVS|STOS|CMPS|SCAS|LODS|PUSHF|XADD|DIV|IDIV|SHLD|SHRD|RDTSC|BS[FR]|POP|CMPXCHG|' +
-    'MOV_FROM_CR|MOV_TO_CR|F|CPUID|STMXCSR|LDMXCSR)',
+    'CVTT?S[SD]2SI|MOV_FROM_CR|MOV_TO_CR|F|CPUID|STMXCSR|LDMXCSR)',
 );
 /** Goes the slow way where memory is not plain, or where a value is not. */
 const MAY_GO_SLOW =

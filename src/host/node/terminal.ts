@@ -32,12 +32,18 @@ export class Terminal {
     stdin.on('end', this.onEnd);
     stdin.on('error', this.onEnd);
     stdin.resume();
+    // Ended before, by an earlier run in this process: it tells nobody again.
+    if (stdin.readableEnded) this.onEnd();
   }
 
   /** Gives the terminal back as it was and lets the process end. */
   stop(): void {
     const { stdin } = process;
     stdin.off('data', this.onData);
+    stdin.off('end', this.onEnd);
+    stdin.off('error', this.onEnd);
+    // What comes late is nobody's.
+    if (stdin.listenerCount('error') === 0) stdin.on('error', () => {});
     if (this.isTerminal) stdin.setRawMode(false);
     stdin.pause();
     // A pipe whose other end stays open must not keep the process alive.
