@@ -142,3 +142,24 @@ test('runs that end while states are compared end as they do by themselves', asy
   assert.deepEqual([...reasons].sort(), ['event', 'tick']);
   assert.ok(merged > 0);
 });
+
+test('a text that the guest was saying at the moment is heard to its end', async () => {
+  const kernel = buildGuest('race');
+  const recorded = await record({ images: { kernel }, memoryMegabytes: 4, epochSeconds: 0, maxTicks: 600_000 });
+  const { machine: manifest } = openLog(recorded.log).header;
+  const text = String.fromCharCode(...recorded.serial.subarray(0, 8));
+  assert.match(text, /^[ !#-~]{8}$/);
+  const makeEngine = await loadEngine('interp');
+  const setup = { manifest, images: new Map([['kernel', kernel]]), makeEngine, recorded: [], script: [], failures: [] };
+  const experiment = new Experiment(setup);
+  const runFrom = (tick: number, wanted: string) => {
+    experiment.failures = [parseFailure(`serial:"${wanted}"`)];
+    experiment.stand(tick);
+    return experiment.run([], 600_000);
+  };
+  // A run ends one tick behind the byte.
+  const half = runFrom(0, text.slice(0, 4)).tick;
+  const whole = runFrom(0, text).tick;
+  for (const tick of [half, whole - 1]) assert.deepEqual([runFrom(tick, text).tick, half < whole], [whole, true]);
+  assert.ok(!runFrom(whole, text).fails);
+});

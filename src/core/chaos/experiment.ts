@@ -80,8 +80,18 @@ const INTERRUPTS_MAX = 1 << 14;
 const ARRIVALS_MAX = 4;
 /** What is remembered of what a trial sent. */
 const SENT_BYTES_MAX = 1 << 20;
+/** What the guest had said before a moment is remembered so far back. */
+const SAID_BYTES_MAX = 1 << 10;
 /** Moments that are remembered; they share the pages that have not changed between them. */
 const MOMENTS_MAX = 64;
+
+/** Where trials begin. */
+interface Moment {
+  readonly tick: number;
+  readonly snapshot: Snapshot;
+  /** What the guest had sent shortly before, as line * 256 + byte. */
+  readonly said: readonly number[];
+}
 
 export class Experiment {
   private readonly setup: ExperimentSetup;
@@ -89,10 +99,10 @@ export class Experiment {
   private readonly port = new LivePort();
   private readonly store: PageStore;
   /** In the order of their ticks; the first one is the end of booting. */
-  private readonly moments: Snapshot[];
+  private readonly moments: Moment[];
   /** What a failure of the trials to come is. */
   failures: readonly Failure[];
-  private start: Snapshot;
+  private start: Moment;
   private heard: OutputPort = SILENT_OUTPUT;
   private player: ScriptPlayer | null = null;
   private sent: number[] = [];
@@ -121,7 +131,7 @@ export class Experiment {
     };
     this.session = new Session({ manifest, images, makeEngine, port, output });
     this.store = new PageStore(this.session.machine);
-    this.start = this.store.take();
+    this.start = this.momentHere([]);
     this.moments = [this.start];
   }
 
@@ -136,7 +146,7 @@ export class Experiment {
     let at = moments.length - 1;
     while (moments[at].tick > tick) at--;
     this.start = moments[at];
-    this.store.restore(this.start, true);
+    this.store.restore(this.start.snapshot, true);
     this.isFresh = true;
     if (this.start.tick === tick) return;
     port.clear();
@@ -144,15 +154,25 @@ export class Experiment {
       if (due >= this.start.tick && due < tick) port.push(event, due);
     }
     this.player = null;
-    this.heard = SILENT_OUTPUT;
+    const said = [...this.start.said];
+    const say = (line: number, byte: number): void => {
+      said.push(line * 256 + byte);
+      if (said.length > 2 * SAID_BYTES_MAX) said.splice(0, SAID_BYTES_MAX);
+    };
+    this.heard = { ...SILENT_OUTPUT, serial: say };
     session.machine.watcher = null;
     const reason = session.advance(tick);
     this.isFresh = false;
     if (reason !== 'tick') throw new SessionError(`The run ends before tick ${tick}: begin earlier.`);
-    this.start = this.store.take();
+    this.start = this.momentHere(said.slice(-SAID_BYTES_MAX));
     this.isFresh = true;
     if (moments.length < MOMENTS_MAX) moments.splice(at + 1, 0, this.start);
     else moments.splice(1, moments.length - 1, this.start);
+  }
+
+  private momentHere(said: readonly number[]): Moment {
+    const snapshot = this.store.take();
+    return { tick: snapshot.tick, snapshot, said };
   }
 
   /**
@@ -234,7 +254,7 @@ export class Experiment {
   /** Back to the moment, with these inputs to come. */
   private begin(inputs: readonly TimedInput[]): StopOn {
     const { port, setup } = this;
-    if (!this.isFresh) this.store.restore(this.start, true);
+    if (!this.isFresh) this.store.restore(this.start.snapshot, true);
     this.isFresh = false;
     port.clear();
     for (const { tick, event } of inputs) port.push(event, tick);
@@ -243,6 +263,8 @@ export class Experiment {
     this.player = setup.script.length === 0 ? null : new ScriptPlayer(setup.script, port);
     const stopOn = new StopOn([...failureEvents(this.failures), ...(setup.endings ?? [])]);
     this.heard = stopOn.listen(SILENT_OUTPUT);
+    // A text that is waited for may have begun before the moment.
+    for (const word of this.start.said) this.heard.serial(word >>> 8, word & 0xff);
     return stopOn;
   }
 
