@@ -240,6 +240,37 @@ test('firmware finds ROM at F0000h, makes RAM of it, and places the ports of pow
   );
 });
 
+test('of firmware of any size that can be mapped the last 128 KiB show at E0000h too, and no more', async () => {
+  // What stands at E000:0 and in the last byte of that half, and where the flash below 4 GiB would go on.
+  const code = firmware(`
+    mov ax, 0xe000
+    mov ds, ax
+    mov al, [0]
+    call show
+    mov al, [0xffff]
+    call show
+    mov ax, 0xd000
+    mov ds, ax
+    mov al, [0xffff]
+    call show
+    hlt
+show:
+    out 0xe9, al
+    ret
+`);
+  for (const size of [0x20000, 0x21000, 0x37c000, 0x1000000]) {
+    const bios = new Uint8Array(size).fill(0x77);
+    bios.set(code, size - ROM_BYTES);
+    bios[size - 0x20000] = 0x5a;
+    bios[size - ROM_BYTES - 1] = 0xa5;
+    const said: number[] = [];
+    const { log } = await record({ images: { bios }, memoryMegabytes: 4, maxTicks: 1000 });
+    const again = await replay(log, { images: { bios }, onDebugConsole: (byte) => said.push(byte) });
+    assert.equal(again.divergence, null);
+    assert.deepEqual(said, [0x5a, 0xa5, 0xff], `${size}`);
+  }
+});
+
 test('SeaBIOS finds its tables, sets nothing up that is not there, and has nothing to boot', {
   skip: noSeaBios,
 }, async () => {

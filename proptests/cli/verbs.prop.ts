@@ -8,8 +8,10 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFile
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { assemble } from '../../src/core/isa/assemble.ts';
+import { isQuirk, QUIRKS } from '../../src/core/log/quirks.ts';
 import { buildGuest, findGuest } from '../../src/host/node/guest-images.ts';
 import { openLog, summarizeLog } from '../../src/library.ts';
+import { projectRoot } from '../support/poison.ts';
 import { inFolder, reprise, reprisePath } from './command.ts';
 
 const HEADER =
@@ -89,7 +91,13 @@ test('info, events and explain say what there is, for people and as JSON', async
     assert.equal(info.machine.memoryMegabytes, 4);
     assert.deepEqual(info.embedded, [true]);
     assert.equal(info.end.hash, summary.hash);
-    assert.match((await reprise(['info', 'a.rlog'], { cwd })).stdout, /multiboot echo/);
+    const told = (await reprise(['info', 'a.rlog'], { cwd })).stdout;
+    assert.match(told, /multiboot echo/);
+    assert.doesNotMatch(told, /quirk/);
+    const old = (await reprise(['info', join(projectRoot, 'replay-logs/echo.rlog')], { cwd })).stdout;
+    const { quirks } = openLog(readFileSync(join(projectRoot, 'replay-logs/echo.rlog'))).header.machine;
+    assert.ok(quirks.length >= 8);
+    for (const name of quirks) assert.ok(isQuirk(name) && old.includes(`${name}: ${QUIRKS[name]}`), old);
     const lines = (await reprise(['events', 'a.rlog', '--json'], { cwd })).stdout.trimEnd().split('\n');
     const events = lines.map((line) => JSON.parse(line) as { tick: number; class: string; kind: string });
     const log = openLog(readFileSync(join(cwd, 'a.rlog')));

@@ -13,6 +13,7 @@ import { pathToFileURL } from 'node:url';
 import { sha256 } from '../../src/core/base/sha256.ts';
 import { multibootFlat } from '../boot/images.ts';
 import { inFolder, reprise } from '../cli/command.ts';
+import { forgeMachine } from '../cli/forge.ts';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
 import { sha256 as sha256OfNode } from '../../src/host/node/images.ts';
 import { createMachine, openLog, record, type RecordSettings, replay, VERSION } from '../../src/library.ts';
@@ -56,6 +57,25 @@ test('what cannot be is refused with a sentence', async () => {
     message: /needs the kernel image.*SHA-256 [0-9a-f]{64}.*none was given/,
   });
   assert.throws(() => openLog(new Uint8Array(0)), { name: 'LogError' });
+});
+
+test('every length of a tick that is accepted records and replays; from a log too, others get a sentence', async () => {
+  const images = { kernel: buildGuest('interrupts') };
+  let last: Uint8Array | null = null;
+  for (let nsPerTick = 1 / 1024; nsPerTick <= 1 << 20; nsPerTick *= 2) {
+    const { log } = await record({ images, memoryMegabytes: 4, maxTicks: 200_000, nsPerTick });
+    const { divergence } = await replay(log, { images });
+    assert.equal(divergence, null, `${nsPerTick}`);
+    last = log;
+  }
+  assert.ok(last !== null);
+  for (const nsPerTick of [2 ** -20, 2 ** -11, 2 ** 21, 3, 0, -8, Number.NaN, Number.POSITIVE_INFINITY]) {
+    await assert.rejects(createMachine({ images, nsPerTick }), { name: 'UsageError', message: /power of two/ });
+    const forged = forgeMachine(last, { nsPerTick });
+    await assert.rejects(replay(forged, { images }), ({ name, message }: Error) => {
+      return /^(LogError|SessionError)$/.test(name) && /^[^\n]+\.$/.test(message) && !/bug/.test(message);
+    });
+  }
 });
 
 /** Every source that `path` reaches, with what it names of packages, Node and the host. */
