@@ -63,6 +63,8 @@ test('explore names the instructions between which a byte does harm', async () =
       [['--window', '5..5'], /--window wants two ticks, the later one second/],
       [['--window', '1..99999999'], /The window ends at tick 99 999 999, the run of good\.rlog at/],
       [['--window', '10..20', '--irq', '3'], /What arrives\? Give one of/],
+      [['--window', '501800..502100', '--fails', 'irq:20h'], /The failure comes before the window, at tick/],
+      [['--window', '501800..502100', '--fails', 'ebx >= 0'], /The run fails without the event, at tick/],
     ];
     for (const [more, message] of refusals) {
       const { status, stderr } = await reprise([...words, ...more], { cwd });

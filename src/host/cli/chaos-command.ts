@@ -23,6 +23,7 @@ import {
   runnerOf,
   SLACK_TICKS,
   standAt,
+  tellAndWrite,
   walkCampaign,
   writeTrial,
 } from './trials.ts';
@@ -100,13 +101,16 @@ async function chaosOf(args: Arguments): Promise<number> {
   const all = [...guest.inputs.filter(({ tick }) => tick < fromTick), ...failing.inputs];
   const { machine: other } = failing;
   const failingGuest = other === null ? guest : { ...guest, manifest: variantManifest(guest.manifest, other) };
-  const isSame = writeTrial(failingGuest, failures, all, variantHorizon(horizonTick, machine, other), out);
-  if (!isSame) throw new Error('the run that failed does not fail when it is recorded');
-  if (args.has('json')) {
+  const write = (): void => {
+    const isSame = writeTrial(failingGuest, failures, all, variantHorizon(horizonTick, machine, other), out);
+    if (!isSame) throw new Error('the run that failed does not fail when it is recorded');
+  };
+  tellAndWrite(write, (isWritten) => {
+    if (!args.has('json')) return;
     printJson({
       command: 'chaos',
       status: EXIT.divergence,
-      log: out,
+      log: isWritten ? out : null,
       seed,
       run: failing.run,
       runs: result.runs,
@@ -117,8 +121,8 @@ async function chaosOf(args: Arguments): Promise<number> {
       machine: failing.machine,
       perturbations: added.map(({ tick, event }) => ({ tick, event: eventToText(event) })),
     });
-    return EXIT.divergence;
-  }
+  });
+  if (args.has('json')) return EXIT.divergence;
   say(`Make it smaller: reprise shrink ${out} ${failsWords(args)}`);
   process.stdout.write(`${out}\n`);
   return EXIT.divergence;

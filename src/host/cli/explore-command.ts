@@ -34,6 +34,7 @@ import {
   runnerOf,
   SLACK_TICKS,
   standAt,
+  tellAndWrite,
   walkCampaign,
   writeTrial,
 } from './trials.ts';
@@ -146,25 +147,30 @@ async function exploreLog(args: Arguments): Promise<number> {
   const pair = pairs?.failing[0] ?? null;
   const first = result.stretches.find(({ fails }) => fails)?.fromTick ?? pair?.[0] ?? null;
   const log = first === null ? null : (out ?? `explore-${first}.rlog`);
-  if (first !== null && log !== null) {
-    checkFree(log);
-    if (result.failing > 0 || pair === null) write(first, log);
-    else writePair(pair, log);
-  }
   const places = await placesOf(args, guest, result.stretches);
-  if (svg !== null) {
+  const save = (): void => {
+    if (first !== null && log !== null) {
+      checkFree(log);
+      if (result.failing > 0 || pair === null) write(first, log);
+      else writePair(pair, log);
+    }
+    if (svg === null) return;
     const file = new NewFile(svg, { what: 'picture' }).open();
     file.write(windowPicture(result.stretches, places, fromTick, toTick));
     file.close();
-  }
+  };
   const status = first !== null ? EXIT.divergence : signal === null ? EXIT.ok : signalStatus(signal);
   if (args.has('json')) {
     const stretches = result.stretches.map((stretch, i) => ({ ...stretch, place: places[i] }));
-    printJson({ command: 'explore', status, log, ...result, plain: outcomeName(plain), stretches, pairs });
+    const told = { ...result, plain: outcomeName(plain), stretches, pairs };
+    tellAndWrite(save, (isWritten) => {
+      printJson({ command: 'explore', status, log: isWritten ? log : null, ...told });
+    });
     return status;
   }
   await report(args, result, places, settings);
   if (pairs !== null) await reportPairs(args, guest, pairs);
+  save();
   if (log !== null) {
     say(`Look at it: reprise debug ${log}`);
     const again = `reprise explore ${path} --window ${fromTick}..${toTick} … ${failsWords(args)}`;

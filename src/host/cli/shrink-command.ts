@@ -38,7 +38,12 @@ async function shrinkLog(args: Arguments): Promise<number> {
   const keep = (inputs: readonly TimedInput[]): void => {
     const next = `${out}.part`;
     rmSync(next, { force: true });
-    writeTrial(guest, failures, inputs, horizonTick, next);
+    try {
+      writeTrial(guest, failures, inputs, horizonTick, next);
+    } catch (error) {
+      if (best !== null) say(`shrink: the smallest so far, of ${count(best.length)} inputs, is ${out}`);
+      throw error;
+    }
     renameSync(next, out);
     best = inputs;
   };

@@ -1,7 +1,7 @@
 // What chaos, shrink and explore have in common: the guest that they try, from options or from a log, the failures
 // that are looked for, and the log of a run that fails.
 
-import { existsSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { sizeOfContent, wholeImage } from '../../core/board/image.ts';
 import type { Campaign } from '../../core/chaos/campaign.ts';
 import { Experiment } from '../../core/chaos/experiment.ts';
@@ -198,12 +198,26 @@ export async function walkCampaign<T>(
   }
 }
 
+/** `tell` says what was found also where it cannot be written; what kept it from that is thrown behind it. */
+export function tellAndWrite(write: () => void, tell: (isWritten: boolean) => void): void {
+  try {
+    write();
+  } catch (error) {
+    tell(false);
+    throw error;
+  }
+  tell(true);
+}
+
 /** Nothing is overwritten: said before hours of work, not after. */
 export function checkFree(path: string): void {
   if (existsSync(path)) throw new CommandError(`${path} exists, and nothing is overwritten: give another with --out.`);
 }
 
-/** Writes the whole run with these inputs as a log; true when it fails, as it must. */
+/**
+ * Writes the whole run with these inputs as a log; true when it fails, as it must. Where it cannot be written to its
+ * end nothing is left of it: a run that was cut short does not show the failure, and would be in the way of the next.
+ */
 export function writeTrial(
   guest: Guest,
   failures: readonly Failure[],
@@ -211,7 +225,9 @@ export function writeTrial(
   horizonTick: number,
   path: string,
 ): boolean {
-  const file = new NewFile(path, { what: 'log', advice: 'give another name with --out' }).open();
+  const rest = 'it is removed: make room and give the command again';
+  const file = new NewFile(path, { what: 'log', advice: 'give another name with --out', rest }).open();
+  let isWhole = false;
   try {
     const { manifest, images, imagePaths, makeEngine, script } = guest;
     const trial = { manifest, images, makeEngine, script, failures, horizonTick, inputs, creator: CREATOR };
@@ -220,8 +236,10 @@ export function writeTrial(
       const imagePath = imagePaths.get(role);
       if (imagePath !== undefined && imagePath !== '') noteImage(sha256, imagePath);
     }
+    isWhole = true;
     return fails;
   } finally {
     file.close();
+    if (!isWhole) rmSync(path, { force: true });
   }
 }
