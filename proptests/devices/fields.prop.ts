@@ -188,9 +188,9 @@ test('the clock and all devices together: the same', () => {
   // The wait for the ACPI timer's top bit is minutes of guest time, which the other timers fill.
   const recipes = neighbourhoods.flatMap((each) => (each.name === 'acpi-pm' ? [] : each.recipes));
   const all = { name: 'all', devices: /./, ports, addresses, recipes };
-  const tally = fuzz(all, /./, 22, 600);
+  const tally = fuzz(all, /./, 22, 360);
   assert.ok(tally.refused > 60 && tally.loaded > 60, JSON.stringify(tally));
-  const clock = fuzz(all, /^clock$/, 23, 300);
+  const clock = fuzz(all, /^clock$/, 23, 180);
   assert.ok(clock.refused > 30 && clock.loaded > 30, JSON.stringify(clock));
 });
 

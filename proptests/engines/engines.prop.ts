@@ -75,16 +75,16 @@ const many = (one: fc.Arbitrary<Draft>, most: number): fc.Arbitrary<Draft[]> =>
   fc.array(one, { minLength: 1, maxLength: most });
 
 test('one random instruction, again and again with other registers', () => {
-  runs({ drafts: many(draft, 1), runners: [everything, plain, bytes], numRuns: 2000, ticks: 3, least: 4 });
+  runs({ drafts: many(draft, 1), runners: [everything, plain, bytes], numRuns: 1200, ticks: 3, least: 4 });
 });
 test('straight lines, branches and loops', () => {
-  runs({ drafts: many(draft, 16), runners: shapes, numRuns: 400, ticks: 120, least: 90 });
+  runs({ drafts: many(draft, 16), runners: shapes, numRuns: 240, ticks: 120, least: 90 });
 });
 test('long random programs', () => {
-  runs({ drafts: many(draft, 90), runners: shapes, numRuns: 60, ticks: 400, least: 250 });
+  runs({ drafts: many(draft, 90), runners: shapes, numRuns: 40, ticks: 400, least: 250 });
 });
 test('programs that overwrite themselves', () => {
-  runs({ drafts: many(draftTouchingCode, 16), runners: shapes, numRuns: 300, ticks: 120, least: 90 });
+  runs({ drafts: many(draftTouchingCode, 16), runners: shapes, numRuns: 180, ticks: 120, least: 90 });
 });
 
 for (const name of LOOP_NAMES) {

@@ -15,7 +15,7 @@ import { describeDivergence, logEvents, openLog, record, replay, type Replayed }
 import { projectRoot } from '../support/poison.ts';
 import { wildRun } from './wild.ts';
 
-const SEEDS = Array.from({ length: 12 }, (_, i) => i + 1);
+const SEEDS = Array.from({ length: 9 }, (_, i) => i + 1);
 
 function assertSame(
   what: string,
