@@ -31,12 +31,28 @@ export interface VerifyJob {
   /** Runs under random schedules after the lockstep. */
   readonly schedules?: number;
   readonly seed?: number;
+  /** Who runs the schedules; here, one after the other, when nobody is named. */
+  readonly scheduleRunner?: ScheduleRunner;
   /** After a difference: verify the reproduction too, to say how it shows the difference again. */
   readonly triesReproduction?: boolean;
   /** Between two intervals; false ends the verification. It may wait, so that signals and messages come through. */
   readonly onProgress?: (phase: VerifyPhase) => boolean | Promise<boolean>;
   /** Another's words for guest instructions in the report, loaded when there is one to write. */
   readonly loadDisassembler?: () => Promise<Disassemble>;
+}
+
+/** One schedule: whether its run gave the chain of digests that it was asked about. */
+export interface ScheduleAnswer {
+  readonly agrees: boolean;
+  readonly policy: string;
+  readonly comparisons: number;
+}
+
+/** Schedules that others run, in threads or elsewhere. Null: given up by the user. */
+export interface ScheduleRunner {
+  /** So many at once. */
+  readonly width: number;
+  run(index: number, chain: readonly string[]): Promise<ScheduleAnswer | null>;
 }
 
 export interface ScheduleRun {
@@ -79,6 +95,15 @@ export async function verifyLog(job: VerifyJob): Promise<Verified> {
   return new Verification(job).run();
 }
 
+/** One schedule of the job against the chain of the plain run; null when `onProgress` ended it. */
+export async function runSchedule(
+  job: VerifyJob,
+  index: number,
+  chain: readonly string[],
+): Promise<ScheduleAnswer | null> {
+  return new Verification(job).schedule(index, chain);
+}
+
 class Verification {
   private readonly job: VerifyJob;
   private comparisons = 0;
@@ -94,37 +119,80 @@ class Verification {
     const label = contestants.map(({ name }) => name).join(', ');
     const step = await this.advance(all, label, []);
     if (step.kind !== 'end') return this.ended(all, step);
+    const answers = await this.runSchedules(all.chain);
     for (let index = 1; index <= schedules; index++) {
-      const plain = contestants[(index - 1) % contestants.length];
-      const scheduled = await scheduledContestant(plain, seed, index, all.endTick);
-      const one = this.lockstep([scheduled]);
-      const result = await this.advance(one, `schedule ${index} of ${schedules}`, all.chain);
-      if (result.kind === 'equal') return this.ended(one, result);
-      if (result.kind === 'different' || one.chain.length !== all.chain.length) {
+      const answer = answers[index - 1];
+      if (answer === undefined) return this.ended(all, { kind: 'equal', tick: step.tick });
+      this.comparisons += answer.comparisons;
+      const plain = this.scheduledEngine(index);
+      if (!answer.agrees) {
         // Again, beside the reference, so that there is something to narrow.
+        const scheduled = await scheduledContestant(plain, seed, index, all.endTick);
         const pair = this.lockstep([contestants[0], scheduled]);
         const again = await this.advance(pair, scheduled.name, []);
         if (again.kind === 'end')
           throw new Error(`schedule ${index} gave two results: the engine is not deterministic`);
         return this.ended(pair, again);
       }
-      this.schedules.push({ index, engine: plain.name, policy: scheduled.policy });
+      this.schedules.push({ index, engine: plain.name, policy: answer.policy });
     }
     return this.ended(all, step);
   }
 
+  private scheduledEngine(index: number): Contestant {
+    const { contestants } = this.job;
+    return contestants[(index - 1) % contestants.length];
+  }
+
+  /** In their order, up to the first that differs, or to where the user ended it. */
+  private async runSchedules(chain: readonly string[]): Promise<ScheduleAnswer[]> {
+    const { schedules = 0, scheduleRunner, onProgress } = this.job;
+    const answers: (ScheduleAnswer | null)[] = Array.from({ length: schedules }, () => null);
+    let [next, wanted, done] = [1, schedules, 0];
+    const lane = async (): Promise<void> => {
+      while (next <= wanted) {
+        const index = next++;
+        const answer =
+          scheduleRunner === undefined ? await this.schedule(index, chain) : await scheduleRunner.run(index, chain);
+        answers[index - 1] = answer;
+        if (answer === null) wanted = 0;
+        if (answer?.agrees === false) wanted = Math.min(wanted, index);
+        const phase = { label: `${schedules} schedules`, tick: ++done, endTick: schedules };
+        if (scheduleRunner !== undefined && (await onProgress?.(phase)) === false) wanted = 0;
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(scheduleRunner?.width ?? 1, schedules) }, lane));
+    const known: ScheduleAnswer[] = [];
+    for (const answer of answers) {
+      if (answer === null) break;
+      known.push(answer);
+    }
+    return known;
+  }
+
+  /** Null: it was given up. */
+  async schedule(index: number, chain: readonly string[], label?: string): Promise<ScheduleAnswer | null> {
+    const { log, schedules = 0, seed = 0 } = this.job;
+    const scheduled = await scheduledContestant(this.scheduledEngine(index), seed, index, log.lastTick);
+    const one = this.lockstep([scheduled]);
+    const before = this.comparisons;
+    const result = await this.advance(one, label ?? `schedule ${index} of ${schedules}`, chain);
+    const comparisons = this.comparisons - before;
+    this.comparisons = before;
+    if (result.kind === 'equal') return null;
+    const agrees = result.kind !== 'different' && one.chain.length === chain.length;
+    return { agrees, policy: scheduled.policy, comparisons };
+  }
+
   /** Whether there is a difference, and no more about it; null: it was given up. */
   async shows(): Promise<boolean | null> {
-    const { contestants, schedules = 0, seed = 0 } = this.job;
+    const { contestants, schedules = 0 } = this.job;
     const all = this.lockstep(contestants);
     const step = await this.advance(all, TRYING, []);
     if (step.kind !== 'end') return step.kind === 'different' ? true : null;
     for (let index = 1; index <= schedules; index++) {
-      const plain = contestants[(index - 1) % contestants.length];
-      const one = this.lockstep([await scheduledContestant(plain, seed, index, all.endTick)]);
-      const result = await this.advance(one, TRYING, all.chain);
-      if (result.kind === 'equal') return null;
-      if (result.kind === 'different' || one.chain.length !== all.chain.length) return true;
+      const answer = await this.schedule(index, all.chain, TRYING);
+      if (answer?.agrees !== true) return answer === null ? null : true;
     }
     return false;
   }

@@ -1,7 +1,7 @@
 /**
- * Who runs the trials does not matter: threads give the answers that one thread gives, with outcomes behind a failure
- * left out and with a user who ends it; and what is wrong with --jobs and --queue is said. (Over a real server:
- * proptests/chaos/queue.mjs, a step of the continuous integration.)
+ * Who runs the trials, or the schedules of a verification, does not matter: threads give the answers that one
+ * thread gives, with outcomes behind a failure left out and with a user who ends it; and what is wrong with --jobs and
+ * --queue is said. (Over a real server: proptests/chaos/queue.mjs, a step of the continuous integration.)
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -13,6 +13,12 @@ import { assembleRace } from '../../src/host/node/guest-images.ts';
 import type { TrialGuest } from '../../src/host/node/trial-guest.ts';
 import { packBlob, unpackBlob } from '../../src/host/node/trial-queue.ts';
 import { LocalTrials, PooledTrials, runPieces } from '../../src/host/node/trial-runners.ts';
+import { pooledSchedules } from '../../src/host/node/schedule-runners.ts';
+import { loadContestants } from '../../src/contestants.ts';
+import { openLog } from '../../src/core/log/log.ts';
+import type { ScheduleGuest } from '../../src/host/node/schedule-guest.ts';
+import { record } from '../../src/library.ts';
+import { verifyLog } from '../../src/verification.ts';
 import { inFolder, reprise } from '../cli/command.ts';
 import { openRace } from './races.ts';
 
@@ -101,4 +107,44 @@ test('what is wrong with --jobs and --queue is said', async () => {
       assert.match(stderr, message);
     }
   });
+});
+
+test('schedules that others run: the same verification, and no more of them behind one that differs', async () => {
+  const kernel = assembleRace('lost-update').bytes;
+  const images = { kernel };
+  const { log } = await record({ images, memoryMegabytes: 4, maxTicks: 16_000 });
+  const contestants = await loadContestants(['interp', 'js']);
+  const job = { log: openLog(log), images: new Map([['kernel', kernel]]), contestants, schedules: 5, seed: 7 };
+  const { schedules, comparisons, hash } = await verifyLog({ ...job, intervalTicks: 4096 });
+  const guest: ScheduleGuest = {
+    kind: 'schedules',
+    log,
+    isSalvaged: false,
+    images: [['kernel', kernel]],
+    engines: ['interp', 'js'],
+    intervalTicks: 4096,
+    seed: 7,
+  };
+  assert.deepEqual(unpackBlob(packBlob(guest)), guest, 'as it goes through a queue');
+  const runner = pooledSchedules(guest, 2, always);
+  try {
+    const pooled = await verifyLog({ ...job, intervalTicks: 4096, scheduleRunner: runner });
+    assert.deepEqual([pooled.schedules, pooled.comparisons, pooled.hash], [schedules, comparisons, hash]);
+    assert.equal(schedules.length, 5);
+  } finally {
+    await runner.close();
+  }
+  // One that is said to differ is run again here, beside the reference.
+  const asked: number[] = [];
+  const lying = {
+    width: 2,
+    run: async (index: number) => {
+      asked.push(index);
+      return { agrees: index !== 2, policy: '', comparisons: 1 };
+    },
+  };
+  await assert.rejects(verifyLog({ ...job, scheduleRunner: lying }), /schedule 2 gave two results/);
+  assert.ok(asked.length <= 4, asked.join());
+  const ended = await verifyLog({ ...job, scheduleRunner: { width: 1, run: async () => null } });
+  assert.deepEqual([ended.reason, ended.schedules], ['stopped', []]);
 });

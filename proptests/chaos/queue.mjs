@@ -2,8 +2,8 @@
  * A campaign over a real redis-server on loopback: node proptests/chaos/queue.mjs FOLDER
  *
  * Three workers, of which one is killed with -9 twice, and a server that is restarted without its memory: explore,
- * chaos, shrink, doom and fuzz find what one process finds, nothing is lost and nothing counts twice. A worker of
- * another version is refused by name, and a queue that is away is waited for, or given up after --timeout. Needs
+ * chaos, shrink, doom, fuzz and verify find what one process finds, nothing is lost and nothing counts twice. A worker
+ * of another version is refused by name, and a queue that is away is waited for, or given up after --timeout. Needs
  * redis-server and a build.
  */
 import assert from 'node:assert/strict';
@@ -148,6 +148,13 @@ try {
   assert.deepEqual(plain(fuzzQueued), plain(fuzzed));
   assert.deepEqual(readdirSync(join(folder, 'many/queue')), readdirSync(join(folder, 'one/queue')));
   process.stdout.write('queue: fuzz finds what one process finds\n');
+
+  const verifying = ['verify', 'good.rlog', '--schedules', '8', '--seed', '3', '--json'];
+  const verified = await finished(reprise(...verifying), 0);
+  assert.equal(verified.schedules.length, 8);
+  const verifyQueued = await finished(reprise(...verifying, '--queue', url), 0);
+  assert.deepEqual({ ...verifyQueued, hostSeconds: 0 }, { ...verified, hostSeconds: 0 });
+  process.stdout.write('queue: verify runs its schedules as one process does\n');
   for (const worker of workers.slice(2)) {
     worker.kill('SIGTERM');
     assert.equal(await worker.ended, 143, worker.text.err);

@@ -8,6 +8,7 @@ import {
   FAILS_OPTION,
   grouped,
   IMAGE_OPTIONS,
+  JOB_OPTIONS,
   LOG,
   MACHINE_OPTIONS,
   RUN_OPTIONS,
@@ -15,6 +16,7 @@ import {
   SYMBOLS_OPTION,
   TICK_MAX,
   TIER_POLICY_OPTION,
+  TIMEOUT_OPTION,
 } from './options.ts';
 import type { Verb } from './verbs.ts';
 
@@ -43,20 +45,6 @@ const OUT_LOG_OPTION: OptionSpec = {
   kind: 'file',
   help: 'the log that is written, which must not exist yet',
 };
-
-const TIMEOUT_OPTION: OptionSpec = {
-  name: 'timeout',
-  value: 'SECONDS',
-  range: [1, 1_000_000],
-  help: 'give up when the queue, or every worker, is away for so long (default: wait)',
-};
-
-/** Who runs the trials; the results are the same. */
-const JOB_OPTIONS: readonly OptionSpec[] = [
-  { name: 'jobs', value: 'N', range: [1, 1024], help: 'so many runs at once, in threads (default 1)' },
-  { name: 'queue', value: 'URL', help: 'let reprise worker do the runs, on any machines: redis://HOST:PORT' },
-  TIMEOUT_OPTION,
-];
 
 export const CHAOS_VERBS: readonly Verb[] = [
   {
@@ -277,11 +265,11 @@ export const CHAOS_VERBS: readonly Verb[] = [
   {
     name: 'worker',
     positionals: [],
-    brief: 'run pieces of campaigns that chaos, explore, shrink, fuzz or doom have put into a queue',
+    brief: 'run pieces of what chaos, explore, shrink, fuzz, doom or verify have put into a queue',
     summary:
-      'Runs pieces of campaigns from a queue in Redis, for chaos, explore, shrink, fuzz and doom with the same ' +
-      '--queue, on this machine or on others. Results do not depend on how many workers there are; the pieces of ' +
-      'one that dies are done again.',
+      'Runs pieces of campaigns from a queue in Redis, for chaos, explore, shrink, fuzz, doom and verify with the ' +
+      'same --queue, on this machine or on others. Results do not depend on how many workers there are; the pieces ' +
+      'of one that dies are done again.',
     options: [
       { name: 'queue', value: 'URL', help: 'where the work is: redis://HOST:PORT' },
       { name: 'jobs', value: 'N', range: [1, 1024], help: 'so many runs at once (default: as many as processors)' },

@@ -367,3 +367,17 @@ export function grouped(group: string, options: readonly OptionSpec[]): OptionSp
 export function salvage(what: string): OptionSpec {
   return { name: 'salvage', help: `${what} what is before the damaged part of a damaged log` };
 }
+
+export const TIMEOUT_OPTION: OptionSpec = {
+  name: 'timeout',
+  value: 'SECONDS',
+  range: [1, 1_000_000],
+  help: 'give up when the queue, or every worker, is away for so long (default: wait)',
+};
+
+/** Who runs the trials; the results are the same. */
+export const JOB_OPTIONS: readonly OptionSpec[] = [
+  { name: 'jobs', value: 'N', range: [1, 1024], help: 'so many runs at once, in threads (default 1)' },
+  { name: 'queue', value: 'URL', help: 'let reprise worker do the runs, on any machines: redis://HOST:PORT' },
+  TIMEOUT_OPTION,
+];

@@ -24,7 +24,7 @@ import { findImages, noteImage } from '../node/find-images.ts';
 import { openLogFile } from '../node/log-file.ts';
 import { NewFile } from '../node/new-file.ts';
 import { count, Progress } from '../node/progress.ts';
-import { LocalTrials, PooledTrials, type TrialRunner } from '../node/trial-runners.ts';
+import { LocalTrials, PooledTrials, QueuedTrials, type TrialRunner } from '../node/trial-runners.ts';
 import { Work } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { chosenEngine } from './engine-options.ts';
@@ -145,6 +145,33 @@ export interface WalkProgress {
 /** Images that are copied to other threads and processes are no larger, all together. */
 const COPIED_BYTES_MAX = 1 << 29;
 
+/** --jobs and --queue, of which there is one at most. */
+export function readJobs(args: Arguments): { readonly jobs: number; readonly url: string | undefined } {
+  const url = args.text('queue');
+  if (url !== undefined && args.has('jobs')) {
+    throw new UsageError('--jobs is for this process and --queue for others: give one of them.');
+  }
+  if (args.has('timeout') && url === undefined) throw new UsageError('--timeout goes with --queue: name the queue.');
+  return { jobs: args.number('jobs') ?? 1, url };
+}
+
+/** Whole, to be handed on. Throws CommandError when they are too large. */
+export function copiedImages(images: Images): [role: string, bytes: Uint8Array][] {
+  const sizeBytes = [...images.values()].reduce((sum, image) => sum + sizeOfContent(image), 0);
+  if (sizeBytes > COPIED_BYTES_MAX) {
+    const sizes = `the images have ${sizeBytes >> 20} MB, and up to ${COPIED_BYTES_MAX >> 20} MB are handed on`;
+    throw new CommandError(`--jobs and --queue copy the guest; ${sizes}: leave the option out.`);
+  }
+  return [...images].map(([role, content]) => [role, wholeImage(content)]);
+}
+
+/** Of the queue that --queue names. */
+export async function queueOptions<G>(args: Arguments, label: string, url: string, guest: G) {
+  const { readQueueUrl } = await import('../node/trial-queue.ts');
+  const timeoutSeconds = args.number('timeout') ?? null;
+  return { url: readQueueUrl(url), guest, timeoutSeconds, say: (text: string) => say(`${label}: ${text}`) };
+}
+
 /** Who runs the trials: --jobs and --queue. `failures`: what a failure is, as the user and the command spell it. */
 export async function runnerOf(
   args: Arguments,
@@ -153,27 +180,14 @@ export async function runnerOf(
   experiment: Experiment,
   failures: readonly string[] = args.list('fails'),
 ): Promise<TrialRunner> {
-  const jobs = args.number('jobs') ?? 1;
-  const url = args.text('queue');
-  if (url !== undefined && args.has('jobs')) {
-    throw new UsageError('--jobs is for this process and --queue for others: give one of them.');
-  }
-  if (args.has('timeout') && url === undefined) throw new UsageError('--timeout goes with --queue: name the queue.');
+  const { jobs, url } = readJobs(args);
   if (url === undefined && jobs === 1) return new LocalTrials(experiment);
   const { manifest, engine, inputs: recorded, script, countsBranches = false, endings = [] } = guest;
-  const sizeBytes = [...guest.images.values()].reduce((sum, image) => sum + sizeOfContent(image), 0);
-  if (sizeBytes > COPIED_BYTES_MAX) {
-    const sizes = `the images have ${sizeBytes >> 20} MB, and up to ${COPIED_BYTES_MAX >> 20} MB are handed on`;
-    throw new CommandError(`--jobs and --queue copy the guest; ${sizes}: leave the option out.`);
-  }
-  const images = [...guest.images].map(([role, content]) => [role, wholeImage(content)] as const);
+  const images = copiedImages(guest.images);
   const plain = { manifest, images, engine, recorded, script, failures, countsBranches, endings };
   if (url === undefined) return new PooledTrials(plain, jobs);
-  const { QueuedTrials } = await import('../node/queued-trials.ts');
-  const { readQueueUrl } = await import('../node/trial-queue.ts');
-  const timeoutSeconds = args.number('timeout') ?? null;
-  const options = { url: readQueueUrl(url), guest: plain, timeoutSeconds };
-  return new QueuedTrials({ ...options, say: (text) => say(`${label}: ${text}`) });
+  const { QueuedPieces } = await import('../node/queued-pieces.ts');
+  return new QueuedTrials(new QueuedPieces(await queueOptions(args, label, url, plain)));
 }
 
 /** A campaign to its end, or until the user ends it; with a progress line. The runner is closed by who made it. */

@@ -16,6 +16,7 @@ import {
   GDB_OPTION,
   grouped,
   IMAGE_OPTIONS,
+  JOB_OPTIONS,
   LOG,
   MACHINE_OPTIONS,
   OVERLAY_OPTION,
@@ -206,6 +207,9 @@ export const VERBS: readonly Verb[] = [
           help: 'then run N times more, with slices cut and code dropped at random, and require the same states',
         },
         { name: 'seed', value: 'S', range: [0, TICK_MAX], help: 'of the schedules (default 0)' },
+        ...JOB_OPTIONS.map((option) =>
+          option.name === 'jobs' ? { ...option, help: 'so many schedules at once, in threads (default 1)' } : option,
+        ),
         {
           name: 'interval',
           value: 'TICKS',

@@ -2,7 +2,7 @@
 // again under schedules that cut and drop at random. The first instruction that two engines do differently is the
 // result: as a report, as a log that shows it, and as a test.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 import { INTERVAL_TICKS_DEFAULT } from '../../core/base/defaults.ts';
 import type { LogReader } from '../../core/log/log.ts';
@@ -17,7 +17,11 @@ import { openLogFile, withLogProblems } from '../node/log-file.ts';
 import { NewFile } from '../node/new-file.ts';
 import { count, Progress } from '../node/progress.ts';
 import { loadDisassembler } from '../node/disassembler.ts';
+import type { Images } from '../../core/session/session.ts';
+import type { ScheduleGuest } from '../node/schedule-guest.ts';
+import type { ClosableScheduleRunner } from '../node/schedule-runners.ts';
 import { givenImages } from './replay-command.ts';
+import { copiedImages, queueOptions, readJobs } from './trials.ts';
 import { EXIT, loadColors, printJson, say } from './report.ts';
 import { type Again, type Verified, verifyLog } from '../../verification.ts';
 import { signalStatus, Work } from '../node/work.ts';
@@ -78,7 +82,9 @@ async function verifyFile(args: Arguments, path: string, names: readonly string[
   const interval = args.number('interval');
   const work = new Work(null);
   let label = '';
+  let done = 0;
   const startMs = performance.now();
+  const schedules = await schedulesRunner(args, path, names, images, () => work.turn(done));
   const verified = await verifyLog({
     log,
     images,
@@ -86,6 +92,7 @@ async function verifyFile(args: Arguments, path: string, names: readonly string[
     schedules: args.number('schedules') ?? 0,
     seed: args.number('seed') ?? 0,
     triesReproduction: true,
+    ...(schedules === null ? {} : { scheduleRunner: schedules }),
     ...(interval === undefined ? {} : { intervalTicks: interval }),
     loadDisassembler,
     onProgress: (phase) => {
@@ -94,12 +101,43 @@ async function verifyFile(args: Arguments, path: string, names: readonly string[
         work.show(Progress.atTerminal(options, args.has('json')));
         label = phase.label;
       }
-      return work.turn(phase.tick);
+      done = phase.tick;
+      return work.turn(done);
     },
-  }).finally(() => work.release());
+  }).finally(async () => {
+    work.release();
+    await schedules?.close();
+  });
   const { signal } = work;
   const hostSeconds = (performance.now() - startMs) / 1000;
   return finish(args, path, out, log.truncated, verified, hostSeconds, signal);
+}
+
+/** Who runs the schedules: --jobs and --queue; null: this thread. */
+async function schedulesRunner(
+  args: Arguments,
+  path: string,
+  names: readonly string[],
+  images: Images,
+  turn: () => Promise<boolean>,
+): Promise<ClosableScheduleRunner | null> {
+  const { jobs, url } = readJobs(args);
+  if (url === undefined && jobs === 1) return null;
+  if ((args.number('schedules') ?? 0) === 0) {
+    throw new UsageError('--jobs and --queue are for --schedules N: the engines run beside each other in any case.');
+  }
+  const guest: ScheduleGuest = {
+    kind: 'schedules',
+    log: new Uint8Array(readFileSync(path)),
+    isSalvaged: args.has('salvage'),
+    images: copiedImages(images),
+    engines: names,
+    intervalTicks: args.number('interval') ?? null,
+    seed: args.number('seed') ?? 0,
+  };
+  const { pooledSchedules, queuedSchedules } = await import('../node/schedule-runners.ts');
+  if (url === undefined) return pooledSchedules(guest, jobs, turn);
+  return queuedSchedules(await queueOptions(args, 'verify', url, guest), turn);
 }
 
 /** A reproduction must not overwrite another one: said before hours of work, not after. */

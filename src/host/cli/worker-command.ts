@@ -3,13 +3,10 @@
 
 import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Batch } from '../../core/chaos/campaign.ts';
-import type { Outcome } from '../../core/chaos/experiment.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { CommandError } from '../node/errors.ts';
 import { Pool } from '../node/pool.ts';
 import { count } from '../node/progress.ts';
-import type { TrialGuest } from '../node/trial-guest.ts';
 import {
   CARE_MS,
   openWorker,
@@ -44,8 +41,8 @@ export async function workerCommand(args: Arguments): Promise<number> {
     // The campaign puts what is missing there again.
     if (guest === null || piece === null) return;
     try {
-      const foreign: ForeignPiece = { id: job.guest, guest, piece: unpackBlob<Batch>(piece) };
-      const outcomes = await pool.run<Outcome[]>('foreignPiece', foreign);
+      const foreign: ForeignPiece = { id: job.guest, guest, piece: unpackBlob<ForeignPiece['piece']>(piece) };
+      const outcomes = await pool.run('foreignPiece', foreign);
       await store.setResult(name, { outcomes: await store.put(packBlob(outcomes)), problem: '' });
       pieces++;
     } catch (error) {
@@ -94,17 +91,17 @@ async function care(store: QueueStore, told: Set<string>): Promise<void> {
 class GuestCache {
   private readonly store: QueueStore;
   private digest = '';
-  private guest: TrialGuest | null = null;
+  private guest: ForeignPiece['guest'] | null = null;
 
   constructor(store: QueueStore) {
     this.store = store;
   }
 
-  async get(digest: string): Promise<TrialGuest | null> {
+  async get(digest: string): Promise<ForeignPiece['guest'] | null> {
     if (this.guest !== null && this.digest === digest) return this.guest;
     const bytes = await this.store.get(digest);
     if (bytes === null) return null;
-    this.guest = unpackBlob<TrialGuest>(bytes);
+    this.guest = unpackBlob<ForeignPiece['guest']>(bytes);
     this.digest = digest;
     return this.guest;
   }

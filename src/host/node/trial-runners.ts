@@ -5,6 +5,7 @@
 import { type Answer, type Batch, piecesOf, runPiece } from '../../core/chaos/campaign.ts';
 import type { Experiment, Outcome } from '../../core/chaos/experiment.ts';
 import type { Pool } from './pool.ts';
+import type { QueuedPieces } from './queued-pieces.ts';
 import type { TrialGuest } from './trial-guest.ts';
 
 /** Called after so many trials; false: the user ends it. */
@@ -66,6 +67,24 @@ export async function runPieces(batch: Batch, width: number, runOne: PieceRunner
   let at = 0;
   for (; at < wanted && done[at] !== undefined; at++) outcomes.push(...done[at]);
   return { outcomes, isStopped: isStopped && at < wanted };
+}
+
+/** Workers behind a queue. */
+export class QueuedTrials implements TrialRunner {
+  private readonly pieces: QueuedPieces;
+
+  constructor(pieces: QueuedPieces) {
+    this.pieces = pieces;
+  }
+
+  async run(batch: Batch, turn: Turn): Promise<Answer> {
+    const runOne: PieceRunner = (piece) => this.pieces.run<Outcome[]>(piece, () => turn(0));
+    return await runPieces(batch, this.pieces.width, runOne, turn);
+  }
+
+  close(): Promise<void> {
+    return this.pieces.close();
+  }
 }
 
 /** Threads of this process; made with the first batch. */

@@ -1,11 +1,10 @@
-// A campaign whose pieces are run by workers behind a queue (trial-queue.ts): puts the guest and the pieces there, and
-// waits for the outcomes. What is lost on the way, by a queue that has forgotten it, is put there again. Says once when
+// Pieces of a campaign that workers behind a queue run (trial-queue.ts): puts the guest and the pieces there, and waits
+// for what comes of them. What is lost on the way, by a queue that has forgotten it, is put there again. Says once when
 // nobody works, and who is there that must not.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Answer, Batch } from '../../core/chaos/campaign.ts';
-import type { Outcome } from '../../core/chaos/experiment.ts';
 import { CommandError } from './errors.ts';
+import type { ScheduleGuest } from './schedule-guest.ts';
 import type { TrialGuest } from './trial-guest.ts';
 import {
   CARE_MS,
@@ -17,23 +16,24 @@ import {
   QueueStore,
   unpackBlob,
 } from './trial-queue.ts';
-import { runPieces, type TrialRunner, type Turn } from './trial-runners.ts';
 
-/** Pieces that are in the queue at once: what so many threads of workers can do. */
-const WIDTH = 64;
 const LOOK_MS = 40;
 const AWAY_LOOK_MS = 200;
 
-export interface QueuedTrialsOptions {
+export interface QueuedPiecesOptions {
   readonly url: string;
-  readonly guest: TrialGuest;
+  readonly guest: TrialGuest | ScheduleGuest;
   /** Null: for ever. */
   readonly timeoutSeconds: number | null;
   readonly say: (text: string) => void;
 }
 
-export class QueuedTrials implements TrialRunner {
-  private readonly options: QueuedTrialsOptions;
+/** Pieces that are in the queue at once: what so many threads of workers can do. */
+const QUEUED = 64;
+
+export class QueuedPieces {
+  readonly width = QUEUED;
+  private readonly options: QueuedPiecesOptions;
   private readonly store: QueueStore;
   private readonly queue: OpenQueue;
   private readonly guestBlob: Uint8Array;
@@ -43,18 +43,15 @@ export class QueuedTrials implements TrialRunner {
   private aloneSinceMs: number | null = null;
   private isAloneTold = false;
 
-  constructor(options: QueuedTrialsOptions) {
+  constructor(options: QueuedPiecesOptions) {
     this.options = options;
     this.store = new QueueStore(options.url, options.say);
     this.queue = openQueue(options.url);
     this.guestBlob = packBlob(options.guest);
   }
 
-  async run(batch: Batch, turn: Turn): Promise<Answer> {
-    return await runPieces(batch, WIDTH, (piece) => this.runOne(piece, turn), turn);
-  }
-
-  private async runOne(piece: Batch, turn: Turn): Promise<readonly Outcome[] | null> {
+  /** What comes of a piece, a Batch or a SchedulePiece by the guest; null when `turn`, asked now and then, ends it. */
+  async run<T>(piece: unknown, turn: () => Promise<boolean>): Promise<T | null> {
     const bytes = packBlob(piece);
     const guest = digestOf(this.guestBlob);
     const name = `${guest.slice(0, 32)}-${digestOf(bytes).slice(0, 32)}`;
@@ -65,7 +62,7 @@ export class QueuedTrials implements TrialRunner {
     let submitted: Promise<void> | null = null;
     let submittedMs = 0;
     for (;;) {
-      if (!(await turn(0))) return null;
+      if (!(await turn())) return null;
       this.checkTimeout();
       if (this.store.awaySeconds > 0) {
         await sleep(LOOK_MS);
@@ -75,7 +72,7 @@ export class QueuedTrials implements TrialRunner {
       if (result !== null && result !== undefined) {
         if (result.problem !== '') throw new CommandError(`A worker cannot run this guest: ${result.problem}`);
         const outcomes = await this.unlessAway(this.store.get(result.outcomes));
-        if (outcomes !== null && outcomes !== undefined) return unpackBlob<Outcome[]>(outcomes);
+        if (outcomes !== null && outcomes !== undefined) return unpackBlob<T>(outcomes);
       }
       // A job that is there already, of this or of another campaign, is left alone.
       if (submitted === null || Date.now() - submittedMs > CARE_MS) {
