@@ -51,6 +51,11 @@ export const SETS_FLAGS = new RegExp(
   `^(ADD|SUB|ADC|SBB|CMP|AND|OR|XOR|TEST|INC|DEC|NEG|SHL|SHR|SAR|ROL|ROR|RCL|RCR|SH[LR]D(_CL)?|` +
     `IMUL|IMUL1|IMUL3|MUL|DIV|IDIV|XADD|CMPXCHG|BT|BTS|BTR|BTC|BSF|BSR|STC|CLC|CMC|U?COMIS[SD]|FU?COMIP?)\\b`,
 );
+/** Leaves all arithmetic flags as they are in EFLAGS, none of them lazy. */
+export const FOLDS_FLAGS = new RegExp(
+  '^(F?U?COMI\\w*|STC|CLC|CMC|BT[SRC]?|BS[FR]|IMUL[13]?|MUL|ROL|ROR|RCL|RCR|SHL|SHR|SAR|SH[LR]D(_CL)?|' +
+    'DIV|IDIV|POPF)\\b',
+);
 export const flagsReadBy = (shows: RegExp): Answer => ({ names: SETS_FLAGS, shows });
 /** A tick more or less for each block: a block of one instruction shows it, the last one of a longer one. */
 export const ENDS_BLOCK: Answer = {

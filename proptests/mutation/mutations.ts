@@ -9,7 +9,18 @@ import * as answers from './answers.ts';
 import { inFile, type Mutation } from './answers.ts';
 import { WASM_FAULTS } from './wasm-faults.ts';
 
-const { at, CHANGES_CODE, ENDS_BLOCK, flagsReadBy, LOADS_SIGNED, NARROW, SETS_FLAGS, SHIFTS_RIGHT, STORES } = answers;
+const {
+  at,
+  CHANGES_CODE,
+  ENDS_BLOCK,
+  flagsReadBy,
+  FOLDS_FLAGS,
+  LOADS_SIGNED,
+  NARROW,
+  SETS_FLAGS,
+  SHIFTS_RIGHT,
+  STORES,
+} = answers;
 const { WRITES_REGISTER } = answers;
 
 /** Reads memory, by an operand, the stack, or as string instructions do, which name none. */
@@ -521,7 +532,7 @@ export const MUTATIONS: readonly Mutation[] = [
       // Seen when lazy ones are still in the locals: from an instruction in front of the one that folds them.
       {
         names: SETS_FLAGS,
-        shows: /^(STC|CLC|CMC|BT[SRC]?|BS[FR]|IMUL[13]?|MUL|ROL|ROR|RCL|RCR|SHL|SHR|SAR|SH[LR]D(_CL)?|DIV|IDIV|POPF)\b/,
+        shows: FOLDS_FLAGS,
       },
     ],
     [
