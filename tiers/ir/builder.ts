@@ -107,9 +107,19 @@ export class Builder {
     return to;
   }
 
-  load(size: Size, address: Temp, { signed = false, write = false } = {}): Temp {
+  load(size: Size, address: Temp, { signed = false, write = false, quiet = false } = {}): Temp {
     const to = this.fresh();
-    this.ops.push({ op: 'load', to, type: 'i32', size, signed: signed && size < 2, address, write, checked: false });
+    this.ops.push({
+      op: 'load',
+      to,
+      type: 'i32',
+      size,
+      signed: signed && size < 2,
+      address,
+      write,
+      checked: false,
+      quiet,
+    });
     return to;
   }
 

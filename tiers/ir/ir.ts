@@ -197,6 +197,7 @@ export type Op =
   /**
    * `signed`: sign-extended, else zero-extended; 32 bits are neither. `write`: the store to the same address follows,
    * so the page must be writable too. `checked`: an access before it in the block has shown that this one is plain.
+   * `quiet`: not the instruction's own, so nothing is done to make it plain.
    */
   | {
       readonly op: 'load';
@@ -207,6 +208,7 @@ export type Op =
       readonly address: Temp;
       readonly write: boolean;
       readonly checked: boolean;
+      readonly quiet: boolean;
     }
   | {
       readonly op: 'store';

@@ -85,7 +85,7 @@ function valueText(op: Extract<Op, { to: Temp }>): string {
       return `mask${op.bits} ${v(op.a)}`;
     case 'load': {
       const sign = op.size === 2 ? '' : op.signed ? 's' : 'u';
-      const marks = `${op.write ? ' write' : ''}${op.checked ? ' checked' : ''}`;
+      const marks = `${op.write ? ' write' : ''}${op.checked ? ' checked' : ''}${op.quiet ? ' quiet' : ''}`;
       return `load${SIZES[op.size]}${sign} ${v(op.address)}${marks}`;
     }
     case 'condition':
@@ -306,7 +306,8 @@ function parseTyped(to: Temp, type: Type, how: string, line: Line): Op {
     const address = line.temp();
     const size = (load[1] === undefined ? 2 : SIZES.indexOf(load[1])) as Size;
     const signed = load[2] === 's';
-    return { op: 'load', to, type: i32, size, signed, address, write: line.is('write'), checked: line.is('checked') };
+    const [write, checked, quiet] = [line.is('write'), line.is('checked'), line.is('quiet')];
+    return { op: 'load', to, type: i32, size, signed, address, write, checked, quiet };
   }
   const mask = /^mask(8|32|64)$/.exec(how);
   if (mask !== null) return { op: 'mask', to, type: i32, bits: Number(mask[1]) as 8 | 32 | 64, a: line.temp() };

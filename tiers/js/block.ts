@@ -118,6 +118,8 @@ export class BlockEmitter {
         instruction = op.index;
         addresses.clear();
       } else if (op.op === 'load' || op.op === 'store' || op.op === 'fetch' || op.op === 'stash') {
+        // Page tables are not read where an address is not the instruction's.
+        if (op.op === 'load' && op.quiet) addresses.add(-1).add(-2);
         this.addressesIn.set(instruction, addresses.add(op.address).size);
         if ((op.op === 'load' || op.op === 'store') && op.checked) this.isShared.add(op.address);
       }

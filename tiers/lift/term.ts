@@ -1,7 +1,10 @@
 // Instructions that somebody asks for because they write a register or flags that a condition is made of (Probes in
 // state/cpu.ts): compiled code works out what the condition's term will be behind the instruction, and only where it
 // holds leaves the instruction to its handler, which tells. So a search for a condition runs as fast as compiled code.
+// Memory that a term reads it reads where that is plain, before what the instruction stores, and leaves a store that
+// may hit it to the handler: linear addresses differ and mean the same byte only where their low 12 bits agree.
 
+import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { META_OP_MASK, META_REP, META_REPNE, R_META } from '../../src/core/isa/record.ts';
 import type { Probes } from '../../src/core/state/cpu.ts';
 import type { RegisterTerm } from '../../src/core/state/register-term.ts';
@@ -46,8 +49,33 @@ export function guardTerm(b: Builder, mark: number, term: RegisterTerm, probes: 
   }
   b.ops.push(...early);
   const isWritten = [...behind.registers.keys()].some((register) => ((probes.registers >> register) & 1) !== 0);
-  if (isWritten || (probes.hasFlags && behind.flags !== null)) b.guard(termOf(b, term, behind));
+  const stores = probes.readsMemory === true ? late.filter(isStore) : [];
+  // What is no part of a term may change with what is stored.
+  const isConcerned = isWritten || (probes.hasFlags && behind.flags !== null) || stores.length > 0;
+  if (isConcerned) b.guard(termOf(b, term, behind));
+  for (const store of stores) guardStore(b, term, store, behind);
   b.ops.push(...late);
+}
+
+/** That a store cannot hit what the term reads behind the instruction. */
+function guardStore(b: Builder, term: RegisterTerm, op: Store, behind: Behind): void {
+  const storedBytes = op.op === 'store' ? 1 << op.size : 4 * op.words;
+  for (const read of readsOf(term)) {
+    const distance = b.binary('sub', termOf(b, read.address, behind), op.address);
+    const readBytes = 1 << read.size;
+    const inPage = b.with('and', b.with('add', distance, readBytes - 1), PAGE_BYTES - 1);
+    b.guard(b.with('ltu', inPage, readBytes + storedBytes - 1));
+  }
+}
+
+type Store = Op & { op: 'store' | 'stash' };
+const isStore = (op: Op): op is Store => op.op === 'store' || op.op === 'stash';
+
+type MemoryTerm = Extract<RegisterTerm, { kind: 'memory' }>;
+
+function readsOf(term: RegisterTerm): MemoryTerm[] {
+  if (term.kind === 'apply') return [...readsOf(term.a), ...readsOf(term.b)];
+  return term.kind === 'memory' ? [term, ...readsOf(term.address)] : [];
 }
 
 /** What an instruction leaves of what a term may ask for. */
@@ -78,6 +106,8 @@ function termOf(b: Builder, term: RegisterTerm, behind: Behind): Temp {
       if (value < 0) throw NOT_LIFTED;
       return value;
     }
+    case 'memory':
+      return b.load(term.size, termOf(b, term.address, behind), { quiet: true });
     case 'apply':
       return b.binary(term.how, termOf(b, term.a, behind), termOf(b, term.b, behind));
   }

@@ -2,7 +2,7 @@
  * An instruction that somebody asks for (Probes in state/cpu.ts), done by its handler: the same on every engine. Each
  * iteration of a REP is told of by itself, so that it makes no difference where slices end.
  */
-import { registersWritten, WRITES_FLAGS } from '../isa/effects.ts';
+import { mayWriteMemory, registersWritten, WRITES_FLAGS } from '../isa/effects.ts';
 import { META_OP_MASK, META_REP, META_REPNE, R_META } from '../isa/record.ts';
 import { type Cpu, EXIT_FAULT, type Probes } from '../state/cpu.ts';
 import { CS, EIP, EXIT_REQUEST, SEG_BASE } from '../state/layout.ts';
@@ -13,6 +13,7 @@ type Handlers = readonly ((cpu: Cpu, code: Int32Array, pc: number) => void)[];
 export function isAskedFor(probes: Probes, code: Int32Array, pc: number): boolean {
   const row = code[pc + R_META] & META_OP_MASK;
   if (probes.rows[row] !== 0 || (probes.hasFlags && WRITES_FLAGS[row] !== 0)) return true;
+  if (probes.readsMemory === true && mayWriteMemory(code, pc)) return true;
   return probes.registers !== 0 && (registersWritten(code, pc) & probes.registers) !== 0;
 }
 

@@ -5,6 +5,7 @@
 import { ARITHMETIC_FLAGS, ECX, EDX } from '../state/layout.ts';
 import { flagMask, type OpName, ROWS, rowOf } from './ops.ts';
 import {
+  KIND_MEMORY,
   KIND_REGISTER,
   META_KIND_A_SHIFT,
   META_KIND_B_SHIFT,
@@ -38,8 +39,22 @@ export const WRITES_FLAGS = rowsThat(
 export const WRITES_SYSTEM_FLAGS = rowsThat(({ flags }) => (flagMask(flags.written) & ~ARITHMETIC_FLAGS) !== 0);
 /** A segment register, LDTR or TR, and with CS the privilege level. */
 export const WRITES_SEGMENTS = rowsThat(({ name }) => SEGMENT_ROWS.has(name));
+/** What a port does at once may be DMA. */
+const TALKS_TO_DEVICES = rowsThat(({ name }) => /^(IN|OUT|INS|OUTS)$/.test(name));
 /** CR0 to CR4 or EFER. */
 export const WRITES_CONTROL = rowsThat(({ name }) => CONTROL_ROWS.has(name));
+
+const isMemory = (meta: number, kindShift: number): boolean => ((meta >> kindShift) & 15) === KIND_MEMORY;
+
+/** Whether the instruction whose record is at `pc` may write memory, or have a device do so at once. */
+export function mayWriteMemory(code: Int32Array, pc: number): boolean {
+  const meta = code[pc + R_META];
+  const row = meta & META_OP_MASK;
+  const { writes } = rowOf(row);
+  // A descriptor that is loaded is marked as used.
+  if (writes.memory || WRITES_SEGMENTS[row] !== 0 || TALKS_TO_DEVICES[row] !== 0) return true;
+  return (writes.a && isMemory(meta, META_KIND_A_SHIFT)) || (writes.b && isMemory(meta, META_KIND_B_SHIFT));
+}
 
 /** Mask of the register that an operand is, of AH for EAX too; 0 when it is none. */
 function operandMask(meta: number, kindShift: number, sizeShift: number, word: number): number {

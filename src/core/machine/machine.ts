@@ -445,17 +445,17 @@ export class Machine {
   /** What is due at `tick`: inputs, then what the board does by itself. */
   private takeDue(tick: number): void {
     const hasInputs = this.takeInputs(tick);
-    if (!this.board.runDue(tick) && !hasInputs) return;
+    if (this.board.runDue(tick)) this.cpu.probes?.intervened(this.cpu);
+    else if (!hasInputs) return;
     this.dueTick = tick;
     this.cpu.waitsForError = false;
   }
 
   /** True when there were any. */
   private takeInputs(tick: number): boolean {
-    const { port } = this;
     let isAny = false;
-    while (port.nextTick() <= tick) {
-      const event = port.take(tick);
+    while (this.port.nextTick() <= tick) {
+      const event = this.port.take(tick);
       if (event === null) break;
       isAny = true;
       if (event.kind === 'hold-interrupts') this.holdTick = Math.max(this.holdTick, tick + event.ticks);

@@ -67,6 +67,12 @@ export interface Probes {
    * itself. Null: all are told of.
    */
   readonly term: RegisterTerm | null;
+  /**
+   * Instructions that may write memory are asked for, and those that lead to devices.
+   */
+  readonly readsMemory?: boolean;
+  /** Page tables have been marked as used, while `readsMemory`: in an instruction. */
+  marked?(): void;
   /** Instructions of this linear page are asked for. */
   hasPage(page: number): boolean;
   /** An instruction is fetched from a linear page, by a translation that is not in the TLB yet. */
@@ -75,7 +81,10 @@ export interface Probes {
   begins(cpu: Cpu, row: number): void;
   /** It has retired, or it has not: it faulted. EIP is still its own, `nextEip` where it leads. */
   ends(cpu: Cpu, hasRetired: boolean): void;
-  /** Something else than an instruction may have changed registers: an interrupt, an exception, a reset, an input. */
+  /**
+   * Something else than an instruction may have changed registers or memory: an interrupt, an exception, a reset, an
+   * input, a device.
+   */
   intervened(cpu: Cpu): void;
 }
 

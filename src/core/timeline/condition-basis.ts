@@ -1,8 +1,9 @@
 /**
  * What the value of a condition is made of, so that it can change only where one of that does: general registers,
- * flags, segments, control registers, and memory at addresses that none of the general registers takes part in. Who
- * searches looks there and nowhere else (condition-probes.ts). Built beside the evaluator (expression.ts). Of && with
- * something that can change anywhere (`tick`, `[esp+4]`) one side is enough: where it is 0, so is the whole.
+ * flags, segments, control registers, memory at addresses that are watched, and memory at addresses that move with
+ * registers. Who searches looks there and nowhere else (condition-probes.ts). Built beside the evaluator
+ * (expression.ts). Of && with something that can change anywhere (`tick`) one side is enough: where it is 0, so is the
+ * whole.
  */
 import { REGISTERS_16, REGISTERS_32, REGISTERS_8, STATE_SEGMENTS } from '../base/names.ts';
 import { FLAG_NAMES } from '../state/flag-names.ts';
@@ -26,6 +27,8 @@ export interface Basis {
   /** CR0 to CR4, EFER; with memory, where it lies. */
   readonly hasControl: boolean;
   readonly places: readonly Place[];
+  /** Memory at addresses that general registers or flags take part in, too: wherever something is written. */
+  readonly hasMovingMemory: boolean;
 }
 
 /** A part of an expression with a basis; `isExact`: of the same value, else it is not 0 wherever that is not. */
@@ -42,6 +45,7 @@ const NOTHING: Basis = {
   hasSegments: false,
   hasControl: false,
   places: [],
+  hasMovingMemory: false,
 };
 
 const exact = (evaluate: Evaluator, basis: Partial<Basis>): Bound => ({
@@ -69,10 +73,11 @@ export function registerBound(name: string, evaluate: Evaluator): Bound | undefi
   return exact(evaluate, isSegment ? { hasSegments: true } : { hasControl: true });
 }
 
-/** Of memory at an address; undefined where that is made of what changes all the time. */
+/** Of memory at an address; undefined where that is made of what changes all the time. `evaluate`: what it holds. */
 export function memoryBound(address: Bound | undefined, sizeBytes: number, evaluate: Evaluator): Bound | undefined {
-  if (address === undefined || !address.isExact || address.basis.registers !== 0 || address.basis.hasFlags) {
-    return undefined;
+  if (address === undefined || !address.isExact) return undefined;
+  if (address.basis.registers !== 0 || address.basis.hasFlags) {
+    return exact(evaluate, { ...address.basis, hasControl: true, hasMovingMemory: true });
   }
   const places = [...address.basis.places, { address: address.evaluate, sizeBytes }];
   return exact(evaluate, { ...address.basis, hasControl: true, places });
@@ -86,6 +91,7 @@ function union(a: Basis, b: Basis): Basis {
     hasSegments: a.hasSegments || b.hasSegments,
     hasControl: a.hasControl || b.hasControl,
     places: [...a.places, ...b.places],
+    hasMovingMemory: a.hasMovingMemory || b.hasMovingMemory,
   };
 }
 

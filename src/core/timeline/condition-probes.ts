@@ -7,6 +7,7 @@
 import { WRITES_CONTROL, WRITES_SEGMENTS, WRITES_SYSTEM_FLAGS } from '../isa/effects.ts';
 import { ROWS } from '../isa/ops.ts';
 import type { Machine } from '../machine/machine.ts';
+import { peekNumber } from '../memory/peek.ts';
 import type { Cpu, Probes } from '../state/cpu.ts';
 import { HALTED } from '../state/layout.ts';
 import { type RegisterTerm, termValue } from '../state/register-term.ts';
@@ -33,6 +34,7 @@ export class ConditionProbes implements Probes {
   readonly registers: number;
   readonly hasFlags: boolean;
   readonly term: RegisterTerm | null;
+  readonly readsMemory: boolean;
   /** False: somebody looks more closely. */
   private isOn = false;
   private readonly machine: Machine;
@@ -50,7 +52,8 @@ export class ConditionProbes implements Probes {
     this.hasFlags = basis.hasFlags;
     this.rows = rowsOf(basis);
     this.value = evaluate;
-    this.part = term === null ? null : termValue(term);
+    this.part = term === null ? null : termValue(term, (cpu, at, size) => peekNumber(cpu, at, 1 << size) ?? 0);
+    this.readsMemory = basis.hasMovingMemory;
     this.places = basis.places.length === 0 ? null : new WatchedPlaces(machine, basis.places);
   }
 
@@ -90,6 +93,11 @@ export class ConditionProbes implements Probes {
 
   intervened(cpu: Cpu): void {
     if (this.isOn && (this.mayHold(cpu) || this.places?.hasMoved === true)) this.machine.breakIn();
+  }
+
+  /** In an instruction, that may have changed what the condition reads. */
+  marked(): void {
+    if (this.isOn) this.machine.breakIn();
   }
 
   private mayHold(cpu: Cpu): boolean {

@@ -1,13 +1,13 @@
 /**
- * What a condition asks of general registers and arithmetic flags alone, as a term that compiled code can work out
- * (state/register-term.ts), built beside its evaluator (expression.ts). A term that is made here has the value of its
- * expression at every moment, but for && with something that is no term: there what is left of it holds at least
- * wherever the whole does.
+ * What a condition asks of general registers, arithmetic flags and memory at addresses made of them, as a term that
+ * compiled code can work out (state/register-term.ts), built beside its evaluator (expression.ts). A term that is made
+ * here has the value of its expression at every moment, but for && with something that is no term: there what is left
+ * of it holds at least wherever the whole does.
  */
 import { REGISTERS_16, REGISTERS_32, REGISTERS_8 } from '../base/names.ts';
 import { FLAG_NAMES } from '../state/flag-names.ts';
 import { ARITHMETIC_FLAGS } from '../state/layout.ts';
-import type { RegisterTerm, TermOperator } from '../state/register-term.ts';
+import { type RegisterTerm, readsState, type TermOperator } from '../state/register-term.ts';
 
 /** `isExact`: of the same value as the expression; else it is not 0 wherever that is not. */
 export interface Term {
@@ -59,6 +59,13 @@ const OPERATORS: Readonly<Record<string, readonly [TermOperator, boolean] | unde
   '-': ['sub', false],
   '*': ['mul', false],
 };
+
+/** Of memory at an address that moves with registers; undefined for others, which can be watched. */
+export function memoryTerm(address: Term | undefined, sizeBytes: number): Term | undefined {
+  if (address === undefined || !address.isExact || !readsState(address.term)) return undefined;
+  const size = sizeBytes === 4 ? 2 : sizeBytes === 2 ? 1 : 0;
+  return exact({ kind: 'memory', size, address: address.term });
+}
 
 /** Of an operator between two parts. */
 export function combinedTerm(operator: string, left: Term | undefined, right: Term | undefined): Term | undefined {

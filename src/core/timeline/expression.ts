@@ -16,7 +16,7 @@ import {
   negatedBound,
   registerBound,
 } from './condition-basis.ts';
-import { combinedTerm, constantTerm, negatedTerm, registerTerm, type Term } from './condition-terms.ts';
+import { combinedTerm, constantTerm, memoryTerm, negatedTerm, registerTerm, type Term } from './condition-terms.ts';
 import { FLAG_NAMES } from '../state/flag-names.ts';
 import { REGISTERS_16, REGISTERS_32, REGISTERS_8, STATE_SEGMENTS } from '../base/names.ts';
 import { peekNumber } from '../memory/peek.ts';
@@ -366,9 +366,9 @@ function closing(parser: Parser, bracket: string): Part {
   return inner;
 }
 
-function memory({ evaluate: address, bound }: Part, size: number): Part {
+function memory({ evaluate: address, bound, term }: Part, size: number): Part {
   const evaluate: Evaluator = (cpu) => peekNumber(cpu, address(cpu), size) ?? 0;
-  return { evaluate, bound: memoryBound(bound, size, evaluate) };
+  return { evaluate, bound: memoryBound(bound, size, evaluate), term: memoryTerm(term, size) };
 }
 
 function constantPart(constant: number): Part {

@@ -89,7 +89,10 @@ function setResult(cpu: Cpu, physical: number, leaf: number, rights: number, noE
 
 /** Set `bits` (A, D) in the entry at `address` if they are not all set; returns the entry as memory now holds it. */
 function mark(cpu: Cpu, address: number, entry: number, bits: number): number {
-  if ((entry & bits) !== bits) cpu.space.markEntry(address, entry | bits);
+  if ((entry & bits) !== bits) {
+    cpu.space.markEntry(address, entry | bits);
+    if (cpu.probes?.readsMemory === true) cpu.probes.marked?.();
+  }
   return entry | bits;
 }
 
