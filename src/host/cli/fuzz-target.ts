@@ -2,6 +2,8 @@
 // DRIVE:FIRST..LAST, --file FILE; looked up in the guest as it stands at the moment.
 
 import type { FuzzTarget } from '../../core/chaos/fuzz-target.ts';
+import { isKeyName } from '../../core/base/key-names.ts';
+import { scanCodes } from '../../core/base/keymap.ts';
 import { PAGE_BYTES } from '../../core/base/pages.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { DISK_ROLES } from '../../core/devices/disk/roles.ts';
@@ -51,7 +53,7 @@ export function namedTarget(args: Arguments, guest: Guest, cpu: Cpu, fromTick: n
       return { target: { kind: 'serial', port, bytesMax }, example, text: `serial ${port}` };
     }
     case 'keyboard': {
-      const codes = behind.flatMap(({ event }) => (event.kind === 'scancode' ? [...event.bytes] : []));
+      const codes = behind.flatMap(codesOf);
       const example = Uint8Array.from(codes.length > 0 ? codes : A_KEY).slice(0, bytesMax);
       return { target: { kind: 'keyboard', bytesMax }, example, text: 'keyboard' };
     }
@@ -62,8 +64,16 @@ export function namedTarget(args: Arguments, guest: Guest, cpu: Cpu, fromTick: n
   }
 }
 
-/** The key A, pressed and let go, in scan code set 1. */
-const A_KEY = [0x1e, 0x9e];
+/** The key A, pressed and let go, as keyboards send it: in scan code set 2. */
+const A_KEY = [0x1c, 0xf0, 0x1c];
+
+/** What the keyboard sends of an input. */
+function codesOf({ event }: TimedInput): readonly number[] {
+  if (event.kind === 'scancode') return [...event.bytes];
+  return event.kind === 'key' && isKeyName(event.key) ? scanCodes(event.key, event.down, 2, NO_KEYS) : [];
+}
+
+const NO_KEYS: ReadonlySet<string> = new Set();
 
 function received(inputs: readonly TimedInput[], port: number): Uint8Array {
   const bytes = inputs.flatMap(({ event }) => (event.kind === 'serial' && event.port === port ? [...event.bytes] : []));
