@@ -29,7 +29,7 @@ export function runProbed(handlers: Handlers, cpu: Cpu, code: Int32Array, pc: nu
   probes.begins(cpu, row);
   try {
     if ((code[pc + R_META] & (META_REP | META_REPNE)) === 0) handlers[row](cpu, code, pc);
-    else iterate(handlers[row], cpu, code, pc);
+    else iterate(handlers[row], cpu, code, pc, probes.iterations?.(cpu, code, pc) ?? 1);
     hasRetired = (cpu.m32[EXIT_REQUEST] & EXIT_FAULT) === 0;
   } finally {
     probes.ends(cpu, hasRetired);
@@ -45,16 +45,17 @@ export function runIfProbed(handlers: Handlers, cpu: Cpu, code: Int32Array, pc: 
   else handlers[row](cpu, code, pc);
 }
 
-/** One iteration: the slice has one tick for it. What it has asked of the loop is looked at behind it. */
-function iterate(handler: Handlers[number], cpu: Cpu, code: Int32Array, pc: number): void {
+/** So many iterations: the slice has as many ticks for them. What they have asked of the loop is looked at behind. */
+function iterate(handler: Handlers[number], cpu: Cpu, code: Int32Array, pc: number, iterations: number): void {
   const { left, repeatTicks } = cpu;
-  cpu.deadlineTick -= left - 1;
-  cpu.left = 1;
+  const ticks = Math.min(iterations, left);
+  cpu.deadlineTick -= left - ticks;
+  cpu.left = ticks;
   cpu.repeatTicks = 0;
   try {
     handler(cpu, code, pc);
   } finally {
-    cpu.deadlineTick += left - 1;
+    cpu.deadlineTick += left - ticks;
     cpu.left = left;
     cpu.repeatTicks = repeatTicks;
     cpu.endSlice();

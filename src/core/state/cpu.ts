@@ -71,6 +71,8 @@ export interface Probes {
    * Instructions that may write memory are asked for, and those that lead to devices.
    */
   readonly readsMemory?: boolean;
+  /** How many iterations of the REP at `pc` may go by before it is told of them; absent: one. */
+  iterations?(cpu: Cpu, code: Int32Array, pc: number): number;
   /** Page tables have been marked as used, while `readsMemory`: in an instruction. */
   marked?(): void;
   /** Instructions of this linear page are asked for. */

@@ -28,7 +28,7 @@ export interface Basis {
   readonly hasControl: boolean;
   readonly places: readonly Place[];
   /** Memory at addresses that general registers or flags take part in, too: wherever something is written. */
-  readonly hasMovingMemory: boolean;
+  readonly moving: readonly Place[];
 }
 
 /** A part of an expression with a basis; `isExact`: of the same value, else it is not 0 wherever that is not. */
@@ -45,7 +45,7 @@ const NOTHING: Basis = {
   hasSegments: false,
   hasControl: false,
   places: [],
-  hasMovingMemory: false,
+  moving: [],
 };
 
 const exact = (evaluate: Evaluator, basis: Partial<Basis>): Bound => ({
@@ -77,7 +77,8 @@ export function registerBound(name: string, evaluate: Evaluator): Bound | undefi
 export function memoryBound(address: Bound | undefined, sizeBytes: number, evaluate: Evaluator): Bound | undefined {
   if (address === undefined || !address.isExact) return undefined;
   if (address.basis.registers !== 0 || address.basis.hasFlags) {
-    return exact(evaluate, { ...address.basis, hasControl: true, hasMovingMemory: true });
+    const moving = [...address.basis.moving, { address: address.evaluate, sizeBytes }];
+    return exact(evaluate, { ...address.basis, hasControl: true, moving });
   }
   const places = [...address.basis.places, { address: address.evaluate, sizeBytes }];
   return exact(evaluate, { ...address.basis, hasControl: true, places });
@@ -91,7 +92,7 @@ function union(a: Basis, b: Basis): Basis {
     hasSegments: a.hasSegments || b.hasSegments,
     hasControl: a.hasControl || b.hasControl,
     places: [...a.places, ...b.places],
-    hasMovingMemory: a.hasMovingMemory || b.hasMovingMemory,
+    moving: [...a.moving, ...b.moving],
   };
 }
 

@@ -4,14 +4,16 @@
  * machine breaks in at the first such place where it may hold; whether it does is for whoever looks closely from there
  * on (lookout.ts).
  */
-import { WRITES_CONTROL, WRITES_SEGMENTS, WRITES_SYSTEM_FLAGS } from '../isa/effects.ts';
-import { ROWS } from '../isa/ops.ts';
+import { PAGE_BYTES } from '../base/pages.ts';
+import { registersWritten, WRITES_CONTROL, WRITES_SEGMENTS, WRITES_SYSTEM_FLAGS } from '../isa/effects.ts';
+import { OP, ROWS } from '../isa/ops.ts';
+import { META_OP_MASK, META_SIZE_A_SHIFT, R_META } from '../isa/record.ts';
 import type { Machine } from '../machine/machine.ts';
 import { peekNumber } from '../memory/peek.ts';
 import type { Cpu, Probes } from '../state/cpu.ts';
-import { HALTED } from '../state/layout.ts';
+import { DF, EDI, EFLAGS, ES, HALTED, SEG_BASE } from '../state/layout.ts';
 import { type RegisterTerm, termValue } from '../state/register-term.ts';
-import type { Basis, Bound } from './condition-basis.ts';
+import type { Basis, Bound, Place } from './condition-basis.ts';
 import { CHUNK_TICKS, CLOSE_PART, CLOSE_TICKS } from './distances.ts';
 import type { Evaluator } from './expression.ts';
 import type { Lookout, Search } from './lookout.ts';
@@ -29,12 +31,16 @@ function rowsOf({ hasSystemFlags, hasSegments, hasControl }: Basis): Uint8Array 
   );
 }
 
+/** What they change of memory is known before. */
+const FILLING_ROWS: ReadonlySet<number> = new Set([OP.MOVS, OP.STOS]);
+
 export class ConditionProbes implements Probes {
   readonly rows: Uint8Array;
   readonly registers: number;
   readonly hasFlags: boolean;
   readonly term: RegisterTerm | null;
   readonly readsMemory: boolean;
+  private readonly moving: readonly Place[];
   /** False: somebody looks more closely. */
   private isOn = false;
   private readonly machine: Machine;
@@ -53,7 +59,8 @@ export class ConditionProbes implements Probes {
     this.rows = rowsOf(basis);
     this.value = evaluate;
     this.part = term === null ? null : termValue(term, (cpu, at, size) => peekNumber(cpu, at, 1 << size) ?? 0);
-    this.readsMemory = basis.hasMovingMemory;
+    this.moving = basis.moving;
+    this.readsMemory = basis.moving.length > 0;
     this.places = basis.places.length === 0 ? null : new WatchedPlaces(machine, basis.places);
   }
 
@@ -98,6 +105,24 @@ export class ConditionProbes implements Probes {
   /** In an instruction, that may have changed what the condition reads. */
   marked(): void {
     if (this.isOn) this.machine.breakIn();
+  }
+
+  /** MOVS and STOS, until they come to what the condition reads: linear addresses of one byte agree in 12 bits. */
+  iterations(cpu: Cpu, code: Int32Array, pc: number): number {
+    const { m32 } = cpu;
+    const row = code[pc + R_META] & META_OP_MASK;
+    const isForward = (m32[EFLAGS] & DF) === 0;
+    if (!this.isOn || !FILLING_ROWS.has(row) || !isForward || this.rows[row] !== 0) return 1;
+    if ((registersWritten(code, pc) & this.registers) !== 0) return 1;
+    const size = (code[pc + R_META] >> META_SIZE_A_SHIFT) & 7;
+    const first = m32[SEG_BASE + ES] + m32[EDI];
+    let most = PAGE_BYTES >> size;
+    for (const { address, sizeBytes } of this.moving) {
+      const ahead = (address(cpu) - first) & (PAGE_BYTES - 1);
+      // What begins behind it may reach into it.
+      most = Math.min(most, ahead + sizeBytes > PAGE_BYTES ? 0 : ahead >> size);
+    }
+    return Math.max(most, 1);
   }
 
   private mayHold(cpu: Cpu): boolean {
