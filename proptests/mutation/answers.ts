@@ -81,7 +81,7 @@ export const CHANGES_CODE: Answer = {
 /** Loads a narrow value with its sign. So does the x87 with its words; string comparisons name no operand. */
 export const LOADS_SIGNED = new RegExp(
   String.raw`^(MOVSX|ADD|ADC|SUB|SBB|CMP|INC|DEC|NEG|SAR|IMUL|IMUL1|IMUL3|XADD|CMPXCHG) .*(byte|word) \[|` +
-    String.raw`^FI\w+ word \[|^(CMP|SCA)S\b`,
+    String.raw`^FI\w+ (st0, )?word \[|^(CMP|SCA)S\b`,
 );
 
 /** Writes memory that its operand or the stack pointer names. */
