@@ -5,6 +5,7 @@
 import type { OutputPort } from '../board/device.ts';
 import { SILENT_OUTPUT } from '../board/silent.ts';
 import { type LogSink, LogWriter } from '../log/log.ts';
+import { embedAll } from '../log/log-images.ts';
 import type { MachineManifest } from '../log/manifest.ts';
 import type { TimedInput } from '../log/timed-input.ts';
 import { ScriptPlayer, type ScriptStep } from '../session/input-script.ts';
@@ -24,6 +25,8 @@ export interface TrialLog {
   /** From tick 0 on. */
   readonly inputs: readonly TimedInput[];
   readonly creator: string;
+  /** The images lie in the log. */
+  readonly embeds?: boolean;
   readonly sink: LogSink;
 }
 
@@ -31,6 +34,7 @@ export interface TrialLog {
 export function recordTrial(trial: TrialLog): boolean {
   const { manifest, images, makeEngine, failures, creator, sink } = trial;
   const writer = new LogWriter(sink, { creator, profile: 'full', machine: manifest });
+  if (trial.embeds === true) embedAll(writer, manifest, images);
   const port = new RecordingPort(writer);
   for (const { tick, event } of trial.inputs) port.push(event, tick);
   const player = trial.script.length === 0 ? null : new ScriptPlayer(trial.script, port);

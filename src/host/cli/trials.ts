@@ -12,6 +12,7 @@ import { SECTOR_BYTES } from '../../core/devices/disk/disk-contents.ts';
 import { DISK_ROLES } from '../../core/devices/disk/roles.ts';
 import { type Failure, parseFailure } from '../../core/chaos/predicate.ts';
 import type { LogReader } from '../../core/log/log.ts';
+import { hasImage } from '../../core/log/log-images.ts';
 import type { MachineManifest } from '../../core/log/manifest.ts';
 import type { ScriptStep } from '../../core/session/input-script.ts';
 import { startTickOf } from '../../core/session/snapshot-file.ts';
@@ -244,7 +245,10 @@ export function writeTrial(
   let isWhole = false;
   try {
     const { manifest, images, imagePaths, makeEngine, script } = guest;
-    const trial = { manifest, images, makeEngine, script, failures, horizonTick, inputs, creator: CREATOR };
+    const { log } = guest;
+    // What was found in a recording that is one file is one file too.
+    const embeds = log !== null && manifest.images.every((_, index) => hasImage(log, index));
+    const trial = { manifest, images, makeEngine, script, failures, horizonTick, inputs, creator: CREATOR, embeds };
     const fails = recordTrial({ ...trial, sink: (frame) => file.write(frame) });
     for (const { role, sha256 } of manifest.images) {
       const imagePath = imagePaths.get(role);
