@@ -7,7 +7,7 @@
 import type { TimedInput } from '../log/timed-input.ts';
 import type { Cpu } from '../state/cpu.ts';
 import { EIP, ESP } from '../state/layout.ts';
-import { peekPhysical } from '../memory/peek.ts';
+import { peekPhysical, peekPhysicalBytes } from '../memory/peek.ts';
 import { flowsOf } from '../timeline/provenance/flows.ts';
 import { instructionHere, linearHere } from '../timeline/provenance/operands.ts';
 import type { Arrival, Experiment } from './experiment.ts';
@@ -32,6 +32,8 @@ export interface RacePair {
 const REACH_TICKS = 64;
 /** The same where nothing is found so near: then only a read that the interrupt makes stale counts. */
 const FAR_TICKS = 512;
+/** And where what is interrupted has itself interrupted the other side. */
+const NESTED_TICKS = 1 << 12;
 const INTERRUPT_TICKS_MAX = 1 << 16;
 /** Kernels' stacks are no larger. */
 const KERNEL_STACK_BYTES = 8192;
@@ -71,16 +73,39 @@ function isTorn(before: Access, between: Access, behind: Access): boolean {
 
 /** The closest such pair around an interrupt; null: there is none. `inputs`: of the run, from any tick on. */
 export function racePair(experiment: Experiment, inputs: readonly TimedInput[], arrival: Arrival): RacePair | null {
-  const near = closest(sidesOf(experiment, inputs, arrival, REACH_TICKS));
-  return near ?? closest(staleReads(sidesOf(experiment, inputs, arrival, FAR_TICKS)));
+  const near = sidesOf(experiment, inputs, arrival, REACH_TICKS);
+  const changed = closest(lasting(near));
+  if (changed !== null) return changed;
+  for (const reachTicks of [FAR_TICKS, NESTED_TICKS]) {
+    const far = closest(staleReads(lasting(sidesOf(experiment, inputs, arrival, reachTicks))));
+    if (far !== null) return far;
+  }
+  return closest(near);
 }
 
-type Sides = Record<'before' | 'between' | 'behind', readonly Used[]>;
+interface Sides extends Record<'before' | 'between' | 'behind', readonly Used[]> {
+  /** Bytes that the interrupt has written and left as they were: counters of nesting, for example. */
+  readonly restored: ReadonlySet<number>;
+}
+
+/** Without what the interrupt has put back. */
+function lasting(sides: Sides): Sides {
+  const between = sides.between.filter(({ isWrite, physical }) => !isWrite || !sides.restored.has(physical));
+  return { ...sides, between };
+}
+
+function byteAt(cpu: Cpu, physical: number): number {
+  const byte = new Uint8Array(1);
+  peekPhysicalBytes(cpu, physical, byte);
+  return byte[0];
+}
 
 function sidesOf(experiment: Experiment, inputs: readonly TimedInput[], arrival: Arrival, reachTicks: number): Sides {
   const sides: { before: Used[]; between: Used[]; behind: Used[] } = { before: [], between: [], behind: [] };
   const fromTick = arrival.tick - reachTicks;
   experiment.stand(fromTick);
+  const valuesBefore = new Map<number, number>();
+  const restored = new Set<number>();
   let esp = 0;
   let backTick = -1;
   const behindFrom = inputs.filter(({ tick }) => tick >= fromTick);
@@ -88,23 +113,32 @@ function sidesOf(experiment: Experiment, inputs: readonly TimedInput[], arrival:
     if (tick < arrival.tick) sides.before.push(...uses(cpu, tick));
     else if (tick === arrival.tick) esp = cpu.m32[ESP];
     else {
-      if (backTick < 0 && cpu.m32[EIP] >>> 0 === arrival.eip && cpu.m32[ESP] === esp) backTick = tick;
-      if (backTick < 0) sides.between.push(...uses(cpu, tick));
-      else sides.behind.push(...uses(cpu, tick));
+      if (backTick < 0 && cpu.m32[EIP] >>> 0 === arrival.eip && cpu.m32[ESP] === esp) {
+        backTick = tick;
+        for (const [at, value] of valuesBefore) if (byteAt(cpu, at) === value) restored.add(at);
+      }
+      if (backTick < 0) {
+        const used = uses(cpu, tick);
+        for (const { isWrite, physical } of used) {
+          if (isWrite && !valuesBefore.has(physical)) valuesBefore.set(physical, byteAt(cpu, physical));
+        }
+        sides.between.push(...used);
+      } else sides.behind.push(...uses(cpu, tick));
     }
     return backTick < 0 || tick < backTick + reachTicks;
   });
-  return sides;
+  return { ...sides, restored };
 }
 
 /** Of each byte the last use before, where it is a read, what the interrupt wrote, and the first use behind. */
-function staleReads({ before, between, behind }: Sides): Sides {
+function staleReads({ before, between, behind, restored }: Sides): Sides {
   const last = new Map(before.map((used) => [used.physical, used]));
   const first = new Map([...behind].reverse().map((used) => [used.physical, used]));
   return {
     before: [...last.values()].filter(({ isWrite }) => !isWrite),
     between: between.filter(({ isWrite }) => isWrite),
     behind: [...first.values()],
+    restored,
   };
 }
 
