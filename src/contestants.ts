@@ -6,6 +6,7 @@ import type { InstructionAt } from './core/verify/instruction-at.ts';
 import { type FirstDifference, showsDifference } from './core/verify/narrow.ts';
 import { ScheduledEngine, scheduleNumber, scheduleOf, scheduleToText } from './core/verify/schedule.ts';
 import type { Lockstep, Contestant } from './core/verify/lockstep.ts';
+import type { Cpu } from './core/state/cpu.ts';
 import type { TierExplanation } from '../tiers/explain.ts';
 import { parseTierPolicy, TIERED_POLICY } from '../tiers/policy.ts';
 import { backendLoaderOf, baseName, loadEngine, policyOf, traitsOf } from './engines.ts';
@@ -23,7 +24,7 @@ const SHORT_BLOCKS = [1, 2, 4, 8, 16, 32];
 async function loadContestant(name: string): Promise<Contestant> {
   const makeEngine = await loadEngine(name);
   const usual = policyOf(name);
-  if (usual === undefined) return { name, policy: '', makeEngine };
+  if (usual === undefined) return { name, policy: '', makeEngine, ...(name === 'interp' && (await shorterBlocks())) };
   const given = name.includes(':') ? name.slice(name.indexOf(':') + 1) : '';
   const policy = parseTierPolicy(given, usual);
   const text = Object.entries(policy).map(([knob, value]) => `${knob}=${value}`);
@@ -40,6 +41,18 @@ async function loadContestant(name: string): Promise<Contestant> {
     makeEager: await loadEngine(eager),
     shorter: await Promise.all(shorter),
   };
+}
+
+/** The interpreter's inner loop runs a block in one piece, as compiled code does. */
+async function shorterBlocks(): Promise<Pick<Contestant, 'shorter'>> {
+  const { Interpreter } = await import('../tiers/interp/engine.ts');
+  const { BLOCK_INSTRUCTIONS_MAX, BlockCache } = await import('../tiers/interp/blocks.ts');
+  const lengths = SHORT_BLOCKS.filter((block) => block < BLOCK_INSTRUCTIONS_MAX);
+  const shorter = lengths.map((block) => ({
+    block,
+    makeEngine: (cpu: Cpu) => new Interpreter(cpu, new BlockCache(cpu, undefined, block)),
+  }));
+  return { shorter };
 }
 
 /**

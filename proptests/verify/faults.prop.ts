@@ -5,6 +5,9 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { AddressSpace } from '../../src/core/memory/address-space.ts';
+import { Memory } from '../../src/core/memory/memory.ts';
+import { Cpu } from '../../src/core/state/cpu.ts';
 import { SILENT_OUTPUT } from '../../src/core/board/silent.ts';
 import type { LivePort } from '../../src/core/session/live-port.ts';
 import { RecordingPort } from '../../src/core/session/recording-port.ts';
@@ -177,6 +180,19 @@ test('a fault that also writes where no snapshot notices is pinned on the instru
   const { difference, report } = await verifyLog({ log: openLog(log), images, contestants, intervalTicks: 997 });
   assert.equal(difference?.instruction.tick, tick, report);
   assert.equal(difference?.precision, 'instruction', report);
+});
+
+test('the interpreter, whose inner loop runs blocks whole, is narrowed down with shorter ones', async () => {
+  const [interp] = await loadContestants(['interp']);
+  const lengths = interp.shorter?.map(({ block, makeEngine }) => {
+    const engine = makeEngine(new Cpu(new AddressSpace(new Memory(1 << 20))));
+    assert.ok(engine instanceof Interpreter);
+    return [block, engine.blocks.longest];
+  });
+  assert.deepEqual(
+    lengths,
+    [1, 2, 4, 8, 16, 32].map((length) => [length, length]),
+  );
 });
 
 const FAULT_TICK = 3_000;

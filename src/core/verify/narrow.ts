@@ -108,7 +108,11 @@ export function narrow(
 }
 
 /** Whether another contestant, put where `found` begins, leaves the reference by where it ends. */
-export function showsDifference(lockstep: Lockstep, found: FirstDifference, contestant: Contestant): boolean {
+export function showsDifference(
+  lockstep: Lockstep,
+  found: Pick<FirstDifference, 'before' | 'tick' | 'referenceOutcome' | 'held'>,
+  contestant: Contestant,
+): boolean {
   const runner = lockstep.createRunner(contestant);
   for (let turn = 0; turn < WARM_RUNS; turn++) {
     runner.restore(found.before, turn > 0);
@@ -178,6 +182,8 @@ class Search {
    * The suspect writes where no snapshot notices, so that restoring does not mend it: every run needs a new machine.
    */
   private isFresh = false;
+  /** What ran the piece that was described last. */
+  private shownBy: Runner;
   private low: number;
   private high: number;
   /** Translations that the reference has used up to the interval's end. */
@@ -197,6 +203,7 @@ class Search {
     this.lockstep = lockstep;
     this.reference = reference;
     this.suspect = suspect;
+    this.shownBy = suspect;
     this.base = base;
     this.origin = base;
     this.noticedTick = tick;
@@ -383,7 +390,25 @@ class Search {
     return null;
   }
 
+  /**
+   * Runs that left something where restoring does not mend it may have shown the fault of another piece: what a new
+   * machine does not do is looked for on new machines alone, and stands when they find nothing.
+   */
   private shorten(): Found | null {
+    const found = this.shortenOnce();
+    if (found === null || this.isFresh || this.isShownAfresh(found)) return found;
+    this.isFresh = true;
+    const again = this.shortenOnce();
+    this.isFresh = again !== null;
+    return again ?? found;
+  }
+
+  private isShownAfresh({ before, tick, referenceOutcome, held }: Found): boolean {
+    const { contestant } = this.shownBy;
+    return showsDifference(this.lockstep, { before, tick, referenceOutcome, held }, contestant);
+  }
+
+  private shortenOnce(): Found | null {
     const moments = this.trace();
     const held = this.translations();
     const found = moments.findIndex(({ snapshot }) => snapshot.tick >= this.high);
@@ -514,6 +539,7 @@ class Search {
     block?: number,
   ): Found {
     const [start, end] = [moments[0], moments[moments.length - 1]];
+    this.shownBy = runner;
     const piece = moments.slice(0, -1).map(({ place }) => place);
     const outcomes = [end.outcome, outcome] as const;
     const suspect = runner;
