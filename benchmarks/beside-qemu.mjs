@@ -11,7 +11,7 @@
 import { spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
-import { parseArgs } from 'node:util';
+import { scriptArguments } from '../dist/src/host/cli/script-arguments.js';
 import { assembleSource } from '../dist/src/host/node/guest-images.js';
 import { root } from '../proptests/debian/guest.mjs';
 import { DISK_MODULES, kernelModules, run } from '../proptests/debian/with-modules.mjs';
@@ -23,20 +23,23 @@ const CLOCK_HERTZ = 100;
 /** Fields of /proc/PID/stat behind the name of the program: time in user mode and in the kernel. */
 const [UTIME, STIME] = [11, 12];
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: { rounds: { type: 'string', default: '3' } },
-});
-const [folderWord, ...names] = positionals;
 const all = ['disk', ...Object.keys(SCREENS)];
-const unknown = names.find((name) => !all.includes(name));
-if (folderWord === undefined || unknown !== undefined) {
-  console.error(`usage: node benchmarks/beside-qemu.mjs FOLDER [--rounds N] [NAME...], names of ${all.join(', ')}`);
-  process.exit(2);
-}
+const args = scriptArguments({
+  name: 'peers:devices',
+  program: 'npm run peers:devices --',
+  positionals: [
+    { name: 'FOLDER', kind: 'file' },
+    { name: 'NAME', choices: all, isOptional: true, isRepeated: true },
+  ],
+  brief: 'a disk and a screen beside those of QEMU',
+  summary: `Measures what a disk and a screen cost beside QEMU's TCG, in turns on the same images. Needs
+qemu-system-x86, and for the disk Debian's packages for the guest (npm run guests -- debian).`,
+  options: [{ name: 'rounds', value: 'N', range: [1, 1000], help: 'medians of so many rounds (default 3)' }],
+});
+const [folderWord, ...names] = args.positionals;
 const folder = resolve(folderWord);
 const path = (name) => join(folder, name);
-const rounds = Number(values.rounds);
+const rounds = args.number('rounds') ?? 3;
 mkdirSync(folder, { recursive: true });
 
 const cli = join(root, 'dist/src/host/cli/cli.js');

@@ -10,7 +10,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { createInterface } from 'node:readline';
-import { parseArgs } from 'node:util';
 import { comparedConstants } from '../src/core/chaos/compared-constants.ts';
 import { finishCampaign } from '../src/core/chaos/campaign.ts';
 import { Experiment } from '../src/core/chaos/experiment.ts';
@@ -18,13 +17,23 @@ import { fuzz } from '../src/core/chaos/fuzz.ts';
 import { parseFailure } from '../src/core/chaos/predicate.ts';
 import { describeMachine } from '../src/core/session/describe-machine.ts';
 import { loadCoveringEngine } from '../src/engines.ts';
+import { scriptArguments } from '../src/host/cli/script-arguments.ts';
 import { buildGuest } from '../src/host/node/guest-images.ts';
 import { sha256 } from '../src/host/node/images.ts';
 
-const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '3' }, megabytes: { type: 'string', default: '64' } },
+const args = scriptArguments({
+  name: 'peers:fuzz',
+  program: 'npm run peers:fuzz --',
+  positionals: [],
+  brief: 'executions a second from a snapshot, beside QEMU',
+  summary: `Measures how often a second a parser is run from a snapshot, by reprise fuzz and by QEMU's loadvm, in turns.
+Needs qemu-system-i386 and qemu-img.`,
+  options: [
+    { name: 'rounds', value: 'N', range: [1, 1000], help: 'so many of each (default 3)' },
+    { name: 'megabytes', value: 'N', range: [8, 2048], help: 'memory of the guest (default 64)' },
+  ],
 });
-const megabytes = Number(values.megabytes);
+const megabytes = args.number('megabytes') ?? 64;
 const image = buildGuest('parser');
 /** Before the parser takes its message. */
 const FROM_TICK = 1565;
@@ -89,7 +98,7 @@ async function qemu(folder: string): Promise<number> {
 const folder = mkdtempSync(join(tmpdir(), 'reprise-fuzz-'));
 writeFileSync(join(folder, 'parser'), image);
 here(0);
-for (let round = 1; round <= Number(values.rounds); round++) {
+for (let round = 1; round <= (args.number('rounds') ?? 3); round++) {
   const [ours, theirs] = [here(round), await qemu(folder)];
   const ratio = (ours / theirs).toFixed(0);
   const rates = `${ours.toFixed(0)} executions a second here, ${theirs.toFixed(0)} by loadvm`;

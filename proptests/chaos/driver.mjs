@@ -10,25 +10,34 @@
  */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import { scriptArguments } from '../../dist/src/host/cli/script-arguments.js';
 import { Checks, last, reprise, root } from '../debian/guest.mjs';
 import { bootToCommand, kernelPackage, recordCommand, run } from '../debian/with-modules.mjs';
 
-const { values, positionals } = parseArgs({
-  options: {
-    runs: { type: 'string', default: '2000' },
-    seed: { type: 'string', default: '1' },
-    rounds: { type: 'string', default: '400' },
-    window: { type: 'string', default: '1000' },
-    repeat: { type: 'string', default: '1' },
-  },
-  allowPositionals: true,
+const args = scriptArguments({
+  name: 'driver',
+  program: 'npm run driver --',
+  positionals: [{ name: 'FOLDER', kind: 'file' }],
+  brief: 'a planted race of a Linux driver',
+  summary: `Builds a driver with a planted race, boots Debian with it, and has chaos, shrink, doom and explore find it.
+Needs apt, dpkg-deb, gcc with -m32 and make.`,
+  options: [
+    { name: 'runs', value: 'N', range: [1, 1_000_000], help: 'of chaos at most (default 2000)' },
+    { name: 'seed', value: 'N', range: [0, 2 ** 32 - 1], help: 'of chaos (default 1)' },
+    { name: 'rounds', value: 'N', range: [1, 1_000_000], help: 'deposits of the guest (default 400)' },
+    { name: 'window', value: 'N', range: [1, 1_000_000], help: 'ticks that explore tries (default 1000)' },
+    { name: 'repeat', value: 'N', range: [1, 1000], help: 'replays of what is found (default 1)' },
+  ],
 });
-const [folder] = positionals;
-if (folder === undefined) {
-  console.error('usage: node proptests/chaos/driver.mjs FOLDER [--runs N] [--seed S] [--rounds N] [--repeat N]');
-  process.exit(2);
-}
+const [folder] = args.positionals;
+const number = (name, otherwise) => args.number(name) ?? otherwise;
+const values = {
+  runs: number('runs', 2000),
+  seed: number('seed', 1),
+  rounds: number('rounds', 400),
+  window: number('window', 1000),
+  repeat: number('repeat', 1),
+};
 const checks = new Checks('the race of the driver');
 const cache = join(root, 'guests/cache/debian');
 
@@ -74,7 +83,7 @@ const module = buildModule();
 checks.that('the module is built', existsSync(module));
 const guest = bootToCommand(folder, { loaded: [], files: [['/lib/ledger.ko', module]] }, checks);
 const fails = ['--fails', 'serial:"LOST"'];
-const budget = ['--runs', values.runs, '--seed', values.seed];
+const budget = ['--runs', String(values.runs), '--seed', String(values.seed)];
 
 /** The plain run, and where the driver has been loaded in it. */
 function plainRun(name, parameters) {
@@ -132,7 +141,7 @@ checks.that(
   shrunk.status === 0 && added.length > 0 && added.length <= 3,
   added.map(({ tick, event }) => `${event} at ${tick}`).join(', '),
 );
-for (let i = 0; i < Number(values.repeat); i++) replays('what is left', small);
+for (let i = 0; i < values.repeat; i++) replays('what is left', small);
 const doom = reprise(['doom', small, '--from', `${racy.from}`, '--symptom', 'serial:"LOST"', '--knobs', 'hold,input']);
 const lines = doom.errors.split('\n');
 const at = lines.findIndex((line) => line.includes('race on'));
@@ -146,8 +155,8 @@ checks.that(
 /** Line 5 pulled at every instruction of some rounds: of those in which the interrupt that did it came, or as late. */
 function exploreRounds({ log, from }) {
   const pulled = added.findLast(({ event }) => event.startsWith('irq-line 5'))?.tick ?? racy.from;
-  const fromTick = from + pulled - racy.from - Math.floor(Number(values.window) / 2);
-  const window = `${fromTick}..${fromTick + Number(values.window)}`;
+  const fromTick = from + pulled - racy.from - Math.floor(values.window / 2);
+  const window = `${fromTick}..${fromTick + values.window}`;
   return reprise(['explore', log, '--window', window, '--irq', '5', ...fails]);
 }
 

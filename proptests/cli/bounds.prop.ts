@@ -104,7 +104,7 @@ const NOT_RUN: Readonly<Record<string, string>> = {
   schedules: 'takes hours',
 };
 /** Verbs that an option which they share is run with. */
-const SHARED_RUNS = 4;
+const SHARED_RUNS = 2;
 const isAll = process.env.BOUNDS_ALL === '1';
 const NONSENSE = [
   '',

@@ -13,27 +13,33 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as later } from 'node:timers/promises';
-import { parseArgs } from 'node:util';
 import { skipTerminal, Terminal } from '../../dist/proptests/cli/pseudo-terminal.js';
+import { scriptArguments } from '../../dist/src/host/cli/script-arguments.js';
 import { Checks, last, randomParts, root } from './guest.mjs';
 
-const { values, positionals } = parseArgs({
-  options: {
-    text: { type: 'string', default: 'BOOTED' },
-    pairs: { type: 'string', default: '5' },
-    places: { type: 'string', default: '20' },
-    seed: { type: 'string', default: '1' },
-    part: { type: 'string' },
-  },
-  allowPositionals: true,
+const args = scriptArguments({
+  name: 'measure:seeks',
+  program: 'npm run measure:seeks --',
+  positionals: [
+    { name: 'LOG', kind: 'file' },
+    { name: 'FOLDER', kind: 'file' },
+  ],
+  brief: 'what seeks in a long recording cost',
+  summary: `Measures what the first seek in a recording costs beside a replay of it, how soon Ctrl-C is answered, the
+memory, and the first seek of a second session; what is above its bar is marked FAIL. Caches go to FOLDER.`,
+  options: [
+    { name: 'text', value: 'TEXT', help: 'what the guest sends near the end (default BOOTED)' },
+    { name: 'pairs', value: 'N', range: [1, 100], help: 'first seeks and replays (default 5)' },
+    { name: 'places', value: 'N', range: [1, 1000], help: 'places of the second session (default 20)' },
+    { name: 'seed', value: 'N', range: [0, 2 ** 32 - 1], help: 'chooses the places (default 1)' },
+    { name: 'part', value: 'WORD', choices: ['first', 'keys', 'memory', 'second'], help: 'only this part' },
+  ],
 });
-const [log, folder] = positionals;
-if (folder === undefined) {
-  console.error('usage: node proptests/debian/seeks.mjs LOG FOLDER [--pairs N] [--places N] [--seed N] [--part WORD]');
-  process.exit(2);
-}
+const [log, folder] = args.positionals;
+const text = args.text('text') ?? 'BOOTED';
+const part = args.text('part');
 const checks = new Checks('what seeks cost');
-const isMeant = (part) => values.part === undefined || values.part === part;
+const isMeant = (one) => part === undefined || part === one;
 const cache = join(folder, 'cache');
 mkdirSync(folder, { recursive: true });
 
@@ -67,12 +73,12 @@ const seconds = (ms) => `${(ms / 1000).toFixed(2)} s`;
 const ms = (list) =>
   `median ${median(list).toFixed(0)} ms, ${Math.min(...list).toFixed(0)} to ${Math.max(...list).toFixed(0)}`;
 const debug = (...commands) => used('debug', log, ...commands.flatMap((each) => ['--exec', each]));
-const search = `seek serial:"${values.text}"`;
+const search = `seek serial:"${text}"`;
 const forget = () => rmSync(cache, { recursive: true, force: true });
 
 if (isMeant('first')) {
   const ratios = [];
-  for (let pair = 0; pair < Number(values.pairs); pair++) {
+  for (let pair = 0; pair < (args.number('pairs') ?? 5); pair++) {
     forget();
     const both = pair % 2 === 0 ? [used('replay', log), debug(search)] : [debug(search), used('replay', log)].reverse();
     const [replay, seek] = both;
@@ -103,11 +109,11 @@ if (isMeant('keys') && skipTerminal === false) {
   const terminal = new Terminal(folder, `debug '${log}' --checkpoint-cache 0`, 120, { XDG_CACHE_HOME: cache });
   await terminal.until(/reprise> (?:\x1b\[\d+G)?$/);
   const waits = [];
-  for (const part of randomParts(Number(values.seed))) {
+  for (const share of randomParts(args.number('seed') ?? 1)) {
     const from = terminal.shown.length;
     terminal.child.stdin.write('seek serial:"never sent"\r');
     await terminal.until(/ticks of/, from);
-    await later(part * 2000);
+    await later(share * 2000);
     const startMs = performance.now();
     const at = terminal.shown.length;
     terminal.child.stdin.write('\x03');
@@ -125,9 +131,9 @@ if (isMeant('second')) {
   forget();
   used('index', log);
   const results = [];
-  for (const part of randomParts(Number(values.seed))) {
-    results.push(debug(`seek ${(part * 100).toFixed(4)}%`));
-    if (results.length >= Number(values.places)) break;
+  for (const share of randomParts(args.number('seed') ?? 1)) {
+    results.push(debug(`seek ${(share * 100).toFixed(4)}%`));
+    if (results.length >= (args.number('places') ?? 20)) break;
   }
   const main = results.map(({ mainMs }) => mainMs);
   const walls = results.map(({ wallMs }) => wallMs);

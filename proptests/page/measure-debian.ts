@@ -5,7 +5,7 @@
  * figures; fails when the page shows anything else or does what it must not, or takes more and more memory. Not a test
  * file of `npm test`.
  *
- *   npm run measure:page -- FOLDER [SECONDS]    scrubs for so long (default 60)
+ *   npm run measure:page -- FOLDER [--seconds N]    scrubs for so long (default 60)
  *
  * FOLDER may hold boot.rlog already; otherwise the disk is made and its boot recorded there. Needs chromium, seabios,
  * e2fsprogs, grub-pc-bin, and Debian's packages for the guest (npm run guests -- debian).
@@ -20,15 +20,22 @@ import { projectRoot } from '../support/poison.ts';
 import { LEFT } from '../../src/host/page/viewer/timeline/draw.ts';
 import { finish } from '../../src/core/timeline/timeline.ts';
 import { grubConfiguration, makeDisk } from '../../src/host/node/guests/debian-disk.ts';
+import { scriptArguments } from '../../src/host/cli/script-arguments.ts';
 import { openLog, openRun } from '../../src/library.ts';
 import { buildPage, launch, settled, untilPassed, watch } from './browser.ts';
 import { assertEveryView, assertSame } from './same.ts';
 
-const [folder, seconds = '60'] = process.argv.slice(2);
-if (folder === undefined) {
-  console.error('usage: npm run measure:page -- FOLDER [SECONDS]');
-  process.exit(2);
-}
+const args = scriptArguments({
+  name: 'measure:page',
+  program: 'npm run measure:page --',
+  positionals: [{ name: 'FOLDER', kind: 'file' }],
+  brief: 'the page on a Debian boot, measured',
+  summary: `Measures first paint, first pass, scrubbing and memory of the page on a Debian boot, and compares what it
+shows with the library. FOLDER may hold boot.rlog; otherwise it is recorded there. Needs chromium, seabios, e2fsprogs,
+grub-pc-bin.`,
+  options: [{ name: 'seconds', value: 'N', range: [1, 86_400], help: 'of scrubbing (default 60)' }],
+});
+const [folder] = args.positionals;
 /** As the page has. */
 const CHECKPOINT_BYTES = 384 << 20;
 /** From the first hundred places to the last: the budget of checkpoints is full by then. */
@@ -166,7 +173,7 @@ let x = left;
 await page.mouse.move(x, box.y + 20);
 await page.mouse.down();
 await settled(page);
-const endMs = performance.now() + Number(seconds) * 1000;
+const endMs = performance.now() + (args.number('seconds') ?? 60) * 1000;
 for (let places = 0; performance.now() < endMs; places++) {
   // A hand goes on a little, mostly; every fourth place is anywhere.
   const isJump = places % 4 === 0;

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { killRecordings } from './kill.ts';
 
-const KILLS = 4;
+const KILLS = 3;
 
 test('a recording killed at any moment leaves a log that replays to its last whole frame', async () => {
   const { replayed, nothing } = await killRecordings(KILLS, 1);
