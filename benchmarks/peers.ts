@@ -30,6 +30,7 @@ const FIRMWARE = ['bios.bin', 'vgabios-stdvga.bin'].map((name) => join('/usr/sha
 
 /** What is run: an image, and what is timed of it, in the order in which it ends. */
 interface Work {
+  readonly name: string;
   readonly image: string;
   /** Of a Linux kernel. */
   readonly initrd: string | null;
@@ -114,14 +115,22 @@ interface Marked {
   readonly checksum: string;
 }
 
+/** Ctrl-C: what there is by then is told. */
+const stop = new AbortController();
+process.once('SIGINT', () => stop.abort());
+
 /** Runs a peer until the guest has sent its last checksum. */
 function runMarked(command: string, words: readonly string[], sections: readonly string[]): Promise<Marked[]> {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'pipe'], signal: stop.signal });
     let [rest, stderr] = ['', ''];
     let startMs = performance.now();
     const found: Marked[] = [];
-    const timer = setTimeout(() => child.kill('SIGKILL'), TIMEOUT_MS);
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      child.kill('SIGKILL');
+    }, TIMEOUT_MS);
     child.stdout.setEncoding('latin1').on('data', (text: string) => {
       const nowMs = performance.now();
       const lines = (rest + text).split('\n');
@@ -140,6 +149,7 @@ function runMarked(command: string, words: readonly string[], sections: readonly
     child.on('close', () => {
       clearTimeout(timer);
       if (found.length === sections.length) resolve(found);
+      else if (isLate) reject(new Error(`it takes longer than ${TIMEOUT_MS / 1000} s`));
       else reject(new Error(stderr.trim().split('\n').at(-1) || 'it ended without the checksum'));
     });
   });
@@ -152,13 +162,19 @@ interface Entry {
   problem: string;
 }
 
+/** At a terminal, what is being run; '' takes it away. */
+function show(text: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r${text === '' ? '' : `peers: ${text}`}\x1b[K`);
+}
+
 async function measure(work: Work, peers: readonly Peer[], rounds: number, folder: string): Promise<Entry[]> {
   const entries = peers.map((peer): Entry => ({ peer, times: work.sections.map(() => []), problem: peer.problem }));
   const checksums: string[] = [];
   for (let round = 0; round < rounds; round++) {
     // What drifts hits all alike.
     for (const entry of round % 2 === 0 ? entries : [...entries].reverse()) {
-      if (entry.problem !== '') continue;
+      if (entry.problem !== '' || stop.signal.aborted) continue;
+      show(`${work.name}, round ${round + 1} of ${rounds}: ${entry.peer.name}`);
       const apart = mkdtempSync(join(folder, 'run-'));
       try {
         const command = entry.peer.command(work, apart);
@@ -169,11 +185,12 @@ async function measure(work: Work, peers: readonly Peer[], rounds: number, folde
           else entry.problem = `its checksum of ${section} is ${checksum}, not ${checksums[at]}`;
         }
       } catch (error) {
-        entry.problem = (error as Error).message;
+        if (!stop.signal.aborted) entry.problem = (error as Error).message;
       }
       rmSync(apart, { recursive: true, force: true });
     }
   }
+  show('');
   return entries;
 }
 
@@ -184,7 +201,7 @@ function resultOf({ peer, times, problem }: Entry, section: number): PeerResult 
     peer: peer.name,
     medianMs: isDone ? median(list) : null,
     spread: isDone ? spreadOf(list).spread : 0,
-    problem,
+    problem: problem === '' && list.length === 0 ? 'stopped by the user before its first round' : problem,
   };
 }
 
@@ -205,7 +222,9 @@ function workOf(name: string, commandLine: string, folder: string): Work | strin
     const problem = debianProblem();
     const megabytes = `${DEBIAN_MEGABYTES}`;
     const sections = DEBIAN_SECTIONS;
-    return problem === '' ? { image: kernel, initrd, megabytes, commandLine: debianCommandLine(), sections } : problem;
+    return problem === ''
+      ? { name, image: kernel, initrd, megabytes, commandLine: debianCommandLine(), sections }
+      : problem;
   }
   const [program] = choosePrograms(name);
   if (!program.hasMarkers) {
@@ -214,7 +233,7 @@ function workOf(name: string, commandLine: string, folder: string): Work | strin
   }
   const image = join(folder, `${name}.bin`);
   writeFileSync(image, program.image());
-  return { image, initrd: null, megabytes: `${PROGRAM_MEGABYTES}`, commandLine, sections: [name] };
+  return { name, image, initrd: null, megabytes: `${PROGRAM_MEGABYTES}`, commandLine, sections: [name] };
 }
 
 async function main(): Promise<void> {
@@ -235,6 +254,7 @@ async function main(): Promise<void> {
         value: 'A,B,...',
         help: `these programs: ${all.join(', ')} (default: all; ${DEBIAN} needs npm run guests -- ${DEBIAN})`,
       },
+      { name: 'peer', value: 'TEXT,...', help: 'those whose name has one of these (default: all)' },
       { name: 'count', value: 'N', range: [1, 1_000_000], help: 'repetitions in each program (default: its own)' },
       {
         name: 'shift',
@@ -250,14 +270,22 @@ async function main(): Promise<void> {
   const rows: Peers['rows'][number][] = [];
   const folder = mkdtempSync(join(tmpdir(), 'reprise-peers-'));
   const chosen = args.text('guest')?.split(',') ?? all;
+  const everyone = peersOf(args.number('shift') ?? 3);
+  const texts = args.text('peer')?.split(',') ?? [''];
+  const peers = everyone.filter(({ name }) => texts.some((text) => name.includes(text)));
+  const nobody = texts.find((text) => !everyone.some(({ name }) => name.includes(text)));
+  if (nobody !== undefined) {
+    throw new Error(`no peer's name has "${nobody}": they are ${everyone.map(({ name }) => name).join('; ')}.`);
+  }
   try {
     for (const name of chosen) {
+      if (stop.signal.aborted) break;
       const work = workOf(name, count === undefined ? 'guest' : `guest ${count}`, folder);
       if (typeof work === 'string') {
         if (!isJson) console.log(`${name}\n  skipped: ${work}\n`);
         continue;
       }
-      const entries = await measure(work, peersOf(args.number('shift') ?? 3), rounds, folder);
+      const entries = await measure(work, peers, rounds, folder);
       for (const [at, section] of work.sections.entries()) {
         const results = entries.map((entry) => resultOf(entry, at));
         const program = work.sections.length > 1 ? `${name} ${section}` : name;
@@ -268,10 +296,14 @@ async function main(): Promise<void> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-  const peers: Peers = { format: 'reprise peers', date: new Date().toISOString(), rounds, rows };
-  if (isJson) console.log(JSON.stringify(peers));
+  const result: Peers = { format: 'reprise peers', date: new Date().toISOString(), rounds, rows };
+  if (isJson) console.log(JSON.stringify(result));
   if (rows.some(({ results }) => results.some(({ problem }) => problem.startsWith('its checksum'))))
     process.exitCode = 1;
+  if (stop.signal.aborted) {
+    process.stderr.write('peers: stopped by the user; medians are those of the rounds that there were\n');
+    process.exitCode = 130;
+  }
 }
 
 try {
