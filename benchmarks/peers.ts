@@ -254,7 +254,7 @@ async function main(): Promise<void> {
         value: 'A,B,...',
         help: `these programs: ${all.join(', ')} (default: all; ${DEBIAN} needs npm run guests -- ${DEBIAN})`,
       },
-      { name: 'peer', value: 'TEXT,...', help: 'those whose name has one of these (default: all)' },
+      { name: 'peer', value: 'TEXT,...', help: 'those whose name has one of these, or is one (default: all)' },
       { name: 'count', value: 'N', range: [1, 1_000_000], help: 'repetitions in each program (default: its own)' },
       {
         name: 'shift',
@@ -272,7 +272,9 @@ async function main(): Promise<void> {
   const chosen = args.text('guest')?.split(',') ?? all;
   const everyone = peersOf(args.number('shift') ?? 3);
   const texts = args.text('peer')?.split(',') ?? [''];
-  const peers = everyone.filter(({ name }) => texts.some((text) => name.includes(text)));
+  const isMeant = (text: string, name: string): boolean =>
+    everyone.some((peer) => peer.name === text) ? name === text : name.includes(text);
+  const peers = everyone.filter(({ name }) => texts.some((text) => isMeant(text, name)));
   const nobody = texts.find((text) => !everyone.some(({ name }) => name.includes(text)));
   if (nobody !== undefined) {
     throw new Error(`no peer's name has "${nobody}": they are ${everyone.map(({ name }) => name).join('; ')}.`);
