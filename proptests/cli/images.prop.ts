@@ -54,6 +54,13 @@ test('record, then replay, verify, debug, trace and bench from another directory
     assert.match(gone.stderr, /guest\/echo\.bin, where it was, cannot be used \(there is no such file\)/);
     assert.match(gone.stderr, /logs and a\.rlog\.images in it do not have it: name the file .* --image PATH\.\n$/);
     assert.equal(gone.stderr.trimEnd().split('\n').length, 1);
+    // A second place that is gone as well is named in the same breath.
+    writeFileSync(join(folder, 'guest/again.bin'), echo);
+    await run('record logs/b.rlog --kernel guest/again.bin --memory 4');
+    renameSync(join(folder, 'guest/again.bin'), join(folder, 'guest/moved.bin'));
+    const both = await run('replay ../logs/a.rlog', elsewhere);
+    assert.match(both.stderr, /guest\/\w+\.bin and \S+guest\/\w+\.bin, where it was, cannot be used \(there is no/);
+    assert.equal(both.stderr.match(/where it was/g)?.length, 1, both.stderr);
     // Named once, it is known from then on.
     assert.equal((await run('replay ../logs/a.rlog --image ../guest', elsewhere)).status, 0);
     assert.equal((await run('replay ../logs/a.rlog', elsewhere)).status, 0);

@@ -172,7 +172,13 @@ class Finder {
     const looked: string[] = [];
     if (given.files.length + given.places.length > 0) looked.push(`no file that was given is ${all}`);
     for (const { sha256: digest } of missing) {
-      for (const place of placesOf(digest).places) looked.push(`${place.path}, where it was, ${whyNot(place.path)}`);
+      // An image that has moved about has many places, and mostly one reason.
+      const pathsByReason = new Map<string, string[]>();
+      for (const place of placesOf(digest).places) {
+        const why = whyNot(place.path);
+        pathsByReason.set(why, [...(pathsByReason.get(why) ?? []), place.path]);
+      }
+      for (const [why, paths] of pathsByReason) looked.push(`${paths.join(' and ')}, where it was, ${why}`);
     }
     const folder = dirname(resolve(path));
     looked.push(`${folder} and ${basename(sidecarOf(path))} in it do not have ${all}`);
