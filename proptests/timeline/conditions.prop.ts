@@ -17,7 +17,7 @@ import { peekNumber } from '../../src/core/memory/peek.ts';
 import { readsState, termValue } from '../../src/core/state/register-term.ts';
 import { compileCondition } from '../../src/core/timeline/expression.ts';
 import { goTo, parsePosition } from '../../src/core/timeline/positions.ts';
-import type { Timeline } from '../../src/core/timeline/timeline.ts';
+import type { Stop, Timeline } from '../../src/core/timeline/timeline.ts';
 import { loadEngine } from '../../src/engines.ts';
 import { wildRun } from '../replay/wild.ts';
 import { flatGuest, turnOnPaging } from '../support/flat-guest.ts';
@@ -187,6 +187,42 @@ function counted({ machine }: Timeline): { looks: number; told: number } {
   return count;
 }
 
+interface Compared {
+  readonly engine: string;
+  readonly text: string;
+  /** Where looking at every instruction stops. */
+  readonly wanted: Stop;
+  readonly looks: number;
+  readonly told: number;
+}
+
+/** From the start each engine stops where looking at every instruction does; `judge` hears how much it looked at. */
+async function compareStops(
+  run: Recorded,
+  engines: readonly string[],
+  texts: readonly string[],
+  judge: (compared: Compared) => void,
+): Promise<void> {
+  const plain = texts.map((text) => {
+    const slow = timelineOf(run);
+    const { evaluate } = compileCondition(text);
+    const wanted = go(slow.continueUntil(evaluate));
+    if (wanted.kind === 'condition') assert.notEqual(evaluate(slow.machine.cpu), 0, `${text} holds where it stops`);
+    return { text, wanted, hash: hashOf(slow) };
+  });
+  for (const engine of engines) {
+    const timeline = timelineOf(run, { makeEngine: await loadEngine(engine), holdTicks: 0 });
+    const count = counted(timeline);
+    for (const { text, wanted, hash } of plain) {
+      go(timeline.seek({ tick: 0, seq: 0 }));
+      Object.assign(count, { looks: 0, told: 0 });
+      assert.deepEqual(go(timeline.continueToCondition(compileCondition(text))), wanted, `${engine}: ${text}`);
+      assert.equal(hashOf(timeline), hash, `${engine}: ${text}`);
+      judge({ engine, text, wanted, ...count });
+    }
+  }
+}
+
 test('compiled code looks for itself: nobody is told of what cannot be it', async () => {
   const images = { kernel: counting.bytes };
   const run = await recordRun('counting', { images, memoryMegabytes: 4, maxTicks: 420_000 });
@@ -286,24 +322,11 @@ stay: jmp stay
 `;
   const images = { kernel: assemble(flatGuest(body, MOVING_DATA)).bytes };
   const run = await recordRun('alias', { images, memoryMegabytes: 16, maxTicks: 100_000 });
-  for (const engine of ['interp', 'js:threshold=20', 'tiered:threshold=20']) {
-    const timeline = timelineOf(run, { makeEngine: await loadEngine(engine), holdTicks: 0 });
-    const count = counted(timeline);
-    for (const text of [
-      '[ebx * 0 + 0x400010] == 4',
-      'word[0x400012 - (esi & 3) * 0] == 0x77',
-      '[edi + 0x400010] == 5',
-    ]) {
-      const slow = timelineOf(run);
-      const wanted = go(slow.continueUntil(compileCondition(text).evaluate));
-      go(timeline.seek({ tick: 0, seq: 0 }));
-      count.told = 0;
-      assert.deepEqual(go(timeline.continueToCondition(compileCondition(text))), wanted, `${engine}: ${text}`);
-      assert.equal(hashOf(timeline), hashOf(slow), text);
-      // Each round stores there once, and that alone is looked at: of four instructions with a store or a register.
-      if (engine !== 'interp') assert.ok(count.told < 42_000 || /edi/.test(text), `${text}: ${count.told}`);
-    }
-  }
+  const texts = ['[ebx * 0 + 0x400010] == 4', 'word[0x400012 - (esi & 3) * 0] == 0x77', '[edi + 0x400010] == 5'];
+  await compareStops(run, ['interp', 'js:threshold=20', 'tiered:threshold=20'], texts, ({ engine, text, told }) => {
+    // Each round stores there once, and that alone is looked at: of four instructions with a store or a register.
+    if (engine !== 'interp') assert.ok(told < 42_000 || /edi/.test(text), `${text}: ${told}`);
+  });
 });
 
 test('a REP goes on until it comes to what is read, and stops at the iteration that stores it', async () => {
@@ -328,28 +351,19 @@ stay: jmp stay
 `;
   const images = { kernel: assemble(flatGuest(body)).bytes };
   const run = await recordRun('rep', { images, memoryMegabytes: 16, maxTicks: 85_000 });
-  for (const engine of ['interp', 'tiered:threshold=5']) {
-    const timeline = timelineOf(run, { makeEngine: await loadEngine(engine), holdTicks: 0 });
-    const count = counted(timeline);
-    for (const text of [
-      '[ebx * 0 + 0x200abc] == 0x1010504',
-      'word[ebx * 0 + 0x201fff] == 0x0302',
-      '[ebx * 0 + 0x2117fd] == 0x05010101',
-      'byte[ebx * 0 + 0x21effe] == 2',
-      '[[ebx * 0 + 0x200003] - 0xe0ff00] == 0 && edx == 3',
-      '[ebx * 0 + 0x300000] == 5',
-      'byte[edi] == 1 && edx == 4',
-    ]) {
-      const slow = timelineOf(run);
-      const wanted = go(slow.continueUntil(compileCondition(text).evaluate));
-      go(timeline.seek({ tick: 0, seq: 0 }));
-      count.told = 0;
-      assert.deepEqual(go(timeline.continueToCondition(compileCondition(text))), wanted, `${engine}: ${text}`);
-      assert.equal(hashOf(timeline), hashOf(slow), text);
-      // Forwards it is told of a page or so; of the two thousand backwards, of each.
-      if (!/edi/.test(text)) assert.ok(count.told < 20_000, `${text}: ${count.told}`);
-    }
-  }
+  const texts = [
+    '[ebx * 0 + 0x200abc] == 0x1010504',
+    'word[ebx * 0 + 0x201fff] == 0x0302',
+    '[ebx * 0 + 0x2117fd] == 0x05010101',
+    'byte[ebx * 0 + 0x21effe] == 2',
+    '[[ebx * 0 + 0x200003] - 0xe0ff00] == 0 && edx == 3',
+    '[ebx * 0 + 0x300000] == 5',
+    'byte[edi] == 1 && edx == 4',
+  ];
+  await compareStops(run, ['interp', 'tiered:threshold=5'], texts, ({ text, told }) => {
+    // Forwards it is told of a page or so; of the two thousand backwards, of each.
+    if (!/edi/.test(text)) assert.ok(told < 20_000, `${text}: ${told}`);
+  });
 });
 
 /** One place seen through tables, directories, a segment and the A20 line that change; then RF comes and goes. */
@@ -425,40 +439,30 @@ dd 0x83, 0x400083
 test('memory that is seen elsewhere, without a write to it, is looked at again', async () => {
   const images = { kernel: assemble(flatGuest(MOVING, MOVING_DATA)).bytes };
   const run = await recordRun('moving', { images, memoryMegabytes: 16, maxTicks: 140_000 });
-  for (const engine of ['interp', 'tiered:threshold=20']) {
-    const timeline = timelineOf(run, { makeEngine: await loadEngine(engine), holdTicks: 0 });
-    const count = counted(timeline);
-    for (const text of [
-      ...[0, 1, 2, 3, 5].map((value) => `[0x400010] == ${value}`),
-      ...[0, 1, 2, 3, 5].map((value) => `[ebx * 0 + 0x400010] == ${value}`),
-      '[0x400010] == 4 && cr3 == 0x112000',
-      '[0x400010] == 4 && (cr0 s>= 0) && cr3',
-      '[0x400010] == 0 && ecx == 2 && cr0 & 0x80000000',
-      '[0x400010] == 3 && cr3 == 0x110000 && edx == 9',
-      '[fs.base + 0x10] == 6',
-      '*(fs.base + 0x10) == 0 && fs == 0x18',
-      '[0x300020] == 8',
-      '[zf * 0 + 0x300020] == 8',
-      '[zf * 0 + 0x400010] == 4 && cr3 == 0x112000',
-      'byte[([0x110004] & 0xfffff000) + 2 + ebx * 0] == 0x21',
-      '[0x300020] == 0 && [0x200020] == 8 && edx == 1',
-      'byte[([0x110004] & 0xfffff000) + 2] == 0x20',
-      'byte[([0x110004] & 0xfffff000) + 2] == 0x21',
-      'rf',
-      'ac && !rf',
-      'eflags == 0x50002 || ac && rf == 0',
-    ]) {
-      const slow = timelineOf(run);
-      const { evaluate } = compileCondition(text);
-      const wanted = go(slow.continueUntil(evaluate));
-      assert.ok(wanted.kind === 'condition' && evaluate(slow.machine.cpu) !== 0, `${text} holds where it stops`);
-      go(timeline.seek({ tick: 0, seq: 0 }));
-      count.looks = 0;
-      assert.deepEqual(go(timeline.continueToCondition(compileCondition(text))), wanted, `${engine}: ${text}`);
-      assert.equal(hashOf(timeline), hashOf(slow), text);
-      assert.ok(count.looks < 2000, `${text}: ${count.looks} looks`);
-    }
-  }
+  const texts = [
+    ...[0, 1, 2, 3, 5].map((value) => `[0x400010] == ${value}`),
+    ...[0, 1, 2, 3, 5].map((value) => `[ebx * 0 + 0x400010] == ${value}`),
+    '[0x400010] == 4 && cr3 == 0x112000',
+    '[0x400010] == 4 && (cr0 s>= 0) && cr3',
+    '[0x400010] == 0 && ecx == 2 && cr0 & 0x80000000',
+    '[0x400010] == 3 && cr3 == 0x110000 && edx == 9',
+    '[fs.base + 0x10] == 6',
+    '*(fs.base + 0x10) == 0 && fs == 0x18',
+    '[0x300020] == 8',
+    '[zf * 0 + 0x300020] == 8',
+    '[zf * 0 + 0x400010] == 4 && cr3 == 0x112000',
+    'byte[([0x110004] & 0xfffff000) + 2 + ebx * 0] == 0x21',
+    '[0x300020] == 0 && [0x200020] == 8 && edx == 1',
+    'byte[([0x110004] & 0xfffff000) + 2] == 0x20',
+    'byte[([0x110004] & 0xfffff000) + 2] == 0x21',
+    'rf',
+    'ac && !rf',
+    'eflags == 0x50002 || ac && rf == 0',
+  ];
+  await compareStops(run, ['interp', 'tiered:threshold=20'], texts, ({ text, wanted, looks }) => {
+    assert.equal(wanted.kind, 'condition', text);
+    assert.ok(looks < 2000, `${text}: ${looks} looks`);
+  });
 });
 
 test('what a condition is made of, and from which tick on it can hold', () => {
