@@ -86,20 +86,16 @@ function listen(stream: NodeJS.WriteStream, encoding: 'latin1' | 'utf8'): () => 
   return () => Buffer.concat(chunks.splice(0)).toString(encoding);
 }
 
-/** What keeps this process from ending. */
-const whatIsOpen = (): string[] =>
-  process
-    .getActiveResourcesInfo()
-    .filter((name) => name !== 'Timeout')
-    .sort();
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 5000;
 const LOOK_EVERY_MS = 5;
 
-/** What is open although the command is over, once it had its time to be closed. */
-async function leftOpen(before: readonly string[]): Promise<readonly string[]> {
+/** What would keep a process of its own from ending, once it had its time to be closed. `own`: what this one has. */
+async function leftOpen(own: readonly string[]): Promise<readonly string[]> {
   for (let waited = 0; ; waited += LOOK_EVERY_MS) {
-    const now = whatIsOpen();
-    if (now.length <= before.length || waited >= PATIENCE_MS) return now.length <= before.length ? [] : now;
+    // No timer of this file runs while it looks.
+    const open = process.getActiveResourcesInfo();
+    for (const name of own) if (open.includes(name)) open.splice(open.indexOf(name), 1);
+    if (open.length === 0 || waited >= PATIENCE_MS) return open;
     await later(LOOK_EVERY_MS);
   }
 }
@@ -115,12 +111,13 @@ function obey(): void {
   process.on('message', async ({ words, cwd }: Asked) => {
     process.chdir(cwd);
     process.exitCode = undefined;
-    const before = whatIsOpen();
     const status = await runCommandLine(words);
-    const open = await leftOpen(before);
-    if (open.length > 0) process.stderr.write(`left open: ${open.join(', ')}; before: ${before.join(', ')}\n`);
+    const open = await leftOpen(own);
+    if (open.length > 0) process.stderr.write(`left open: ${open.join(', ')}\n`);
     process.send?.(told(open.length > 0 ? 70 : status));
   });
+  // The channel to the tests, which keeps a process that listens to it, and standard error where that is a pipe.
+  const own = process.getActiveResourcesInfo().filter((name) => name.endsWith('Wrap'));
 }
 
 if (process.argv[2] === '--obey') obey();

@@ -237,3 +237,9 @@ test('help and info answer quickly: they load little', async () => {
     assert.match(plain.stdout, /^reprise \d+\.\d+\.\d+\n$/);
   });
 });
+
+test('what a command leaves open, so that its process would not end, is told on', async () => {
+  const timer = 'data:text/javascript,setInterval(()=>{},1e6)';
+  const left = await reprise(['--version'], { env: { NODE_OPTIONS: `--import=${timer}` } });
+  assert.deepEqual([left.status, left.stderr], [70, 'left open: Timeout\n']);
+});
