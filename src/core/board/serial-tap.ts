@@ -3,6 +3,7 @@
 // 0 into the divisor, loopback (MCR bit 4) keeps bytes inside (data sheet PC16550D). Never read by the
 // guest, so it is no device. Bytes appear when written; of a full FIFO that drops bytes it knows nothing.
 
+import { DEBUG_CONSOLE_PORTS } from '../devices/debug/debug-console.ts';
 import type { OutputPort } from './device.ts';
 import { byte, list } from '../base/field-kinds.ts';
 import { fields, withFields } from '../base/fields.ts';
@@ -11,7 +12,6 @@ import { fields, withFields } from '../base/fields.ts';
 const FIRST_PORTS = [0x3f8, 0x2f8, 0x3e8, 0x2e8];
 const DIVISOR_LATCH = 0x80;
 const LOOPBACK = 0x10;
-const DEBUG_CONSOLE_PORT = 0xe9;
 
 /** What is remembered of the lines. */
 export const SERIAL_TAP = fields({
@@ -41,7 +41,7 @@ export class SerialTap extends withFields(SERIAL_TAP) {
   }
 
   private writeByte(port: number, byte: number): void {
-    if (port === DEBUG_CONSOLE_PORT) this.output.debugConsole(byte);
+    if (DEBUG_CONSOLE_PORTS.includes(port)) this.output.debugConsole(byte);
     const line = FIRST_PORTS.indexOf(port & ~7);
     if (line < 0) return;
     const register = port & 7;

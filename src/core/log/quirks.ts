@@ -14,6 +14,7 @@ export const QUIRKS = {
   'fixed-apic': 'the local APIC answers at FEE00000h, wherever IA32_APIC_BASE says, and also while that turns it off',
   'late-power-on': 'timers that nobody has programmed stand still, and the clock of the CMOS counts from its first use',
   'latching-8259': 'an interrupt controller that nobody has programmed keeps requests and passes them on',
+  'no-bootorder': 'firmware is told in which order to try kinds of drives, and no file names the drives',
   'no-smbus': 'the ports of the SMBus host controller are nowhere, though firmware has placed them',
   'open-lint-reset': 'the local APIC passes interrupts of the 8259 on from its reset, though it is off',
   'plain-firmware':
@@ -57,6 +58,7 @@ export function quirksOfLog(format: number, { boot, options, devices }: Recorded
     ...(format === 1 ? FORMAT_1 : []),
     ...(isPlain ? (['plain-firmware'] as const) : []),
     ...(isFirst('apic') ? (['fixed-apic'] as const) : []),
+    ...(boot.method === 'bios' && isFirst('fw-cfg') ? (['no-bootorder'] as const) : []),
     ...(boot.method === 'bios' && isFirst('acpi-pm') ? (['no-smbus'] as const) : []),
   ];
 }

@@ -327,6 +327,7 @@ function imageOptions(settings: Settings, images: Images): DrivesAndFirmware {
     hasScreen: options.vga === 'std' && settings.images.some(({ role }) => role === 'vgabios'),
     hasBootMenu: options['boot-menu'] === true,
     bootOrder: typeof options['boot-order'] === 'string' ? options['boot-order'] : BOOT_ORDER_DEFAULT,
+    roles: hasQuirk(settings, 'no-bootorder') ? null : new Set(settings.images.map(({ role }) => role)),
   });
   return { ...drives, firmware };
 }

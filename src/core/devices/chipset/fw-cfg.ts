@@ -40,7 +40,8 @@ const FIRMWARE_FIELDS = fields({ selector: word16(), offset: word32(), dmaHigh: 
 
 export class FwCfg extends withFields(FIRMWARE_FIELDS) implements Device {
   readonly name = 'fw-cfg';
-  readonly version = 1;
+  /** 2: among the files of firmware is one that names the drives. */
+  readonly version: number;
   readonly fields;
   readonly #items: ReadonlyMap<number, Uint8Array>;
   readonly #dma: DeviceDma;
@@ -48,6 +49,7 @@ export class FwCfg extends withFields(FIRMWARE_FIELDS) implements Device {
   constructor(context: DeviceContext, { memoryBytes, firmware }: Pick<BoardOptions, 'memoryBytes' | 'firmware'>) {
     super();
     this.#dma = context.dma;
+    this.version = firmware !== undefined && !context.hasQuirk('no-bootorder') ? 2 : 1;
     this.fields = firmware === undefined ? FIELDS.of(this) : FIRMWARE_FIELDS.of(this);
     this.#items = new Map([
       [SIGNATURE, Uint8Array.of(0x51, 0x45, 0x4d, 0x55)],

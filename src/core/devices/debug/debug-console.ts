@@ -6,6 +6,7 @@ import type { DeviceContext, DeviceEntry } from '../../board/context.ts';
 import type { Device } from '../../board/device.ts';
 import { NO_FIELDS } from '../../base/fields.ts';
 
+export const DEBUG_CONSOLE_PORTS: readonly number[] = [0xe9, 0x402];
 const presence = 0xe9;
 
 export class DebugConsole implements Device {
@@ -14,7 +15,7 @@ export class DebugConsole implements Device {
   readonly fields = NO_FIELDS;
 
   constructor(context: DeviceContext) {
-    for (const port of [0xe9, 0x402]) {
+    for (const port of DEBUG_CONSOLE_PORTS) {
       context.ports(port, 1, {
         read: () => presence,
         write: (_port, _size, value) => context.output.debugConsole(value),

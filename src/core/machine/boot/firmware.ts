@@ -1,9 +1,10 @@
 /**
  * What a machine tells the firmware that starts it: the files of its configuration device. The memory map, ACPI tables
- * with the script that places them (acpi-loader.ts), SMBIOS. Which drives to try in which order stands in CMOS.
+ * with the script that places them (acpi-loader.ts), SMBIOS, which drives to try in which order (boot-order.ts).
  */
 import type { FirmwareOptions } from '../../board/board.ts';
 import { acpiFiles } from './acpi-loader.ts';
+import { BOOT_ORDER_FILE, bootOrderFile } from './boot-order.ts';
 import { smbiosFiles } from './smbios.ts';
 import { write32 } from './bytes.ts';
 import { E820_RAM } from './memory-map.ts';
@@ -19,6 +20,8 @@ export interface FirmwareFacts {
   readonly hasScreen: boolean;
   readonly hasBootMenu: boolean;
   readonly bootOrder: string;
+  /** Roles of the images that there are; null: no file names the drives, as it was once. */
+  readonly roles: ReadonlySet<string> | null;
 }
 
 /** Address, size and type of all memory: 20 bytes. */
@@ -30,13 +33,18 @@ function memoryMapFile(ramSize: number): Uint8Array {
 }
 
 export function firmwareOptions(facts: FirmwareFacts): FirmwareOptions {
-  const { ramSize, romBytes, hasApic, hasHpet, hasScreen, hasBootMenu, bootOrder } = facts;
+  const { ramSize, romBytes, hasApic, hasHpet, hasScreen, hasBootMenu, bootOrder, roles } = facts;
   const platform = { hasApic, hasHpet, hasPci: true, hasVga: hasScreen, pirqLines: PIRQ_LINES };
   return {
     romBytes,
     hasScreen,
     hasBootMenu,
     bootOrder,
-    files: new Map([['etc/e820', memoryMapFile(ramSize)], ...smbiosFiles(ramSize), ...acpiFiles(platform, ramSize)]),
+    files: new Map([
+      ['etc/e820', memoryMapFile(ramSize)],
+      ...smbiosFiles(ramSize),
+      ...acpiFiles(platform, ramSize),
+      ...(roles === null ? [] : [[BOOT_ORDER_FILE, bootOrderFile(bootOrder, roles)] as const]),
+    ]),
   };
 }
