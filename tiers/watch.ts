@@ -150,7 +150,8 @@ export class Watch implements Observer {
 
   runtime(code: Int32Array): Runtime {
     this.code = code;
-    return { ...makeRuntime(this.cpu, code, this.stepTable), handlers: this.assistTable, isCounted: true };
+    const faulted = (pc: number): void => this.faulted(pc);
+    return { ...makeRuntime(this.cpu, code, this.stepTable), handlers: this.assistTable, isCounted: true, faulted };
   }
 
   /** The function, with a call at the beginning of each block. */
@@ -318,6 +319,17 @@ export class Watch implements Observer {
     this.pending = block;
     this.pendingIndex = index + 1;
     this.exactTick = tick + 1 + extraTicks;
+  }
+
+  /** Instead of a handler of compiled code: the instruction took no tick, and the rest of its block is not run. */
+  private faulted(pc: number): void {
+    const block = this.blocks.at(pc);
+    const index = this.blocks.indexOf(block, pc);
+    const tick = this.cpu.now();
+    this.settleBlock(tick, block.count - index);
+    this.functionSlow.fault++;
+    block.lostAt(index, true);
+    this.exactTick = tick;
   }
 
   private countSlow(reasons: Reasons, reason: SlowReason): void {

@@ -2,6 +2,8 @@
 // guest and every tier: ticks by difference of the clock, and ticks of blocks by entries and instructions.
 
 import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { SILENT_OUTPUT } from '../../src/core/board/silent.ts';
 import { openLog } from '../../src/core/log/log.ts';
@@ -10,10 +12,21 @@ import { createReplay } from '../../src/core/session/session.ts';
 import { EngineError, loadEngine, loadWatchedEngine, type WatchedEngine } from '../../src/engines.ts';
 import { buildGuest, findGuest } from '../../src/host/node/guest-images.ts';
 import { record, serialText } from '../../src/library.ts';
+import { assemble } from '../../src/core/isa/assemble.ts';
 import { ROWS } from '../../src/core/isa/ops.ts';
+import { projectRoot } from '../support/poison.ts';
 
-const GUESTS = ['interrupts', 'paging', 'ring3', 'smc', 'strings', 'tasks', 'echo', 'matmul', 'mix'];
-const SMALL: Readonly<Record<string, string>> = { sieve: '300', matmul: '1', mix: '20' };
+/** Many page faults of compiled code, which are met without a handler. */
+const FAULTS = 'faults';
+const sourceOf = (name: string): string => {
+  const path = ['benchmarks/guests', 'guests'].map((folder) => join(projectRoot, folder, name)).find(existsSync);
+  return readFileSync(path ?? name, 'utf8');
+};
+const imageOf = (guest: string): Uint8Array =>
+  guest === FAULTS ? assemble(sourceOf(`${FAULTS}.asm`), { include: sourceOf }).bytes : buildGuest(guest);
+
+const GUESTS = ['interrupts', 'paging', 'ring3', 'smc', 'strings', 'tasks', 'echo', 'matmul', 'mix', FAULTS];
+const SMALL: Readonly<Record<string, string>> = { sieve: '300', matmul: '1', mix: '20', [FAULTS]: 'guest 500' };
 const ENGINES = ['interp', 'js:threshold=2', 'wasm:threshold=2', 'wasm:threshold=8,evict=30,cache=8', 'tiered'];
 const MAX_TICKS = 300_000;
 
@@ -22,9 +35,9 @@ const logs = new Map<string, Uint8Array>();
 async function logOf(guest: string): Promise<Uint8Array> {
   const found = logs.get(guest);
   if (found !== undefined) return found;
-  const { input } = findGuest(guest);
+  const input = guest === FAULTS ? undefined : findGuest(guest).input;
   const { log } = await record({
-    images: { kernel: buildGuest(guest) },
+    images: { kernel: imageOf(guest) },
     memoryMegabytes: 8,
     append: SMALL[guest] ?? '',
     maxTicks: MAX_TICKS,
@@ -35,7 +48,7 @@ async function logOf(guest: string): Promise<Uint8Array> {
   return log;
 }
 
-const imagesOf = (guest: string): Map<string, Uint8Array> => new Map([['kernel', buildGuest(guest)]]);
+const imagesOf = (guest: string): Map<string, Uint8Array> => new Map([['kernel', imageOf(guest)]]);
 
 async function watched(guest: string, engine: string) {
   const log = await logOf(guest);

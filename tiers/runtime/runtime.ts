@@ -30,6 +30,8 @@ export interface Runtime extends Miss {
   readonly tlb: Int32Array;
   /** Somebody counts (tiers/watch.ts): code that counts may be emitted, where calls of `handlers` do not tell. */
   readonly isCounted: boolean;
+  /** The access of the instruction whose record is at `pc` has met a fault, and its handler is not called for it. */
+  readonly faulted: (pc: number) => void;
   /**
    * Let the handler do the instruction whose record is at `pc`; registers and flags are in memory. `at`: its EIP,
    * `left`: ticks left before it, `rest`: instructions that follow it in its block. Returns true when the function
@@ -41,6 +43,8 @@ export interface Runtime extends Miss {
    */
   readonly leave: (cpu: Cpu, pc: number, at: number, left: number) => void;
 }
+
+const NOBODY_COUNTS = (): void => {};
 
 export function makeRuntime(cpu: Cpu, code: Int32Array, handlers: HandlerTable): Runtime {
   const { m8, m16, m32, f64, tlb } = cpu;
@@ -70,5 +74,14 @@ export function makeRuntime(cpu: Cpu, code: Int32Array, handlers: HandlerTable):
     m32[LEFT] = left;
   };
   const views = { cpu, m8, m16, m32, f32, f64, tlb, code };
-  return { ...views, isCounted: false, handlers, wide: makeWide(cpu), step, leave, ...makeMiss(cpu) };
+  return {
+    ...views,
+    isCounted: false,
+    faulted: NOBODY_COUNTS,
+    handlers,
+    wide: makeWide(cpu),
+    step,
+    leave,
+    ...makeMiss(cpu),
+  };
 }

@@ -98,6 +98,7 @@ export function makeThreads(runtime: Runtime): Threads {
   const goOn = (): boolean => {
     // Otherwise `fill` has met the fault that the handler would meet.
     if ((m32[EXIT_REQUEST] & EXIT_FAULT) === 0) step(m32[place], m32[EIP], m32[LEFT], 0);
+    else runtime.faulted(m32[place]);
     if (m32[LEFT] <= 0) return true;
     // The function has been left already, and the next one is looked up afresh.
     return m32[EXIT_REQUEST] !== 0 && !cpu.loop.goOn();
