@@ -62,7 +62,8 @@ export function disturb(race: Race, runs: number, seed: number, toTick = race.en
 
 /** What of the inputs is needed. */
 export function shrunk({ experiment, horizonTick }: Race, inputs: readonly TimedInput[]): readonly TimedInput[] {
-  return finishCampaign(experiment, shrink({ inputs, horizonTick, onSmaller: () => {} })).inputs;
+  return finishCampaign(experiment, shrink({ inputs, horizonTick, recorded: null, startTick: 0, onSmaller: () => {} }))
+    .inputs;
 }
 
 /** The failing run as a log; throws when it does not fail. */

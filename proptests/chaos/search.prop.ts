@@ -38,6 +38,16 @@ test('chaos finds the race, shrink and explore narrow it down, all of it is repl
     assert.ok(inputs.length <= 3 && log === 'a.small.rlog', shrunk.stdout);
     const again = await reprise(['replay', log, '--engine', 'interp'], { cwd });
     assert.match(again.stdout, /LOST UPDATE/);
+    // The same command goes on from what it has written; what is something else is not overwritten.
+    const resumed = await reprise(['shrink', 'a.rlog', '--fails', 'exit:0x11'], { cwd });
+    assert.equal(resumed.status, 0, resumed.stderr);
+    assert.match(resumed.stderr, /^shrink: goes on from a\.small\.rlog, \d of 3 inputs\nshrink: 3 inputs became /);
+    for (const other of ['in.txt', 'a.rlog.copy']) {
+      writeFileSync(join(cwd, 'a.rlog.copy'), 'something');
+      const kept = await reprise(['shrink', 'a.rlog', '--fails', 'exit:0x11', '-o', other], { cwd });
+      assert.equal(kept.status, 2);
+      assert.match(kept.stderr, /exists and is not what shrink has left of this log, and nothing is overwritten/);
+    }
     const wrong = await reprise(['shrink', 'a.rlog', '--fails', 'triple-fault', '-o', 'b.rlog'], { cwd });
     assert.equal(wrong.status, 2);
     assert.match(wrong.stderr, /The run of a\.rlog does not fail so/);

@@ -95,7 +95,10 @@ export const CHAOS_VERBS: readonly Verb[] = [
         FAILS_OPTION,
         HORIZON_OPTION,
         ...JOB_OPTIONS,
-        { ...OUT_LOG_OPTION, help: `${OUT_LOG_OPTION.help} (default: LOG with .small before .rlog)` },
+        {
+          ...OUT_LOG_OPTION,
+          help: 'the log that is written (default: LOG with .small before .rlog); the same command goes on from it',
+        },
         ENGINE_OPTION,
         TIER_POLICY_OPTION,
         salvage('use'),

@@ -73,7 +73,8 @@ async function findLoss(): Promise<Found | null> {
     chaos({ seed: 1, runs: RUNS_MAX, plan, horizonTick, machine: setup.manifest }),
   );
   if (failing === null) return null;
-  const small = finishCampaign(experiment, shrink({ inputs: failing.inputs, horizonTick, onSmaller: () => {} }));
+  const whole = { inputs: failing.inputs, horizonTick, recorded: null, startTick: 0 };
+  const small = finishCampaign(experiment, shrink({ ...whole, onSmaller: () => {} }));
   const dated = experimentWith(small.inputs);
   const outcome = dated.run(small.inputs, horizonTick);
   const times = { fromTick: 0, symptomTick: outcome.tick, horizonTick, moments: 8, trials: 12 };
