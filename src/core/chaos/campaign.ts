@@ -35,6 +35,14 @@ export interface Answer {
 
 export type Campaign<T> = Generator<Batch, T, Answer>;
 
+const MERGES = 6;
+const MERGE_AFTER_TICKS = 1 << 10;
+
+/** Behind the last tick at which trials of a batch differ, further and further apart: a state needs time to settle. */
+export function mergeTicksBehind(lastTick: number): number[] {
+  return Array.from({ length: MERGES }, (_, i) => lastTick + (MERGE_AFTER_TICKS << (2 * i)));
+}
+
 /** A part of a batch that is run by one experiment, by itself. */
 export function piecesOf(batch: Batch): Batch[] {
   const { trials, pieceTrials } = batch;

@@ -4,11 +4,9 @@
  */
 import type { InputEvent } from '../log/events.ts';
 import type { TimedInput } from '../log/timed-input.ts';
-import type { Campaign } from './campaign.ts';
+import { type Campaign, mergeTicksBehind } from './campaign.ts';
 import type { Outcome } from './experiment.ts';
 
-const MERGES = 6;
-const MERGE_AFTER_TICKS = 1 << 10;
 /** Placements of a batch: what is lost of them when the user ends it is little. */
 const BATCH_TRIALS = 1 << 10;
 const PIECE_TRIALS = 1 << 8;
@@ -66,11 +64,6 @@ export function outcomeName({ reason, debugExit, sent }: Outcome): string {
   return `${reason}${debugExit === null ? '' : ` ${debugExit}`} ${sent.slice(0, 8)}`;
 }
 
-/** Behind the placements of a batch, further and further apart: a state needs time to settle. */
-function mergeTicksOf(lastTick: number): number[] {
-  return Array.from({ length: MERGES }, (_, i) => lastTick + (MERGE_AFTER_TICKS << (2 * i)));
-}
-
 /** The inputs of one placement. */
 export function placed({ event, releaseTicks, inputs }: ExploreSettings, tick: number): TimedInput[] {
   const added: TimedInput[] = [{ tick, event }];
@@ -90,7 +83,7 @@ export function* explore(settings: ExploreSettings, grouping = EACH_ALONE): Camp
     const here = { ...settings, fromTick: tick, inputs: settings.inputs.filter((input) => input.tick >= tick) };
     const groups = grouping(here, tick + length);
     const trials = groups.map((group) => placed(here, group.fromTick));
-    const mergeTicks = mergeTicksOf(tick + length + settings.releaseTicks);
+    const mergeTicks = mergeTicksBehind(tick + length + settings.releaseTicks);
     const batch = { fromTick: tick, horizonTick, trials, mergeTicks, pieceTrials: PIECE_TRIALS };
     const answer = yield { ...batch, isUntilFailure: false };
     for (const [i, outcome] of answer.outcomes.entries()) {

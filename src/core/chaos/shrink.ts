@@ -6,7 +6,7 @@
  * go on from a moment of it.
  */
 import type { TimedInput } from '../log/timed-input.ts';
-import type { Answer, Campaign } from './campaign.ts';
+import { type Answer, type Campaign, mergeTicksBehind } from './campaign.ts';
 import {
   firstDifference,
   inputsOf,
@@ -40,8 +40,6 @@ const BATCH_TRIALS = 32;
 /** Runs without success after which nothing more is moved: of one slide, which is a stride of 16, and of all. */
 const SLIDE_RUNS = 512;
 const SLIDE_RUNS_MAX = 2048;
-const MERGES = 4;
-const MERGE_AFTER_TICKS = 1 << 10;
 
 export interface ShrinkSettings {
   readonly inputs: readonly TimedInput[];
@@ -154,9 +152,4 @@ export function* shrink(settings: ShrinkSettings): Campaign<ShrinkResult> {
   }
   const removed = countBefore - units.length;
   return { inputs: inputsOf(units), runs, removed, failed: failed || isStopped, isComplete: !isStopped };
-}
-
-/** Further and further apart: a state needs time to settle. */
-function mergeTicksBehind(lastTick: number): number[] {
-  return Array.from({ length: MERGES }, (_, i) => lastTick + (MERGE_AFTER_TICKS << (2 * i)));
 }

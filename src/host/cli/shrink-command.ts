@@ -59,7 +59,8 @@ async function shrinkLog(args: Arguments): Promise<number> {
   const { result, made, signal } = await walkCampaign(runner, campaign, progress).finally(() => runner.close());
   if (!result.failed) {
     throw new UsageError(
-      `The run of ${earlier === null ? path : out} does not fail so: give the --fails with which it was found, or a log that fails.`,
+      `The run of ${earlier === null ? path : out} does not fail so: give the --fails with which it was found, or a ` +
+        'log that fails.',
     );
   }
   // Nothing could be left out: the log is written all the same, so that the next step has its file.
@@ -80,7 +81,7 @@ async function shrinkLog(args: Arguments): Promise<number> {
   return status;
 }
 
-/** What the same command has left of the inputs. Throws CommandError when it is another file: nothing is overwritten. */
+/** What the same command has left of the inputs. Throws CommandError for another file: nothing is overwritten. */
 async function earlierResult(args: Arguments, guest: Guest, out: string): Promise<readonly TimedInput[]> {
   try {
     const log = await openLogFile(args, out);
