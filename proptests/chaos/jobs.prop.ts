@@ -69,6 +69,7 @@ test('pieces that end in any order give the answer of pieces in their order', as
       faults: [],
       branches: new Uint32Array(0),
       site: '',
+      state: '',
     };
     return { fails, tick, ...rest, isMerged: false };
   };

@@ -6,7 +6,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { finishCampaign } from '../../src/core/chaos/campaign.ts';
-import { EACH_ALONE, type ExploreResult, type ExploreSettings, explore } from '../../src/core/chaos/explore.ts';
+import {
+  EACH_ALONE,
+  type ExploreResult,
+  type ExploreSettings,
+  explore,
+  outcomeClasses,
+  outcomeName,
+} from '../../src/core/chaos/explore.ts';
 import { Experiment } from '../../src/core/chaos/experiment.ts';
 import { groupPlacements } from '../../src/core/chaos/placements.ts';
 import { parseFailure } from '../../src/core/chaos/predicate.ts';
@@ -44,6 +51,33 @@ test('a guest whose interrupt switches tasks: the same stretches, most places no
   const { spared, failing } = explored(experiment, { ...window, event, releaseTicks: 0, inputs: [] });
   assert.equal(failing, 5);
   assert.ok(spared > 150, `${spared} places were not run`);
+});
+
+test('outcomes by states: those of one state are one, and none is of a tick behind the horizon', async () => {
+  const kernel = { name: 'race', data: buildGuest('race') };
+  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
+  const makeEngine = await loadEngine('tiered');
+  const experiment = new Experiment({ ...setup, makeEngine, recorded: [], script: [], failures: [] });
+  const event: InputEvent = { kind: 'serial', port: 0, bytes: Uint8Array.of(0x35) };
+  // States are looked at behind the window too: not behind the horizon.
+  const window = { fromTick: 500_700, toTick: 500_790, horizonTick: 800_000, event, releaseTicks: 0, inputs: [] };
+  const { stretches } = finishCampaign(experiment, explore({ ...window, tellsStates: true }, EACH_ALONE));
+  const classes = outcomeClasses(stretches);
+  assert.equal(
+    classes.reduce((sum, { places }) => sum + places, 0),
+    90,
+  );
+  for (const { fromTick, toTick, outcome } of stretches) {
+    for (const tick of [fromTick, toTick - 1]) {
+      experiment.stand(tick);
+      const alone = experiment.run([{ tick, event }], window.horizonTick, null, true);
+      assert.equal(outcomeName(alone), outcome, `${tick}`);
+      assert.ok(alone.tick <= window.horizonTick);
+    }
+  }
+  assert.ok(classes.length >= 2, JSON.stringify(classes));
+  const byText = finishCampaign(experiment, explore(window, EACH_ALONE)).stretches;
+  assert.ok(outcomeClasses(byText).length < classes.length, 'states tell nothing apart here');
 });
 
 /** A loop of seven instructions; the guest ends with what line 5's interrupt left in [seen], and what the loop made. */

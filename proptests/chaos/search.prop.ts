@@ -69,6 +69,12 @@ test('explore names the instructions between which a byte does harm', async () =
     assert.equal(explored.stdout, 'explore-501948.rlog\n');
     const replayed = await reprise(['replay', 'explore-501948.rlog'], { cwd });
     assert.match(replayed.stdout, /LOST UPDATE/);
+    // Where nothing is called a failure, it is told to what the places come.
+    const outcomes = await reprise([...words.slice(0, 4), '--window', '501800..502100'], { cwd });
+    assert.deepEqual([outcomes.status, outcomes.stdout], [0, ''], outcomes.stderr);
+    assert.match(outcomes.stderr, /300 places come to 2 different outcomes/);
+    assert.match(outcomes.stderr, /\n {2}\. 295 places, the first 501 800: debug-exit 16 .*\n {2}A 5 places, /);
+    assert.match(outcomes.stderr, /\n {2}A 501 948 and 4 more: 0x00100441 <deposit\+0x5> add eax,ebx/);
     const refusals: [string[], RegExp][] = [
       [['--window', '5..5'], /--window wants two ticks, the later one second/],
       [['--window', '1..99999999'], /The window ends at tick 99 999 999, the run of good\.rlog at/],

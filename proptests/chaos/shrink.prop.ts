@@ -19,7 +19,15 @@ const FAILURE_TICK = 100_000;
 const HORIZON_TICK = 200_000;
 const NOTHING: Outcome = {
   ...{ fails: false, reason: 'tick', tick: HORIZON_TICK, debugExit: null, sent: '', places: [], novelties: [] },
-  ...{ interruptTicks: [], arrivals: [], faults: [], branches: new Uint32Array(0), site: '', isMerged: false },
+  ...{
+    interruptTicks: [],
+    arrivals: [],
+    faults: [],
+    branches: new Uint32Array(0),
+    site: '',
+    state: '',
+    isMerged: false,
+  },
 };
 
 const pulse = (line: number, tick: number): TimedInput[] => [

@@ -22,6 +22,8 @@ export interface Batch {
   readonly pieceTrials: number;
   /** Outcomes behind the first one that fails are not asked for. */
   readonly isUntilFailure: boolean;
+  /** Outcomes say the state in which their runs end. */
+  readonly isHashed?: boolean;
   /** Another machine for all of its trials; absent or null: that of the guest. */
   readonly machine?: MachineVariant | null;
 }
@@ -57,11 +59,11 @@ export function piecesOf(batch: Batch): Batch[] {
 export function* runPiece(experiment: Experiment, piece: Batch): Generator<Outcome, void> {
   const { fromTick, horizonTick, mergeTicks, isUntilFailure } = piece;
   const merging: Merging | null = mergeTicks.length === 0 ? null : { ticks: mergeTicks, known: new Map() };
-  const { machine = null } = piece;
+  const { machine = null, isHashed = false } = piece;
   const chosen = machine === null ? experiment : experiment.onMachine(machine);
   chosen.stand(fromTick);
   for (const inputs of piece.trials) {
-    const outcome = chosen.run(inputs, horizonTick, merging);
+    const outcome = chosen.run(inputs, horizonTick, merging, isHashed);
     yield outcome;
     if (isUntilFailure && outcome.fails) return;
   }

@@ -65,6 +65,8 @@ export interface Outcome {
   readonly branches: Uint32Array;
   /** With such an engine, of a run that fails: its site (crash-site.ts); else empty. */
   readonly site: string;
+  /** Hash of the machine where the run ended, if that was asked for; else empty. */
+  readonly state: string;
   /** It came to a state that is known, and was not run to its end. */
   readonly isMerged: boolean;
 }
@@ -178,9 +180,9 @@ export class Experiment {
   /**
    * From the moment on, to the horizon at most, with `inputs` in the order of their ticks, none before it. With
    * `merging` a run that comes to a state which is known, with the same inputs still to come, ends as that one did; its
-   * places and interrupts then end there.
+   * places and interrupts then end there. `isHashed`: the outcome says the state in which it ended.
    */
-  run(inputs: readonly TimedInput[], horizonTick: number, merging: Merging | null = null): Outcome {
+  run(inputs: readonly TimedInput[], horizonTick: number, merging: Merging | null = null, isHashed = false): Outcome {
     const { session, failures } = this;
     const { machine } = session;
     const counts = machine.engine.branchCounts ?? null;
@@ -216,7 +218,7 @@ export class Experiment {
     const keys: string[] = [];
     let ended: string | null = null;
     for (const tick of merging?.ticks ?? []) {
-      if (tick <= session.tick) continue;
+      if (tick <= session.tick || tick >= horizonTick) continue;
       ended = goOn(session, stopOn, tick);
       if (ended !== null) break;
       const key = `${tick} ${machine.hash().root} ${this.sentDigest}`;
@@ -245,6 +247,7 @@ export class Experiment {
       faults: [...faults].sort((a, b) => a - b),
       branches: branchWords(counts),
       site: fails && counts !== null ? siteOf(machine.cpu, end, crashed, hottestBranch(counts)) : '',
+      state: isHashed ? `${machine.hash().root}` : '',
       isMerged: false,
     };
     for (const key of keys) merging?.known.set(key, outcome);

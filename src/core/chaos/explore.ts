@@ -21,6 +21,8 @@ export interface ExploreSettings {
   /** Inputs that the run has in any case. */
   readonly inputs: readonly TimedInput[];
   readonly horizonTick: number;
+  /** Runs that end in different states are told apart too, whatever they sent. */
+  readonly tellsStates?: boolean;
 }
 
 /** Placements [fromTick, toTick) that come to the same, so that one of them is run. */
@@ -41,7 +43,7 @@ export interface Stretch {
   /** Exclusive. */
   readonly toTick: number;
   readonly fails: boolean;
-  /** What tells outcomes apart: how the run ended and what it sent. */
+  /** What tells outcomes apart: how the run ended, what it sent and, if asked for, its state then. */
   readonly outcome: string;
 }
 
@@ -60,8 +62,31 @@ export interface ExploreResult {
   readonly isComplete: boolean;
 }
 
-export function outcomeName({ reason, debugExit, sent }: Outcome): string {
-  return `${reason}${debugExit === null ? '' : ` ${debugExit}`} ${sent.slice(0, 8)}`;
+const NAMED_DIGITS = 8;
+
+export function outcomeName({ reason, debugExit, sent, state }: Outcome): string {
+  const digests = [sent, state].filter((digest) => digest !== '').map((digest) => digest.slice(0, NAMED_DIGITS));
+  return [reason, ...(debugExit === null ? [] : [debugExit]), ...digests].join(' ');
+}
+
+/** All runs that came to one outcome. */
+export interface OutcomeClass {
+  readonly outcome: string;
+  readonly fails: boolean;
+  readonly places: number;
+  /** The first of its places. */
+  readonly fromTick: number;
+}
+
+/** What the placements came to, the commonest first. */
+export function outcomeClasses(stretches: readonly Stretch[]): OutcomeClass[] {
+  const classes = new Map<string, OutcomeClass>();
+  for (const { fromTick, toTick, fails, outcome } of stretches) {
+    const name = `${fails} ${outcome}`;
+    const known = classes.get(name) ?? { outcome, fails, places: 0, fromTick };
+    classes.set(name, { ...known, places: known.places + toTick - fromTick });
+  }
+  return [...classes.values()].sort((a, b) => b.places - a.places || a.fromTick - b.fromTick);
 }
 
 /** The inputs of one placement. */
@@ -84,7 +109,8 @@ export function* explore(settings: ExploreSettings, grouping = EACH_ALONE): Camp
     const groups = grouping(here, tick + length);
     const trials = groups.map((group) => placed(here, group.fromTick));
     const mergeTicks = mergeTicksBehind(tick + length + settings.releaseTicks);
-    const batch = { fromTick: tick, horizonTick, trials, mergeTicks, pieceTrials: PIECE_TRIALS };
+    const { tellsStates: isHashed = false } = settings;
+    const batch = { fromTick: tick, horizonTick, trials, mergeTicks, pieceTrials: PIECE_TRIALS, isHashed };
     const answer = yield { ...batch, isUntilFailure: false };
     for (const [i, outcome] of answer.outcomes.entries()) {
       const group = groups[i];

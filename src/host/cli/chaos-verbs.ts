@@ -117,7 +117,8 @@ export const CHAOS_VERBS: readonly Verb[] = [
     brief: 'deliver an event at every instruction of a window; exit 1 when some place fails',
     summary:
       'Goes on from one moment of a recording again and again, an interrupt or a byte arriving at every instruction ' +
-      'boundary of a window in turn, and shows at which of them the run fails.',
+      'boundary of a window in turn, and shows at which of them the run fails. Without --fails it shows to which ' +
+      'different outcomes it comes: how it ends and what it sends.',
     options: [
       ...grouped('Explore', [
         { name: 'window', value: 'A..B', help: 'the boundaries, as ticks, the last one not included' },
@@ -127,6 +128,7 @@ export const CHAOS_VERBS: readonly Verb[] = [
         { name: 'hold', value: 'TICKS', range: [1, 0x7fffffff], help: 'interrupts wait for so many ticks' },
         { name: 'release', value: 'TICKS', range: [1, TICK_MAX], help: 'how long the line is pulled (default 64)' },
         FAILS_OPTION,
+        { name: 'states', help: 'tell runs apart by the state in which they end too, not by what they sent alone' },
         HORIZON_OPTION,
         ...JOB_OPTIONS,
         {

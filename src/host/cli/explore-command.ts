@@ -1,5 +1,6 @@
-// `reprise explore LOG --window A..B`: at which instructions of a window an event does harm. The picture is a line of
-// the terminal in which every cell is a stretch of places, and with --svg a file for a browser.
+// `reprise explore LOG --window A..B`: at which instructions of a window an event does harm or, where nothing is called
+// a failure, to which different outcomes it comes there. The picture is a line of the terminal (explore-report.ts), and
+// with --svg a file for a browser.
 
 import {
   type ExploreResult,
@@ -7,6 +8,7 @@ import {
   EACH_ALONE,
   explore,
   type Grouping,
+  outcomeClasses,
   outcomeName,
   placed,
   type Stretch,
@@ -24,7 +26,8 @@ import { signalStatus } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { failsWords } from './chaos-command.ts';
 import { windowPicture } from './explore-picture.ts';
-import { EXIT, loadColors, printJson, say } from './report.ts';
+import { notableStretches, reportWindow, STRETCHES_SHOWN } from './explore-report.ts';
+import { EXIT, printJson, say } from './report.ts';
 import {
   checkFree,
   experimentOf,
@@ -40,8 +43,6 @@ import {
 } from './trials.ts';
 
 const RELEASE_DEFAULT = 64;
-const CELLS = 64;
-const STRETCHES_SHOWN = 20;
 
 function readWindow(text: string | undefined): readonly [number, number] {
   const match = /^([\d_]+)\.\.([\d_]+)$/.exec(text ?? '');
@@ -81,7 +82,8 @@ export async function exploreCommand(args: Arguments): Promise<number> {
 }
 
 async function exploreLog(args: Arguments): Promise<number> {
-  const failures = readFailures(args);
+  const hasFailures = args.has('fails');
+  const failures = hasFailures ? readFailures(args) : [];
   const [fromTick, toTick] = readWindow(args.text('window'));
   const event = readEvent(args);
   const out = args.text('out') ?? null;
@@ -108,6 +110,7 @@ async function exploreLog(args: Arguments): Promise<number> {
     releaseTicks: args.number('release') ?? RELEASE_DEFAULT,
     inputs,
     horizonTick,
+    tellsStates: args.has('states'),
   };
   const experiment = experimentOf(guest, failures);
   const before = experiment.run(guest.inputs, fromTick);
@@ -117,7 +120,7 @@ async function exploreLog(args: Arguments): Promise<number> {
     );
   }
   standAt(experiment, fromTick);
-  const plain = experiment.run(inputs, horizonTick);
+  const plain = experiment.run(inputs, horizonTick, null, settings.tellsStates);
   if (plain.fails) {
     throw new UsageError(
       `The run fails without the event, at tick ${count(plain.tick)}: name another failure, or an earlier window.`,
@@ -147,7 +150,8 @@ async function exploreLog(args: Arguments): Promise<number> {
   const pair = pairs?.failing[0] ?? null;
   const first = result.stretches.find(({ fails }) => fails)?.fromTick ?? pair?.[0] ?? null;
   const log = first === null ? null : (out ?? `explore-${first}.rlog`);
-  const places = await placesOf(args, guest, result.stretches);
+  const notable = notableStretches(result.stretches, hasFailures);
+  const placeOf = await placesOf(args, guest, notable);
   const save = (): void => {
     if (first !== null && log !== null) {
       checkFree(log);
@@ -156,27 +160,27 @@ async function exploreLog(args: Arguments): Promise<number> {
     }
     if (svg === null) return;
     const file = new NewFile(svg, { what: 'picture' }).open();
-    file.write(windowPicture(result.stretches, places, fromTick, toTick));
+    file.write(windowPicture(result.stretches, { notable, placeOf, hasFailures, fromTick, toTick }));
     file.close();
   };
   const status = first !== null ? EXIT.divergence : signal === null ? EXIT.ok : signalStatus(signal);
   if (args.has('json')) {
-    const stretches = result.stretches.map((stretch, i) => ({ ...stretch, place: places[i] }));
-    const told = { ...result, plain: outcomeName(plain), stretches, pairs };
+    const stretches = result.stretches.map((stretch) => ({ ...stretch, place: placeOf(stretch) }));
+    const told = { ...result, plain: outcomeName(plain), outcomes: outcomeClasses(stretches), stretches, pairs };
     tellAndWrite(save, (isWritten) => {
       printJson({ command: 'explore', status, log: isWritten ? log : null, ...told });
     });
     return status;
   }
-  await report(args, result, places, settings);
+  await reportWindow(args, result, placeOf, settings);
   if (pairs !== null) await reportPairs(args, guest, pairs);
   save();
-  if (log !== null) {
-    say(`Look at it: reprise debug ${log}`);
-    const again = `reprise explore ${path} --window ${fromTick}..${toTick} … ${failsWords(args)}`;
-    say(`Another place: ${again} --placement TICK -o FILE`);
-    process.stdout.write(`${log}\n`);
+  if (log !== null) say(`Look at it: reprise debug ${log}`);
+  const again = ['reprise explore', path, '--window', `${fromTick}..${toTick}`, '…', failsWords(args)];
+  if (notable.length > 0) {
+    say(`${log === null ? 'A' : 'Another'} place as a log: ${again.join(' ').trim()} --placement TICK -o FILE`);
   }
+  if (log !== null) process.stdout.write(`${log}\n`);
   return status;
 }
 
@@ -234,51 +238,15 @@ function onePlacement(
   return status;
 }
 
-/** The instruction at the beginning of the first stretches that fail; empty for the others. */
+/** The instruction at the beginning of the first of these stretches; empty for the others. */
 async function placesOf(
   args: Arguments,
   { log, images, makeEngine }: Guest,
   stretches: readonly Stretch[],
-): Promise<readonly string[]> {
-  const wanted = stretches.filter(({ fails }) => fails).map(({ fromTick }) => fromTick);
-  if (wanted.length === 0 || log === null) return stretches.map(() => '');
+): Promise<(stretch: Stretch) => string> {
+  const wanted = stretches.slice(0, STRETCHES_SHOWN).map(({ fromTick }) => fromTick);
+  if (wanted.length === 0 || log === null) return () => '';
   const { instructionsAt } = await import('./explore-places.ts');
-  const found = await instructionsAt(
-    { log, images, makeEngine },
-    wanted.slice(0, STRETCHES_SHOWN),
-    args.list('symbols'),
-  );
-  return stretches.map(({ fromTick }) => found.get(fromTick) ?? '');
-}
-
-async function report(
-  args: Arguments,
-  result: ExploreResult,
-  places: readonly string[],
-  { fromTick, toTick }: ExploreSettings,
-): Promise<void> {
-  const colors = await loadColors(args.has('no-color'), process.stderr);
-  const { places: all, failing, merged, spared, stretches } = result;
-  const cells = Math.min(CELLS, toTick - fromTick);
-  const cellTicks = (toTick - fromTick) / cells;
-  let line = '';
-  for (let cell = 0; cell < cells; cell++) {
-    const from = fromTick + cell * cellTicks;
-    const inCell = stretches.filter((one) => one.fromTick < from + cellTicks && one.toTick > from);
-    if (inCell.length === 0) line += ' ';
-    else if (inCell.every(({ fails }) => fails)) line += colors.red('#');
-    else line += inCell.some(({ fails }) => fails) ? colors.red('+') : '.';
-  }
-  say(`explore: ${count(failing)} of ${count(all)} places fail`);
-  const early = `${count(merged)} runs came to a known state early`;
-  say(`  ${count(spared)} places cannot differ from a neighbour and were not run; ${early}`);
-  say(`  ${count(fromTick)} [${line}] ${count(toTick)}   . well, + some fail, # all fail`);
-  const rows = stretches.flatMap((stretch, i) => (stretch.fails ? [{ stretch, place: places[i] }] : []));
-  for (const { stretch, place } of rows.slice(0, STRETCHES_SHOWN)) {
-    const size = stretch.toTick - stretch.fromTick;
-    say(`  ${count(stretch.fromTick)}${size === 1 ? '' : ` and ${count(size - 1)} more`}: ${place}`);
-  }
-  if (rows.length > STRETCHES_SHOWN)
-    say(`  and ${count(rows.length - STRETCHES_SHOWN)} more stretches (--json has all)`);
-  if (!result.isComplete) say('explore: stopped by the user; the places above are those that were run');
+  const found = await instructionsAt({ log, images, makeEngine }, wanted, args.list('symbols'));
+  return ({ fromTick }) => found.get(fromTick) ?? '';
 }
