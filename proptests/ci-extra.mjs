@@ -70,6 +70,15 @@ const steps = [
     run: 'node src/host/bootstrap.mjs && node proptests/boot/systems.mjs $TMP floppy',
   },
   {
+    name: 'UEFI: OVMF comes to its shell, says what it says to QEMU',
+    packages: ['qemu-system-x86'],
+    probe: 'command -v qemu-system-i386',
+    only:
+      'test -f "$REPRISE_OVMF" || { echo "set REPRISE_OVMF to an image as proptests/boot/uefi.mjs wants it" >&2; ' +
+      'exit 1; }',
+    run: 'node src/host/bootstrap.mjs && node proptests/boot/uefi.mjs $TMP "$REPRISE_OVMF"',
+  },
+  {
     name: 'Debian disk: logged in, written to, checked, killed; every engine',
     packages: ['seabios', 'e2fsprogs', 'chromium'],
     probe: 'ls /usr/share/seabios/bios-256k.bin && command -v e2fsck debugfs chromium',

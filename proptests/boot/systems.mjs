@@ -1,8 +1,8 @@
 /**
  * Whole systems from an image: our diskette with a file system, GRUB's shell, iPXE's, GNU Mach, memtest86+ and the
  * first dialog of Debian's installer. Each boots through SeaBIOS from a medium that is made here, is typed at,
- * recorded, and replayed with devices and without; the screen at the end is QEMU's for the same medium, but for lines
- * that name hardware or time.
+ * recorded, and replayed with devices and without; the screen at the end, and what was said on the serial line, are
+ * QEMU's for the same medium, but for lines that name hardware or time.
  *
  *   node proptests/boot/systems.mjs FOLDER [NAME...]     all of them unless names are given
  *
@@ -10,7 +10,16 @@
  * installed. Needs apt, grub-common with grub-pc-bin, xorriso and mtools; without qemu-system-x86 nothing is compared.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { Archive, unpackPackage } from '../../dist/src/host/node/guests/packages.js';
 import { fatDiskette } from '../../dist/proptests/disk/fat-disk.js';
@@ -22,7 +31,8 @@ const INSTALLER = 'usr/lib/debian-installer/images/12/i386/text/debian-installer
 /**
  * By name: the package, which of its files go onto the disc, and what GRUB does with them; or the disc itself. `steps`
  * are what is waited for and typed; `meets` what must stand there on the way; `end` what must stand there at last,
- * `shows` what else; `differs` says which lines are a machine's own business, `hides` which part of a line.
+ * `shows` what else; `speaks` what it says on the first serial line; `differs` says which lines are a machine's own
+ * business, `hides` which part of a line.
  */
 const SYSTEMS = {
   floppy: {
@@ -35,7 +45,8 @@ const SYSTEMS = {
     ticks: 2e9,
   },
   grub: {
-    config: 'set timeout=-1\n',
+    config: 'set timeout=-1\nserial --unit=0 --speed=115200\nterminal_output console serial\n',
+    speaks: /grub> .*hello from value/s,
     memory: 64,
     options: ['--ns-per-tick', '64'],
     steps: [
@@ -167,22 +178,26 @@ async function boot(name, system) {
   });
   // The reset line ends the run, and leaves the screen as it is.
   writeFileSync(script, [...lines, `when screen ${JSON.stringify(system.end)} reset`, ''].join('\n'));
-  rmSync(log, { force: true });
+  const [said, theirSaid] = ['serial', 'qemu-serial'].map((end) => join(folder, `${name}.${end}`));
+  for (const file of [log, said, theirSaid]) rmSync(file, { force: true });
   const drive = isDiskette ? ['--fda', disc] : ['--cdrom', disc];
   const machine = [...drive, '--memory', String(system.memory), '--epoch', '2026-01-01T00:00:00Z'];
   const words = [...machine, ...(system.options ?? []), '--input', script, '--no-reboot', '--max-ticks'];
-  const recorded = reprise(['record', log, ...words, String(system.ticks), '--serial', 'none']);
+  const recorded = reprise(['record', log, ...words, String(system.ticks), '--serial', `file:${said}`]);
   checks.that(`${name} is recorded`, recorded.status === ENDED, last(recorded.errors));
   const { output } = reprise(['debug', log, '--exec', 'seek end; screen']);
   const screen = Buffer.from(output, 'latin1').toString().split('\n').slice(2);
   for (const pattern of [new RegExp(system.end.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')), ...system.shows]) {
     checks.that(`${name} shows ${pattern}`, pattern.test(screen.join('\n')));
   }
+  const text = readFileSync(said, 'latin1');
+  if (system.speaks !== undefined) checks.that(`${name} says ${system.speaks}`, system.speaks.test(text));
   const picture = join(folder, `${name}.png`);
   rmSync(picture, { force: true });
   for (const devices of ['model', 'log']) {
     const wish = devices === 'model' ? ['--screenshot', `end=${picture}`] : [];
     const again = reprise(['replay', log, '--devices', devices, ...wish]);
+    checks.that(`${name} says the same, devices ${devices}`, again.output === text);
     checks.that(`${name} is replayed, devices ${devices}`, again.status === 0, last(again.errors));
   }
   console.log(`     log of ${statSync(log).size} bytes; look at ${picture}`);
@@ -191,11 +206,14 @@ async function boot(name, system) {
   const media = isDiskette
     ? ['-drive', `if=floppy,format=raw,file=${disc}`, '-boot', 'a']
     : ['-cdrom', disc, '-boot', 'd'];
-  const options = ['-m', String(system.memory), ...media];
+  const options = ['-m', String(system.memory), ...media, '-serial', `file:${theirSaid}`];
   const other = await qemuScreen({ folder, options, steps, end, secondsMax: 600 });
   const [mine, theirs] = [compared(screen, system), compared(other ?? [], system)];
   checks.that(`${name}: the screen is QEMU's`, mine === theirs);
   if (mine !== theirs) console.log(`--- here\n${mine}\n--- QEMU\n${theirs}\n---`);
+  if (system.speaks === undefined) return;
+  const isAlike = text === readFileSync(theirSaid, 'latin1');
+  checks.that(`${name}: what it says on the serial line is what it says to QEMU`, isAlike, `${text.length} bytes`);
 }
 
 mkdirSync(folder, { recursive: true });
