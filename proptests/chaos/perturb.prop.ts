@@ -9,6 +9,7 @@ import * as fc from 'fast-check';
 import { concatenate } from '../../src/core/base/bytes.ts';
 import { Random } from '../../src/core/base/random.ts';
 import { finishCampaign } from '../../src/core/chaos/campaign.ts';
+import { spoiled } from '../../src/core/chaos/bad-line.ts';
 import { chaos } from '../../src/core/chaos/chaos.ts';
 import { Experiment } from '../../src/core/chaos/experiment.ts';
 import { explorePairs } from '../../src/core/chaos/explore-pairs.ts';
@@ -36,6 +37,7 @@ const KIND: Readonly<Record<Knob, InputEvent['kind'] | null>> = {
   jitter: 'hold-interrupts',
   entropy: 'time-stamp',
   input: 'serial',
+  line: 'serial',
   spurious: 'irq-line',
   nmi: 'nmi',
   reset: 'reset',
@@ -68,13 +70,36 @@ test('each knob makes what it says, inside the machine, behind the moment, in or
           if (event.kind === 'disk-fault') assert.ok(event.from < event.to && event.to <= 2048);
           if (event.kind === 'epoch') assert.ok(Math.abs(event.seconds - settings.epochSeconds) <= 366 * 86_400);
         }
-        assert.ok(name === 'input' || name === 'hold' || inputs.includes(key), 'what was there stays');
+        assert.ok(['input', 'line', 'hold'].includes(name) || inputs.includes(key), 'what was there stays');
       }
       if (KIND[name] === null || name === 'entropy') assert.deepEqual(plan, [key]);
       if (['disk', 'latency', 'powercut'].includes(name))
         assert.deepEqual(makePlan(new Random(seed), { ...settings, drives: [] }), [key]);
     }),
   );
+});
+
+test('a bad line loses a byte, doubles one or turns a bit, nothing else', () => {
+  const bytes = Uint8Array.from([...'hello'].map((letter) => letter.charCodeAt(0)));
+  const input: TimedInput = { tick: 5, event: { kind: 'serial', port: 1, bytes } };
+  const seen = new Set<string>();
+  for (let seed = 0; seed < 200; seed++) {
+    const arriving = spoiled(new Random(seed), input);
+    assert.ok(
+      arriving !== null && arriving.tick === 5 && arriving.event.kind === 'serial' && arriving.event.port === 1,
+    );
+    const got = [...arriving.event.bytes];
+    const turned = got.reduce((sum, byte, i) => sum + (byte ^ bytes[i]).toString(2).replaceAll('0', '').length, 0);
+    const without = (list: ArrayLike<number>, at: number): string => `${Array.from(list).filter((_, i) => i !== at)}`;
+    const isDoubled = got.some((byte, i) => byte === got[i + 1] && without(got, i) === `${bytes}`);
+    const isLost = bytes.some((_, i) => without(bytes, i) === `${got}`);
+    assert.ok(got.length === 5 ? turned === 1 : isDoubled || isLost, `${got}`);
+    seen.add(`${got.length}`);
+  }
+  assert.deepEqual([...seen].sort(), ['4', '5', '6']);
+  const alone: TimedInput = { tick: 5, event: { kind: 'serial', port: 0, bytes: Uint8Array.of(1) } };
+  const all = Array.from({ length: 50 }, (_, seed) => spoiled(new Random(seed), alone));
+  assert.ok(all.includes(null) && all.some((one) => one !== null));
 });
 
 test('what a guest takes for chance is another from its first tick on, and replays', async () => {
@@ -98,6 +123,20 @@ test('what a guest takes for chance is another from its first tick on, and repla
   for (const engine of engineNames()) {
     const again = await replay(concatenate(frames), { images: { kernel: kernel.data }, engine });
     assert.deepEqual([again.divergence, again.debugExit], [null, 1], engine);
+  }
+});
+
+test('a run that comes to an event that ends it well does not hang, one that never comes there does', async () => {
+  const source = flatGuest("  mov dx, 0x3f8\n  mov al, '!'\n  out dx, al\nagain: jmp again");
+  const kernel = { name: 'loud', data: assemble(source).bytes };
+  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
+  const shared = { ...setup, makeEngine: await loadEngine('interp'), recorded: [], script: [] };
+  for (const [ending, fails, reason] of [
+    ['serial:"!"', false, 'event'],
+    ['serial:"?"', true, 'tick'],
+  ] as const) {
+    const outcome = new Experiment({ ...shared, failures: [parseFailure('hang')], endings: [ending] }).run([], 1000);
+    assert.deepEqual([outcome.fails, outcome.reason], [fails, reason]);
   }
 });
 

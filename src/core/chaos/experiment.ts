@@ -236,7 +236,7 @@ export class Experiment {
     const fails = isFailure(failures, end, machine.cpu);
     const outcome = {
       fails,
-      reason: end.cameText === null ? ended : 'event',
+      reason: end.reason,
       tick: machine.tick,
       debugExit: end.debugExit,
       sent: this.sentDigest,
@@ -373,5 +373,7 @@ export function goOn(session: Session, stopOn: StopOn, untilTick: number): EndRe
 }
 
 export function endOf({ machine }: Session, { cameText }: StopOn, reason: string): RunEnd {
-  return { reason, debugExit: machine.debugExitValue < 0 ? null : machine.debugExitValue, cameText };
+  const debugExit = machine.debugExitValue < 0 ? null : machine.debugExitValue;
+  // The run goes on to the tick at which it is ended for it, which is no horizon.
+  return { reason: cameText === null ? reason : 'event', debugExit, cameText };
 }

@@ -1,19 +1,21 @@
 /**
  * What may happen to a run that did not happen to it, all within what hardware does, each kind a knob with a name:
- * interrupts that come later, inputs that come at other moments, an interrupt line that somebody pulls for nothing,
- * non-maskable interrupts, resets, sectors that cannot be read or written, drives that take their time or lose their
- * power, a wall clock that is set, a counter since power-on that is elsewhere, bits of RAM that flip. Each is an input
- * of the log, which so says what was done to the run. A plan is the inputs of one run; from a seed, or a change of a
- * plan that was worth keeping.
+ * interrupts that come later, inputs that come at other moments or over a bad line, an interrupt line that somebody
+ * pulls for nothing, non-maskable interrupts, resets, sectors that cannot be read or written, drives that take their
+ * time or lose their power, a wall clock that is set, a counter since power-on that is elsewhere, bits of RAM that
+ * flip. Each is an input of the log, which so says what was done to the run. A plan is the inputs of one run; from a
+ * seed, or a change of a plan that was worth keeping.
  */
 import type { Random } from '../base/random.ts';
 import type { TimedInput } from '../log/timed-input.ts';
+import { comesByLine, spoiled } from './bad-line.ts';
 import { cutInputs } from './power-cut.ts';
 
 export const KNOBS = {
   hold: 'interrupts wait for 16 to 65536 ticks',
   jitter: 'interrupts in a row each wait for up to 1024 ticks, as those of a timer do on a busy machine',
   input: 'inputs come up to 65536 ticks earlier or later',
+  line: 'bytes of the serial lines are lost, come twice or have a wrong bit, as on a bad line',
   spurious: 'an interrupt line is pulled that no device drives',
   nmi: 'non-maskable interrupts',
   reset: 'somebody presses the reset button',
@@ -136,6 +138,7 @@ function perturbation(random: Random, settings: PlanSettings, knob: Knob): Timed
     case 'flip':
       return [{ tick, event: { kind: 'flip-bit', address: random.below(settings.ramBytes), bit: random.below(8) } }];
     case 'input':
+    case 'line':
     case 'memory':
     case 'ratio':
       return [];
@@ -151,6 +154,11 @@ const byTick = (a: TimedInput, b: TimedInput): number => a.tick - b.tick;
 
 function withOneMore(random: Random, settings: PlanSettings, plan: readonly TimedInput[]): TimedInput[] {
   const knob = random.pick(settings.knobs);
+  if (knob === 'line') {
+    const victims = plan.filter(comesByLine);
+    const victim = victims.length === 0 ? null : random.pick(victims);
+    return plan.flatMap((input) => (input === victim ? (spoiled(random, input) ?? []) : [input]));
+  }
   if (knob !== 'input') return [...plan, ...perturbation(random, settings, knob)];
   if (plan.length === 0) return [];
   const at = random.below(plan.length);
@@ -183,12 +191,17 @@ const HELD_LATER = 64;
 export function makeContinuation(random: Random, settings: PlanSettings): TimedInput[] {
   const { knobs, inputs, fromTick, endTick, interruptTicks } = settings;
   const isMoving = knobs.includes('input');
-  const plan = inputs.map((input) => (isMoving && !random.oneIn(4) ? moved(random, input, fromTick) : input));
+  const plan = inputs.flatMap((input) => {
+    const isSpoiled = knobs.includes('line') && comesByLine(input) && random.oneIn(4);
+    const arriving = isSpoiled ? spoiled(random, input) : input;
+    if (arriving === null) return [];
+    return isMoving && !random.oneIn(4) ? moved(random, arriving, fromTick) : arriving;
+  });
   const hold = (tick: number): void => {
     plan.push({ tick, event: { kind: 'hold-interrupts', ticks: someDelay(random) } });
   };
   for (const knob of knobs) {
-    if (knob === 'input') continue;
+    if (knob === 'input' || knob === 'line') continue;
     if (knob === 'hold') {
       if (!random.oneIn(4)) hold(fromTick);
       for (const tick of interruptTicks.slice(0, HELD_SOON)) if (random.oneIn(2)) hold(tick);

@@ -97,7 +97,9 @@ async function chaosOf(args: Arguments): Promise<number> {
   if (failing === null) return withoutFailure(args, result, signal);
   const { tick: failingTick } = failing.outcome;
   const added = failing.inputs.filter((input) => !inputs.includes(input) && input.tick < failingTick);
-  if (!args.has('json')) tell(failing, added);
+  const arrived = new Set(failing.inputs.map(({ event }) => event));
+  const missing = inputs.filter(({ tick, event }) => tick < failingTick && !arrived.has(event));
+  if (!args.has('json')) tell(failing, added, missing);
   const all = [...guest.inputs.filter(({ tick }) => tick < fromTick), ...failing.inputs];
   const { machine: other } = failing;
   const failingGuest = other === null ? guest : { ...guest, manifest: variantManifest(guest.manifest, other) };
@@ -120,6 +122,7 @@ async function chaosOf(args: Arguments): Promise<number> {
       debugExit: failing.outcome.debugExit,
       machine: failing.machine,
       perturbations: added.map(({ tick, event }) => ({ tick, event: eventToText(event) })),
+      missing: missing.map(({ tick, event }) => ({ tick, event: eventToText(event) })),
     });
   });
   if (args.has('json')) return EXIT.divergence;
@@ -131,10 +134,15 @@ async function chaosOf(args: Arguments): Promise<number> {
 type FailingRun = NonNullable<ChaosResult['failing']>;
 
 /** Before the log is written: on a full disk it is all that remains. */
-function tell({ run, outcome, machine }: FailingRun, added: readonly TimedInput[]): void {
+function tell(
+  { run, outcome, machine }: FailingRun,
+  added: readonly TimedInput[],
+  missing: readonly TimedInput[],
+): void {
   say(`chaos: run ${count(run)} fails at tick ${count(outcome.tick)}, with`);
   if (machine !== null) say(`  ${machine.memoryMegabytes} MB of memory, ${machine.nsPerTick} ns per tick`);
   for (const { tick, event } of added) say(`  at tick ${count(tick)}: ${eventToText(event)}`);
+  for (const { tick, event } of missing) say(`  not at tick ${count(tick)}: ${eventToText(event)}`);
 }
 
 /** The option as it was given, to be typed again. */
