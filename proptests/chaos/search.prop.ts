@@ -4,7 +4,7 @@
  * never accused. Statuses, last lines and messages are part of it.
  */
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { parseFailure } from '../../src/core/chaos/predicate.ts';
@@ -67,6 +67,8 @@ test('explore names the instructions between which a byte does harm', async () =
     assert.match(explored.stderr, /5 of 300 places fail/);
     assert.match(explored.stderr, /501 948 and 4 more: 0x00100441 <deposit\+0x5> add eax,ebx/);
     assert.equal(explored.stdout, 'explore-501948.rlog\n');
+    const picture = readFileSync(join(cwd, 'w.svg'), 'utf8');
+    assert.match(picture, />1: 501 948 and 4 more: 0x00100441 &lt;deposit\+0x5&gt; add eax,ebx<\/text>/);
     const replayed = await reprise(['replay', 'explore-501948.rlog'], { cwd });
     assert.match(replayed.stdout, /LOST UPDATE/);
     // Where nothing is called a failure, it is told to what the places come.
@@ -120,6 +122,8 @@ test('failures that cannot be read are shown with a caret under the place', () =
     parseFailure(text);
   }
   assert.throws(() => parseFailure('[0x10] == == 5'), /\n {2}\[0x10\] == == 5\n {2} +\^$/);
+  assert.throws(() => parseFailure('serial:"BUG'), /serial: wants a text between quotes.*\n {2}serial:"BUG\n {9}\^$/s);
+  assert.throws(() => parseFailure('exti:0x11'), /there is none "exti:".*\n {2}exti:0x11\n {2}\^$/s);
   assert.throws(() => parseFailure('50%'), /is a place in a run, not a failure/);
   assert.throws(() => parseFailure('1 + 1 == 2'), /does not depend on the guest/);
 });

@@ -57,7 +57,21 @@ export function parseFailure(text: string): Failure {
   }
 }
 
+/** What stands behind the colon, by the word before it. */
+const BEHIND: Readonly<Record<string, string>> = {
+  serial: 'serial: wants a text between quotes, as in serial:"BUG"',
+  fault: 'fault: wants the number of an exception, as in fault:14',
+  irq: 'irq: wants the number of an interrupt, as in irq:20h',
+  exit: 'exit: wants the value that is written to the debug-exit port, as in exit:0x11',
+};
+
 function unreadable(text: string): string {
+  const word = /^([a-z][a-z0-9_-]*):/i.exec(text)?.[1];
+  if (word !== undefined) {
+    const wanted = BEHIND[word.toLowerCase()];
+    const [why, at] = wanted === undefined ? [`there is none "${word}:"; ${WANTED}`, 0] : [wanted, word.length + 1];
+    return mistakeText({ message: `"${text}" is no failure: ${why}.`, place: { text, at } });
+  }
   const found = expressionProblem(text);
   const message = `"${text}" is no failure, ${found?.message ?? 'no such kind of failure'}: ${WANTED}.`;
   return mistakeText({ message, place: found?.place ?? { text, at: 0 } });

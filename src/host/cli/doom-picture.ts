@@ -44,7 +44,7 @@ export function doomText({ moments, interval, sides }: DoomResult): string[] {
 
 const PANEL_WIDTH = 460;
 const PANEL_HEIGHT = 180;
-const MARGIN = 44;
+const MARGIN = 56;
 
 /** Where on a panel a tick lies, from 0 to 1. */
 type Scale = (tick: number) => number;
@@ -73,7 +73,7 @@ function panel(title: string, moments: readonly Moment[], jumpTick: number | nul
   const jump =
     jumpTick === null ? '' : `<line class="jump" x1="${x(jumpTick)}" x2="${x(jumpTick)}" y1="24" y2="${y(0)}"/>`;
   const labels = [0, 0.5, 1].map(
-    (share) => `<text x="${left + MARGIN - 8}" y="${y(share)}" text-anchor="end">${share * 100} %</text>`,
+    (share) => `<text x="${left + MARGIN - 8}" y="${y(share)}" dy="4" text-anchor="end">${share * 100} %</text>`,
   );
   const caption = `<text x="${left + MARGIN}" y="14">${title}</text>`;
   return [

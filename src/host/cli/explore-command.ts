@@ -45,13 +45,12 @@ import {
 const RELEASE_DEFAULT = 64;
 
 function readWindow(text: string | undefined): readonly [number, number] {
-  const match = /^([\d_]+)\.\.([\d_]+)$/.exec(text ?? '');
+  if (text === undefined) throw new UsageError('Which window? Give --window A..B, such as --window 120000..121000.');
+  const match = /^([\d_]+)\.\.([\d_]+)$/.exec(text);
   const [from, to] =
     match === null ? [Number.NaN, Number.NaN] : match.slice(1).map((one) => Number(one.replaceAll('_', '')));
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || to <= from) {
-    throw new UsageError(
-      `--window wants two ticks, the later one second, such as 120000..121000, not "${text ?? ''}".`,
-    );
+    throw new UsageError(`--window wants two ticks, the later one second, such as 120000..121000, not "${text}".`);
   }
   return [from, to];
 }
