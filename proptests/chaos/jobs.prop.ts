@@ -6,13 +6,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import type { Batch } from '../../src/core/chaos/campaign.ts';
+import type { Batch, Campaign } from '../../src/core/chaos/campaign.ts';
 import type { Outcome } from '../../src/core/chaos/experiment.ts';
 import type { TimedInput } from '../../src/core/log/timed-input.ts';
 import { assembleRace } from '../../src/host/node/guest-images.ts';
 import type { TrialGuest } from '../../src/host/node/trial-guest.ts';
 import { packBlob, unpackBlob } from '../../src/host/node/trial-queue.ts';
-import { LocalTrials, PooledTrials, runPieces } from '../../src/host/node/trial-runners.ts';
+import { walkCampaign } from '../../src/host/cli/trials.ts';
+import { CommandError } from '../../src/host/node/errors.ts';
+import { LocalTrials, PooledTrials, runPieces, type TrialRunner } from '../../src/host/node/trial-runners.ts';
 import { pooledSchedules } from '../../src/host/node/schedule-runners.ts';
 import { loadContestants } from '../../src/contestants.ts';
 import { openLog } from '../../src/core/log/log.ts';
@@ -56,32 +58,22 @@ test('threads give the outcomes that one thread gives', async () => {
   }
 });
 
+const outcomeAt = (tick: number, fails: boolean): Outcome => ({
+  ...{ fails, tick, reason: 'tick', debugExit: null, sent: '', places: [], novelties: [], interruptTicks: [] },
+  ...{ arrivals: [], faults: [], branches: new Uint32Array(0), site: '', state: '', isMerged: false },
+});
+
+const trialAt = (tick: number): TimedInput[] => [{ tick, event: { kind: 'nmi' } }];
+
 test('pieces that end in any order give the answer of pieces in their order', async () => {
-  const outcome = (tick: number, fails: boolean): Outcome => {
-    const rest = {
-      reason: 'tick',
-      debugExit: null,
-      sent: '',
-      places: [],
-      novelties: [],
-      interruptTicks: [],
-      arrivals: [],
-      faults: [],
-      branches: new Uint32Array(0),
-      site: '',
-      state: '',
-    };
-    return { fails, tick, ...rest, isMerged: false };
-  };
-  const trial = (tick: number): TimedInput[] => [{ tick, event: { kind: 'nmi' } }];
   const delays = fc.array(fc.nat(3), { minLength: 12, maxLength: 12 });
   await fc.assert(
     fc.asyncProperty(delays, fc.nat(40), fc.integer({ min: 1, max: 5 }), async (waits, failing, width) => {
-      const trials = Array.from({ length: 36 }, (_, i) => trial(i));
+      const trials = Array.from({ length: 36 }, (_, i) => trialAt(i));
       const shape = { fromTick: 0, horizonTick: 1, mergeTicks: [], pieceTrials: 3, isUntilFailure: true };
       const runOne = async (piece: Batch): Promise<Outcome[]> => {
         for (let i = waits[piece.trials[0][0].tick / 3]; i > 0; i--) await new Promise(setImmediate);
-        const outcomes = piece.trials.map(([{ tick }]) => outcome(tick, tick === failing));
+        const outcomes = piece.trials.map(([{ tick }]) => outcomeAt(tick, tick === failing));
         const at = outcomes.findIndex(({ fails }) => fails);
         return at < 0 ? outcomes : outcomes.slice(0, at + 1);
       };
@@ -93,6 +85,39 @@ test('pieces that end in any order give the answer of pieces in their order', as
       );
     }),
     { numRuns: 60 },
+  );
+});
+
+test('of pieces that can no longer be run, those before them are kept, and why is told', async () => {
+  const trials = Array.from({ length: 36 }, (_, i) => trialAt(i));
+  const batch = { fromTick: 0, horizonTick: 1, trials, mergeTicks: [], pieceTrials: 3, isUntilFailure: false };
+  const away = new CommandError('the queue has gone');
+  const runOne = async (piece: Batch): Promise<Outcome[]> => {
+    if (piece.trials[0][0].tick >= 18) throw away;
+    return piece.trials.map(([{ tick }]) => outcomeAt(tick, false));
+  };
+  const { outcomes, isStopped, problem } = await runPieces(batch, 2, runOne, always);
+  assert.deepEqual([outcomes.length, isStopped, problem], [18, true, away]);
+  // A campaign ends with what it has; one that has nothing is refused.
+  const answers = [{ outcomes, isStopped, problem }];
+  const queue: TrialRunner = {
+    run: async (_, turn) => {
+      const answer = answers.pop() ?? { outcomes: [], isStopped: true, problem: away };
+      await turn(answer.outcomes.length);
+      return answer;
+    },
+    close: async () => {},
+  };
+  function* campaign(): Campaign<number> {
+    return (yield batch).outcomes.length;
+  }
+  const progress = { label: 'test', end: 36, isQuiet: true };
+  assert.deepEqual(await walkCampaign(queue, campaign(), progress), { result: 18, made: 18, stopStatus: 2 });
+  await assert.rejects(walkCampaign(queue, campaign(), progress), away);
+  const fault = new Error('a fault of ours');
+  await assert.rejects(
+    runPieces(batch, 1, async () => await Promise.reject(fault), always),
+    fault,
   );
 });
 

@@ -9,7 +9,6 @@ import type { TimedInput } from '../../core/log/timed-input.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { withLogProblems } from '../node/log-file.ts';
 import { count } from '../node/progress.ts';
-import { signalStatus } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { printJson, say, EXIT } from './report.ts';
 import {
@@ -92,9 +91,9 @@ async function chaosOf(args: Arguments): Promise<number> {
   const machine = { memoryMegabytes, nsPerTick };
   const campaign = chaos({ seed, runs, plan, horizonTick, machine });
   const runner = await runnerOf(args, 'chaos', guest, experiment);
-  const { result, signal } = await walkCampaign(runner, campaign, progress).finally(() => runner.close());
+  const { result, stopStatus } = await walkCampaign(runner, campaign, progress).finally(() => runner.close());
   const { failing } = result;
-  if (failing === null) return withoutFailure(args, result, signal);
+  if (failing === null) return withoutFailure(args, result, stopStatus);
   const { tick: failingTick } = failing.outcome;
   const added = failing.inputs.filter((input) => !inputs.includes(input) && input.tick < failingTick);
   const arrived = new Set(failing.inputs.map(({ event }) => event));
@@ -153,12 +152,12 @@ export function failsWords(args: Arguments): string {
     .join(' ');
 }
 
-function withoutFailure(args: Arguments, { runs, places }: ChaosResult, signal: NodeJS.Signals | null): number {
-  const status = signal === null ? EXIT.ok : signalStatus(signal);
+function withoutFailure(args: Arguments, { runs, places }: ChaosResult, stopStatus: number | null): number {
+  const status = stopStatus ?? EXIT.ok;
   if (args.has('json')) printJson({ command: 'chaos', status, log: null, runs, places });
   else {
     const where = `; interrupts arrived at ${count(places)} different places`;
-    say(`chaos: none of ${count(runs)} runs failed${signal === null ? '' : ', then it was stopped'}${where}`);
+    say(`chaos: none of ${count(runs)} runs failed${stopStatus === null ? '' : ', then it was stopped'}${where}`);
   }
   return status;
 }

@@ -13,7 +13,6 @@ import { withLogProblems } from '../node/log-file.ts';
 import { NewFile } from '../node/new-file.ts';
 import { count } from '../node/progress.ts';
 import { LocalTrials } from '../node/trial-runners.ts';
-import { signalStatus } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { readKnobs } from './chaos-command.ts';
 import { doomSvg, doomText } from './doom-picture.ts';
@@ -102,7 +101,7 @@ async function doomOf(args: Arguments): Promise<number> {
   };
   const progress = { label: 'doom', end: Number.POSITIVE_INFINITY, isQuiet: args.has('json') };
   const runner = await runnerOf(args, 'doom', guest, experiment, args.list('symptom'));
-  const { result, signal } = await walkCampaign(runner, doom(settings), progress).finally(() => runner.close());
+  const { result, stopStatus } = await walkCampaign(runner, doom(settings), progress).finally(() => runner.close());
   if (svg !== null) {
     const file = new NewFile(svg, { what: 'picture' }).open();
     file.write(doomSvg(result, symptomTick));
@@ -111,8 +110,8 @@ async function doomOf(args: Arguments): Promise<number> {
   const { interval } = result;
   const names = await loadInstructionNames(guest.images, args.list('symbols'));
   const decision = interval === null ? null : decide(experiment, guest, interval, horizonTick, names);
-  const tried = decision === null || signal !== null ? [] : await tryElsewhere();
-  const status = signal !== null ? signalStatus(signal) : interval === null ? EXIT.divergence : EXIT.ok;
+  const tried = decision === null || stopStatus !== null ? [] : await tryElsewhere();
+  const status = stopStatus ?? (interval === null ? EXIT.divergence : EXIT.ok);
   const stand = interval === null ? null : `reprise debug ${path} --exec 'seek ${interval.fromTick}'`;
   if (args.has('json')) {
     const input = decision?.input ?? null;
@@ -192,7 +191,7 @@ function report(result: DoomResult, symptomTick: number, decision: Decision | nu
   const symptom = `the failure at tick ${count(symptomTick)}`;
   say(`doom: runs that still fail, by the tick from which they were disturbed (${count(runs)} runs)`);
   for (const line of doomText(result)) say(`  ${line}`);
-  if (!isComplete) say('doom: stopped by the user; this is what there was by then');
+  if (!isComplete) say('doom: stopped; this is what there was by then');
   if (interval === null || decision === null) {
     const why =
       verdict === 'from-the-start'

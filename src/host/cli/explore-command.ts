@@ -22,7 +22,6 @@ import { UsageError } from '../../core/base/usage-error.ts';
 import { withLogProblems } from '../node/log-file.ts';
 import { count } from '../node/progress.ts';
 import { NewFile } from '../node/new-file.ts';
-import { signalStatus } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { failsWords } from './chaos-command.ts';
 import { windowPicture } from './explore-picture.ts';
@@ -144,7 +143,7 @@ async function exploreLog(args: Arguments): Promise<number> {
   const runner = await runnerOf(args, 'explore', guest, experiment);
   const grouping: Grouping = args.has('each') ? EACH_ALONE : (some, end) => groupPlacements(experiment, some, end);
   const campaign = exploreAll(settings, grouping, args.number('pairs') ?? 0, args.number('seed') ?? 1);
-  const { result: found, signal } = await walkCampaign(runner, campaign, progress).finally(() => runner.close());
+  const { result: found, stopStatus } = await walkCampaign(runner, campaign, progress).finally(() => runner.close());
   const { singles: result, pairs } = found;
   const pair = pairs?.failing[0] ?? null;
   const first = result.stretches.find(({ fails }) => fails)?.fromTick ?? pair?.[0] ?? null;
@@ -162,7 +161,7 @@ async function exploreLog(args: Arguments): Promise<number> {
     file.write(windowPicture(result.stretches, { notable, placeOf, hasFailures, fromTick, toTick }));
     file.close();
   };
-  const status = first !== null ? EXIT.divergence : signal === null ? EXIT.ok : signalStatus(signal);
+  const status = first !== null ? EXIT.divergence : (stopStatus ?? EXIT.ok);
   if (args.has('json')) {
     const stretches = result.stretches.map((stretch) => ({ ...stretch, place: placeOf(stretch) }));
     const told = { ...result, plain: outcomeName(plain), outcomes: outcomeClasses(stretches), stretches, pairs };

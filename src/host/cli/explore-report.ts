@@ -70,5 +70,5 @@ export async function reportWindow(
   }
   if (rows.length > STRETCHES_SHOWN)
     say(`  and ${count(rows.length - STRETCHES_SHOWN)} more stretches (--json has all)`);
-  if (!result.isComplete) say('explore: stopped by the user; the places above are those that were run');
+  if (!result.isComplete) say('explore: stopped; the places above are those that were run');
 }

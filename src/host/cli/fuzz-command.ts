@@ -19,7 +19,6 @@ import { FuzzCorpus, type StoredFinding } from '../node/fuzz-corpus.ts';
 import { readGivenFile, sha256 } from '../node/images.ts';
 import { withLogProblems } from '../node/log-file.ts';
 import { count } from '../node/progress.ts';
-import { signalStatus } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { namedTarget, targetOption } from './fuzz-target.ts';
 import { EXIT, printJson, say } from './report.ts';
@@ -144,14 +143,14 @@ async function fuzzLog(args: Arguments): Promise<number> {
   const progress = { label: 'fuzz', end: runs, isQuiet: args.has('json') };
   const walked = await walkCampaign(runner, campaign, progress).finally(() => runner.close());
   const seconds = (performance.now() - startMs) / 1000;
-  const { result, made, signal } = walked;
+  const { result, made, stopStatus } = walked;
   corpus.runs = result.runs;
   corpus.save();
-  return report(args, corpus, result, { signal, rate: made / seconds, words: dictionary.length, failures, plain });
+  return report(args, corpus, result, { stopStatus, rate: made / seconds, words: dictionary.length, failures, plain });
 }
 
 interface Reported {
-  readonly signal: NodeJS.Signals | null;
+  readonly stopStatus: number | null;
   readonly rate: number;
   readonly words: number;
   readonly failures: readonly Failure[];
@@ -162,11 +161,11 @@ function report(
   args: Arguments,
   corpus: FuzzCorpus,
   result: FuzzResult,
-  { signal, rate, words, plain }: Reported,
+  { stopStatus, rate, words, plain }: Reported,
 ): number {
   const findings: readonly StoredFinding[] = corpus.findings;
   const first = findings.find(({ kind }) => kind === 'crash') ?? findings[0];
-  const status = first !== undefined ? EXIT.divergence : signal === null ? EXIT.ok : signalStatus(signal);
+  const status = first !== undefined ? EXIT.divergence : (stopStatus ?? EXIT.ok);
   const { runs, kept, branches } = result;
   if (args.has('json')) {
     const json = { log: first?.log ?? null, corpus: corpus.folder, runs, kept, branches, words, plainTick: plain.tick };
@@ -175,7 +174,7 @@ function report(
   }
   const crashes = findings.filter(({ kind }) => kind === 'crash').length;
   const hangs = findings.length - crashes;
-  const stopped = signal === null ? '' : ', then it was stopped';
+  const stopped = stopStatus === null ? '' : ', then it was stopped';
   say(
     `fuzz: ${count(runs)} runs, ${Math.round(rate)} a second: ${count(crashes)} crashes and ${count(hangs)} hangs of ` +
       `different sites, ${count(kept)} inputs kept in ${corpus.folder}${stopped}`,

@@ -11,7 +11,6 @@ import { eventToText } from '../../core/log/events.ts';
 import { CommandError } from '../node/errors.ts';
 import { openLogFile, withLogProblems } from '../node/log-file.ts';
 import { count } from '../node/progress.ts';
-import { signalStatus } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { EXIT, printJson, say } from './report.ts';
 import {
@@ -56,7 +55,7 @@ async function shrinkLog(args: Arguments): Promise<number> {
   const campaign = shrink({ inputs: earlier ?? recorded, horizonTick, recorded, startTick, onSmaller: keep });
   const runner = await runnerOf(args, 'shrink', guest, experiment);
   const progress = { label: 'shrink', end: Number.POSITIVE_INFINITY, isQuiet: args.has('json') };
-  const { result, made, signal } = await walkCampaign(runner, campaign, progress).finally(() => runner.close());
+  const { result, made, stopStatus } = await walkCampaign(runner, campaign, progress).finally(() => runner.close());
   if (!result.failed) {
     throw new UsageError(
       `The run of ${earlier === null ? path : out} does not fail so: give the --fails with which it was found, or a ` +
@@ -66,7 +65,7 @@ async function shrinkLog(args: Arguments): Promise<number> {
   // Nothing could be left out: the log is written all the same, so that the next step has its file.
   if (best === null && result.isComplete) keep(result.inputs);
   const inputs: readonly TimedInput[] = best ?? guest.inputs;
-  const status = signal === null ? EXIT.ok : signalStatus(signal);
+  const status = stopStatus ?? EXIT.ok;
   const written = existsSync(out) ? out : null;
   if (args.has('json')) {
     const before = guest.inputs.length;
@@ -76,7 +75,7 @@ async function shrinkLog(args: Arguments): Promise<number> {
   }
   say(`shrink: ${count(guest.inputs.length)} inputs became ${count(inputs.length)}, in ${count(made)} runs`);
   for (const { tick, event } of inputs) say(`  at tick ${count(tick)}: ${eventToText(event)}`);
-  if (!result.isComplete) say('shrink: stopped by the user; the same command goes on from there');
+  if (!result.isComplete) say('shrink: stopped; the same command goes on from there');
   if (written !== null) process.stdout.write(`${written}\n`);
   return status;
 }

@@ -26,7 +26,7 @@ import { openLogFile } from '../node/log-file.ts';
 import { NewFile } from '../node/new-file.ts';
 import { count, Progress } from '../node/progress.ts';
 import { LocalTrials, PooledTrials, QueuedTrials, type TrialRunner } from '../node/trial-runners.ts';
-import { Work } from '../node/work.ts';
+import { signalStatus, Work } from '../node/work.ts';
 import type { Arguments } from './args.ts';
 import { chosenEngine } from './engine-options.ts';
 import { withMachineFile } from './machine-file.ts';
@@ -134,7 +134,8 @@ export interface Walked<T> {
   readonly result: T;
   /** Runs that were made. */
   readonly made: number;
-  readonly signal: NodeJS.Signals | null;
+  /** Exit status for what ended it early, a signal or a queue that has gone; null: nothing did. */
+  readonly stopStatus: number | null;
 }
 
 export interface WalkProgress {
@@ -191,7 +192,10 @@ export async function runnerOf(
   return new QueuedTrials(new QueuedPieces(await queueOptions(args, label, url, plain)));
 }
 
-/** A campaign to its end, or until the user ends it; with a progress line. The runner is closed by who made it. */
+/**
+ * A campaign to its end, or until the user or a queue that has gone ends it; with a progress line. What keeps it from
+ * going on is said, and thrown when nothing has been run. The runner is closed by who made it.
+ */
 export async function walkCampaign<T>(
   runner: TrialRunner,
   campaign: Campaign<T>,
@@ -203,10 +207,21 @@ export async function walkCampaign<T>(
     made += trials;
     return await work.turn(made);
   };
+  let problem: CommandError | null = null;
   try {
     for (let step = campaign.next(); ; ) {
-      if (step.done === true) return { result: step.value, made, signal: work.signal };
-      step = campaign.next(await runner.run(step.value, turn));
+      if (step.done === true) {
+        const status = problem?.status ?? (work.signal === null ? null : signalStatus(work.signal));
+        return { result: step.value, made, stopStatus: status };
+      }
+      const answer = await runner.run(step.value, turn);
+      if (answer.problem !== undefined) {
+        if (made === 0) throw answer.problem;
+        problem = answer.problem;
+        work.clear();
+        say(`reprise: ${answer.problem.message}`);
+      }
+      step = campaign.next(answer);
     }
   } finally {
     work.release();

@@ -4,6 +4,7 @@
 
 import { type Answer, type Batch, piecesOf, runPiece } from '../../core/chaos/campaign.ts';
 import type { Experiment, Outcome } from '../../core/chaos/experiment.ts';
+import { CommandError } from './errors.ts';
 import type { Pool } from './pool.ts';
 import type { QueuedPieces } from './queued-pieces.ts';
 import type { TrialGuest } from './trial-guest.ts';
@@ -11,8 +12,13 @@ import type { TrialGuest } from './trial-guest.ts';
 /** Called after so many trials; false: the user ends it. */
 export type Turn = (trials: number) => Promise<boolean>;
 
+/** With `problem` it was that which stopped it. */
+export interface RunnerAnswer extends Answer {
+  readonly problem?: CommandError;
+}
+
 export interface TrialRunner {
-  run(batch: Batch, turn: Turn): Promise<Answer>;
+  run(batch: Batch, turn: Turn): Promise<RunnerAnswer>;
   close(): Promise<void>;
 }
 
@@ -24,7 +30,7 @@ export class LocalTrials implements TrialRunner {
     this.experiment = experiment;
   }
 
-  async run(batch: Batch, turn: Turn): Promise<Answer> {
+  async run(batch: Batch, turn: Turn): Promise<RunnerAnswer> {
     const outcomes: Outcome[] = [];
     for (const piece of piecesOf(batch)) {
       for (const outcome of runPiece(this.experiment, piece)) {
@@ -43,16 +49,22 @@ export class LocalTrials implements TrialRunner {
 type PieceRunner = (piece: Batch) => Promise<readonly Outcome[] | null>;
 
 /** So many pieces at once; none behind one that fails is begun when nobody asks for it. */
-export async function runPieces(batch: Batch, width: number, runOne: PieceRunner, turn: Turn): Promise<Answer> {
+export async function runPieces(batch: Batch, width: number, runOne: PieceRunner, turn: Turn): Promise<RunnerAnswer> {
   const pieces = piecesOf(batch);
   const done: (readonly Outcome[])[] = [];
   let next = 0;
   let wanted = pieces.length;
   let isStopped = false;
+  let problem: CommandError | undefined;
+  const isProblem = (error: unknown): null => {
+    if (!(error instanceof CommandError)) throw error;
+    problem ??= error;
+    return null;
+  };
   const lane = async (): Promise<void> => {
     while (next < wanted && !isStopped) {
       const at = next++;
-      const outcomes = await runOne(pieces[at]);
+      const outcomes = await runOne(pieces[at]).catch(isProblem);
       if (outcomes === null) {
         isStopped = true;
         return;
@@ -66,7 +78,8 @@ export async function runPieces(batch: Batch, width: number, runOne: PieceRunner
   const outcomes: Outcome[] = [];
   let at = 0;
   for (; at < wanted && done[at] !== undefined; at++) outcomes.push(...done[at]);
-  return { outcomes, isStopped: isStopped && at < wanted };
+  const answer = { outcomes, isStopped: isStopped && at < wanted };
+  return problem === undefined || !answer.isStopped ? answer : { ...answer, problem };
 }
 
 /** Workers behind a queue. */
@@ -77,7 +90,7 @@ export class QueuedTrials implements TrialRunner {
     this.pieces = pieces;
   }
 
-  async run(batch: Batch, turn: Turn): Promise<Answer> {
+  async run(batch: Batch, turn: Turn): Promise<RunnerAnswer> {
     const runOne: PieceRunner = (piece) => this.pieces.run<Outcome[]>(piece, () => turn(0));
     return await runPieces(batch, this.pieces.width, runOne, turn);
   }
@@ -98,7 +111,7 @@ export class PooledTrials implements TrialRunner {
     this.jobs = jobs;
   }
 
-  async run(batch: Batch, turn: Turn): Promise<Answer> {
+  async run(batch: Batch, turn: Turn): Promise<RunnerAnswer> {
     const pool = this.pool ?? (await this.open());
     this.pool = pool;
     return await runPieces(batch, this.jobs, (piece) => pool.run<Outcome[]>('ownPiece', piece), turn);
