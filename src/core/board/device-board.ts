@@ -200,6 +200,8 @@ export class DeviceBoard implements Board {
   #deviceDma(): DeviceDma {
     const { clock, dma, space } = this.#context;
     const checks = this.#checks;
+    // One for all: what is made anew for each page of a transfer is what the collector is busy with.
+    const piece = new Uint8Array(PIECE_BYTES);
     return {
       read: (address, target) => dma.read(address, target),
       write: (address, source) => {
@@ -210,7 +212,6 @@ export class DeviceBoard implements Board {
       writeImage: (address, image, offset, count) => {
         space.openRange(address, count);
         checks.dmaWrite(clock.now(), address, { image: image.index, offset, length: count }, this.#isInAccess);
-        const piece = new Uint8Array(Math.min(count, PIECE_BYTES));
         for (let done = 0; done < count; done += piece.length) {
           const part = piece.subarray(0, Math.min(piece.length, count - done));
           image.read(offset + done, part);

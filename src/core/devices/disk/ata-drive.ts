@@ -7,6 +7,7 @@
 import type { Random } from '../../base/random.ts';
 import type { Bulk, DeviceImage } from '../../board/context.ts';
 import { DiskContents, SECTOR_BYTES } from './disk-contents.ts';
+import { REGION_BYTES_MAX } from './bus-master.ts';
 import { COMMAND_NS, PIECE_BYTES } from './drive.ts';
 import { ABRT, BSY, DF, Drive, type DriveLink, DRDY, DRQ, DSC, ERR, IDNF, LBA, UNC } from './drive.ts';
 import { HEADS, identifyDisk, MULTIPLE_MAX, SECTORS_PER_TRACK, smartData } from './identify.ts';
@@ -69,6 +70,8 @@ export class AtaDrive extends Drive {
   /** Null: what has been written is on the medium at once. */
   readonly cache: WriteCache | null;
   readonly #serial: string;
+  /** A region of a transfer on its way: no state. */
+  readonly #moved = new Uint8Array(REGION_BYTES_MAX);
 
   constructor(link: DriveLink, role: string, image: DeviceImage, bulk: Bulk, cache: WriteCache | null = null) {
     super(link);
@@ -391,7 +394,7 @@ export class AtaDrive extends Drive {
     let hasRoom = true;
     const moved = master.take(count, dma, (address, done, run) => {
       if (isWrite) {
-        const bytes = new Uint8Array(run);
+        const bytes = this.#moved.subarray(0, run);
         dma.read(address, bytes);
         hasRoom &&= this.#store(this.position + done, bytes);
       } else this.#toMemory(address, this.position + done, run);

@@ -23,6 +23,8 @@ const INTERRUPT = 0x04;
 const CAPABLE = 0x60;
 
 const REGION_BYTES = 8;
+/** What one region of a table may be: a count of 0. */
+export const REGION_BYTES_MAX = 0x10000;
 /** A table does not cross a boundary of 64 KiB. */
 const TABLE_MASK = 0xffff;
 /** Regions of one piece of a transfer, however short they are. */
@@ -36,11 +38,12 @@ export const BUS_MASTER = fields({
   next: unsigned(TABLE_MASK),
   /** The region in hand. */
   address: word32(),
-  left: integer(0, 0x10000),
+  left: integer(0, REGION_BYTES_MAX),
   isLast: flag(),
 });
 
 export class BusMaster extends withFields(BUS_MASTER) {
+  readonly #region = new Uint8Array(REGION_BYTES);
   /** Set by the channel: software has started or stopped it. */
   onStart: () => void = () => {};
 
@@ -115,13 +118,13 @@ export class BusMaster extends withFields(BUS_MASTER) {
       this.status &= ~ACTIVE;
       return false;
     }
-    const region = new Uint8Array(REGION_BYTES);
+    const region = this.#region;
     dma.read(((this.table & ~TABLE_MASK) | ((this.table + this.next) & TABLE_MASK)) >>> 0, region);
     this.next = (this.next + REGION_BYTES) & TABLE_MASK;
     this.address = (region[0] | (region[1] << 8) | (region[2] << 16) | (region[3] << 24)) & ~1;
     this.address >>>= 0;
     const count = (region[4] | (region[5] << 8)) & 0xfffe;
-    this.left = count === 0 ? 0x10000 : count;
+    this.left = count === 0 ? REGION_BYTES_MAX : count;
     this.isLast = (region[7] & 0x80) !== 0;
     return true;
   }
