@@ -44,11 +44,16 @@ interface Shrunk extends ShrinkResult {
   readonly moments: ReadonlySet<number>;
 }
 
-function shrunk(model: Model, inputs: readonly TimedInput[], recorded: readonly TimedInput[] | null = inputs): Shrunk {
+function shrunk(
+  model: Model,
+  inputs: readonly TimedInput[],
+  recorded: readonly TimedInput[] | null = inputs,
+  failureTick = FAILURE_TICK,
+): Shrunk {
   const smaller: (readonly TimedInput[])[] = [];
   const moments = new Set<number>();
   const onSmaller = (one: readonly TimedInput[]): void => void smaller.push(one);
-  const campaign = shrink({ inputs, horizonTick: HORIZON_TICK, recorded, startTick: 0, onSmaller });
+  const campaign = shrink({ inputs, horizonTick: 2 * failureTick, recorded, startTick: 0, onSmaller });
   const answer = ({ fromTick, trials }: Batch): Outcome[] => {
     moments.add(fromTick);
     const before = (recorded ?? []).filter(({ tick }) => tick < fromTick);
@@ -56,7 +61,7 @@ function shrunk(model: Model, inputs: readonly TimedInput[], recorded: readonly 
     for (const trial of trials) {
       assert.ok(trial.every(({ tick }) => tick >= fromTick));
       const fails = model([...before, ...trial]);
-      outcomes.push(fails ? { ...NOTHING, fails, tick: FAILURE_TICK } : NOTHING);
+      outcomes.push(fails ? { ...NOTHING, fails, tick: failureTick } : NOTHING);
       if (fails) break;
     }
     return outcomes;
@@ -113,6 +118,24 @@ test('two that are needed stay, holds as short as they may be, after a bounded n
   const [ticks] = left.flatMap(({ event }) => (event.kind === 'hold-interrupts' ? [event.ticks] : []));
   assert.ok(ticks >= 100 && ticks < 200, `${ticks}`);
   assert.ok(runs < 5000, `${runs}`);
+});
+
+test('in a long run what comes late is moved, what comes early is not', () => {
+  const late = 2 ** 34;
+  const model: Model = (inputs) => {
+    const isMoved = seenAt(inputs, 5).some((tick) => tick > late && inLoop(tick, 700, 20));
+    return isMoved && inputs.some(({ event }) => event.kind === 'nmi');
+  };
+  const place = late + 2000 - (late % 2000) + 20_710;
+  const nmi: TimedInput = { tick: 1000, event: { kind: 'nmi' } };
+  const inputs = [nmi, ...pulse(9, place - 9000), ...pulse(5, place + HANDLER_TICKS)];
+  const { inputs: left, runs } = shrunk(model, inputs, inputs, place + 10_000);
+  assert.ok(model(left));
+  assert.deepEqual(
+    unitsOf(left).map(([{ event }]) => event.kind),
+    ['nmi', 'irq-line'],
+  );
+  assert.ok(runs < 600, `${runs}`);
 });
 
 test('inputs behind the failure go at once, and a run that does not fail is told', () => {

@@ -40,6 +40,8 @@ const BATCH_TRIALS = 32;
 /** Runs without success after which nothing more is moved: of one slide, which is a stride of 16, and of all. */
 const SLIDE_RUNS = 512;
 const SLIDE_RUNS_MAX = 2048;
+/** And ticks, a minute or so: what comes early in a long run is not moved. */
+const SLIDE_TICKS_MAX = 2 ** 32;
 
 export interface ShrinkSettings {
   readonly inputs: readonly TimedInput[];
@@ -116,12 +118,20 @@ export function* shrink(settings: ShrinkSettings): Campaign<ShrinkResult> {
   /** One unit less, another one elsewhere; false: not found. */
   function* leaveOutAndMove(): Campaign<boolean> {
     const slides = units.length > 1 ? slidesOf(units) : [];
-    let left = Math.min(SLIDE_RUNS_MAX, slides.length * SLIDE_RUNS);
+    let runsLeft = Math.min(SLIDE_RUNS_MAX, slides.length * SLIDE_RUNS);
+    let ticksLeft = SLIDE_TICKS_MAX;
     for (const stride of STRIDES) {
       for (const slide of slides) {
-        const moved = offsetsOf(stride).map((offset) => slid(slide, offset, startTick));
-        const candidates = moved.filter((candidate) => candidate !== null).slice(0, left);
-        left -= candidates.length;
+        const candidates: Candidate[] = [];
+        for (const offset of offsetsOf(stride)) {
+          const candidate = slid(slide, offset, startTick);
+          if (candidate === null || candidates.length === runsLeft) continue;
+          const ticks = failureTick - momentOf([inputsOf(candidate)]);
+          if (ticks > ticksLeft) continue;
+          ticksLeft -= ticks;
+          candidates.push(candidate);
+        }
+        runsLeft -= candidates.length;
         if (yield* takeFirst(candidates, true)) return true;
         if (isStopped) return false;
       }
