@@ -90,6 +90,11 @@ function proveFound(what, { status, output, errors }) {
     .join('; ');
   checks.that(`${what}: fuzz finds the overflow in ${values.runs} runs`, status === 1, told || last(errors));
   if (status !== 1) return;
+  // By the program, not by the shell that tells of it.
+  checks.that(
+    `${what}: the site is that of the program's fault`,
+    /fault (14|13|6) at (wild|8049[0-9a-f]{3})/.test(told),
+  );
   for (const way of [['interp'], ['tiered', '--devices', 'log']]) {
     const again = reprise(['replay', output.trim(), '--engine', ...way, ...guest.images, '--hda', disk]);
     const isCrash = again.output.includes('Segmentation fault') || way.includes('log');

@@ -39,6 +39,7 @@ test('threads give the outcomes that one thread gives', async () => {
     script: [],
     failures,
     countsBranches: false,
+    plainNovelties: [],
     endings: [],
   };
   assert.deepEqual(unpackBlob(packBlob(guest)), guest, 'as it goes through a queue');

@@ -15,7 +15,7 @@ import { ScriptPlayer, type ScriptStep } from '../session/input-script.ts';
 import { LivePort } from '../session/live-port.ts';
 import { type EndReason, type EngineFactory, type Images, Session, SessionError } from '../session/session.ts';
 import type { Cpu } from '../state/cpu.ts';
-import { EIP } from '../state/layout.ts';
+import { EIP, MODE_CPL3, MODE_KEY } from '../state/layout.ts';
 import { StopOn } from '../timeline/stop-on.ts';
 import { branchWords, hottestBranch } from './branch-words.ts';
 import { type CrashSite, crashSite, siteName } from './crash-site.ts';
@@ -104,6 +104,8 @@ export class Experiment {
   private readonly moments: Moment[];
   /** What a failure of the trials to come is. */
   failures: readonly Failure[];
+  /** What the run without a change has shown (Outcome): programs of an operating system do not crash by its faults. */
+  plainNovelties: ReadonlySet<number> = new Set();
   private start: Moment;
   private heard: OutputPort = SILENT_OUTPUT;
   private player: ScriptPlayer | null = null;
@@ -194,14 +196,17 @@ export class Experiment {
     const arrivals: Arrival[] = [];
     const faults = new Set<number>();
     let crashed: Crashed | null = null;
+    let program: Crashed | null = null;
     const watcher: DeliveryWatcher = {
       delivered: (kind, vector) => {
         if (kind === 'fault') {
           faults.add(vector);
-          novelties.fault(vector, machine.cpu.m32[EIP]);
+          const word = novelties.fault(vector, machine.cpu.m32[EIP]);
           // Faults of one tick are those of a delivery that itself fails: the first one is the reason.
           const tick = machine.cpu.now();
           if (counts !== null && crashed?.tick !== tick) crashed = { tick, vector, site: crashSite(machine.cpu) };
+          const isOfProgram = (machine.cpu.m32[MODE_KEY] & MODE_CPL3) !== 0 && !this.plainNovelties.has(word);
+          if (isOfProgram) program ??= crashed;
         }
         if (kind !== 'interrupt' || interruptTicks.length >= INTERRUPTS_MAX) return;
         interruptTicks.push(machine.tick);
@@ -246,7 +251,7 @@ export class Experiment {
       arrivals,
       faults: [...faults].sort((a, b) => a - b),
       branches: branchWords(counts),
-      site: fails && counts !== null ? siteOf(machine.cpu, end, crashed, hottestBranch(counts)) : '',
+      site: fails && counts !== null ? siteOf(machine.cpu, end, { crashed, program }, hottestBranch(counts)) : '',
       state: isHashed ? `${machine.hash().root}` : '',
       isMerged: false,
     };
@@ -350,10 +355,19 @@ interface Crashed {
   readonly site: CrashSite;
 }
 
-function siteOf(cpu: Cpu, { reason, cameText }: RunEnd, crashed: Crashed | null, hottest: number): string {
+interface Crashes {
+  /** The last one. */
+  readonly crashed: Crashed | null;
+  /** The first one of a program in ring 3 that the run without a change has not. */
+  readonly program: Crashed | null;
+}
+
+function siteOf(cpu: Cpu, { reason, cameText }: RunEnd, { crashed, program }: Crashes, hottest: number): string {
   if (crashed !== null && (reason === 'shutdown' || cameText?.startsWith('fault') === true)) {
     return siteName(`${reason === 'shutdown' ? 'triple-fault' : 'fault'} ${crashed.vector}`, crashed.site);
   }
+  // A text by which the system tells of a crash: it is said elsewhere.
+  if (cameText !== null && program !== null) return siteName(`${cameText}, fault ${program.vector}`, program.site);
   const site = crashSite(cpu);
   if (cameText !== null) return siteName(cameText, site);
   if (reason === 'idle') return 'hang, idle';

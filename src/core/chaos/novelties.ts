@@ -16,16 +16,18 @@ export class Novelties {
   private readonly seen = new Set<number>();
   private line = 0;
 
-  private add(word: number): void {
+  private add(word: number): number {
     if (this.seen.size < WORDS_MAX) this.seen.add(word);
+    return word;
   }
 
   pair(before: number, place: number): void {
     this.add(mixed(before, place, 1));
   }
 
-  fault(vector: number, eip: number): void {
-    this.add(mixed(vector, eip, 2));
+  /** The word of it. */
+  fault(vector: number, eip: number): number {
+    return this.add(mixed(vector, eip, 2));
   }
 
   /** A byte of a serial line; a line of text ends with a line feed. */

@@ -88,6 +88,7 @@ async function fuzzLog(args: Arguments): Promise<number> {
       `The run fails without any change, at tick ${count(plain.tick)}: name another failure, or another --at.`,
     );
   }
+  experiment.plainNovelties = new Set(plain.novelties);
   const endsByItself = plain.reason !== 'tick' && plain.reason !== 'idle';
   const faults = FAULTS.filter((vector) => !plain.faults.includes(vector)).map((vector) => `fault:${vector}`);
   const texts = [...own, ...faults, 'triple-fault', ...(endsByItself ? ['hang'] : [])];

@@ -185,8 +185,9 @@ export async function runnerOf(
   const { jobs, url } = readJobs(args);
   if (url === undefined && jobs === 1) return new LocalTrials(experiment);
   const { manifest, engine, inputs: recorded, script, countsBranches = false, endings = [] } = guest;
+  const plainNovelties = [...experiment.plainNovelties];
   const images = copiedImages(guest.images);
-  const plain = { manifest, images, engine, recorded, script, failures, countsBranches, endings };
+  const plain = { manifest, images, engine, recorded, script, failures, countsBranches, endings, plainNovelties };
   if (url === undefined) return new PooledTrials(plain, jobs);
   const { QueuedPieces } = await import('../node/queued-pieces.ts');
   return new QueuedTrials(new QueuedPieces(await queueOptions(args, label, url, plain)));

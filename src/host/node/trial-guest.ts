@@ -23,13 +23,16 @@ export interface TrialGuest {
   readonly countsBranches: boolean;
   /** As Experiment takes them. */
   readonly endings: readonly string[];
+  readonly plainNovelties: readonly number[];
 }
 
 export async function experimentOfGuest(guest: TrialGuest): Promise<Experiment> {
   const { manifest, images, engine, recorded, script, failures, endings } = guest;
   const makeEngine = await (guest.countsBranches ? loadCoveringEngine : loadEngine)(engine);
   const setup = { manifest, images: new Map(images), makeEngine, recorded, script, endings };
-  return new Experiment({ ...setup, failures: failures.map(parseFailure) });
+  const experiment = new Experiment({ ...setup, failures: failures.map(parseFailure) });
+  experiment.plainNovelties = new Set(guest.plainNovelties);
+  return experiment;
 }
 
 /** All outcomes of a piece. */
