@@ -36,6 +36,7 @@ five:
 const CHAOS = 'chaos --kernel shy --memory 4 --knobs spurious --fails exit:1 --runs 200 -o out/c.rlog';
 const EXPLORE = 'explore good.rlog --window 2000..2040 --irq 5 --fails exit:1 -o out/e.rlog --json';
 const SHRINK = 'shrink bad.rlog --fails exit:1 -o out/s.rlog';
+const DOOM = 'doom bad.rlog --symptom exit:1 --moments 2 --trials 4 --svg out/d.svg';
 const FUZZ = 'fuzz good.rlog --at 1000 --buffer 0x200000:16 --runs 64 --corpus out/f';
 
 function shell(cwd: string, line: string) {
@@ -65,6 +66,12 @@ test('what cannot be written is told in one line, behind what was found; with ro
     const shrunk = shell(cwd, SHRINK);
     assert.equal(shrunk.status, 2, shrunk.stderr);
     assert.match(`\n${shrunk.stderr}`, problem);
+    const doomed = shell(cwd, DOOM);
+    assert.equal(doomed.status, 2, doomed.stderr);
+    assert.match(
+      doomed.stderr,
+      /^doom: runs that still fail[\s\S]*\nreprise: The picture out\/d\.svg cannot be written, /,
+    );
     const fuzzed = shell(cwd, FUZZ);
     assert.equal(fuzzed.status, 2, fuzzed.stderr);
     assert.match(

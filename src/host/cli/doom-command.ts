@@ -10,7 +10,7 @@ import type { TimedInput } from '../../core/log/timed-input.ts';
 import { type Access, type RacePair, racePair } from '../../core/chaos/race-pair.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { withLogProblems } from '../node/log-file.ts';
-import { NewFile } from '../node/new-file.ts';
+import { writeNewFile } from '../node/new-file.ts';
 import { count } from '../node/progress.ts';
 import { LocalTrials } from '../node/trial-runners.ts';
 import type { Arguments } from './args.ts';
@@ -28,6 +28,7 @@ import {
   readFrom,
   runnerOf,
   SLACK_TICKS,
+  tellAndWrite,
   walkCampaign,
 } from './trials.ts';
 
@@ -102,27 +103,28 @@ async function doomOf(args: Arguments): Promise<number> {
   const progress = { label: 'doom', end: Number.POSITIVE_INFINITY, isQuiet: args.has('json') };
   const runner = await runnerOf(args, 'doom', guest, experiment, args.list('symptom'));
   const { result, stopStatus } = await walkCampaign(runner, doom(settings), progress).finally(() => runner.close());
-  if (svg !== null) {
-    const file = new NewFile(svg, { what: 'picture' }).open();
-    file.write(doomSvg(result, symptomTick));
-    file.close();
-  }
   const { interval } = result;
   const names = await loadInstructionNames(guest.images, args.list('symbols'));
   const decision = interval === null ? null : decide(experiment, guest, interval, horizonTick, names);
   const tried = decision === null || stopStatus !== null ? [] : await tryElsewhere();
   const status = stopStatus ?? (interval === null ? EXIT.divergence : EXIT.ok);
   const stand = interval === null ? null : `reprise debug ${path} --exec 'seek ${interval.fromTick}'`;
+  const draw = (): void => {
+    if (svg !== null) writeNewFile(svg, doomSvg(result, symptomTick), 'picture');
+  };
   if (args.has('json')) {
     const input = decision?.input ?? null;
     const event = input === null ? null : eventToText(input.event);
     const what =
       decision === null ? null : { event, vector: decision.vector, place: decision.place, race: decision.race };
     const json = { verdict: result.verdict, symptomTick, interval, decision: what, elsewhere: tried, stand };
-    printJson({ command: 'doom', status, ...json, moments: result.moments, sides: result.sides, runs: result.runs });
+    const { moments, sides, runs } = result;
+    tellAndWrite(draw, () => printJson({ command: 'doom', status, ...json, moments, sides, runs }));
     return status;
   }
+  // What was found is told first: where the picture cannot be written it is not lost.
   report(result, symptomTick, decision, tried);
+  draw();
   if (stand !== null) process.stdout.write(`${stand}\n`);
   return status;
 

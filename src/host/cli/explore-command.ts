@@ -21,7 +21,7 @@ import type { InputEvent } from '../../core/log/events.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { withLogProblems } from '../node/log-file.ts';
 import { count } from '../node/progress.ts';
-import { NewFile } from '../node/new-file.ts';
+import { writeNewFile } from '../node/new-file.ts';
 import type { Arguments } from './args.ts';
 import { failsWords } from './chaos-command.ts';
 import { windowPicture } from './explore-picture.ts';
@@ -157,9 +157,8 @@ async function exploreLog(args: Arguments): Promise<number> {
       else writePair(pair, log);
     }
     if (svg === null) return;
-    const file = new NewFile(svg, { what: 'picture' }).open();
-    file.write(windowPicture(result.stretches, { notable, placeOf, hasFailures, fromTick, toTick }));
-    file.close();
+    const picture = windowPicture(result.stretches, { notable, placeOf, hasFailures, fromTick, toTick });
+    writeNewFile(svg, picture, 'picture');
   };
   const status = first !== null ? EXIT.divergence : (stopStatus ?? EXIT.ok);
   if (args.has('json')) {

@@ -1,7 +1,7 @@
 // A file that is written anew: it must not exist yet, and whatever keeps it from being created or written becomes one
 // sentence that names it. Nothing is ever overwritten.
 
-import { closeSync, linkSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, linkSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import { CommandError } from './errors.ts';
 
 const WHY: Readonly<Record<string, string>> = {
@@ -83,5 +83,18 @@ export function appear(temporary: string, out: string): void {
     // A file system without links: take the name, then put the file there.
     closeSync(openSync(out, 'wx'));
     renameSync(temporary, out);
+  }
+}
+
+/** A file of one piece: it is there as a whole or not at all. Throws CommandError. */
+export function writeNewFile(path: string, content: Uint8Array | string, what: string): void {
+  const file = new NewFile(path, { what, rest: 'it is removed: make room and give the command again' }).open();
+  let isWhole = false;
+  try {
+    file.write(content);
+    isWhole = true;
+  } finally {
+    file.close();
+    if (!isWhole) rmSync(path, { force: true });
   }
 }
