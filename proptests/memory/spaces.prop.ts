@@ -365,6 +365,27 @@ test('a write to a table that spaces share reaches what is away', () => {
   assert.equal(load32(cpu, 0x5000), 31);
 });
 
+test('a directory that is no longer in use is cleared, and all that is in use stays', () => {
+  for (const bits of [0x67, 0x167]) {
+    const side = twoSpaces(true, bits);
+    const { cpu } = side;
+    load32(cpu, 0x5000);
+    writeCr3(cpu, 0x1000);
+    load32(cpu, 0x5000);
+    load32(cpu, 0x6000);
+    const { flushes, fills } = cpu.tlbList;
+    cpu.space.writeBytes(0, new Uint8Array(4096));
+    load32(cpu, 0x5000);
+    load32(cpu, 0x6000);
+    assert.deepEqual([cpu.tlbList.flushes, cpu.tlbList.fills], [flushes, fills]);
+    writeCr3(cpu, 0);
+    assert.match(
+      attempt(side, () => load32(cpu, 0x5000)),
+      /^fault 14 /,
+    );
+  }
+});
+
 test('what was written freely is a table of another space when it comes back', () => {
   const side = twoSpaces(false);
   const { cpu } = side;

@@ -88,10 +88,6 @@ export function touchTable(cpu: Cpu, page: number, offset: number, size: number)
   const { tables, spaces } = cpu;
   const linear = tables.linear[page];
   if (linear === TABLE_NONE) return;
-  if (linear === TABLE_MANY) {
-    flushTlb(cpu);
-    return;
-  }
   const shift = tables.shift[page];
   const span = tables.span[page];
   const isWorn = ++tables.writes[page] === WRITES_MAX;
@@ -99,13 +95,15 @@ export function touchTable(cpu: Cpu, page: number, offset: number, size: number)
   const last = isWorn ? (4096 >>> shift) - 1 : (offset + size - 1) >>> shift;
   const from = linear + (first << span);
   const count = (last - first + 1) << span;
-  if (count > DROPPED_PAGES_MAX) {
-    flushTlb(cpu);
-    return;
-  }
   const users = tables.users[page];
   const here = (1 << spaces.current) | USED_BY_GLOBAL;
-  if ((users & here) !== 0) dropPages(cpu, from, count);
+  if ((users & here) !== 0) {
+    if (linear === TABLE_MANY || count > DROPPED_PAGES_MAX) {
+      flushTlb(cpu);
+      return;
+    }
+    dropPages(cpu, from, count);
+  }
   const away = users & ~here;
   if (away !== 0) {
     for (const [number, space] of spaces.all.entries()) {

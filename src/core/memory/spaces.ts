@@ -11,7 +11,12 @@ import { EXIT_MODE, type Cpu } from '../state/cpu.ts';
 import { SAVED_PAGES, type Space } from '../state/saved-spaces.ts';
 import { REGION_SHIFT } from '../state/tlb-list.ts';
 import { beginNotes, noteGlobal, noteTable } from './page-tables.ts';
-import { enterSaved, forgetSpace, TLB_GLOBAL, TLB_INVALID } from './tlb.ts';
+import { enterSaved, forgetSpace, forgetTable, TLB_GLOBAL, TLB_INVALID } from './tlb.ts';
+import { USED_BY_GLOBAL } from '../state/table-notes.ts';
+
+/** log2 of the pages that an entry of a directory translates, without and with PAE. */
+const DIRECTORY_SPAN = 10;
+const PAE_DIRECTORY_SPAN = 9;
 
 function isSpaceOf(space: Space, cr3: number, pdptes: Int32Array): boolean {
   if (space.cr3 !== cr3) return false;
@@ -112,16 +117,38 @@ function dropDisagreeingGlobals(cpu: Cpu, cr3: number, pdptes: Int32Array): void
   globalRegions.length = kept;
 }
 
+/**
+ * The directories of the space that is left say nothing of the global pages that stay: those of the next one map them
+ * as well, and are watched. A page that is more than a directory stays watched.
+ */
+function unwatchGlobals(cpu: Cpu): void {
+  const { linear, span, users } = cpu.tables;
+  const leave = (physical: number, first: number, pagesOfEntry: number): void => {
+    const page = cpu.space.writablePage(physical);
+    if (page < 0 || linear[page] !== first || span[page] !== pagesOfEntry) return;
+    users[page] &= ~USED_BY_GLOBAL;
+    if (users[page] === 0) forgetTable(cpu, page);
+  };
+  if ((cpu.m32[CR4] & CR4_PAE) === 0) leave((cpu.m32[CR3] & -4096) >>> 0, 0, DIRECTORY_SPAN);
+  else {
+    for (const region of cpu.tlbList.globalRegions) {
+      const pointer = (region >>> 9) * 2;
+      const directory = paeDirectory(cpu.m32, PDPTE + pointer);
+      if (directory >= 0) leave(directory, (region >>> 9) << 18, PAE_DIRECTORY_SPAN);
+    }
+  }
+}
+
 /** A write to a directory of the space in use must drop the entries of global pages that are there because of it. */
 function watchGlobals(cpu: Cpu): void {
   const { globalRegions } = cpu.tlbList;
   if (globalRegions.length === 0) return;
   beginNotes(cpu);
-  if ((cpu.m32[CR4] & CR4_PAE) === 0) noteTable(cpu, (cpu.m32[CR3] & -4096) >>> 0, 0, 2, 10);
+  if ((cpu.m32[CR4] & CR4_PAE) === 0) noteTable(cpu, (cpu.m32[CR3] & -4096) >>> 0, 0, 2, DIRECTORY_SPAN);
   else {
     for (const region of globalRegions) {
       const directory = paeDirectory(cpu.m32, PDPTE + (region >>> 9) * 2);
-      noteTable(cpu, directory, (region >>> 9) << 18, 3, 9);
+      noteTable(cpu, directory, (region >>> 9) << 18, 3, PAE_DIRECTORY_SPAN);
     }
   }
   noteGlobal(cpu);
@@ -139,7 +166,10 @@ export function switchSpace(cpu: Cpu, cr3: number, pdptes: Int32Array | null): v
   if (pdptes !== null) left.pdptes.set(m32.subarray(PDPTE, PDPTE + 8));
   else left.pdptes.fill(0);
   if (isSpaceOf(left, cr3, pointers)) return;
-  if (keepsGlobal) dropDisagreeingGlobals(cpu, cr3, pointers);
+  if (keepsGlobal) {
+    dropDisagreeingGlobals(cpu, cr3, pointers);
+    unwatchGlobals(cpu);
+  }
   leave(cpu, keepsGlobal);
   m32[CR3] = cr3;
   if (pdptes !== null) m32.set(pdptes, PDPTE);
