@@ -8,9 +8,13 @@ import { Experiment } from '../../src/core/chaos/experiment.ts';
 import { racePair } from '../../src/core/chaos/race-pair.ts';
 import { openLog } from '../../src/core/log/log.ts';
 import type { TimedInput } from '../../src/core/log/timed-input.ts';
+import { assemble } from '../../src/core/isa/assemble.ts';
+import { describeMachine } from '../../src/core/session/describe-machine.ts';
 import { loadEngine } from '../../src/engines.ts';
 import { record } from '../../src/library.ts';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
+import { sha256 } from '../../src/host/node/images.ts';
+import { flatGuest, setUpPic } from '../support/flat-guest.ts';
 
 /** The word that the bank's books are in. */
 const BALANCE = 0x200000;
@@ -48,4 +52,61 @@ test('an interrupt inside a deposit is one side of a race, and one beside it is 
   }
   assert.ok(pairs.size > 2 && pairs.size < 12, `${pairs.size} instructions`);
   assert.ok([...pairs.values()].includes('reads writes writes'), [...pairs.values()].join('; '));
+});
+
+/** Line 5 counts up, line 6 takes its time; the loop takes what was counted, and loses what comes in between. */
+const BUSY = flatGuest(
+  `${setUpPic(0x9f)}  sti
+again:
+  mov eax, [0x200000]
+  add [0x200004], eax
+  nop
+  nop
+  mov dword [0x200000], 0
+  jmp again
+five:
+  inc dword [0x200000]
+  push eax
+  mov al, 0x20
+  out 0x20, al
+  pop eax
+  iretd
+six:
+  push ecx
+  mov ecx, 3000
+wait:
+  dec ecx
+  jnz wait
+  push eax
+  mov al, 0x20
+  out 0x20, al
+  pop eax
+  pop ecx
+  iretd`,
+  `idt: times 296 db 0
+  dw five - 0x100000, 0x08, 0x8e00, 0x10
+  dw six - 0x100000, 0x08, 0x8e00, 0x10`,
+  312,
+);
+
+test('another interrupt right behind, however long, is no part of what was interrupted', async () => {
+  const kernel = { name: 'busy', data: assemble(BUSY).bytes };
+  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
+  const makeEngine = await loadEngine('tiered');
+  const experiment = new Experiment({ ...setup, makeEngine, recorded: [], script: [], failures: [] });
+  const orders: string[] = [];
+  for (let tick = 20_000; tick < 20_006; tick++) {
+    const inputs = [5, 6].map((line): TimedInput => ({ tick, event: { kind: 'irq-line', line, level: true } }));
+    experiment.stand(tick - 1);
+    const { arrivals } = experiment.run(inputs, tick + 200);
+    assert.deepEqual(
+      arrivals.map(({ vector }) => vector),
+      [0x25, 0x26],
+    );
+    const pair = racePair(experiment, inputs, arrivals[0]);
+    if (pair === null || pair.physical >>> 2 !== BALANCE >>> 2) continue;
+    orders.push([pair.before, pair.between, pair.behind].map(({ isWrite }) => (isWrite ? 'w' : 'r')).join(''));
+    assert.ok(pair.behind.tick > tick + 6000, `${pair.behind.tick}`);
+  }
+  assert.ok(orders.length >= 3 && orders.includes('rww'), orders.join(' '));
 });

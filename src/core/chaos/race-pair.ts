@@ -6,10 +6,10 @@
  */
 import type { TimedInput } from '../log/timed-input.ts';
 import type { Cpu } from '../state/cpu.ts';
-import { EIP, ESP } from '../state/layout.ts';
-import { peekPhysical, peekPhysicalBytes } from '../memory/peek.ts';
+import { CS, EIP, ESP, SEG_SELECTOR } from '../state/layout.ts';
+import { peekNumber, peekPhysical, peekPhysicalBytes } from '../memory/peek.ts';
 import { flowsOf } from '../timeline/provenance/flows.ts';
-import { instructionHere, linearHere } from '../timeline/provenance/operands.ts';
+import { instructionHere, linearHere, linearStack } from '../timeline/provenance/operands.ts';
 import type { Arrival, Experiment } from './experiment.ts';
 
 export interface Access {
@@ -35,6 +35,8 @@ const FAR_TICKS = 512;
 /** And where what is interrupted has itself interrupted the other side. */
 const NESTED_TICKS = 1 << 12;
 const INTERRUPT_TICKS_MAX = 1 << 16;
+/** EIP, CS and EFLAGS. */
+const FRAME_BYTES = 12;
 /** Kernels' stacks are no larger. */
 const KERNEL_STACK_BYTES = 8192;
 
@@ -100,6 +102,20 @@ function byteAt(cpu: Cpu, physical: number): number {
   return byte[0];
 }
 
+/** Where an interrupt has found the guest, and when. */
+interface Interrupted {
+  readonly eip: number;
+  readonly esp: number;
+  readonly tick: number;
+}
+
+/** By the frame right behind its delivery, of 32 bits; from another ring it holds the stack pointer too. */
+function interruptedBy(cpu: Cpu, tick: number): Interrupted {
+  const word = (index: number): number => peekNumber(cpu, linearStack(cpu, 4 * index), 4) ?? 0;
+  const isOuter = ((word(1) ^ cpu.m32[SEG_SELECTOR + CS]) & 3) !== 0;
+  return { eip: word(0) | 0, esp: isOuter ? word(3) | 0 : (cpu.m32[ESP] + FRAME_BYTES) | 0, tick };
+}
+
 function sidesOf(experiment: Experiment, inputs: readonly TimedInput[], arrival: Arrival, reachTicks: number): Sides {
   const sides: { before: Used[]; between: Used[]; behind: Used[] } = { before: [], between: [], behind: [] };
   const fromTick = arrival.tick - reachTicks;
@@ -108,8 +124,18 @@ function sidesOf(experiment: Experiment, inputs: readonly TimedInput[], arrival:
   const restored = new Set<number>();
   let esp = 0;
   let backTick = -1;
+  // Other interrupts behind: theirs are no ticks of what was interrupted.
+  let away: Interrupted | null = null;
+  let awayTicks = 0;
   const behindFrom = inputs.filter(({ tick }) => tick >= fromTick);
-  experiment.walk(behindFrom, arrival.tick + INTERRUPT_TICKS_MAX, (cpu, tick) => {
+  const lookBetween = (cpu: Cpu, tick: number): void => {
+    const used = uses(cpu, tick);
+    for (const { isWrite, physical } of used) {
+      if (isWrite && !valuesBefore.has(physical)) valuesBefore.set(physical, byteAt(cpu, physical));
+    }
+    sides.between.push(...used);
+  };
+  const look = (cpu: Cpu, tick: number): boolean => {
     if (tick < arrival.tick) sides.before.push(...uses(cpu, tick));
     else if (tick === arrival.tick) esp = cpu.m32[ESP];
     else {
@@ -117,15 +143,27 @@ function sidesOf(experiment: Experiment, inputs: readonly TimedInput[], arrival:
         backTick = tick;
         for (const [at, value] of valuesBefore) if (byteAt(cpu, at) === value) restored.add(at);
       }
-      if (backTick < 0) {
-        const used = uses(cpu, tick);
-        for (const { isWrite, physical } of used) {
-          if (isWrite && !valuesBefore.has(physical)) valuesBefore.set(physical, byteAt(cpu, physical));
-        }
-        sides.between.push(...used);
-      } else sides.behind.push(...uses(cpu, tick));
+      if (away !== null) {
+        if (cpu.m32[EIP] !== away.eip || cpu.m32[ESP] !== away.esp) return true;
+        awayTicks += tick - away.tick;
+        away = null;
+      }
+      if (backTick < 0) lookBetween(cpu, tick);
+      else sides.behind.push(...uses(cpu, tick));
     }
-    return backTick < 0 || tick < backTick + reachTicks;
+    return backTick < 0 || tick < backTick + reachTicks + awayTicks;
+  };
+  const { machine } = experiment;
+  experiment.walk(behindFrom, arrival.tick + INTERRUPT_TICKS_MAX, look, (kind) => {
+    if (kind !== 'interrupt') return true;
+    // Its first instruction runs at the tick of the arrival.
+    if (machine.tick === arrival.tick) lookBetween(machine.cpu, machine.tick);
+    else if (backTick >= 0 && away === null) {
+      away = interruptedBy(machine.cpu, machine.tick);
+      // The instruction that was about to run runs later.
+      sides.behind = sides.behind.filter(({ tick }) => tick < machine.tick);
+    }
+    return true;
   });
   return { ...sides, restored };
 }
