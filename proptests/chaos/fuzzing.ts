@@ -13,12 +13,11 @@ import { type Finding, fuzz, type FuzzResult, type Kept } from '../../src/core/c
 import type { FuzzTarget } from '../../src/core/chaos/fuzz-target.ts';
 import { parseFailure } from '../../src/core/chaos/predicate.ts';
 import type { Assembly } from '../../src/core/isa/assemble.ts';
-import { describeMachine } from '../../src/core/session/describe-machine.ts';
 import { EIP } from '../../src/core/state/layout.ts';
 import { loadCoveringEngine } from '../../src/engines.ts';
 import { assembleSource, guestFolder } from '../../src/host/node/guest-images.ts';
-import { sha256 } from '../../src/host/node/images.ts';
 import { projectRoot } from '../support/poison.ts';
+import { smallMachine } from './small-machine.ts';
 
 export const MESSAGE = 0x200000;
 export const MESSAGE_LENGTH = 0x201000;
@@ -36,8 +35,7 @@ export interface FuzzedParser {
 export async function openParser(isFixed: boolean, engine = 'tiered'): Promise<FuzzedParser> {
   const source = readFileSync(join(guestFolder(), 'parser.asm'), 'utf8');
   const assembly = assembleSource(isFixed ? `%define FIXED\n${source}` : source);
-  const kernel = { name: 'parser', data: assembly.bytes };
-  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
+  const setup = smallMachine('parser', assembly.bytes);
   const failures = ['fault:0', 'fault:6', 'fault:8', 'fault:13', 'fault:14', 'triple-fault', 'hang'].map(parseFailure);
   const makeEngine = await loadCoveringEngine(engine);
   const experiment = new Experiment({ ...setup, makeEngine, recorded: [], script: [], failures });

@@ -22,12 +22,11 @@ import { assemble } from '../../src/core/isa/assemble.ts';
 import type { InputEvent } from '../../src/core/log/events.ts';
 import type { TimedInput } from '../../src/core/log/timed-input.ts';
 import { openLog } from '../../src/core/log/log.ts';
-import { describeMachine } from '../../src/core/session/describe-machine.ts';
-import { loadCoveringEngine, loadEngine } from '../../src/engines.ts';
+import { loadEngine } from '../../src/engines.ts';
 import { engineNames, replay } from '../../src/library.ts';
 import { assembleRace } from '../../src/host/node/guest-images.ts';
-import { sha256 } from '../../src/host/node/images.ts';
 import { flatGuest, setUpPic } from '../support/flat-guest.ts';
+import { smallMachine } from './small-machine.ts';
 
 /** Null: it changes the machine, and no input. */
 const KIND: Readonly<Record<Knob, InputEvent['kind'] | null>> = {
@@ -107,8 +106,8 @@ test('what a guest takes for chance is another from its first tick on, and repla
   const plan = { knobs: ['entropy' as const], inputs: [], fromTick: 0, endTick: 100, interruptTicks: [], ...guest };
   // It fails for one value of four bits.
   const source = flatGuest('  rdtsc\n  and eax, 0xf00\n  cmp eax, 0x700\n  sete al\n  out 0xf4, al');
-  const kernel = { name: 'chance', data: assemble(source).bytes };
-  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
+  const kernel = assemble(source).bytes;
+  const setup = smallMachine('chance', kernel);
   const makeEngine = await loadEngine('interp');
   const failures = [parseFailure('exit:1')];
   const experiment = new Experiment({ ...setup, makeEngine, recorded: [], script: [], failures });
@@ -121,93 +120,9 @@ test('what a guest takes for chance is another from its first tick on, and repla
   const trial = { ...setup, makeEngine, script: [], failures, horizonTick: 1000, inputs, creator: 'test' };
   assert.ok(recordTrial({ ...trial, sink: (frame) => frames.push(frame) }));
   for (const engine of engineNames()) {
-    const again = await replay(concatenate(frames), { images: { kernel: kernel.data }, engine });
+    const again = await replay(concatenate(frames), { images: { kernel }, engine });
     assert.deepEqual([again.divergence, again.debugExit], [null, 1], engine);
   }
-});
-
-test('a run that comes to an event that ends it well does not hang, one that never comes there does', async () => {
-  const source = flatGuest("  mov dx, 0x3f8\n  mov al, '!'\n  out dx, al\nagain: jmp again");
-  const kernel = { name: 'loud', data: assemble(source).bytes };
-  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
-  const shared = { ...setup, makeEngine: await loadEngine('interp'), recorded: [], script: [] };
-  for (const [ending, fails, reason] of [
-    ['serial:"!"', false, 'event'],
-    ['serial:"?"', true, 'tick'],
-  ] as const) {
-    const outcome = new Experiment({ ...shared, failures: [parseFailure('hang')], endings: [ending] }).run([], 1000);
-    assert.deepEqual([outcome.fails, outcome.reason], [fails, reason]);
-  }
-});
-
-/** A program in ring 3 that has two faults by what lies at 2 MiB, and one that its system mends each time. */
-const SYSTEM = flatGuest(
-  `  lgdt [gdtr3]
-  mov dword [0x300004], 0x80000
-  mov dword [0x300008], 0x10
-  mov ax, 0x28
-  ltr ax
-  push 0x23
-  push 0x70000
-  push 2
-  push 0x1b
-  push program
-  iretd
-invalid:
-  cmp dword [esp], mended
-  jne crashed
-  add dword [esp], 2
-  iretd
-crashed:
-  mov dx, 0x3f8
-  mov al, '!'
-  out dx, al
-done:
-  mov al, 0
-  out 0xf4, al
-program:
-  mov ax, 0x23
-  mov ds, ax
-mended:
-  ud2
-  mov al, [0x200000]
-  cmp al, 1
-  je first
-  cmp al, 2
-  je second
-  int 0x30
-first:
-  ud2
-second:
-  nop
-  ud2`,
-  `gdtr3: dw 47
-  dd gdt3
-align 8
-gdt3: dd 0, 0, 0x0000ffff, 0x00cf9b00, 0x0000ffff, 0x00cf9300, 0x0000ffff, 0x00cffb00, 0x0000ffff, 0x00cff300
-  dd 0x00000067, 0x00008930
-idt: times 48 db 0
-  dw invalid - 0x100000, 0x08, 0x8e00, 0x10
-  times 328 db 0
-  dw done - 0x100000, 0x08, 0xee00, 0x10`,
-  392,
-);
-
-test('crashes of a program are told apart by its faults, not by where its system tells of them', async () => {
-  const kernel = { name: 'system', data: assemble(SYSTEM).bytes };
-  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
-  const makeEngine = await loadCoveringEngine('tiered');
-  const failures = [parseFailure('serial:"!"')];
-  const experiment = new Experiment({ ...setup, makeEngine, recorded: [], script: [], failures });
-  const plain = experiment.run([], 1000);
-  assert.deepEqual([plain.fails, plain.reason], [false, 'debug-exit']);
-  experiment.plainNovelties = new Set(plain.novelties);
-  const sites = [1, 2].map((byte) => {
-    const event: InputEvent = { kind: 'edit-memory', address: 0x200000, bytes: Uint8Array.of(byte) };
-    return experiment.run([{ tick: 0, event }], 1000).site;
-  });
-  for (const site of sites) assert.match(site, /^serial:"!", fault 6 at [0-9a-f]{6}$/);
-  assert.notEqual(sites[0], sites[1]);
 });
 
 test('other machines: more memory, another time of a tick, each in the manifest of the failing run', async () => {
@@ -223,8 +138,8 @@ test('other machines: more memory, another time of a tick, each in the manifest 
   }
   assert.equal(seen.size, 20, 'every memory with every ratio');
   // A guest that asks how much it runs in a millisecond: it fails where a tick takes long.
-  const kernel = { name: 'slow', data: assembleRace('lost-update').bytes };
-  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
+  const kernel = assembleRace('lost-update').bytes;
+  const setup = smallMachine('slow', kernel);
   const makeEngine = await loadEngine('interp');
   const failures = [parseFailure('exit:0x11')];
   const experiment = new Experiment({ ...setup, makeEngine, recorded: [], script: [], failures });
@@ -255,7 +170,7 @@ test('other machines: more memory, another time of a tick, each in the manifest 
   assert.ok(recordTrial({ ...recorded, creator: 'test', sink: (frame) => frames.push(frame) }));
   const log = concatenate(frames);
   assert.equal(openLog(log).header.machine.nsPerTick, failing.machine.nsPerTick);
-  const again = await replay(log, { images: { kernel: kernel.data } });
+  const again = await replay(log, { images: { kernel } });
   assert.equal(again.divergence, null);
 });
 
@@ -303,8 +218,8 @@ five:
 );
 
 test('pairs: all of them, or different ones, and those that fail together', async () => {
-  const kernel = { name: 'counter', data: assemble(COUNTER).bytes };
-  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
+  const kernel = assemble(COUNTER).bytes;
+  const setup = smallMachine('counter', kernel);
   const failures = [parseFailure('exit:2')];
   const makeEngine = await loadEngine('interp');
   const experiment = new Experiment({ ...setup, makeEngine, recorded: [], script: [], failures });

@@ -19,11 +19,10 @@ import { groupPlacements } from '../../src/core/chaos/placements.ts';
 import { parseFailure } from '../../src/core/chaos/predicate.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
 import type { InputEvent } from '../../src/core/log/events.ts';
-import { describeMachine } from '../../src/core/session/describe-machine.ts';
 import { loadEngine } from '../../src/engines.ts';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
-import { sha256 } from '../../src/host/node/images.ts';
 import { flatGuest, setUpPic } from '../support/flat-guest.ts';
+import { smallMachine } from './small-machine.ts';
 
 const LINE_5: InputEvent = { kind: 'irq-line', line: 5, level: true };
 
@@ -41,8 +40,7 @@ function explored(experiment: Experiment, settings: ExploreSettings): ExploreRes
 }
 
 test('a guest whose interrupt switches tasks: the same stretches, most places not run', async () => {
-  const kernel = { name: 'race', data: buildGuest('race') };
-  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
+  const setup = smallMachine('race', buildGuest('race'));
   const failures = [parseFailure('exit:0x11')];
   const makeEngine = await loadEngine('tiered');
   const experiment = new Experiment({ ...setup, makeEngine, recorded: [], script: [], failures });
@@ -54,8 +52,7 @@ test('a guest whose interrupt switches tasks: the same stretches, most places no
 });
 
 test('outcomes by states: those of one state are one, and none is of a tick behind the horizon', async () => {
-  const kernel = { name: 'race', data: buildGuest('race') };
-  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
+  const setup = smallMachine('race', buildGuest('race'));
   const makeEngine = await loadEngine('tiered');
   const experiment = new Experiment({ ...setup, makeEngine, recorded: [], script: [], failures: [] });
   const event: InputEvent = { kind: 'serial', port: 0, bytes: Uint8Array.of(0x35) };
@@ -109,8 +106,7 @@ seen: dd 0`,
   dw five - 0x100000, 0x08, 0x8e00, 0x10`,
     304,
   );
-  const kernel = { name: 'loop', data: assemble(source).bytes };
-  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
+  const setup = smallMachine('loop', assemble(source).bytes);
   return new Experiment({
     ...setup,
     makeEngine: await loadEngine('interp'),

@@ -9,12 +9,11 @@ import { racePair } from '../../src/core/chaos/race-pair.ts';
 import { openLog } from '../../src/core/log/log.ts';
 import type { TimedInput } from '../../src/core/log/timed-input.ts';
 import { assemble } from '../../src/core/isa/assemble.ts';
-import { describeMachine } from '../../src/core/session/describe-machine.ts';
 import { loadEngine } from '../../src/engines.ts';
 import { record } from '../../src/library.ts';
 import { buildGuest } from '../../src/host/node/guest-images.ts';
-import { sha256 } from '../../src/host/node/images.ts';
 import { flatGuest, setUpPic } from '../support/flat-guest.ts';
+import { smallMachine } from './small-machine.ts';
 
 /** The word that the bank's books are in. */
 const BALANCE = 0x200000;
@@ -90,8 +89,7 @@ wait:
 );
 
 test('another interrupt right behind, however long, is no part of what was interrupted', async () => {
-  const kernel = { name: 'busy', data: assemble(BUSY).bytes };
-  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
+  const setup = smallMachine('busy', assemble(BUSY).bytes);
   const makeEngine = await loadEngine('tiered');
   const experiment = new Experiment({ ...setup, makeEngine, recorded: [], script: [], failures: [] });
   const orders: string[] = [];

@@ -12,12 +12,12 @@ import { recordTrial } from '../../src/core/chaos/record-trial.ts';
 import { shrink } from '../../src/core/chaos/shrink.ts';
 import { concatenate } from '../../src/core/base/bytes.ts';
 import type { TimedInput } from '../../src/core/log/timed-input.ts';
-import { describeMachine, type MachineSetup } from '../../src/core/session/describe-machine.ts';
+import type { MachineSetup } from '../../src/core/session/describe-machine.ts';
 import type { EngineFactory } from '../../src/core/session/session.ts';
 import { loadEngine } from '../../src/engines.ts';
 import { engineNames, replay } from '../../src/library.ts';
 import { assembleRace } from '../../src/host/node/guest-images.ts';
-import { sha256 } from '../../src/host/node/images.ts';
+import { smallMachine } from './small-machine.ts';
 
 /** How the guests show their bugs. */
 const FAILURES = ['exit:0x11', 'exit:0x12', 'hang'].map(parseFailure);
@@ -38,8 +38,7 @@ export interface Race {
 
 /** Throws when the guest fails without any perturbation. */
 export async function openRace(name: string, isFixed: boolean): Promise<Race> {
-  const kernel = { name, data: assembleRace(name, isFixed).bytes };
-  const setup = describeMachine({ kernel }, { memoryMegabytes: 4, hashEveryTicks: 0 }, sha256);
+  const setup = smallMachine(name, assembleRace(name, isFixed).bytes);
   const makeEngine = await loadEngine('tiered');
   const experiment = new Experiment({ ...setup, makeEngine, recorded: [], script: [], failures: FAILURES });
   const plain = experiment.run([], TICKS_MAX);
