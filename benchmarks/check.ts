@@ -69,9 +69,14 @@ async function recordingOf(program: string, count: number): Promise<string> {
 }
 
 /** What `reprise bench LOG --against DIR` says of the engine; the ratio is of this build over the other. */
-function differenceOf(log: string, engine: string, against: string, more: readonly string[]): EngineDifference {
-  const given = more.includes('--rounds') ? more : ['--rounds', `${rounds}`, ...more];
-  const words = ['bench', log, '--against', against, '--engines', engine, '--json', ...given];
+function differenceOf(
+  log: string,
+  engine: string,
+  against: string,
+  more: readonly string[],
+  times = rounds,
+): EngineDifference {
+  const words = ['bench', log, '--against', against, '--engines', engine, '--rounds', `${times}`, '--json', ...more];
   const ended = spawnSync(process.execPath, [reprise, ...words], { encoding: 'utf8', maxBuffer: 2 ** 30 });
   if (ended.status !== 0 && ended.status !== 1) throw new Error(`reprise bench: ${ended.stderr.trim()}`);
   return (JSON.parse(ended.stdout) as { differences: EngineDifference[] }).differences[0];
@@ -124,23 +129,26 @@ async function withoutPass(): Promise<void> {
   tell(what, found, found.verdict === 'faster', topOf(found));
 }
 
-/** A run that takes 5 % longer; between these its turns are taken as they are. */
-const SLOWED = { part: 0.05, least: 0.04, most: 0.065 };
+const SLOWED_PART = 0.05;
+/** Between these the turns are taken as they are. */
+const [SLOWED_LEAST, SLOWED_MOST] = [0.04, 0.065];
 const MANY_TURNS = 400;
+const TRIES = 6;
 
 /**
- * How many turns make a run longer by the part. Many turns first, whose cost stands above what the machine does beside;
- * then, since a processor does some turns beside other work, three measurements of what that comes to, again with
- * other turns until their median is between the bounds.
+ * How many turns make a run longer by SLOWED_PART. Many turns first, whose cost stands above what the machine does
+ * beside; then, since a processor does some turns beside other work, three measurements of what that comes to, again
+ * with other turns until their median is between the bounds. Null: it never was.
  */
-function turnsFor(wanted: typeof SLOWED, timesAsLong: (turns: number) => number): number {
-  let turns = Math.max(1, Math.round((MANY_TURNS * wanted.part) / Math.max(timesAsLong(MANY_TURNS) - 1, wanted.part)));
-  for (let tries = 0; tries < 5; tries++) {
+function turnsFor(timesAsLong: (turns: number) => number): number | null {
+  const partOfMany = Math.max(timesAsLong(MANY_TURNS) - 1, SLOWED_PART);
+  let turns = Math.max(1, Math.round((MANY_TURNS * SLOWED_PART) / partOfMany));
+  for (let tries = 0; tries < TRIES; tries++) {
     const [, part] = [1, 2, 3].map(() => timesAsLong(turns) - 1).sort((a, b) => a - b);
-    if (part >= wanted.least && part <= wanted.most) break;
-    turns = Math.max(1, Math.round(turns * Math.min(2, Math.max(0.5, wanted.part / Math.max(part, 0.001)))));
+    if (part >= SLOWED_LEAST && part <= SLOWED_MOST) return turns;
+    turns = Math.max(1, Math.round(turns * Math.min(2, Math.max(0.5, SLOWED_PART / Math.max(part, 0.001)))));
   }
-  return turns;
+  return null;
 }
 
 /** A handler that takes longer, so that the run takes 5 % longer. */
@@ -155,7 +163,12 @@ async function slowedHandler(): Promise<void> {
         `let idle = 1;\n$1 for (let turn = 0; turn < ${turns}; turn++) idle = Math.imul(idle, 31) ^ turn;`,
       ),
     );
-  const turns = turnsFor(SLOWED, (some) => 1 / differenceOf(log, 'interp', slowed(some), ['--no-sampling']).ratio);
+  const turns = turnsFor((some) => 1 / differenceOf(log, 'interp', slowed(some), ['--no-sampling']).ratio);
+  if (turns === null) {
+    wrong++;
+    console.log(`WRONG ${what}: no number of turns slows it by as much; on a machine that is less busy there is one`);
+    return;
+  }
   const found = differenceOf(log, 'interp', slowed(turns), []);
   tell(
     `${what} (${turns} turns)`,
@@ -181,8 +194,7 @@ async function withoutCounters(): Promise<void> {
     const what = `${program} on ${engine}, nobody counts and nobody can`;
     if (!isWanted(what)) continue;
     // One part in a hundred takes more rounds than five.
-    const more = ['--no-sampling', '--rounds', `${2 * rounds}`];
-    const found = differenceOf(await recordingOf(program, count), engine, copy, more);
+    const found = differenceOf(await recordingOf(program, count), engine, copy, ['--no-sampling'], 2 * rounds);
     tell(what, found, found.verdict !== 'slower' && found.ratio <= COUNTERS_COST_MOST);
   }
 }
