@@ -1,7 +1,10 @@
 // What one processor knows of the page tables that its translations came from, by page of RAM or bulk memory. Derived
 // state, host-only; memory/page-tables.ts and memory/tlb.ts keep it.
 
-/** `linear` values that are no linear page: not a table; one that serves several ranges or levels. */
+/**
+ * `linear` values that are no linear page: not a table; one that serves several ranges or levels, a write to which
+ * drops all translations if it is in use.
+ */
 export const TABLE_NONE = -1;
 export const TABLE_MANY = -2;
 
@@ -12,7 +15,7 @@ export const PAGE_TABLE = 2;
 export const USED_BY_GLOBAL = 0x8000;
 
 export class TableNotes {
-  /** The linear page that the table's first entry translates, TABLE_NONE or TABLE_MANY (a write drops everything). */
+  /** The linear page that the table's first entry translates, TABLE_NONE, or TABLE_MANY. */
   readonly linear: Int32Array;
   /** log2 of the size of an entry. */
   readonly shift: Uint8Array;
