@@ -166,6 +166,56 @@ in_16:`,
 ];
 
 const MIXED_16 = 'mov ax, [si]\n add [di], ax\n push ax\n pop bx\n inc ax\n xor dx, bx';
+/** 3.9·x·(1 − x), which never comes to rest, so that nothing of it is foreseen; 3.9 in the double after x. */
+const CHAOS = `fninit
+        mov dword [DATA + 8], 0x33333333
+        mov dword [DATA + 12], 0x400f3333
+        mov dword [DATA + 16], 7
+        fld1
+        fidiv dword [DATA + 16]
+        fstp qword [DATA]
+`;
+
+/** The x87, by where its operands are. */
+const FLOATS: readonly Cliff[] = [
+  {
+    name: 'x87, doubles',
+    body: 'fld1\n fsub qword [DATA]\n fmul qword [DATA]\n fmul qword [DATA + 8]\n fstp qword [DATA]',
+    before: CHAOS,
+    instructions: 7,
+  },
+  {
+    name: 'x87, registers',
+    body: 'fld1\n fsub st0, st1\n fmulp st1, st0\n fmul st0, st1',
+    before: `${CHAOS} fld qword [DATA + 8]\n fld qword [DATA]`,
+    instructions: 6,
+  },
+  {
+    name: 'x87, stack moves',
+    body: 'fld st1\n fxch st1\n fchs\n fabs\n fstp st2',
+    before: `${CHAOS} fld qword [DATA + 8]\n fld qword [DATA]`,
+    instructions: 7,
+  },
+  {
+    name: 'x87, division',
+    body: 'fld qword [DATA + 8]\n fdiv qword [DATA]\n fld st0\n fdivp st2, st0\n fstp qword [DATA + 16]',
+    before: `${CHAOS} fld qword [DATA + 8]`,
+    instructions: 7,
+  },
+  {
+    name: 'x87, integers',
+    body: 'fild dword [DATA + 16]\n fiadd dword [DATA + 20]\n fistp dword [DATA + 20]',
+    before: CHAOS,
+    instructions: 5,
+  },
+  {
+    name: 'x87, comparisons',
+    body: 'fcomi st0, st1\n fcom st1\n fnstsw ax\n fld qword [DATA]\n fcomp qword [DATA + 8]',
+    before: `${CHAOS} fld qword [DATA + 8]\n fld qword [DATA]`,
+    instructions: 7,
+  },
+];
+
 /** Segments of real mode: the code in the high memory area, where the image begins, data and stack below. */
 const REAL_CODE = 'in_real - LOAD_ADDRESS + 0x10';
 
@@ -309,7 +359,7 @@ const TARGET_MS = 300;
 
 console.log(`${'loop'.padEnd(26)}${engines.map((name) => name.padStart(30)).join('')}`);
 const plain = engines.map(() => 0);
-for (const cliff of [...CLIFFS, ...NARROW]) {
+for (const cliff of [...CLIFFS, ...FLOATS, ...NARROW]) {
   if (names.length > 0 && cliff.name !== 'plain' && !names.some((name) => cliff.name.includes(name))) continue;
   const kernel = assembleSource(source(cliff)).bytes;
   const cells: string[] = [];

@@ -32,6 +32,7 @@ import { generalTransfer } from '../../tiers/interp/handlers/x87-transfer.ts';
 import { hex, protectedBench } from '../system/fixture.ts';
 import { comparePlain, readBytes, writeBytes } from './plain-bench.ts';
 import { putF32, putF64, putF80, putInteger } from './values.ts';
+import { edge, fillX87, NEARS, NEARS_OF_DOUBLE, NEARS_OF_SINGLE, pick } from './x87-states.ts';
 
 const caseCount = Number(process.env.REPRISE_CASES ?? 250);
 const seed = Number(process.env.REPRISE_SEED ?? 1);
@@ -74,53 +75,9 @@ function stateText(cpu: Cpu, at: number): string {
   return `${words.join(' ')} flags ${hex(getFlags(cpu))} ${registers.join(' ')} memory ${bytes.join('')}`;
 }
 
-const NEARS = [16383, 16383, 16383, 16383 + 40, 16383 - 1000, 16383 + 1000, 1, 0x7ffd, 16383 + 31, 16383 + 62];
-const NEARS_OF_DOUBLE = [1023, 1023, 1023 + 40, 1, 2045, 1023 + 31];
-const NEARS_OF_SINGLE = [127, 127, 127 + 40, 1, 253, 127 + 31];
-
-const pick = (random: Random, list: readonly number[]): number => list[random.below(list.length)]!;
-
-/** A register as programs have it: the value of a double or single, an integer, a zero; or anything at all. */
-function fillRegister(random: Random, cpu: Cpu, register: number, near: number): void {
-  putF80(random, words, near);
-  const kind = random.below(8);
-  if (kind === 0) words[0]! &= -0x800;
-  else if (kind === 1) words.set([0, words[1]! & -0x100]);
-  else if (kind === 2 && random.below(3) === 0) words.set([0, 0, words[2]! & 0x8000]);
-  cpu.m32[FP_SIGNIFICAND + 2 * register] = words[0]!;
-  cpu.m32[FP_SIGNIFICAND + 2 * register + 1] = words[1]!;
-  cpu.m16[FP_SIGN_EXPONENT_16 + register] = words[2]!;
-}
-
 function fillState(random: Random, cpu: Cpu, text: string, at: number): void {
   const near = pick(random, NEARS);
-  for (let k = 0; k < 8; k++) fillRegister(random, cpu, k, near);
-  // The same number twice, or its opposite: ties, exact zeros, equal comparisons.
-  if (random.below(6) === 0) {
-    const lowBits = random.below(3) - 1;
-    for (let k = 1; k < 8; k++) {
-      cpu.m32[FP_SIGNIFICAND + 2 * k] = cpu.m32[FP_SIGNIFICAND] + lowBits;
-      cpu.m32[FP_SIGNIFICAND + 2 * k + 1] = cpu.m32[FP_SIGNIFICAND + 1];
-      cpu.m16[FP_SIGN_EXPONENT_16 + k] = cpu.m16[FP_SIGN_EXPONENT_16] ^ (random.below(2) << 15);
-    }
-  }
-  // Powers of two and what lies at the edge of their sight, where a difference is one bit shorter.
-  if (random.below(8) === 0) {
-    const exponent = 0x1000 + random.below(0x6000);
-    for (let k = 0; k < 8; k += 2) {
-      cpu.m32[FP_SIGNIFICAND + 2 * k] = 0;
-      cpu.m32[FP_SIGNIFICAND + 2 * k + 1] = 0x80000000;
-      cpu.m16[FP_SIGN_EXPONENT_16 + k] = exponent;
-      cpu.m16[FP_SIGN_EXPONENT_16 + k + 1] = (exponent - 62 - random.below(6)) | (random.below(2) << 15);
-    }
-  }
-  const common = [0x37f, 0x37f, 0x27f, 0x17f, 0x372, 0x37f | (random.below(4) << 10)];
-  const anything = 0x40 | random.below(64) | (random.below(4) << 8) | (random.below(4) << 10);
-  cpu.m32[FP_CONTROL] = random.below(3) === 0 ? anything : pick(random, common);
-  cpu.m32[FP_STATUS] = (random.word() & 0x7f7f) | 0;
-  const pushes = /^FI?LD/.test(text);
-  cpu.m32[FP_TAG] =
-    random.below(8) === 0 ? random.below(256) : pushes ? 1 << (((cpu.m32[FP_STATUS] >> 11) + 7) & 7) : 0;
+  fillX87(random, cpu, near, /^FI?LD/.test(text));
   for (const pointer of [FP_OPCODE, FP_IP, FP_CS, FP_DP, FP_DS]) cpu.m32[pointer] = random.word() & 0x7ff;
   if (/ dword/.test(text) && !/^FI/.test(text)) putF32(random, words, pick(random, NEARS_OF_SINGLE));
   else if (/^FI/.test(text)) putInteger(random, words);
@@ -135,12 +92,6 @@ for (const level of [0, 3] as const) {
     const subject = { forms: FORMS, tables, fill: fillState, show: stateText };
     comparePlain(subject, level, new Random(seed), seed, caseCount);
   });
-}
-
-/** A word from the edges: zero, ones, runs of ones from either side, powers of two, next to nothing, or anything. */
-function edge(random: Random): number {
-  const at = random.below(32);
-  return pick(random, [0, -1, 1 << at, -1 << at, -1 >>> at, random.below(7) - 4, random.word(), random.word()]) | 0;
 }
 
 test('plain quotients, products and roots of words at the edges, remainders near zero and near the divisor', () => {
@@ -161,7 +112,7 @@ test('plain quotients, products and roots of words at the edges, remainders near
     cpu.m32[FP_SIGNIFICAND] = a.lo;
     cpu.m32[FP_SIGNIFICAND + 1] = a.hi;
     cpu.m16[FP_SIGN_EXPONENT_16] = a.se;
-    cpu.m32.set([b.se, b.hi, b.lo], OPERAND);
+    cpu.m32.set([b.lo, b.hi, b.se], OPERAND);
     useControlWord(environment, cpu.m32[FP_CONTROL]!);
     const operation = random.below(4);
     let bits: number;

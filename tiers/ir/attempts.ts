@@ -8,8 +8,8 @@ import { OPERAND, OPERAND_WORDS } from '../../src/core/state/layout.ts';
 /** What `a` or `b` of an attempt is. */
 export type Role =
   | { readonly is: 'unused' }
-  /** Small, not negative. */
-  | { readonly is: 'number' }
+  /** Not negative. */
+  | { readonly is: 'number'; readonly below: number }
   /** The first of so many words. `at`: the only place where they can be. */
   | {
       readonly is: 'words';
@@ -37,7 +37,7 @@ export interface Attempt {
 }
 
 const UNUSED: Role = { is: 'unused' };
-const NUMBER: Role = { is: 'number' };
+const number = (below: number): Role => ({ is: 'number', below });
 const from = (words: number): Role => ({ is: 'words', words, reads: true, writes: false });
 const to = (words: number): Role => ({ is: 'words', words, reads: false, writes: true });
 const both = (words: number): Role => ({ is: 'words', words, reads: true, writes: true });
@@ -63,7 +63,7 @@ const withOperand = (a: Role): Attempt => make(a, OPERAND_FROM, 'x87', 'x87');
  * x87: the value to store in two words, and in the two behind them what the status and the tag word become once it has
  * been stored. `a`: how many registers are popped, and STORE_TRUNCATES.
  */
-const store: Attempt = make(NUMBER, to(4), 'x87', 'none');
+const store = (below: number): Attempt => make(number(below), to(4), 'x87', 'none');
 
 /** `a` of a store, added to the number of registers that it pops. */
 export const STORE_TRUNCATES = 2;
@@ -103,12 +103,12 @@ const TABLE = {
   divideOperand: withOperand(UNUSED),
   divideIntoOperand: withOperand(UNUSED),
   /** `a`: how many registers are popped. */
-  compareOperand: withOperand(NUMBER),
-  storeF32: store,
-  storeF64: store,
-  storeInt16: store,
-  storeInt32: store,
-  storeInt64: store,
+  compareOperand: withOperand(number(3)),
+  storeF32: store(2),
+  storeF64: store(2),
+  storeInt16: store(4),
+  storeInt32: store(4),
+  storeInt64: store(4),
   loadControl: make(UNUSED, from(1), 'x87', 'x87'),
 } as const satisfies Record<string, Attempt>;
 

@@ -184,7 +184,7 @@ class BlockValidator {
       [b, op.b],
     ] as const;
     for (const [role, value] of sides) {
-      if (role.is === 'number' && !isBelow(value, 8)) this.complain(`attempt ${op.how} with ${value}`);
+      if (role.is === 'number' && !isBelow(value, role.below)) this.complain(`attempt ${op.how} with ${value}`);
       if (role.is !== 'words') continue;
       if (role.at !== undefined && role.at !== value) this.complain(`attempt ${op.how} with words at ${value}`);
       if (role.reads) this.readWords(value, role.words, `attempt ${op.how}`);

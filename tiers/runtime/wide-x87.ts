@@ -36,6 +36,11 @@ export function makeWideX87(cpu: Cpu) {
     m32[FP_STATUS] = (m32[FP_STATUS] & ~C1) | bits;
     return 1;
   };
+  /** Tags of `pops` registers from one on. */
+  const popped = (register: number, pops: number): number => {
+    const bits = ((1 << pops) - 1) << register;
+    return (bits | (bits >> 8)) & 0xff;
+  };
   /** Behind the value at `to`: the status word with the bits that a store sets, and the tag word with what it pops. */
   const prepareStore = (to: number, register: number, bits: number, pops: number): number => {
     m32[to + 3] = m32[FP_TAG] | (pops << register);
@@ -67,9 +72,9 @@ export function makeWideX87(cpu: Cpu) {
       const status = m32[FP_STATUS];
       const register = ((status >> TOP_SHIFT) + 7) & 7;
       if (((m32[FP_TAG] >> register) & 1) === 0) return 0;
-      m32[FP_SIGNIFICAND + 2 * register] = m32[OPERAND + 2];
+      m32[FP_SIGNIFICAND + 2 * register] = m32[OPERAND];
       m32[FP_SIGNIFICAND + 2 * register + 1] = m32[OPERAND + 1];
-      m16[FP_SIGN_EXPONENT_16 + register] = m32[OPERAND];
+      m16[FP_SIGN_EXPONENT_16 + register] = m32[OPERAND + 2];
       m32[FP_TAG] &= ~(1 << register);
       m32[FP_STATUS] = (status & ~(C1 | TOP_FIELD)) | (register << TOP_SHIFT);
       return 1;
@@ -105,7 +110,7 @@ export function makeWideX87(cpu: Cpu) {
       const order = comparePlain(cpu, register);
       if (order < 0) return 0;
       const codes = ((order & 4) << 12) | ((order & 1) << 8);
-      m32[FP_TAG] |= pops << register;
+      m32[FP_TAG] |= popped(register, pops);
       m32[FP_STATUS] = (status & ~(CONDITION_CODES | TOP_FIELD)) | (((register + pops) & 7) << TOP_SHIFT) | codes;
       return 1;
     },

@@ -1,7 +1,7 @@
 // The module that stands between JavaScript and guest code, one a processor: `enter` starts a function of guest code,
 // `out`, `leave`, `jump` and `jumpInSegment` end one. What the handler has done is gone on from here, without
 // JavaScript's or the interpreter's loop, when the jump cache knows the place. `miss` makes an access plain. Conditions
-// are in conditions.ts.
+// are in conditions.ts, the x87 is in x87.ts.
 
 import { TLB_NO_SUPER_FETCH, TLB_NO_USER_FETCH } from '../../src/core/memory/tlb.ts';
 import {
@@ -21,6 +21,7 @@ import { ATTEMPTS } from '../ir/attempts.ts';
 import { defineConditions } from './conditions.ts';
 import * as convention from './convention.ts';
 import { Body, type FunctionType, I32, ModuleBuilder, W } from './encode.ts';
+import { defineX87, X87_ATTEMPTS } from './x87.ts';
 
 const { CODE_TYPE, P_CC_DST, P_CC_OP, P_CC_SRC, P_EIP, P_LEFT, P_REGISTERS, PARAMETERS } = convention;
 
@@ -272,8 +273,17 @@ function forward(parameters: number, to: number): Body {
   return body;
 }
 
-/** Functions of JavaScript that modules call through this one: `step`, `assist`, and every attempt. */
-export const FORWARDED: readonly string[] = ['step', 'assist', ...Object.keys(ATTEMPTS)];
+const X87: ReadonlySet<string> = new Set(X87_ATTEMPTS);
+
+/**
+ * Functions of JavaScript that modules call through this one: `step`, `assist`, and the attempts that have no function
+ * here.
+ */
+export const FORWARDED: readonly string[] = [
+  'step',
+  'assist',
+  ...Object.keys(ATTEMPTS).filter((name) => !X87.has(name)),
+];
 
 /**
  * Imports `memory`, `table`, `goOn` () → 1 to leave, `fill` (linear, how), `fillStore` (linear, how, value) and
@@ -293,7 +303,7 @@ export function encodeThreads(places: Places): Uint8Array {
   const imported = FORWARDED.map((name) =>
     module.importFunction(ENVIRONMENT, name, typeOf(convention.helperType(name))),
   );
-  const found = defineConditions(module);
+  const found = new Map([...defineConditions(module), ...defineX87(module)]);
   found.set('out', module.define(codeType, out(places, codeType, goOn)));
   found.set('jump', module.define(codeType, jump(false, places, codeType)));
   found.set('jumpInSegment', module.define(codeType, jump(true, places, codeType)));

@@ -79,7 +79,7 @@ export const FIELDS: readonly Field[] = [
   field('fpDs', 'i32', 1, 'fpu'),
   field('xmm', 'i32', 32, 'sse', 16), // XMM0–7, four words each, least significant first
   field('wide', 'i32', 4, 'derived'), // operands and results of compiled SSE and x87 code that are no register
-  // The second operand of plain x87 arithmetic: sign and exponent, high and low word of the significand.
+  // The second operand of plain x87 arithmetic: low and high word of the significand, sign and exponent.
   field('operand', 'i32', 3, 'derived'),
   field('mxcsr', 'i32', 1, 'sse'),
   field('sysenterCs', 'i32', 1, 'msr'),

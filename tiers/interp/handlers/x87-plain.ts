@@ -167,9 +167,9 @@ function fetchSingle(cpu: Cpu, code: Int32Array, pc: number): boolean {
 function fetchLong(cpu: Cpu, code: Int32Array, pc: number): boolean {
   const host = placeLong(cpu, code, pc, DENY_READ);
   if (host < 0) return false;
-  cpu.m32[OPERAND] = cpu.m16[(host >>> 1) + 4];
+  cpu.m32[OPERAND + 2] = cpu.m16[(host >>> 1) + 4];
   cpu.m32[OPERAND + 1] = cpu.m32[(host >>> 2) + 1];
-  cpu.m32[OPERAND + 2] = cpu.m32[host >>> 2];
+  cpu.m32[OPERAND] = cpu.m32[host >>> 2];
   return true;
 }
 
@@ -194,9 +194,9 @@ function fetchInteger(cpu: Cpu, code: Int32Array, pc: number, size: number): boo
 /** A register into the words OPERAND. */
 function fetchRegister(cpu: Cpu, register: number): void {
   const m32 = cpu.m32;
-  cpu.m32[OPERAND] = cpu.m16[FP_SIGN_EXPONENT_16 + register];
+  cpu.m32[OPERAND + 2] = cpu.m16[FP_SIGN_EXPONENT_16 + register];
   m32[OPERAND + 1] = m32[FP_SIGNIFICAND + 2 * register + 1];
-  m32[OPERAND + 2] = m32[FP_SIGNIFICAND + 2 * register];
+  m32[OPERAND] = m32[FP_SIGNIFICAND + 2 * register];
 }
 
 /**
@@ -261,9 +261,9 @@ export function finishPopping(cpu: Cpu, bits: number): boolean {
 /** Pushes the words OPERAND; the register below the top is empty. */
 function push(cpu: Cpu, status: number, top: number): void {
   const m32 = cpu.m32;
-  m32[FP_SIGNIFICAND + 2 * top] = m32[OPERAND + 2];
+  m32[FP_SIGNIFICAND + 2 * top] = m32[OPERAND];
   m32[FP_SIGNIFICAND + 2 * top + 1] = m32[OPERAND + 1];
-  cpu.m16[FP_SIGN_EXPONENT_16 + top] = m32[OPERAND];
+  cpu.m16[FP_SIGN_EXPONENT_16 + top] = m32[OPERAND + 2];
   m32[FP_TAG] &= ~(1 << top);
   m32[FP_STATUS] = (status & ~(C1 | TOP_FIELD)) | (top << TOP_SHIFT);
 }

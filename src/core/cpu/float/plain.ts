@@ -7,32 +7,27 @@
 import * as slowWay from '../../base/slow-way.ts';
 import * as statusWord from './x87/status-word.ts';
 import * as environment from './ieee/environment.ts';
+import * as controlWord from './x87/control-word.ts';
+import * as f80 from './x87/f80.ts';
+import * as limits from './ieee/limits.ts';
 import * as significand from './ieee/significand.ts';
 import type { Cpu } from '../../state/cpu.ts';
 import * as layout from '../../state/layout.ts';
 
 // Constants of this module rather than imported ones, not exported either: see tiers/interp/hot.ts.
-const { FP_CONTROL, FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, OPERAND: OPERAND_SE } = layout;
-const { divideSignificands, result, rootSignificand } = significand;
+const { FP_CONTROL, FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, OPERAND: OPERAND_LO } = layout;
+const { divideSignificands, NEAR, result, rootSignificand } = significand;
+const { F80_BIAS: BIAS } = f80;
+const { NORMAL_COUNT_F80: NORMAL_COUNT } = limits;
+const { PC_53, PC_FIELD, PM, RC_FIELD } = controlWord;
 const { PE } = environment;
 const { C1 } = statusWord;
 const { NOT_PLAIN } = slowWay;
 
 const TOP_BIT = 0x80000000 | 0;
-const BIAS = 16383;
-/** Number of normal exponents: biased ones are 1 to this. */
-const NORMAL_COUNT = 0x7ffe;
-/** Control word: RC, #P's mask, PC, and the value of PC for 53 bits. */
-const RC_FIELD = 0xc00;
-const PM = 0x20;
-const PC_FIELD = 0x300;
-const PC_53 = 0x200;
-/** 2^−16: more than a digit of a quotient is estimated wrong by. */
-const NEAR = 0.0000152587890625;
-
-/** The second operand, widened, is in these words: sign and exponent first. Scratch of one instruction. */
-const OPERAND_HI = OPERAND_SE + 1;
-const OPERAND_LO = OPERAND_SE + 2;
+/** The second operand, widened, is in these words: sign and exponent last. Scratch of one instruction. */
+const OPERAND_HI = OPERAND_LO + 1;
+const OPERAND_SE = OPERAND_LO + 2;
 
 /** True when the control word allows plain arithmetic: nearest, 53 or 64 bits (PC 1 means 64 on silicon), #P masked. */
 export function allowsPlain(control: number): boolean {

@@ -8,6 +8,9 @@
 /** The last result. Scratch: written and read inside one operation, never kept. */
 export const result = { hi: 0, lo: 0, extra: 0 };
 
+/** 2^−16: more than 32 bits of a quotient are estimated wrong by, in the last of them, with the host's numbers. */
+export const NEAR = 0.0000152587890625;
+
 /** High word of the unsigned product of two words. */
 export function multiplyHigh(a: number, b: number): number {
   const aLow = a & 0xffff;
