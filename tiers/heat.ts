@@ -35,7 +35,7 @@ export function hottestBlocks(engine: Engine, cpu: Cpu, count: number): BlockHea
   const found: BlockHeat[] = [];
   for (const table of engine.blocks.tablesOf(cpu.m32[MODE_KEY])) {
     if (table === NO_BLOCKS) continue;
-    for (const block of table) if (block !== 0) found.push(heatOf(engine, cpu, block));
+    for (const block of table) if (block > 0) found.push(heatOf(engine, cpu, block));
   }
   return found.sort((a, b) => b.entries - a.entries || a.physical - b.physical).slice(0, count);
 }

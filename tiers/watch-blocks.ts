@@ -205,7 +205,8 @@ export class WatchedBlocks {
   /** Entries since the heat was last looked at. */
   settle(code: Int32Array, block: number): void {
     const found = this.of(block);
-    if (found === null) return;
+    // One that has gone was settled then; it may have come back in its place, with heat of its own.
+    if (found === null || !this.live.has(block)) return;
     const heat = code[block + B_HEAT];
     found.interpreted += (found.heat - heat) | 0;
     found.heat = heat;

@@ -113,7 +113,8 @@ export const MUTATIONS: readonly Mutation[] = [
     ['// MOV_R_M', 'address & 3', 'address & 0', 'a crooked load reads the word below', at(/^MOV \w+, dword \[/)],
   ]),
   ...inFile('tiers/interp/blocks.js', [
-    ['invalidate(', 'host < end', 'host + 1 < start', 'changed code is not invalidated', CHANGES_CODE],
+    ['invalidate(', '<= start', '>= start', 'changed code is not invalidated', CHANGES_CODE],
+    ['renew(', 'if (at >= to)', 'if (at + 4 >= to)', 'what was written to of code stays as it was', CHANGES_CODE],
     [
       'build(',
       '(length << 16)',
@@ -365,6 +366,16 @@ export const MUTATIONS: readonly Mutation[] = [
       'IMUL: overflow as of unsigned numbers',
       at(/^(IMUL|IMUL3) /),
     ],
+    ['function div(', "'leu', divisor, high", "'ltu', divisor, high", 'DIV: a quotient of 2^32 is 0', at(/^DIV /)],
+    ['function longQuotient', "'eq', low, 0", "'ne', low, 0", 'IDIV: the carry of a negative dividend', at(/^IDIV /)],
+    [
+      'function longQuotient',
+      'signedBy(l, rest, sign)',
+      'signedBy(l, rest, quotientSign)',
+      'IDIV: the remainder has the sign of the quotient',
+      at(/^IDIV /),
+    ],
+    ['function longQuotient', '0x7fffffff', '-1', 'IDIV: a quotient that is too large is one', at(/^IDIV /)],
     ['function mul(', 'b.set(EDX, high)', 'b.set(EDX, low)', 'MUL: EDX gets the low half', at(/^MUL /)],
   ]),
   ...inFile('tiers/opt/dead.js', [

@@ -87,6 +87,7 @@ const LEAST: Readonly<Record<Op['op'], number>> = {
   unary: 1200,
   binary: 12_000,
   select: 400,
+  quotient: 1,
   vector: 60,
   shuffle: 30,
   laneShift: 2,

@@ -2,14 +2,26 @@
 // A block is a straight run of at most BLOCK_INSTRUCTIONS_MAX instructions that starts and ends inside one
 // physical page. Blocks hold nothing that depends on the linear address, so aliases share them.
 // It invalidates by byte ranges (AddressSpace marks which bytes blocks came from), and drops everything
-// when the arena is full; neither is visible to the guest. Where a debugger stops, blocks end, and the one
+// when the arena is full; neither is visible to the guest. A block whose bytes a guest changes is stale: nobody finds
+// it any more, and whoever comes there decodes anew, in its place, the instructions that were written to.
+// Where a debugger stops, blocks end, and the one
 // that begins there has a single instruction and is not entered: who arrives has to ask for it each time.
 
 import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { ENDS_BLOCK, OP } from '../../src/core/isa/ops.ts';
 import { decodeInstruction } from '../../src/core/isa/decode.ts';
 import { isAskedFor } from '../../src/core/cpu/probed.ts';
-import { HOT_PROBED, META_OP_MASK, R_HOT, R_META, R_POSITION, RECORD_WORDS } from '../../src/core/isa/record.ts';
+import {
+  HOT_PROBED,
+  META_OP_MASK,
+  R_A,
+  R_B,
+  R_DISP,
+  R_HOT,
+  R_META,
+  R_POSITION,
+  RECORD_WORDS,
+} from '../../src/core/isa/record.ts';
 import { MODE_CS32, MODE_FLAT_CODE } from '../../src/core/state/layout.ts';
 import type { Cpu, Probes } from '../../src/core/state/cpu.ts';
 import type { CodeInvalidator } from '../../src/core/machine/engine.ts';
@@ -23,8 +35,8 @@ export const B_HOST = 1;
 /** Length in bytes. */
 export const B_BYTES = 2;
 export const B_MODE = 3;
-/** Arena position of the next block of the same host page, 0 = none. */
-export const B_NEXT = 4;
+/** Its index in the list of its page's blocks. */
+const B_INDEX = 4;
 /** The first of three words that are 0 in a new block and belong to the tier above the interpreter (tier-above.ts). */
 export const B_ABOVE = 5;
 export const BLOCK_HEADER_WORDS = 8;
@@ -37,11 +49,32 @@ const ARENA_WORDS = 8 << 20;
 /** Mode keys are below. */
 const MODES = 128;
 
+/**
+ * Words of the record behind a block's last: of a stale block the bytes that were written to, from its begin, and how
+ * often.
+ */
+const END_FROM = R_A;
+const END_TO = R_B;
+const END_WRITES = R_DISP;
+/** A stale block that is written to more often than that goes. */
+const STALE_WRITES_MAX = 4;
+
 /** What build() can answer besides an arena position. */
 export const BLOCK_UNCACHEABLE = 0;
 
-/** Arena position of the block at each byte offset of a page, 0 = none. */
+/** Arena position of the block at each byte offset of a page, 0 = none; of a stale block, its negative. */
 export type PageTable = Int32Array;
+
+/** The blocks of a page: two words each, its arena position, and the offsets where it begins and ends. */
+interface PageBlocks {
+  count: number;
+  blocks: Int32Array;
+}
+const END_SHIFT = 16;
+const BEGIN_MASK = 0xffff;
+
+/** Of every page without blocks: never written. */
+const NO_LIST: PageBlocks = { count: 0, blocks: new Int32Array(0) };
 
 /** The table of every page without blocks: never written. */
 export const NO_BLOCKS: PageTable = new Int32Array(PAGE_BYTES);
@@ -72,8 +105,8 @@ export class BlockCache implements CodeInvalidator {
   private used = RECORD_WORDS;
   /** By mode key, by host page number: whole from the start and without holes, which V8 would have to look for. */
   private readonly tables: (PageTable[] | undefined)[] = Array.from({ length: MODES }, () => undefined);
-  /** By host page number: first block of the page's list, 0 = none. */
-  private readonly pageBlocks: Int32Array;
+  /** By host page number. */
+  private readonly pages: PageBlocks[];
   private readonly cpu: Cpu;
   private readonly listener: BlockListener;
   /** Instructions of a block at most, of those that are built from now on: 1 to BLOCK_INSTRUCTIONS_MAX. */
@@ -90,7 +123,7 @@ export class BlockCache implements CodeInvalidator {
     this.cpu = cpu;
     this.longest = longest;
     this.listener = listener;
-    this.pageBlocks = new Int32Array(cpu.m8.length >>> 12);
+    this.pages = Array.from({ length: cpu.m8.length >>> 12 }, () => NO_LIST);
     cpu.memory.addInvalidator(this);
   }
 
@@ -102,7 +135,7 @@ export class BlockCache implements CodeInvalidator {
   private tablesFor(mode: number): PageTable[] {
     let found = this.tables[mode];
     if (found === undefined) {
-      found = Array.from({ length: this.pageBlocks.length }, () => NO_BLOCKS);
+      found = Array.from({ length: this.pages.length }, () => NO_BLOCKS);
       this.tables[mode] = found;
     }
     return found;
@@ -110,7 +143,7 @@ export class BlockCache implements CodeInvalidator {
 
   /** Arena position of the block at a host byte address, 0 = none. */
   find(host: number, mode: number): number {
-    return this.tablesFor(mode)[host >>> 12][host & 0xfff];
+    return Math.max(0, this.tablesFor(mode)[host >>> 12][host & 0xfff]);
   }
 
   /** Whether a debugger looks at the instruction there. */
@@ -136,6 +169,11 @@ export class BlockCache implements CodeInvalidator {
     const isStop = this.isStop(host, mode);
     const known = isStop ? this.stopBlocks.get(stopKey(host, mode)) : undefined;
     if (known !== undefined) return known;
+    const stale = -this.tablesFor(mode)[host >>> 12][host & 0xfff];
+    if (stale > 0) {
+      if (!isStop && this.renew(stale)) return stale;
+      this.forget(stale);
+    }
     if (this.used + BLOCK_HEADER_WORDS + (BLOCK_INSTRUCTIONS_MAX + 1) * RECORD_WORDS > ARENA_WORDS) this.dropAll();
     const code = this.code;
     const block = this.used;
@@ -165,17 +203,90 @@ export class BlockCache implements CodeInvalidator {
     code[block + B_HOST] = host;
     code[block + B_BYTES] = at - host;
     code[block + B_MODE] = mode;
-    code[block + B_NEXT] = this.pageBlocks[hostPage];
-    code.fill(0, block + B_ABOVE, block + BLOCK_HEADER_WORDS);
-    this.pageBlocks[hostPage] = block;
+    this.list(block, hostPage);
     if (isStop) this.stopBlocks.set(stopKey(host, mode), block);
     else this.enter(block, host, mode);
+    this.open(block, host, at - host);
+    return block;
+  }
+
+  /**
+   * Decode what has been written to of a stale block. False: where its instructions begin, or which of them ends it, is
+   * not what it was, and a block is to be built.
+   */
+  private renew(block: number): boolean {
+    const { code, cpu } = this;
+    if (this.stops.size > 0 || cpu.probes !== null) return false;
+    const host = code[block + B_HOST];
+    const mode = code[block + B_MODE];
+    const bytes = code[block + B_BYTES];
+    const first = block + BLOCK_HEADER_WORDS;
+    const end = first + code[block + B_COUNT] * RECORD_WORDS;
+    const from = code[end + END_FROM];
+    const to = code[end + END_TO];
+    const pageEnd = (host & -PAGE_BYTES) + PAGE_BYTES;
+    for (let pc = first; pc < end; pc += RECORD_WORDS) {
+      const position = code[pc + R_POSITION];
+      const at = position & 0xffff;
+      const length = position >>> 16;
+      if (at >= to) break;
+      if (at + length <= from) continue;
+      const endedBlock = ENDS_BLOCK[code[pc + R_META] & META_OP_MASK];
+      const place = host + at;
+      if (decodeInstruction(cpu.m8, place, pageEnd - place, (mode & MODE_CS32) !== 0, code, pc) !== length)
+        return false;
+      if (ENDS_BLOCK[code[pc + R_META] & META_OP_MASK] !== endedBlock) return false;
+      code[pc + R_POSITION] = position;
+      code[pc + R_HOT] = specialise(code, pc, mode);
+    }
+    this.open(block, host, bytes);
+    this.enter(block, host, mode);
+    return true;
+  }
+
+  /** A block is complete: nothing above knows it, and its bytes are code. */
+  private open(block: number, host: number, bytes: number): void {
+    const { code } = this;
     const { memory, ramBase } = this.cpu;
+    code.fill(0, block + B_ABOVE, block + BLOCK_HEADER_WORDS);
     const ramPage = (host - ramBase) >>> 12;
-    if (ramPage < memory.pageCount) memory.markCode(ramPage, host & 0xfff, at - host);
+    if (ramPage < memory.pageCount) memory.markCode(ramPage, host & 0xfff, bytes);
     this.built++;
     this.listener.onBuilt(block);
-    return block;
+  }
+
+  /** A stale block is no block of its page any more. */
+  private forget(stale: number): void {
+    const { code } = this;
+    const host = code[stale + B_HOST];
+    this.tablesFor(code[stale + B_MODE])[host >>> 12][host & 0xfff] = 0;
+    this.unlist(stale, host >>> 12);
+  }
+
+  private list(block: number, hostPage: number): void {
+    const { code, pages } = this;
+    if (pages[hostPage] === NO_LIST) pages[hostPage] = { count: 0, blocks: new Int32Array(2 * 8) };
+    const page = pages[hostPage];
+    if (2 * page.count === page.blocks.length) {
+      const { blocks } = page;
+      page.blocks = new Int32Array(2 * blocks.length);
+      page.blocks.set(blocks);
+    }
+    const begin = code[block + B_HOST] & 0xfff;
+    page.blocks[2 * page.count] = block;
+    page.blocks[2 * page.count + 1] = begin | ((begin + code[block + B_BYTES]) << END_SHIFT);
+    code[block + B_INDEX] = page.count++;
+  }
+
+  /** The last one of the list takes its place. */
+  private unlist(block: number, hostPage: number): void {
+    const { code, pages } = this;
+    const { blocks, count } = pages[hostPage];
+    const index = code[block + B_INDEX];
+    blocks[2 * index] = blocks[2 * count - 2];
+    blocks[2 * index + 1] = blocks[2 * count - 1];
+    code[blocks[2 * index] + B_INDEX] = index;
+    pages[hostPage].count = count - 1;
   }
 
   /** CodeInvalidator: physical RAM bytes [from, to) changed. */
@@ -184,21 +295,87 @@ export class BlockCache implements CodeInvalidator {
       this.dropAll();
       return;
     }
-    const { code } = this;
     const { ramBase } = this.cpu;
-    const start = ramBase + from;
-    const end = ramBase + to;
-    this.drop(start >>> 12, true, (block) => {
-      const host = code[block + B_HOST];
-      return host < end && host + code[block + B_BYTES] > start;
-    });
+    const hostPage = (ramBase + from) >>> 12;
+    const { blocks, count } = this.pages[hostPage];
+    const start = (ramBase + from) & 0xfff;
+    const end = start + to - from;
+    const mayKeep = this.stops.size === 0 && this.cpu.probes === null;
+    const changed: number[] = [];
+    // From the last on: whoever takes the place of one that goes has been looked at.
+    for (let index = count - 1; index >= 0; index--) {
+      const span = blocks[2 * index + 1];
+      if ((span & BEGIN_MASK) >= end || span >>> END_SHIFT <= start) continue;
+      const block = blocks[2 * index];
+      if (this.table(block)[this.code[block + B_HOST] & 0xfff] !== -block) changed.push(block);
+      if (!mayKeep || !this.outdate(block, start, end)) this.remove(block, hostPage);
+    }
+    this.dropped(changed, hostPage, true);
+  }
+
+  /** The table that the block is in, if it is in one. */
+  private table(block: number): PageTable {
+    const { code } = this;
+    return this.tablesFor(code[block + B_MODE])[code[block + B_HOST] >>> 12];
+  }
+
+  private remove(block: number, hostPage: number): void {
+    const offset = this.code[block + B_HOST] & 0xfff;
+    const table = this.table(block);
+    if (Math.abs(table[offset]) === block) table[offset] = 0;
+    if (this.stopBlocks.size > 0) {
+      this.stopBlocks.delete(stopKey(this.code[block + B_HOST], this.code[block + B_MODE]));
+    }
+    this.unlist(block, hostPage);
+  }
+
+  /** Blocks of the page are gone, or stale. */
+  private dropped(blocks: readonly number[], hostPage: number, isChanged: boolean): void {
+    const { memory, ramBase } = this.cpu;
+    this.drops += blocks.length;
+    if (blocks.length > 0) this.listener.onDropped(blocks, isChanged);
+    const ramPage = hostPage - (ramBase >>> 12);
+    if (this.pages[hostPage].count === 0 && ramPage < memory.pageCount) memory.unmarkCode(ramPage);
+  }
+
+  /** Bytes [start, end) of the block's page are about to change. True: it is stale; false: it is to go. */
+  private outdate(block: number, start: number, end: number): boolean {
+    const { code } = this;
+    const begin = code[block + B_HOST] & 0xfff;
+    const bytes = code[block + B_BYTES];
+    if (start <= begin && end >= begin + bytes) return false;
+    const table = this.table(block);
+    if (Math.abs(table[begin]) !== block) return false;
+    const last = block + BLOCK_HEADER_WORDS + code[block + B_COUNT] * RECORD_WORDS;
+    const from = Math.max(0, start - begin);
+    const to = Math.min(bytes, end - begin);
+    if (table[begin] === block) {
+      table[begin] = -block;
+      code[last + END_FROM] = from;
+      code[last + END_TO] = to;
+      code[last + END_WRITES] = 1;
+      return true;
+    }
+    code[last + END_FROM] = Math.min(code[last + END_FROM], from);
+    code[last + END_TO] = Math.max(code[last + END_TO], to);
+    // Where the page comes to hold something else, nobody comes back to it.
+    return ++code[last + END_WRITES] <= STALE_WRITES_MAX;
   }
 
   /** CodeInvalidator. */
   reprobe(hostPage?: number): void {
-    const [first, last] = hostPage === undefined ? [0, this.pageBlocks.length - 1] : [hostPage, hostPage];
+    const [first, last] = hostPage === undefined ? [0, this.pages.length - 1] : [hostPage, hostPage];
     for (let page = first; page <= last; page++) {
-      if (this.pageBlocks[page] !== 0) this.drop(page, false, (block) => this.isMisprobed(block));
+      const { blocks, count } = this.pages[page];
+      if (count === 0) continue;
+      const changed: number[] = [];
+      for (let index = count - 1; index >= 0; index--) {
+        const block = blocks[2 * index];
+        if (!this.isMisprobed(block)) continue;
+        if (this.table(block)[this.code[block + B_HOST] & 0xfff] !== -block) changed.push(block);
+        this.remove(block, page);
+      }
+      this.dropped(changed, page, false);
     }
   }
 
@@ -214,35 +391,9 @@ export class BlockCache implements CodeInvalidator {
     return false;
   }
 
-  /** Drops the blocks of a host page that are meant; `isChanged`: the guest has changed their bytes. */
-  private drop(hostPage: number, isChanged: boolean, isMeant: (block: number) => boolean): void {
-    const { code } = this;
-    const { memory, ramBase } = this.cpu;
-    const dropped: number[] = [];
-    let previous = 0;
-    let block = this.pageBlocks[hostPage];
-    while (block !== 0) {
-      const next = code[block + B_NEXT];
-      if (isMeant(block)) {
-        const host = code[block + B_HOST];
-        const table = this.tables[code[block + B_MODE]]?.[hostPage];
-        if (table?.[host & 0xfff] === block) table[host & 0xfff] = 0;
-        if (this.stopBlocks.size > 0) this.stopBlocks.delete(stopKey(host, code[block + B_MODE]));
-        if (previous === 0) this.pageBlocks[hostPage] = next;
-        else code[previous + B_NEXT] = next;
-        dropped.push(block);
-      } else previous = block;
-      block = next;
-    }
-    this.drops += dropped.length;
-    if (dropped.length > 0) this.listener.onDropped(dropped, isChanged);
-    const ramPage = hostPage - (ramBase >>> 12);
-    if (this.pageBlocks[hostPage] === 0 && ramPage < memory.pageCount) memory.unmarkCode(ramPage);
-  }
-
   /** CodeInvalidator. */
   holdsCode(page: number): boolean {
-    return this.pageBlocks[(this.cpu.ramBase >>> 12) + page] !== 0;
+    return this.pages[(this.cpu.ramBase >>> 12) + page].count !== 0;
   }
 
   /** CodeInvalidator. */
@@ -269,7 +420,7 @@ export class BlockCache implements CodeInvalidator {
     for (const tables of this.tables) {
       if (tables !== undefined) for (const table of tables) if (table !== NO_BLOCKS) table.fill(0);
     }
-    this.pageBlocks.fill(0);
+    this.pages.fill(NO_LIST);
     this.stopBlocks.clear();
     this.used = RECORD_WORDS;
     this.drops++;

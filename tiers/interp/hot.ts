@@ -177,7 +177,7 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
       pageLinear = linear & -4096;
     }
     const block = table[linear & 0xfff];
-    if (block === 0) {
+    if (block <= 0) {
       why = LEFT_UNDECODED;
       break;
     }

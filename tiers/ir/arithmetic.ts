@@ -19,6 +19,19 @@ export function multiplyHighSigned(a: number, b: number): number {
   return (multiplyHigh(a, b) - (a < 0 ? b : 0) - (b < 0 ? a : 0)) | 0;
 }
 
+/**
+ * high:low by the divisor, which is above `high`, unsigned: two digits of 16 bits, each the quotient of a number below
+ * 2^48, which a double divides exactly.
+ */
+export function quotient(high: number, low: number, divisor: number): number {
+  const by = divisor >>> 0;
+  if (high === 0) return ((low >>> 0) / by) | 0;
+  const first = (high >>> 0) * 0x10000 + (low >>> 16);
+  const digit = Math.floor(first / by);
+  const second = (first - digit * by) * 0x10000 + (low & 0xffff);
+  return (digit << 16) | Math.floor(second / by);
+}
+
 /** PF (4 or 0) of a result's low byte. */
 export function parityFlag(value: number): number {
   let bits = value & 0xff;

@@ -77,6 +77,12 @@ export class Builder {
     return to;
   }
 
+  quotient(high: Temp, low: Temp, divisor: Temp): Temp {
+    const to = this.fresh();
+    this.ops.push({ op: 'quotient', to, type: 'i32', high, low, divisor });
+    return to;
+  }
+
   vector(how: Vector, a: Temp, b: Temp): Temp {
     const to = this.fresh();
     this.ops.push({ op: 'vector', to, type: 'v128', how, a, b });

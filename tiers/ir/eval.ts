@@ -19,7 +19,7 @@ import {
   TLB_NO_USER_WRITE,
 } from '../../src/core/memory/tlb.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
-import { binary, carryOf, conditionOf, flagsOf, unary } from './arithmetic.ts';
+import { binary, carryOf, conditionOf, flagsOf, quotient, unary } from './arithmetic.ts';
 import type { Wide } from './attempts.ts';
 import { BASE, type Block, type IrFunction, type Op, type Temp, type Type, unknown } from './ir.ts';
 import { laneShift, mask, shuffle, vector, type Vector128 } from './lanes.ts';
@@ -115,6 +115,9 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ser
         break;
       case 'select':
         values[op.to] = v(op.test) !== 0 ? v(op.a) : v(op.b);
+        break;
+      case 'quotient':
+        values[op.to] = quotient(v(op.high), v(op.low), v(op.divisor));
         break;
       case 'vector':
         values[op.to] = vector(op.how, lanes(op.a), lanes(op.b));

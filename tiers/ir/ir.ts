@@ -166,6 +166,15 @@ export type Op =
       readonly a: Temp;
       readonly b: Temp;
     }
+  /** high:low by the divisor, unsigned; the divisor is above `high` (a guard comes before), so that it fits. */
+  | {
+      readonly op: 'quotient';
+      readonly to: Temp;
+      readonly type: 'i32';
+      readonly high: Temp;
+      readonly low: Temp;
+      readonly divisor: Temp;
+    }
   | {
       readonly op: 'vector';
       readonly to: Temp;
@@ -319,6 +328,8 @@ export function usesOf(op: Op): Temp[] {
       return [op.a, op.b];
     case 'select':
       return [op.test, op.a, op.b];
+    case 'quotient':
+      return [op.high, op.low, op.divisor];
     case 'load':
     case 'fetch':
     case 'stash':
@@ -379,6 +390,12 @@ export function withUses(op: Op, map: (temp: Temp) => Temp): Op {
       const b = map(op.b);
       return test === op.test && a === op.a && b === op.b ? op : { ...op, test, a, b };
     }
+    case 'quotient': {
+      const high = map(op.high);
+      const low = map(op.low);
+      const divisor = map(op.divisor);
+      return high === op.high && low === op.low && divisor === op.divisor ? op : { ...op, high, low, divisor };
+    }
     case 'load':
     case 'fetch':
     case 'stash': {
@@ -433,6 +450,7 @@ export function isPure(op: Op): boolean {
     case 'unary':
     case 'binary':
     case 'select':
+    case 'quotient':
     case 'vector':
     case 'shuffle':
     case 'mask':

@@ -77,6 +77,8 @@ function valueText(op: Extract<Op, { to: Temp }>): string {
       return `${op.how} ${v(op.a)} ${v(op.b)}`;
     case 'select':
       return `select ${v(op.test)} ${v(op.a)} ${v(op.b)}`;
+    case 'quotient':
+      return `quotient ${v(op.high)} ${v(op.low)} ${v(op.divisor)}`;
     case 'shuffle':
       return `shuffle ${v(op.a)} ${v(op.b)} ${op.lanes.join(' ')}`;
     case 'laneShift':
@@ -322,6 +324,8 @@ function parseTyped(to: Temp, type: Type, how: string, line: Line): Op {
       return { op: 'get', to, type: i32, register: line.oneOf(REGISTER_NAMES, 'a register') };
     case 'word':
       return { op: 'word', to, type: i32, index: line.index(1) };
+    case 'quotient':
+      return { op: 'quotient', to, type: i32, high: line.temp(), low: line.temp(), divisor: line.temp() };
     case 'select':
       return { op: 'select', to, type: i32, test: line.temp(), a: line.temp(), b: line.temp() };
     case 'condition':

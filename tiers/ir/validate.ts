@@ -298,6 +298,7 @@ class BlockValidator {
       case 'unary':
       case 'binary':
       case 'select':
+      case 'quotient':
       case 'vector':
       case 'shuffle':
       case 'laneShift':

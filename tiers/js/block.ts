@@ -53,6 +53,7 @@ function isExpression(op: Op): boolean {
     case 'unary':
     case 'binary':
     case 'select':
+    case 'quotient':
     case 'condition':
     case 'carry':
     case 'flags':
@@ -133,7 +134,7 @@ export class BlockEmitter {
       if (op.op === 'condition' || op.op === 'carry' || op.op === 'flags') {
         this.flagsAt.set(to, flags);
         cost[to] = 3 + (flags === null ? 0 : usesOf(flags).reduce((sum, temp) => sum + cost[temp], 0));
-      } else if (op.op === 'unary' || op.op === 'binary' || op.op === 'select') {
+      } else if (op.op === 'unary' || op.op === 'binary' || op.op === 'select' || op.op === 'quotient') {
         cost[to] = 1 + usesOf(op).reduce((sum, temp) => sum + cost[temp], 0);
       }
       if (cost[to] > LAZY_COST_MAX) {
@@ -269,6 +270,8 @@ export class BlockEmitter {
         return op.how === 'clz' ? `Math.clz32(${v(op.a)})` : `parityFlag(${v(op.a)})`;
       case 'select':
         return `${this.test(op.test)} ? ${v(op.a)} : ${v(op.b)}`;
+      case 'quotient':
+        return `quotient(${v(op.high)}, ${v(op.low)}, ${v(op.divisor)})`;
       case 'condition':
         return `conditionOf(${op.code}, ${this.readFlags(this.flagsAt.get(op.to) ?? null)})`;
       case 'carry':

@@ -2,7 +2,15 @@
 // machine, so that V8 can treat them as constants of each function.
 
 import type { Cpu } from '../../src/core/state/cpu.ts';
-import { carryOf, conditionOf, flagsOf, multiplyHigh, multiplyHighSigned, parityFlag } from '../ir/arithmetic.ts';
+import {
+  carryOf,
+  conditionOf,
+  flagsOf,
+  multiplyHigh,
+  multiplyHighSigned,
+  parityFlag,
+  quotient,
+} from '../ir/arithmetic.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 
 const NAMES = [
@@ -27,6 +35,7 @@ const NAMES = [
   'parityFlag',
   'multiplyHigh',
   'multiplyHighSigned',
+  'quotient',
 ] as const;
 
 /** Make the function, whose name is for profiles. Each has a scope of its own. */
@@ -54,5 +63,6 @@ export function instantiate(runtime: Runtime, body: string, name = 'compiled'): 
     parityFlag,
     multiplyHigh,
     multiplyHighSigned,
+    quotient,
   ) as (cpu: Cpu) => void;
 }

@@ -1,8 +1,17 @@
 // MUL IMUL DIV IDIV, SDM 2. MUL and IMUL keep SF ZF AF PF; DIV and IDIV keep CF and OF, set AF, clear SF ZF PF.
-// Divisions of dividends that fit 32 bits; a longer one, and what raises #DE, goes the slow way.
+// What raises #DE goes the slow way. IDIV of 64 bits works on magnitudes, unless CDQ has just made its dividend.
 
-import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
-import { SIZE_16, SIZE_32, SIZE_8 } from '../../src/core/isa/record.ts';
+import { OP, type OpLiftedBy } from '../../src/core/isa/ops.ts';
+import { registersWritten } from '../../src/core/isa/effects.ts';
+import {
+  META_OP_MASK,
+  META_OPSIZE_32,
+  RECORD_WORDS,
+  R_META,
+  SIZE_16,
+  SIZE_32,
+  SIZE_8,
+} from '../../src/core/isa/record.ts';
 import { AF, CF, EAX, EDX, OF, PF, SF, ZF } from '../../src/core/state/layout.ts';
 import type { Size, Temp } from '../ir/ir.ts';
 import { changeFlags } from './flags.ts';
@@ -101,6 +110,17 @@ function div(l: Lift): void {
   const { b } = l;
   const size = sizeA(l);
   const divisor = readA(l);
+  if (size === SIZE_32) {
+    const high = b.get(EDX);
+    // A divisor of 0 is not above it either.
+    b.guard(b.binary('leu', divisor, high));
+    const dividend = b.get(EAX);
+    const quotient = b.quotient(high, dividend, divisor);
+    b.set(EDX, b.binary('sub', dividend, b.binary('mul', quotient, divisor)));
+    b.set(EAX, quotient);
+    quotientFlags(l);
+    return;
+  }
   b.guard(b.with('eq', divisor, 0));
   if (size === SIZE_8) {
     const dividend = b.with('and', b.get(EAX), 0xffff);
@@ -108,19 +128,13 @@ function div(l: Lift): void {
     b.guard(b.binary('ltu', b.constant(0xff), quotient));
     const rest = b.binary('remu', dividend, divisor);
     writeRegister(l, EAX, SIZE_16, b.binary('or', quotient, b.with('shl', rest, 8)));
-  } else if (size === SIZE_16) {
+  } else {
     const dividend = wordsOf(l);
     const quotient = b.binary('divu', dividend, divisor);
     b.guard(b.binary('ltu', b.constant(0xffff), quotient));
     const rest = b.binary('remu', dividend, divisor);
     writeRegister(l, EAX, SIZE_16, quotient);
     writeRegister(l, EDX, SIZE_16, rest);
-  } else {
-    b.guard(b.get(EDX));
-    const dividend = b.get(EAX);
-    const rest = b.binary('remu', dividend, divisor);
-    b.set(EAX, b.binary('divu', dividend, divisor));
-    b.set(EDX, rest);
   }
   quotientFlags(l);
 }
@@ -151,14 +165,53 @@ function idiv(l: Lift): void {
     quotientFlags(l);
     return;
   }
-  const dividend = b.get(EAX);
-  b.guard(b.binary('ne', b.get(EDX), b.with('sar', dividend, 31)));
-  // The one quotient of 32-bit numbers that does not fit.
-  b.guard(b.binary('and', b.with('eq', divisor, -1), b.with('eq', dividend, -0x80000000)));
-  const rest = b.binary('rems', dividend, divisor);
-  b.set(EAX, b.binary('divs', dividend, divisor));
-  b.set(EDX, rest);
+  if (isSignExtended(l)) {
+    const dividend = b.get(EAX);
+    // The one quotient of 32-bit numbers that does not fit.
+    b.guard(b.binary('and', b.with('eq', divisor, -1), b.with('eq', dividend, -0x80000000)));
+    const rest = b.binary('rems', dividend, divisor);
+    b.set(EAX, b.binary('divs', dividend, divisor));
+    b.set(EDX, rest);
+  } else longQuotient(l, divisor);
   quotientFlags(l);
+}
+
+/** EDX is the sign of EAX for sure: CDQ stands before, and nothing in between writes either. */
+function isSignExtended({ b, code, pc }: Lift): boolean {
+  const insn = b.ops.filter(({ op }) => op === 'insn').at(-1);
+  const first = insn?.op === 'insn' ? pc - insn.index * RECORD_WORDS : pc;
+  for (let at = pc - RECORD_WORDS; at >= first; at -= RECORD_WORDS) {
+    const meta = code[at + R_META];
+    if ((meta & META_OP_MASK) === OP.CWD) return (meta & META_OPSIZE_32) !== 0;
+    if ((registersWritten(code, at) & ((1 << EAX) | (1 << EDX))) !== 0) return false;
+  }
+  return false;
+}
+
+/** `value`, or where `sign` is −1 its negative. */
+function signedBy(l: Lift, value: Temp, sign: Temp): Temp {
+  const { b } = l;
+  return b.binary('sub', b.binary('xor', value, sign), sign);
+}
+
+/** EDX:EAX, signed: magnitudes are divided; the remainder has the dividend's sign. */
+function longQuotient(l: Lift, divisor: Temp): void {
+  const { b } = l;
+  const top = b.get(EDX);
+  const sign = b.with('sar', top, 31);
+  const low = signedBy(l, b.get(EAX), sign);
+  // ~high, and one more where the low half was 0.
+  const carry = b.binary('and', b.with('eq', low, 0), sign);
+  const high = b.binary('add', b.binary('xor', top, sign), carry);
+  const divisorSign = b.with('sar', divisor, 31);
+  const magnitude = signedBy(l, divisor, divisorSign);
+  b.guard(b.binary('leu', magnitude, high));
+  const quotient = b.quotient(high, low, magnitude);
+  const quotientSign = b.binary('xor', sign, divisorSign);
+  b.guard(b.binary('ltu', b.binary('sub', b.constant(0x7fffffff), quotientSign), quotient));
+  const rest = b.binary('sub', low, b.binary('mul', quotient, magnitude));
+  b.set(EAX, signedBy(l, quotient, quotientSign));
+  b.set(EDX, signedBy(l, rest, sign));
 }
 
 export const multiplyLifters = {

@@ -97,6 +97,10 @@ export function foldConstants(block: Block): Block {
       if (value !== null) same.set(op.to, value !== 0 ? op.a : op.b);
       else if (op.a === op.b) same.set(op.to, op.a);
       else emit(op);
+    } else if (op.op === 'quotient' && constantOf(op.high) === 0) {
+      const made = simplify({ op: 'binary', to: op.to, type: 'i32', how: 'divu', a: op.low, b: op.divisor });
+      if (typeof made === 'number') same.set(op.to, made);
+      else emit(made);
     } else emit(op);
   }
   return { ...block, ops: out.ops, temps: out.temps, exit: withExitUse(block.exit, map) };

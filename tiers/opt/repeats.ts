@@ -14,6 +14,8 @@ function keyOf(op: Op): string | null {
       return `${op.how} ${op.a} ${op.b}`;
     case 'select':
       return `select ${op.test} ${op.a} ${op.b}`;
+    case 'quotient':
+      return `quotient ${op.high} ${op.low} ${op.divisor}`;
     case 'vector':
       return `v${op.how} ${op.a} ${op.b}`;
     case 'shuffle':

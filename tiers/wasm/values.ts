@@ -223,6 +223,19 @@ export class Values {
         this.value(op.test);
         body.op(W.select);
         return;
+      case 'quotient':
+        this.value(op.high);
+        body.op(W.i64_extend_i32_u);
+        body.i64(32n);
+        body.op(W.i64_shl);
+        this.value(op.low);
+        body.op(W.i64_extend_i32_u);
+        body.op(W.i64_or);
+        this.value(op.divisor);
+        body.op(W.i64_extend_i32_u);
+        body.op(W.i64_div_u);
+        body.op(W.i32_wrap_i64);
+        return;
       case 'vector':
       case 'shuffle':
       case 'laneShift':

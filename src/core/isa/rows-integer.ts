@@ -79,7 +79,8 @@ const push = { kind: 'memory', faults: STACK_FAULTS, writes: 'ESP MEM' } as cons
 const pop = { kind: 'memory', faults: STACK_FAULTS, writes: 'A ESP' } as const;
 const segmentLoad = { kind: 'system', faults: 'NP SS GP', writes: 'A', endsBlock: true } as const;
 const string = { kind: 'memory', read: 'D', faults: 'GP SS PF AC' } as const;
-const port = { kind: 'system', read: 'LV', faults: 'GP PF', endsBlock: true } as const;
+const port = { kind: 'system', read: 'LV', faults: 'GP PF' } as const;
+const portString = { ...port, faults: 'GP SS PF AC', read: 'DLV', endsBlock: true } as const;
 const transfer = { kind: 'branch', faults: 'GP', writes: '', lifted: 'flow' } as const;
 const call = { kind: 'branch', faults: 'GP SS PF AC', writes: 'ESP MEM', lifted: 'flow' } as const;
 const loop = { ...transfer, writes: 'ECX' } as const;
@@ -222,8 +223,8 @@ export const INTEGER_ROWS = [
   row('SCAS', 'AE Yb | AF Yv', { ...string, lifted: 'string', written: ARITHMETIC, writes: 'EDI COUNT' }),
   row('LODS', 'AC Xb | AD Xv', { ...string, lifted: 'string', writes: 'EAX ESI COUNT' }),
   row('STOS', 'AA Yb | AB Yv', { ...string, lifted: 'string', writes: 'EDI COUNT MEM' }),
-  row('INS', '6C Yb | 6D Yz', { ...port, read: 'DLV', faults: 'GP SS PF AC', writes: 'EDI COUNT MEM' }),
-  row('OUTS', '6E Xb | 6F Xz', { ...port, read: 'DLV', faults: 'GP SS PF AC', writes: 'ESI COUNT' }),
+  row('INS', '6C Yb | 6D Yz', { ...portString, writes: 'EDI COUNT MEM' }),
+  row('OUTS', '6E Xb | 6F Xz', { ...portString, writes: 'ESI COUNT' }),
   row('IN', 'E4 AL,Ib | E5 eAX,Ib | EC AL,DX | ED eAX,DX', { ...port, writes: 'A' }),
   row('OUT', 'E6 Ib,AL | E7 Ib,eAX | EE DX,AL | EF DX,eAX', { ...port, writes: '' }),
 

@@ -65,6 +65,10 @@ function letters(text: string, at: number): number {
   return word;
 }
 
+/** The three words of leaf 0 in the order EBX, ECX, EDX, and those of the leaves of the brand. */
+const VENDOR_WORDS = [letters(VENDOR, 0), letters(VENDOR, 8), letters(VENDOR, 4)] as const;
+const BRAND_WORDS = Array.from({ length: 12 }, (_, k) => letters(BRAND, 4 * k));
+
 function set(cpu: Cpu, eax: number, ebx: number, ecx: number, edx: number): void {
   cpu.m32[EAX] = eax;
   cpu.m32[EBX] = ebx;
@@ -79,8 +83,8 @@ function extendedLeaf(cpu: Cpu, leaf: number): void {
     const executeDisable = (cpu.m32[MISC_ENABLE + 1] & XD_DISABLE) === 0;
     set(cpu, 0, 0, 0, executeDisable ? EXTENDED_NX : 0);
   } else if (index <= 4) {
-    const at = (index - 2) * 16;
-    set(cpu, letters(BRAND, at), letters(BRAND, at + 4), letters(BRAND, at + 8), letters(BRAND, at + 12));
+    const at = (index - 2) * 4;
+    set(cpu, BRAND_WORDS[at], BRAND_WORDS[at + 1], BRAND_WORDS[at + 2], BRAND_WORDS[at + 3]);
   } else if (index === 6) {
     set(cpu, 0, 0, (2048 << 16) | (6 << 12) | 64, 0); // L2: 2048 KiB, 8-way, 64-byte lines
   } else if (index === 8) {
@@ -90,7 +94,7 @@ function extendedLeaf(cpu: Cpu, leaf: number): void {
 
 function basicLeaf(cpu: Cpu, leaf: number, subleaf: number, max: number): void {
   if (leaf === 0) {
-    set(cpu, max, letters(VENDOR, 0), letters(VENDOR, 8), letters(VENDOR, 4));
+    set(cpu, max, VENDOR_WORDS[0], VENDOR_WORDS[1], VENDOR_WORDS[2]);
   } else if (leaf === 1) {
     set(cpu, SIGNATURE, CLFLUSH_SIZE, FEATURES_ECX, FEATURES_EDX | (cpu.apic !== null ? FEATURE_APIC : 0));
   } else if (leaf === 2) {
