@@ -129,7 +129,7 @@ export async function explainSuspect(lockstep: Lockstep, found: FirstDifference)
   // The suspect's own passes and backend, where they can be had: a build may have others.
   const engine = lockstep.runners.find(({ contestant }) => contestant.name === found.suspect)?.engine;
   const passes = engine instanceof CompilingEngine && engine.passes.length > 0 ? engine.passes : PASSES;
-  const makeBackend = engine instanceof CompilingEngine ? engine.makeBackend : await loadBackend();
+  const makeBackend = engine instanceof CompilingEngine ? engine.makeBackend : await loadBackend(null);
   const block = found.block ?? usual.block;
   const policy = { ...usual, threshold: 1, delay: 0, ramp: 0, wait: 0, instructions: 300, block };
   const lines: string[] = [];

@@ -15,6 +15,7 @@ import {
   WASM_POLICY,
 } from '../tiers/policy.ts';
 import type { BackendFactory } from '../tiers/runtime/backend.ts';
+import type { Compiler } from '../tiers/wasm/order.ts';
 import type { Watch } from '../tiers/watch.ts';
 
 /** A name or a tier policy that no engine has; one sentence that says which there are. */
@@ -40,10 +41,20 @@ export interface WatchedEngine {
 
 export type WatchedFactory = (cpu: Cpu) => WatchedEngine;
 
+/** `compiler`: who makes modules in another thread, where the backend can have it so; null: nobody. */
+type LoadBackend = (compiler: Compiler | null) => Promise<BackendFactory>;
+
+let loadCompiler: () => Promise<Compiler | null> = async () => null;
+
+/** From now on engines are loaded with this thread to compile for them, unless their policy has thread=0. */
+export function compileBeside(load: () => Promise<Compiler | null>): void {
+  loadCompiler = load;
+}
+
 interface EngineEntry extends EngineTraits {
   /** What it compiles with unless something else is asked for. */
   readonly policy?: TierPolicy;
-  readonly loadBackend?: () => Promise<BackendFactory>;
+  readonly loadBackend?: LoadBackend;
   /** `policy`: what stands behind the colon. */
   load(policy: string): Promise<EngineFactory>;
   /** The same engine, counted; null: it has nothing to count. */
@@ -52,7 +63,7 @@ interface EngineEntry extends EngineTraits {
   readonly loadCovering: ((policy: string) => Promise<EngineFactory>) | null;
 }
 
-const compiling = (name: string, policy: TierPolicy, loadBackend: () => Promise<BackendFactory>): EngineEntry => ({
+const compiling = (name: string, policy: TierPolicy, loadBackend: LoadBackend): EngineEntry => ({
   compiles: true,
   asksAtBreakpoints: true,
   canSingleStep: false,
@@ -61,14 +72,14 @@ const compiling = (name: string, policy: TierPolicy, loadBackend: () => Promise<
   load: async (knobs) => {
     const { CompilingEngine } = await import('../tiers/tiering.ts');
     const chosen = asEngineError(() => parseTierPolicy(knobs, policy));
-    const makeBackend = await loadBackend();
+    const makeBackend = await loadBackend(chosen.thread === 0 ? null : await loadCompiler());
     return (cpu) => new CompilingEngine(cpu, name, chosen, makeBackend);
   },
   loadWatched: async (knobs) => {
     const { CompilingEngine } = await import('../tiers/tiering.ts');
     const { Watch } = await import('../tiers/watch.ts');
     const chosen = asEngineError(() => parseTierPolicy(knobs, policy));
-    const makeBackend = await loadBackend();
+    const makeBackend = await loadBackend(null);
     return (cpu) => {
       const watch = new Watch(cpu);
       return { watch, engine: new CompilingEngine(cpu, name, chosen, makeBackend, undefined, watch) };
@@ -78,19 +89,19 @@ const compiling = (name: string, policy: TierPolicy, loadBackend: () => Promise<
     const { CompilingEngine } = await import('../tiers/tiering.ts');
     const { Coverage } = await import('../tiers/coverage.ts');
     const chosen = asEngineError(() => parseTierPolicy(knobs, policy));
-    const makeBackend = await loadBackend();
+    const makeBackend = await loadBackend(null);
     return (cpu) => new CompilingEngine(cpu, name, chosen, makeBackend, undefined, new Coverage(cpu));
   },
 });
 
-const loadJs = async (): Promise<BackendFactory> => (await import('../tiers/js/backend.ts')).makeJsBackend;
-const loadWasm = async (): Promise<BackendFactory> => {
+const loadJs: LoadBackend = async () => (await import('../tiers/js/backend.ts')).makeJsBackend;
+const loadWasm: LoadBackend = async (compiler) => {
   if (!(await hasTailCalls())) {
     throw new EngineError(
       'The engine wasm needs a host whose WebAssembly has tail calls, as Node 20 and later have: take js or tiered.',
     );
   }
-  return (await import('../tiers/wasm/backend.ts')).makeWasmBackend;
+  return (await import('../tiers/wasm/backend.ts')).wasmBackendMaker(compiler);
 };
 const hasTailCalls = async (): Promise<boolean> => (await import('../tiers/wasm/instantiate.ts')).hasTailCalls();
 
@@ -100,7 +111,7 @@ function tiered(): EngineEntry {
   const second = compiling('tiered', TIERED_JS_POLICY, loadJs);
   return {
     ...first,
-    loadBackend: async () => ((await hasTailCalls()) ? loadWasm() : loadJs()),
+    loadBackend: async (compiler) => ((await hasTailCalls()) ? loadWasm(compiler) : loadJs(compiler)),
     load: async (knobs) => ((await hasTailCalls()) ? first : second).load(knobs),
     loadWatched: async (knobs) => watchedLoader((await hasTailCalls()) ? first : second)(knobs),
     loadCovering: async (knobs) => coveringLoader((await hasTailCalls()) ? first : second)(knobs),

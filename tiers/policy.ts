@@ -47,6 +47,8 @@ export interface TierPolicy {
    * backend takes several at once.
    */
   readonly wait: number;
+  /** 1: modules are made by another thread, where the host has one for it (host/node/compiler-thread.ts). */
+  readonly thread: number;
   /** Chance in 1000, at each compilation and each slice, that a function is thrown away. */
   readonly evict: number;
   /** Of the pseudo-random schedule of evictions. */
@@ -71,6 +73,7 @@ export const JS_POLICY: TierPolicy = {
   losses: 6,
   optimise: 1,
   wait: 0,
+  thread: 0,
   evict: 0,
   seed: 1,
 };
@@ -87,6 +90,7 @@ export const WASM_POLICY: TierPolicy = {
   overlap: 0,
   cache: 65_536,
   wait: 12,
+  thread: 1,
 };
 
 /**
@@ -123,6 +127,7 @@ const RANGES: Readonly<Record<keyof TierPolicy, readonly [min: number, max: numb
   losses: [0, COUNT_MAX],
   optimise: [0, 1],
   wait: [0, COUNT_MAX],
+  thread: [0, 1],
   evict: [0, 1000],
   seed: [0, COUNT_MAX],
 };

@@ -22,6 +22,8 @@ export interface RegionLimits {
   readonly calls: boolean;
   /** Take blocks that begin functions of their own. */
   readonly overlap: boolean;
+  /** Whether a block begins a function that is being made. */
+  readonly isUnderway: (block: number) => boolean;
 }
 
 const ENDS_BLOCK = ROWS.map((row) => row.endsBlock || row.kind === 'branch');
@@ -70,7 +72,7 @@ export function formRegion(blocks: BlockCache, entry: number, limits: RegionLimi
     const count = code[block + B_COUNT];
     if (delta !== 0) {
       if (instructions + count > limits.instructions) continue;
-      if (!limits.overlap && code[block + B_COMPILED] !== 0) continue;
+      if (!limits.overlap && (code[block + B_COMPILED] !== 0 || limits.isUnderway(block))) continue;
       const runs = code[block + B_ARMED] - code[block + B_HEAT];
       if (!limits.ahead && runs * limits.coldest < limits.threshold) continue;
     }

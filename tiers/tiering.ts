@@ -12,7 +12,7 @@ import { HANDLER_TABLE } from './interp/handlers.ts';
 import { B_ARMED, B_COMPILED, B_HEAT } from './interp/tier-above.ts';
 import type { IrFunction } from './ir/ir.ts';
 import { liftBlock } from './lift/lift.ts';
-import { optimise, type Pass, PASSES } from './opt/pipeline.ts';
+import { optimise, type Pass, passNames, PASSES } from './opt/pipeline.ts';
 import type { TierPolicy } from './policy.ts';
 import { formRegion } from './region.ts';
 import type { Backend, BackendFactory, CompiledRegion, Region } from './runtime/backend.ts';
@@ -102,10 +102,14 @@ export class CompilingEngine implements Engine {
     this.interpreter = watch?.interpreter(this.blocks, tier) ?? new Interpreter(cpu, this.blocks, tier);
     this.makeBackend = makeBackend;
     const runtime = watch?.runtime(this.blocks.code) ?? makeRuntime(cpu, this.blocks.code, HANDLER_TABLE);
-    this.backend = makeBackend(runtime, (region) => {
-      const fn = this.lift(region);
-      return watch?.counting(fn) ?? fn;
-    });
+    this.backend = makeBackend(
+      runtime,
+      (region) => {
+        const fn = this.lift(region);
+        return watch?.counting(fn) ?? fn;
+      },
+      () => this.recipe(),
+    );
   }
 
   run(cpu: Cpu): void {
@@ -174,7 +178,8 @@ export class CompilingEngine implements Engine {
     this.watch?.heated(block);
     // It has a function already, which declines: its code does not lie inside the segment.
     if (blocks.code[block + B_COMPILED] !== 0) return;
-    if (this.isHeld) {
+    // Its function is being made.
+    if (this.isHeld || this.units.isUnderway(block)) {
       this.count(block, Math.max(HELD_EXECUTIONS, this.hotAfter));
       return;
     }
@@ -214,6 +219,12 @@ export class CompilingEngine implements Engine {
     return this.policy.optimise !== 0 ? optimise(fn, this.passes) : fn;
   }
 
+  /** What lift() does, for others: they have the records alone, which do not say who probes, and count nothing. */
+  private recipe(): readonly string[] | null {
+    if (this.watch !== null || this.cpu.probes !== null) return null;
+    return this.policy.optimise !== 0 ? passNames(this.passes) : [];
+  }
+
   /** All that waits. */
   private compile(): void {
     const { blocks, policy, waiting, backend } = this;
@@ -225,6 +236,7 @@ export class CompilingEngine implements Engine {
       coldest: 16,
       calls: policy.calls !== 0,
       overlap: policy.overlap !== 0,
+      isUnderway: (block: number): boolean => this.units.isUnderway(block),
     };
     this.impatience = 0;
     const units: Unit[] = [];

@@ -34,6 +34,8 @@ export class Units {
   private readonly byMember = new Map<number, Set<Unit>>();
   private readonly freeSlots: number[] = [];
   private underway: Underway[] = [];
+  /** Of units that are being compiled, by entry block. */
+  private readonly entries = new Map<number, Unit>();
 
   /** `code`: the arena of the blocks. */
   constructor(code: Int32Array) {
@@ -42,6 +44,11 @@ export class Units {
 
   get isAnyUnderway(): boolean {
     return this.underway.length !== 0;
+  }
+
+  /** Whether a function that begins with the block is being compiled. */
+  isUnderway(block: number): boolean {
+    return this.entries.has(block);
   }
 
   /** A region that is going to be compiled. */
@@ -58,15 +65,18 @@ export class Units {
   /** The backend has begun with these. */
   begun(batch: Batch, units: readonly Unit[]): void {
     this.underway.push({ batch, units });
+    for (const unit of units) this.entries.set(unit.region.blocks[0].block, unit);
   }
 
   /** Hand out what has become ready since, except what nobody needs any more. */
   takeReady(ready: (unit: Unit, made: CompiledRegion) => void): void {
     for (const entry of [...this.underway]) {
       const { batch, units } = entry;
-      const made = batch.take();
-      if (made === null && units.some((unit) => !unit.isDropped)) continue;
+      const isWanted = units.some((unit) => !unit.isDropped);
+      const made = isWanted ? batch.take() : null;
+      if (made === null && isWanted) continue;
       this.underway = this.underway.filter((other) => other !== entry);
+      for (const unit of units) this.ended(unit);
       for (const [index, unit] of units.entries()) {
         for (const on of made?.[index]?.relies ?? []) units[on].reliers.add(unit);
       }
@@ -110,8 +120,15 @@ export class Units {
     for (const relier of unit.reliers) if (!relier.isDropped) this.lose(relier);
   }
 
+  /** It is not underway any more. */
+  private ended(unit: Unit): void {
+    const { block } = unit.region.blocks[0];
+    if (this.entries.get(block) === unit) this.entries.delete(block);
+  }
+
   private forget(unit: Unit): void {
     unit.isDropped = true;
+    this.ended(unit);
     for (const { block } of unit.region.blocks) {
       const users = this.byMember.get(block);
       users?.delete(unit);
@@ -136,6 +153,7 @@ export class Units {
     this.linked.clear();
     this.byMember.clear();
     this.underway = [];
+    this.entries.clear();
     this.freeSlots.length = 0;
   }
 }

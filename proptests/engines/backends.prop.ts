@@ -1,7 +1,8 @@
 /**
  * A backend is whatever compiles regions: the IR's evaluator, and backends whose functions become ready some slices
  * later and many together, behind the same tiering, leave what the interpreter leaves; on random code, in whole random
- * guests with all their modes, and on the permanent recordings. Random moments of readiness, under random schedules,
+ * guests with all their modes, and on the permanent recordings. So do modules that somebody else makes of what they are
+ * told. Random moments of readiness, under random schedules,
  * give one chain of state hashes.
  */
 import assert from 'node:assert/strict';
@@ -19,7 +20,7 @@ import { verifyLog } from '../../src/verification.ts';
 import { loadContestants } from '../../src/contestants.ts';
 import { Interpreter } from '../../tiers/interp/engine.ts';
 import { makeJsBackend } from '../../tiers/js/backend.ts';
-import { makeWasmBackend } from '../../tiers/wasm/backend.ts';
+import { makeWasmBackend, wasmBackendMaker } from '../../tiers/wasm/backend.ts';
 import { JS_POLICY, TIERED_POLICY, type TierPolicy } from '../../tiers/policy.ts';
 import type { BackendFactory } from '../../tiers/runtime/backend.ts';
 import { CompilingEngine } from '../../tiers/tiering.ts';
@@ -29,10 +30,12 @@ import { compare, makeRunner, prepare, type Runner, slice } from './lockstep.ts'
 import { LOOP_NAMES, loopCases } from './loops.ts';
 import { CODE, conditions, draft, draftTouchingCode, encode } from './random-code.ts';
 import { later, makeEvaluator, noFigures } from './scratch-backends.ts';
+import { noOrders, scratchCompiler } from './scratch-compiler.ts';
 import { Judged } from '../support/judged.ts';
 
 const seed = Number(process.env.REPRISE_SEED ?? 1);
 const figures = noFigures();
+const orders = noOrders();
 
 /** Each line is a backend. */
 const BACKENDS: Readonly<Record<string, BackendFactory>> = {
@@ -41,11 +44,16 @@ const BACKENDS: Readonly<Record<string, BackendFactory>> = {
   'js later': later(makeJsBackend, seed + 1, 1, figures),
   'js many later': later(makeJsBackend, seed + 2, 16, figures),
   'wasm many later': later(makeWasmBackend, seed + 3, 16, figures),
+  'wasm by another': wasmBackendMaker(scratchCompiler(seed + 4, orders)),
 };
 
 const EAGER: TierPolicy = { ...JS_POLICY, threshold: 1, losses: 1e9 };
-const runners: readonly Runner[] = Object.entries(BACKENDS).map(([name, makeBackend]) =>
-  makeRunner(name, (cpu) => new CompilingEngine(cpu, name, EAGER, makeBackend)),
+/** Small functions that jump to each other, several made together. */
+const GATHERING: TierPolicy = { ...EAGER, region: 1, calls: 0, overlap: 0, wait: 3 };
+const runners: readonly Runner[] = [EAGER, GATHERING].flatMap((policy) =>
+  Object.entries(BACKENDS)
+    .filter(([name]) => policy === EAGER || name.startsWith('wasm'))
+    .map(([name, makeBackend]) => makeRunner(name, (cpu) => new CompilingEngine(cpu, name, policy, makeBackend))),
 );
 const reference = makeRunner('steps', (cpu) => new Interpreter(cpu));
 
@@ -67,6 +75,10 @@ test('random code on scratch backends leaves what the interpreter leaves', () =>
   assert.ok(figures.given - before.given > 500, JSON.stringify(figures));
   assert.ok(figures.refusals > 1000 && figures.declined > 20 && figures.released > 100, JSON.stringify(figures));
   assert.ok(figures.calls > 1000, JSON.stringify(figures));
+  assert.ok(
+    Object.values(orders).every((times) => times > 10),
+    JSON.stringify(orders),
+  );
 });
 
 test('loops on scratch backends leave what the interpreter leaves', () => {

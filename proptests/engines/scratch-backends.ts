@@ -66,8 +66,8 @@ const DECLINED_ONE_IN = 16;
  * is not called before it was handed out, nor after it was released, is checked here.
  */
 export function later(makeInner: BackendFactory, seed: number, batch: number, figures = noFigures()): BackendFactory {
-  return (runtime, lift) => {
-    const inner = makeInner(runtime, lift);
+  return (runtime, lift, recipe) => {
+    const inner = makeInner(runtime, lift, recipe);
     let turns = 0;
     const guarded = (made: CompiledRegion): CompiledRegion => {
       let isReleased = false;

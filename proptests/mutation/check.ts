@@ -9,9 +9,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describeDivergence } from '../../src/core/session/divergence.ts';
+import { compileBeside } from '../../src/engines.ts';
 import { replay, verify } from '../../src/library.ts';
+import { promptCompiler } from '../engines/scratch-compiler.ts';
 
 const [folder, sound = '', ...engines] = process.argv.slice(2);
+
+// Engines whose policy has thread=1, as wasm has by itself, hand over what they compile.
+compileBeside(async () => promptCompiler());
 
 /** What was noticed. */
 export interface Noticed {

@@ -43,12 +43,13 @@ const ENGINES_OF_TIERS = [
   'js:threshold=2,instructions=1',
 ];
 const ENGINES_OF_INTERPRETER = ['step', 'interp'];
-/** At once and one by one; in batches, with links inside a module; and as it is, with less patience. */
+/** At once and one by one; in batches, with links inside a module; handed over, with less patience; as it is. */
 const ENGINES_OF_WASM = [
   'interp',
-  'wasm:threshold=1,ahead=1,wait=0,calls=1,overlap=1',
-  'wasm:threshold=1,region=1,optimise=0,wait=6',
-  'wasm:threshold=2,wait=2',
+  'wasm:threshold=1,ahead=1,wait=0,calls=1,overlap=1,thread=0',
+  'wasm:threshold=1,region=1,optimise=0,wait=6,thread=0',
+  'wasm:threshold=2,wait=2,thread=0',
+  'wasm:threshold=1,wait=4,region=2',
 ];
 
 /** Words of the check: the root of the sound build, empty where engines are held against each other, and those. */

@@ -6,7 +6,7 @@
 import * as answers from './answers.ts';
 import { inFile, type Mutation, type Row } from './answers.ts';
 
-const { at, ENDS_BLOCK, flagsReadBy, LOADS_SIGNED, SETS_FLAGS, SHIFTS_RIGHT, STORES } = answers;
+const { at, CHANGES_CODE, ENDS_BLOCK, flagsReadBy, LOADS_SIGNED, SETS_FLAGS, SHIFTS_RIGHT, STORES } = answers;
 const { WRITES_REGISTER } = answers;
 
 const onWasm = (file: string, rows: readonly Row[]): Mutation[] => inFile(`tiers/wasm/${file}`, rows, 'wasm');
@@ -360,6 +360,73 @@ export const WASM_FAULTS: readonly Mutation[] = [
       'body.i32(4100)',
       'an access across the end of a page is taken for plain',
       at(/\[|^(PUSH|POP|CALL|RET|LEAVE)/),
+    ],
+  ]),
+  ...onWasm('batch.js', [
+    [
+      'export function encodeRegions(',
+      'known.get(keyOf(host + delta, mode))',
+      'known.get(keyOf(host, mode))',
+      'a jump out of a function begins it anew',
+      RUNS_ANOTHER,
+    ],
+    [
+      'const link = (delta)',
+      'jumps.push(delta) - 1',
+      'jumps.push(delta) - 2',
+      'a jump has the entry before',
+      RUNS_ANOTHER,
+    ],
+  ]),
+  ...onWasm('order.js', [
+    [
+      'export function orderOf(',
+      'at += count * RECORD_WORDS',
+      'at += (count - 1) * RECORD_WORDS',
+      'records that are handed over lie upon each other',
+      RUNS_ANOTHER,
+    ],
+    [
+      'export function readOrder(',
+      'block.first);',
+      'block.first + RECORD_WORDS);',
+      'whoever is handed records has each behind its place',
+      RUNS_ANOTHER,
+    ],
+    [
+      'export function readOrder(',
+      'count: words[at + 1]',
+      'count: Math.max(1, words[at + 1] - 1)',
+      'blocks that are handed over lose their last instruction',
+      RUNS_ANOTHER,
+    ],
+    [
+      'export function readOrder(',
+      'delta: words[at + 2]',
+      'delta: words[at + 2] & 255',
+      'blocks that are handed over lie near their entry',
+      RUNS_ANOTHER,
+    ],
+    [
+      'export function answerWords(',
+      'words.push(size, entry,',
+      'words.push(size, 0,',
+      'what is handed back has its first jumps alone',
+      RUNS_ANOTHER,
+    ],
+    [
+      'export function readAnswer(',
+      'const jumps = [...words.subarray(at, at + jumped)]',
+      'const jumps = [...words.subarray(at, at + jumped)].reverse()',
+      'jumps that are handed back change places',
+      RUNS_ANOTHER,
+    ],
+    [
+      'export function readAnswer(',
+      'const relies = [...words.subarray(at, at + relied)]',
+      'const relies = []',
+      'functions that are handed back rely on none',
+      CHANGES_CODE,
     ],
   ]),
 ];

@@ -110,11 +110,13 @@ test('a fault of lifting is no pass and no emitter, a fault of emitting no lifte
   } finally {
     lifting.lift = lift;
   }
-  const faultyBackend: BackendFactory = (runtime, liftRegion) =>
-    makeJsBackend(runtime, (region) => {
+  const faultyBackend: BackendFactory = (runtime, liftRegion, recipe) => {
+    const lift = (region: Region): IrFunction => {
       const fn = liftRegion(region);
       return { ...fn, blocks: fn.blocks.map(orForXor) };
-    });
+    };
+    return makeJsBackend(runtime, lift, recipe);
+  };
   const report = await reportOf((cpu) => new CompilingEngine(cpu, 'js', policy, faultyBackend, PASSES));
   // What a pass makes of flags may be the first XOR that is emitted: that pass is not to blame either.
   assert.match(

@@ -26,6 +26,18 @@ export const PASSES: readonly Pass[] = [
   { name: 'dead', run: removeDead },
 ];
 
+/** Names of passes that anybody finds in PASSES; null when there are others among them. */
+export const passNames = (passes: readonly Pass[]): readonly string[] | null =>
+  passes.every((pass) => PASSES.includes(pass)) ? passes.map(({ name }) => name) : null;
+
+/** The passes of these names. */
+export const passesNamed = (names: readonly string[]): readonly Pass[] =>
+  names.map((wanted) => {
+    const found = PASSES.find(({ name }) => name === wanted);
+    if (found === undefined) throw new Error(`there is no pass ${wanted}`);
+    return found;
+  });
+
 /** Run the passes over every block. `check`: validate after each (tests, explain). */
 export function optimise(fn: IrFunction, passes: readonly Pass[] = PASSES, check = false): IrFunction {
   let result = fn;

@@ -85,5 +85,11 @@ export interface Backend {
 /** Lifts a region and has the passes run that the policy asks for. */
 export type Lift = (region: Region) => IrFunction;
 
+/**
+ * Names of the passes (opt/pipeline.ts) by which somebody elsewhere, who is given the records alone, lifts a region to
+ * what Lift makes of it now; null: nobody else can.
+ */
+export type Recipe = () => readonly string[] | null;
+
 /** Makes the backend of one processor. */
-export type BackendFactory = (runtime: Runtime, lift: Lift) => Backend;
+export type BackendFactory = (runtime: Runtime, lift: Lift, recipe: Recipe) => Backend;

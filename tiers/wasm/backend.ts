@@ -2,7 +2,6 @@
 // it is linked. The jump cache alone names entries. Functions of one page and module jump to each other as such, and so
 // go together when code changes; those of one page and other modules through links.ts.
 
-import type { IrFunction } from '../ir/ir.ts';
 import { wordName } from '../ir/names.ts';
 import type {
   Backend,
@@ -11,101 +10,20 @@ import type {
   Batch,
   CompiledRegion,
   Lift,
+  Recipe,
   Region,
 } from '../runtime/backend.ts';
-import { functionName } from '../runtime/function-name.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { encodeRegions, keyOf, type Made, type MadeFunction } from './batch.ts';
 import * as convention from './convention.ts';
-import { ModuleBuilder } from './encode.ts';
-import { type Context, emitFunction } from './emit.ts';
-import { hasTailCalls, makeThreads, type Threads } from './instantiate.ts';
+import { emitFunction } from './emit.ts';
+import { hasTailCalls, makeThreads, moduleOf, type Threads, type WasmModule } from './instantiate.ts';
 import { Links } from './links.ts';
+import { type Compiler, orderOf, readAnswer } from './order.ts';
 import { text } from './text.ts';
-import { ENVIRONMENT } from './threads.ts';
 
 /** V8 takes 5 to 40 µs a function when 50 and more share a module, and ten times as much when they do not. */
 const LIMITS: BackendLimits = { blocks: 250, instructions: 5000, batch: 64 };
-
-/** Imports that a module may need: what all share, and the attempts of its functions. */
-function helpersOf(functions: readonly IrFunction[]): string[] {
-  const names = new Set<string>(Object.keys(convention.HELPERS));
-  for (const { blocks } of functions) {
-    for (const { ops } of blocks) for (const op of ops) if (op.op === 'attempt') names.add(op.how);
-  }
-  return [...names];
-}
-
-interface Made {
-  readonly bytes: Uint8Array;
-  /**
-   * In the order of the parts. `relies`: parts that it jumps to as functions; `jumps`: places relative to it that it
-   * jumps to through entries of the module's table, the first of them `entry`.
-   */
-  readonly functions: readonly {
-    readonly size: number;
-    readonly relies: readonly number[];
-    readonly entry: number;
-    readonly jumps: readonly number[];
-  }[];
-  /** Entries of the module's table. */
-  readonly entries: number;
-}
-
-/**
- * A function of a module: `next` says which function of the module is at a place relative to it, or OTHER_MODULE or
- * OTHER_PAGE.
- */
-interface Part {
-  readonly fn: IrFunction;
-  readonly next: (delta: number) => number;
-  /** In profiles; none for text. */
-  readonly name?: string;
-}
-const OTHER_MODULE = -1;
-const OTHER_PAGE = -2;
-
-/** A module of functions as bytes, exported as `0`, `1` … Needs nothing of a processor but where things lie. */
-export function encodeModule(parts: readonly Part[], places: Threads['places']): Made {
-  const module = new ModuleBuilder();
-  const codeType = module.type(convention.CODE_TYPE.parameters, convention.CODE_TYPE.results);
-  module.importMemory(ENVIRONMENT, 'memory', places.pages);
-  module.importTable(ENVIRONMENT, 'entries', 0);
-  const helpers = new Map<string, number>();
-  for (const name of helpersOf(parts.map(({ fn }) => fn))) {
-    const { parameters, results } = convention.helperType(name);
-    helpers.set(name, module.importFunction(ENVIRONMENT, name, module.type(parameters, results)));
-  }
-  const helper = (name: string): number => {
-    const found = helpers.get(name);
-    if (found === undefined) throw new Error(`no module imports ${name}`);
-    return found;
-  };
-  const first = module.nextFunction;
-  let entries = 0;
-  const functions = parts.map(({ fn, next, name }, k) => {
-    const relies = new Set<number>();
-    const jumps: number[] = [];
-    const entry = entries;
-    const link: Context['link'] = (delta) => {
-      const to = next(delta);
-      if (to === OTHER_PAGE) return { to: 'lookup' };
-      if (to === OTHER_MODULE) {
-        const known = jumps.indexOf(delta);
-        return { to: 'entry', entry: entry + (known >= 0 ? known : jumps.push(delta) - 1) };
-      }
-      if (to !== k) relies.add(to);
-      return { to: 'function', index: first + to };
-    };
-    const body = emitFunction(fn, { helper, link, codeType, ...places });
-    entries += jumps.length;
-    const index = module.define(codeType, body);
-    module.exportFunction(`${k}`, index);
-    if (name !== undefined) module.nameFunction(index, name);
-    return { size: body.code.length, relies: [...relies], entry, jumps };
-  });
-  if (entries > 0) module.element(0, new Array<number>(entries).fill(helper('jumpInSegment')));
-  return { bytes: module.finish(), functions, entries };
-}
 
 /** Places that stand for any in text. */
 const TEXT_PLACES: Threads['places'] = { tlbBase: 0x2000_0000, sharedBase: 0x3000_0000, pages: 0, isCounted: false };
@@ -132,44 +50,68 @@ export const WASM_EMITTER: Pick<Backend, 'name' | 'text'> = {
   },
 };
 
-const keyOf = (host: number, mode: number): number => host * (1 << convention.JUMP_MODE_BITS) + mode;
-
 export class WasmBackend implements Backend {
   readonly name = WASM_EMITTER.name;
   readonly text = WASM_EMITTER.text;
   readonly limits = LIMITS;
   private readonly runtime: Runtime;
   private readonly lift: Lift;
+  private readonly recipe: Recipe;
+  private readonly compiler: Compiler | null;
   private readonly threads: Threads;
   private readonly links: Links;
 
-  constructor(runtime: Runtime, lift: Lift) {
+  /** `compiler`: who makes modules in another thread, or null. */
+  constructor(runtime: Runtime, lift: Lift, recipe: Recipe, compiler: Compiler | null) {
     if (!hasTailCalls()) throw new Error('this host has no tail calls');
     this.runtime = runtime;
     this.lift = lift;
+    this.recipe = recipe;
+    this.compiler = compiler;
     this.threads = makeThreads(runtime);
     this.links = new Links(this.threads.jump);
   }
 
   compile(batch: readonly Region[]): Batch {
-    const places = new Map(batch.map(({ host, mode }, index) => [keyOf(host, mode), index]));
-    const parts = batch.map((region): Part => {
-      const { host, mode } = region;
-      // Places of one page alone: another may be mapped elsewhere when the jump is taken.
-      const next = (delta: number): number =>
-        (host + delta) >>> 12 !== host >>> 12 ? OTHER_PAGE : (places.get(keyOf(host + delta, mode)) ?? OTHER_MODULE);
-      return { fn: this.lift(region), next, name: functionName(region) };
-    });
-    const { bytes, functions, entries } = encodeModule(parts, this.threads.places);
-    const { exported, table } = this.threads.instantiate(bytes, batch.length, entries);
-    const made = batch.map((region, index) => this.compiled(region, exported[index], functions[index], table));
+    return this.ordered(batch) ?? this.inLine(batch);
+  }
+
+  private inLine(batch: readonly Region[]): Batch {
+    const { bytes, ...rest } = encodeRegions(batch, this.lift, this.threads.places);
+    const made = this.instantiated(batch, moduleOf(bytes), rest);
     return { take: () => made };
+  }
+
+  /** By another thread; null: there is none for it. */
+  private ordered(batch: readonly Region[]): Batch | null {
+    const passes = this.compiler === null ? null : this.recipe();
+    if (this.compiler === null || passes === null) return null;
+    const awaited = this.compiler.begin(orderOf(this.runtime.code, batch, passes, this.threads.places));
+    if (awaited === null) return null;
+    return {
+      take: () => {
+        const answer = awaited.take();
+        if (answer === null) return null;
+        // They become hot again, and are made in line then.
+        if (answer === 'lost') return batch.map(() => null);
+        return this.instantiated(batch, answer.module, readAnswer(answer.words));
+      },
+    };
+  }
+
+  private instantiated(
+    batch: readonly Region[],
+    module: WasmModule,
+    { functions, entries }: Omit<Made, 'bytes'>,
+  ): CompiledRegion[] {
+    const { exported, table } = this.threads.instantiate(module, batch.length, entries);
+    return batch.map((region, index) => this.compiled(region, exported[index], functions[index], table));
   }
 
   private compiled(
     { host, mode }: Region,
     code: unknown,
-    made: Made['functions'][number],
+    made: MadeFunction,
     table: WebAssembly.Table,
   ): CompiledRegion {
     const { links } = this;
@@ -206,4 +148,10 @@ export class WasmBackend implements Backend {
   }
 }
 
-export const makeWasmBackend: BackendFactory = (runtime, lift) => new WasmBackend(runtime, lift);
+/** With modules made by another thread, or by this one where `compiler` is null. */
+export const wasmBackendMaker =
+  (compiler: Compiler | null): BackendFactory =>
+  (runtime, lift, recipe) =>
+    new WasmBackend(runtime, lift, recipe, compiler);
+
+export const makeWasmBackend: BackendFactory = wasmBackendMaker(null);

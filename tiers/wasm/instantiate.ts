@@ -55,9 +55,9 @@ export interface Threads {
   readonly enter: (entry: number) => void;
   /** Look EIP up and go on there, or leave. */
   readonly jump: unknown;
-  /** Make a module: its functions `0`, `1` …, and a table for it alone. */
+  /** Of a module: its functions `0`, `1` …, and a table for it alone. */
   readonly instantiate: (
-    bytes: Uint8Array,
+    module: WasmModule,
     count: number,
     entries: number,
   ) => { readonly exported: readonly unknown[]; readonly table: WebAssembly.Table };
@@ -66,6 +66,10 @@ export interface Threads {
   /** The entry leaves at once from now on, and may be given to another. */
   readonly unlink: (entry: number) => void;
 }
+
+export type WasmModule = WebAssembly.Module;
+
+export const moduleOf = (bytes: Uint8Array): WasmModule => new WebAssembly.Module(bytes);
 
 export function makeThreads(runtime: Runtime): Threads {
   const { cpu, m32, tlb, handlers, code } = runtime;
@@ -159,11 +163,11 @@ export function makeThreads(runtime: Runtime): Threads {
     places,
     enter: threads.enter as (entry: number) => void,
     jump: threads.jumpInSegment,
-    instantiate: (bytes, count, own) => {
+    instantiate: (module, count, own) => {
       // No other module has the shared table: V8 keeps a copy of it for each that does.
       const entriesOf = new WebAssembly.Table({ element: 'anyfunc', initial: own });
       const environment = { [ENVIRONMENT]: { ...threads, memory, entries: entriesOf } };
-      const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), environment);
+      const { exports } = new WebAssembly.Instance(module, environment);
       return { exported: Array.from({ length: count }, (_, k): unknown => exports[k]), table: entriesOf };
     },
     link: (code) => {
