@@ -87,9 +87,9 @@ export class Coverage implements Observer, BranchCounts {
     return new CoveringInterpreter(this, this.cpu, blocks, { ...tier, handlers: this.table });
   }
 
-  runtime(code: Int32Array): Runtime {
+  runtime(code: Int32Array, cross: () => boolean): Runtime {
     this.follow(code);
-    return makeRuntime(this.cpu, code, this.table);
+    return makeRuntime(this.cpu, code, this.table, cross);
   }
 
   private follow(code: Int32Array): void {

@@ -14,8 +14,8 @@ export interface Observer {
   /** What it counts branches into, or null. */
   readonly branchCounts: BranchCounts | null;
   interpreter(blocks: BlockCache, tier: TierAbove): Interpreter;
-  /** `code`: the arena of the blocks. */
-  runtime(code: Int32Array): Runtime;
+  /** `code`: the arena of the blocks; `cross`: as of Runtime. */
+  runtime(code: Int32Array, cross: () => boolean): Runtime;
   /** A function that is about to be compiled, with what it shall count. */
   counting(fn: IrFunction): IrFunction;
   /** A compiled function that is about to be linked. */

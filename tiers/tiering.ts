@@ -101,7 +101,9 @@ export class CompilingEngine implements Engine {
     };
     this.interpreter = watch?.interpreter(this.blocks, tier) ?? new Interpreter(cpu, this.blocks, tier);
     this.makeBackend = makeBackend;
-    const runtime = watch?.runtime(this.blocks.code) ?? makeRuntime(cpu, this.blocks.code, HANDLER_TABLE);
+    const { code } = this.blocks;
+    const cross = (): boolean => this.interpreter.cross(cpu);
+    const runtime = watch?.runtime(code, cross) ?? makeRuntime(cpu, code, HANDLER_TABLE, cross);
     this.backend = makeBackend(
       runtime,
       (region) => {

@@ -148,10 +148,11 @@ export class Watch implements Observer {
     return new WatchedInterpreter(this, blocks, { ...tier, handlers: this.loopTable });
   }
 
-  runtime(code: Int32Array): Runtime {
+  runtime(code: Int32Array, cross: () => boolean): Runtime {
     this.code = code;
     const faulted = (pc: number): void => this.faulted(pc);
-    return { ...makeRuntime(this.cpu, code, this.stepTable), handlers: this.assistTable, isCounted: true, faulted };
+    const made = makeRuntime(this.cpu, code, this.stepTable, () => this.crossed(cross));
+    return { ...made, handlers: this.assistTable, isCounted: true, faulted };
   }
 
   /** The function, with a call at the beginning of each block. */
@@ -330,6 +331,17 @@ export class Watch implements Observer {
     this.functionSlow.fault++;
     block.lostAt(index, true);
     this.exactTick = tick;
+  }
+
+  /** Between two functions a single instruction, which the interpreter counts. */
+  private crossed(cross: () => boolean): boolean {
+    const { cpu } = this;
+    const start = cpu.now();
+    this.settleBlock(start, 0);
+    const isDone = cross();
+    this.exactTick = cpu.now();
+    this.functionTicks -= this.exactTick - start;
+    return isDone;
   }
 
   private countSlow(reasons: Reasons, reason: SlowReason): void {

@@ -72,6 +72,31 @@ test('an overlay reads back as its pages over the image below, and is never writ
   );
 });
 
+test('a file that is read in a row, or at random, or beyond its end, gives what it holds', () => {
+  const raw = new Uint8Array(below);
+  const step = fc.record({
+    isOn: fc.boolean(),
+    at: fc.nat(raw.length + 9000),
+    count: fc.constantFrom(512, 4096, 70_000),
+  });
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
+      const disk = openDisk(at('below.img'), 'image', 'x');
+      let end = 0;
+      for (const { isOn, at: place, count } of steps) {
+        const from = isOn ? end : place;
+        const got = new Uint8Array(count).fill(0xa5);
+        disk.read(from, got);
+        const expected = new Uint8Array(count);
+        expected.set(raw.subarray(from, from + count));
+        assert.deepEqual(got, expected);
+        end = from + count;
+      }
+    }),
+    { seed: 4, numRuns: 30 },
+  );
+});
+
 test('qemu-img finds nothing wrong with an overlay and sees the same disk', { skip: noQemu }, () => {
   const { path, expected } = overlay([0, 3, 511, 512, 524]);
   qemu('check', path);

@@ -209,8 +209,50 @@ export class Interpreter implements Engine {
     cpu.extraTicks = 0;
   }
 
+  /**
+   * For compiled code that has come to a place without a function: the instruction there is done when it is known to
+   * cross the end of its page; false: it is not, and nothing was done. Afterwards all is as when `run` returns.
+   */
+  cross(cpu: Cpu): boolean {
+    const { m32 } = cpu;
+    if (m32[LEFT] <= 0 || cpu.fetchStops !== null) return false;
+    if ((m32[MODE_KEY] & MODE_FLAT_CODE) === 0 && m32[EIP] >>> 0 > m32[SEG_LIMIT + CS] >>> 0) return false;
+    try {
+      return this.stepKnown(cpu);
+    } catch (error) {
+      if (error !== GUEST_FAULT) throw error;
+      m32[LEFT] -= cpu.extraTicks;
+      cpu.extraTicks = 0;
+      return true;
+    }
+  }
+
+  /**
+   * The instruction at EIP, which lies inside the limit, where it is known to cross the end of its page, or what its
+   * fetch faults with; false: nothing was done.
+   */
+  private stepKnown(cpu: Cpu): boolean {
+    const { m8, m32 } = cpu;
+    const { crossing } = this;
+    const mode = m32[MODE_KEY];
+    const eip = m32[EIP];
+    const linear = (eip + m32[SEG_BASE + CS]) | 0;
+    const isUser = (mode & MODE_CPL3) !== 0;
+    const first = translateFetch(cpu, linear, isUser);
+    if ((m32[EXIT_REQUEST] & EXIT_FAULT) !== 0) return true;
+    if (first < CPU_BLOCK_SIZE) return false;
+    const known = crossing.find(m8, first, (mode & MODE_CS32) !== 0);
+    if (known < 0 || crossing.lengthOf(known) > (m32[SEG_LIMIT + CS] >>> 0) - (eip >>> 0) + 1) return false;
+    const rest = translateFetch(cpu, ((linear | 0xfff) + 1) | 0, isUser);
+    if ((m32[EXIT_REQUEST] & EXIT_FAULT) !== 0) return true;
+    if (rest < CPU_BLOCK_SIZE || !crossing.goesOn(m8, known, rest)) return false;
+    this.execute(cpu, crossing.words, known, (eip + crossing.lengthOf(known)) | 0);
+    return true;
+  }
+
   /** One instruction fetched byte by byte: crosses a page, lies in a device, or ends at the segment limit. */
   private stepAlone(cpu: Cpu): void {
+    if (this.stepKnown(cpu)) return;
     const m32 = cpu.m32;
     const mode = m32[MODE_KEY];
     const eip = m32[EIP];
@@ -221,18 +263,6 @@ export class Interpreter implements Engine {
     const isWide = (mode & MODE_CS32) !== 0;
     const isUser = (mode & MODE_CPL3) !== 0;
     const first = translateFetch(cpu, linear, isUser);
-    if ((m32[EXIT_REQUEST] & EXIT_FAULT) !== 0) return;
-    if (first >= CPU_BLOCK_SIZE) {
-      const known = this.crossing.find(cpu.m8, first, isWide);
-      if (known >= 0 && this.crossing.lengthOf(known) <= room) {
-        const rest = translateFetch(cpu, ((linear | 0xfff) + 1) | 0, isUser);
-        if ((m32[EXIT_REQUEST] & EXIT_FAULT) !== 0) return;
-        if (rest >= CPU_BLOCK_SIZE && this.crossing.goesOn(cpu.m8, known, rest)) {
-          this.execute(cpu, this.crossing.words, known, (eip + this.crossing.lengthOf(known)) | 0);
-          return;
-        }
-      }
-    }
     let available = 0;
     for (;;) {
       if (available >= room) {

@@ -39,6 +39,11 @@ export interface Runtime extends Miss {
    */
   readonly step: (cpu: Cpu, pc: number, at: number, left: number, rest: number) => boolean;
   /**
+   * At EIP is no compiled code; true: an instruction there that crosses the end of its page has been done, or has
+   * faulted; false: there is none known, and nothing was done. Everything is in memory and exact, before and after.
+   */
+  readonly cross: () => boolean;
+  /**
    * The way out, at EIP `at` with `left` ticks left; the record at `pc` has to be done by its handler before (0: none).
    */
   readonly leave: (cpu: Cpu, pc: number, at: number, left: number) => void;
@@ -46,7 +51,8 @@ export interface Runtime extends Miss {
 
 const NOBODY_COUNTS = (): void => {};
 
-export function makeRuntime(cpu: Cpu, code: Int32Array, handlers: HandlerTable): Runtime {
+/** `cross`: the interpreter's. */
+export function makeRuntime(cpu: Cpu, code: Int32Array, handlers: HandlerTable, cross: () => boolean): Runtime {
   const { m8, m16, m32, f64, tlb } = cpu;
   const f32 = new Float32Array(m32.buffer, m32.byteOffset);
   const step = (processor: Cpu, pc: number, at: number, left: number, rest: number): boolean => {
@@ -81,6 +87,7 @@ export function makeRuntime(cpu: Cpu, code: Int32Array, handlers: HandlerTable):
     handlers,
     wide: makeWide(cpu),
     step,
+    cross,
     leave,
     ...makeMiss(cpu),
   };

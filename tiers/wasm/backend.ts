@@ -120,7 +120,9 @@ export class WasmBackend implements Backend {
     const key = keyOf(host, mode);
     const jumps = made.jumps.map((delta, k) => ({ table, entry: made.entry + k, key: keyOf(host + delta, mode) }));
     for (const each of jumps) links.add(each);
-    const at = (cpu.compiledBase >>> 2) + 2 * convention.jumpIndex(host);
+    const cache = cpu.compiledBase >>> 2;
+    const at = cache + 2 * convention.jumpIndex(host);
+    const beside = cache + 2 * (convention.jumpIndex(host) ^ 1);
     // It is in the table, and the jump cache and jumps of its page find it, from its first run until it is released:
     // it may be made long before it is handed out, or not at all.
     let entry = 0;
@@ -131,7 +133,12 @@ export class WasmBackend implements Backend {
         word = (entry << convention.JUMP_MODE_BITS) | mode;
         links.open(key, code);
       }
-      // Another place of the same hash may have taken the slot.
+      // It was not found, or in another mode: what is in its place goes beside it.
+      if (m32[beside] === host) m32[beside] = 0;
+      if (m32[at] !== host && m32[at] !== 0) {
+        m32[beside] = m32[at];
+        m32[beside + 1] = m32[at + 1];
+      }
       m32[at] = host;
       m32[at + 1] = word;
       enter(entry);
@@ -140,7 +147,7 @@ export class WasmBackend implements Backend {
       for (const each of jumps) links.remove(each);
       if (entry === 0) return;
       links.close(key, code);
-      if (m32[at] === host && m32[at + 1] === word) m32[at] = 0;
+      for (const slot of [at, beside]) if (m32[slot] === host && m32[slot + 1] === word) m32[slot] = 0;
       unlink(entry);
       entry = 0;
     };

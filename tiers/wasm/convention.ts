@@ -52,8 +52,9 @@ export const HELPERS: Readonly<Record<string, FunctionType>> = {
 export const helperType = (name: string): FunctionType => HELPERS[name] ?? PAIR;
 
 /**
- * The jump cache, which finds the function of a place: two words an entry, by a hash of the host address. The host
- * address, or 0, and the table entry above the modeKey. It is looked up through the TLB, so that it outlives mappings.
+ * The jump cache, which finds the function of a place: two words an entry, by a hash of the host address, or its
+ * neighbour. The host address, or 0, and the table entry above the modeKey. It is looked up through the TLB, so that it
+ * outlives mappings.
  */
 export const JUMP_ENTRIES = 1 << 14;
 export const JUMP_MODE_BITS = 7;
@@ -83,4 +84,5 @@ export const MISS_NONE = 1;
 /** Of a store: it has been done. */
 export const MISS_STORED = 2;
 
+/** Its neighbour is the entry with the lowest bit of the number changed. */
 export const jumpIndex = (host: number): number => (host ^ (host >>> 14)) & (JUMP_ENTRIES - 1);

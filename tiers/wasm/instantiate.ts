@@ -98,15 +98,17 @@ export function makeThreads(runtime: Runtime): Threads {
     }
     return mustLeave;
   };
+  /** The function has been left already, and the next one is looked up afresh, unless there is more to do. */
+  const mustEnd = (): boolean => m32[LEFT] <= 0 || (m32[EXIT_REQUEST] !== 0 && !cpu.loop.goOn());
   /** The handler's turn at the end of a function; true when there is more to do than to go on at EIP. */
   const goOn = (): boolean => {
     // Otherwise `fill` has met the fault that the handler would meet.
     if ((m32[EXIT_REQUEST] & EXIT_FAULT) === 0) step(m32[place], m32[EIP], m32[LEFT], 0);
     else runtime.faulted(m32[place]);
-    if (m32[LEFT] <= 0) return true;
-    // The function has been left already, and the next one is looked up afresh.
-    return m32[EXIT_REQUEST] !== 0 && !cpu.loop.goOn();
+    return mustEnd();
   };
+  /** Where a function has no way on: true when there is more to do than to go on at EIP. */
+  const cross = (): boolean => !runtime.cross() || mustEnd();
   /** Physical address of what `fill` was asked for, if a device answers there; else −1. */
   let atDevice = -1;
   /** As convention.MISS_*, for what is not in the TLB or may not be written yet. */
@@ -146,7 +148,7 @@ export function makeThreads(runtime: Runtime): Threads {
   const assist = (row: number, pc: number): void => handlers[row](cpu, code, pc);
 
   const threads = new WebAssembly.Instance(new WebAssembly.Module(encodeThreads(places)), {
-    [ENVIRONMENT]: { ...runtime.wide, memory, table, goOn, fill, fillStore, step, assist },
+    [ENVIRONMENT]: { ...runtime.wide, memory, table, goOn, cross, fill, fillStore, step, assist },
   }).exports;
   const leave: unknown = threads.leave;
   for (let entry = 0; entry < TABLE_ENTRIES; entry++) table.set(entry, leave);

@@ -3,6 +3,8 @@
 // JavaScript's or the interpreter's loop, when the jump cache knows the place. `miss` makes an access plain. Conditions
 // are in conditions.ts, the x87 is in x87.ts.
 
+import { PAGE_BYTES } from '../../src/core/base/pages.ts';
+import { INSTRUCTION_BYTES_MAX } from '../../src/core/isa/record.ts';
 import { TLB_NO_SUPER_FETCH, TLB_NO_USER_FETCH } from '../../src/core/memory/tlb.ts';
 import {
   AC,
@@ -135,7 +137,16 @@ function lookUp(body: Body, eip: number, hasBase: boolean, places: Places, codeT
   body.memory(W.i32_load, 2, places.sharedBase);
   body.get(host);
   body.op(W.i32_ne);
+  body.open(W.if);
+  body.get(at);
+  body.i32(1 << 3);
+  body.op(W.i32_xor);
+  body.tee(at);
+  body.memory(W.i32_load, 2, places.sharedBase);
+  body.get(host);
+  body.op(W.i32_ne);
   body.branch(W.br_if, none);
+  body.end();
   body.get(at);
   body.memory(W.i32_load, 2, places.sharedBase + 4);
   body.tee(at);
@@ -174,13 +185,37 @@ function out(places: Places, codeType: number, goOn: number): Body {
   return body;
 }
 
-/** A jump to another page or to a computed place. */
-function jump(hasBase: boolean, places: Places, codeType: number): Body {
+/**
+ * A jump to another page or to a computed place. What has no function there, and may cross the end of its page, is
+ * `cross`'s: it lies in no block, and the code behind it is gone on with.
+ */
+function jump(hasBase: boolean, places: Places, codeType: number, cross: number): Body {
   const body = new Body(PARAMETERS);
   lookUp(body, P_EIP, hasBase, places, codeType, () => {
     for (let k = 0; k < PARAMETERS; k++) body.get(k);
   });
   spill(body);
+  body.get(P_EIP);
+  if (hasBase) {
+    body.i32(0);
+    body.memory(W.i32_load, 2, 4 * (SEG_BASE + CS));
+    body.op(W.i32_add);
+  }
+  body.i32(PAGE_BYTES - 1);
+  body.op(W.i32_and);
+  body.i32(PAGE_BYTES - INSTRUCTION_BYTES_MAX);
+  body.op(W.i32_le_u);
+  body.open(W.if);
+  body.op(W.return);
+  body.end();
+  body.call(W.call, cross);
+  body.open(W.if);
+  body.op(W.return);
+  body.end();
+  body.i32(0);
+  body.memory(W.i32_load, 2, 4 * EIP);
+  body.set(P_EIP);
+  lookUp(body, P_EIP, true, places, codeType, () => pushAll(body));
   return body;
 }
 
@@ -286,8 +321,8 @@ export const FORWARDED: readonly string[] = [
 ];
 
 /**
- * Imports `memory`, `table`, `goOn` () → 1 to leave, `fill` (linear, how), `fillStore` (linear, how, value) and
- * FORWARDED; exports `enter`, `leave` and the helpers.
+ * Imports `memory`, `table`, `goOn` and `cross` () → 1 to leave, `fill` (linear, how), `fillStore` (linear, how,
+ * value) and FORWARDED; exports `enter`, `leave` and the helpers.
  */
 export function encodeThreads(places: Places): Uint8Array {
   const module = new ModuleBuilder();
@@ -296,6 +331,7 @@ export function encodeThreads(places: Places): Uint8Array {
   module.importMemory(ENVIRONMENT, 'memory', places.pages);
   module.importTable(ENVIRONMENT, 'table', 1);
   const goOn = module.importFunction(ENVIRONMENT, 'goOn', module.type([], [I32]));
+  const cross = module.importFunction(ENVIRONMENT, 'cross', module.type([], [I32]));
   const pair = module.type([I32, I32], [I32]);
   const fill = module.importFunction(ENVIRONMENT, 'fill', pair);
   const storing = typeOf(convention.helperType('storeMiss'));
@@ -305,8 +341,8 @@ export function encodeThreads(places: Places): Uint8Array {
   );
   const found = new Map([...defineConditions(module), ...defineX87(module)]);
   found.set('out', module.define(codeType, out(places, codeType, goOn)));
-  found.set('jump', module.define(codeType, jump(false, places, codeType)));
-  found.set('jumpInSegment', module.define(codeType, jump(true, places, codeType)));
+  found.set('jump', module.define(codeType, jump(false, places, codeType, cross)));
+  found.set('jumpInSegment', module.define(codeType, jump(true, places, codeType, cross)));
   found.set('miss', module.define(pair, miss(places, fill, 2)));
   found.set('storeMiss', module.define(storing, miss(places, fillStore, 3)));
   FORWARDED.forEach((name, k) => {

@@ -17,6 +17,8 @@ export const DRIVE_OPTIONS: readonly string[] = DRIVE_ROLES.map((role) => `--${r
 
 /** Images are read and written in such parts. */
 export const PIECE_BYTES = 1 << 20;
+/** Who reads on where the last read ended gets what follows from one read of so much: guests read page by page. */
+const AHEAD_BYTES = 1 << 16;
 const CHAIN_MAX = 16;
 
 /** A file as it is. Nothing is ever written to it. */
@@ -25,6 +27,10 @@ class RawFile implements ImageSource {
   readonly #path: string;
   readonly #file: number;
   readonly #modifiedMs: number;
+  /** Where the last read ended, and what was read beyond: AHEAD_BYTES from a place on, or none. */
+  #end = -1;
+  #ahead: Uint8Array | null = null;
+  #aheadAt = 0;
 
   constructor(path: string, what: string, how: string) {
     this.#path = path;
@@ -44,6 +50,25 @@ class RawFile implements ImageSource {
   }
 
   read(offset: number, target: Uint8Array): void {
+    const isOn = offset === this.#end;
+    const end = offset + target.length;
+    this.#end = end;
+    if (this.#ahead === null || offset < this.#aheadAt || end > this.#aheadAt + AHEAD_BYTES) {
+      if (!isOn || target.length >= AHEAD_BYTES) {
+        this.#readWhole(offset, target);
+        return;
+      }
+      const ahead = this.#ahead ?? new Uint8Array(AHEAD_BYTES);
+      this.#ahead = null;
+      this.#readWhole(offset, ahead);
+      this.#ahead = ahead;
+      this.#aheadAt = offset;
+    }
+    target.set(this.#ahead.subarray(offset - this.#aheadAt, end - this.#aheadAt));
+  }
+
+  /** With zeros behind the end of the file. */
+  #readWhole(offset: number, target: Uint8Array): void {
     let done = 0;
     while (done < target.length && offset + done < this.sizeBytes) {
       const count = this.#readSome(target, done, offset + done);
