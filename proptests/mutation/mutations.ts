@@ -558,6 +558,47 @@ export const MUTATIONS: readonly Mutation[] = [
       },
     ],
   ]),
+  ...inFile('tiers/runtime/wide-x87.js', [
+    [
+      'const end',
+      '& 7) << TOP_SHIFT',
+      ') << TOP_SHIFT',
+      'a pop of compiled x87 code goes beyond the stack',
+      at(/^F\w+P/),
+    ],
+    [
+      'const compareTop',
+      'popped(register, pops)',
+      '0',
+      'a comparison that pops empties nothing',
+      at(/^FU?COMI?PP?|^FICOMP/),
+    ],
+    ['exchangeStack:', 'put(register);', '', 'compiled FXCH copies ST(0)', at(/^FXCH/)],
+  ]),
+  ...inFile('tiers/lift/x87.js', [
+    [
+      'FSUBRP:',
+      "arithmetic('subtractFromStack', 1)",
+      "arithmetic('subtractStack', 1)",
+      'FSUBRP does FSUBP',
+      at(/^FSUBRP/),
+    ],
+    ['FCMOVNB:', 'moveIf(3)', 'moveIf(2)', 'compiled FCMOVNB does FCMOVB', at(/^FCMOVNB /)],
+    [
+      'function storeLong(',
+      '1 << TOP_SHIFT',
+      '0',
+      'compiled FSTP of ten bytes does not pop',
+      at(/^FSTP (tword|tbyte|\w+ \[)/),
+    ],
+    [
+      'function noteCode(',
+      'b.poke(FP_OPCODE',
+      'b.poke(FP_CS',
+      'compiled x87 code loses the opcode',
+      { shows: /^F\w/, differs: /^fp|memory/ },
+    ],
+  ]),
   ...inFile('tiers/runtime/miss.js', [
     [
       'const loadMiss',
@@ -603,7 +644,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ]),
   ...inFile('tiers/js/block.js', [
     [
-      "case 'assist'",
+      'assist(row) {',
       '${this.word(EIP)} = ${this.at(delta)}; ',
       '',
       'the x87 remembers a wrong instruction',

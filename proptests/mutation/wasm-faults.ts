@@ -30,6 +30,10 @@ const RUNS_ANOTHER: answers.Answer = {
 const READS_CARRY = /\.(b|nb|be|nbe)\b|^(ADC|SBB|RCL|RCR|INC|DEC|CMC|SALC|I?DIV)/;
 const conditional = (codes: string): RegExp => new RegExp(`^(JCC|SETCC|CMOVCC|LOOPN?E)(\\.(${codes}))?\\b`);
 
+/** The x87's arithmetic. */
+const ROUNDS = /^FI?(ADD|SUB|MUL|DIV)/;
+const COMPARES = /^F[IU]?COM|^FTST/;
+
 export const WASM_FAULTS: readonly Mutation[] = [
   ...onWasm('emit.js', [
     ['emit() {', 'W.i32_shr_s', 'W.i32_shr_u', 'a way out before the entry goes elsewhere', { differs: /eip/ }],
@@ -158,7 +162,7 @@ export const WASM_FAULTS: readonly Mutation[] = [
     ],
     ['', "'ifS', 'ifP'", "'ifP', 'ifS'", 'SF is asked for and PF answers', { shows: conditional('n?s|n?p') }],
     [
-      "case 'assist'",
+      'assist(row) {',
       'this.at(delta)',
       'this.at(0)',
       'the x87 of WebAssembly remembers a wrong instruction',
@@ -296,6 +300,128 @@ export const WASM_FAULTS: readonly Mutation[] = [
       'body.i32(2)',
       'equal numbers set PF in WebAssembly',
       at(/^U?COMIS[SD] /),
+    ],
+  ]),
+  ...onWasm('x87-arithmetic.js', [
+    [
+      'settle(',
+      'hasTopBit(tail).and(',
+      'hasTopBit(tail).or(',
+      'the x87 of WebAssembly rounds up what is inexact',
+      at(ROUNDS),
+    ],
+    ['settle(', 'long(0x800n)', 'long(0x400n)', 'the x87 of WebAssembly rounds 53 bits up by half a bit', at(ROUNDS)],
+    ['function sum()', '.sub(tail.ne(0n).wide())', '', 'differences of the x87 do not borrow', at(/^FI?SUB/)],
+    [
+      'function sum()',
+      'lesser.shl(long(63n).sub(distance)).shl(1n)',
+      'lesser.shl(long(64n).sub(distance))',
+      'x87 operands of one exponent leave a tail',
+      at(/^FI?(ADD|SUB)/),
+    ],
+    [
+      'function sum()',
+      'choose(isLess, signB, signA)',
+      'signA',
+      'sums of the x87 have the sign of the first operand',
+      at(/^FI?(ADD|SUB)/),
+    ],
+    [
+      'function sum()',
+      'signA.and(signB).and(SIGN)',
+      'signA.or(signB).and(SIGN)',
+      'x87 zeros of unlike signs make −0',
+      at(/^FI?(ADD|SUB)/),
+    ],
+    ['function product()', '.add(second.shr(32n))', '', 'products of the x87 lose a column', at(/^FI?MUL/)],
+    [
+      'function quotient()',
+      'divisor.sub(remainder).below(remainder)',
+      'remainder.below(divisor.sub(remainder))',
+      'quotients of the x87 are rounded the wrong way',
+      at(/^FI?DIV/),
+    ],
+    [
+      'function quotient()',
+      'remainder.and(1n).shl(31n)',
+      'long(0n)',
+      'quotients of the x87 lose the last bit of a dividend',
+      at(/^FI?DIV/),
+    ],
+  ]),
+  ...onWasm('x87-state.js', [
+    [
+      'statusAfter',
+      '.shl(TOP_SHIFT)',
+      '.shl(TOP_SHIFT + 1)',
+      'a pop of WebAssembly moves the stack by two',
+      at(/^F\w*P\b|^FU?COMI?PP?\b/),
+    ],
+  ]),
+  ...onWasm('x87.js', [
+    [
+      'function widenInteger(',
+      'kept.xor(sign).sub(sign)',
+      'kept.sub(sign)',
+      'negative integers of the x87 have a wrong size',
+      at(/^FI/),
+    ],
+    [
+      'function order()',
+      'significandA.below(significandB).xor(isNegative)',
+      'significandA.below(significandB)',
+      'negative numbers of one exponent compare by their size',
+      at(COMPARES),
+    ],
+    [
+      'function compare(',
+      'found.and(4).shl(12)',
+      'found.and(4).shl(11)',
+      'x87 numbers that are equal do not set C3',
+      at(COMPARES),
+    ],
+    [
+      'function compare(',
+      'found.and(4).shl(4)',
+      'found.and(4).shl(2)',
+      'FCOMI of equal numbers sets AF instead of ZF',
+      at(/^FU?COMI/),
+    ],
+    ['function copyStack(', 'full.or(B.shl(top))', 'full', 'FSTP to a register does not empty ST(0)', at(/^FSTP st/)],
+    [
+      'function moveStackIf(',
+      'load32(0, PLACE)',
+      'load32(0, PLACE).isZero()',
+      'FCMOV moves when it should not',
+      at(/^FCMOV/),
+    ],
+    [
+      'function exchangeStack(',
+      'setRegister(w, other, signExponent, significand)',
+      'setRegister(w, other, signExponentOf(top), significandOf(top))',
+      'FXCH copies',
+      at(/^FXCH/),
+    ],
+    [
+      'const narrow',
+      'BigInt(fraction + 1)',
+      'BigInt(fraction)',
+      'narrowing stores of the x87 look at a bit too many',
+      at(/^FSTP? (d|q)word/),
+    ],
+    [
+      'const round',
+      'word(2).sub(isNegative)',
+      'word(1).add(isNegative)',
+      'FIST rounds up where it should round down',
+      at(/^FISTP? /),
+    ],
+    [
+      'const round',
+      'signed16()',
+      'signed16().or(value.low())',
+      'FIST of 16 bits stores what does not fit',
+      at(/^FIST\w* word/),
     ],
   ]),
   ...onWasm('conditions.js', [

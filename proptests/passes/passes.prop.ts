@@ -102,12 +102,12 @@ const LEAST: Readonly<Record<Op['op'], number>> = {
   carry: 200,
   flags: 400,
   handler: 280,
-  assist: 100,
+  assist: 60,
   peek: 550,
   poke: 600,
   fetch: 130,
   stash: 25,
-  attempt: 200,
+  attempt: 240,
 };
 
 test('IR is valid after every pass and equals itself after printing and parsing', () => {

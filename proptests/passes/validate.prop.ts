@@ -198,6 +198,23 @@ const BREACHES: readonly (readonly [what: string, lines: string, complaint: RegE
   ['a put of a register', 'ADD\n v0: i32 = get eax\n put eax v0', /put changes word 0/],
   ['a guard after a put', 'ADD\n v0: i32 = get eax\n put cr0 v0\n guard v0', /guard can go slow after put/],
   ['a poke of CR0', 'ADD\n v0: i32 = get eax\n poke.i32 cr0 v0', /poke writes word \d+, which is neither float nor/],
+  [
+    'an attempt of a row that does not offer to assist',
+    'FCMOVB\n attempt exchangeStack 1 or assist',
+    /FCMOVB does not say that its handler may/,
+  ],
+  [
+    'an attempt that may be assisted after a change',
+    'FXCH\n v0: i32 = get eax\n poke.i32 xmm0.d0 v0\n attempt exchangeStack 1 or assist',
+    /assist after poke/,
+  ],
+  [
+    'flags that an attempt leaves and nobody takes',
+    'FCOMIP\n attempt compareStackFlags 1 1 or assist\n ADD\n v0: i32 = carry',
+    /carry sees flags that were not taken/,
+  ],
+  ['a store that may be assisted', 'FST\n attempt storeF64 0 wide or assist', /or assist, which changes more/],
+  ['a register that is none', 'FXCH\n attempt exchangeStack 8 or assist', /attempt exchangeStack with 8/],
   ['EFLAGS without an assist', 'ADD\n v0: i32 = peek eflags', /neither float nor scratch/],
   ['a word that changes', 'ADD\n v0: i32 = word mxcsr', /is not for handlers alone/],
   ['an assist of another row', 'FADDP\n assist FMULP', /assist of row \d+ in an instruction of row/],
@@ -292,6 +309,7 @@ test('text that is no IR is named by its line', () => {
   refuse('attempt frobnicate xmm0.d0', /expected the name of an attempt/);
   refuse('attempt compareF32 xmm0.d0 xmm1.d0', /expected an attempt that gives nothing/);
   refuse('v0: i32 = attempt addF32 xmm0.d0 xmm1.d0', /expected an attempt that gives a value/);
+  refuse('attempt exchangeStack 1 or else', /expected "assist" behind "or"/);
   refuse('assist FROBNICATE', /expected the name of a row/);
   refuse('handler writes eax xyz', /expected general registers/);
   refuse('set eax v0 v1', /expected nothing more/);

@@ -59,6 +59,10 @@ const comparison = (words: number): Attempt => make(from(words), from(words), 'n
 /** x87: a value in memory's format becomes the operand. */
 const operand = (words: number): Attempt => make(OPERAND_TO, from(words), 'none', 'none');
 const withOperand = (a: Role): Attempt => make(a, OPERAND_FROM, 'x87', 'x87');
+/** x87: registers alone, by their distance from the top. */
+const stack = (a: Role, b: Role = UNUSED): Attempt => make(a, b, 'x87', 'x87');
+/** `a`: the destination, which is the first operand, and STACK_POPS; `b`: the second. */
+const arithmetic: Attempt = stack(number(16), number(8));
 /**
  * x87: the value to store in two words, and in the two behind them what the status and the tag word become once it has
  * been stored. `a`: how many registers are popped, and STORE_TRUNCATES.
@@ -67,6 +71,8 @@ const store = (below: number): Attempt => make(number(below), to(4), 'x87', 'non
 
 /** `a` of a store, added to the number of registers that it pops. */
 export const STORE_TRUNCATES = 2;
+/** `a` of arithmetic on registers: the stack is popped behind it. */
+export const STACK_POPS = 8;
 
 const TABLE = {
   addF32: sse(1),
@@ -104,11 +110,35 @@ const TABLE = {
   divideIntoOperand: withOperand(UNUSED),
   /** `a`: how many registers are popped. */
   compareOperand: withOperand(number(3)),
+  addStack: arithmetic,
+  subtractStack: arithmetic,
+  subtractFromStack: arithmetic,
+  multiplyStack: arithmetic,
+  divideStack: arithmetic,
+  divideIntoStack: arithmetic,
+  /** `a`: how many registers are popped; `b`: what ST(0) is compared with. */
+  compareStack: stack(number(3), number(8)),
+  /** The same, and the result is in EFLAGS, where a peek takes it. */
+  compareStackFlags: stack(number(2), number(8)),
+  /** `a`: what is pushed. */
+  loadStack: stack(number(8)),
+  /** `a`: the number that is pushed. */
+  loadConstant: stack(number(2)),
+  /** `a`: where ST(0) goes; `b`: how many registers are popped. */
+  copyStack: stack(number(8), number(2)),
+  /** `a`: what goes to ST(0) where the word at `b` is not 0. */
+  moveStackIf: stack(number(8), from(1)),
+  /** `a`: what ST(0) is exchanged with. */
+  exchangeStack: stack(number(8)),
+  negateTop: stack(UNUSED),
+  absoluteTop: stack(UNUSED),
   storeF32: store(2),
   storeF64: store(2),
   storeInt16: store(4),
   storeInt32: store(4),
   storeInt64: store(4),
+  /** The value in three words, behind them what the tag word becomes when it is popped. */
+  storeF80: make(UNUSED, to(4), 'x87', 'none'),
   loadControl: make(UNUSED, from(1), 'x87', 'x87'),
 } as const satisfies Record<string, Attempt>;
 

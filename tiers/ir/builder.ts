@@ -190,8 +190,8 @@ export class Builder {
     this.ops.push({ op: 'stash', words, index, address, aligned });
   }
 
-  attempt(how: WordAttempt, a: number, b: number): void {
-    this.ops.push({ op: 'attempt', how, a, b });
+  attempt(how: WordAttempt, a: number, b: number, assisted = false): void {
+    this.ops.push({ op: 'attempt', how, a, b, assisted });
   }
 
   /** An attempt that gives a value. */

@@ -59,6 +59,11 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ser
     extra += before - 1 - cpu.left;
     return leave;
   };
+  const assist = (row: number): void => {
+    if (insn === null) throw new Error('an operation outside any instruction');
+    m32[EIP] = (base + insn.delta) | 0;
+    services.handlers[row](cpu, services.code, insn.pc);
+  };
   /** Host address of a plain access, −1 when it goes the slow way. */
   const plain = (address: number, size: number, deny: number, checked: boolean): number => {
     const entry = tlb[address >>> 12];
@@ -181,13 +186,9 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ser
       case 'flags':
         values[op.to] = flagsOf(m32[CC_OP], m32[CC_DST], m32[CC_SRC], m32[EFLAGS]);
         break;
-      case 'assist': {
-        const at = insn;
-        if (at === null) throw new Error('an operation outside any instruction');
-        m32[EIP] = (base + at.delta) | 0;
-        services.handlers[op.row](cpu, services.code, at.pc);
+      case 'assist':
+        assist(op.row);
         break;
-      }
       case 'peek':
         values[op.to] = peek(op.type, op.index);
         break;
@@ -208,7 +209,8 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ser
       }
       case 'attempt': {
         const done = services.wide[op.how](op.a, op.b);
-        if ('to' in op ? done < 0 : done === 0) {
+        if (!('to' in op) && op.assisted && done === 0) assist(insn?.row ?? 0);
+        else if ('to' in op ? done < 0 : done === 0) {
           handle(0);
           return LEFT;
         }

@@ -268,8 +268,17 @@ export type Op =
       readonly address: Temp;
       readonly aligned: boolean;
     }
-  /** A function of attempts.ts. It does all of it, or nothing and the instruction goes the slow way. */
-  | { readonly op: 'attempt'; readonly how: WordAttempt; readonly a: number; readonly b: number }
+  /**
+   * A function of attempts.ts. It does all of it, or nothing, and then the instruction goes the slow way; if it is
+   * `assisted`, its row's handler does it in place instead, as with `assist`, and nothing of it has been done before.
+   */
+  | {
+      readonly op: 'attempt';
+      readonly how: WordAttempt;
+      readonly a: number;
+      readonly b: number;
+      readonly assisted: boolean;
+    }
   | {
       readonly op: 'attempt';
       readonly to: Temp;
@@ -465,7 +474,8 @@ export function isPure(op: Op): boolean {
 /** Whether the operation can go the slow way. */
 export function canGoSlow(op: Op): boolean {
   if (op.op === 'load' || op.op === 'store') return !op.checked;
-  return op.op === 'guard' || op.op === 'fetch' || op.op === 'stash' || op.op === 'attempt';
+  if (op.op === 'attempt') return 'to' in op || !op.assisted;
+  return op.op === 'guard' || op.op === 'fetch' || op.op === 'stash';
 }
 
 export function unknown(value: never): never {

@@ -39,8 +39,11 @@ for (const field of PLACED.values()) {
   const first = field.offset >> 2;
   if (field.name === 'xmm') for (let k = 0; k < 8; k++) enterQuadruple(`xmm${k}`, first + 4 * k);
   else if (first === WIDE) enterQuadruple('wide', first);
-  else if (first === OPERAND) enter('operand', first, OPERAND_WORDS);
-  else if (field.type !== 'f64') {
+  else if (first === OPERAND) {
+    enter('operand', first, OPERAND_WORDS);
+    enter('operand.q0', first, 2);
+    for (let k = 0; k < OPERAND_WORDS; k++) enter(`operand.d${k}`, first + k, 1);
+  } else if (field.type !== 'f64') {
     const unit = field.size / field.count;
     for (let at = 0; at < field.size; at += 4) enter(elementName(field, at / unit), (field.offset + at) >> 2, 1);
   }

@@ -57,7 +57,8 @@ function roleText(role: Role, value: number): string {
 
 function attemptText(op: Extract<Op, { op: 'attempt' }>): string {
   const { a, b } = ATTEMPTS[op.how];
-  return `attempt ${op.how}${roleText(a, op.a)}${roleText(b, op.b)}`;
+  const instead = !('to' in op) && op.assisted ? ' or assist' : '';
+  return `attempt ${op.how}${roleText(a, op.a)}${roleText(b, op.b)}${instead}`;
 }
 
 /** Behind `v1: i32 = `. */
@@ -407,7 +408,8 @@ function parseOp(first: string, line: Line): Op {
     case 'attempt': {
       const attempt = parseAttempt(line);
       if (ATTEMPTS[attempt.how].gives) line.fail('an attempt that gives nothing');
-      return { op: 'attempt', ...attempt, how: attempt.how as WordAttempt };
+      const assisted = line.is('or') && (line.is('assist') || line.fail('"assist" behind "or"'));
+      return { op: 'attempt', ...attempt, how: attempt.how as WordAttempt, assisted };
     }
     default:
       return line.fail('an operation');

@@ -192,7 +192,12 @@ class BlockValidator {
     for (const [role, value] of sides) {
       if (role.is === 'words' && role.writes) this.writeWords(value, role.words, op);
     }
-    if (changes !== 'none') this.changed = op;
+    if ('to' in op || !op.assisted) {
+      if (changes !== 'none') this.changed = op;
+      return;
+    }
+    if (changes === 'none') this.complain(`attempt ${op.how} or assist, which changes more`);
+    this.assist(op, this.insn?.row ?? 0);
   }
 
   private access(op: Extract<Op, { op: 'load' | 'store' }>): void {
@@ -226,12 +231,12 @@ class BlockValidator {
     this.hasFlags = false;
   }
 
-  private assist(op: Extract<Op, { op: 'assist' }>): void {
+  private assist(op: Op, row: number): void {
     if (this.changed !== null) this.complain(`assist after ${this.changed.op}`);
-    if (op.row !== this.insn?.row) this.complain(`assist of row ${op.row} in an instruction of row ${this.insn?.row}`);
-    if (ROWS[op.row].assists === '') this.complain(`${ROWS[op.row].name} does not say that its handler may assist`);
+    if (row !== this.insn?.row) this.complain(`assist of row ${row} in an instruction of row ${this.insn?.row}`);
+    if (ROWS[row].assists === '') this.complain(`${ROWS[row].name} does not say that its handler may assist`);
     this.changed = op;
-    this.hasFlags = ROWS[op.row].flags.written !== '';
+    this.hasFlags = ROWS[row].flags.written !== '';
   }
 
   private handler(op: Extract<Op, { op: 'handler' }>): void {
@@ -264,7 +269,7 @@ class BlockValidator {
         this.handler(op);
         break;
       case 'assist':
-        this.assist(op);
+        this.assist(op, op.row);
         break;
       case 'word':
         if (WORD_USES[op.index] !== 'system' && op.index !== EFLAGS)

@@ -487,12 +487,9 @@ export class BlockEmitter {
       case 'handler':
         this.handler(op.writes);
         break;
-      case 'assist': {
-        const { pc, delta } = this.inside();
-        const handler = `handlers[${this.all.spelling.row(op.row)}]`;
-        this.line(`${this.word(EIP)} = ${this.at(delta)}; ${handler}(cpu, code, ${pc});`);
+      case 'assist':
+        this.line(this.assist(op.row));
         break;
-      }
       case 'peek':
         this.peek(op.to, op.type, op.index);
         break;
@@ -528,7 +525,8 @@ export class BlockEmitter {
         if ('to' in op) {
           this.define(op.to, this.attempt(op));
           this.line(`if (v${op.to} < 0) ${this.slow()}`);
-        } else this.line(`if (${this.attempt(op)} === 0) ${this.slow()}`);
+        } else if (op.assisted) this.line(`if (${this.attempt(op)} === 0) { ${this.assist(this.inside().row)} }`);
+        else this.line(`if (${this.attempt(op)} === 0) ${this.slow()}`);
         break;
       case 'const':
         if (op.type === 'i64') this.words.set(op.to, [`${op.value}`, `${op.value >> 31}`]);
@@ -540,6 +538,13 @@ export class BlockEmitter {
       default:
         if (this.isStrict[op.to]) this.define(op.to, this.expression(op));
     }
+  }
+
+  /** The handler in place. */
+  private assist(row: number): string {
+    const { pc, delta } = this.inside();
+    const handler = `handlers[${this.all.spelling.row(row)}]`;
+    return `${this.word(EIP)} = ${this.at(delta)}; ${handler}(cpu, code, ${pc});`;
   }
 
   private handler(writes: number): void {

@@ -12,8 +12,9 @@ import type { Cpu } from '../../src/core/state/cpu.ts';
 import * as layout from '../../src/core/state/layout.ts';
 import * as attempts from '../ir/attempts.ts';
 
-const { FP_CONTROL, FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, FP_STATUS, FP_TAG, OPERAND } = layout;
-const { STORE_TRUNCATES } = attempts;
+const { ARITHMETIC_FLAGS, EFLAGS, FP_CONTROL, FP_SIGN_EXPONENT_16, FP_SIGNIFICAND, FP_STATUS, FP_TAG, OPERAND } =
+  layout;
+const { STACK_POPS, STORE_TRUNCATES } = attempts;
 const { addPlain, allowsPlain, comparePlain, dividePlain, multiplyPlain, narrowed } = plain;
 const { narrowPlainF32, narrowPlainF64, roundPlain, widenInt32, widenInt64, widenPlainF32, widenPlainF64 } = plain;
 
@@ -57,6 +58,62 @@ export function makeWideX87(cpu: Cpu) {
     return bits;
   };
 
+  const isEmpty = (register: number): boolean => ((m32[FP_TAG] >> register) & 1) !== 0;
+  /** Physical number of ST(index). */
+  const physical = (index: number): number => ((m32[FP_STATUS] >> TOP_SHIFT) + index) & 7;
+  /** A register as the operand. */
+  const take = (register: number): void => {
+    m32[OPERAND] = m32[FP_SIGNIFICAND + 2 * register];
+    m32[OPERAND + 1] = m32[FP_SIGNIFICAND + 2 * register + 1];
+    m32[OPERAND + 2] = m16[FP_SIGN_EXPONENT_16 + register];
+  };
+  const put = (register: number): void => {
+    m32[FP_SIGNIFICAND + 2 * register] = m32[OPERAND];
+    m32[FP_SIGNIFICAND + 2 * register + 1] = m32[OPERAND + 1];
+    m16[FP_SIGN_EXPONENT_16 + register] = m32[OPERAND + 2];
+  };
+  /** Pushes the operand. */
+  const push = (): number => {
+    const register = physical(7);
+    if (!isEmpty(register)) return 0;
+    put(register);
+    m32[FP_TAG] &= ~(1 << register);
+    m32[FP_STATUS] = (m32[FP_STATUS] & ~(C1 | TOP_FIELD)) | (register << TOP_SHIFT);
+    return 1;
+  };
+  /** Takes the second operand of arithmetic on registers; gives the first one's number, or −1. */
+  const begin = (a: number, b: number): number => {
+    const register = physical(a);
+    const source = physical(b);
+    if (isEmpty(register) || isEmpty(source) || !allowsPlain(m32[FP_CONTROL])) return NOT_PLAIN;
+    take(source);
+    return register;
+  };
+  const end = (bits: number, a: number): number => {
+    if (bits < 0) return 0;
+    const register = physical(0);
+    const pops = a >= STACK_POPS ? 1 : 0;
+    m32[FP_TAG] |= pops << register;
+    m32[FP_STATUS] = (m32[FP_STATUS] & ~(C1 | TOP_FIELD)) | (((register + pops) & 7) << TOP_SHIFT) | bits;
+    return 1;
+  };
+  /** ST(0) with the operand, then pops; gives what `comparePlain` does. */
+  const compareTop = (pops: number, cleared: number): number => {
+    const register = physical(0);
+    const order = isEmpty(register) ? NOT_PLAIN : comparePlain(cpu, register);
+    if (order < 0) return order;
+    m32[FP_TAG] |= popped(register, pops);
+    m32[FP_STATUS] = (m32[FP_STATUS] & ~(C1 | cleared | TOP_FIELD)) | (((register + pops) & 7) << TOP_SHIFT);
+    return order;
+  };
+  /** C3 where they are equal, C0 where the first is less. */
+  const compareToCodes = (pops: number): number => {
+    const order = compareTop(pops, CONDITION_CODES);
+    if (order < 0) return 0;
+    m32[FP_STATUS] |= ((order & 4) << 12) | ((order & 1) << 8);
+    return 1;
+  };
+
   return {
     operandF32: (_, b) => (widenPlainF32(cpu, m32[b]) ? 1 : 0),
     operandF64: (_, b) => (widenPlainF64(cpu, m32[b], m32[b + 1]) ? 1 : 0),
@@ -68,17 +125,7 @@ export function makeWideX87(cpu: Cpu) {
       widenInt64(cpu, m32[b], m32[b + 1]);
       return 1;
     },
-    pushOperand: () => {
-      const status = m32[FP_STATUS];
-      const register = ((status >> TOP_SHIFT) + 7) & 7;
-      if (((m32[FP_TAG] >> register) & 1) === 0) return 0;
-      m32[FP_SIGNIFICAND + 2 * register] = m32[OPERAND];
-      m32[FP_SIGNIFICAND + 2 * register + 1] = m32[OPERAND + 1];
-      m16[FP_SIGN_EXPONENT_16 + register] = m32[OPERAND + 2];
-      m32[FP_TAG] &= ~(1 << register);
-      m32[FP_STATUS] = (status & ~(C1 | TOP_FIELD)) | (register << TOP_SHIFT);
-      return 1;
-    },
+    pushOperand: push,
     addOperand: () => {
       const register = top();
       return register < 0 ? 0 : finish(addPlain(cpu, register, 0, 0));
@@ -103,15 +150,112 @@ export function makeWideX87(cpu: Cpu) {
       const register = top();
       return register < 0 ? 0 : finish(dividePlain(cpu, register, true));
     },
-    compareOperand: (pops) => {
-      const status = m32[FP_STATUS];
-      const register = (status >> TOP_SHIFT) & 7;
-      if (((m32[FP_TAG] >> register) & 1) !== 0) return 0;
-      const order = comparePlain(cpu, register);
+    compareOperand: compareToCodes,
+    addStack: (a, b) => {
+      const register = begin(a, b);
+      return register < 0 ? 0 : end(addPlain(cpu, register, 0, 0), a);
+    },
+    subtractStack: (a, b) => {
+      const register = begin(a, b);
+      return register < 0 ? 0 : end(addPlain(cpu, register, 0, 0x8000), a);
+    },
+    subtractFromStack: (a, b) => {
+      const register = begin(a, b);
+      return register < 0 ? 0 : end(addPlain(cpu, register, 0x8000, 0), a);
+    },
+    multiplyStack: (a, b) => {
+      const register = begin(a, b);
+      return register < 0 ? 0 : end(multiplyPlain(cpu, register), a);
+    },
+    divideStack: (a, b) => {
+      const register = begin(a, b);
+      return register < 0 ? 0 : end(dividePlain(cpu, register, false), a);
+    },
+    divideIntoStack: (a, b) => {
+      const register = begin(a, b);
+      return register < 0 ? 0 : end(dividePlain(cpu, register, true), a);
+    },
+    compareStack: (pops, b) => {
+      const source = physical(b);
+      if (isEmpty(source)) return 0;
+      take(source);
+      return compareToCodes(pops);
+    },
+    compareStackFlags: (pops, b) => {
+      const source = physical(b);
+      if (isEmpty(source)) return 0;
+      take(source);
+      const order = compareTop(pops, 0);
       if (order < 0) return 0;
-      const codes = ((order & 4) << 12) | ((order & 1) << 8);
-      m32[FP_TAG] |= popped(register, pops);
-      m32[FP_STATUS] = (status & ~(CONDITION_CODES | TOP_FIELD)) | (((register + pops) & 7) << TOP_SHIFT) | codes;
+      m32[EFLAGS] = (m32[EFLAGS] & ~ARITHMETIC_FLAGS) | ((order & 4) << 4) | (order & 1);
+      return 1;
+    },
+    loadStack: (a) => {
+      const source = physical(a);
+      if (isEmpty(source)) return 0;
+      take(source);
+      return push();
+    },
+    loadConstant: (a) => {
+      widenInt32(cpu, a);
+      return push();
+    },
+    copyStack: (a, pops) => {
+      const register = physical(0);
+      const to = physical(a);
+      if (isEmpty(register)) return 0;
+      take(register);
+      put(to);
+      m32[FP_TAG] = (m32[FP_TAG] & ~(1 << to)) | (pops << register);
+      m32[FP_STATUS] = (m32[FP_STATUS] & ~(C1 | TOP_FIELD)) | (((register + pops) & 7) << TOP_SHIFT);
+      return 1;
+    },
+    moveStackIf: (a, b) => {
+      const source = physical(a);
+      const register = physical(0);
+      if (isEmpty(source) || isEmpty(register)) return 0;
+      if (m32[b] === 0) return 1;
+      take(source);
+      put(register);
+      return 1;
+    },
+    exchangeStack: (a) => {
+      const register = physical(0);
+      const other = physical(a);
+      if (isEmpty(register) || isEmpty(other)) return 0;
+      const at = FP_SIGNIFICAND + 2 * register;
+      const low = m32[at];
+      const high = m32[at + 1];
+      const signExponent = m16[FP_SIGN_EXPONENT_16 + register];
+      take(other);
+      put(register);
+      m32[FP_SIGNIFICAND + 2 * other] = low;
+      m32[FP_SIGNIFICAND + 2 * other + 1] = high;
+      m16[FP_SIGN_EXPONENT_16 + other] = signExponent;
+      m32[FP_STATUS] &= ~C1;
+      return 1;
+    },
+    negateTop: () => {
+      const register = physical(0);
+      if (isEmpty(register)) return 0;
+      m16[FP_SIGN_EXPONENT_16 + register] ^= 0x8000;
+      m32[FP_STATUS] &= ~C1;
+      return 1;
+    },
+    absoluteTop: () => {
+      const register = physical(0);
+      if (isEmpty(register)) return 0;
+      m16[FP_SIGN_EXPONENT_16 + register] &= 0x7fff;
+      m32[FP_STATUS] &= ~C1;
+      return 1;
+    },
+    storeF80: (_, b) => {
+      const register = physical(0);
+      if (isEmpty(register)) return 0;
+      m32[b] = m32[FP_SIGNIFICAND + 2 * register];
+      m32[b + 1] = m32[FP_SIGNIFICAND + 2 * register + 1];
+      m32[b + 2] = m16[FP_SIGN_EXPONENT_16 + register];
+      m32[b + 3] = m32[FP_TAG] | (1 << register);
       return 1;
     },
     storeF32: (pops, b) => {

@@ -24,7 +24,7 @@ import {
 } from '../../src/core/memory/tlb.ts';
 import { BASE, type Block, type IrFunction, type Op, type Temp } from '../ir/ir.ts';
 import { reachOf } from '../ir/reach.ts';
-import { type Structure, structure } from '../ir/structure.ts';
+import { returnPoints, type Structure, structure } from '../ir/structure.ts';
 import * as convention from './convention.ts';
 import { Body, V, W } from './encode.ts';
 import { testInPlace } from './floats.ts';
@@ -64,20 +64,6 @@ const POKES = { i32: W.i32_store, i64: W.i64_store, f32: W.f32_store, f64: W.f64
 
 /** `place` packs where in the function and how many ticks to give back. */
 const PLACE_SHIFT = 8;
-
-/** Places after calls inside the function: where its RETs are expected to go. */
-function returnPoints(fn: IrFunction): number[] {
-  const deltas = new Set(fn.blocks.map((block) => block.delta));
-  const points: number[] = [];
-  for (const block of fn.blocks) {
-    const last = block.ops.filter((op) => op.op === 'insn').at(-1);
-    if (block.exit.exit !== 'jump' || last?.op !== 'insn') continue;
-    const following = last.delta + last.length;
-    const pushes = block.ops.some((op) => op.op === 'get' && op.register === BASE);
-    if (pushes && block.exit.delta !== following && deltas.has(following)) points.push(following);
-  }
-  return [...new Set(points)].slice(0, 4);
-}
 
 /** Of a store: what pushes its value, and the label of the block that ends behind it. */
 interface Stored {
@@ -503,16 +489,9 @@ class Emitter {
       case 'attempt':
         this.attempt(op);
         break;
-      case 'assist': {
-        const { pc, delta } = this.inside();
-        body.i32(0);
-        this.at(delta);
-        body.memory(W.i32_store, 2, 4 * EIP);
-        body.i32(op.row);
-        body.i32(pc);
-        body.call(W.call, context.helper('assist'));
+      case 'assist':
+        this.assist(op.row);
         break;
-      }
       case 'handler':
         this.handler(op.writes);
         break;
@@ -542,7 +521,8 @@ class Emitter {
     } else body.op(W.i32_eqz);
     body.hintUnlikely();
     body.open(W.if);
-    this.slow();
+    if (!('to' in op) && op.assisted) this.assist(this.inside().row);
+    else this.slow();
     body.end();
     if (inPlace !== null) {
       body.else();
@@ -555,6 +535,18 @@ class Emitter {
     body.get(given);
     values.giveLocal(given);
     values.define(op.to);
+  }
+
+  /** The handler in place. */
+  private assist(row: number): void {
+    const { body } = this;
+    const { pc, delta } = this.inside();
+    body.i32(0);
+    this.at(delta);
+    body.memory(W.i32_store, 2, 4 * EIP);
+    body.i32(row);
+    body.i32(pc);
+    body.call(W.call, this.context.helper('assist'));
   }
 
   private handler(writes: number): void {

@@ -265,11 +265,10 @@ function quotient(): Writer {
     if (isFirst) w.set(digits, digit.shl(32n));
   }
   w.set(digits, digits.or(digit));
-  // The remainder against the half of the divisor decides the next bit; the sticky bit tells a half from more.
-  const rest = w.keepLong(divisor.sub(remainder));
-  const isHalf = w.keep(remainder.eq(rest));
-  const top = rest.below(remainder).or(isHalf).wide().shl(63n);
-  const tail = w.keepLong(top.or(remainder.ne(0n).and(isHalf.isZero()).wide()));
+  // The next bit: whether the remainder is more than half of the divisor. It is never the half itself: a quotient of 65
+  // bits and a divisor make a product of more than 64, which is no dividend.
+  const nextBit = divisor.sub(remainder).below(remainder).wide().shl(63n);
+  const tail = w.keepLong(nextBit.or(remainder.ne(0n).wide()));
   w.settle(sign, exponent, digits, tail);
   return w;
 }

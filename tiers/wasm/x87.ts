@@ -6,16 +6,17 @@ import { PM, RC_FIELD, RC_SHIFT } from '../../src/core/cpu/float/x87/control-wor
 import { F80_BIAS as BIAS } from '../../src/core/cpu/float/x87/f80.ts';
 import { C1, CONDITION_CODES, TOP_FIELD, TOP_SHIFT } from '../../src/core/cpu/float/x87/status-word.ts';
 import { PE, ROUND_ZERO } from '../../src/core/cpu/float/ieee/environment.ts';
-import { type AttemptName, STORE_TRUNCATES } from '../ir/attempts.ts';
+import { ARITHMETIC_FLAGS, EFLAGS } from '../../src/core/state/layout.ts';
+import { type AttemptName, STACK_POPS, STORE_TRUNCATES } from '../ir/attempts.ts';
 import { I32, I64, type ModuleBuilder, type ValueType } from './encode.ts';
 import { type Arithmetic, defineArithmetic } from './x87-arithmetic.ts';
 import * as state from './x87-state.ts';
-import { callOf, choose, load32, load64, type Long, long, LongLocal, type Word, word } from './writer.ts';
+import { callOf, choose, chooseLong, load32, load64, type Long, long, LongLocal, type Word, word } from './writer.ts';
 import { WordLocal, Writer } from './writer.ts';
 
 const { CONTROL_AT, EXPONENT, OPERAND_AT, OPERAND_SIGN_EXPONENT_AT } = state;
 const { SIGN, STATUS_AT, TAG_AT, TOP_BIT, C1_SHIFT, PE_SHIFT } = state;
-const { forbidsPlain, hasTopBit, isEmpty, isNormalExponent, readTop, setRegister } = state;
+const { setSignExponent, forbidsPlain, hasTopBit, isEmpty, isNormalExponent, readTop, setRegister } = state;
 const { signExponentOf, significandOf, statusAfter, tagAfter } = state;
 
 const PAIR: readonly ValueType[] = [I32, I32];
@@ -24,6 +25,9 @@ const A = new WordLocal(0);
 const B = new WordLocal(1);
 /** Byte address of the words at `b`. */
 const PLACE = B.shl(2);
+
+const EFLAGS_AT = 4 * EFLAGS;
+const STACK_POPS_SHIFT = 31 - Math.clz32(STACK_POPS);
 
 /** The functions that those of attempts call. */
 interface Inner extends Arithmetic {
@@ -95,7 +99,7 @@ function push(w: Writer, signExponent: Word, significand: Long): void {
   w.give(1);
 }
 
-// Arithmetic of ST(0) and the operand
+// Arithmetic
 
 /** `how` is that of the function; `flip` changes the operand's sign. */
 const withOperand =
@@ -106,6 +110,19 @@ const withOperand =
     const signExponent = load32(OPERAND_SIGN_EXPONENT_AT);
     const flipped = flip === 0 ? signExponent : signExponent.xor(flip);
     w.giveCall(inner[name], top, word(how), flipped, load64(OPERAND_AT), word(0));
+  };
+
+/** ST(A) with ST(B). */
+const withStack =
+  (name: 'sum' | 'product' | 'quotient', how: number, flip: number): Write =>
+  (w, inner) => {
+    const { top } = readTop(w);
+    const register = w.keep(top.add(A).and(7));
+    const source = w.keep(top.add(B).and(7));
+    refuse(w, isEmpty(register).or(isEmpty(source)).or(forbidsPlain(w)));
+    const signExponent = signExponentOf(source);
+    const flipped = flip === 0 ? signExponent : signExponent.xor(flip);
+    w.giveCall(inner[name], register, word(how), flipped, significandOf(source), A.shr(STACK_POPS_SHIFT));
   };
 
 // Comparisons
@@ -130,17 +147,81 @@ function order(): Writer {
   return w;
 }
 
-function compareOperand(w: Writer, inner: Inner): void {
+/** ST(0) with a number: C3 where they are equal, C0 where the first is less; or ZF and CF. Then A registers go. */
+function compare(w: Writer, inner: Inner, signExponent: Word, significand: Long, toFlags: boolean): void {
   const { status, top } = readTop(w);
   refuse(w, isEmpty(top));
-  const found = w.keep(callOf(inner.order, top, load32(OPERAND_SIGN_EXPONENT_AT), load64(OPERAND_AT)));
+  const found = w.keep(callOf(inner.order, top, signExponent, significand));
   refuse(w, found.less(0));
   w.store32(TAG_AT, 0, tagAfter(w, top, A));
-  // C3 where they are equal, C0 where the first is less.
-  const codes = found.and(4).shl(12).or(found.and(1).shl(8));
-  w.store32(STATUS_AT, 0, statusAfter(status, A, codes, CONDITION_CODES));
+  if (toFlags) {
+    w.store32(STATUS_AT, 0, statusAfter(status, A, 0));
+    const flags = found.and(4).shl(4).or(found.and(1));
+    w.store32(EFLAGS_AT, 0, load32(EFLAGS_AT).and(~ARITHMETIC_FLAGS).or(flags));
+  } else {
+    const codes = found.and(4).shl(12).or(found.and(1).shl(8));
+    w.store32(STATUS_AT, 0, statusAfter(status, A, codes, CONDITION_CODES));
+  }
   w.give(1);
 }
+
+const compareStack =
+  (toFlags: boolean): Write =>
+  (w, inner) => {
+    const source = w.keep(load32(STATUS_AT).shr(TOP_SHIFT).add(B).and(7));
+    refuse(w, isEmpty(source));
+    compare(w, inner, signExponentOf(source), significandOf(source), toFlags);
+  };
+
+// Moves between registers
+
+function copyStack(w: Writer): void {
+  const { status, top } = readTop(w);
+  const register = w.keep(top.add(A).and(7));
+  refuse(w, isEmpty(top));
+  setRegister(w, register, signExponentOf(top), significandOf(top));
+  const full = load32(TAG_AT).and(word(1).shl(register).xor(-1));
+  w.store32(TAG_AT, 0, full.or(B.shl(top)));
+  w.store32(STATUS_AT, 0, statusAfter(status, B, 0));
+  w.give(1);
+}
+
+function moveStackIf(w: Writer): void {
+  const { top } = readTop(w);
+  const source = w.keep(top.add(A).and(7));
+  refuse(w, isEmpty(top).or(isEmpty(source)));
+  w.when(load32(0, PLACE), () => setRegister(w, top, signExponentOf(source), significandOf(source)));
+  w.give(1);
+}
+
+function exchangeStack(w: Writer): void {
+  const { status, top } = readTop(w);
+  const other = w.keep(top.add(A).and(7));
+  refuse(w, isEmpty(top).or(isEmpty(other)));
+  const signExponent = w.keep(signExponentOf(top));
+  const significand = w.keepLong(significandOf(top));
+  setRegister(w, top, signExponentOf(other), significandOf(other));
+  setRegister(w, other, signExponent, significand);
+  w.store32(STATUS_AT, 0, status.and(~C1));
+  w.give(1);
+}
+
+function loadStack(w: Writer): void {
+  const source = w.keep(load32(STATUS_AT).shr(TOP_SHIFT).add(A).and(7));
+  refuse(w, isEmpty(source));
+  push(w, signExponentOf(source), significandOf(source));
+}
+
+/** FCHS and FABS: of any number. */
+const changeSign =
+  (change: (signExponent: Word) => Word): Write =>
+  (w) => {
+    const { status, top } = readTop(w);
+    refuse(w, isEmpty(top));
+    setSignExponent(w, top, change(signExponentOf(top)));
+    w.store32(STATUS_AT, 0, status.and(~C1));
+    w.give(1);
+  };
 
 // Stores: the bits in two words at `b`, behind them what the status and the tag word become
 
@@ -256,6 +337,16 @@ const round =
     prepared(w, status, top, pops, bits);
   };
 
+/** All eighty bits; the tag word stands in the fourth word. */
+function storeF80(w: Writer): void {
+  const { top } = readTop(w);
+  refuse(w, isEmpty(top));
+  w.store64(0, PLACE, significandOf(top));
+  w.store32(8, PLACE, signExponentOf(top));
+  w.store32(12, PLACE, load32(TAG_AT).or(word(1).shl(top)));
+  w.give(1);
+}
+
 /** The control word at `b`: not when an exception becomes pending or ceases to be. */
 function loadControl(w: Writer): void {
   const control = w.keep(load32(0, PLACE).and(0x1f7f).or(0x40));
@@ -276,12 +367,28 @@ const BODIES = {
   multiplyOperand: withOperand('product', 0, 0),
   divideOperand: withOperand('quotient', 0, 0),
   divideIntoOperand: withOperand('quotient', 1, 0),
-  compareOperand,
+  compareOperand: (w, inner) => compare(w, inner, load32(OPERAND_SIGN_EXPONENT_AT), load64(OPERAND_AT), false),
+  addStack: withStack('sum', 0, 0),
+  subtractStack: withStack('sum', 0, SIGN),
+  subtractFromStack: withStack('sum', SIGN, 0),
+  multiplyStack: withStack('product', 0, 0),
+  divideStack: withStack('quotient', 0, 0),
+  divideIntoStack: withStack('quotient', 1, 0),
+  compareStack: compareStack(false),
+  compareStackFlags: compareStack(true),
+  loadStack,
+  loadConstant: (w) => push(w, choose(A, BIAS, 0), chooseLong(A, TOP_BIT, 0n)),
+  copyStack,
+  moveStackIf,
+  exchangeStack,
+  negateTop: changeSign((signExponent) => signExponent.xor(SIGN)),
+  absoluteTop: changeSign((signExponent) => signExponent.and(EXPONENT)),
   storeF32: narrow(32, 23, 127),
   storeF64: narrow(64, 52, 1023),
   storeInt16: round(16),
   storeInt32: round(32),
   storeInt64: round(64),
+  storeF80,
   loadControl,
 } satisfies Partial<Record<AttemptName, Write>>;
 

@@ -11,15 +11,15 @@ import { row } from './row.ts';
 const x87 = { faults: 'NM MF', writes: '' } as const;
 /** With stack registers alone the handler may be called in place. */
 const stack = { ...x87, assists: 'x87' } as const;
-/** With memory they are lifted. */
+/** Lifted, and with stack registers alone the handler is called in place of what an attempt does not do. */
+const moves = { ...stack, lifted: 'x87' } as const;
 const arithmetic = { ...stack, writes: 'A', lifted: 'x87' } as const;
 const integer = { ...x87, writes: 'A', lifted: 'x87' } as const;
-const comparison = { ...stack, lifted: 'x87' } as const;
 /** The control instructions without WAIT do not look at pending exceptions. */
 const control = { faults: 'NM', writes: '' } as const;
 /** The comparisons that set EFLAGS clear OF, SF and AF. */
-const compareFlags = { ...stack, written: 'OSZAPC' } as const;
-const conditional = (read: string) => ({ faults: 'NM MF', writes: 'A', read }) as const;
+const compareFlags = { ...moves, written: 'OSZAPC' } as const;
+const conditional = (read: string) => ({ ...x87, writes: 'A', read, lifted: 'x87' }) as const;
 
 export const X87_ROWS = [
   // Arithmetic
@@ -29,12 +29,12 @@ export const X87_ROWS = [
   row('FSUBR', 'D8 /5 ST0,Md | DC /5 ST0,Mq | D8 E8+i ST0,STi | DC E0+i STi,ST0', arithmetic),
   row('FDIV', 'D8 /6 ST0,Md | DC /6 ST0,Mq | D8 F0+i ST0,STi | DC F8+i STi,ST0', arithmetic),
   row('FDIVR', 'D8 /7 ST0,Md | DC /7 ST0,Mq | D8 F8+i ST0,STi | DC F0+i STi,ST0', arithmetic),
-  row('FADDP', 'DE C0+i STi,ST0', { ...stack, writes: 'A' }),
-  row('FMULP', 'DE C8+i STi,ST0', { ...stack, writes: 'A' }),
-  row('FSUBP', 'DE E8+i STi,ST0', { ...stack, writes: 'A' }),
-  row('FSUBRP', 'DE E0+i STi,ST0', { ...stack, writes: 'A' }),
-  row('FDIVP', 'DE F8+i STi,ST0', { ...stack, writes: 'A' }),
-  row('FDIVRP', 'DE F0+i STi,ST0', { ...stack, writes: 'A' }),
+  row('FADDP', 'DE C0+i STi,ST0', arithmetic),
+  row('FMULP', 'DE C8+i STi,ST0', arithmetic),
+  row('FSUBP', 'DE E8+i STi,ST0', arithmetic),
+  row('FSUBRP', 'DE E0+i STi,ST0', arithmetic),
+  row('FDIVP', 'DE F8+i STi,ST0', arithmetic),
+  row('FDIVRP', 'DE F0+i STi,ST0', arithmetic),
   row('FIADD', 'DA /0 ST0,Md | DE /0 ST0,Mw', integer),
   row('FIMUL', 'DA /1 ST0,Md | DE /1 ST0,Mw', integer),
   row('FISUB', 'DA /4 ST0,Md | DE /4 ST0,Mw', integer),
@@ -43,14 +43,14 @@ export const X87_ROWS = [
   row('FIDIVR', 'DA /7 ST0,Md | DE /7 ST0,Mw', integer),
 
   // Comparisons
-  row('FCOM', 'D8 /2 Md | DC /2 Mq | D8 D0+i STi | DC D0+i STi', comparison),
-  row('FCOMP', 'D8 /3 Md | DC /3 Mq | D8 D8+i STi | DC D8+i STi | DE D0+i STi', comparison),
-  row('FCOMPP', 'DE D9', stack),
+  row('FCOM', 'D8 /2 Md | DC /2 Mq | D8 D0+i STi | DC D0+i STi', moves),
+  row('FCOMP', 'D8 /3 Md | DC /3 Mq | D8 D8+i STi | DC D8+i STi | DE D0+i STi', moves),
+  row('FCOMPP', 'DE D9', moves),
   row('FICOM', 'DA /2 Md | DE /2 Mw', { ...x87, lifted: 'x87' }),
   row('FICOMP', 'DA /3 Md | DE /3 Mw', { ...x87, lifted: 'x87' }),
-  row('FUCOM', 'DD E0+i STi', stack),
-  row('FUCOMP', 'DD E8+i STi', stack),
-  row('FUCOMPP', 'DA E9', stack),
+  row('FUCOM', 'DD E0+i STi', moves),
+  row('FUCOMP', 'DD E8+i STi', moves),
+  row('FUCOMPP', 'DA E9', moves),
   row('FCOMI', 'DB F0+i ST0,STi', compareFlags),
   row('FCOMIP', 'DF F0+i ST0,STi', compareFlags),
   row('FUCOMI', 'DB E8+i ST0,STi', compareFlags),
@@ -59,7 +59,7 @@ export const X87_ROWS = [
   row('FXAM', 'D9 E5', stack),
 
   // Loads, stores, moves
-  row('FLD', 'D9 /0 Md | DD /0 Mq | DB /5 Mt | D9 C0+i STi', { ...stack, lifted: 'x87' }),
+  row('FLD', 'D9 /0 Md | DD /0 Mq | DB /5 Mt | D9 C0+i STi', moves),
   row('FST', 'D9 /2 Md | DD /2 Mq | DD D0+i STi', arithmetic),
   row('FSTP', 'D9 /3 Md | DD /3 Mq | DB /7 Mt | DD D8+i STi | D9 D8+i STi | DF D0+i STi | DF D8+i STi', arithmetic),
   row('FILD', 'DF /0 Mw | DB /0 Md | DF /5 Mq', { ...x87, lifted: 'x87' }),
@@ -68,7 +68,7 @@ export const X87_ROWS = [
   row('FISTTP', 'DF /1 Mw | DB /1 Md | DD /1 Mq', integer),
   row('FBLD', 'DF /4 Mt', x87),
   row('FBSTP', 'DF /6 Mt', { ...x87, writes: 'A' }),
-  row('FXCH', 'D9 C8+i STi | DD C8+i STi | DF C8+i STi', { ...stack, writes: 'A' }),
+  row('FXCH', 'D9 C8+i STi | DD C8+i STi | DF C8+i STi', arithmetic),
   row('FCMOVB', 'DA C0+i ST0,STi', conditional('C')),
   row('FCMOVE', 'DA C8+i ST0,STi', conditional('Z')),
   row('FCMOVBE', 'DA D0+i ST0,STi', conditional('ZC')),
@@ -77,17 +77,17 @@ export const X87_ROWS = [
   row('FCMOVNE', 'DB C8+i ST0,STi', conditional('Z')),
   row('FCMOVNBE', 'DB D0+i ST0,STi', conditional('ZC')),
   row('FCMOVNU', 'DB D8+i ST0,STi', conditional('P')),
-  row('FLD1', 'D9 E8', stack),
+  row('FLD1', 'D9 E8', moves),
   row('FLDL2T', 'D9 E9', stack),
   row('FLDL2E', 'D9 EA', stack),
   row('FLDPI', 'D9 EB', stack),
   row('FLDLG2', 'D9 EC', stack),
   row('FLDLN2', 'D9 ED', stack),
-  row('FLDZ', 'D9 EE', stack),
+  row('FLDZ', 'D9 EE', moves),
 
   // Functions of ST(0) and ST(1)
-  row('FCHS', 'D9 E0', stack),
-  row('FABS', 'D9 E1', stack),
+  row('FCHS', 'D9 E0', moves),
+  row('FABS', 'D9 E1', moves),
   row('FSQRT', 'D9 FA', stack),
   row('FRNDINT', 'D9 FC', stack),
   row('FSCALE', 'D9 FD', stack),
