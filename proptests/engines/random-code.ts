@@ -313,7 +313,8 @@ const COMMON: readonly Template[] = [
   (d, w) => [...prefixes(d), 0x8f, ...modrm(d, w, 0)],
   (d, w) => [...(w.isSegmented ? wide(d, w) : []), [0xc9, 0x9c, 0x60, 0x61][d.a & 3]],
   // Flags
-  (d) => [[0xf5, 0xf8, 0xf9, 0xfc, 0xfd, 0xd6][d.a % 6]],
+  // RDTSC among the flags: what is in the middle of a block counts the ticks before it.
+  (d) => (d.a % 7 === 6 ? [0x0f, 0x31] : [[0xf5, 0xf8, 0xf9, 0xfc, 0xfd, 0xd6][d.a % 7]]),
   // Strings
   (d, w) => [...(d.a & 8 ? [0xf3] : []), ...wide(d, w), [0xa4, 0xa5, 0xaa, 0xab, 0xac, 0xad, 0xa6, 0xaf][d.a & 7]],
   // Jumps: conditional three times as often as the others

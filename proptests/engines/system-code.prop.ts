@@ -1,8 +1,8 @@
 /**
  * What kernels do in the middle of their code goes alike on every engine: CLI, STI, PUSHF and POPF, CLTS, MOV CRn,
- * INVLPG, and segment registers pushed, popped, read and loaded from a table whose descriptors are of every kind and
- * change, at CPL 0, 1 and 3, with an interrupt waiting or none. Flags and stack are compared after each slice, segment
- * and system registers at the end.
+ * INVLPG, RDTSC, and segment registers pushed, popped, read and loaded from a table whose descriptors are of every kind
+ * and change, at CPL 0, 1 and 3, with an interrupt waiting or none. Flags and stack are compared after each slice,
+ * segment and system registers at the end.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -63,6 +63,9 @@ const instruction: fc.Arbitrary<number[]> = fc.oneof(
   one(4, fc.constant([0xfb])),
   one(2, fc.constantFrom([0xfc], [0xfd], [0x9c, 0xf8, 0xfa], [0x9c, 0xf9, 0xfa], [0x9c, 0xf9, 0xfd])),
   one(3, fc.constant([0x9c])),
+  // RDTSC, twice, and CR4.TSD turned around, which forbids it above CPL 0.
+  one(4, fc.constantFrom([0x0f, 0x31], [0x0f, 0x31, 0x91, 0x0f, 0x31, 0x29, 0xc8])),
+  one(1, fc.constant([0x0f, 0x20, 0xe0, 0x83, 0xf0, 4, 0x0f, 0x22, 0xe0])),
   one(2, fc.constant([0x9d])),
   one(
     6,

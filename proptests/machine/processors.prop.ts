@@ -236,7 +236,7 @@ far_low_end: hlt
   one.cpu.m32[EBX] = 7;
   // The only block that the first one has in the page goes.
   call(one, at('far_store'), at('far_store_end'));
-  assert.ok(memory.codeBytes[0x30] !== undefined, 'the page still holds code of the other');
+  assert.ok(memory.holdsCode(0x30), 'the page still holds code of the other');
   call(one, at('far_low'), at('far_low_end'));
   assert.equal(call(other, 0x30100, 0x30105), 7);
   assert.equal(call(one, 0x30000, 0x30005), 7);

@@ -7,6 +7,7 @@
  */
 import * as answers from './answers.ts';
 import { inFile, type Mutation } from './answers.ts';
+import { LIFT_FAULTS } from './lift-faults.ts';
 import { WASM_FAULTS } from './wasm-faults.ts';
 
 const {
@@ -134,7 +135,7 @@ export const MUTATIONS: readonly Mutation[] = [
   ]),
   ...inFile('src/core/memory/memory.js', [
     [
-      'touchCode(page, offset, size) {',
+      'isFromCode(page, offset, size) {',
       'offset + size; at++',
       'offset + size - 1; at++',
       'a write to the last byte of code goes unnoticed',
@@ -222,28 +223,6 @@ export const MUTATIONS: readonly Mutation[] = [
       'narrow ADD and SUB without sign extension',
       at(new RegExp(`^(ADD|SUB|ADC|SBB) ${NARROW}`)),
     ],
-  ]),
-  ...inFile('tiers/lift/shift.js', [
-    ['const staticCount', '& 31', '& 63', 'compiled shifts by 32 and more', at(/^(SHL|SHR|SAR|ROL|ROR) .*, 0x2\d$/)],
-    ['function shl', 'b.constant(bits), count', 'b.constant(bits - 1), count', 'compiled SHL: wrong CF', at(/^SHL /)],
-    ['function shr', "'sub', count, 1", "'sub', count, 0", 'compiled SHR: CF one bit too far', at(/^SHR /)],
-    [
-      'function sar',
-      "b.binary('sar', value, count)",
-      "b.binary('shr', value, count)",
-      'compiled SAR shifts in zeros',
-      at(/^SAR /),
-    ],
-    [
-      'function shiftFlags',
-      "b.select(count, b.binary('or', signZeroParity(l, result), given), b.flags())",
-      "b.binary('or', signZeroParity(l, result), given)",
-      'a count of 0 in CL changes flags',
-      // Where CL is set before, the count is known: the piece begins there.
-      { names: /^((SHL|SHR|SAR) .*, cl$|SH[LR]D_CL|MOV cl, 0x0$)/, shows: /^((SHL|SHR|SAR) .*, cl$|SH[LR]D_CL)/ },
-    ],
-    ['function rotate(', 'left ? turns : back', 'left ? back : turns', 'ROL turns right', at(/^(ROL|ROR) /)],
-    ['function rcr', '- 1)', '- 2)', 'RCR puts the carry one bit too low', at(/^RCR .*, 0x1$/)],
   ]),
   ...inFile('tiers/lift/move.js', [
     ['function movsx', 'readSignedB(l)', 'readB(l)', 'compiled MOVSX extends with zeros', at(/^MOVSX /)],
@@ -357,26 +336,6 @@ export const MUTATIONS: readonly Mutation[] = [
       'addresses of 16 bits do not wrap',
       at(/\[|^LEA/),
     ],
-  ]),
-  ...inFile('tiers/lift/multiply.js', [
-    [
-      'function multiplyInto',
-      "'mulhs', x, y",
-      "'mulhu', x, y",
-      'IMUL: overflow as of unsigned numbers',
-      at(/^(IMUL|IMUL3) /),
-    ],
-    ['function div(', "'leu', divisor, high", "'ltu', divisor, high", 'DIV: a quotient of 2^32 is 0', at(/^DIV /)],
-    ['function longQuotient', "'eq', low, 0", "'ne', low, 0", 'IDIV: the carry of a negative dividend', at(/^IDIV /)],
-    [
-      'function longQuotient',
-      'signedBy(l, rest, sign)',
-      'signedBy(l, rest, quotientSign)',
-      'IDIV: the remainder has the sign of the quotient',
-      at(/^IDIV /),
-    ],
-    ['function longQuotient', '0x7fffffff', '-1', 'IDIV: a quotient that is too large is one', at(/^IDIV /)],
-    ['function mul(', 'b.set(EDX, high)', 'b.set(EDX, low)', 'MUL: EDX gets the low half', at(/^MUL /)],
   ]),
   ...inFile('tiers/opt/dead.js', [
     [
@@ -671,5 +630,6 @@ export const MUTATIONS: readonly Mutation[] = [
       CHANGES_CODE,
     ],
   ]),
+  ...LIFT_FAULTS,
   ...WASM_FAULTS,
 ];

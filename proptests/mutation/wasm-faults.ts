@@ -51,6 +51,13 @@ export const WASM_FAULTS: readonly Mutation[] = [
       'a block of WebAssembly costs a tick too few',
       ENDS_BLOCK,
     ],
+    [
+      "case 'stamp'",
+      'this.block.count - this.inside().index',
+      'this.block.count',
+      'RDTSC of WebAssembly is the time of the block',
+      at(/^RDTSC/),
+    ],
     ['emitBlock(index) {', 'body.i32(0)', 'body.i32(-1)', 'a block of WebAssembly overruns its budget', LOSES_TICKS],
     [
       'emitBlock(index) {',
@@ -184,6 +191,9 @@ export const WASM_FAULTS: readonly Mutation[] = [
       { differs: /eip|tick/ },
     ],
     ['indirect(index, target) {', 'W.i32_eq', 'W.i32_ne', 'RET goes on behind another call', { shows: /^(RET|CALL)/ }],
+  ]),
+  ...onWasm('time-stamp.js', [
+    ['pushStamp', 'body.i64(32n)', 'body.i64(31n)', 'RDTSC: the high half is twice as high', at(/^RDTSC/)],
   ]),
   ...onWasm('values.js', [
     [

@@ -83,6 +83,7 @@ const LEAST: Readonly<Record<Op['op'], number>> = {
   set: 2000,
   word: 1000,
   spare: 1,
+  stamp: 2,
   put: 18,
   unary: 1200,
   binary: 12_000,

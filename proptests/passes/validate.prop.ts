@@ -66,6 +66,7 @@ ADD
   v22: v128 = sar16 v4 15
   v23: v128 = shuffle v4 v11 31 0 16 15 0 0 0 0 1 1 1 1 2 2 2 2
   put fs.base v0
+  v25: i32 = stamp high
   v24: i32 = quotient v0 v5 v6
 CPUID
   handler writes eax ecx edx ebx
@@ -88,6 +89,7 @@ const KINDS: Readonly<Record<Op['op'], true>> = {
   set: true,
   word: true,
   spare: true,
+  stamp: true,
   put: true,
   unary: true,
   binary: true,

@@ -230,9 +230,19 @@ export class Program implements Lines {
       push(`${label}: mov eax, ${dice.below(0x1_0000_0000)}`);
       push(`mov [${TRACE + 4 * this.kept++}], eax`);
     } else if (kind === 12) {
-      // Quotients that fit.
-      push(`mov ebx, ${dice.pick([1, 3, 7, 10, 0xffff, 0x7fffffff])}`);
-      push(dice.below(2) === 0 ? 'xor edx, edx\ndiv ebx' : 'cdq\nidiv ebx');
+      // Quotients that fit, of 32 bits and of 64.
+      const divisor = dice.pick([1, 3, 7, 10, 0xffff, 0x7fffffff]);
+      const form = dice.below(4);
+      if (form < 2) {
+        push(`mov ebx, ${divisor}`);
+        push(form === 0 ? 'xor edx, edx\ndiv ebx' : 'cdq\nidiv ebx');
+      } else if (form === 2) push(`mov ebx, ${divisor}\nmov edx, ${dice.below(divisor)}\ndiv ebx`);
+      else {
+        // A high half of 0 in the low one: its negative carries. The quotient is below half of what would fit.
+        const high = (dice.below((divisor >> 2) + 1) * dice.pick([1, -1])) | 0;
+        if (dice.below(4) === 0) push('xor eax, eax');
+        push(`mov ebx, ${dice.pick([1, -1]) * Math.max(2, divisor)}\nmov edx, ${high}\nidiv ebx`);
+      }
     } else if (kind === 13) {
       push(
         dice.pick([
@@ -298,7 +308,7 @@ export class Program implements Lines {
     else if (kind === 16) push(`set${dice.pick(CONDITIONS)} ${dice.pick(REGISTERS_8)}`);
     else if (kind === 17) push(`cmov${dice.pick(CONDITIONS)} ${a}, ${b}`);
     else if (kind === 18) push(`xchg ${a}, ${b}`);
-    else if (kind === 19) push(dice.pick(['cdq', 'nop', 'cwde', 'clc', 'stc', 'cmc', 'cld']));
+    else if (kind === 19) push(dice.pick(['cdq', 'nop', 'cwde', 'clc', 'stc', 'cmc', 'cld', 'lahf', 'sahf']));
     else if (kind === 20)
       push(
         dice.pick([

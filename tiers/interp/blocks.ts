@@ -171,8 +171,8 @@ export class BlockCache implements CodeInvalidator {
     if (known !== undefined) return known;
     const stale = -this.tablesFor(mode)[host >>> 12][host & 0xfff];
     if (stale > 0) {
-      if (!isStop && this.renew(stale)) return stale;
-      this.forget(stale);
+      if (isStop) this.forget(stale);
+      else if (this.renew(stale)) return stale;
     }
     if (this.used + BLOCK_HEADER_WORDS + (BLOCK_INSTRUCTIONS_MAX + 1) * RECORD_WORDS > ARENA_WORDS) this.dropAll();
     const code = this.code;
@@ -211,12 +211,18 @@ export class BlockCache implements CodeInvalidator {
   }
 
   /**
-   * Decode what has been written to of a stale block. False: where its instructions begin, or which of them ends it, is
-   * not what it was, and a block is to be built.
+   * Decode what has been written to of a stale block, which is found again then. False: where its instructions begin,
+   * or which of them ends it, is not what it was; it is gone, and a block is to be built.
    */
-  private renew(block: number): boolean {
+  renew(block: number): boolean {
+    const mayRenew = this.stops.size === 0 && this.cpu.probes === null;
+    if (mayRenew && this.decodeAgain(block)) return true;
+    this.forget(block);
+    return false;
+  }
+
+  private decodeAgain(block: number): boolean {
     const { code, cpu } = this;
-    if (this.stops.size > 0 || cpu.probes !== null) return false;
     const host = code[block + B_HOST];
     const mode = code[block + B_MODE];
     const bytes = code[block + B_BYTES];
@@ -261,6 +267,7 @@ export class BlockCache implements CodeInvalidator {
     const host = code[stale + B_HOST];
     this.tablesFor(code[stale + B_MODE])[host >>> 12][host & 0xfff] = 0;
     this.unlist(stale, host >>> 12);
+    this.dropped([], host >>> 12, true);
   }
 
   private list(block: number, hostPage: number): void {

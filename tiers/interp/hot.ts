@@ -176,10 +176,15 @@ export function runHot(cpu: Cpu, blocks: BlockCache, tier: above.TierAbove): Why
       table = tables[((entry & -4096) + (linear & -4096)) >>> 12];
       pageLinear = linear & -4096;
     }
-    const block = table[linear & 0xfff];
+    let block = table[linear & 0xfff];
     if (block <= 0) {
-      why = LEFT_UNDECODED;
-      break;
+      m32[EIP] = eip;
+      m32[LEFT] = left + reserve;
+      if (block === 0 || !blocks.renew(-block)) {
+        why = LEFT_UNDECODED;
+        break;
+      }
+      block = -block;
     }
     const count = code[block + B_COUNT];
     if (count > left) {

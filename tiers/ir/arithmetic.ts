@@ -32,6 +32,10 @@ export function quotient(high: number, low: number, divisor: number): number {
   return (digit << 16) | Math.floor(second / by);
 }
 
+/** The low half of a 64-bit number that is a whole number of the host; floored, the high one. */
+export const lowHalf = (value: number): number => value | 0;
+export const highHalf = (value: number): number => Math.floor(value / 0x1_0000_0000) | 0;
+
 /** PF (4 or 0) of a result's low byte. */
 export function parityFlag(value: number): number {
   let bits = value & 0xff;

@@ -54,6 +54,12 @@ export class Builder {
     return to;
   }
 
+  stamp(half: 'low' | 'high'): Temp {
+    const to = this.fresh();
+    this.ops.push({ op: 'stamp', to, type: 'i32', half });
+    return to;
+  }
+
   unary(how: Unary, a: Temp): Temp {
     const to = this.fresh();
     this.ops.push({ op: 'unary', to, type: 'i32', how, a });

@@ -7,10 +7,12 @@ import {
   CC_OP,
   CC_SRC,
   CS,
+  DEADLINE_F64,
   EFLAGS,
   EIP,
   MODE_CPL3,
   SEG_LIMIT,
+  TSC_OFFSET_F64,
 } from '../../src/core/state/layout.ts';
 import {
   TLB_NO_SUPER_READ,
@@ -19,7 +21,7 @@ import {
   TLB_NO_USER_WRITE,
 } from '../../src/core/memory/tlb.ts';
 import type { Cpu } from '../../src/core/state/cpu.ts';
-import { binary, carryOf, conditionOf, flagsOf, quotient, unary } from './arithmetic.ts';
+import { binary, carryOf, conditionOf, flagsOf, highHalf, lowHalf, quotient, unary } from './arithmetic.ts';
 import type { Wide } from './attempts.ts';
 import { BASE, type Block, type IrFunction, type Op, type Temp, type Type, unknown } from './ir.ts';
 import { laneShift, mask, shuffle, vector, type Vector128 } from './lanes.ts';
@@ -108,6 +110,12 @@ function evaluateBlock(cpu: Cpu, fn: IrFunction, block: Block, base: number, ser
       case 'spare':
         values[op.to] = left - block.count - extra;
         break;
+      case 'stamp': {
+        const now = cpu.f64[DEADLINE_F64] - (left - (insn?.index ?? 0) - extra);
+        const stamp = now + cpu.f64[TSC_OFFSET_F64];
+        values[op.to] = op.half === 'low' ? lowHalf(stamp) : highHalf(stamp);
+        break;
+      }
       case 'put':
         m32[op.index] =
           op.index === EFLAGS ? (m32[EFLAGS] & ARITHMETIC_FLAGS) | (v(op.value) & ~ARITHMETIC_FLAGS) : v(op.value);

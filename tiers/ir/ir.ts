@@ -148,6 +148,8 @@ export type Op =
   | { readonly op: 'put'; readonly index: number; readonly value: Temp }
   /** Ticks of the slice that are left behind the block. */
   | { readonly op: 'spare'; readonly to: Temp; readonly type: 'i32' }
+  /** Half of the time stamp counter, as it is before the instruction. */
+  | { readonly op: 'stamp'; readonly to: Temp; readonly type: 'i32'; readonly half: 'low' | 'high' }
   | { readonly op: 'unary'; readonly to: Temp; readonly type: 'i32'; readonly how: Unary; readonly a: Temp }
   | {
       readonly op: 'binary';
@@ -359,6 +361,7 @@ export function usesOf(op: Op): Temp[] {
     case 'get':
     case 'word':
     case 'spare':
+    case 'stamp':
     case 'condition':
     case 'carry':
     case 'flags':

@@ -46,6 +46,10 @@ for (const field of PLACED.values()) {
   } else if (field.type !== 'f64') {
     const unit = field.size / field.count;
     for (let at = 0; at < field.size; at += 4) enter(elementName(field, at / unit), (field.offset + at) >> 2, 1);
+  } else {
+    enter(field.name, first, 2);
+    // What is said of where a load begins.
+    NAMES.set(`1 ${first}`, field.name);
   }
 }
 

@@ -93,6 +93,8 @@ function valueText(op: Extract<Op, { to: Temp }>): string {
     }
     case 'condition':
       return `condition ${CONDITIONS[op.code]}`;
+    case 'stamp':
+      return `stamp ${op.half}`;
     case 'spare':
     case 'carry':
     case 'flags':
@@ -331,6 +333,8 @@ function parseTyped(to: Temp, type: Type, how: string, line: Line): Op {
       return { op: 'select', to, type: i32, test: line.temp(), a: line.temp(), b: line.temp() };
     case 'condition':
       return { op: 'condition', to, type: i32, code: line.oneOf(CONDITIONS, 'a condition') };
+    case 'stamp':
+      return { op: 'stamp', to, type: i32, half: line.oneOf(['low', 'high'], 'a half') === 0 ? 'low' : 'high' };
     case 'spare':
     case 'carry':
     case 'flags':

@@ -300,6 +300,7 @@ class BlockValidator {
       case 'const':
       case 'get':
       case 'spare':
+      case 'stamp':
       case 'unary':
       case 'binary':
       case 'select':

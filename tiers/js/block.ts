@@ -5,7 +5,7 @@
 // done before.
 
 import { CC_EFLAGS } from '../../src/core/state/flags.ts';
-import { ARITHMETIC_FLAGS, CC_DST, CC_OP, CC_SRC, EFLAGS, EIP, LEFT, MODE_CPL3 } from '../../src/core/state/layout.ts';
+import * as layout from '../../src/core/state/layout.ts';
 import {
   TLB_NO_SUPER_READ,
   TLB_NO_SUPER_WRITE,
@@ -30,6 +30,8 @@ import type { Structure } from '../ir/structure.ts';
 import { MISS_UNALIGNED, MISS_WALK, MISS_WRITE } from '../runtime/miss.ts';
 import type { Spelling } from './spelling.ts';
 import { maskOf, shiftedWords, shuffledWords, vectorWords } from './vectors.ts';
+
+const { ARITHMETIC_FLAGS, CC_DST, CC_OP, CC_SRC, DEADLINE_F64, EFLAGS, EIP, LEFT, MODE_CPL3, TSC_OFFSET_F64 } = layout;
 
 const COMPARISONS: Readonly<Record<string, [string, boolean]>> = {
   eq: ['===', false],
@@ -461,6 +463,13 @@ export class BlockEmitter {
       case 'spare':
         this.define(op.to, 'left');
         break;
+      case 'stamp': {
+        const before = this.block.count - this.inside().index;
+        const [end, offset] = [DEADLINE_F64, TSC_OFFSET_F64].map((pair) => this.float('f64', 2 * pair));
+        const now = `${end} - (left + ${before}) + ${offset}`;
+        this.define(op.to, `${op.half}Half(${now})`);
+        break;
+      }
       case 'put': {
         const word = this.word(op.index);
         const value = this.value(op.value);

@@ -6,6 +6,8 @@ import {
   carryOf,
   conditionOf,
   flagsOf,
+  highHalf,
+  lowHalf,
   multiplyHigh,
   multiplyHighSigned,
   parityFlag,
@@ -36,6 +38,8 @@ const NAMES = [
   'multiplyHigh',
   'multiplyHighSigned',
   'quotient',
+  'lowHalf',
+  'highHalf',
 ] as const;
 
 /** Make the function, whose name is for profiles. Each has a scope of its own. */
@@ -64,5 +68,7 @@ export function instantiate(runtime: Runtime, body: string, name = 'compiled'): 
     multiplyHigh,
     multiplyHighSigned,
     quotient,
+    lowHalf,
+    highHalf,
   ) as (cpu: Cpu) => void;
 }

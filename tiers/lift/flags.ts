@@ -1,11 +1,11 @@
 // Flags that have no lazy form of their own: some bits change and the others stay (SDM 1 §3.4.3.1).
-// CLC STC CMC CLD STD, and what shifts, rotations, multiplications, divisions and bit tests leave.
+// CLC STC CMC CLD STD LAHF SAHF, and what shifts, rotations, multiplications, divisions and bit tests leave.
 
-import { ARITHMETIC_FLAGS, DF, EFLAGS, SF, ZF } from '../../src/core/state/layout.ts';
 import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
-import { CF } from '../../src/core/state/layout.ts';
+import { SIZE_8 } from '../../src/core/isa/record.ts';
+import { AF, ARITHMETIC_FLAGS, CF, DF, EFLAGS, PF, SF, ZF } from '../../src/core/state/layout.ts';
 import type { Temp } from '../ir/ir.ts';
-import type { Lift, Lifter } from './operands.ts';
+import { type Lift, type Lifter, readRegister, writeRegister } from './operands.ts';
 
 /** Flags in `mask` become `bits` (which has no others); the rest keep their value. */
 export function changeFlags(l: Lift, mask: number, bits: Temp): void {
@@ -48,7 +48,26 @@ function std(l: Lift): void {
   l.b.put(EFLAGS, l.b.with('or', l.b.word(EFLAGS), DF));
 }
 
-export const flagLifters = { CLC: clc, STC: stc, CMC: cmc, CLD: cld, STD: std } satisfies Record<
-  OpLiftedBy<'flags'>,
-  Lifter
->;
+/** AH among the registers of eight bits, the flags that it is exchanged with, and the bit that is always 1. */
+const AH = 4;
+const LOW_FLAGS = SF | ZF | AF | PF | CF;
+const FIXED = 2;
+
+function lahf(l: Lift): void {
+  const { b } = l;
+  writeRegister(l, AH, SIZE_8, b.with('or', b.with('and', b.flags(), LOW_FLAGS), FIXED));
+}
+
+function sahf(l: Lift): void {
+  changeFlags(l, LOW_FLAGS, l.b.with('and', readRegister(l, AH, SIZE_8), LOW_FLAGS));
+}
+
+export const flagLifters = {
+  CLC: clc,
+  STC: stc,
+  CMC: cmc,
+  CLD: cld,
+  STD: std,
+  LAHF: lahf,
+  SAHF: sahf,
+} satisfies Record<OpLiftedBy<'flags'>, Lifter>;

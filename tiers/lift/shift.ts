@@ -1,5 +1,5 @@
-// ROL ROR RCL RCR (by one) SHL SHR SAR SHLD SHRD (doublewords), SDM 2. Counts are modulo 32; a count of 0 leaves the
-// flags. Undefined ones: shifts set AF, OF is computed for every count as for a count of one.
+// ROL ROR RCL RCR (by a known count) SHL SHR SAR SHLD SHRD (doublewords), SDM 2. Counts are modulo 32; a count of 0
+// leaves the flags. Undefined ones: shifts set AF, OF is computed for every count as for a count of one.
 
 import type { OpLiftedBy } from '../../src/core/isa/ops.ts';
 import { KIND_IMMEDIATE, SIZE_32 } from '../../src/core/isa/record.ts';
@@ -118,26 +118,33 @@ function rotate(left: boolean): Lifter {
   };
 }
 
-/** Only by one: other counts are rare. */
-function rcl(l: Lift): void {
+/** `count` turns to the left through carry, 1 to the operand's bits. */
+function throughCarry(l: Lift, value: Temp, carry: Temp, count: number): Temp {
   const { b } = l;
-  if (staticCount(l) !== 1) throw NOT_LIFTED;
-  const top = bitsOf(sizeA(l)) - 1;
-  const target = modifyA(l);
-  const result = b.binary('or', b.with('shl', target.value, 1), b.carry());
-  const out = b.with('shr', target.value, top);
-  writeBack(l, target, result);
-  rotateFlags(l, 1, -1, out, b.binary('xor', b.with('shr', result, top), out));
+  // Shifts count modulo 32: what goes out of a doubleword altogether is left out.
+  if (count === 1) return b.binary('or', b.with('shl', value, 1), carry);
+  const low = b.binary('or', b.with('shl', carry, count - 1), b.with('shr', value, bitsOf(sizeA(l)) + 1 - count));
+  return count === 32 ? low : b.binary('or', b.with('shl', value, count), low);
 }
 
-function rcr(l: Lift): void {
-  const { b } = l;
-  if (staticCount(l) !== 1) throw NOT_LIFTED;
-  const target = modifyA(l);
-  const carried = b.with('shl', b.carry(), bitsOf(sizeA(l)) - 1);
-  const result = b.binary('or', b.with('shr', target.value, 1), carried);
-  writeBack(l, target, result);
-  rotateFlags(l, 1, -1, target.value, topBitsDiffer(l, result));
+/** RCL and RCR by a count that is known: of 9, 17 or 33 bits. */
+function rotateThroughCarry(left: boolean): Lifter {
+  return (l) => {
+    const { b } = l;
+    const fixed = staticCount(l);
+    const bits = bitsOf(sizeA(l));
+    const turns = fixed % (bits + 1);
+    if (turns <= 0) throw NOT_LIFTED;
+    const target = modifyA(l);
+    const carry = b.carry();
+    // To the right is the rest of the whole way to the left.
+    const result = throughCarry(l, target.value, carry, left ? turns : bits + 1 - turns);
+    writeBack(l, target, result);
+    if (left) {
+      const out = b.with('shr', target.value, bits - turns);
+      rotateFlags(l, fixed, -1, out, b.binary('xor', b.with('shr', result, bits - 1), out));
+    } else rotateFlags(l, fixed, -1, b.with('shr', target.value, turns - 1), topBitsDiffer(l, result));
+  };
 }
 
 /** SHLD and SHRD of doublewords. A count of 0 writes the destination back unchanged. */
@@ -171,8 +178,8 @@ export const shiftLifters = {
   SAR: sar,
   ROL: rotate(true),
   ROR: rotate(false),
-  RCL: rcl,
-  RCR: rcr,
+  RCL: rotateThroughCarry(true),
+  RCR: rotateThroughCarry(false),
   SHLD: double(true, false),
   SHLD_CL: double(true, true),
   SHRD: double(false, false),

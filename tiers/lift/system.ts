@@ -1,4 +1,5 @@
-// What kernels do in the middle of their code: interrupt flag, PUSHF and POPF, control registers, INVLPG. SDM 2 under
+// What kernels do in the middle of their code: interrupt flag, PUSHF and POPF, control registers, INVLPG, the time
+// stamp. SDM 2 under
 // each name, SDM 1 §3.4.3, SDM 3 §6.8 (windows and shadows). At CPL 0 and, POPF and PUSHF, CPL 3; where an interrupt
 // is waiting for the window that opens, a trap flag is set, or translations have to go, the handler does it and the
 // function is left.
@@ -20,7 +21,10 @@ import {
   CR3,
   CR4,
   CR4_PAE,
+  CR4_TSD,
   DF,
+  EAX,
+  EDX,
   EFLAGS,
   ESP,
   ID,
@@ -140,11 +144,20 @@ function clearTaskSwitched(l: Lift): void {
   b.put(CR0, b.with('and', b.word(CR0), ~CR0_TS));
 }
 
+/** What CR4.TSD forbids some is left to the handler. */
+function readTimeStamp(l: Lift): void {
+  const { b } = l;
+  b.guard(b.with('and', b.word(CR4), CR4_TSD));
+  b.set(EAX, b.stamp('low'));
+  b.set(EDX, b.stamp('high'));
+}
+
 export const systemLifters = {
   PUSHF: pushFlags,
   POPF: popFlags,
   CLI: clearInterruptFlag,
   STI: setInterruptFlag,
+  RDTSC: readTimeStamp,
   CLTS: clearTaskSwitched,
   MOV_FROM_CR: movFromControl,
   MOV_TO_CR: movToControl,

@@ -28,6 +28,7 @@ import { returnPoints, type Structure, structure } from '../ir/structure.ts';
 import * as convention from './convention.ts';
 import { Body, V, W } from './encode.ts';
 import { testInPlace } from './floats.ts';
+import { pushStamp } from './time-stamp.ts';
 import { type Held, Values } from './values.ts';
 
 const { P_CC_DST, P_CC_OP, P_CC_SRC, P_EIP, P_LEFT, P_REGISTERS, PARAMETERS } = convention;
@@ -409,6 +410,11 @@ class Emitter {
       case 'spare':
         if (this.values.remaining[op.to] === 0) break;
         body.get(P_LEFT);
+        this.values.define(op.to);
+        break;
+      case 'stamp':
+        if (this.values.remaining[op.to] === 0) break;
+        pushStamp(body, this.block.count - this.inside().index, op.half);
         this.values.define(op.to);
         break;
       case 'put':

@@ -236,6 +236,10 @@ export const V = {
 } as const;
 export const VECTOR_PREFIX = 0xfd;
 
+/** Instructions behind their own prefix: conversions of any number, to the nearest that there is. */
+export const S = { i64_trunc_sat_f64_s: 6 } as const;
+export const SATURATING_PREFIX = 0xfc;
+
 /** A buffer that grows; positions are bytes. */
 export class Bytes {
   data: Uint8Array;
@@ -377,6 +381,11 @@ export class Body {
 
   vector(code: number): void {
     this.code.u8(VECTOR_PREFIX);
+    this.code.unsigned(code);
+  }
+
+  saturating(code: number): void {
+    this.code.u8(SATURATING_PREFIX);
     this.code.unsigned(code);
   }
 

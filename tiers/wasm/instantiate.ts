@@ -11,7 +11,14 @@ import { encodeThreads, ENVIRONMENT, type Places } from './threads.ts';
 
 const { EXIT_FAULT, GUEST_FAULT } = cpuState;
 const { CPU_BLOCK_SIZE, CR0, CR0_PG, EIP, EXIT_REQUEST, LEFT } = layout;
-const { TLB_NO_SUPER_WRITE, TLB_NO_USER_WRITE } = tlbBits;
+const { TLB_INVALID, TLB_NO_SUPER_READ, TLB_NO_SUPER_WRITE, TLB_NO_USER_READ, TLB_NO_USER_WRITE } = tlbBits;
+const { TLB_SUPER_WRITABLE, TLB_USER_WRITABLE } = tlbBits;
+const READS = TLB_NO_SUPER_READ | TLB_NO_USER_READ;
+
+/** The bit of an entry by which a write is allowed, though slow, to whom the bits of a miss are about; 0: none. */
+const writableFor = (deny: number): number =>
+  ((deny & TLB_NO_USER_WRITE) !== 0 ? TLB_USER_WRITABLE : 0) |
+  ((deny & TLB_NO_SUPER_WRITE) !== 0 ? TLB_SUPER_WRITABLE : 0);
 
 /** A module of no use but that it has a tail call: (module (func (return_call 0))). */
 const TAIL_CALL = Uint8Array.of(
@@ -116,6 +123,13 @@ export function makeThreads(runtime: Runtime): Threads {
     atDevice = -1;
     if (cpu.watchActive || (how & convention.MISS_WALK) === 0) return convention.MISS_NONE;
     const deny = how & convention.MISS_DENY_MASK;
+    const bytes = 1 << ((how >>> convention.MISS_SIZE_SHIFT) & 7);
+    const known = tlb[linear >>> 12];
+    // A counter beside code: its page is written slowly, as the tables allow, and nothing else is to be found out.
+    if (known !== TLB_INVALID && (known & deny & READS) === 0 && (known & writableFor(deny)) !== 0) {
+      const at = (((known & -4096) + linear) | 0) - cpu.ramBase;
+      if (cpu.memory.writesBesideCode(at, bytes)) return known & -4096;
+    }
     const tables = cpu.tables.marked;
     const isWrite = (deny & (TLB_NO_USER_WRITE | TLB_NO_SUPER_WRITE)) !== 0;
     // A device answers: the handler will find the same.
@@ -133,7 +147,6 @@ export function makeThreads(runtime: Runtime): Threads {
     }
     const entry = tlb[linear >>> 12];
     if ((entry & deny) === 0) return entry & -4096;
-    const bytes = 1 << ((how >>> convention.MISS_SIZE_SHIFT) & 7);
     const isBeside = isWrite && cpu.memory.isBesideCode(host - cpu.ramBase, bytes);
     return isBeside ? entry & -4096 : convention.MISS_NONE;
   };

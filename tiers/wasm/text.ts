@@ -4,10 +4,12 @@
 import { rowOf } from '../../src/core/isa/ops.ts';
 import { ATTEMPTS, type AttemptName } from '../ir/attempts.ts';
 import { wordName } from '../ir/names.ts';
-import { type Body, V, W, VECTOR_PREFIX } from './encode.ts';
+import { type Body, S, SATURATING_PREFIX, V, W, VECTOR_PREFIX } from './encode.ts';
 
 const NAMES = new Map<number, string>(Object.entries(W).map(([name, code]) => [code, name]));
 const VECTOR_NAMES = new Map<number, string>(Object.entries(V).map(([name, code]) => [code, name]));
+
+const SATURATING_NAMES = new Map<number, string>(Object.entries(S).map(([name, code]) => [code, name]));
 
 const OPENS: ReadonlySet<number> = new Set([W.block, W.loop, W.if]);
 const ONE_INDEX: ReadonlySet<number> = new Set([
@@ -69,6 +71,11 @@ export function disassemble(
       isMemory = code <= V.v128_store;
       isShuffle = code === V.i8x16_shuffle;
       code = VECTOR_PREFIX;
+    }
+    if (code === SATURATING_PREFIX) {
+      const [which, end] = unsigned(bytes, at);
+      at = end;
+      name = SATURATING_NAMES.get(which);
     }
     if (name === undefined) throw new Error(`opcode ${code} at ${at - 1} is none that the encoder writes`);
     const words: string[] = [name];

@@ -212,7 +212,7 @@ export class PageStore {
   private loadPage(page: number, wanted: Uint8Array | null, keepCode: boolean): void {
     const { memory } = this.machine;
     const start = RAM_BASE + page * PAGE_BYTES;
-    if (keepCode && memory.codeBytes[page] !== undefined) this.touchDifferences(page, wanted);
+    if (keepCode && memory.holdsCode(page)) this.touchDifferences(page, wanted);
     if (wanted === null) memory.m8.fill(0, start, start + PAGE_BYTES);
     else memory.m8.set(wanted, start);
     memory.markDirty(page);

@@ -38,6 +38,9 @@ export const HOST_BYTES_MAX = 2 ** 31 - HOST_PAGE_BYTES;
 /** Bytes that a processor's compiled code has for itself (tiers/wasm/convention.ts): whole pages of 64 KiB. */
 export const COMPILED_BYTES = 0x30000;
 
+/** One bit a byte of a page, all 0: never written. */
+const NO_CODE = new Uint32Array(128);
+
 const roundUp = (bytes: number): number => Math.ceil(bytes / HOST_PAGE_BYTES) * HOST_PAGE_BYTES;
 
 /** All that a machine's memory takes of the space of host addresses; more than HOST_BYTES_MAX cannot be had. */
@@ -66,8 +69,8 @@ export class Memory {
   readonly dirty: Uint8Array;
   /** The same, four pages a word, as far as there are four. */
   private readonly dirtyWords: Int32Array;
-  /** By page number: one bit a byte that some decoded block was made from. */
-  readonly codeBytes: (Uint32Array | undefined)[] = [];
+  /** By page number: one bit a byte that some decoded block was made from; NO_CODE of pages without one. */
+  private readonly codeBytes: Uint32Array[];
   private invalidators: CodeInvalidator[] = [];
   /** What has been asked for by stopIn, by the address of the page. */
   private readonly stopsIn = new Map<number, readonly number[]>();
@@ -91,6 +94,7 @@ export class Memory {
     this.m32 = new Int32Array(buffer);
     this.view = new DataView(buffer);
     this.pageFlags = new Uint8Array(this.pageCount);
+    this.codeBytes = Array.from({ length: this.pageCount }, () => NO_CODE);
     // Memory is zeros until somebody writes to it, and nobody need look at what nobody has written; the first state
     // hash of a run names every page of RAM.
     this.dirty = new Uint8Array(this.pageCount).fill(FRESH);
@@ -192,7 +196,7 @@ export class Memory {
   /** Bytes [offset, offset + size) of page `page` are the source of a decoded block. */
   markCode(page: number, offset: number, size: number): void {
     let bits = this.codeBytes[page];
-    if (bits === undefined) {
+    if (bits === NO_CODE) {
       bits = new Uint32Array(128);
       this.codeBytes[page] = bits;
     }
@@ -205,9 +209,9 @@ export class Memory {
 
   /** Someone's last block of a page is gone. If no other has one, writes are fast again (at the next TLB fill). */
   unmarkCode(page: number): void {
-    if (this.codeBytes[page] === undefined) return;
+    if (this.codeBytes[page] === NO_CODE) return;
     for (const each of this.invalidators) if (each.holdsCode(page)) return;
-    this.codeBytes[page] = undefined;
+    this.codeBytes[page] = NO_CODE;
     this.pageFlags[page] &= ~PAGE_CODE;
   }
 
@@ -218,31 +222,44 @@ export class Memory {
   isBesideCode(at: number, size: number): boolean {
     const page = at >>> 12;
     if (this.pageFlags[page] !== PAGE_CODE) return false;
-    const bits = this.codeBytes[page];
-    for (let k = at & 0xfff; k < (at & 0xfff) + size; k++) {
-      if (bits === undefined || (bits[k >>> 5] & (1 << (k & 31))) !== 0) return false;
-    }
+    return !this.isFromCode(page, at & 0xfff, size);
+  }
+
+  /** The same where it is not known whether the page is dirty: if so, it is from here on. */
+  writesBesideCode(at: number, size: number): boolean {
+    if (!this.isBesideCode(at, size)) return false;
+    this.markDirty(at >>> 12);
     return true;
   }
 
-  private touchCode(page: number, offset: number, size: number): void {
+  /** Whether some block was made from one of these bytes. */
+  private isFromCode(page: number, offset: number, size: number): boolean {
     const bits = this.codeBytes[page];
-    if (bits === undefined) return;
     for (let at = offset; at < offset + size; at++) {
-      if ((bits[at >>> 5] & (1 << (at & 31))) !== 0) {
-        const start = page * PAGE_BYTES + offset;
-        for (const each of this.invalidators) each.invalidate(start, start + size);
-        for (const cpu of this.processors) cpu.exitRequest |= EXIT_CODE;
-        this.unmarkBytes(page, offset, size);
-        return;
-      }
+      // A whole word of bits at a time where the bytes begin or end nowhere inside.
+      if ((at & 31) === 0 && at + 32 <= offset + size && bits[at >>> 5] === 0) at += 31;
+      else if ((bits[at >>> 5] & (1 << (at & 31))) !== 0) return true;
     }
+    return false;
+  }
+
+  /** Whether a block has been made from bytes of the page. */
+  holdsCode(page: number): boolean {
+    return this.codeBytes[page] !== NO_CODE;
+  }
+
+  private touchCode(page: number, offset: number, size: number): void {
+    if (!this.isFromCode(page, offset, size)) return;
+    const start = page * PAGE_BYTES + offset;
+    for (const each of this.invalidators) each.invalidate(start, start + size);
+    for (const cpu of this.processors) cpu.exitRequest |= EXIT_CODE;
+    this.unmarkBytes(page, offset, size);
   }
 
   /** No block is left that was made from these bytes: the next write to them need not look for one. */
   private unmarkBytes(page: number, offset: number, size: number): void {
     const bits = this.codeBytes[page];
-    if (bits === undefined) return;
+    if (bits === NO_CODE) return;
     for (let at = offset; at < offset + size; at++) bits[at >>> 5] &= ~(1 << (at & 31));
   }
 
@@ -277,10 +294,8 @@ export class Memory {
 
   /** Forget all code marks and blocks. */
   dropCode(): void {
-    for (const page of this.codeBytes.keys()) {
-      if (this.codeBytes[page] !== undefined) this.pageFlags[page] &= ~PAGE_CODE;
-    }
-    this.codeBytes.length = 0;
+    for (let page = 0; page < this.pageCount; page++) this.pageFlags[page] &= ~PAGE_CODE;
+    this.codeBytes.fill(NO_CODE);
     for (const each of this.invalidators) each.invalidate(0, 0x1_0000_0000);
     for (const cpu of this.processors) cpu.exitRequest |= EXIT_CODE;
   }

@@ -12,7 +12,7 @@ import { TableNotes } from './table-notes.ts';
 import { TlbList } from './tlb-list.ts';
 
 // Constants of this module: V8 checks imported ones at each use (MEASUREMENTS.md).
-const { EIP, EXIT_REQUEST, LEFT, RAM_BASE, TICK_F64, ZERO } = layout;
+const { DEADLINE_F64, EIP, EXIT_REQUEST, LEFT, RAM_BASE, TICK_F64, ZERO } = layout;
 
 /** Why an engine must leave after the current instruction (bits of Cpu.exitRequest). */
 export const EXIT_FAULT = 1; // the instruction did not retire: faultVector says why
@@ -179,9 +179,6 @@ export class Cpu {
    */
   waitsForError = false;
 
-  /** Tick at which the current slice ends; now() = deadlineTick − left. */
-  deadlineTick = DOUBLE;
-
   faultVector = -1;
   faultError = 0;
   faultHasError = false;
@@ -250,11 +247,13 @@ export class Cpu {
     this.tlb = new Int32Array(buffer, this.tlbBase, TLB_ENTRIES);
     this.tlb.fill(-1);
     this.m32[ZERO] = 0;
+    // The time of chips that are made before the power is on, in logs with the quirk `late-power-on`.
+    this.deadlineTick = DOUBLE;
     // Until its reset A20 is off.
     if (this.number === 0) space.flatten();
   }
 
-  // The two words by which engines and the loop speak to each other inside a slice lie in the block, where compiled
+  // The words by which engines and the loop speak to each other inside a slice lie in the block, where compiled
   // code of any kind sees them. Hot code takes them from there by their index; everything else says `left` and
   // `exitRequest`.
 
@@ -276,9 +275,18 @@ export class Cpu {
     this.m32[EXIT_REQUEST] = bits;
   }
 
+  /** Tick at which the current slice ends; now() = deadlineTick − left. */
+  get deadlineTick(): number {
+    return this.f64[DEADLINE_F64];
+  }
+
+  set deadlineTick(tick: number) {
+    this.f64[DEADLINE_F64] = tick;
+  }
+
   /** Ticks retired before the current instruction (or REP iteration). */
   now(): number {
-    return this.deadlineTick - this.left;
+    return this.f64[DEADLINE_F64] - this.m32[LEFT];
   }
 
   /** Something happened that the loop must look at: leave after the current instruction. */

@@ -108,6 +108,7 @@ export const FIELDS: readonly Field[] = [
   field('exitRequest', 'i32', 1, 'derived'), // EXIT_* of state/cpu.ts: why to leave after the current instruction
   field('intr', 'i32', 1, 'derived'), // the level of INTR, as the board drives it
   field('unprotected', 'i32', 1, 'derived'), // 1 = the TLB may let a supervisor write to read-only pages (CR0.WP is 0)
+  field('deadline', 'f64', 1, 'derived'), // tick at which the slice ends: what is left of it says which tick it is
 ];
 
 const ELEMENT_BYTES: Record<FieldType, number> = { u8: 1, u16: 2, i32: 4, f64: 8 };
@@ -229,6 +230,7 @@ export const LEFT = word('left');
 export const EXIT_REQUEST = word('exitRequest');
 export const INTR = word('intr');
 export const UNPROTECTED = word('unprotected');
+export const DEADLINE_F64 = byteOffset('deadline') >> 3;
 
 // Segment register numbers.
 export const ES = 0;
