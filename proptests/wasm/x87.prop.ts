@@ -20,7 +20,7 @@ import {
 } from '../../src/core/state/layout.ts';
 import { ATTEMPTS, type AttemptName, type Role } from '../../tiers/ir/attempts.ts';
 import { makeWide } from '../../tiers/runtime/wide.ts';
-import { encodeThreads, ENVIRONMENT, FORWARDED } from '../../tiers/wasm/threads.ts';
+import { encodeThreads, ENVIRONMENT } from '../../tiers/wasm/threads.ts';
 import { X87_ATTEMPTS } from '../../tiers/wasm/x87.ts';
 import { putF32, putF64, putF80, putInteger } from '../float/values.ts';
 import { edge, fillX87, NEARS, NEARS_OF_DOUBLE, NEARS_OF_SINGLE, pick } from '../float/x87-states.ts';
@@ -43,14 +43,16 @@ function instantiate(cpu: Cpu): Attempts {
     pages: cpu.memory.m8.byteLength >>> 16,
     isCounted: false,
   };
-  const none = (): number => assert.fail('JavaScript is called');
-  const environment: Record<string, unknown> = {
+  const module = new WebAssembly.Module(encodeThreads(places));
+  const own: Record<string, unknown> = {
     memory: cpu.memory.wasm,
     table: new WebAssembly.Table({ element: 'anyfunc', initial: 1 }),
   };
-  for (const name of ['goOn', 'fill', 'fillStore', ...FORWARDED]) environment[name] = none;
-  const module = new WebAssembly.Module(encodeThreads(places));
-  return new WebAssembly.Instance(module, { [ENVIRONMENT]: environment as never }).exports as unknown as Attempts;
+  // Whatever else it imports: no attempt may call it.
+  const environment = new Proxy(own, {
+    get: (_, name: string) => own[name] ?? ((): number => assert.fail(`${name} of JavaScript is called`)),
+  });
+  return new WebAssembly.Instance(module, { [ENVIRONMENT]: environment }).exports as Attempts;
 }
 
 /** The x87's words, and scratch. */

@@ -120,6 +120,8 @@ const TABLE = {
   compareStack: stack(number(3), number(8)),
   /** The same, and the result is in EFLAGS, where a peek takes it. */
   compareStackFlags: stack(number(2), number(8)),
+  /** ST(0) is compared with a zero. */
+  testTop: stack(UNUSED),
   /** `a`: what is pushed. */
   loadStack: stack(number(8)),
   /** `a`: the number that is pushed. */

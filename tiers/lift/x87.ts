@@ -258,6 +258,7 @@ export const x87Lifters = {
   FCOMIP: compareFlags(1),
   FUCOMI: compareFlags(0),
   FUCOMIP: compareFlags(1),
+  FTST: (l) => onStack(l, 'testTop', 0, 0),
   FICOM: withOperand('compareOperand', true),
   FICOMP: withOperand('compareOperand', true, 1),
   FLD: either(withOperand('pushOperand', false), withRegister('loadStack')),

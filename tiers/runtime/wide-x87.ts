@@ -190,6 +190,10 @@ export function makeWideX87(cpu: Cpu) {
       m32[EFLAGS] = (m32[EFLAGS] & ~ARITHMETIC_FLAGS) | ((order & 4) << 4) | (order & 1);
       return 1;
     },
+    testTop: () => {
+      widenInt32(cpu, 0);
+      return compareToCodes(0);
+    },
     loadStack: (a) => {
       const source = physical(a);
       if (isEmpty(source)) return 0;

@@ -376,6 +376,7 @@ const BODIES = {
   divideIntoStack: withStack('quotient', 1, 0),
   compareStack: compareStack(false),
   compareStackFlags: compareStack(true),
+  testTop: (w, inner) => compare(w, inner, word(0), long(0n), false),
   loadStack,
   loadConstant: (w) => push(w, choose(A, BIAS, 0), chooseLong(A, TOP_BIT, 0n)),
   copyStack,

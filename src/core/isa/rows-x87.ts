@@ -55,7 +55,7 @@ export const X87_ROWS = [
   row('FCOMIP', 'DF F0+i ST0,STi', compareFlags),
   row('FUCOMI', 'DB E8+i ST0,STi', compareFlags),
   row('FUCOMIP', 'DF E8+i ST0,STi', compareFlags),
-  row('FTST', 'D9 E4', stack),
+  row('FTST', 'D9 E4', moves),
   row('FXAM', 'D9 E5', stack),
 
   // Loads, stores, moves
