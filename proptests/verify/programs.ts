@@ -236,8 +236,10 @@ export class Program implements Lines {
       if (form < 2) {
         push(`mov ebx, ${divisor}`);
         push(form === 0 ? 'xor edx, edx\ndiv ebx' : 'cdq\nidiv ebx');
-      } else if (form === 2) push(`mov ebx, ${divisor}\nmov edx, ${dice.below(divisor)}\ndiv ebx`);
-      else {
+      } else if (form === 2) {
+        const large = dice.pick([divisor, 0x9000_0001, 0xffff_fff7]);
+        push(`mov ebx, ${large}\nmov edx, ${dice.below(large)}\ndiv ebx`);
+      } else {
         // A high half of 0 in the low one: its negative carries. The quotient is below half of what would fit.
         const high = (dice.below((divisor >> 2) + 1) * dice.pick([1, -1])) | 0;
         if (dice.below(4) === 0) push('xor eax, eax');

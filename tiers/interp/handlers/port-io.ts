@@ -5,30 +5,50 @@
 import { matchIoBreakpoint } from '../../../src/core/cpu/system/debug.ts';
 import { checkIo } from '../../../src/core/cpu/system/tss.ts';
 import type { OpName } from '../../../src/core/isa/ops.ts';
-import { KIND_IMMEDIATE, R_IMM } from '../../../src/core/isa/record.ts';
+import * as record from '../../../src/core/isa/record.ts';
 import { checkAlignment, checkWrite } from '../../../src/core/memory/access.ts';
 import type { Cpu } from '../../../src/core/state/cpu.ts';
-import { EAX, EDI, EDX, ESI } from '../../../src/core/state/layout.ts';
+import * as layout from '../../../src/core/state/layout.ts';
 import type { Handler } from '../handler.ts';
-import { kindA, kindB, loadSized, readRegister, sizeA, sizeB, storeSized, writeRegister } from '../operands.ts';
+import { loadSized, sizeA, storeSized } from '../operands.ts';
 import { destinationAddress, sourceAddress } from './string.ts';
 import { advance, REPEAT_COUNT, repeat } from './string-repeat.ts';
 
+// Constants of this module: V8 checks imported ones at each use (MEASUREMENTS.md).
+const { KIND_IMMEDIATE, R_IMM, R_META } = record;
+const { META_KIND_A_SHIFT, META_KIND_B_SHIFT, META_SIZE_A_SHIFT, META_SIZE_B_SHIFT } = record;
+const { DR, EAX, EDI, EDX, ESI } = layout;
+const DR7 = DR + 7;
+/** Ln and Gn: without any there is no breakpoint. */
+const DR7_ENABLES = 0xff;
+
+/** The port that a record names: its immediate byte, or DX. `kind`: of the operand. */
+const portOf = (cpu: Cpu, code: Int32Array, pc: number, kind: number): number =>
+  kind === KIND_IMMEDIATE ? code[pc + R_IMM] & 0xff : cpu.m32[EDX] & 0xffff;
+
 function input(cpu: Cpu, code: Int32Array, pc: number): void {
-  const size = sizeA(code, pc);
-  const port = kindB(code, pc) === KIND_IMMEDIATE ? code[pc + R_IMM] & 0xff : cpu.m16[EDX << 1];
-  checkIo(cpu, port, 1 << size);
-  writeRegister(cpu, EAX, size, cpu.ports.read(port, 1 << size));
-  matchIoBreakpoint(cpu, port, 1 << size);
+  const { m32 } = cpu;
+  const meta = code[pc + R_META];
+  const bytes = 1 << ((meta >> META_SIZE_A_SHIFT) & 7);
+  const port = portOf(cpu, code, pc, (meta >> META_KIND_B_SHIFT) & 15);
+  checkIo(cpu, port, bytes);
+  const value = cpu.ports.read(port, bytes);
+  if (bytes === 1) cpu.m8[EAX << 2] = value;
+  else if (bytes === 2) cpu.m16[EAX << 1] = value;
+  else m32[EAX] = value;
+  if ((m32[DR7] & DR7_ENABLES) !== 0) matchIoBreakpoint(cpu, port, bytes);
 }
 
 function output(cpu: Cpu, code: Int32Array, pc: number): void {
-  const size = sizeB(code, pc);
-  const port = kindA(code, pc) === KIND_IMMEDIATE ? code[pc + R_IMM] & 0xff : cpu.m16[EDX << 1];
-  checkIo(cpu, port, 1 << size);
+  const { m32 } = cpu;
+  const meta = code[pc + R_META];
+  const bytes = 1 << ((meta >> META_SIZE_B_SHIFT) & 7);
+  const port = portOf(cpu, code, pc, (meta >> META_KIND_A_SHIFT) & 15);
+  checkIo(cpu, port, bytes);
   // Port values are zero-extended numbers.
-  cpu.ports.write(port, 1 << size, readRegister(cpu, EAX, size) >>> 0);
-  matchIoBreakpoint(cpu, port, 1 << size);
+  const value = bytes === 1 ? m32[EAX] & 0xff : bytes === 2 ? m32[EAX] & 0xffff : m32[EAX] >>> 0;
+  cpu.ports.write(port, bytes, value);
+  if ((m32[DR7] & DR7_ENABLES) !== 0) matchIoBreakpoint(cpu, port, bytes);
 }
 
 function inputOne(cpu: Cpu, code: Int32Array, pc: number): void {
