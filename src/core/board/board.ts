@@ -109,6 +109,9 @@ export type BoardState = readonly (readonly [name: string, state: DeviceState])[
 /** The same from a log or a file: anything may be in it. */
 export type SavedStates = readonly (readonly [name: string, state: unknown])[];
 
+/** Who can interrupt a processor that takes interrupts: nobody, what a person or a serial line does, or anything. */
+export type Wakers = 'nobody' | 'people' | 'anything';
+
 export interface Board {
   /** What IN and OUT reach. */
   readonly ports: PortBus;
@@ -129,6 +132,8 @@ export interface Board {
   takeInterrupt(tick: number): number;
   /** The level of INTR where it is known. */
   readonly intr: boolean;
+  /** As far as it is known. */
+  readonly wakers: Wakers;
   /**
    * IA32_APIC_BASE (Intel SDM vol. 3, section 10.4.3), 36 bits, as WRMSR has just set it, or as it is in a state that
    * has been loaded.

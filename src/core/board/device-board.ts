@@ -11,7 +11,7 @@ import { BELOW_RAM, type MappedRun, OVER_ALL, OVER_ROM, type Shown } from '../me
 import type { BulkMemory } from '../memory/bulk.ts';
 import type { PortBus } from '../state/cpu.ts';
 import { type Board, type BoardContext, type BoardOptions, type BoardState, ERROR_PORT } from './board.ts';
-import { ERROR_PORT_COUNT, type SavedStates } from './board.ts';
+import { ERROR_PORT_COUNT, type SavedStates, type Wakers } from './board.ts';
 import type { TickClock } from './clock.ts';
 import type {
   Bulk,
@@ -277,6 +277,10 @@ export class DeviceBoard implements Board {
 
   get intr(): boolean {
     return this.interrupts.output;
+  }
+
+  get wakers(): Wakers {
+    return this.interrupts.wakers;
   }
 
   takeInterrupt(tick: number): number {

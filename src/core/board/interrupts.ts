@@ -9,11 +9,14 @@
 import type { Device, IrqLine } from './device.ts';
 import { flag, words } from '../base/field-kinds.ts';
 import { fields, withFields } from '../base/fields.ts';
+import type { Wakers } from './board.ts';
 import type { InterruptWires, Services } from './context.ts';
 
 /** 0–15 are the ISA lines; 16–23 reach the I/O APIC alone. */
 const lineCount = 24;
 export const ISA_LINES = 16;
+/** Keyboard, serial lines, mouse: without somebody who types, or a line that speaks, nothing comes of them. */
+const PEOPLE_LINES = (1 << 1) | (1 << 3) | (1 << 4) | (1 << 12);
 /** One bit a source, and none is the sign. */
 const sourceCountMax = 31;
 
@@ -85,6 +88,16 @@ export class Interrupts extends withFields(FIELDS) implements Device, InterruptW
     const { pic, localApic } = this.#services;
     if (pic === undefined || !pic.output) return false;
     return localApic === undefined || localApic.passesExternal();
+  }
+
+  /** What is not masked: who can still interrupt a processor that takes interrupts and does nothing. */
+  get wakers(): Wakers {
+    const { pic, localApic, ioApic } = this.#services;
+    if (localApic?.isTimed === true) return 'anything';
+    const external = localApic === undefined || localApic.hears8259 ? (pic?.openLines ?? 0) : 0;
+    const open = external | (ioApic?.openPins ?? 0);
+    if (open === 0) return 'nobody';
+    return (open & ~PEOPLE_LINES) === 0 ? 'people' : 'anything';
   }
 
   /** INTA. Legal at any time; without a request it gives a spurious vector, as the chips do. */

@@ -61,6 +61,7 @@ export class LogBoard implements Board {
   readonly hasApic: boolean;
   readonly devices = [];
   readonly intr = false;
+  readonly wakers = 'anything';
   private readonly context: FollowingContext;
   private readonly deliveries: Deliveries;
   private readonly options: LogBoardOptions;

@@ -9,8 +9,12 @@ import type { EndReason, Session } from './session.ts';
 
 /** A leg is 5 to 10 ms of the interpreter; longer ones would make keys wait. */
 export const LEG_TICKS = 1 << 19;
-/** A guest that halted with interrupts off is over after this much guest time: bytes on the line have left by then. */
+/**
+ * A guest that halted and that nobody can wake is over after this much guest time: bytes on the line have left by then.
+ * One that waits for people alone idles after more, since a slow line may have something to say.
+ */
 const DEAD_NANOSECONDS = 1e9;
+const WAITING_NANOSECONDS = 100e9;
 
 export interface RunLoopOptions {
   readonly session: Session;
@@ -81,14 +85,19 @@ export class RunLoop {
     }
   }
 
-  /** Halted with interrupts off for a while, and nothing scripted to come. */
+  /** Halted for a while with nothing that would wake it by itself, and nothing scripted to come. */
   private hasDied(): boolean {
     const { session } = this.options;
-    if (!session.isDead || session.port.nextTick() !== Number.POSITIVE_INFINITY) {
+    const { wakers } = session;
+    if (wakers === 'anything' || session.port.nextTick() !== Number.POSITIVE_INFINITY) {
       this.deadTick = -1;
       return false;
     }
     if (this.deadTick < 0) this.deadTick = session.tick;
-    return (session.tick - this.deadTick) * session.machine.options.nsPerTick >= DEAD_NANOSECONDS;
+    const nanoseconds = wakers === 'nobody' ? DEAD_NANOSECONDS : WAITING_NANOSECONDS;
+    if ((session.tick - this.deadTick) * session.machine.options.nsPerTick < nanoseconds) return false;
+    // An input may make it go on, and then it has as long again.
+    this.deadTick = -1;
+    return true;
   }
 }

@@ -11,7 +11,7 @@ import { bootLinux } from '../machine/boot/linux.ts';
 import { bootMultiboot } from '../machine/boot/multiboot.ts';
 import { blankSource, type ImageContent, sourceOf, wholeImage } from '../board/image.ts';
 import { firmwareOptions } from '../machine/boot/firmware.ts';
-import type { BoardOptions } from '../board/board.ts';
+import type { BoardOptions, Wakers } from '../board/board.ts';
 import { surveyBoard } from '../board/survey.ts';
 import { planBulk } from '../board/table.ts';
 import { HOST_BYTES_MAX, hostBytesOf } from '../memory/memory.ts';
@@ -122,10 +122,11 @@ export class Session {
     return this.machine.run(untilTick);
   }
 
-  /** Halted, or frozen at an x87 error, with interrupts off: only a reset, an NMI or nothing at all can follow. */
-  get isDead(): boolean {
-    const { cpu, isFrozen } = this.machine;
-    return (cpu.m32[HALTED] !== 0 || isFrozen) && (cpu.m32[EFLAGS] & IF) === 0;
+  /** Who can wake the guest, which is halted or frozen at an x87 error; nobody: but for an NMI or a reset. */
+  get wakers(): Wakers {
+    const { cpu, isFrozen, board } = this.machine;
+    if (cpu.m32[HALTED] === 0 && !isFrozen) return 'anything';
+    return (cpu.m32[EFLAGS] & IF) === 0 ? 'nobody' : board.wakers;
   }
 
   /** Ends the run here. A replay that came to the end of its log ends as the log says. */

@@ -1,7 +1,6 @@
 // What becomes of what a guest has written to its disks when a run is over: nothing, unless `--overlay` names a file
 // for it or `--writable` a disk whose image is to have it. Both are looked at before the run begins.
 
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { UsageError } from '../../core/base/usage-error.ts';
 import { diskContents } from '../../core/chaos/power-cut.ts';
@@ -11,7 +10,7 @@ import { DISK_ROLES, FLOPPY_ROLES } from '../../core/devices/disk/roles.ts';
 import type { Machine } from '../../core/machine/machine.ts';
 import type { Images } from '../../core/session/session.ts';
 import { DiskImage } from '../node/disks.ts';
-import { writeBack, writeOverlay } from '../node/overlay-file.ts';
+import { overlayFile, writeBack, writeOverlay } from '../node/overlay-file.ts';
 import type { Arguments } from './args.ts';
 import { count } from '../node/progress.ts';
 import { say } from './report.ts';
@@ -30,7 +29,7 @@ export class KeptDisks {
   private readonly writable: readonly string[];
   private readonly images: Images;
 
-  /** Throws UsageError for what cannot be done when the run is over. */
+  /** Throws UsageError or CommandError for what cannot be done when the run is over. */
   constructor(args: Arguments, images: Images) {
     this.images = images;
     for (const text of args.list('overlay')) {
@@ -38,7 +37,10 @@ export class KeptDisks {
       const [role, path] = match === null ? ['hda', text] : [match[1], match[2]];
       this.imageOf(role, 'overlay');
       if (this.overlays.has(role)) throw new UsageError(`--overlay is given twice for ${role}: give it once.`);
-      if (existsSync(path)) throw new UsageError(`The overlay ${path} exists and is never overwritten: name another.`);
+      overlayFile(path).foresee();
+      if ([...this.overlays.values()].includes(path)) {
+        throw new UsageError(`--overlay names ${path} twice: give each disk a file of its own.`);
+      }
       this.overlays.set(role, path);
     }
     this.writable = args.list('writable');

@@ -124,7 +124,13 @@ export async function recordCommand(args: Arguments): Promise<number> {
   const engine = chosenEngine(args);
   const other = shadowName(engine);
   const shadow = shadowed === null ? null : new Shadow(shadowed, manifest, images, await loadEngine(other));
-  file.open();
+  live.output.open();
+  try {
+    file.open();
+  } catch (error) {
+    live.output.discard();
+    throw error;
+  }
   noteImages(manifest.images, imagePaths);
   let status: number;
   try {

@@ -46,6 +46,7 @@ class AnimationSink implements Sink {
   }
   finish(tick: number): void {
     if (this.#animation.frameCount > 0) this.#file.write(this.#animation.finish(this.#msOf(tick)));
+    else this.#file.discard();
     this.#file.close();
   }
 }

@@ -65,6 +65,7 @@ async function replayLog(
   });
   const kept = new KeptDisks(args, images);
   const session = createReplay({ log, images, makeEngine, output, devices });
+  output.open();
   const { nsPerTick } = log.header.machine;
   const isQuiet = args.has('json');
   const driven = await drive({

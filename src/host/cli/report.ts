@@ -48,11 +48,12 @@ export interface RunNotes {
 
 export function endSentence(end: SessionEnd, drive: DriveEnd, notes: RunNotes): string {
   const { plight } = notes;
-  const isStuck = plight !== null && (plight.kind === 'dead' || plight.kind === 'frozen');
+  const isStuck = plight !== null && ['dead', 'frozen', 'waiting'].includes(plight.kind);
   return `${whyEnded(end, drive, notes)}${isStuck ? `; the guest is ${plight.text}` : ''}`;
 }
 
-function whyEnded(end: SessionEnd, drive: DriveEnd, { stopText, shutdown }: RunNotes): string {
+function whyEnded(end: SessionEnd, drive: DriveEnd, { stopText, shutdown, plight }: RunNotes): string {
+  if (end.reason === 'idle' && plight?.kind === 'waiting') return 'nobody is there who could type';
   if (end.reason === 'debug-exit') return `the guest wrote ${end.debugExit ?? 0} to the debug-exit port`;
   if (end.reason === 'shutdown' && shutdown !== null) return `${describeReset(shutdown)} ended the run (--no-reboot)`;
   if (end.reason === 'stopped') return stopText === null ? STOPPED_BY[drive.stoppedBy] : `stopped at ${stopText}`;

@@ -37,6 +37,7 @@ import { pictureOf, whyNoScreen } from '../screen/screen-of.ts';
 
 export interface Live {
   readonly setup: ReadMachine;
+  /** Its files are not open yet. */
   readonly output: GuestOutput;
   readonly session: Session;
   readonly terminal: Terminal | null;
@@ -263,5 +264,7 @@ function resetToJson(cause: ResetCause) {
 }
 
 export async function runCommand(args: Arguments): Promise<number> {
-  return driveLive(args, await prepareLive(args, () => new LivePort()), 'run');
+  const live = await prepareLive(args, () => new LivePort());
+  live.output.open();
+  return driveLive(args, live, 'run');
 }

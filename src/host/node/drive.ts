@@ -218,10 +218,13 @@ class Driver {
     this.typed = [];
   }
 
-  /** Idle with nothing armed: waits until somebody types. False: nobody can, or nothing could wake the guest. */
+  /**
+   * Idle with nothing that would wake it by itself: waits until somebody types. False: nobody can, or nothing could
+   * wake the guest.
+   */
   private async waitForInput(): Promise<boolean> {
     const { session, terminal, pace, flushLog, control } = this.options;
-    if (terminal === undefined || terminal === null || session.isDead) return false;
+    if (terminal === undefined || terminal === null || session.wakers === 'nobody') return false;
     this.writeOutput(true);
     flushLog?.();
     let startMs = performance.now();

@@ -3,9 +3,10 @@
 // line 1 said is also digested, so that two runs can be compared without keeping their text.
 
 import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
 import type { OutputPort } from '../../core/board/device.ts';
 import { UsageError } from '../../core/base/usage-error.ts';
-import { NewFile } from './new-file.ts';
+import { NewFile, openTogether } from './new-file.ts';
 import { claimLostOutput } from './standard-streams.ts';
 
 const SERIAL_LINES = 4;
@@ -63,6 +64,8 @@ export class GuestOutput implements OutputPort {
   private readonly sinks: readonly Sink[];
   private readonly onSerial: ((line: number, byte: number) => void) | undefined;
   private readonly digest = createHash('sha256');
+  /** What is written to files: `open` creates them. */
+  private readonly files: NewFile[] = [];
   /** Serial bytes by line. */
   readonly serialBytes = [0, 0, 0, 0];
   /** Standard output takes no more. */
@@ -70,6 +73,7 @@ export class GuestOutput implements OutputPort {
   /** Some sink writes to standard output. */
   readonly usesStdout: boolean;
 
+  /** Throws UsageError or CommandError for places that cannot be; no file is created yet. */
   constructor(options: GuestOutputOptions) {
     const places = Array.from({ length: SERIAL_LINES }, (_, line) => options.serial[line] ?? 'none');
     places.push(options.debugConsole, options.printer ?? 'none');
@@ -93,8 +97,22 @@ export class GuestOutput implements OutputPort {
       throw new UsageError(`${option} is stdio, file:FILE or none, not "${place}".`);
     }
     const path = place.slice('file:'.length);
-    const file = new NewFile(path, { what: `file of ${option}` }).open();
+    const file = new NewFile(path, { what: `file of ${option}` }).foresee();
+    if (this.files.some((other) => resolve(other.path) === resolve(path))) {
+      throw new UsageError(`${path} is to have two outputs: give ${option} a file of its own.`);
+    }
+    this.files.push(file);
     return (bytes) => file.write(bytes);
+  }
+
+  /** Creates the files, when nothing stands in the way of the run any more; all or none. */
+  open(): void {
+    openTogether(this.files);
+  }
+
+  /** The run is not begun: the files are taken away again. */
+  discard(): void {
+    for (const file of this.files) file.discard();
   }
 
   serial(line: number, byte: number): void {

@@ -1,7 +1,18 @@
 // A file that is written anew: it must not exist yet, and whatever keeps it from being created or written becomes one
 // sentence that names it. Nothing is ever overwritten.
 
-import { closeSync, linkSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
 import { CommandError } from './errors.ts';
 
 const WHY: Readonly<Record<string, string>> = {
@@ -46,15 +57,33 @@ export class NewFile {
     return this.file >= 0;
   }
 
-  /** Throws CommandError, as all of it does. */
+  /**
+   * Throws CommandError, as all of it does, for what can be known before a long run: something has the name, or there
+   * is no folder to write to. Nothing is created.
+   */
+  foresee(): this {
+    try {
+      if (existsSync(this.path)) throw Object.assign(new Error(), { code: 'EEXIST' });
+      // A file that is no folder has no `.`.
+      accessSync(`${dirname(this.path)}/.`, constants.W_OK);
+    } catch (error) {
+      throw this.notCreated(error);
+    }
+    return this;
+  }
+
   open(): this {
-    const { what, advice = 'name another file' } = this.options;
     try {
       this.file = openSync(this.path, 'wx');
     } catch (error) {
-      throw new CommandError(`The ${what} ${this.path} cannot be created, ${whyUnwritable(error)}: ${advice}.`);
+      throw this.notCreated(error);
     }
     return this;
+  }
+
+  private notCreated(error: unknown): CommandError {
+    const { what, advice = 'name another file' } = this.options;
+    return new CommandError(`The ${what} ${this.path} cannot be created, ${whyUnwritable(error)}: ${advice}.`);
   }
 
   write(content: Uint8Array | string): void {
@@ -70,6 +99,23 @@ export class NewFile {
   close(): void {
     if (this.file >= 0) closeSync(this.file);
     this.file = -1;
+  }
+
+  /** What has been created here is taken away again: nothing came of it. */
+  discard(): void {
+    if (!this.isOpen) return;
+    this.close();
+    rmSync(this.path, { force: true });
+  }
+}
+
+/** Opens them all, or none: what has been created is taken away when one cannot be. */
+export function openTogether(files: readonly NewFile[]): void {
+  try {
+    for (const file of files) file.open();
+  } catch (error) {
+    for (const file of files) file.discard();
+    throw error;
   }
 }
 

@@ -24,6 +24,10 @@ interface Overlay {
   readonly pages: readonly { readonly page: number; readonly bytes: Uint8Array }[];
 }
 
+/** An overlay that is not there yet. */
+export const overlayFile = (path: string): NewFile =>
+  new NewFile(path, { what: 'overlay', advice: 'give another name', rest: 'nothing of it is of use' });
+
 /** Throws CommandError where the file exists or cannot be written. */
 export function writeOverlay({ path, backing, sizeBytes, pages }: Overlay): void {
   const inOrder = [...pages].sort((a, b) => a.page - b.page);
@@ -44,8 +48,7 @@ export function writeOverlay({ path, backing, sizeBytes, pages }: Overlay): void
   }
   const total = withoutCounts + blocks + tables;
   const [tableAt, blocksAt, l1At] = [1, 1 + tables, 1 + tables + blocks];
-  const file = new NewFile(path, { what: 'overlay', advice: 'give another name', rest: 'nothing of it is of use' });
-  file.open();
+  const file = overlayFile(path).open();
   try {
     file.write(header(backing, sizeBytes, { l1Entries, l1At, tableAt, tables }));
     file.write(table(tables * ENTRIES, (i) => (i < blocks ? (blocksAt + i) * PAGE_BYTES : 0), 0));

@@ -81,6 +81,8 @@ function readWanted(text: string, recorded: Recorded): Wanted {
   }
 }
 
+const fileOf = (path: string): NewFile => new NewFile(path, { what: 'screenshot' });
+
 export class Screenshots {
   readonly taken: Screenshot[] = [];
   /** By tick. */
@@ -89,6 +91,10 @@ export class Screenshots {
 
   constructor(texts: readonly string[], recorded: Recorded) {
     const wanted = texts.map((text) => readWanted(text, recorded));
+    const paths = wanted.map(({ path }) => path);
+    for (const path of paths) fileOf(path).foresee();
+    const twice = paths.find((path, k) => paths.indexOf(path) !== k);
+    if (twice !== undefined) throw new UsageError(`--screenshot names ${twice} twice: give each a file of its own.`);
     this.#passing = wanted.filter(({ tick }) => tick !== null).sort((a, b) => Number(a.tick) - Number(b.tick));
     this.#searched = wanted.filter(({ tick }) => tick === null);
   }
@@ -131,7 +137,7 @@ export class Screenshots {
 
   #write(machine: Machine, { position, path }: Wanted): void {
     const screen = screenOf(machine);
-    const file = new NewFile(path, { what: 'screenshot' }).open();
+    const file = fileOf(path).open();
     file.write(encodePng(screen));
     file.close();
     this.taken.push({ position, tick: machine.tick, file: path, width: screen.width, height: screen.height });

@@ -134,6 +134,16 @@ export class LocalApic extends withFields(FIELDS) implements Device {
     return (this.localVectors[LINT0] & MASKED) === 0 && deliveryOf(this.localVectors[LINT0]) === DELIVER_EXTINT;
   }
 
+  /** Whether the 8259's output can get to the processor in any way. */
+  get hears8259(): boolean {
+    return !this.enabled || (this.localVectors[LINT0] & MASKED) === 0;
+  }
+
+  /** Its timer runs, and will be heard. */
+  get isTimed(): boolean {
+    return this.enabled && this.timerCount !== 0 && (this.localVectors[TIMER] & MASKED) === 0;
+  }
+
   /** A request whose priority class is above that of the processor. */
   hasRequest(): boolean {
     if (!this.enabled) return false;

@@ -75,6 +75,13 @@ export class IoApic extends withFields(FIELDS) implements Device {
     if (level && mode <= 1) this.entries[pin * 2] |= REMOTE_IRR;
   }
 
+  /** Pins that are not masked, as a bit mask. */
+  get openPins(): number {
+    let open = 0;
+    for (let pin = 0; pin < pinCount; pin++) if ((this.entries[pin * 2] & MASKED) === 0) open |= 1 << pin;
+    return open;
+  }
+
   service(): void {
     for (let pin = 0; pin < pinCount; pin++) this.#servicePin(pin);
   }

@@ -92,6 +92,11 @@ export class Chip8259 extends withFields(CHIP) {
     return again ? line : -1;
   }
 
+  /** Inputs that are not masked. */
+  get openInputs(): number {
+    return this.#isDeaf ? 0 : ~this.masked & 0xff;
+  }
+
   hasSlave(line: number): boolean {
     return (this.icw1 & 2) === 0 && (this.icw3 & (1 << line)) !== 0;
   }
@@ -275,6 +280,12 @@ export class Pic extends withFields(FIELDS) implements Device {
   /** The INT output of the master; whoever owns the CPU's pin hears of it whenever it may have changed. */
   get output(): boolean {
     return this.master.pendingLine() >= 0;
+  }
+
+  /** Lines 0–15 whose requests can reach the output, as a bit mask. */
+  get openLines(): number {
+    const master = this.master.openInputs;
+    return (master & ~4) | ((master & 4) === 0 ? 0 : this.slave.openInputs << 8);
   }
 
   /**
