@@ -132,6 +132,9 @@ const RANGES: Readonly<Record<keyof TierPolicy, readonly [min: number, max: numb
   seed: [0, COUNT_MAX],
 };
 
+/** Names of all. */
+export const KNOBS: readonly string[] = Object.keys(RANGES);
+
 export class TierPolicyError extends Error {}
 
 /** Read `name=number,…` over a base policy; throws TierPolicyError. */

@@ -16,6 +16,7 @@ import {
   WRITE_CACHE_KILOBYTES_MAX,
 } from '../../core/base/defaults.ts';
 import { DISK_ROLES, DRIVE_ROLES, FLOPPY_ROLES, type DriveRole } from '../../core/devices/disk/roles.ts';
+import { KNOBS } from '../../../tiers/policy.ts';
 import { DEFAULT_ENGINE } from '../../engines.ts';
 import type { OptionSpec } from './args.ts';
 
@@ -185,8 +186,8 @@ export const TIER_POLICY_OPTION: OptionSpec = {
   name: 'tier-policy',
   value: 'KNOBS',
   help:
-    'when and what js, wasm and tiered compile, as in threshold=500,region=10; also delay, ramp, steepest, block, ' +
-    'instructions, calls, overlap, cache, ahead, losses, optimise, wait, evict, seed',
+    'when and what js, wasm and tiered compile, as in threshold=500,region=10; also ' +
+    KNOBS.filter((knob) => knob !== 'threshold' && knob !== 'region').join(', '),
 };
 
 export const SERIAL_OPTIONS: readonly OptionSpec[] = [
