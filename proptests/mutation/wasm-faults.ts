@@ -322,7 +322,7 @@ export const WASM_FAULTS: readonly Mutation[] = [
       at(ROUNDS),
     ],
     ['settle(', 'long(0x800n)', 'long(0x400n)', 'the x87 of WebAssembly rounds 53 bits up by half a bit', at(ROUNDS)],
-    ['function sum()', '.sub(tail.ne(0n).wide())', '', 'differences of the x87 do not borrow', at(/^FI?SUB/)],
+    ['function sum()', '.sub(tail.ne(0n).wide())', '', 'differences of the x87 do not borrow', at(/^FI?(ADD|SUB)/)],
     [
       'function sum()',
       'lesser.shl(long(63n).sub(distance)).shl(1n)',
@@ -379,9 +379,9 @@ export const WASM_FAULTS: readonly Mutation[] = [
     ],
     [
       'function order()',
-      'significandA.below(significandB).xor(isNegative)',
-      'significandA.below(significandB)',
-      'negative numbers of one exponent compare by their size',
+      'exponentA.below(exponentB).xor(isNegative)',
+      'exponentA.below(exponentB)',
+      'negative numbers of the x87 compare by their size',
       at(COMPARES),
     ],
     [

@@ -1,7 +1,7 @@
 // Sums, products and quotients of plain x87 numbers (core/cpu/float/plain.ts) as WebAssembly functions: exact integers
 // of 64 bits with a tail of 64 more, whose lowest bit is sticky, rounded once. Normal numbers and zeros, to nearest, 53
-// or 64 bits. Doubles of the host would be exact where both operands and the result are doubles: telling that takes as
-// long as this, which is exact always. SDM 1 §4.8, §8.1.5.3. Each function has the same parameters and answers 1 when
+// or 64 bits. Doubles of the host would be exact only where operands and result are doubles, and that had to be told
+// first. SDM 1 §4.8, §8.1.5.3. Each function has the same parameters and answers 1 when
 // it has done all of the instruction, or changes nothing and answers 0.
 
 import { NORMAL_COUNT_F80 } from '../../src/core/cpu/float/ieee/limits.ts';
