@@ -518,13 +518,7 @@ export const MUTATIONS: readonly Mutation[] = [
     ],
   ]),
   ...inFile('tiers/runtime/wide-x87.js', [
-    [
-      'const end',
-      '& 7) << TOP_SHIFT',
-      ') << TOP_SHIFT',
-      'a pop of compiled x87 code goes beyond the stack',
-      at(/^F\w+P/),
-    ],
+    ['const end', 'a >= STACK_POPS ? 1 : 0', '0', 'compiled x87 arithmetic does not pop', at(/^F\w+P\b/)],
     [
       'const compareTop',
       'popped(register, pops)',
