@@ -44,10 +44,13 @@ export type WatchedFactory = (cpu: Cpu) => WatchedEngine;
 /** `compiler`: who makes modules in another thread, where the backend can have it so; null: nobody. */
 type LoadBackend = (compiler: Compiler | null) => Promise<BackendFactory>;
 
-let loadCompiler: () => Promise<Compiler | null> = async () => null;
+/** `isInAnyCase`: also where no processor is to spare. */
+export type LoadCompiler = (isInAnyCase: boolean) => Promise<Compiler | null>;
+
+let loadCompiler: LoadCompiler = async () => null;
 
 /** From now on engines are loaded with this thread to compile for them, unless their policy has thread=0. */
-export function compileBeside(load: () => Promise<Compiler | null>): void {
+export function compileBeside(load: LoadCompiler): void {
   loadCompiler = load;
 }
 
@@ -72,7 +75,7 @@ const compiling = (name: string, policy: TierPolicy, loadBackend: LoadBackend): 
   load: async (knobs) => {
     const { CompilingEngine } = await import('../tiers/tiering.ts');
     const chosen = asEngineError(() => parseTierPolicy(knobs, policy));
-    const makeBackend = await loadBackend(chosen.thread === 0 ? null : await loadCompiler());
+    const makeBackend = await loadBackend(chosen.thread === 0 ? null : await loadCompiler(chosen.thread > 1));
     return (cpu) => new CompilingEngine(cpu, name, chosen, makeBackend);
   },
   loadWatched: async (knobs) => {

@@ -47,7 +47,10 @@ export interface TierPolicy {
    * backend takes several at once.
    */
   readonly wait: number;
-  /** 1: modules are made by another thread, where the host has one for it (host/node/compiler-thread.ts). */
+  /**
+   * 1: modules are made by another thread, where the host has a processor to spare for it
+   * (host/node/compiler-thread.ts); 2: by another thread in any case; 0: in line.
+   */
   readonly thread: number;
   /** Chance in 1000, at each compilation and each slice, that a function is thrown away. */
   readonly evict: number;
@@ -127,7 +130,7 @@ const RANGES: Readonly<Record<keyof TierPolicy, readonly [min: number, max: numb
   losses: [0, COUNT_MAX],
   optimise: [0, 1],
   wait: [0, COUNT_MAX],
-  thread: [0, 1],
+  thread: [0, 2],
   evict: [0, 1000],
   seed: [0, COUNT_MAX],
 };

@@ -12,9 +12,9 @@ process.on('uncaughtException', (error) => {
   process.exit();
 });
 setV8Flags();
-compileBeside(async () => {
+compileBeside(async (isInAnyCase) => {
   const { compilerThread } = await import('../node/compiler-thread.ts');
-  return compilerThread((sentence) => process.stderr.write(`reprise: ${sentence}\n`));
+  return compilerThread(isInAnyCase, (sentence) => process.stderr.write(`reprise: ${sentence}\n`));
 });
 const status = await runCommandLine(process.argv.slice(2));
 process.exitCode = lostOutputStatus() ?? status;

@@ -117,13 +117,19 @@ class CompilerThread implements Compiler {
   }
 }
 
+/** One runs the guest, and V8 compiles on another (MEASUREMENTS.md): with two the thread takes more than it gives. */
+const PROCESSORS_MIN = 3;
+
 const WORKER = new URL('./compiler-worker.js', import.meta.url);
 
 let only: CompilerThread | null = null;
 
-/** The thread of this process, not begun yet; null where there is one processor alone. `warn` is told of its end. */
-export async function compilerThread(warn: (sentence: string) => void): Promise<Compiler | null> {
-  if (availableParallelism() < 2) return null;
+/**
+ * The thread of this process, not begun yet; null where no processor is to spare, unless it is wanted in any case.
+ * `warn` is told of its end.
+ */
+export function compilerThread(isInAnyCase: boolean, warn: (sentence: string) => void): Compiler | null {
+  if (!isInAnyCase && availableParallelism() < PROCESSORS_MIN) return null;
   only ??= new CompilerThread(WORKER, warn);
   return only;
 }
