@@ -73,12 +73,36 @@ test('a page that comes to hold data is none of code', () => {
   const { cpu, blocks, host, write } = cacheOf();
   blocks.build(host, MODE);
   const page = PLACE >>> 12;
-  for (const at of [0, 5, 6, 11]) write(at, [0]);
+  for (const at of [1, 5, 6, 8]) write(at, [0]);
   assert.equal(blocks.find(host, MODE), 0);
   assert.equal(cpu.memory.pageFlags[page] & PAGE_CODE, PAGE_CODE);
-  write(1, [0]);
+  write(2, [0]);
   assert.equal(cpu.memory.pageFlags[page] & PAGE_CODE, 0);
   assert.equal(blocks.find(host, MODE), 0);
+});
+
+test('a page that is filled piece by piece is none of code', () => {
+  const { cpu, blocks, host, write } = cacheOf();
+  blocks.build(host, MODE);
+  for (let at = 0; at < CODE.length; at += 4) write(at, [0, 0, 0, 0]);
+  assert.equal(cpu.memory.pageFlags[PLACE >>> 12] & PAGE_CODE, 0);
+});
+
+test('a page of which every block has been written to is none of code, unless it has few', () => {
+  const places = [0, 0x20, 0x40, 0x60, 0x80];
+  for (const count of [4, 5]) {
+    const { cpu, blocks, host, write } = cacheOf();
+    for (const at of places.slice(0, count)) {
+      write(at, CODE);
+      blocks.build(host + at, MODE);
+    }
+    for (const at of places.slice(0, count - 1)) write(at + 1, [0]);
+    const isCode = (): boolean => (cpu.memory.pageFlags[PLACE >>> 12] & PAGE_CODE) !== 0;
+    assert.ok(isCode());
+    write(places[count - 1] + 1, [0]);
+    assert.equal(isCode(), count === 4, `${count} blocks`);
+    for (const at of places.slice(0, count)) assert.equal(blocks.find(host + at, MODE), 0);
+  }
 });
 
 test('where a debugger stops nothing is renewed', () => {

@@ -59,6 +59,9 @@ const END_WRITES = R_DISP;
 /** A stale block that is written to more often than that goes. */
 const STALE_WRITES_MAX = 4;
 
+/** So many stale blocks may be all that a page has. */
+const STALE_BLOCKS_MAX = 4;
+
 /** What build() can answer besides an arena position. */
 export const BLOCK_UNCACHEABLE = 0;
 
@@ -317,7 +320,24 @@ export class BlockCache implements CodeInvalidator {
       if (this.table(block)[this.code[block + B_HOST] & 0xfff] !== -block) changed.push(block);
       if (!mayKeep || !this.outdate(block, start, end)) this.remove(block, hostPage);
     }
+    if (this.isAbandoned(hostPage)) {
+      for (let { count: left } = this.pages[hostPage]; left > 0; left--) this.remove(blocks[0], hostPage);
+    }
     this.dropped(changed, hostPage, true);
+  }
+
+  /**
+   * Whether all blocks of a page are stale, and more than a program that changes itself would have there: then it holds
+   * something else by now, and writes to it are to be fast again.
+   */
+  private isAbandoned(hostPage: number): boolean {
+    const { blocks, count } = this.pages[hostPage];
+    if (count <= STALE_BLOCKS_MAX) return false;
+    for (let index = count - 1; index >= 0; index--) {
+      const block = blocks[2 * index];
+      if (this.table(block)[this.code[block + B_HOST] & 0xfff] !== -block) return false;
+    }
+    return true;
   }
 
   /** The table that the block is in, if it is in one. */
@@ -350,22 +370,19 @@ export class BlockCache implements CodeInvalidator {
     const { code } = this;
     const begin = code[block + B_HOST] & 0xfff;
     const bytes = code[block + B_BYTES];
-    if (start <= begin && end >= begin + bytes) return false;
     const table = this.table(block);
     if (Math.abs(table[begin]) !== block) return false;
     const last = block + BLOCK_HEADER_WORDS + code[block + B_COUNT] * RECORD_WORDS;
-    const from = Math.max(0, start - begin);
-    const to = Math.min(bytes, end - begin);
     if (table[begin] === block) {
       table[begin] = -block;
-      code[last + END_FROM] = from;
-      code[last + END_TO] = to;
-      code[last + END_WRITES] = 1;
-      return true;
+      code[last + END_FROM] = bytes;
+      code[last + END_TO] = 0;
+      code[last + END_WRITES] = 0;
     }
-    code[last + END_FROM] = Math.min(code[last + END_FROM], from);
-    code[last + END_TO] = Math.max(code[last + END_TO], to);
+    code[last + END_FROM] = Math.min(code[last + END_FROM], Math.max(0, start - begin));
+    code[last + END_TO] = Math.max(code[last + END_TO], Math.min(bytes, end - begin));
     // Where the page comes to hold something else, nobody comes back to it.
+    if (code[last + END_FROM] === 0 && code[last + END_TO] === bytes) return false;
     return ++code[last + END_WRITES] <= STALE_WRITES_MAX;
   }
 
