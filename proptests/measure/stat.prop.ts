@@ -52,6 +52,19 @@ test('functions are named as the guest names them, and each row says how to see 
   assert.match(shown.stdout, /<put_char_wait\+0x5>/);
 });
 
+test('where control falls into the next function in the middle of a block, each has its own instructions', async () => {
+  const { rows } = await stat(tasks, '--top', '1000');
+  const { rows: instructions } = await stat(tasks, '--by', 'instruction', '--top', '100000');
+  for (const name of ['put_char', 'put_char_wait', 'put_text_next', 'put_text']) {
+    const own = instructions.filter((row) => new RegExp(`^\\S+ +${name}(\\+0x[0-9a-f]+)?$`).test(row.name));
+    const least = own.reduce((all, row) => all + row.count, 0);
+    const count = rows.find((row) => row.name === name)?.count ?? 0;
+    assert.ok(own.length > 1 && least > 0, name);
+    // Single instructions at ends of slices are counted by block alone.
+    assert.ok(count >= least && count < 1.1 * least, `${name}: ${count} ticks, its instructions ${least}`);
+  }
+});
+
 test('every --by lists something, and blocks and pages add up', async () => {
   for (const by of ['block', 'page', 'instruction', 'device']) {
     const { rows, ticks } = await stat(tasks, '--by', by, '--top', '100000');

@@ -67,8 +67,9 @@ interface Gathered {
   count: number;
   compiled: number;
   entries: number;
-  tick: number;
+  /** The block that has most of it, and how much. */
   show: BlockCount;
+  shown: number;
 }
 
 export interface HotOptions {
@@ -89,9 +90,8 @@ export function nameOf(symbols: SymbolTable, address: number): string {
   return symbols.describe(address) || `${hex(address).padStart(8, '0')}h`;
 }
 
-/** By what a block is gathered: the name of the row, and its address. */
-export function placeOf({ by, symbols }: HotOptions, block: BlockCount): readonly [name: string, address: number] {
-  const { linear } = block;
+/** By what code is gathered: the name of the row, and its address. `linear`: where the code begins. */
+export function placeOf({ by, symbols }: HotOptions, linear: number): readonly [name: string, address: number] {
   if (by === 'block') return [nameOf(symbols, linear), linear];
   const page = linear & -4096;
   if (by === 'page') return [`page ${hex(page).padStart(8, '0')}h`, page >>> 0];
@@ -101,26 +101,59 @@ export function placeOf({ by, symbols }: HotOptions, block: BlockCount): readonl
   return [found.symbol.name, found.address];
 }
 
+interface Part {
+  readonly name: string;
+  readonly address: number;
+  readonly count: number;
+  readonly compiled: number;
+}
+
+/** What of a block's ticks belongs to which row: control may fall from one function into the next in its middle. */
+export function partsOf(options: HotOptions, block: BlockCount): readonly Part[] {
+  const { ticks, compiledTicks } = block;
+  const [name, address] = placeOf(options, block.linear);
+  const whole: Part = { name, address, count: ticks, compiled: compiledTicks };
+  if (options.by !== 'function' || block.count < 2 || ticks === 0) return [whole];
+  if (placeOf(options, block.addressOf(block.count - 1))[0] === name) return [whole];
+  const counts = new Map<string, { address: number; count: number }>();
+  let rest = ticks;
+  block.executions().forEach((count, index) => {
+    const [other, place] = placeOf(options, block.addressOf(index));
+    if (other === name) return;
+    const known = counts.get(other);
+    if (known === undefined) counts.set(other, { address: place, count });
+    else known.count += count;
+    rest -= count;
+  });
+  const compiledOf = (count: number): number => Math.round((compiledTicks * count) / ticks);
+  const others = [...counts].map(([other, part]) => ({ name: other, ...part, compiled: compiledOf(part.count) }));
+  const compiled = others.reduce((left, part) => left - part.compiled, compiledTicks);
+  return [{ name, address, count: rest, compiled }, ...others];
+}
+
 export function hotRows(watch: Watch, options: HotOptions): HotRow[] {
   if (options.by === 'device') return deviceRows(watch, options);
   if (options.by === 'instruction') return instructionRows(watch, options);
   const rows = new Map<string, Gathered>();
   for (const block of watch.blocks.all) {
-    const count = block.ticks;
-    if (count === 0) continue;
-    const [name, address] = placeOf(options, block);
-    const key = options.by === 'block' ? `${name} ${block.mode} ${block.physical} ${block.count}` : name;
-    const row = rows.get(key);
+    if (block.ticks === 0) continue;
     const entries = block.interpreted + block.compiled;
-    const compiled = block.compiledTicks;
-    if (row === undefined) {
-      rows.set(key, { name, address, count, compiled, entries, tick: block.firstTick, show: block });
-      continue;
+    for (const { name, address, count, compiled } of partsOf(options, block)) {
+      if (count === 0) continue;
+      const key = options.by === 'block' ? `${name} ${block.mode} ${block.physical} ${block.count}` : name;
+      const row = rows.get(key);
+      if (row === undefined) {
+        rows.set(key, { name, address, count, compiled, entries, show: block, shown: count });
+        continue;
+      }
+      row.count += count;
+      row.compiled += compiled;
+      row.entries += entries;
+      if (count > row.shown) {
+        row.show = block;
+        row.shown = count;
+      }
     }
-    row.count += count;
-    row.compiled += compiled;
-    row.entries += entries;
-    if (count > row.show.ticks) row.show = block;
   }
   return [...rows.values()]
     .sort((a, b) => b.count - a.count || a.address - b.address)

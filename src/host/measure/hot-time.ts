@@ -6,7 +6,7 @@ import type { SymbolTable } from '../symbols/symbol-table.ts';
 import type { BlockCount } from '../../../tiers/watch-blocks.ts';
 import type { Watch } from '../../../tiers/watch.ts';
 import { guestTime, type HostProfile } from './host-profile.ts';
-import { type HotOptions, type HotRow, hotRows, nameOf, placeOf } from './hot-rows.ts';
+import { type HotOptions, type HotRow, hotRows, nameOf, partsOf, placeOf } from './hot-rows.ts';
 import type { FlameLeaf } from './measurement.ts';
 
 export interface HotTime extends HotRow {
@@ -68,9 +68,15 @@ export function hotTimes(watch: Watch, options: HotOptions, profile: HostProfile
   }
   const times = new Map<string, { sampledMs: number; sharedMs: number }>();
   for (const [block, { sampledMs, sharedMs }] of blockTimes(watch, profile)) {
-    const key = placeOf(options, block).join(' ');
-    const known = times.get(key) ?? { sampledMs: 0, sharedMs: 0 };
-    times.set(key, { sampledMs: known.sampledMs + sampledMs, sharedMs: known.sharedMs + sharedMs });
+    for (const { name, address, count } of partsOf(options, block)) {
+      const share = block.ticks === 0 ? 1 : count / block.ticks;
+      const key = `${name} ${address}`;
+      const known = times.get(key) ?? { sampledMs: 0, sharedMs: 0 };
+      times.set(key, {
+        sampledMs: known.sampledMs + share * sampledMs,
+        sharedMs: known.sharedMs + share * sharedMs,
+      });
+    }
   }
   const merged = new Map<string, HotTime>();
   for (const row of rows) {
@@ -104,7 +110,7 @@ export function flameLeaves(watch: Watch, symbols: SymbolTable): FlameLeaf[] {
     .sort((a, b) => b.ticks - a.ticks)
     .slice(0, LEAVES_MAX)
     .map((block) => ({
-      name: placeOf(options, block)[0],
+      name: placeOf(options, block.linear)[0],
       block: nameOf(symbols, block.linear),
       compiled: block.compiledTicks,
       interpreted: block.loopTicks + block.single,
