@@ -553,13 +553,6 @@ export const WASM_FAULTS: readonly Mutation[] = [
     ],
     [
       'export function readAnswer(',
-      'const jumps = [...words.subarray(at, at + jumped)]',
-      'const jumps = [...words.subarray(at, at + jumped)].reverse()',
-      'jumps that are handed back change places',
-      RUNS_ANOTHER,
-    ],
-    [
-      'export function readAnswer(',
       'const relies = [...words.subarray(at, at + relied)]',
       'const relies = []',
       'functions that are handed back rely on none',
