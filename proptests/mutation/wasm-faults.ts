@@ -540,8 +540,8 @@ export const WASM_FAULTS: readonly Mutation[] = [
     [
       'export function readOrder(',
       'delta: words[at + 2]',
-      'delta: words[at + 2] & 255',
-      'blocks that are handed over lie near their entry',
+      'delta: words[at + 2] + 1',
+      'blocks that are handed over lie a byte behind their places',
       RUNS_ANOTHER,
     ],
     [
