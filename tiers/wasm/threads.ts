@@ -164,6 +164,19 @@ function lookUp(body: Body, eip: number, hasBase: boolean, places: Places, codeT
   countUp(body, places, convention.SHARED_IN_VAIN);
 }
 
+/** Everything is in memory: call the function, which says whether to leave, and go on at EIP where code is known. */
+function goingOn(body: Body, mustLeave: number, places: Places, codeType: number): Body {
+  body.call(W.call, mustLeave);
+  body.open(W.if);
+  body.op(W.return);
+  body.end();
+  body.i32(0);
+  body.memory(W.i32_load, 2, 4 * EIP);
+  body.set(P_EIP);
+  lookUp(body, P_EIP, true, places, codeType, () => pushAll(body));
+  return body;
+}
+
 /** The way out of slow paths and used-up budgets: everything to memory, then the handler, if there is one to call. */
 function out(places: Places, codeType: number, goOn: number): Body {
   const body = new Body(PARAMETERS);
@@ -174,15 +187,7 @@ function out(places: Places, codeType: number, goOn: number): Body {
   body.open(W.if);
   body.op(W.return);
   body.end();
-  body.call(W.call, goOn);
-  body.open(W.if);
-  body.op(W.return);
-  body.end();
-  body.i32(0);
-  body.memory(W.i32_load, 2, 4 * EIP);
-  body.set(P_EIP);
-  lookUp(body, P_EIP, true, places, codeType, () => pushAll(body));
-  return body;
+  return goingOn(body, goOn, places, codeType);
 }
 
 /**
@@ -208,15 +213,7 @@ function jump(hasBase: boolean, places: Places, codeType: number, cross: number)
   body.open(W.if);
   body.op(W.return);
   body.end();
-  body.call(W.call, cross);
-  body.open(W.if);
-  body.op(W.return);
-  body.end();
-  body.i32(0);
-  body.memory(W.i32_load, 2, 4 * EIP);
-  body.set(P_EIP);
-  lookUp(body, P_EIP, true, places, codeType, () => pushAll(body));
-  return body;
+  return goingOn(body, cross, places, codeType);
 }
 
 /** What stands in the table for code that is not compiled. */
