@@ -113,8 +113,10 @@ export const MUTATIONS: readonly Mutation[] = [
     ['// MOV_M_S', 'address & 3', 'address & 1', 'a crooked store goes to the word below', at(/^MOV dword \[/)],
     ['// MOV_R_M', 'address & 3', 'address & 0', 'a crooked load reads the word below', at(/^MOV \w+, dword \[/)],
   ]),
+  ...inFile('tiers/interp/page-blocks.js', [
+    ['touches(', '> start', '< start', 'changed code is not invalidated', CHANGES_CODE],
+  ]),
   ...inFile('tiers/interp/blocks.js', [
-    ['invalidate(', '<= start', '>= start', 'changed code is not invalidated', CHANGES_CODE],
     ['renew(', 'if (at >= to)', 'if (at + 4 >= to)', 'what was written to of code stays as it was', CHANGES_CODE],
     [
       'build(',

@@ -485,7 +485,7 @@ export const WASM_FAULTS: readonly Mutation[] = [
       RUNS_ANOTHER,
     ],
     [
-      'function out(',
+      'function goingOn(',
       'body.set(P_EIP)',
       'body.op(W.drop)',
       'after a handler the function of the place before is run',

@@ -1,11 +1,10 @@
-// The block cache: decoded instructions in one flat arena, found by host page, mode key and offset.
-// A block is a straight run of at most BLOCK_INSTRUCTIONS_MAX instructions that starts and ends inside one
-// physical page. Blocks hold nothing that depends on the linear address, so aliases share them.
-// It invalidates by byte ranges (AddressSpace marks which bytes blocks came from), and drops everything
-// when the arena is full; neither is visible to the guest. A block whose bytes a guest changes is stale: nobody finds
-// it any more, and whoever comes there decodes anew, in its place, the instructions that were written to.
-// Where a debugger stops, blocks end, and the one
-// that begins there has a single instruction and is not entered: who arrives has to ask for it each time.
+// The block cache: decoded instructions in one flat arena, found by host page, mode key and offset. A block is a
+// straight run of at most BLOCK_INSTRUCTIONS_MAX instructions that starts and ends inside one physical page. Blocks
+// hold nothing that depends on the linear address, so aliases share them. It invalidates by byte ranges (Memory
+// marks which bytes blocks came from), and drops everything when the arena is full; neither is visible to the
+// guest. A block whose bytes a guest changes is stale: nobody finds it any more, and whoever comes there decodes
+// anew, in its place, the instructions that were written to. Where a debugger stops, blocks end, and the one that
+// begins there has a single instruction and is not entered: who arrives has to ask for it each time.
 
 import { PAGE_BYTES } from '../../src/core/base/pages.ts';
 import { ENDS_BLOCK, OP } from '../../src/core/isa/ops.ts';
@@ -25,6 +24,7 @@ import {
 import { MODE_CS32, MODE_FLAT_CODE } from '../../src/core/state/layout.ts';
 import type { Cpu, Probes } from '../../src/core/state/cpu.ts';
 import type { CodeInvalidator } from '../../src/core/machine/engine.ts';
+import { NO_LIST, PageBlocks } from './page-blocks.ts';
 import { HOT_END, specialise } from './specialise.ts';
 
 // A block's header, the eight words before its first record.
@@ -68,16 +68,8 @@ export const BLOCK_UNCACHEABLE = 0;
 /** Arena position of the block at each byte offset of a page, 0 = none; of a stale block, its negative. */
 export type PageTable = Int32Array;
 
-/** The blocks of a page: two words each, its arena position, and the offsets where it begins and ends. */
-interface PageBlocks {
-  count: number;
-  blocks: Int32Array;
-}
-const END_SHIFT = 16;
-const BEGIN_MASK = 0xffff;
-
-/** Of every page without blocks: never written. */
-const NO_LIST: PageBlocks = { count: 0, blocks: new Int32Array(0) };
+/** Room of a page's list at first. */
+const LIST_ROOM = 8;
 
 /** The table of every page without blocks: never written. */
 export const NO_BLOCKS: PageTable = new Int32Array(PAGE_BYTES);
@@ -275,28 +267,15 @@ export class BlockCache implements CodeInvalidator {
 
   private list(block: number, hostPage: number): void {
     const { code, pages } = this;
-    if (pages[hostPage] === NO_LIST) pages[hostPage] = { count: 0, blocks: new Int32Array(2 * 8) };
-    const page = pages[hostPage];
-    if (2 * page.count === page.blocks.length) {
-      const { blocks } = page;
-      page.blocks = new Int32Array(2 * blocks.length);
-      page.blocks.set(blocks);
-    }
+    if (pages[hostPage] === NO_LIST) pages[hostPage] = new PageBlocks(LIST_ROOM);
     const begin = code[block + B_HOST] & 0xfff;
-    page.blocks[2 * page.count] = block;
-    page.blocks[2 * page.count + 1] = begin | ((begin + code[block + B_BYTES]) << END_SHIFT);
-    code[block + B_INDEX] = page.count++;
+    code[block + B_INDEX] = pages[hostPage].add(block, begin, begin + code[block + B_BYTES]);
   }
 
-  /** The last one of the list takes its place. */
   private unlist(block: number, hostPage: number): void {
-    const { code, pages } = this;
-    const { blocks, count } = pages[hostPage];
+    const { code } = this;
     const index = code[block + B_INDEX];
-    blocks[2 * index] = blocks[2 * count - 2];
-    blocks[2 * index + 1] = blocks[2 * count - 1];
-    code[blocks[2 * index] + B_INDEX] = index;
-    pages[hostPage].count = count - 1;
+    code[this.pages[hostPage].remove(index) + B_INDEX] = index;
   }
 
   /** CodeInvalidator: physical RAM bytes [from, to) changed. */
@@ -307,22 +286,19 @@ export class BlockCache implements CodeInvalidator {
     }
     const { ramBase } = this.cpu;
     const hostPage = (ramBase + from) >>> 12;
-    const { blocks, count } = this.pages[hostPage];
+    const page = this.pages[hostPage];
     const start = (ramBase + from) & 0xfff;
     const end = start + to - from;
     const mayKeep = this.stops.size === 0 && this.cpu.probes === null;
     const changed: number[] = [];
     // From the last on: whoever takes the place of one that goes has been looked at.
-    for (let index = count - 1; index >= 0; index--) {
-      const span = blocks[2 * index + 1];
-      if ((span & BEGIN_MASK) >= end || span >>> END_SHIFT <= start) continue;
-      const block = blocks[2 * index];
-      if (this.table(block)[this.code[block + B_HOST] & 0xfff] !== -block) changed.push(block);
+    for (let index = page.count - 1; index >= 0; index--) {
+      if (!page.touches(index, start, end)) continue;
+      const block = page.at(index);
+      if (!this.isStale(block)) changed.push(block);
       if (!mayKeep || !this.outdate(block, start, end)) this.remove(block, hostPage);
     }
-    if (this.isAbandoned(hostPage)) {
-      for (let { count: left } = this.pages[hostPage]; left > 0; left--) this.remove(blocks[0], hostPage);
-    }
+    if (this.isAbandoned(page)) while (page.count > 0) this.remove(page.at(0), hostPage);
     this.dropped(changed, hostPage, true);
   }
 
@@ -330,13 +306,9 @@ export class BlockCache implements CodeInvalidator {
    * Whether all blocks of a page are stale, and more than a program that changes itself would have there: then it holds
    * something else by now, and writes to it are to be fast again.
    */
-  private isAbandoned(hostPage: number): boolean {
-    const { blocks, count } = this.pages[hostPage];
-    if (count <= STALE_BLOCKS_MAX) return false;
-    for (let index = count - 1; index >= 0; index--) {
-      const block = blocks[2 * index];
-      if (this.table(block)[this.code[block + B_HOST] & 0xfff] !== -block) return false;
-    }
+  private isAbandoned(page: PageBlocks): boolean {
+    if (page.count <= STALE_BLOCKS_MAX) return false;
+    for (let index = page.count - 1; index >= 0; index--) if (!this.isStale(page.at(index))) return false;
     return true;
   }
 
@@ -344,6 +316,10 @@ export class BlockCache implements CodeInvalidator {
   private table(block: number): PageTable {
     const { code } = this;
     return this.tablesFor(code[block + B_MODE])[code[block + B_HOST] >>> 12];
+  }
+
+  private isStale(block: number): boolean {
+    return this.table(block)[this.code[block + B_HOST] & 0xfff] === -block;
   }
 
   private remove(block: number, hostPage: number): void {
@@ -390,13 +366,13 @@ export class BlockCache implements CodeInvalidator {
   reprobe(hostPage?: number): void {
     const [first, last] = hostPage === undefined ? [0, this.pages.length - 1] : [hostPage, hostPage];
     for (let page = first; page <= last; page++) {
-      const { blocks, count } = this.pages[page];
-      if (count === 0) continue;
+      const list = this.pages[page];
+      if (list.count === 0) continue;
       const changed: number[] = [];
-      for (let index = count - 1; index >= 0; index--) {
-        const block = blocks[2 * index];
+      for (let index = list.count - 1; index >= 0; index--) {
+        const block = list.at(index);
         if (!this.isMisprobed(block)) continue;
-        if (this.table(block)[this.code[block + B_HOST] & 0xfff] !== -block) changed.push(block);
+        if (!this.isStale(block)) changed.push(block);
         this.remove(block, page);
       }
       this.dropped(changed, page, false);
