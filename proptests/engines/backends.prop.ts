@@ -50,9 +50,11 @@ const BACKENDS: Readonly<Record<string, BackendFactory>> = {
 const EAGER: TierPolicy = { ...JS_POLICY, threshold: 1, losses: 1e9 };
 /** Small functions that jump to each other, several made together. */
 const GATHERING: TierPolicy = { ...EAGER, region: 1, calls: 0, overlap: 0, wait: 3 };
-const runners: readonly Runner[] = [EAGER, GATHERING].flatMap((policy) =>
+/** Functions of several blocks, before and behind their entry: of those that run at once each is compiled alone. */
+const AHEAD: TierPolicy = { ...EAGER, ahead: 1 };
+const runners: readonly Runner[] = [EAGER, GATHERING, AHEAD].flatMap((policy) =>
   Object.entries(BACKENDS)
-    .filter(([name]) => policy === EAGER || name.startsWith('wasm'))
+    .filter(([name]) => policy === EAGER || name.startsWith(policy === AHEAD ? 'wasm by another' : 'wasm'))
     .map(([name, makeBackend]) => makeRunner(name, (cpu) => new CompilingEngine(cpu, name, policy, makeBackend))),
 );
 const reference = makeRunner('steps', (cpu) => new Interpreter(cpu));
